@@ -1,0 +1,26 @@
+"""gitfleet: many coding agents on one repository, coordinated with nothing but git.
+
+The library is the product; the command line is thin over it. `Fleet.open(path)` is the way in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gitfleet.errors import FleetError
+    from gitfleet.fleet.fleet import Fleet
+
+__version__ = "0.1.0"
+__all__ = ["Fleet", "FleetError", "__version__"]
+
+_HOMES = {"Fleet": "gitfleet.fleet.fleet", "FleetError": "gitfleet.errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, imported when first asked for: hooks import parts of this package and must not pay for the rest."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gitfleet' has no attribute {name!r}")
+    from importlib import import_module  # only here, so that hooks do not pay for it
+
+    return getattr(import_module(_HOMES[name]), name)
