@@ -1,0 +1,1 @@
+"""Names, clock, processes, files and locks, resources: what every layer stands on."""

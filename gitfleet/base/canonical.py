@@ -1,0 +1,44 @@
+"""One spelling for each record, so that equal records have equal object ids.
+
+Sorted keys, no blanks, UTF-8, a newline at the end, no floats. A byte that is no UTF-8 is carried in memory
+as a lone surrogate (os.fsdecode) and on disk as the JSON escape of it, which every JSON reader accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+MAX_BYTES = 8 * 1024 * 1024
+
+
+def dump(record: Mapping[str, Any]) -> bytes:
+    """The canonical bytes of `record`. Floats are refused (TypeError), since their spelling is not one."""
+    text = json.dumps(
+        _strict(record), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """The record in `data`. Raises ValueError unless it is one JSON object of a sane size."""
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{len(data)} bytes are more than a record may have ({MAX_BYTES})")
+    try:
+        record = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for everything unreadable
+    return record
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float):
+        raise TypeError("records hold no floats")
+    if isinstance(value, Mapping):
+        return {str(k): _strict(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(v) for v in value]
+    return value

@@ -1,0 +1,31 @@
+"""The one door to the clocks.
+
+Wall time is for people and for one machine's own leases; `elapsed` measures how long this machine watched
+something, also across sleep. Neither ever decides which of two machines came first: the chain does that.
+"""
+
+from __future__ import annotations
+
+import time
+
+
+def now() -> int:
+    """Wall time in whole seconds since 1970 (UTC)."""
+    return int(time.time())
+
+
+def elapsed() -> float:
+    """Seconds since this machine booted, suspension included where the system can tell."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+def wait(seconds: float) -> None:
+    """Let other processes go on for `seconds`."""
+    time.sleep(seconds)
+
+
+def iso(stamp: int) -> str:
+    """`stamp` as people and other programs read it: `2026-11-21T02:58:23Z`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stamp))

@@ -1,0 +1,123 @@
+"""Files that are either there whole or not at all.
+
+Owns replacement by write-aside, fsync and rename, and turns the system's refusals (disk full, read-only, no
+permission) into `LocalStorage`, which says what is unharmed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gitfleet.base import ids
+from gitfleet.errors import LocalStorage
+
+_WORDS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+}
+
+
+@contextmanager
+def storage(path: str) -> Iterator[None]:
+    """Say in plain words what the system refused to do below `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _WORDS:
+            raise
+        raise LocalStorage(
+            f"Could not write {path}: {_WORDS[error.errno]}. Nothing was changed.",
+            hint="Make room or give permission there, then run the same command again.",
+            path=path,
+        ) from error
+
+
+def replace(path: str, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` at `path`: a reader sees the old file or the new one, also after a crash.
+
+    Two writers at once: the last rename wins, each file whole. The folder must exist.
+    """
+    aside = f"{path}.{ids.ulid()}.tmp"
+    with storage(path):
+        try:
+            _write(aside, data, mode)
+            os.rename(aside, path)
+            sync_folder(os.path.dirname(path))
+        except OSError:
+            remove(aside)
+            raise
+
+
+def create(path: str, data: bytes, *, mode: int = 0o644) -> bool:
+    """Put `data` at `path` unless something is there. Answers whether it did; one of two racers wins."""
+    aside = f"{path}.{ids.ulid()}.tmp"
+    with storage(path):
+        try:
+            _write(aside, data, mode)
+            os.link(aside, path)
+        except FileExistsError:
+            return False
+        finally:
+            remove(aside)
+        return True
+
+
+def read(path: str) -> bytes | None:
+    """The bytes at `path`, or None when nothing is there."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def remove(path: str) -> bool:
+    """Take the file away. Answers whether it was there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def folder(path: str, *, mode: int = 0o755) -> str:
+    """Make the folder (and those above it) if need be; `path` back."""
+    with storage(path):
+        os.makedirs(path, mode=mode, exist_ok=True)
+    return path
+
+
+def names(path: str) -> list[str]:
+    """The names in a folder, sorted, without files that are still being written; empty when there is no folder."""
+    try:
+        return sorted(name for name in os.listdir(path) if not name.endswith(".tmp"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def sync_folder(path: str) -> None:
+    """Make renames in the folder durable, where the system can."""
+    try:
+        handle = os.open(path or ".", os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        return
+    finally:
+        os.close(handle)
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

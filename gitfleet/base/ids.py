@@ -1,0 +1,55 @@
+"""Identifiers that are made locally, without asking anybody.
+
+A ULID is 48 bits of milliseconds and 80 random bits in Crockford's base 32: 26 characters that sort by the
+maker's own clock. Within one process they rise strictly, so that files named after them keep their order.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_last = 0
+
+
+def ulid() -> str:
+    """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
+    global _last  # noqa: PLW0603 - one counter a process is what makes ids rise within a millisecond
+    value = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10), "big")
+    _last = max(value, _last + 1)
+    rest, text = _last, ""
+    for _ in range(26):
+        text = ALPHABET[rest & 31] + text
+        rest >>= 5
+    return text
+
+
+def is_ulid(text: str) -> bool:
+    """Whether `text` has the form of a ULID (upper case)."""
+    return len(text) == 26 and text[0] <= "7" and all(c in ALPHABET for c in text)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may be an id that people choose: 1 to 64 of `A-Za-z0-9._-`, starting with a letter or digit."""
+    return (
+        0 < len(text) <= 64
+        and text[0].isascii()
+        and text[0].isalnum()
+        and all(c in _NAME for c in text)
+        and ".." not in text
+        and not text.endswith((".", ".lock"))
+    )
+
+
+def shard(identifier: str) -> str:
+    """The folder, one of 256, that a record with this id is filed in.
+
+    From a hash and never from the leading characters: those of a ULID are time, and a burst would land in
+    one folder. The hash is FNV-1a folded to 8 bits: stable, and without an import.
+    """
+    value = 2166136261
+    for byte in identifier.encode():
+        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
+    return f"{(value ^ (value >> 8) ^ (value >> 16) ^ (value >> 24)) & 0xFF:02x}"

@@ -1,0 +1,78 @@
+"""The one door through which gitfleet starts programs.
+
+Always an argv list, never a shell; the environment is handed over whole, so nothing is inherited by accident;
+every run has a time limit.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import IO, NamedTuple
+
+
+class Completed(NamedTuple):
+    """How a program ended: its argv, exit code (negative: the signal), and what it wrote."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class TimedOut(Exception):
+    """The program did not end within its time and was killed."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: str | None,
+    env: Mapping[str, str],
+    data: bytes = b"",
+    timeout: float = 60.0,
+    own_session: bool = False,
+) -> Completed:
+    """Run a program to its end and answer what it did. Raises TimedOut, FileNotFoundError.
+
+    With `own_session` a signal for our process group (Ctrl-C, a supervisor's kill) does not reach it: a push
+    that is cut in two can leave a lock behind on the hub.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            input=data,
+            capture_output=True,
+            check=False,
+            cwd=cwd,
+            env=dict(env),
+            timeout=timeout,
+            start_new_session=own_session,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
+    return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+class Conversation:
+    """A program that answers over pipes for as long as we ask, such as `git cat-file --batch`."""
+
+    def __init__(self, argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=cwd,
+            env=dict(env),
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.input: IO[bytes] = self._process.stdin
+        self.output: IO[bytes] = self._process.stdout
+
+    def close(self) -> None:
+        """End it: its input closes, and it is waited for."""
+        self.input.close()
+        self.output.close()
+        self._process.wait()

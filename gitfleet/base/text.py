@@ -1,0 +1,45 @@
+"""Text that came from elsewhere, made safe to show or to keep.
+
+Owns the escape of control characters before display and the words for durations. Leaves layout to
+`cli.render`.
+"""
+
+from __future__ import annotations
+
+
+def display(text: str) -> str:
+    """`text` with every control character, terminal escape, bidi override and broken byte made visible.
+
+    A name from a branch, a record or a log can therefore never move the cursor, change colours, or
+    hide a part of itself. Printable Unicode stays as it is.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as os.fsdecode keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """The first line of `text`, displayable, at most `limit` characters."""
+    line = display(text.strip().split("\n", 1)[0].strip())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """`seconds` in words people use: `45s`, `12m`, `3h05m`, `2d04h`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
