@@ -1,0 +1,35 @@
+"""Every name below `refs/fleet`: the only module that spells it.
+
+No path, branch or user text ever becomes part of a ref name. Imports nothing, since hooks need it.
+"""
+
+ROOT = "refs/fleet/"
+COORD = "refs/fleet/coord"
+NODES = "refs/fleet/nodes/"
+PROBE = "refs/fleet/probe/"
+HUB = "refs/fleet-hub/"
+
+
+def node(node_id: str) -> str:
+    """The ref that the node `node_id` alone writes."""
+    return NODES + node_id
+
+
+def seen(remote: str) -> str:
+    """Where this clone keeps what it last saw of the hub `remote`."""
+    return f"{HUB}{remote}/"
+
+
+def seen_coord(remote: str) -> str:
+    """The hub's ledger as it was last seen."""
+    return f"{HUB}{remote}/coord"
+
+
+def seen_trunk(remote: str) -> str:
+    """The hub's trunk as it was last seen."""
+    return f"{HUB}{remote}/trunk"
+
+
+def kept(oid: str) -> str:
+    """A local ref that keeps a ledger tip which a repair replaced."""
+    return f"{HUB}kept/{oid}"

@@ -1,0 +1,129 @@
+"""Two object stores behind one protocol (`trees.Objects`), for two loads.
+
+`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file --batch` answers reads, writes are loose
+objects. It serves single commands, where importing pygit2 (some 80 ms) would be most of the cost, and repositories
+that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+
+from gitfleet.base import files, ids, processes
+from gitfleet.git.program import environment
+from gitfleet.git.trees import Objects
+
+MAX_OBJECT = 64 * 1024 * 1024
+
+
+class PlumbingObjects:
+    """Objects through `git cat-file --batch` and loose files. One process, started at the first read."""
+
+    def __init__(self, git_dir: str) -> None:
+        self._git_dir = git_dir
+        self._folder = os.path.join(git_dir, "objects")
+        self._reader: processes.Conversation | None = None
+        self._cache: dict[str, tuple[str, bytes]] = {}
+
+    def read(self, oid: str) -> tuple[str, bytes]:
+        """Kind and content. Raises KeyError when the object is not there; fetches it in a partial clone."""
+        known = self._cache.get(oid)
+        if known is None:
+            known = self._cache[oid] = self._ask(oid)
+        return known
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Store a loose object: whole or not at all, its content synced before its name appears."""
+        whole = b"%s %d\0%s" % (kind.encode(), len(data), data)
+        oid = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        folder = os.path.join(self._folder, oid[:2])
+        path = os.path.join(folder, oid[2:])
+        if not os.path.exists(path):
+            self._store(folder, path, zlib.compress(whole, 1))
+        self._cache[oid] = (kind, data)
+        return oid
+
+    def close(self) -> None:
+        """End the reading process."""
+        if self._reader:
+            self._reader.close()
+            self._reader = None
+
+    def _ask(self, oid: str) -> tuple[str, bytes]:
+        if self._reader is None:
+            argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch"]
+            self._reader = processes.Conversation(argv, cwd=None, env=environment())
+        self._reader.input.write(oid.encode() + b"\n")
+        self._reader.input.flush()
+        words = self._reader.output.readline().split()
+        if len(words) != 3:
+            raise KeyError(oid)
+        size = int(words[2])
+        if size > MAX_OBJECT:
+            self.close()
+            raise ValueError(f"{oid} has {size} bytes, more than any object of a ledger may have")
+        data = self._reader.output.read(size + 1)
+        if len(data) != size + 1:
+            raise KeyError(oid)
+        return words[1].decode(), data[:-1]
+
+    def _store(self, folder: str, path: str, packed: bytes) -> None:
+        with files.storage(self._folder):
+            if not os.path.isdir(folder):
+                os.makedirs(folder, exist_ok=True)
+                os.chmod(folder, os.stat(self._folder).st_mode & 0o7777)  # core.sharedRepository shows there
+            aside = os.path.join(folder, f"tmp_obj_{ids.ulid()}")
+            try:
+                handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(packed)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(aside, path)
+            except OSError:
+                files.remove(aside)
+                raise
+
+
+class BulkObjects:
+    """Objects through pygit2. Raises ImportError or GitError where libgit2 cannot open the repository."""
+
+    def __init__(self, git_dir: str) -> None:
+        import pygit2  # 80 ms: only work over many objects pays for it
+
+        pygit2.settings.set_extensions(["refstorage", "partialclone", "worktreeconfig", "relativeworktrees"])
+        flags = pygit2.enums.RepositoryOpenFlag.NO_SEARCH | pygit2.enums.RepositoryOpenFlag.NO_DOTGIT
+        self._repository = pygit2.Repository(git_dir, flags)
+        self._kinds = {
+            pygit2.GIT_OBJECT_BLOB: "blob",
+            pygit2.GIT_OBJECT_TREE: "tree",
+            pygit2.GIT_OBJECT_COMMIT: "commit",
+        }
+        self._codes = {name: code for code, name in self._kinds.items()}
+
+    def read(self, oid: str) -> tuple[str, bytes]:
+        """Kind and content. Raises KeyError when the object is not there."""
+        kind, data = self._repository.read(oid)
+        return self._kinds.get(kind, "other"), data
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Store an object; its id."""
+        with files.storage(self._repository.path):
+            return str(self._repository.write(self._codes[kind], data))
+
+    def close(self) -> None:
+        """Let go of open packs."""
+        self._repository.free()
+
+
+def open_objects(git_dir: str, *, bulk: bool = False) -> Objects:
+    """The store that fits the load; plumbing also where libgit2 refuses the repository's format."""
+    if bulk:
+        try:
+            return BulkObjects(git_dir)
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in {"_pygit2", "pygit2", "builtins"}:
+                raise
+    return PlumbingObjects(git_dir)

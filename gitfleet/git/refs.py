@@ -1,0 +1,43 @@
+"""Refs: reading them, and moving them only from the value that the caller saw.
+
+The one door to refs. Every write names the value it replaces; `update-ref` without one overwrites silently.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.git.program import Git, failed
+
+ZERO = "0" * 40
+
+
+def read(git: Git, *patterns: str) -> dict[str, str]:
+    """Object ids by ref name, for all refs at or below the names given. One git process."""
+    out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
+    rows = (line.split(" ", 1) for line in os.fsdecode(out).splitlines())
+    return {name: oid for oid, name in rows}
+
+
+def resolve(git: Git, name: str) -> str | None:
+    """The object that a revision names, or None."""
+    return git.line("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+
+
+def move(git: Git, name: str, *, new: str, old: str | None) -> bool:
+    """Set `name` to `new` if it is at `old` (None: does not exist). Answers whether it did.
+
+    Atomic; of two at once, one wins. Raises GitFailed for anything but a lost race.
+    """
+    done = git.ask("update-ref", "--no-deref", "-m", "gitfleet", name, new, old or ZERO)
+    if done.code == 0:
+        return True
+    if read(git, name).get(name) != old or b"Unable to create" in done.stderr:
+        return False
+    raise failed(done)
+
+
+def delete(git: Git, name: str, *, old: str) -> bool:
+    """Delete `name` if it is at `old`. Answers whether it did."""
+    done = git.ask("update-ref", "--no-deref", "-d", name, old)
+    return done.code == 0

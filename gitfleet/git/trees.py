@@ -1,0 +1,194 @@
+"""git tree objects as data: parse, serialise, and a snapshot that is read by path and changed by copy.
+
+`Snapshot` holds a tree and the changes pending on it, loads only the folders that are asked for, and writes only
+those that changed: a change at depth d costs d + 1 tree objects however many records there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+FILE = b"100644"
+FOLDER = b"40000"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+class Entry(NamedTuple):
+    """One line of a tree: mode as git writes it, and the object's id (hex)."""
+
+    mode: bytes
+    oid: str
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a tree."""
+        return self.mode == FOLDER
+
+
+class Objects(Protocol):
+    """Where objects are read from and written to. Two implementations pass one contract suite.
+
+    `write` is atomic and idempotent. `read` raises KeyError for an object that is not there.
+    """
+
+    def read(self, oid: str) -> tuple[str, bytes]:
+        """Kind (`blob`, `tree`, `commit`) and content."""
+        ...
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Store an object; its id."""
+        ...
+
+    def close(self) -> None:
+        """Let go of processes and files."""
+        ...
+
+
+def parse(data: bytes) -> dict[str, Entry]:
+    """The entries of a raw tree, names decoded with surrogateescape. Raises ValueError for a broken one."""
+    entries: dict[str, Entry] = {}
+    at, end = 0, len(data)
+    while at < end:
+        blank = data.index(b" ", at)
+        zero = data.index(b"\0", blank)
+        at_next = zero + 21
+        if at_next > end:
+            raise ValueError("the tree ends in the middle of an entry")
+        entries[os.fsdecode(data[blank + 1 : zero])] = Entry(data[at:blank], data[zero + 1 : at_next].hex())
+        at = at_next
+    return entries
+
+
+def serialise(entries: Mapping[str, Entry]) -> bytes:
+    """The raw tree, in git's order (folders sort as if their names ended in a slash)."""
+    rows = [(os.fsencode(name), entry) for name, entry in entries.items()]
+    rows.sort(key=lambda row: row[0] + b"/" if row[1].is_folder else row[0])
+    return b"".join(b"%s %s\0%s" % (entry.mode, name, bytes.fromhex(entry.oid)) for name, entry in rows)
+
+
+class _Folder:
+    __slots__ = ("changed", "children", "entries")
+
+    def __init__(self, entries: dict[str, Entry]) -> None:
+        self.entries = entries
+        self.children: dict[str, _Folder | bytes] = {}
+        self.changed = False
+
+
+class Snapshot:
+    """A tree of records, addressed by `/`-joined paths.
+
+    Not for use by two threads at once. Pending changes are visible to reads, and are no objects until `write`.
+    """
+
+    def __init__(self, objects: Objects, oid: str | None) -> None:
+        self._objects = objects
+        self._root = self._load(oid) if oid else _Folder({})
+
+    def get(self, path: str) -> bytes | None:
+        """The content of the file at `path`, or None when there is no such file."""
+        *folders, name = path.split("/")
+        folder = self._walk(folders)
+        if folder is None:
+            return None
+        child = folder.children.get(name)
+        if child is None:
+            entry = folder.entries.get(name)
+            if entry is None or entry.is_folder:
+                return None
+            child = folder.children[name] = self._objects.read(entry.oid)[1]
+        return child if isinstance(child, bytes) else None
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """The names in the folder at `path` ("" is the root), sorted, each with whether it is a folder."""
+        folder = self._walk(path.split("/") if path else [])
+        if folder is None:
+            return []
+        return sorted((name, entry.is_folder) for name, entry in folder.entries.items())
+
+    def files(self, path: str) -> Iterator[str]:
+        """The paths of all files below the folder at `path`."""
+        for name, is_folder in self.names(path):
+            below = f"{path}/{name}" if path else name
+            if is_folder:
+                yield from self.files(below)
+            else:
+                yield below
+
+    def put(self, path: str, data: bytes) -> None:
+        """Set the content of the file at `path`; folders above it are made."""
+        *folders, name = path.split("/")
+        folder = self._touch(folders)
+        folder.children[name] = data
+        folder.entries[name] = Entry(FILE, "")
+
+    def delete(self, path: str) -> None:
+        """Take away the file at `path`, and folders that it leaves empty (at `write`)."""
+        *folders, name = path.split("/")
+        if self._walk(folders) is None:
+            return
+        folder = self._touch(folders)
+        folder.children.pop(name, None)
+        folder.entries.pop(name, None)
+
+    def change(self, changes: Mapping[str, bytes | None]) -> None:
+        """Put (bytes) or delete (None) every path given."""
+        for path, data in changes.items():
+            if data is None:
+                self.delete(path)
+            else:
+                self.put(path, data)
+
+    def write(self) -> str:
+        """Store what changed; the id of the root tree. What was pending is then part of the snapshot."""
+        return self._write(self._root) or self._objects.write("tree", b"")
+
+    def _load(self, oid: str) -> _Folder:
+        kind, data = self._objects.read(oid)
+        if kind != "tree":
+            raise ValueError(f"{oid} is a {kind}, not a tree")
+        return _Folder(parse(data))
+
+    def _walk(self, names: list[str]) -> _Folder | None:
+        folder = self._root
+        for name in names:
+            child = folder.children.get(name)
+            if child is None:
+                entry = folder.entries.get(name)
+                if entry is None or not entry.is_folder:
+                    return None
+                child = folder.children[name] = self._load(entry.oid)
+            if not isinstance(child, _Folder):
+                return None
+            folder = child
+        return folder
+
+    def _touch(self, names: list[str]) -> _Folder:
+        folder = self._root
+        folder.changed = True
+        for position, name in enumerate(names):
+            child = self._walk(names[: position + 1])
+            if child is None:
+                child = folder.children[name] = _Folder({})
+                folder.entries[name] = Entry(FOLDER, "")
+            child.changed = True
+            folder = child
+        return folder
+
+    def _write(self, folder: _Folder) -> str | None:
+        for name, child in list(folder.children.items()):
+            if isinstance(child, _Folder):
+                if not child.changed:
+                    continue
+                oid = self._write(child)
+                if oid is None:
+                    del folder.entries[name]
+                    del folder.children[name]
+                else:
+                    folder.entries[name] = Entry(FOLDER, oid)
+            elif not folder.entries[name].oid:
+                folder.entries[name] = Entry(FILE, self._objects.write("blob", child))
+        folder.changed = False
+        return self._objects.write("tree", serialise(folder.entries)) if folder.entries else None
