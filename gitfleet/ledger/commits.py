@@ -1,0 +1,191 @@
+"""Ledger commits: how a transaction is written as a commit, and read back.
+
+The message says in one line what happened, for people; trailers carry generation, node, sessions and schema; the
+operations themselves are `transaction.json` in the commit's tree. The root commit is the same everywhere, so that
+two nodes which start a fleet at the same moment agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base import canonical
+from gitfleet.base.text import one_line
+from gitfleet.errors import Corrupt, NewerFormat
+from gitfleet.git.trees import Entry, Objects, Snapshot, parse, serialise
+from gitfleet.ledger.model import FLEET, FORMAT, TRANSACTION, Operation, operation_from
+
+ROOT_TIME = 946684800
+_ROOT_FLEET = {"v": FORMAT, "kind": "fleet", "id": "fleet", "nonce": "", "min_reader": 1, "min_writer": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """One ledger commit: its id, tree, parent (None for the root) and generation (the root's is 0)."""
+
+    oid: str
+    tree: str
+    parent: str | None
+    generation: int
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """What happened, in one line; safe to show."""
+        return one_line(self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What one commit carries. `raw` keeps the operations as written, those of newer formats included."""
+
+    generation: int
+    node: str
+    at: int
+    raw: tuple[dict[str, Any], ...]
+
+    def operations(self, where: str) -> list[Operation]:
+        """The operations. Raises NewerFormat or Corrupt at the first that cannot be read."""
+        return [operation_from(raw, where) for raw in self.raw]
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all operations, read or not."""
+        return {str(raw.get("id")) for raw in self.raw}
+
+
+def write_root(objects: Objects) -> str:
+    """Store the root commit; its id is the same in every repository."""
+    tree = Snapshot(objects, None)
+    tree.put(FLEET, canonical.dump(_ROOT_FLEET))
+    tree.put(TRANSACTION, canonical.dump(_transaction(0, "", ROOT_TIME, [])))
+    message = "The fleet begins\n\nFleet-Generation: 0\nFleet-Schema: 1\n"
+    return objects.write("commit", _commit(tree.write(), None, "gitfleet", ROOT_TIME, message))
+
+
+def write(
+    objects: Objects,
+    tree: Snapshot,
+    parent: Tip,
+    operations: Sequence[Operation],
+    subjects: Sequence[str],
+    *,
+    node: str,
+    at: int,
+) -> Tip:
+    """Store the commit that follows `parent` with the records in `tree`. Nothing points at it yet."""
+    generation = parent.generation + 1
+    tree.put(
+        TRANSACTION, canonical.dump(_transaction(generation, node, at, [op.as_record() for op in operations]))
+    )
+    oid_tree = tree.write()
+    message = _message(generation, node, operations, subjects)
+    oid = objects.write("commit", _commit(oid_tree, parent.oid, node, at, message))
+    return Tip(oid, oid_tree, parent.oid, generation, message)
+
+
+def read(objects: Objects, oid: str) -> Tip:
+    """The ledger commit `oid`. Raises Corrupt for anything that is none."""
+    try:
+        kind, data = objects.read(oid)
+        head, _, message = data.decode("utf-8", "replace").partition("\n\n")
+        rows = [line.split(" ", 1) for line in head.splitlines()]
+        parents = [row[1] for row in rows if row[0] == "parent"]
+        tree = next(row[1] for row in rows if row[0] == "tree")
+        generation = int(trailer(message, "Fleet-Generation"))
+        schema = int(trailer(message, "Fleet-Schema"))
+    except (KeyError, ValueError, StopIteration, IndexError) as error:
+        raise Corrupt(f"{oid} is no ledger commit ({type(error).__name__}).", where=oid) from error
+    if schema > FORMAT:
+        raise NewerFormat(
+            f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}. Nothing was changed.",
+            hint="Upgrade gitfleet on this machine.",
+            where=oid,
+            version=schema,
+            understood=FORMAT,
+        )
+    if kind != "commit" or len(parents) > 1 or (generation == 0) != (not parents):
+        raise Corrupt(f"{oid} is no link of a ledger chain.", where=oid)
+    return Tip(oid, tree, parents[0] if parents else None, generation, message)
+
+
+def transaction(objects: Objects, tip: Tip) -> Transaction:
+    """The transaction that `tip` carries. Raises Corrupt."""
+    try:
+        entry = parse(objects.read(tip.tree)[1])[TRANSACTION]
+        raw = canonical.load(objects.read(entry.oid)[1])
+        node, at, operations = str(raw["node"]), int(raw["at"]), raw["operations"]
+        sound = raw["kind"] == "transaction" and raw["generation"] == tip.generation
+        sound = (
+            sound
+            and isinstance(operations, list)
+            and all(isinstance(operation, dict) for operation in operations)
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise Corrupt(
+            f"The ledger commit {tip.oid} carries no readable transaction: {error}", where=tip.oid
+        ) from error
+    if not sound:
+        raise Corrupt(
+            f"The ledger commit {tip.oid} carries a transaction that is not its own.", where=tip.oid
+        )
+    return Transaction(tip.generation, node, at, tuple(operations))
+
+
+def records_tree(objects: Objects, tip: Tip) -> dict[str, Entry]:
+    """The root tree of `tip` without its transaction: what the fleet has agreed, apart from how."""
+    entries = parse(objects.read(tip.tree)[1])
+    entries.pop(TRANSACTION, None)
+    return entries
+
+
+def same_records(one: dict[str, Entry], other: dict[str, Entry]) -> bool:
+    """Whether two root trees hold the same records."""
+    return serialise(one) == serialise(other)
+
+
+def trailer(message: str, name: str) -> str:
+    """The value of a trailer, or "" when there is none."""
+    for line in message.rstrip().splitlines()[::-1]:
+        key, separator, value = line.partition(": ")
+        if not separator:
+            break
+        if key == name:
+            return value.strip()
+    return ""
+
+
+def _transaction(generation: int, node: str, at: int, operations: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "v": FORMAT,
+        "kind": "transaction",
+        "generation": generation,
+        "node": node,
+        "at": at,
+        "operations": operations,
+    }
+
+
+def _message(generation: int, node: str, operations: Sequence[Operation], subjects: Sequence[str]) -> str:
+    subject = subjects[0] if len(subjects) == 1 else f"{len(subjects)} operations: {'; '.join(subjects)}"
+    sessions = sorted({one_line(op.session, 64) for op in operations if op.session})
+    lines = [one_line(subject, 160), "", *[one_line(s) for s in subjects if len(subjects) > 1]]
+    lines += [""] * (len(subjects) > 1)
+    lines += [f"Fleet-Session: {session}" for session in sessions]
+    lines += [
+        f"Fleet-Node: {one_line(node, 64)}",
+        f"Fleet-Generation: {generation}",
+        f"Fleet-Schema: {FORMAT}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _commit(tree: str, parent: str | None, node: str, at: int, message: str) -> bytes:
+    who = f"gitfleet <{one_line(node, 64)}@nodes.gitfleet.invalid> {at} +0000"
+    parents = f"parent {parent}\n" if parent else ""
+    return f"tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}".encode(
+        "utf-8", "backslashreplace"
+    )

@@ -1,0 +1,42 @@
+"""Format versions: what a record must say about itself before anything else in it is believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitfleet.base import canonical
+from gitfleet.base.text import display
+from gitfleet.errors import Corrupt, NewerFormat
+from gitfleet.ledger.model import FLEET, FORMAT, View
+
+UPGRADE = "Upgrade gitfleet on this machine."
+
+
+def record(data: bytes, where: str, kind: str, version: int = FORMAT) -> dict[str, Any]:
+    """The fields of one record. Raises NewerFormat above `version`, Corrupt for anything that is no `kind`."""
+    try:
+        raw = canonical.load(data)
+    except ValueError as error:
+        raise Corrupt(
+            f"{display(where)} in the ledger cannot be read ({error}). It was left alone.", where=where
+        ) from error
+    found = raw.get("v")
+    if isinstance(found, int) and found > version:
+        words = f"{display(where)} in the ledger has format {found}; this gitfleet reads up to {version}. It was left alone."
+        raise NewerFormat(words, hint=UPGRADE, where=where, version=found, understood=version)
+    if found != version or raw.get("kind") != kind:
+        raise Corrupt(f"{display(where)} in the ledger is no {kind} record. It was left alone.", where=where)
+    return raw
+
+
+def check(view: View, *, writing: bool = False) -> None:
+    """Raise NewerFormat when the fleet demands a newer gitfleet than this one, Corrupt when it says nothing readable."""
+    raw = record(view.get(FLEET) or b"", FLEET, "fleet")
+    needed = raw.get("min_writer" if writing else "min_reader")
+    if not isinstance(needed, int):
+        raise Corrupt(
+            f"{FLEET} in the ledger does not say which format it needs. Nothing was changed.", where=FLEET
+        )
+    if needed > FORMAT:
+        words = f"This fleet needs format {needed}; this gitfleet understands {FORMAT}. Nothing was changed."
+        raise NewerFormat(words, hint=UPGRADE, where=FLEET, version=needed, understood=FORMAT)

@@ -1,0 +1,187 @@
+"""Where the fleet agrees: a remote, or this clone itself when there is none.
+
+Both answer the same three questions: what is the newest agreed state, did this commit become the next one, and
+what is really there. `RemoteHub` also checks that the hub's chain continues the one that this clone has verified;
+a chain that vanished, went back or was rewritten raises `HubAlarm` and is never taken for an empty fleet.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gitfleet.errors import Corrupt, HubAlarm, HubError, NoFleet
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.program import Git
+from gitfleet.git.remote import Push, PushAnswer, Remote, Update
+from gitfleet.git.trees import Objects
+from gitfleet.ledger import commits
+from gitfleet.ledger.commits import Tip
+
+
+class Hub(Protocol):
+    """What the leader needs of the place where the fleet agrees. Callers hold the node's lock."""
+
+    name: str
+
+    def fetch(self) -> Tip:
+        """The newest agreed state, verified and taken over into `refs/fleet/coord`."""
+        ...
+
+    def publish(self, tip: Tip) -> PushAnswer:
+        """Make `tip` the next state if its parent still is the newest. Atomic."""
+        ...
+
+    def confirm(self, tip: Tip) -> bool:
+        """Whether reading back shows `tip` as the newest state."""
+        ...
+
+
+class LocalHub:
+    """The clone itself: agreement is `git update-ref` with the old value."""
+
+    name = ""
+
+    def __init__(self, git: Git, objects: Objects) -> None:
+        self._git = git
+        self._objects = objects
+
+    def fetch(self) -> Tip:
+        """The newest agreed state. Raises HubAlarm when the ledger's ref is gone."""
+        oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
+        if oid is None:
+            raise NoFleet(
+                "This clone has no ledger (refs/fleet/coord).",
+                hint="Run `gitfleet init` here.",
+                path=self._git.git_dir,
+            )
+        return commits.read(self._objects, oid)
+
+    def publish(self, tip: Tip) -> PushAnswer:
+        """Move the ref by compare-and-swap."""
+        moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+        return PushAnswer(Push.DONE if moved else Push.LOST, "")
+
+    def confirm(self, tip: Tip) -> bool:
+        """What `update-ref` did is there."""
+        return tip.oid == refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
+
+
+class RemoteHub:
+    """A git remote. One round trip to fetch, one to publish, one to read back."""
+
+    def __init__(self, git: Git, objects: Objects, remote: Remote) -> None:
+        self._git = git
+        self._objects = objects
+        self._remote = remote
+        self.name = remote.name
+        self._seen = fleetrefs.seen_coord(remote.name)
+
+    def fetch(self) -> Tip:
+        """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
+        self._remote.fetch(f"+{fleetrefs.COORD}*:{self._seen}*")
+        return self.take_over()
+
+    def take_over(self) -> Tip:
+        """Check what was last fetched against what this clone has verified, and make it our own state."""
+        known = refs.read(self._git, fleetrefs.COORD, self._seen)
+        ours, theirs = known.get(fleetrefs.COORD), known.get(self._seen)
+        if theirs is None:
+            if ours is None:
+                raise NoFleet(
+                    "The hub has no ledger yet.", hint="Run `gitfleet init` here.", path=self._git.git_dir
+                )
+            raise alarm("vanished", self.name, ours, None)
+        if ours == theirs:
+            return commits.read(self._objects, ours)
+        tip = self._read(ours, theirs)
+        if ours is None:
+            self._check_from_root(tip)
+        else:
+            self._check_descent(tip, ours)
+        refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=ours)
+        return tip
+
+    def publish(self, tip: Tip) -> PushAnswer:
+        """Push `tip` with a lease on its parent, then move our own ref."""
+        answer = self._remote.push([Update(fleetrefs.COORD, tip.oid, tip.parent)])
+        if answer.outcome is Push.DONE:
+            refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+        return answer
+
+    def confirm(self, tip: Tip) -> bool:
+        """Read back from the hub: `tip` is there, or a chain that goes on from it. False when it cannot be asked."""
+        try:
+            return (
+                self._remote.look(fleetrefs.COORD).get(fleetrefs.COORD) == tip.oid
+                or self.fetch().generation > tip.generation
+            )
+        except HubError:
+            return False
+
+    def _read(self, ours: str | None, theirs: str) -> Tip:
+        try:
+            return commits.read(self._objects, theirs)
+        except Corrupt as error:
+            raise alarm("unreadable", self.name, ours, theirs) from error
+
+    def _check_descent(self, tip: Tip, ours: str) -> None:
+        base = commits.read(self._objects, ours)
+        if tip.generation <= base.generation:
+            kind = "behind" if self._ancestor(base, tip) else "diverged"
+            raise alarm(kind, self.name, ours, tip.oid)
+        if not self._ancestor(tip, base):
+            raise alarm("diverged", self.name, ours, tip.oid)
+
+    def _ancestor(self, tip: Tip, base: Tip) -> bool:
+        """Whether walking back from `tip`, one generation a step, arrives at `base`."""
+        try:
+            for link in links(self._objects, tip, down_to=base.generation):
+                if link.generation == base.generation:
+                    return link.oid == base.oid
+        except Corrupt:
+            return False
+        return False
+
+    def _check_from_root(self, tip: Tip) -> None:
+        try:
+            first = links(self._objects, tip, down_to=0)[-1]
+        except Corrupt as error:
+            raise alarm("unreadable", self.name, None, tip.oid) from error
+        if first.oid != commits.write_root(self._objects):
+            raise alarm("unreadable", self.name, None, tip.oid)
+
+
+def links(objects: Objects, tip: Tip, *, down_to: int) -> list[Tip]:
+    """The chain from `tip` back to generation `down_to`, newest first. Raises Corrupt where it is not one.
+
+    Costs one object a generation.
+    """
+    chain = [tip]
+    while chain[-1].generation > down_to:
+        last = chain[-1]
+        before = commits.read(objects, last.parent or "")
+        if before.generation != last.generation - 1:
+            raise Corrupt(
+                f"Ledger commit {last.oid} does not follow its parent by one generation.", where=last.oid
+            )
+        chain.append(before)
+    return chain
+
+
+def alarm(kind: str, hub: str, verified: str | None, found: str | None) -> HubAlarm:
+    """The alarm for a hub whose ledger is not the continuation of what was verified here."""
+    words = {
+        "vanished": "no longer has the fleet's ledger",
+        "behind": "has gone back to an older state of the fleet's ledger",
+        "diverged": "has another ledger than the one this clone has verified",
+        "unreadable": "has something in place of the fleet's ledger that is none",
+    }
+    return HubAlarm(
+        f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}). "
+        "Nothing was changed, and this clone's verified copy is unharmed.",
+        hint="`gitfleet doctor` explains it; `gitfleet doctor --repair` restores the hub from the last verified state.",
+        kind=kind,
+        hub=hub,
+        verified=verified,
+        found=found,
+    )

@@ -1,0 +1,191 @@
+"""The ledger of one node: submit operations, read the agreed state.
+
+`submit` is the whole life of a transaction as its caller sees it: leave the operation in the outbox, become leader
+or wait for one, and come back with what is true. N callers on a node share one push.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base import clock, files
+from gitfleet.base.ids import ulid
+from gitfleet.base.locks import NodeLock, Wait
+from gitfleet.errors import LockHeld, NoFleet
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.program import Git
+from gitfleet.git.remote import Remote
+from gitfleet.git.trees import Objects, Snapshot
+from gitfleet.ledger import commits, format
+from gitfleet.ledger.commits import Tip
+from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
+from gitfleet.ledger.leader import Leader, decide
+from gitfleet.ledger.model import Accepted, Operation, Result, Rule
+from gitfleet.ledger.node import Node, state_folder
+from gitfleet.ledger.notices import Notices
+from gitfleet.ledger.outbox import Outbox
+
+DEADLINE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The agreed state as this clone last verified it, with what is tentative here applied on top.
+
+    `tentative` holds the ids of operations that the hub has not seen, `age` the seconds since it was seen (None:
+    this clone is the hub).
+    """
+
+    tip: Tip
+    view: Snapshot
+    tentative: frozenset[str]
+    age: int | None
+
+
+class Ledger:
+    """One node's access to the fleet's ledger. Cheap to make; opens nothing until it is used."""
+
+    def __init__(
+        self, *, common_dir: str, git: Git, objects: Objects, node: Node, rules: Mapping[str, Rule],
+        announce: Callable[[str], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._git = git
+        self._rules = rules
+        self._announce = announce
+        self.objects = objects
+        self.node = node
+        self.state = state_folder(common_dir)
+        self.lock = NodeLock(os.path.join(self.state, "lock"))
+        self.outbox = Outbox(self.state)
+        self.notices = Notices(self.state)
+        self.hub: Hub = RemoteHub(git, objects, Remote(git, node.hub)) if node.hub else LocalHub(git, objects)
+        self._seen = os.path.join(self.state, "seen")
+
+    def submit(self, operations: Sequence[Operation], *, timeout: float = DEADLINE) -> list[Result]:
+        """Have `operations` decided, in order, and answer one result each.
+
+        A result is confirmed, published, tentative, refused or failed; it never guesses. Every operation is decided
+        for itself (one operation is all or nothing). Runs of many processes at once share transactions. Raises
+        LockHeld when another process keeps the lock too long; operations that it had not taken are withdrawn.
+        """
+        self.outbox.prepare()
+        for operation in operations:
+            self.outbox.leave(operation)
+        results: dict[str, Result] = {}
+        wait = Wait(self.lock, timeout, self._announce)
+        deadline = clock.elapsed() + timeout
+        while missing := [operation for operation in operations if operation.id not in results]:
+            if self.lock.acquire():
+                try:
+                    results |= self._lead(missing, deadline)
+                finally:
+                    self.lock.release()
+                continue
+            for operation in missing:
+                result = self.outbox.result(operation)
+                if result is not None:
+                    results[operation.id] = result
+            if len(results) < len(operations):
+                self._turn(wait, missing)
+        return [results[operation.id] for operation in operations]
+
+    def request(
+        self, kind: str, session: str, body: Mapping[str, Any], *, timeout: float = DEADLINE
+    ) -> Result:
+        """Make one operation for `session` and submit it. Raises what its decision raises."""
+        operation = Operation(
+            kind=kind, id=ulid(), node=self.node.id, session=session, at=clock.now(), body=body, nonce=ulid()
+        )
+        result = self.submit([operation], timeout=timeout)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    def sync(self) -> Tip:
+        """Bring what waits to the hub, and the hub's newest state here. Raises the hub's errors."""
+        self.outbox.prepare()
+        with self.lock.held(DEADLINE, self._announce):
+            leader = self._leader()
+            tip = leader.reconcile()
+            leader.turn(clock.elapsed() + DEADLINE)
+            self.outbox.sweep()
+            self._saw_hub()
+            return self.tip() or tip
+
+    def current(self) -> State:
+        """The agreed state as last verified here. Needs no lock and no network. Raises NoFleet, NewerFormat, Corrupt."""
+        tip = self.tip()
+        if tip is None:
+            raise NoFleet(
+                "This clone has no ledger yet.", hint="Run `gitfleet init` here.", path=self._git.git_dir
+            )
+        view = Snapshot(self.objects, tip.tree)
+        format.check(view)
+        tentative = set()
+        for operation in self.outbox.tentative():
+            decision = decide(self._rules, view, operation, tip.generation + 1)
+            if isinstance(decision, Accepted):
+                view.change(decision.changes)
+                tentative.add(operation.id)
+        return State(tip, view, frozenset(tentative), self.age())
+
+    def tip(self) -> Tip | None:
+        """The newest ledger commit verified here."""
+        oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
+        return commits.read(self.objects, oid) if oid else None
+
+    def age(self) -> int | None:
+        """Seconds since the hub was last seen; None when this clone is the hub, or it was never seen."""
+        if not self.node.hub:
+            return None
+        try:
+            return max(0, clock.now() - int(os.stat(self._seen).st_mtime))
+        except FileNotFoundError:
+            return None
+
+    def close(self) -> None:
+        """Let go of processes."""
+        self.objects.close()
+
+    def _lead(self, missing: Sequence[Operation], deadline: float) -> dict[str, Result]:
+        """Our turn with the lock. Whatever a leader before us left or told is respected."""
+        found = {operation.id: self.outbox.result(operation) for operation in missing}
+        results = {key: result for key, result in found.items() if result is not None}
+        for operation in missing:
+            if operation.id not in results and not self.outbox.holds(operation):
+                self.outbox.leave(operation)  # a leader crashed after letting a refused operation go
+        if len(results) == len(missing):
+            return results
+        leader = self._leader()
+        leader.turn(deadline)
+        if not any(result.status.value in {"tentative", "failed"} for result in leader.results.values()):
+            self._saw_hub()
+        for operation in missing:
+            if operation.id in leader.results:
+                self.outbox.result(operation)
+                results[operation.id] = leader.results[operation.id]
+        return results
+
+    def _leader(self) -> Leader:
+        return Leader(
+            git=self._git, objects=self.objects, hub=self.hub, outbox=self.outbox, notices=self.notices,
+            rules=self._rules, node=self.node.id,
+        )  # fmt: skip
+
+    def _turn(self, wait: Wait, missing: Sequence[Operation]) -> None:
+        try:
+            wait.turn()
+        except LockHeld as error:
+            taken = [operation for operation in missing if not self.outbox.withdraw(operation)]
+            if taken:
+                words = f"{error.message} It has this request in hand, and may still carry it out."
+                raise LockHeld(words, hint=error.hint, **error.facts) from error
+            raise
+
+    def _saw_hub(self) -> None:
+        if self.node.hub:
+            with files.storage(self._seen), open(self._seen, "wb"):
+                os.utime(self._seen)
