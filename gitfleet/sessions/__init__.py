@@ -1,0 +1,1 @@
+"""Who is at work, where, and is it alive."""

@@ -1,0 +1,124 @@
+"""What this clone knows of its own sessions: which worktree, which process, and who is meant here.
+
+One small file a session below `<common dir>/gitfleet/sessions`, so that "who am I" asks neither the ledger nor the
+network. A worktree's own setting (`git config fleet.session`, by worktree where git is set up for it) is the
+user's word and comes before anything found here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitfleet.base import canonical, files
+from gitfleet.base.identity import ProcessIdentity, state
+from gitfleet.base.ids import is_name
+from gitfleet.errors import BadName, NoSession
+from gitfleet.git.program import Git
+
+VARIABLE = "GITFLEET_SESSION"
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A session that was started in this clone."""
+
+    id: str
+    worktree: str
+    person: bool
+    process: ProcessIdentity | None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs, or it is a person's. What cannot be told counts as alive."""
+        return self.person or self.process is None or state(self.process) != "dead"
+
+
+class LocalSessions:
+    """The sessions of this clone. `mark` names the file in a worktree's git dir that hooks read first."""
+
+    def __init__(self, node_state: str) -> None:
+        self._root = os.path.join(node_state, "sessions")
+
+    def remember(self, session: Here) -> None:
+        """Keep the facts of a session. Atomic."""
+        record = {
+            "id": session.id,
+            "worktree": session.worktree,
+            "person": session.person,
+            "process": dict(session.process.as_record()) if session.process else None,
+        }
+        files.folder(self._root)
+        files.replace(os.path.join(self._root, f"{session.id}.json"), canonical.dump(record))
+
+    def forget(self, session_id: str) -> None:
+        """Let the facts of a session go."""
+        files.remove(os.path.join(self._root, f"{session_id}.json"))
+
+    def get(self, session_id: str) -> Here | None:
+        """The session with this id if it was started in this clone."""
+        data = files.read(os.path.join(self._root, f"{session_id}.json")) if is_name(session_id) else None
+        try:
+            raw = canonical.load(data) if data else None
+        except ValueError:
+            return None
+        if raw is None:
+            return None
+        process = raw.get("process")
+        identity = ProcessIdentity.from_record(process) if isinstance(process, dict) else None
+        return Here(session_id, str(raw.get("worktree")), raw.get("person") is True, identity)
+
+    def all(self) -> list[Here]:
+        """Every session of this clone that is remembered."""
+        found = [self.get(name.removesuffix(".json")) for name in files.names(self._root)]
+        return [session for session in found if session is not None]
+
+    def in_worktree(self, worktree: str) -> list[Here]:
+        """The live sessions of one worktree."""
+        return [session for session in self.all() if session.worktree == worktree and session.alive]
+
+
+def mark(git_dir: str, local: LocalSessions, worktree: str) -> None:
+    """Write down for hooks which session is meant in this worktree, or that none is for certain."""
+    path = os.path.join(git_dir, "gitfleet-session")
+    meant = candidates(local, worktree)
+    if len(meant) == 1:
+        files.replace(path, meant[0].id.encode() + b"\n")
+    else:
+        files.remove(path)
+
+
+def candidates(local: LocalSessions, worktree: str) -> list[Here]:
+    """Who could be meant in a worktree without being named: its live agents, else its person."""
+    live = local.in_worktree(worktree)
+    return [session for session in live if not session.person] or live
+
+
+def whoami(
+    flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions, worktree: str
+) -> str:
+    """The id of the session that a command acts for. Raises NoSession, BadName.
+
+    In this order: the flag, `GITFLEET_SESSION`, the worktree's setting, the only live session of the worktree. A
+    session is never guessed among several.
+    """
+    named = flag or environment.get(VARIABLE) or git.line("config", "--get", "fleet.session")
+    if named:
+        if not is_name(named):
+            raise BadName(
+                f"{named[:80]!a} is no session id.", hint="See `gitfleet session list`.", name=named
+            )
+        return named
+    found = candidates(local, worktree)
+    if len(found) == 1:
+        return found[0].id
+    if not found:
+        words = "No session is at work in this worktree."
+        raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=[])
+    ids = [session.id for session in found]
+    raise NoSession(
+        f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
+        hint=f"Name it: `--session ID`, or set {VARIABLE}.",
+        candidates=ids,
+    )

@@ -1,0 +1,131 @@
+"""A session as a record: who is at work, where, by which process.
+
+Pure. The record lives at `sessions/<shard>/<id>/session.json`; beside it, `claims/` lists where the session's
+claims are filed, so that releasing them never searches the claims of others. The lease of all claims of a session
+is here too (`renewed`, `renewed_at`): a renewal rewrites one small record however many claims there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from gitfleet.base import canonical
+from gitfleet.base.ids import is_name, shard
+from gitfleet.errors import BadName, Corrupt, NewerFormat
+from gitfleet.ledger import format
+from gitfleet.ledger.model import FORMAT, View
+
+ROOT = "sessions"
+MAX_TEXT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session's shared facts. Times are seconds of its own node's clock; `renewed` counts renewals.
+
+    `pid`, `start`, `boot`, `namespace` identify the process it lives and dies with (pid 0: none, a person's session). `extra`
+    holds fields of newer versions, kept as they were.
+    """
+
+    id: str
+    node: str
+    worktree: str
+    nonce: str = ""
+    branch: str = ""
+    base: str = ""
+    agent: str = ""
+    command: str = ""
+    pid: int = 0
+    start: int = 0
+    boot: str = ""
+    namespace: int = 0
+    user: str = ""
+    title: str = ""
+    orchestrator: str = ""
+    pattern: str = "generic"
+    log: str = ""
+    person: bool = False
+    started_at: int = 0
+    renewed: int = 0
+    renewed_at: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """As it is written into the ledger."""
+        known = asdict(self)
+        extra = known.pop("extra")
+        return {**extra, **known, "v": FORMAT, "kind": "session"}
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        return canonical.dump(self.as_record())
+
+
+_TYPES = {
+    f.name: type(f.default) for f in fields(Session) if f.name not in {"id", "node", "worktree", "extra"}
+}
+_TYPES |= {"id": str, "node": str, "worktree": str}
+
+
+def folder(session_id: str) -> str:
+    """Where everything of a session is filed. Raises BadName for an id that is none."""
+    if not is_name(session_id):
+        raise BadName(
+            f"'{session_id[:80]!a}' is no session id.",
+            hint="Use 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit.",
+            name=session_id,
+        )
+    return f"{ROOT}/{shard(session_id)}/{session_id}"
+
+
+def path(session_id: str) -> str:
+    """Where the session's record is."""
+    return f"{folder(session_id)}/session.json"
+
+
+def claim_index(session_id: str, claim_id: str) -> str:
+    """Where the session's note of one of its claims is."""
+    return f"{folder(session_id)}/claims/{claim_id}"
+
+
+def parse(data: bytes, where: str) -> Session:
+    """The session in a record. Raises Corrupt, NewerFormat; values of wrong types and sizes count as corrupt."""
+    raw = format.record(data, where, "session")
+    known: dict[str, Any] = {}
+    for name, kind in _TYPES.items():
+        value = raw.pop(name, None)
+        if value is None and name not in {"id", "node", "worktree"}:
+            continue
+        if type(value) is not kind or (isinstance(value, str) and len(value) > MAX_TEXT):
+            raise Corrupt(
+                f"{where} in the ledger has a broken field '{name}'. It was left alone.", where=where
+            )
+        known[name] = value
+    raw.pop("v", None)
+    raw.pop("kind", None)
+    if not is_name(known["id"]) or path(known["id"]) != where:
+        raise Corrupt(
+            f"{where} in the ledger is filed under another session's name. It was left alone.", where=where
+        )
+    return Session(**known, extra=raw)
+
+
+def find(view: View, session_id: str) -> Session | None:
+    """The session with this id, or None. Raises Corrupt, NewerFormat, BadName."""
+    where = path(session_id)
+    data = view.get(where)
+    return parse(data, where) if data is not None else None
+
+
+def everyone(view: View) -> Iterator[Session | Corrupt | NewerFormat]:
+    """Every session of the fleet, ordered by shard and id; for a record that cannot be read, the error about it."""
+    for shard_name, _ in view.names(ROOT):
+        for name, _ in view.names(f"{ROOT}/{shard_name}"):
+            where = f"{ROOT}/{shard_name}/{name}/session.json"
+            data = view.get(where)
+            try:
+                yield parse(data or b"", where)
+            except (Corrupt, NewerFormat) as error:
+                yield error

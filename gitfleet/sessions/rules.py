@@ -1,0 +1,117 @@
+"""How the ledger changes when sessions start, go on, and change. Pure.
+
+The end of a session releases its claims; that rule is with the claims.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gitfleet.base.text import one_line
+from gitfleet.errors import Conflict, NoSession
+from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
+from gitfleet.sessions import model
+from gitfleet.sessions.model import Session
+
+CHANGEABLE = frozenset(
+    [
+        "branch",
+        "base",
+        "agent",
+        "command",
+        "pid",
+        "start",
+        "boot",
+        "title",
+        "orchestrator",
+        "pattern",
+        "log",
+        "worktree",
+        "user",
+    ]
+)
+
+
+def start(view: View, operation: Operation, generation: int) -> Decision:
+    """`session.start`: body is the session's fields, and `resume` when the same node goes on with the same id.
+
+    Refused (Conflict) when another session has that id.
+    """
+    del generation
+    present = model.find(view, operation.session)
+    facts = _facts(operation)
+    if present is None:
+        session = Session(
+            id=operation.session, node=operation.node, nonce=operation.nonce, started_at=operation.at,
+            renewed_at=operation.at, person=operation.body.get("person") is True, **facts,
+        )  # fmt: skip
+        subject = f"session {session.id} starts" + (
+            f" ({one_line(session.agent, 40)})" if session.agent else ""
+        )
+        return _accepted(session, subject)
+    if present.node != operation.node or operation.body.get("resume") is not True:
+        error = Conflict(
+            f"There is a session '{operation.session}' already, on node {present.node}. Nothing was changed.",
+            hint="Choose another id, or leave `--id` out to get a new one.",
+            conflicts=[
+                {"session": present.id, "node": present.node, "agent": present.agent, "title": present.title}
+            ],
+        )
+        return Refused(error)
+    return _accepted(_renewed(replace(present, **facts), operation), f"session {present.id} goes on")
+
+
+def renew(view: View, operation: Operation, generation: int) -> Decision:
+    """`session.renew`: all its claims count as renewed now."""
+    del generation
+    session = required(view, operation.session)
+    return _accepted(_renewed(session, operation), f"session {session.id} renewed")
+
+
+def change(view: View, operation: Operation, generation: int) -> Decision:
+    """`session.change`: new values for some of its facts."""
+    del generation
+    session = required(view, operation.session)
+    return _accepted(
+        _renewed(replace(session, **_facts(operation)), operation), f"session {session.id} changed"
+    )
+
+
+def required(view: View, session_id: str) -> Session:
+    """The session, or NoSession."""
+    session = model.find(view, session_id)
+    if session is None:
+        raise NoSession(
+            f"The fleet has no session '{session_id}' (it may have ended). Nothing was changed.",
+            hint="Start one: `gitfleet session start`.",
+            candidates=[],
+        )
+    return session
+
+
+def renewed(session: Session, operation: Operation) -> tuple[str, bytes]:
+    """The session's record with its lease renewed, as a change."""
+    return model.path(session.id), _renewed(session, operation).as_bytes()
+
+
+def _renewed(session: Session, operation: Operation) -> Session:
+    return replace(session, renewed=session.renewed + 1, renewed_at=operation.at)
+
+
+def _facts(operation: Operation) -> dict[str, Any]:
+    sample = Session(id="", node="", worktree="")
+    facts = {}
+    for name in CHANGEABLE & operation.body.keys():
+        value = operation.body[name]
+        if type(value) is not type(getattr(sample, name)):
+            raise ValueError(f"{name} has the wrong type")
+        facts[name] = value[: model.MAX_TEXT] if isinstance(value, str) else value
+    return facts
+
+
+def _accepted(session: Session, subject: str) -> Accepted:
+    return Accepted({model.path(session.id): session.as_bytes()}, {"session": session.as_record()}, subject)
+
+
+RULES = {"session.start": start, "session.renew": renew, "session.change": change}

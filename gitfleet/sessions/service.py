@@ -1,0 +1,129 @@
+"""Starting, adopting and ending sessions, and telling which one a caller is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base import identity
+from gitfleet.base.ids import ALPHABET
+from gitfleet.errors import NoSession, UsageError
+from gitfleet.git.repository import Repository, discover
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.ledger.model import Result
+from gitfleet.sessions import model, orchestration
+from gitfleet.sessions.local import Here, LocalSessions, candidates, mark
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a caller may say about a session that starts."""
+
+    id: str = ""
+    agent: str = ""
+    title: str = ""
+    orchestrator: str = ""
+    log: str = ""
+    pid: int = 0
+    person: bool = False
+
+
+class Sessions:
+    """The sessions of a fleet, through one node's ledger."""
+
+    def __init__(
+        self, repository: Repository, ledger: Ledger, markers: Mapping[str, Any] | None = None
+    ) -> None:
+        self._repository = repository
+        self._ledger = ledger
+        self._markers = markers or {}
+        self.local = LocalSessions(ledger.state)
+
+    def start(self, start: Start, *, timeout: float = 30.0) -> Result:
+        """Register a session for this worktree; the answer has its record.
+
+        With an id that this node has used for this worktree before, and whose process is gone, the session goes on
+        with its claims. Raises Conflict when the id is taken, UsageError when the process is not there.
+        """
+        worktree = self._repository.worktree
+        if worktree is None:
+            raise UsageError(
+                "A session needs a worktree; this is a bare repository.", hint="Run it in a worktree."
+            )
+        session_id = start.id or _new_id(start.agent or ("person" if start.person else "session"))
+        model.folder(session_id)
+        process = None if start.person else self._process(start.pid)
+        known = self.local.get(session_id)
+        resume = known is not None and (not known.alive or known.process == process or known.person)
+        body = {**self._facts(start, process), "resume": resume, "person": start.person}
+        result = self._ledger.request("session.start", session_id, body, timeout=timeout)
+        self.local.remember(Here(session_id, worktree, start.person, process))
+        mark(self._repository.git_dir, self.local, worktree)
+        return result
+
+    def end(self, session_id: str, *, timeout: float = 30.0) -> Result:
+        """End a session and release its claims; the answer has what was released. Raises NoSession."""
+        model.folder(session_id)
+        try:
+            result = self._ledger.request("session.end", session_id, {}, timeout=timeout)
+        except NoSession:
+            self._forget(session_id)
+            raise
+        self._forget(session_id)
+        return result
+
+    def others_here(self, session_id: str) -> list[Here]:
+        """The other sessions that are at work in this worktree."""
+        found = candidates(self.local, self._repository.worktree or "")
+        return [session for session in found if session.id != session_id and not session.person]
+
+    def _forget(self, session_id: str) -> None:
+        here = self.local.get(session_id)
+        self.local.forget(session_id)
+        if here:
+            self._mark(here.worktree)
+
+    def _mark(self, worktree: str) -> None:
+        if worktree == self._repository.worktree:
+            mark(self._repository.git_dir, self.local, worktree)
+        elif os.path.isdir(worktree):
+            mark(discover(worktree).git_dir, self.local, worktree)
+
+    def _process(self, pid: int) -> identity.ProcessIdentity:
+        found = identity.identify(pid or identity.durable_parent())
+        if found is None:
+            words = f"There is no process {pid}. Nothing was changed."
+            raise UsageError(words, hint="Pass the pid of the running agent.")
+        return found
+
+    def _facts(self, start: Start, process: identity.ProcessIdentity | None) -> dict[str, Any]:
+        git = self._repository.here
+        argv = identity.command_line(process.pid) if process else []
+        names = identity.environment_names(process.pid) if process else set()
+        explicit = {"orchestrator": start.orchestrator} if start.orchestrator else {}
+        inferred = orchestration.infer(explicit, argv, names, extra=self._markers)
+        branch = git.line("symbolic-ref", "--quiet", "HEAD") or ""
+        return {
+            "worktree": self._repository.worktree or "",
+            "branch": branch.removeprefix("refs/heads/"),
+            "base": git.line("rev-parse", "--verify", "--quiet", "HEAD") or "",
+            "agent": start.agent or (identity.program_name(argv[0]) if argv else ""),
+            "command": " ".join(argv)[:500],
+            "user": git.line("config", "--get", "user.name") or "",
+            "title": start.title,
+            "orchestrator": start.orchestrator,
+            "pattern": inferred.label,
+            "log": os.path.abspath(start.log) if start.log else "",
+            **({name: value for name, value in process.as_record().items() if value} if process else {}),
+        }
+
+
+def _new_id(agent: str) -> str:
+    """A short id that says who it is: `codex-7h3k9q2m`. A collision (2^-40) is refused by the ledger, never shared."""
+    word = (
+        "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24] or "session"
+    )
+    tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
+    return f"{word}-{tail}"
