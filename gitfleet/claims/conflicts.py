@@ -1,0 +1,128 @@
+"""What stands in the way of a claim, as data: for the refusal text, for JSON, and for the rules.
+
+Pure. One conflict is one claim of another session that overlaps one requested pattern, with a path that both match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base.text import display
+from gitfleet.claims import model
+from gitfleet.claims.model import SHARED, Claim, Unreadable
+from gitfleet.claims.overlap import overlap
+from gitfleet.claims.patterns import Pattern
+from gitfleet.errors import Conflict, FleetError
+from gitfleet.ledger.model import View
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.model import Session
+
+
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """`wanted` overlaps `held`; `witness` is a path that both match, `exact` False when that was not proved."""
+
+    wanted: str
+    held: Claim | Unreadable
+    witness: str
+    exact: bool
+    session: Session | None
+
+    def as_record(self) -> dict[str, Any]:
+        """As it appears in JSON output and in the facts of Conflict."""
+        base: dict[str, Any] = {"path": self.wanted, "witness": self.witness, "exact": self.exact}
+        if isinstance(self.held, Unreadable):
+            return {**base, "held": self.held.where, "session": None, "problem": self.held.error.message}
+        holder = self.session
+        return {
+            **base,
+            "held": self.held.pattern,
+            "claim": self.held.id,
+            "token": self.held.token,
+            "mode": self.held.mode,
+            "session": self.held.session,
+            "node": self.held.node,
+            "branch": self.held.branch,
+            "reason": self.held.reason,
+            "ttl": self.held.ttl,
+            "agent": holder.agent if holder else "",
+            "title": holder.title if holder else "",
+            "worktree": holder.worktree if holder else "",
+            "renewed": holder.renewed if holder else 0,
+            "renewed_at": holder.renewed_at if holder else self.held.granted_at,
+        }
+
+
+def find(
+    view: View,
+    wanted: Pattern,
+    mode: str,
+    session_id: str,
+    *,
+    nearby: Iterable[Claim | Unreadable] | None = None,
+    case_sensitive: bool = False,
+) -> Iterator[InTheWay]:
+    """Every claim of others that a claim on `wanted` in `mode` would clash with.
+
+    `nearby` is what `model.near` found, when the caller has it already.
+    """
+    for held in model.near(view, wanted.prefix_key) if nearby is None else nearby:
+        if isinstance(held, Claim) and (
+            held.session == session_id or (held.mode == SHARED and mode == SHARED)
+        ):
+            continue
+        pattern = held.pattern if isinstance(held, Unreadable) else model.parsed(held.pattern)
+        met = overlap(pattern, wanted, case_sensitive=case_sensitive)
+        if met is not None:
+            session = _session(view, held.session) if isinstance(held, Claim) else None
+            yield InTheWay(wanted.text, held, met.witness, met.exact, session)
+
+
+def refusal(found: Iterable[InTheWay]) -> Conflict:
+    """The error for a claim that cannot be granted: every conflict once, by holder, and one next step."""
+    conflicts = list(found)
+    lines = []
+    for holder, items in _by_holder(conflicts).items():
+        lines.append(f"{holder} holds {', '.join(_words(item) for item in items)}")
+    words = f"Not granted: {'; '.join(lines)}. Nothing was changed."
+    hint = "Work on other paths, or ask for the paths again when the holder has released them."
+    return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts])
+
+
+def _by_holder(conflicts: list[InTheWay]) -> dict[str, list[InTheWay]]:
+    by_holder: dict[str, list[InTheWay]] = {}
+    for item in conflicts:
+        if isinstance(item.held, Unreadable):
+            name = "a record that cannot be read"
+        else:
+            name = _name(item.held.session, item.session)
+        by_holder.setdefault(name, []).append(item)
+    return by_holder
+
+
+def _name(session_id: str, session: Session | None) -> str:
+    if session is None:
+        return f"session {session_id}"
+    doing = session.title or session.agent
+    return f"session {session_id}" + (f" ({display(doing[:80])})" if doing else "")
+
+
+def _words(item: InTheWay) -> str:
+    held = item.held.where if isinstance(item.held, Unreadable) else item.held.pattern
+    text = display(held)
+    if isinstance(item.held, Claim) and item.held.mode == SHARED:
+        text += " (shared)"
+    if item.wanted != held:
+        text += f", which meets {display(item.wanted)} at {display(item.witness)}"
+    if not item.exact:
+        text += " (not proved apart, so counted as overlap)"
+    return text
+
+
+def _session(view: View, session_id: str) -> Session | None:
+    try:
+        return sessions.find(view, session_id)
+    except FleetError:
+        return None

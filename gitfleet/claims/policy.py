@@ -1,0 +1,59 @@
+"""The fleet's rules for claims and commits, as gates need them: compiled, local, plain.
+
+Policy is `gitfleet.yaml` as it stands on the hub's trunk. `fleet.policyfile` compiles it to JSON in the common dir
+whenever the trunk moves, so that gates need no YAML; before it has landed, the defaults here hold.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gitfleet.base import canonical, files
+
+COMMITS = ("require-claim", "claim-on-commit", "conflicts-only", "warn", "off")
+UNVERIFIABLE = ("stop", "warn", "allow")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Durations in seconds. `shared` lists patterns whose claims are shared unless asked otherwise."""
+
+    commits: str = "require-claim"
+    ttl: int = 45 * 60
+    margin: int = 2 * 60
+    max_age: int = 24 * 3600
+    shared: tuple[str, ...] = ()
+    everything: bool = False
+    case_sensitive: bool = False
+    state_max_age: int = 15 * 60
+    unverifiable: str = "stop"
+
+
+def load(state: str) -> Policy:
+    """The compiled policy of this clone; the defaults when there is none or it cannot be read."""
+    data = files.read(os.path.join(state, "policy.json"))
+    try:
+        return from_record(canonical.load(data)) if data else Policy()
+    except (ValueError, TypeError):
+        return Policy()
+
+
+def from_record(raw: Mapping[str, Any]) -> Policy:
+    """The policy in compiled form; fields that this version does not know are for another one."""
+    known = {f.name: raw[f.name] for f in fields(Policy) if f.name in raw}
+    if "shared" in known:
+        known["shared"] = tuple(str(text) for text in known["shared"])
+    return Policy(**known)
+
+
+def markers(state: str) -> dict[str, Any]:
+    """The orchestrator markers that the fleet's `gitfleet.yaml` adds; empty when there are none."""
+    data = files.read(os.path.join(state, "policy.json"))
+    try:
+        found = canonical.load(data).get("orchestrators", {}) if data else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
