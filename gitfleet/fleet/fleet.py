@@ -1,0 +1,89 @@
+"""`Fleet.open(path)`: one clone's way into its fleet, with every service wired once.
+
+What a service needs is imported when it is first used: a claim from the command line pays neither for pydantic nor
+for libgit2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from gitfleet.claims import policy
+from gitfleet.claims import rules as claim_rules
+from gitfleet.claims.service import Claims
+from gitfleet.git.objects import open_objects
+from gitfleet.git.repository import Repository, discover
+from gitfleet.ledger import node as nodes
+from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions.local import LocalSessions, whoami
+
+if TYPE_CHECKING:
+    from gitfleet.sessions.service import Sessions
+
+RULES = {**session_rules.RULES, **claim_rules.RULES}
+
+
+class Fleet:
+    """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
+
+    def __init__(self, repository: Repository, ledger: Ledger) -> None:
+        self.repository = repository
+        self.ledger = ledger
+        self.policy = policy.load(ledger.state)
+        self.claims = Claims(repository, ledger, self.policy)
+
+    @classmethod
+    def open(
+        cls, path: str = ".", *, bulk: bool = False, announce: Callable[[str], None] | None = None
+    ) -> Fleet:
+        """The fleet that the repository at `path` belongs to. Raises NoRepository, NoFleet, UnsupportedRepository.
+
+        `bulk` prepares for reading thousands of records; `announce` is told why something takes long. Close it, or
+        use it as a context manager.
+        """
+        repository = discover(path)
+        node = nodes.load(repository.common_dir)
+        objects = open_objects(repository.common_dir, bulk=bulk)
+        ledger = Ledger(
+            common_dir=repository.common_dir,
+            git=repository.git,
+            objects=objects,
+            node=node,
+            rules=RULES,
+            announce=announce,
+        )
+        return cls(repository, ledger)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The fleet's sessions."""
+        from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
+
+        return Sessions(self.repository, self.ledger, policy.markers(self.ledger.state))
+
+    def whoami(self, flag: str | None = None) -> str:
+        """The session that a command in this worktree acts for. Raises NoSession, BadName."""
+        here = self.repository
+        local = LocalSessions(self.ledger.state)
+        return whoami(flag, os.environ, here.here, local, here.worktree or here.common_dir)
+
+    def current(self) -> State:
+        """The agreed state as last verified here, with what is tentative on top. Without lock or network."""
+        return self.ledger.current()
+
+    def close(self) -> None:
+        """Let go of processes and files."""
+        self.ledger.close()
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,229 @@
+"""How a clone joins a fleet, and how it leaves without a trace.
+
+Joining writes the node file last: until it is there, hooks do nothing and the clone is no part of a fleet, so a crash
+on the way leaves nothing that acts. Leaving takes it away first. Hooks themselves are `githooks.install`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gitfleet.base import canonical, files, resources
+from gitfleet.base.ids import ALPHABET, is_name
+from gitfleet.base.locks import NodeLock
+from gitfleet.errors import Blocked, NoFleet, UsageError
+from gitfleet.fleet import probe
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.objects import open_objects
+from gitfleet.git.remote import Push, Remote, Update, hub_error
+from gitfleet.git.repository import Repository
+from gitfleet.git.trees import Objects, Snapshot
+from gitfleet.ledger import commits
+from gitfleet.ledger import node as nodes
+from gitfleet.ledger.hub import RemoteHub, alarm
+from gitfleet.ledger.node import Node, state_folder
+from gitfleet.ledger.outbox import Outbox
+
+CONFIG = "gitfleet.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The node, whether it is new, what the hub was found to do, and what people should know."""
+
+    node: Node
+    fresh: bool
+    findings: Sequence[probe.Finding]
+    warnings: Sequence[str]
+    config: str
+
+
+def join(repository: Repository, hub: str | None, announce: Callable[[str], None]) -> Joined:
+    """Make this clone a node of the fleet at `hub` (None: as before, else `origin`, the only remote, or the clone itself).
+
+    Twice is harmless; two nodes at once agree. Raises UsageError, HubUnreachable, HubRefused, HubAlarm with the clone
+    as it was.
+    """
+    if repository.worktree is None:
+        raise UsageError(
+            "This is a bare repository; a fleet's node is a clone with a worktree.", hint="Run it in a clone."
+        )
+    state = state_folder(repository.common_dir)
+    fresh = not os.path.exists(state)
+    files.folder(state)
+    try:
+        with NodeLock(os.path.join(state, "lock")).held(30.0, announce):
+            return _join(repository, hub)
+    except BaseException:
+        if fresh and not os.path.exists(os.path.join(state, "node.json")):
+            shutil.rmtree(state, ignore_errors=True)
+        raise
+
+
+def _join(repository: Repository, hub: str | None) -> Joined:
+    before = _before(repository.common_dir)
+    name = _hub(repository, hub, before)
+    node = Node(id=before.id if before else _new_id(), hub=name, trunk=_trunk(repository, name))
+    objects = open_objects(repository.common_dir)
+    try:
+        root = commits.write_root(objects)
+        findings, warnings = (
+            _open_hub(repository, objects, node, root, before) if name else ([], _open_here(repository, root))
+        )
+    finally:
+        objects.close()
+    Outbox(state_folder(repository.common_dir)).prepare()
+    config = _write_config(repository)
+    nodes.save(repository.common_dir, node)
+    return Joined(node, before is None, findings, warnings, config)
+
+
+def leave(repository: Repository, *, force: bool) -> list[str]:
+    """Take back all that `join` and use have left in this clone; what is said about what stays.
+
+    Refuses (Blocked) while operations wait for the hub, unless forced. The hub's refs belong to the fleet and stay;
+    so do unreachable objects, until git's own `gc`. A `gitfleet.yaml` that was changed or committed stays.
+    """
+    state = state_folder(repository.common_dir)
+    if not os.path.isdir(state):
+        raise NoFleet(
+            "This clone is not part of a fleet; there is nothing to take back.", path=repository.common_dir
+        )
+    waiting = Outbox(state)
+    if not force and any(
+        files.names(os.path.join(waiting.root, place)) for place in ("new", "taken", "tentative")
+    ):
+        raise Blocked(
+            "Operations of this clone still wait for the hub; leaving now would lose them. Nothing was changed.",
+            hint="Run `gitfleet sync` first.",
+        )
+    kept = _remove_config(repository, state)
+    files.remove(os.path.join(state, "node.json"))
+    for name, oid in refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB).items():
+        refs.delete(repository.git, name, old=oid)
+    _remove_empty(repository.common_dir)
+    for folder in [repository.common_dir, *_worktree_dirs(repository.common_dir)]:
+        files.remove(os.path.join(folder, "gitfleet-session"))
+    shutil.rmtree(state)
+    return kept
+
+
+def _before(common_dir: str) -> Node | None:
+    try:
+        return nodes.load(common_dir)
+    except NoFleet:
+        return None
+
+
+def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str:
+    remotes = os.fsdecode(repository.git.run("remote")).split()
+    if wanted is not None:
+        if wanted in remotes or wanted == "":
+            return wanted
+        words = f"There is no remote '{wanted}' here (remotes: {', '.join(remotes) or 'none'}). Nothing was changed."
+        raise UsageError(words, hint="Add it with `git remote add`, or leave `--hub` out.")
+    if before is not None:
+        return before.hub
+    if "origin" in remotes:
+        return "origin"
+    return remotes[0] if len(remotes) == 1 else ""
+
+
+def _trunk(repository: Repository, hub: str) -> str:
+    if hub:
+        out = repository.git.ask("ls-remote", "--symref", "--quiet", "--", hub, "HEAD").stdout
+        for line in os.fsdecode(out).splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return line.removeprefix("ref: refs/heads/").split("\t")[0]
+    return (repository.git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix(
+        "refs/heads/"
+    )
+
+
+def _open_hub(
+    repository: Repository, objects: Objects, node: Node, root: str, before: Node | None
+) -> tuple[list[probe.Finding], list[str]]:
+    """Find the hub able, and the ledger there; make the ledger if there is none."""
+    git, remote = repository.git, Remote(repository.git, node.hub)
+    hub = RemoteHub(git, objects, remote)
+    findings = probe.probe(remote, node.id, root, _second(objects, root))
+    warnings = probe.demand(findings, node.hub)
+    ours = refs.read(git, fleetrefs.COORD).get(fleetrefs.COORD)
+    if fleetrefs.COORD not in remote.look(fleetrefs.COORD):
+        if ours is not None and before is not None and before.hub == node.hub:
+            raise alarm("vanished", node.hub, ours, None)
+        begun = remote.push([Update(fleetrefs.COORD, ours or root, None)])
+        if begun.outcome is Push.REFUSED:
+            raise hub_error(node.hub, begun.output, what="write to", refused=True)
+    hub.fetch()
+    return findings, warnings
+
+
+def _open_here(repository: Repository, root: str) -> list[str]:
+    if fleetrefs.COORD not in refs.read(repository.git, fleetrefs.COORD):
+        refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
+    return []
+
+
+def _second(objects: Objects, root: str) -> str:
+    """Another commit for the probe: a child of the root that no ledger has."""
+    tip = commits.read(objects, root)
+    return commits.write(
+        objects, Snapshot(objects, tip.tree), tip, [], ["probe"], node="probe", at=commits.ROOT_TIME
+    ).oid
+
+
+def _new_id() -> str:
+    host = os.uname().nodename.split(".")[0].lower()
+    word = "".join(c if c.isalnum() and c.isascii() else "-" for c in host).strip("-")[:24]
+    tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
+    name = f"{word}-{tail}"
+    return name if is_name(name) else f"node-{tail}"
+
+
+def _write_config(repository: Repository) -> str:
+    assert repository.worktree is not None
+    path = os.path.join(repository.worktree, CONFIG)
+    template = resources.read("templates", CONFIG)
+    if not files.create(path, template):
+        return "kept"
+    note = {"path": path, "sha256": hashlib.sha256(template).hexdigest()}
+    files.replace(os.path.join(state_folder(repository.common_dir), "made.json"), canonical.dump(note))
+    return "written"
+
+
+def _remove_config(repository: Repository, state: str) -> list[str]:
+    note = files.read(os.path.join(state, "made.json"))
+    if note is None:
+        return []
+    made = canonical.load(note)
+    path = str(made["path"])
+    data = files.read(path)
+    if data is None:
+        return []
+    tracked = repository.here.ask("ls-files", "--error-unmatch", "--", CONFIG).code == 0
+    if tracked or hashlib.sha256(data).hexdigest() != made["sha256"]:
+        return [f"{path} was changed or committed since, so it stays"]
+    files.remove(path)
+    return []
+
+
+def _worktree_dirs(common_dir: str) -> list[str]:
+    folder = os.path.join(common_dir, "worktrees")
+    return [os.path.join(folder, name) for name in files.names(folder)]
+
+
+def _remove_empty(common_dir: str) -> None:
+    """The folders that deleted refs leave behind."""
+    for base in ("refs", "logs/refs"):
+        for name in ("fleet", "fleet-hub"):
+            top = os.path.join(common_dir, base, name)
+            for folder, _, _ in os.walk(top, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    continue
