@@ -1,0 +1,35 @@
+"""What a command has to say, before it is decided how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell.
+
+    `lines` may hold text from records; it is made safe when it is shown. `session` is whom the command acted for.
+    """
+
+    command: str
+    data: Mapping[str, Any]
+    lines: Sequence[str] = ()
+    status: str = "ok"
+    code: int = 0
+    warnings: Sequence[str] = field(default_factory=tuple)
+    session: str = ""
+
+    def envelope(self) -> dict[str, Any]:
+        """The JSON form, the same for every command."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "command": self.command,
+            "status": self.status,
+            "data": self.data,
+            "warnings": list(self.warnings),
+        }

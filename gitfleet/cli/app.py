@@ -1,0 +1,59 @@
+"""The full command line: `gitfleet <noun>` lists, `gitfleet <noun> <verb>` acts. One module per noun registers itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+import gitfleet
+from gitfleet.cli import claims, demo, ledger, render, sessions, setup, status
+from gitfleet.cli.setup import Directory
+
+HELP = """Coordinate many coding agents on one repository with nothing but git.
+
+Sessions claim paths before they change them; hooks stop commits that touch what is not claimed; all clones agree
+through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to watch it first.
+"""
+
+app = typer.Typer(name="gitfleet", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(value: bool) -> None:
+    if value:
+        render.out(f"gitfleet {gitfleet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    directory: Directory = ".",
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Coordinate many coding agents on one repository with nothing but git."""
+    del version
+    setup.enter(directory)
+
+
+setup.register(app)
+sessions.register(app)
+claims.register(app)
+ledger.register(app)
+status.register(app)
+demo.register(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; its exit code. Usage errors end with 2."""
+    try:
+        result = typer.main.get_command(app).main(list(arguments), prog_name="gitfleet", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return int(leave.exit_code)
+    except click.exceptions.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return 130
+    return result if isinstance(result, int) else 0

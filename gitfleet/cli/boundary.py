@@ -1,0 +1,53 @@
+"""Where errors end: every command runs through here, and leaves with a message, a hint and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from gitfleet.cli import render
+from gitfleet.cli.answer import Answer
+from gitfleet.errors import FleetError
+
+
+def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
+    """Run `action`, show what it answers or why it could not, and return the exit code."""
+    try:
+        answer = _ask(command, action, as_json=as_json)
+        render.show(answer, as_json=as_json)
+    except KeyboardInterrupt:
+        render.note("gitfleet: interrupted; what was accepted stays accepted (see `gitfleet status`)")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return answer.code
+
+
+def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer:
+    try:
+        return action()
+    except FleetError as error:
+        if not as_json:
+            render.show_failure(error)
+        return render.failure(command, error)
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes exit code 70
+        return _bug(command, error)
+
+
+def _bug(command: str, error: Exception) -> Answer:
+    words = f"{type(error).__name__}: {error}"
+    render.note(f"gitfleet: internal error, please report it: {words}")
+    if os.environ.get("GITFLEET_DEBUG"):
+        import traceback  # only for bugs
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            render.note(line)
+    else:
+        render.note("next: set GITFLEET_DEBUG=1 to see where it happened")
+    return Answer(
+        command, {"error": {"message": words, "hint": "Please report it."}}, status="internal-error", code=70
+    )

@@ -1,0 +1,206 @@
+"""`claim`, `release`, `claims`, `check`: what they do and say. Imports nothing heavy: these run on every edit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base.text import duration
+from gitfleet.claims import service
+from gitfleet.claims.model import Claim, Unreadable
+from gitfleet.claims.service import Terms, Verdict, time_left
+from gitfleet.cli import render
+from gitfleet.cli.answer import Answer
+from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.ledger import State
+from gitfleet.ledger.model import Result, Status
+from gitfleet.sessions import model as sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options of every command that acts for a session: `directory` is where it runs."""
+
+    directory: str = "."
+    session: str | None = None
+
+
+def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
+    """Claim paths for the session."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        result = fleet.claims.claim(session, paths, terms)
+        refused = result.answer["refused"]
+        lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
+        lines += [
+            f"taken over from {c['session']}, whose time was over: {c['pattern']}"
+            for c in result.answer["taken_over"]
+        ]
+        lines += [f"not granted: {render.holder(item)}" for item in refused]
+        data = {"session": session, **_how(result), **result.answer}
+        code = 21 if refused else 0
+        return Answer(
+            "claim", data, lines, _status(result, code), code, _warnings(fleet, result, session), session
+        )
+
+
+def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
+    """Release claims of the session."""
+    if not paths and not everything:
+        raise UsageError(
+            "Nothing to release was named.", hint="Name paths, or `--all` for every claim of this session."
+        )
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        result = fleet.claims.release(session, None if everything else paths)
+        lines = _told(result, "released", "released")
+        lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
+        lines = lines or ["nothing to release"]
+        data = {"session": session, **_how(result), **result.answer}
+        return Answer(
+            "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
+        )
+
+
+def claims(common: Common, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
+    """List claims, by path, session and age (seconds)."""
+    with Fleet.open(common.directory, bulk=not paths, announce=render.note) as fleet:
+        state = fleet.current()
+        found = list(fleet.claims.find(state, session=common.session, texts=paths))
+        known: dict[str, sessions.Session | None] = {}
+        rows = [_row(state, item, known) for item in found]
+        rows = [row for row in rows if older_than is None or row.get("age", 0) >= older_than]
+        rows.sort(key=lambda row: (row["pattern"], row["id"]))
+        lines = render.table(
+            [_cells(row) for row in rows], ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
+        )
+        lines = lines if rows else ["no claims"]
+        warnings = [item.error.message for item in found if isinstance(item, Unreadable)] + freshness(
+            fleet, state
+        )
+        return Answer("claims", {"claims": rows, **knowledge(state)}, lines, warnings=warnings)
+
+
+def check(common: Common, paths: Sequence[str]) -> Answer:
+    """Say of each path whether it is free, mine, theirs, or cannot be told."""
+    if not paths:
+        raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = _maybe_session(fleet, common.session)
+        state = fleet.current()
+        verdicts = fleet.claims.check(state, session, paths)
+        states = {verdict.state for verdict in verdicts}
+        code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
+        lines = [line for verdict in verdicts for line in _verdict(verdict)]
+        data = {"session": session, "paths": [_verdict_record(v) for v in verdicts], **knowledge(state)}
+        return Answer(
+            "check",
+            data,
+            lines,
+            EXIT_CODES[code][0] if code else "ok",
+            code,
+            freshness(fleet, state),
+            session or "",
+        )
+
+
+def knowledge(state: State) -> dict[str, Any]:
+    """How good the local knowledge is that an answer rests on."""
+    return {
+        "generation": state.tip.generation,
+        "commit": state.tip.oid,
+        "age": state.age,
+        "tentative": sorted(state.tentative),
+    }
+
+
+def freshness(fleet: Fleet, state: State) -> list[str]:
+    """What to say about knowledge that is old or not yet agreed."""
+    words = [*fleet.ledger.outbox.warnings]
+    if state.tentative:
+        words.append(f"{len(state.tentative)} operations wait for the hub; what they changed is tentative")
+    if state.age is not None and state.age > fleet.policy.state_max_age:
+        words.append(f"the hub was last seen {duration(state.age)} ago; `gitfleet sync` asks it again")
+    return words
+
+
+def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
+    try:
+        return fleet.whoami(flag)
+    except NoSession:
+        return None
+
+
+def _told(result: Result, key: str, verb: str) -> list[str]:
+    tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
+    lines = []
+    for record in result.answer[key]:
+        shared = " (shared)" if record["mode"] == "shared" else ""
+        token = f", token {record['token']}" if verb != "released" and not tentative else ""
+        lines.append(f"{verb}: {record['pattern']}{shared}{token}{tentative}")
+    return lines
+
+
+def _how(result: Result) -> dict[str, Any]:
+    return {
+        "outcome": result.status.value,
+        "commit": result.commit,
+        "generation": result.generation,
+        "operation": result.operation,
+    }
+
+
+def _status(result: Result, code: int) -> str:
+    return "partial" if code else "tentative" if result.status is Status.TENTATIVE else "ok"
+
+
+def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
+    words = fleet.ledger.outbox.warnings + fleet.ledger.notices.show(session)
+    if result.status is Status.TENTATIVE:
+        words.append(
+            f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."
+        )
+    if result.status is Status.PUBLISHED:
+        words.append("The hub took it, but reading it back was not possible; `gitfleet sync` will.")
+    return words
+
+
+def _row(state: State, item: Claim | Unreadable, known: dict[str, sessions.Session | None]) -> dict[str, Any]:
+    if isinstance(item, Unreadable):
+        return {"id": "", "pattern": item.pattern.text, "where": item.where, "problem": item.error.message}
+    if item.session not in known:
+        known[item.session] = _session(state, item.session)
+    session = known[item.session]
+    left = time_left(item, session)
+    row = item.as_record()
+    age = max(0, (session.renewed_at if session else item.granted_at) + item.ttl - left - item.granted_at)
+    row |= {"age": age, "left": left, "tentative": item.operation in state.tentative, "lapsed": left <= 0}
+    return row
+
+
+def _session(state: State, session_id: str) -> sessions.Session | None:
+    try:
+        return sessions.find(state.view, session_id)
+    except FleetError:
+        return None
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    if "problem" in row:
+        return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
+    left = "lapsed" if row["lapsed"] else duration(row["left"])
+    token = "tentative" if row["tentative"] else str(row["token"])
+    return (row["pattern"], row["mode"], row["session"], row["node"], token, duration(row["age"]), left)
+
+
+def _verdict(verdict: Verdict) -> list[str]:
+    if verdict.state == service.THEIRS:
+        return [f"theirs  {render.holder(item)}" for item in verdict.holders]
+    words = {service.MINE: "mine   ", service.FREE: "free   ", service.UNVERIFIABLE: "unknown"}
+    return [f"{words[verdict.state]} {verdict.path}"]
+
+
+def _verdict_record(verdict: Verdict) -> dict[str, Any]:
+    return {"path": verdict.path, "state": verdict.state, "holders": list(verdict.holders)}

@@ -1,0 +1,30 @@
+"""Options that several commands share, spelled once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gitfleet.cli.claiming import Common
+from gitfleet.errors import UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
+SessionId = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="Act for this session (default: the one of this worktree).")
+]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def common(session: str | None) -> Common:
+    """Where a command runs and whom it acts for."""
+    return Common(session=session)
+
+
+def seconds(text: str) -> int:
+    """The seconds in `90s`, `45m`, `2h`, `1d` or a plain number of seconds. Raises UsageError."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    if not (number.isascii() and number.isdigit() and len(number) < 9):
+        raise UsageError(f"'{text[:40]}' is no duration.", hint="Write it as 90s, 45m, 2h or 1d.")
+    return int(number) * _UNITS[unit]

@@ -1,0 +1,167 @@
+"""`session start|end|adopt|list|show`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from gitfleet.base import clock
+from gitfleet.base.text import duration
+from gitfleet.claims import model as claims
+from gitfleet.cli import boundary, render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import freshness, knowledge
+from gitfleet.cli.options import Json, SessionId
+from gitfleet.errors import FleetError, NoSession, UsageError
+from gitfleet.fleet import policyfile, situation
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.model import Result, Status
+from gitfleet.sessions import model
+from gitfleet.sessions.service import Start
+
+noun = typer.Typer(help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None)
+Id = Annotated[str, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
+Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
+Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
+Label = Annotated[str, typer.Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")]
+Pid = Annotated[int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")]
+Log = Annotated[str, typer.Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the noun."""
+    app.add_typer(noun, name="session")
+
+
+@noun.callback()
+def nothing(context: typer.Context, as_json: Json = False) -> int:
+    """Sessions: who is at work, where, and is it alive."""
+    return listing(as_json=as_json) if context.invoked_subcommand is None else 0
+
+
+@noun.command("start")
+def start(
+    id_: Id = "", agent: Agent = "", title: Title = "", orchestrator: Label = "", pid: Pid = 0, log: Log = "", as_json: Json = False
+) -> int:
+    """Register this worktree's session for the process that calls (or --pid), and print its id."""
+    wanted = Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
+    return boundary.run("session start", lambda: _start("session start", wanted), as_json=as_json)
+
+
+@noun.command("adopt")
+def adopt(
+    pid: Annotated[int, typer.Option("--pid", metavar="PID", help="The running agent.")],
+    id_: Id = "", agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "", as_json: Json = False,
+) -> int:  # fmt: skip
+    """Register an agent that is already running, in the worktree that it works in."""
+
+    def action() -> Answer:
+        _enter_worktree_of(pid)
+        return _start("session adopt", Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid))
+
+    return boundary.run("session adopt", action, as_json=as_json)
+
+
+@noun.command("end")
+def end(
+    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which (default: this worktree's).")] = None,
+    session: SessionId = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """End a session: its claims are released, and what it left is said."""
+    return boundary.run("session end", lambda: _end(id_ or session), as_json=as_json)
+
+
+@noun.command("list")
+def listing(as_json: Json = False) -> int:
+    """List all sessions of the fleet with their liveness."""
+    return boundary.run("session list", _list, as_json=as_json)
+
+
+@noun.command("show")
+def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> int:
+    """Show one session and its claims."""
+    return boundary.run("session show", lambda: _show(id_), as_json=as_json)
+
+
+def _start(command: str, wanted: Start) -> Answer:
+    with Fleet.open(announce=render.note) as fleet:
+        warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
+        result = fleet.sessions.start(wanted)
+        record = result.answer["session"]
+        others = [session.id for session in fleet.sessions.others_here(record["id"])]
+        if others:
+            warnings.append(
+                f"{', '.join(others)} also at work in this worktree: set GITFLEET_SESSION={record['id']} for this one"
+            )
+        return Answer(command, {"session": record, **_how(result)}, [record["id"]], warnings=warnings, session=record["id"])
+
+
+def _end(session_id: str | None) -> Answer:
+    with Fleet.open(announce=render.note) as fleet:
+        session_id = fleet.whoami(session_id)
+        left = situation.left_behind(fleet.repository)
+        result = fleet.sessions.end(session_id)
+        released = [record["pattern"] for record in result.answer["released"]]
+        lines = [f"session {session_id} ended", *[f"released: {pattern}" for pattern in released], *left]
+        warnings = fleet.ledger.notices.show(session_id)
+        data = {"session": result.answer["session"], "released": result.answer["released"], "left": left, **_how(result)}
+        return Answer("session end", data, lines, warnings=warnings, session=session_id)
+
+
+def _list() -> Answer:
+    with Fleet.open(bulk=True) as fleet:
+        state = fleet.current()
+        rows, broken = [], []
+        for item in model.everyone(state.view):
+            if isinstance(item, FleetError):
+                broken.append(item.message)
+            else:
+                rows.append(_record(fleet, item))
+        rows.sort(key=lambda row: (row["started_at"], row["id"]))
+        cells = [
+            (r["id"], r["liveness"], r["agent"], r["branch"], r["node"], duration(clock.now() - r["started_at"]), r["title"])
+            for r in rows
+        ]
+        lines = render.table(cells, ("SESSION", "LIVENESS", "AGENT", "BRANCH", "NODE", "AGE", "TITLE")) if rows else ["no sessions"]
+        return Answer("session list", {"sessions": rows, **knowledge(state)}, lines, warnings=[*broken, *freshness(fleet, state)])
+
+
+def _show(session_id: str) -> Answer:
+    with Fleet.open() as fleet:
+        state = fleet.current()
+        session = model.find(state.view, session_id)
+        if session is None:
+            words = f"The fleet has no session '{session_id}' now."
+            raise NoSession(words, hint=f"`gitfleet log --session {session_id}` shows what it did.", candidates=[])
+        record = _record(fleet, session)
+        held = [item.as_record() for item in claims.of_session(state.view, session_id) if isinstance(item, claims.Claim)]
+        wanted = ("id", "liveness", "agent", "title", "branch", "base", "node", "worktree", "pid", "user", "pattern", "command")
+        lines = [f"{name}: {record[name]}" for name in wanted if record[name]]
+        lines += [f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})" for claim in held]
+        return Answer("session show", {"session": record, "claims": held, **knowledge(state)}, lines)
+
+
+def _record(fleet: Fleet, session: model.Session) -> dict[str, Any]:
+    record = session.as_record()
+    record["liveness"] = situation.liveness(fleet, session)
+    record["orchestration_pattern"] = session.pattern
+    return record
+
+
+def _how(result: Result) -> dict[str, Any]:
+    tentative = result.status is Status.TENTATIVE
+    return {"outcome": result.status.value, "tentative": tentative, "generation": result.generation}
+
+
+def _enter_worktree_of(pid: int) -> None:
+    """Go where the process works, if that can be told; otherwise stay."""
+    try:
+        os.chdir(os.readlink(f"/proc/{pid}/cwd"))
+    except FileNotFoundError as error:
+        if os.path.isdir("/proc/self"):
+            raise UsageError(f"There is no process {pid}. Nothing was changed.", hint="Pass the agent's pid.") from error
+    except PermissionError as error:
+        words = f"Process {pid} belongs to another user. Nothing was changed."
+        raise UsageError(words, hint="Adopt your own processes.") from error

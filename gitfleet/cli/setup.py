@@ -1,0 +1,122 @@
+"""`init` and `uninstall`, and the folder that commands run in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import gitfleet
+from gitfleet.cli import boundary, render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.options import Json
+from gitfleet.errors import FleetError, UsageError
+from gitfleet.fleet import policyfile
+from gitfleet.fleet import setup as fleets
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import Repository, discover
+from gitfleet.githooks import install as hooks
+from gitfleet.sessions.service import Start
+
+Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
+Hub = Annotated[str | None, typer.Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")]
+Force = Annotated[bool, typer.Option("--force", help="Also when operations still wait for the hub; they are lost.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("init")(init)
+    app.command("uninstall")(uninstall)
+
+
+def enter(directory: str) -> None:
+    """Go where the command is to run. Raises UsageError through the usual boundary of typer."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot go to {directory}: {error.strerror}") from error
+
+
+def init(hub: Hub = None, as_json: Json = False) -> int:
+    """Make this clone a node of a fleet: hooks, a commented gitfleet.yaml, a session for you. Twice is harmless."""
+    return boundary.run("init", lambda: _init(hub), as_json=as_json)
+
+
+def uninstall(force: Force = False, as_json: Json = False) -> int:
+    """Take back everything that gitfleet put into this clone. The hub's records stay, for the others."""
+    return boundary.run("uninstall", lambda: _uninstall(force=force), as_json=as_json)
+
+
+def gate() -> str:
+    """The script that hooks start."""
+    return os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), "githooks", "run.py")
+
+
+def _init(hub: str | None) -> Answer:
+    repository = discover()
+    joined = fleets.join(repository, hub, render.note)
+    installed = hooks.install(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
+    warnings = list(joined.warnings)
+    with Fleet.open() as fleet:
+        warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
+        person = _person(fleet)
+    where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone (it has no remote)"
+    lines = [
+        f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
+        *[f"hub: {finding.what}: {'ok' if finding.ok else finding.words}" for finding in joined.findings],
+        f"hooks: {'put into' if installed.changed else 'in place in'} {', '.join(installed.folders)}",
+        *[f"hooks: {note}" for note in installed.notes],
+        f"gitfleet.yaml: {joined.config}; its rules hold once it has landed on '{joined.node.trunk}'",
+        f"your session in this worktree: {person}",
+    ]
+    data = {
+        "node": joined.node.id,
+        "hub": joined.node.hub,
+        "trunk": joined.node.trunk,
+        "fresh": joined.fresh,
+        "probe": [{"what": f.what, "ok": f.ok, "words": f.words} for f in joined.findings],
+        "hooks": {"folders": list(installed.folders), "notes": list(installed.notes)},
+        "session": person,
+        "config": joined.config,
+    }
+    return Answer("init", data, lines, warnings=warnings)
+
+
+def _person(fleet: Fleet) -> str:
+    """The session of the person whose worktree this is; a person outside any agent's session acts for it."""
+    worktree = fleet.repository.worktree or ""
+    known = [session for session in fleet.sessions.local.all() if session.person and session.worktree == worktree]
+    if known:
+        return known[0].id
+    name = fleet.repository.here.line("config", "--get", "user.name") or "person"
+    started = fleet.sessions.start(Start(agent=name.split()[0] if name.split() else "person", person=True))
+    return str(started.answer["session"]["id"])
+
+
+def _uninstall(*, force: bool) -> Answer:
+    repository = discover()
+    warnings = _end_sessions(repository, force=force)
+    removal = hooks.uninstall(repository.common_dir, repository.worktree)
+    kept = fleets.leave(repository, force=force)
+    lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *kept]
+    return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *removal.notes])
+
+
+def _end_sessions(repository: Repository, *, force: bool) -> list[str]:
+    """End this clone's sessions, so that nobody waits for their claims. Raises unless forced."""
+    del repository
+    try:
+        with Fleet.open() as fleet:
+            for session in fleet.sessions.local.all():
+                if session.alive and not session.person and not force:
+                    words = f"Session {session.id} is still at work in {session.worktree}. Nothing was changed."
+                    raise UsageError(words, hint="End it first: `gitfleet session end ID`.")
+            for session in fleet.sessions.local.all():
+                fleet.sessions.end(session.id)
+    except FleetError as error:
+        if not force:
+            raise
+        return [error.message]
+    return []

@@ -1,0 +1,3 @@
+"""x"""
+import typer
+def register(app: typer.Typer) -> None: ...
