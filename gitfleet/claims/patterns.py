@@ -1,0 +1,293 @@
+"""Path patterns: the language in which claims name paths.
+
+Owns reading and normalising a pattern, refusing what cannot be one, and whether a pattern matches a path.
+Leaves whether two patterns can meet to `overlap`, wildcards to `wildmatch`, braces to `braces`.
+
+======================  ==================================================================================
+`src/a.py`              shape `file`: that path, at the root of the repository, never at any depth
+`src/api/`              shape `dir`: the path `src/api` itself and everything beneath it (a directory may be
+                        replaced by a file or a link)
+`src/*.py`, `**/x`      shape `glob`: git's wildmatch with WM_PATHNAME; `*` matches leading dots too
+`src/**`                everything beneath `src`, not `src` itself
+`src/*/`                every match of `src/*`, and everything beneath each (`subtree`)
+`.`                     everything, spelled `**`
+======================  ==================================================================================
+
+Paths and patterns are relative to the repository's root, `str` as `os.fsdecode` gives them. By default two
+spellings with one comparison key (`keys.key`) are one path; with `case_sensitive=True` only equal strings are,
+and `é` written as two code points is another path than `é` written as one.
+
+Hooks import this on every commit, hence what is imported late or not at all here.
+"""
+
+from __future__ import annotations
+
+from gitfleet.claims.keys import key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from gitfleet.claims.wildmatch import Elements
+    from gitfleet.errors import BadPath, BadPattern
+
+__all__ = ["LONGEST", "Pattern", "key", "literal", "matches", "parse"]
+
+LONGEST = 4096
+"""Bytes of UTF-8 that a path or pattern may have."""
+
+_WILD = frozenset("*?[\\")
+_SPECIAL = frozenset("*?[\\{")
+_SAYS_NOTHING = frozenset({"", "."})
+_set = object.__setattr__
+
+
+class Pattern:
+    """What one claim names. Immutable; equal and hashed by `text`; made by `parse` and `literal` only.
+
+    - `text`: canonical spelling; `parse(p.text) == (p,)`
+    - `shape`: `"file"`, `"dir"` or `"glob"`
+    - `components`: those of `text`, as spelled there
+    - `prefix`: the leading components without wildcards, as names (escapes taken out): all of them unless a glob
+    - `prefix_key`: the comparison keys of `prefix`
+    - `subtree`: whether everything beneath each match is matched as well (always for `dir`)
+    - `everything`: whether every path matches: `**`, `*/`, `**/*`, …
+    """
+
+    __slots__ = (
+        "_exact",
+        "_folded",
+        "components",
+        "everything",
+        "prefix",
+        "prefix_key",
+        "shape",
+        "subtree",
+        "text",
+    )
+
+    text: str
+    shape: str
+    components: tuple[str, ...]
+    prefix: tuple[str, ...]
+    prefix_key: tuple[str, ...]
+    subtree: bool
+    everything: bool
+    _folded: Elements | None
+    _exact: Elements | None
+
+    def __init__(
+        self,
+        text: str,
+        components: tuple[str, ...],
+        prefix: tuple[str, ...],
+        *,
+        subtree: bool,
+        folded: Elements | None = None,
+    ) -> None:
+        _set(self, "text", text)
+        _set(self, "shape", "glob" if folded is not None else "dir" if subtree else "file")
+        _set(self, "components", components)
+        _set(self, "prefix", prefix)
+        _set(self, "prefix_key", tuple(key("/".join(prefix)).split("/")) if prefix else ())
+        _set(self, "subtree", subtree)
+        _set(self, "everything", folded == ((None,), None))  # any one component, and whatever follows
+        _set(self, "_folded", folded)
+        _set(self, "_exact", None)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a Pattern does not change: {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Pattern does not change: {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Pattern) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _only, (self.text,)
+
+    def elements(self, *, case_sensitive: bool = False) -> Elements:
+        """The compiled form (see `wildmatch`), folded unless `case_sensitive`. Kept once made."""
+        kept = self._exact if case_sensitive else self._folded
+        if kept is None:
+            from gitfleet.claims.wildmatch import compile_path  # claims on files and folders never need it
+
+            kept = compile_path(self.components, subtree=self.subtree, folded=not case_sensitive)
+            _set(self, "_exact" if case_sensitive else "_folded", kept)
+        return kept
+
+
+def parse(text: str) -> tuple[Pattern, ...]:
+    """The patterns that `text` names: one, or one for each alternative of its braces, without duplicates.
+
+    `./a//b` is `a/b`. Raises BadPath for a path that cannot be in a repository (empty, absolute, with `..`, `.git` or
+    control characters, too long), BadPattern for what cannot be read (`!…`, an open `[`, a backslash that
+    escapes nothing, braces for more than 64 patterns).
+    """
+    _check_text(text)
+    if _SPECIAL.isdisjoint(text) and not text.startswith("!"):
+        return (_plain(text, text.split("/")),)
+    from gitfleet.claims.braces import expand  # see `Pattern.elements`
+    from gitfleet.claims.classes import Unreadable
+
+    try:
+        return tuple(dict.fromkeys(_read(spelled, text) for spelled in expand(text)))
+    except Unreadable as problem:
+        raise _bad_pattern(text, problem.why, problem.hint) from None
+
+
+def literal(path: str, *, directory: bool = False) -> Pattern:
+    """The pattern for exactly this path: wildcards, braces, `!` and backslashes are the characters that they are.
+
+    With `directory` (or a `/` at the end), for it and everything beneath it. Raises BadPath.
+    """
+    _check_text(path)
+    return _plain(path, path.split("/"), directory=directory)
+
+
+def matches(pattern: Pattern, path: str, *, case_sensitive: bool = False) -> bool:
+    """Whether `pattern` matches `path`, a path of the repository without `.`, `..` or empty components."""
+    path = path if case_sensitive else key(path)
+    if pattern.shape == "glob":
+        from gitfleet.claims.wildmatch import path_matches  # see `Pattern.elements`
+
+        return path_matches(pattern.elements(case_sensitive=case_sensitive), path.split("/"))
+    claimed = "/".join(pattern.prefix if case_sensitive else pattern.prefix_key)
+    return path == claimed or (pattern.subtree and path.startswith(claimed + "/"))
+
+
+def _only(text: str) -> Pattern:
+    return parse(text)[0]
+
+
+def _read(text: str, given: str) -> Pattern:
+    """One alternative of the pattern that was given. Raises Unreadable, BadPath."""
+    from gitfleet.claims.classes import Unreadable  # see `Pattern.elements`
+    from gitfleet.claims.wildmatch import compile_path, is_globstar, literal_name
+
+    if text.startswith("!"):
+        raise Unreadable("`!` excludes, and a claim only includes", "write `\\!` for a name that begins so")
+    if text.startswith("/"):
+        raise _absolute(given)
+    parts = [(part, literal_name(part)) for part in text.split("/")]
+    if all(name is not None for _, name in parts):
+        return _plain(given, [name or "" for _, name in parts])
+    said = [(part, name) for part, name in parts if name not in _SAYS_NOTHING]
+    _check_names(given, [name for _, name in said if name is not None])
+    components: list[str] = []
+    for part, name in said:
+        component = "**" if is_globstar(part) else part if name is None else _escaped(name)
+        if component != "**" or components[-1:] != ["**"]:
+            components.append(component)
+    # What `x/**` matches, it matches with everything beneath.
+    subtree = parts[-1][1] in _SAYS_NOTHING and components[-1] != "**"
+    spelled, components = _spelled(given, components, subtree=subtree)
+    folded = compile_path(components, subtree=subtree, folded=True)
+    wild = [name for _, name in said].index(None)
+    prefix = tuple(name or "" for _, name in said[:wild])
+    return Pattern(spelled, tuple(components), prefix, subtree=subtree, folded=folded)
+
+
+def _plain(given: str, parts: list[str], *, directory: bool = False) -> Pattern:
+    """The file or folder at the end of the names in `parts`. Raises BadPath."""
+    if parts == [""]:
+        raise _bad_path(
+            given, "it is empty", "name a file, a folder with `/` behind it, or `.` for everything"
+        )
+    names = [part for part in parts if part not in _SAYS_NOTHING]
+    if not names:
+        return _read("**", given)
+    _check_names(given, names)
+    subtree = directory or parts[-1] in _SAYS_NOTHING
+    spelled, components = _spelled(given, [_escaped(name) for name in names], subtree=subtree)
+    return Pattern(spelled, tuple(components), tuple(names), subtree=subtree)
+
+
+def _spelled(given: str, components: list[str], *, subtree: bool) -> tuple[str, list[str]]:
+    """The text that reads as these components, and they as they stand in it. Raises BadPath."""
+    text = "/".join(components) + "/" * subtree
+    if text[0] == "!" or "{" in text:
+        from gitfleet.claims.braces import guard, inert  # see `Pattern.elements`
+
+        text = "\\" + text if text[0] == "!" else text
+        text = text if inert(text) else guard(text)
+        components = text.removesuffix("/").split("/")
+    _check_length(given, text)
+    return text, components
+
+
+def _escaped(name: str) -> str:
+    if _WILD.isdisjoint(name):
+        return name
+    return "".join("\\" + char if char in _WILD else char for char in name)
+
+
+def _check_text(given: str) -> None:
+    """Refuse what neither a path nor a pattern may hold. Raises BadPath."""
+    if not given.isascii():
+        _check_decoded(given)
+    if not given.isprintable() and any(char < " " or char == "\x7f" for char in given):
+        raise _bad_path(
+            given, "it holds a control character", "claim the folder that it is in, or rename the file"
+        )
+    _check_length(given, given)
+    if given.startswith("/"):
+        raise _absolute(given)
+
+
+def _check_decoded(given: str) -> None:
+    hint = "pass names as `os.fsdecode` gives them"
+    try:
+        raw = given.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise _bad_path(given, "it holds half a character", hint) from None
+    if raw.decode("utf-8", "surrogateescape") != given:
+        raise _bad_path(given, "it spells a character as loose bytes", hint)
+
+
+def _check_length(given: str, text: str) -> None:
+    """`text`, all that `given` stands for or its canonical spelling, must not be too long to be read again."""
+    if len(text) > LONGEST // 4 and len(text.encode("utf-8", "surrogateescape")) > LONGEST:
+        raise _bad_path(given, f"it is longer than {LONGEST} bytes", "claim a folder further up")
+
+
+def _check_names(given: str, names: list[str]) -> None:
+    for name in names:
+        if name == "..":
+            raise _bad_path(given, "it goes up with `..`", "name it from the root of the repository on")
+        if name.lower() == ".git":
+            raise _bad_path(
+                given, "`.git` is git's own and never part of a commit", "claim files of the repository"
+            )
+
+
+def _absolute(given: str) -> BadPath:
+    return _bad_path(given, "it is absolute", "name it from the root of the repository on; `.` is everything")
+
+
+def _bad_path(given: str, why: str, hint: str) -> BadPath:
+    from gitfleet.base.text import one_line  # only who is refused pays for the words
+    from gitfleet.errors import BadPath
+
+    return BadPath(
+        f"`{one_line(given)}` cannot be claimed: {why}. Nothing was changed.", hint=hint, path=given
+    )
+
+
+def _bad_pattern(given: str, why: str, hint: str) -> BadPattern:
+    from gitfleet.base.text import one_line  # see `_bad_path`
+    from gitfleet.errors import BadPattern
+
+    return BadPattern(
+        f"`{one_line(given)}` cannot be read: {why}. Nothing was changed.", hint=hint, pattern=given
+    )
