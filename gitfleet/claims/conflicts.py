@@ -80,6 +80,12 @@ def find(
             yield InTheWay(wanted.text, held, met.witness, met.exact, session)
 
 
+def on_path(view: View, path: str, held: Claim | Unreadable) -> InTheWay:
+    """The conflict of a change to one path with a claim that matches it."""
+    session = _session(view, held.session) if isinstance(held, Claim) else None
+    return InTheWay(path, held, path, exact=True, session=session)
+
+
 def refusal(found: Iterable[InTheWay]) -> Conflict:
     """The error for a claim that cannot be granted: every conflict once, by holder, and one next step."""
     conflicts = list(found)

@@ -1,0 +1,27 @@
+"""A conflict in one line for people: the path, who holds it, what for, how much longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitfleet.base import clock
+from gitfleet.base.text import duration
+
+
+def holder(item: Mapping[str, Any]) -> str:
+    """The line for one conflict record (`conflicts.InTheWay.as_record`). Not yet safe to show."""
+    if "path" not in item:
+        return f"session {item.get('session')} on node {item.get('node')}"
+    path = str(item["path"])
+    if item.get("session") is None:
+        return f"{path}: {item.get('problem', 'held by a record that cannot be read')}"
+    doing = str(item.get("title") or item.get("reason") or item.get("agent") or "")
+    words = [f"{path}: held by session {item['session']}", f"({doing})" if doing else ""]
+    words.append(f"on node {item['node']},")
+    words.append(str(item["mode"]) + (f" claim on {item['held']}" if item["held"] != path else " claim"))
+    if item["witness"] not in {path, item["held"]}:
+        words.append(f"(both match {item['witness']})")
+    left = int(item["renewed_at"]) + int(item["ttl"]) - clock.now()
+    words.append(f"- {duration(left)} left" if left > 0 else "- its time is over")
+    return " ".join(word for word in words if word)

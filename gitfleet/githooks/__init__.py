@@ -1,0 +1,1 @@
+"""What git calls. The way to "yes" imports the standard library only."""

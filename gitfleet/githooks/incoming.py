@@ -1,0 +1,69 @@
+"""What commits would bring: the paths that each one changes, and the claims that it names.
+
+In a merge only paths that differ from every parent count: what was carried over is nobody's edit. Renames are never
+guessed: both names count.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitfleet.git.program import Git
+
+ZERO = "0" * 40
+_FIELDS = (
+    "%x01%H%x00%P%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x02"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name."""
+
+    oid: str
+    paths: tuple[str, ...]
+    session: str
+    claims: tuple[str, ...]
+
+
+def commits(git: Git, *revisions: str) -> Iterator[Commit]:
+    """The commits of a revision range (as for `git rev-list`), newest first. One git process, one pass."""
+    out = os.fsdecode(
+        git.run(
+            "log", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+            "--ignore-submodules=none", "--name-only", "-z", f"--format={_FIELDS}", *revisions, "--", timeout=300.0,
+        )
+    )  # fmt: skip
+    for part in out.split("\x01")[1:]:
+        head, _, names = part.partition("\x02")
+        oid, _, sessions, claims = head.split("\0", 3)
+        paths = tuple(name for name in names.replace("\n", "\0", 1).split("\0") if name)
+        yield Commit(oid, paths, sessions.strip().split("\n")[-1], tuple(claims.split()))
+
+
+def merged(git: Git, others: list[str]) -> list[str]:
+    """The staged paths that differ from HEAD and from every other parent of the merge that is being committed."""
+    found: set[str] | None = None
+    for parent in ["HEAD", *others]:
+        names = set(staged(git, parent))
+        found = names if found is None else found & names
+    return sorted(found or ())
+
+
+def staged(git: Git, against: str) -> list[str]:
+    """The paths in which the index differs from a commit."""
+    index = os.environ.get("GIT_INDEX_FILE")
+    argv = [
+        "diff-index",
+        "--cached",
+        "--name-only",
+        "--no-renames",
+        "--ignore-submodules=none",
+        "-z",
+        against,
+        "--",
+    ]
+    done = git.ask(*argv, env={"GIT_INDEX_FILE": os.path.abspath(index)} if index else None)
+    return [name for name in os.fsdecode(done.stdout).split("\0") if name]

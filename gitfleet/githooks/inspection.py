@@ -1,0 +1,139 @@
+"""Which of our git hooks are in force in a clone, and what stands in the way of those that are not.
+
+Reads only. Other tools replace hook files and core.hooksPath whenever they are installed again, and git says
+nothing; whoever wants to know asks here, and repairs with `install`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from gitfleet.base import files
+from gitfleet.base.text import display
+from gitfleet.githooks import record, shims
+from gitfleet.githooks.hookspath import CHAINED_TO, Clone, Scope
+from gitfleet.githooks.placement import Place
+from gitfleet.githooks.record import Record
+from gitfleet.githooks.sentinel import GATED
+
+State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed"]
+
+
+@dataclass(frozen=True, slots=True)
+class HookState:
+    """One gated hook as git would run it in one scope (`shared`, or a worktree that has a hooks path of its own).
+
+    `path` is where our script stands, or belongs. `by` says who is in its place: a tool's name, "another script",
+    or for `bypassed` the value of core.hooksPath. `chained_to` is the hook that our script runs first, if any.
+    """
+
+    hook: str
+    scope: str
+    state: State
+    path: str
+    by: str
+    chained_to: str | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether a script of ours runs for this hook."""
+        return self.state in ("in place", "outdated")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What `inspect` saw. `installed`: whether `install` ever ran here and was not undone."""
+
+    installed: bool
+    hooks: tuple[HookState, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def in_force(self) -> bool:
+        """Whether every gate runs in every worktree."""
+        return not self.problems and all(hook.in_force for hook in self.hooks)
+
+
+def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
+    """Look at the hooks of a clone as git would find them now. Costs two git calls and a few files.
+
+    Raises Corrupt or NewerFormat for an unreadable record, GitFailed for an unreadable configuration.
+    """
+    clone = Clone(common_dir, worktree)
+    recorded = record.load(os.path.join(clone.state, "hooks.json"))
+    known = recorded or Record()
+    present = {shims.fingerprint(text) for text in shims.all_texts().values()}
+    hooks: list[HookState] = []
+    problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
+    for scope in clone.scopes(known):
+        place = _place(clone, scope, frozenset(present | set(known.known)))
+        hooks += [_state(clone, scope, place, hook) for hook in GATED]
+        if scope.live:
+            problems += _not_handed_on(clone, scope, place)
+    return Inspection(recorded is not None, tuple(hooks), tuple(problems))
+
+
+def _place(clone: Clone, scope: Scope, known: frozenset[str]) -> Place:
+    folder = clone.hooks
+    if scope.live and scope.ours:
+        folder = scope.ours
+    elif clone.stands_for(scope) is not None:
+        folder = os.path.join(clone.own, scope.slug)
+    before = clone.before if folder == clone.hooks else f"{clone.before}.{os.path.basename(folder)}"
+    return Place(folder, before, "", known)
+
+
+def _state(clone: Clone, scope: Scope, place: Place, hook: str) -> HookState:
+    home = place.home(hook)
+    path = os.path.join(place.folder, home)
+    if clone.stands_for(scope) is not None and not scope.live:
+        by = f"core.hooksPath = {display(scope.chosen or '')}" if scope.chosen else "hooks is a link"
+        return HookState(hook, scope.slug, "bypassed", path, by, None)
+    found = place.look(home)
+    by = ""
+    state: State = "missing"
+    if found.kind == "ours":
+        state = "in place" if files.read(path) == shims.text(hook) else "outdated"
+        state = state if os.access(path, os.X_OK) else "missing"
+    elif found.kind == "edited":
+        state = "edited"
+    elif found.kind != "absent":
+        state, by = "replaced", found.maker or "another script"
+    return HookState(hook, scope.slug, state, path, by, _chained_to(clone, scope, place, hook))
+
+
+def _chained_to(clone: Clone, scope: Scope, place: Place, hook: str) -> str | None:
+    path = place.kept(hook)
+    if not os.path.exists(path) and place.folder != clone.hooks:
+        path = os.path.join(_behind(clone, scope, place), hook)
+    return path if os.path.isfile(path) and os.access(path, os.X_OK) else None
+
+
+def _behind(clone: Clone, scope: Scope, place: Place) -> str:
+    line = files.read(os.path.join(place.folder, CHAINED_TO)) or b""
+    return clone.seen_from(scope.slug, os.fsdecode(line).removesuffix("\n"))
+
+
+def _not_handed_on(clone: Clone, scope: Scope, place: Place) -> list[str]:
+    """Hooks of the user's that git would not run, for want of our script that hands them on."""
+    wanted = shims.texts_instead_of(_behind(clone, scope, place))
+    missing = [hook for hook in wanted if hook not in GATED and place.look(hook).kind == "absent"]
+    return [
+        f"{os.path.join(place.folder, hook)} is missing: a {hook} hook of yours would not run"
+        for hook in missing
+    ]
+
+
+def _launcher_problems(path: str) -> list[str]:
+    data = files.read(path)
+    if data is None:
+        return [f"{path} is missing: the gates cannot start, and stop every commit and push"]
+    interpreter, _, gate = os.fsdecode(data).removesuffix("\n").partition("\n")
+    problems = []
+    if not os.access(interpreter, os.X_OK):
+        problems.append(f"the gates' Python is gone: {display(interpreter)}; they stop every commit and push")
+    if not os.path.isfile(gate):
+        problems.append(f"the gates' program is gone: {display(gate)}; they stop every commit and push")
+    return problems

@@ -1,0 +1,296 @@
+"""Git hooks of a clone: put in, taken out.
+
+`install` and `uninstall` can be called again at any time, also after a crash in the middle or after other tools
+have been at work, and then complete or repair; nothing to do means nothing is written. The user's own hooks run
+at every moment in between. Both change only the clone's own git directory: no tracked file, no global
+configuration. Where no core.hooksPath is set our scripts stand in the default folder, beside or in front of what
+is there (`placement`); where one is set, whoever set it, our own folder takes its place in the repository's
+configuration (`configedit`) and hands everything on to it.
+
+The caller holds the node's lock; nothing here takes one. What is in force is told by `inspection`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+
+from gitfleet.base import files
+from gitfleet.base.text import display
+from gitfleet.errors import Blocked, FleetError, LocalStorage, LockHeld
+from gitfleet.githooks import placement, record, shims
+from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
+from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
+from gitfleet.githooks.placement import Place
+from gitfleet.githooks.record import Record
+from gitfleet.githooks.sentinel import GATED
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What `install` did: the folders that hold our scripts now, whether anything was changed, and what to tell."""
+
+    folders: tuple[str, ...]
+    changed: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What `uninstall` did: whether anything was changed, and what it left and why, for people."""
+
+    changed: bool
+    notes: tuple[str, ...]
+
+
+def install(common_dir: str, worktree: str | None, *, interpreter: str, gate: str) -> Installation:
+    """Make git run our gates in every worktree of this clone. `worktree` is the top of any of them.
+
+    `interpreter` and `gate` are the absolute paths of the Python and the script that the gates start. Raises
+    Blocked (no worktree, or a path that cannot be written down) and LocalStorage (no permission) with nothing
+    changed, LockHeld when another program keeps the lock of git's configuration, GitFailed.
+    """
+    clone = _checked(common_dir, worktree, (interpreter, gate))
+    with files.storage(clone.common):
+        return _Installer(clone).install(f"{interpreter}\n{gate}\n")
+
+
+def uninstall(common_dir: str, worktree: str | None = None) -> Removal:
+    """Take everything out that `install` put in. Files that nobody changed since are restored to the byte.
+
+    Raises LocalStorage, LockHeld, GitFailed; a second call goes on from there. The state folder itself
+    (`<common dir>/gitfleet`) is removed only if `install` made it and nothing else is in it.
+    """
+    clone = Clone(common_dir, worktree)
+    with files.storage(clone.common):
+        return _Installer(_writable(clone)).uninstall()
+
+
+class _Installer:
+    def __init__(self, clone: Clone) -> None:
+        self._clone = clone
+        self._record_path = os.path.join(clone.state, "hooks.json")
+        self._launcher = os.path.join(clone.state, "launcher")
+        self._staging = os.path.join(clone.state, "hooks-staging")
+        recorded = record.load(self._record_path)
+        self._first = recorded is None
+        self._record = recorded or Record()
+
+    # In.
+
+    def install(self, launcher: str) -> Installation:
+        before = self._picture()
+        self._sweep()
+        scopes = self._clone.scopes(self._record)
+        self._write_down_plan()
+        try:
+            notes = self._put_in(launcher, scopes)
+        except (FleetError, OSError):
+            if self._first:
+                with contextlib.suppress(FleetError, OSError):
+                    self._take_out()
+            raise
+        self._sweep()
+        return Installation(tuple(self._folders()), self._picture() != before, tuple(notes))
+
+    def _write_down_plan(self) -> None:
+        if self._first:
+            made = [name for name in ("gitfleet", "hooks") if not os.path.lexists(self._clone.path(name))]
+            self._record = replace(self._record, made=tuple(made))
+        self._record = replace(self._record, known=tuple(sorted(self._known())))
+        files.folder(self._clone.state)
+        self._save()
+
+    def _put_in(self, launcher: str, scopes: list[Scope]) -> list[str]:
+        if files.read(self._launcher) != os.fsencode(launcher):
+            files.replace(self._launcher, os.fsencode(launcher))
+        notes: list[str] = []
+        for scope in scopes:
+            behind = self._clone.stands_for(scope)
+            if behind is not None:
+                notes += self._take_over(scope, behind)
+            else:
+                notes += self._stand_beside(scope)
+        return notes + self._clear_unused()
+
+    def _stand_beside(self, scope: Scope) -> list[str]:
+        """Use the default folder; only then give up our own, if it was in use."""
+        files.folder(self._clone.hooks)
+        notes = placement.settle(self._default(), shims.texts_beside_others())
+        if scope.ours:
+            self._restore_config(scope.file, scope.ours)
+        self._record = self._record.without_edit(scope.file)
+        self._save()
+        return notes
+
+    def _take_over(self, scope: Scope, behind: str) -> list[str]:
+        """Let our own folder stand in for `behind`: first the folder, whole, then the one line that names it."""
+        place = self._own(scope.slug)
+        files.folder(place.folder)
+        line = os.fsencode(f"{behind}\n")
+        chained_to = os.path.join(place.folder, CHAINED_TO)
+        if files.read(chained_to) != line:
+            files.replace(chained_to, line)
+        texts = shims.texts_instead_of(self._clone.seen_from(scope.slug, behind))
+        notes = placement.settle(place, texts)
+        if not (scope.live and scope.ours == place.folder):
+            self._point_to(scope, place.folder)
+        if scope.slug == SHARED and not os.path.islink(self._clone.hooks):
+            notes += placement.clear(self._default(), GATED)
+        return notes
+
+    def _point_to(self, scope: Scope, folder: str) -> None:
+        config = ConfigFile(self._clone.git, self._clone.path(scope.file))
+        for _ in range(_TRIES):
+            content = base = config.read()
+            if scope.ours:
+                edit = self._clone.edit_to_undo(scope.file, scope.ours, self._record)
+                base = config.without(content, edit)
+            wanted = config.with_value(base, folder)
+            lines = lines_that_differ(base, wanted)
+            edit = Edit(scope.file, scope.slug, folder, *lines, config.value_in(base), scope.chosen)
+            self._record = self._record.with_edit(edit)
+            self._save()
+            if config.commit(content, wanted):
+                return
+        raise _busy(self._clone.path(scope.file))
+
+    # Out.
+
+    def uninstall(self) -> Removal:
+        before = self._picture()
+        self._sweep()
+        notes = self._take_out()
+        return Removal(self._picture() != before, tuple(notes))
+
+    def _take_out(self) -> list[str]:
+        for file, value in self._clone.edited_files(self._record):
+            self._restore_config(file, value)
+        notes = self._clear_unused()
+        if not os.path.islink(self._clone.hooks):
+            notes += placement.clear(self._default(), GATED)
+        files.remove(self._launcher)
+        self._sweep()
+        files.remove(self._record_path)
+        for name in reversed(self._record.made):
+            placement.remove_if_empty(self._clone.path(name))
+        return notes
+
+    def _restore_config(self, file: str, ours: str) -> None:
+        config = ConfigFile(self._clone.git, self._clone.path(file))
+        for _ in range(_TRIES):
+            content = config.read()
+            wanted = config.without(content, self._clone.edit_to_undo(file, ours, self._record))
+            if wanted == content or config.commit(content, wanted):
+                return
+        raise _busy(self._clone.path(file))
+
+    def _clear_unused(self) -> list[str]:
+        """Remove the folders of ours that no configuration names any more."""
+        notes: list[str] = []
+        used = {value for _, value in self._clone.edited_files(self._record)}
+        for slug in files.names(self._clone.own):
+            place = self._own(slug)
+            if place.folder not in used:
+                notes += placement.dissolve(place, CHAINED_TO)
+        placement.remove_if_empty(self._clone.own)
+        return notes
+
+    # Places and papers.
+
+    def _known(self) -> frozenset[str]:
+        present = {shims.fingerprint(text) for text in shims.all_texts().values()}
+        return frozenset(present | set(self._record.known))
+
+    def _default(self) -> Place:
+        return Place(self._clone.hooks, self._clone.before, self._staging, self._known())
+
+    def _own(self, slug: str) -> Place:
+        folder = os.path.join(self._clone.own, slug)
+        return Place(folder, f"{self._clone.before}.{slug}", self._staging, self._known())
+
+    def _folders(self) -> list[str]:
+        own = sorted({value for _, value in self._clone.edited_files(self._record)})
+        default = self._default()
+        return ([default.folder] if any(map(default.ours, GATED)) else []) + own
+
+    def _save(self) -> None:
+        record.save(self._record_path, self._record)
+
+    def _sweep(self) -> None:
+        """Remove what a crash left half written."""
+        for folder in (self._clone.state, self._staging):
+            for path in _paths(folder):
+                name = os.path.basename(path)
+                if folder == self._staging or (name.endswith(".tmp") and name.startswith(_PAPERS)):
+                    files.remove(path)
+        placement.remove_if_empty(self._staging)
+        for file in self._clone.config_files():
+            ConfigFile(self._clone.git, self._clone.path(file)).clean()
+
+    def _picture(self) -> dict[str, tuple[int, int, int]]:
+        """Everything that we could change, as the file system numbers and dates it."""
+        folders = [self._clone.hooks, *self._clone.folders_of_kept()]
+        folders += [path for path in _paths(self._clone.own) if os.path.isdir(path)]
+        paths = [self._record_path, self._launcher, *(path for folder in folders for path in _paths(folder))]
+        paths += [self._clone.path(file) for file in self._clone.config_files()]
+        seen = {path: os.lstat(path) for path in paths if os.path.lexists(path)}
+        return {path: (stat.st_ino, stat.st_mtime_ns, stat.st_mode) for path, stat in seen.items()}
+
+
+_PAPERS = ("launcher.", "hooks.json.")
+
+
+def _paths(folder: str) -> list[str]:
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _busy(path: str) -> LockHeld:
+    return LockHeld(
+        f"{path} is being changed again and again by another program.",
+        hint="Run the same command again in a moment.",
+        lock=path,
+        holder="",
+    )
+
+
+# What can be known to go wrong before anything is touched.
+
+
+def _checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> Clone:
+    if worktree is None:
+        raise Blocked(
+            f"{display(common_dir)} is a bare repository: nobody commits in it. No hook was installed.",
+            hint="Run `gitfleet init` in one of its worktrees, or in a clone.",
+        )
+    clone = Clone(common_dir, worktree)
+    for path in (*paths, clone.common):
+        if not os.path.isabs(path) or "\n" in path:
+            raise Blocked(
+                f"{display(path)} cannot be written into a hook. No hook was installed.",
+                hint="It must be an absolute path without a line break.",
+            )
+    if os.path.lexists(clone.hooks) and not os.path.isdir(clone.hooks):
+        raise Blocked(
+            f"{display(clone.hooks)} is not a folder. No hook was installed.",
+            hint="Move it away, then run the same command again.",
+        )
+    return _writable(clone)
+
+
+def _writable(clone: Clone) -> Clone:
+    effective = os.access in os.supports_effective_ids
+    for folder in (clone.common, clone.state, clone.hooks):
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+            raise LocalStorage(
+                f"{display(folder)} may not be written to. No hook was changed.",
+                hint="Give permission there, then run the same command again.",
+                path=folder,
+            )
+    return clone

@@ -1,0 +1,17 @@
+"""What the hook shims start: `python -I -S run.py HOOK [ARG...]`, and again with `--full` where more is needed.
+
+Started without site packages, since finding those costs more than the check. The package lies two folders up.
+"""
+
+import sys
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--full":
+        from gitfleet.githooks import full
+
+        sys.exit(full.main(sys.argv[2:]))
+    from gitfleet.githooks import gate
+
+    sys.exit(gate.main(sys.argv[1:]))
