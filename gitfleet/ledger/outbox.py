@@ -39,6 +39,10 @@ class Outbox:
         """Keep `operation` for the next leader. It is durable when this returns."""
         files.replace(self._at("new", operation.id), canonical.dump(operation.as_record()))
 
+    def restore(self, operation: Operation) -> None:
+        """Keep an operation that had been agreed and must be decided again; its session is told if it loses."""
+        files.replace(self._at("tentative", operation.id), canonical.dump(operation.as_record()))
+
     def withdraw(self, operation: Operation) -> bool:
         """Take `operation` back. False when a leader has it in hand already: it may still happen."""
         return files.remove(self._at("new", operation.id))

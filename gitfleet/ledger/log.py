@@ -1,0 +1,104 @@
+"""The audit log: what was done, by whom, when, newest first; read from the chain itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.errors import FleetError
+from gitfleet.git.trees import Objects
+from gitfleet.ledger import commits, replay
+from gitfleet.ledger.commits import Tip
+from gitfleet.ledger.model import Accepted, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One operation as it stands in the log. `paths` are the patterns that it was about, `at` its node's clock."""
+
+    generation: int
+    commit: str
+    at: int
+    node: str
+    session: str
+    kind: str
+    operation: str
+    paths: tuple[str, ...]
+    subject: str
+
+    def as_record(self) -> dict[str, Any]:
+        """As it appears in JSON output."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"paths": list(self.paths)}
+
+
+def lines(
+    objects: Objects, rules: Mapping[str, Rule], tip: Tip, *, session: str | None = None, kind: str | None = None,
+    meets: Callable[[str], bool] | None = None,
+) -> Iterator[Line]:  # fmt: skip
+    """The operations of the chain from `tip` back, newest first; filtered by session, by kind (`claim` or `claim.release`)
+    and by a test of their patterns. Costs three objects a generation. Raises Corrupt at a commit that is none.
+    """
+    link: Tip | None = tip
+    while link is not None:
+        parent = commits.read(objects, link.parent) if link.parent else None
+        carried = commits.transaction(objects, link).raw
+        for raw in reversed(carried):
+            if session and raw.get("session") != session:
+                continue
+            if kind and not f"{raw.get('kind')}.".startswith(f"{kind}."):
+                continue
+            line = _line(objects, rules, parent, link, raw, alone=len(carried) == 1)
+            if meets is None or any(meets(path) for path in line.paths):
+                yield line
+        link = parent
+
+
+def _line(
+    objects: Objects,
+    rules: Mapping[str, Rule],
+    parent: Tip | None,
+    link: Tip,
+    raw: Mapping[str, Any],
+    *,
+    alone: bool,
+) -> Line:
+    named, subject = _named(raw), link.subject
+    paths: Sequence[str] = named or ()
+    if parent is not None and (named is None or not alone):
+        decided, own = _decided(objects, rules, parent, link, str(raw.get("id")))
+        paths, subject = decided if named is None else paths, own or subject
+    at = raw.get("at")
+    return Line(
+        generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=str(raw.get("node")),
+        session=str(raw.get("session")), kind=str(raw.get("kind")), operation=str(raw.get("id")), paths=tuple(paths),
+        subject=subject,
+    )  # fmt: skip
+
+
+def _named(raw: Mapping[str, Any]) -> Sequence[str] | None:
+    """The patterns that an operation names itself; None when only its decision tells (a partial claim, a release of all)."""
+    body = raw.get("body")
+    if not isinstance(body, dict):
+        return ()
+    rows = body.get("paths")
+    if isinstance(rows, list) and body.get("partial") is not True:
+        return [str(row.get("pattern")) for row in rows if isinstance(row, dict)]
+    texts = body.get("patterns")
+    if isinstance(texts, list):
+        return [str(text) for text in texts]
+    return None if raw.get("kind") in {"claim.acquire", "claim.release", "session.end"} else ()
+
+
+def _decided(
+    objects: Objects, rules: Mapping[str, Rule], parent: Tip, link: Tip, operation_id: str
+) -> tuple[Sequence[str], str]:
+    try:
+        for operation, decision in replay.decisions(objects, rules, parent, link):
+            if operation.id == operation_id and isinstance(decision, Accepted):
+                return [
+                    str(record["pattern"]) for record in decision.answer.get("released", [])
+                ], decision.subject
+    except FleetError:
+        return (), ""
+    return (), ""
