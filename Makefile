@@ -1,0 +1,43 @@
+# Everything starts here: `make` builds .venv, `make test` runs the suite, `make demo` plays the main job, `make check`
+# is the whole gate. Needed: git and Python 3.11 or newer. The rest comes from requirements/dev.lock.
+
+VENV ?= .venv
+UV ?= uv
+export VENV
+
+.PHONY: all venv test demo check format lock system-packages clean help
+
+all: venv
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 22
+
+venv: ## build or renew the virtual environment (quick when up to date)
+	@scripts/bootstrap
+
+test: ## run the whole test suite; ARGS="-k claims" for a part of it
+	@scripts/system-packages
+	@scripts/bootstrap
+	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
+
+demo: venv ## play the main job on a scratch hub with two clones; ARGS="--directory DIR" to look at it afterwards
+	@$(VENV)/bin/gitfleet demo $(ARGS)
+
+check: venv ## format, lint, types, layers, generated pages, tests; ARGS=--fast without the tests
+	@scripts/check $(ARGS)
+
+format: venv ## format the code and repair what the linter can
+	@scripts/check --repair
+
+lock: ## renew requirements/dev.lock from pyproject.toml (needs uv); ARGS=--upgrade for newer versions
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv (https://docs.astral.sh/uv/), or UV=/path/to/uv" >&2; exit 1; }
+	@$(UV) pip compile --quiet --no-config --universal --generate-hashes --group dev \
+		--default-index https://pypi.org/simple --no-emit-index-url --custom-compile-command "make lock" \
+		--output-file requirements/dev.lock $(ARGS) pyproject.toml
+
+system-packages: ## install the programs that some tests need, with sudo
+	@scripts/system-packages --sudo
+
+clean: ## remove what the targets above made
+	rm -rf .venv dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find gitfleet tests -name __pycache__ -type d -prune -exec rm -rf {} +

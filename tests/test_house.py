@@ -1,0 +1,282 @@
+"""The rules of the house that no linter knows. Layers are a contract of their own, in pyproject.toml.
+
+Each rule has one table of what it allows; an entry gives its reason, and one that nothing needs any more fails.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.workbench import ROOT, run
+
+PACKAGE = ROOT / "gitfleet"
+MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py"))
+
+MODULE_LINES = 400
+FUNCTION_LINES = 50
+
+# "module" or "module::Class.function" -> why it may be longer
+LONGER: Mapping[str, str] = {}
+
+FORBIDDEN_NAMES = frozenset(
+    [
+        "utils",
+        "util",
+        "helpers",
+        "helper",
+        "common",
+        "misc",
+        "core",
+        "types",
+        "manager",
+        "managers",
+        "base_utils",
+    ]
+)
+
+
+class Door(NamedTuple):
+    """An effect that one place has: what gives it away (a pattern over dotted names), and who may."""
+
+    effect: str
+    pattern: str
+    allowed: Mapping[str, str]
+
+
+DOORS = [
+    Door(
+        "processes",
+        r"subprocess(\..*)?|os\.(system|popen|fork|forkpty|spawn\w+)|asyncio\.create_subprocess_\w+|pty\.(fork|spawn)",
+        {"gitfleet/base/processes.py": "the door"},
+    ),
+    Door(
+        "bare processes",
+        r"os\.(posix_spawnp?|exec[vl]\w*)",
+        {
+            "gitfleet/githooks/gate.py": "the way to yes has no time for `subprocess`",
+            "gitfleet/githooks/objects.py": "the way to yes has no time for `subprocess`",
+        },
+    ),
+    Door(
+        "wall clock",
+        r"time\.time(_ns)?|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today",
+        {"gitfleet/base/clock.py": "the door"},
+    ),
+    Door(
+        "printing",
+        r"print",
+        {"gitfleet/cli/render.py": "the door"},
+    ),
+]
+
+# a piece of text -> the modules that may have it in a string (docstrings and comments are free)
+SPELLERS: Mapping[str, Mapping[str, str]] = {
+    "refs/fleet": {"gitfleet/git/fleetrefs.py": "the door"},
+}
+
+# Modules on the way of a hook to "yes", and what none of them may load (each costs more than the rest together).
+HOT = ["gitfleet/githooks/gate.py"]
+HEAVY = frozenset(["dataclasses", "enum", "inspect", "logging", "pathlib", "subprocess"])
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
+
+
+def docstrings(module: str) -> set[ast.AST]:
+    """The nodes of `module` that are docstrings."""
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return {
+        node.body[0].value
+        for node in ast.walk(tree(module))
+        if isinstance(node, owners)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+        and isinstance(node.body[0].value, ast.Constant)
+    }
+
+
+def functions(
+    node: ast.AST, prefix: str = ""
+) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function below `node` with its dotted name."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield prefix + child.name, child
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from functions(child, f"{prefix}{child.name}.")
+        else:
+            yield from functions(child, prefix)
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from `def` to the end, without the docstring."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        lines -= (first.end_lineno or 0) - first.lineno + 1
+    return lines
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` for an attribute chain on a name, else the empty text."""
+    match node:
+        case ast.Name():
+            return node.id
+        case ast.Attribute():
+            owner = dotted(node.value)
+            return f"{owner}.{node.attr}" if owner else ""
+        case _:
+            return ""
+
+
+def imported(node: ast.AST) -> dict[str, str]:
+    """What an import statement binds, as local name -> dotted origin."""
+    match node:
+        case ast.Import():
+            plain = {
+                alias.name.split(".")[0]: alias.name.split(".")[0] for alias in node.names if not alias.asname
+            }
+            return plain | {alias.asname: alias.name for alias in node.names if alias.asname}
+        case ast.ImportFrom(module=str(origin)):
+            return {alias.asname or alias.name: f"{origin}.{alias.name}" for alias in node.names}
+        case _:
+            return {}
+
+
+def uses(module: ast.Module) -> Iterator[tuple[int, str]]:
+    """Each name that `module` imports, reads or calls, with its line: local names resolved to where they come from."""
+    origins = {local: origin for node in ast.walk(module) for local, origin in imported(node).items()}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((node.lineno, origin) for origin in imported(node).values())
+        elif isinstance(node, ast.Name | ast.Attribute) and (name := dotted(node)):
+            local, _, rest = name.partition(".")
+            yield node.lineno, origins.get(local, local) + (f".{rest}" if rest else "")
+
+
+def used_at(module: str, pattern: str) -> list[str]:
+    """Where `module` uses a name that the whole of `pattern` matches."""
+    found = re.compile(pattern)
+    return [f"{module}:{line}: {name}" for line, name in uses(tree(module)) if found.fullmatch(name)]
+
+
+def spelled_at(module: str, text: str) -> list[str]:
+    free = docstrings(module)
+    return [
+        f"{module}:{node.lineno}"
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Constant)
+        and node not in free
+        and (
+            (isinstance(node.value, str) and text in node.value)
+            or (isinstance(node.value, bytes) and text.encode() in node.value)
+        )
+    ]
+
+
+def sizes() -> dict[str, int]:
+    """What is longer than the house likes, with its lines."""
+    long = {module: len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    long = {module: lines for module, lines in long.items() if lines > MODULE_LINES}
+    for module in MODULES:
+        for name, function in functions(tree(module)):
+            if (lines := code_lines(function)) > FUNCTION_LINES:
+                long[f"{module}::{name}"] = lines
+    return long
+
+
+def test_sizes_beyond_the_limit_are_listed_with_a_reason() -> None:
+    assert {place: lines for place, lines in sizes().items() if place not in LONGER} == {}
+
+
+def test_sizes_listed_with_a_reason_are_beyond_the_limit() -> None:
+    assert set(LONGER) <= set(sizes())
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.effect.replace(" ", "-"))
+def test_effect_outside_of_its_door_is_not_used(door: Door) -> None:
+    outside = [
+        use for module in MODULES if module not in door.allowed for use in used_at(module, door.pattern)
+    ]
+    assert outside == []
+
+
+@pytest.mark.parametrize("text", SPELLERS)
+def test_text_outside_of_its_module_is_not_spelled(text: str) -> None:
+    outside = [use for module in MODULES if module not in SPELLERS[text] for use in spelled_at(module, text)]
+    assert outside == [], "take the name from the module that owns it"
+
+
+def test_module_with_a_name_that_says_nothing_does_not_exist() -> None:
+    parts = {part for module in MODULES for part in Path(module).with_suffix("").parts}
+    assert parts & FORBIDDEN_NAMES == set()
+
+
+def test_import_relative_to_a_package_is_not_used() -> None:
+    relative = [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
+def test_module_without_a_docstring_does_not_exist() -> None:
+    assert [module for module in MODULES if not ast.get_docstring(tree(module))] == []
+
+
+def test_init_of_a_package_holds_a_docstring_only() -> None:
+    inits = [
+        module for module in MODULES if module.endswith("/__init__.py") and module != "gitfleet/__init__.py"
+    ]
+    assert [module for module in inits if len(tree(module).body) > 1] == []
+
+
+@pytest.mark.parametrize("module", HOT)
+def test_hot_module_at_import_loads_the_standard_library_without_its_heavy_parts(module: str) -> None:
+    name = module.removesuffix(".py").replace("/", ".")
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {name}; print(*sys.modules)"
+    loaded = set(run([sys.executable, "-I", "-S", "-c", script], ROOT).ok().stdout.split())
+    assert name in loaded
+    foreign = {
+        one for one in loaded if one.split(".")[0] not in sys.stdlib_module_names | {"gitfleet", "__main__"}
+    }
+    assert foreign == set()
+    assert loaded & HEAVY == set()
+
+
+def test_rules_about_a_module_name_one_that_exists() -> None:
+    places = {place.partition("::")[0] for place in LONGER} | set(HOT)
+    places |= {module for door in DOORS for module in door.allowed}
+    places |= {module for allowed in SPELLERS.values() for module in allowed}
+    assert places - set(MODULES) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("import subprocess", "subprocess"),
+        ("import subprocess as sp", "subprocess"),
+        ("from subprocess import run", "subprocess.run"),
+        ("import time as t\nt.time()", "time.time"),
+        ("from time import time as now", "time.time"),
+        ("import datetime\ndatetime.datetime.now()", "datetime.datetime.now"),
+        ("from datetime import datetime\ndatetime.now()", "datetime.datetime.now"),
+        ("print('x')", "print"),
+        ("import os\nos.execvp('x', [])", "os.execvp"),
+    ],
+)
+def test_door_knows_each_way_around_it(code: str, name: str) -> None:
+    assert name in {use for _, use in uses(ast.parse(code))}
+    assert any(re.fullmatch(door.pattern, name) for door in DOORS)

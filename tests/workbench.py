@@ -1,0 +1,204 @@
+"""What the fixtures of `conftest.py` hand to tests: real git, our command line, and races of real processes.
+
+Everything here reads the environment as the seal around each test has set it, and starts processes with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTER_ENVIRONMENT = dict(os.environ)  # the user's: conftest imports this module before it seals anything
+PATIENCE = 120.0  # seconds until a process that does not end is killed and its test fails
+
+
+Overlay = Mapping[str, str | None]  # what is laid over the sealed environment; None takes a variable out
+
+
+def overlaid(overlay: Overlay) -> dict[str, str]:
+    """The environment of the test with `overlay` laid over it."""
+    return {name: value for name, value in {**os.environ, **overlay}.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a process ended. Output is text; bytes that are not UTF-8 survive as surrogates."""
+
+    args: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def ok(self) -> Ran:
+        """Itself, having asserted that it ended with 0."""
+        return self.ended(0)
+
+    def ended(self, code: int) -> Ran:
+        """Itself, having asserted its exit code; a failure shows all that it wrote."""
+        assert self.returncode == code, f"wanted exit code {code}\n{self}"
+        return self
+
+    def json(self) -> Any:
+        """Its standard output, read as one JSON document."""
+        try:
+            return json.loads(self.stdout)
+        except ValueError as error:
+            raise AssertionError(f"no JSON on stdout ({error})\n{self}") from error
+
+    def __str__(self) -> str:
+        return f"$ {' '.join(self.args)}\n[{self.returncode}]\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+def run(
+    argv: Sequence[str | Path],
+    directory: Path,
+    *,
+    env: Overlay | None = None,
+    stdin: str = "",
+) -> Ran:
+    """Run a program to its end in `directory`; `env` is laid over the environment."""
+    args = tuple(map(str, argv))
+    done = subprocess.run(
+        args,
+        cwd=directory,
+        env=overlaid(env or {}),
+        input=os.fsencode(stdin),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Ran(args, done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+
+
+class Git:
+    """`git(directory, "rev-parse", "HEAD")`: runs git, asserts that it worked, answers its output without the last newline."""
+
+    def __call__(
+        self, directory: Path, *args: str | Path, env: Overlay | None = None, stdin: str = ""
+    ) -> str:
+        return self.ask(directory, *args, env=env, stdin=stdin).ok().stdout.removesuffix("\n")
+
+    def ask(self, directory: Path, *args: str | Path, env: Overlay | None = None, stdin: str = "") -> Ran:
+        """The same, however it ends."""
+        return run(["git", *args], directory, env=env, stdin=stdin)
+
+    def commit(self, directory: Path, files: Mapping[str, str], message: str = "change") -> str:
+        """Write `files` (path to content), commit exactly these, and answer the commit's id."""
+        for path, content in files.items():
+            target = directory / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, encoding="utf-8")
+        self(directory, "add", "--", *files)
+        self(directory, "commit", "--quiet", "-m", message, "--", *files)
+        return self(directory, "rev-parse", "HEAD")
+
+
+class Gitfleet:
+    """`gitfleet(directory, "claim", "src")`: runs our command line as a process of its own, however it ends."""
+
+    def __call__(
+        self, directory: Path, *args: str | Path, env: Overlay | None = None, stdin: str = ""
+    ) -> Ran:
+        return run(self.argv(*args), directory, env={**self.environment(), **(env or {})}, stdin=stdin)
+
+    def argv(self, *args: str | Path) -> tuple[str, ...]:
+        """The command line; `-P` keeps modules of the directory it runs in away, as the installed command does."""
+        return (sys.executable, "-P", "-m", "gitfleet", *map(str, args))
+
+    def environment(self) -> dict[str, str]:
+        """What makes this checkout importable where gitfleet is not installed."""
+        return {"PYTHONPATH": str(ROOT)}
+
+
+class Entrant(NamedTuple):
+    """One process of a race. `env` is laid over the sealed environment."""
+
+    argv: Sequence[str | Path]
+    directory: Path
+    env: Overlay | None = None
+
+
+# Says that it is ready, then waits at the gate: `read` ends for all at once when the gate's last writer closes it.
+_AT_THE_GATE = 'printf . >"$READY"; read -r _; exec "$@" </dev/null'
+
+
+@dataclass(slots=True)
+class Race:
+    """Starts processes so that all of them exec at the same moment. `race([Entrant(...), ...])`."""
+
+    folder: Path
+    _count: int = field(default=0)
+
+    def __call__(self, entrants: Sequence[Entrant]) -> list[Ran]:
+        """Run all, wait for all; answers in the order given. Kills everybody and fails after PATIENCE seconds."""
+        with ExitStack() as stack:
+            ready_path, ready = stack.enter_context(self._ready_pipe())
+            gate, opener = os.pipe()
+            opened = ExitStack()
+            stack.callback(opened.close)
+            opened.callback(os.close, opener)
+            runners = [self._at_the_gate(stack, entrant, gate, ready_path) for entrant in entrants]
+            os.close(gate)
+            arrived = 0
+            while arrived < len(runners):
+                arrived += len(os.read(ready, len(runners)))
+            opened.close()
+            return self._results(entrants, runners)
+
+    @contextmanager
+    def _ready_pipe(self) -> Iterator[tuple[Path, int]]:
+        self._count += 1
+        path = self.folder / f"ready-{self._count}"
+        os.mkfifo(path)
+        ready = os.open(path, os.O_RDWR)  # both ends, so that nobody's open() waits and no read ends early
+        try:
+            yield path, ready
+        finally:
+            os.close(ready)
+
+    def _at_the_gate(self, stack: ExitStack, entrant: Entrant, gate: int, ready_path: Path) -> _Runner:
+        stdout = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        stderr = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        process = subprocess.Popen(
+            ["sh", "-c", _AT_THE_GATE, "sh", *map(str, entrant.argv)],
+            cwd=entrant.directory,
+            env=overlaid({**(entrant.env or {}), "READY": str(ready_path)}),
+            stdin=gate,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        return _Runner(process, stdout, stderr)
+
+    def _results(self, entrants: Sequence[Entrant], runners: Sequence[_Runner]) -> list[Ran]:
+        end = time.monotonic() + PATIENCE
+        for runner in runners:
+            runner.process.wait(timeout=max(0.0, end - time.monotonic()))
+        return [runner.ran(entrant) for entrant, runner in zip(entrants, runners, strict=True)]
+
+
+class _Runner(NamedTuple):
+    process: subprocess.Popen[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    def ran(self, entrant: Entrant) -> Ran:
+        for stream in (self.stdout, self.stderr):
+            stream.seek(0)
+        return Ran(
+            tuple(map(str, entrant.argv)),
+            self.process.returncode,
+            os.fsdecode(self.stdout.read()),
+            os.fsdecode(self.stderr.read()),
+        )
