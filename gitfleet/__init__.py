@@ -5,9 +5,10 @@ The library is the product; the command line is thin over it. `Fleet.open(path)`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` would cost them 10 ms
+    from typing import Any
 
-if TYPE_CHECKING:
     from gitfleet.errors import FleetError
     from gitfleet.fleet.fleet import Fleet
 

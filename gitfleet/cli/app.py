@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 import gitfleet
@@ -18,7 +16,9 @@ Sessions claim paths before they change them; hooks stop commits that touch what
 through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to watch it first.
 """
 
-app = typer.Typer(name="gitfleet", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="gitfleet", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 
 
 def _version(value: bool) -> None:
@@ -30,7 +30,9 @@ def _version(value: bool) -> None:
 @app.callback()
 def root(
     directory: Directory = ".",
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     """Coordinate many coding agents on one repository with nothing but git."""
     del version
@@ -48,12 +50,15 @@ demo.register(app)
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
     try:
-        result = typer.main.get_command(app).main(list(arguments), prog_name="gitfleet", standalone_mode=False)
-    except click.exceptions.Exit as leave:
+        result = typer.main.get_command(app).main(
+            list(arguments), prog_name="gitfleet", standalone_mode=False
+        )
+    except typer.Exit as leave:
         return int(leave.exit_code)
-    except click.exceptions.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
-    except click.exceptions.Abort:
+    except typer.TyperException as error:
+        words = getattr(error, "format_message", error.__str__)()  # typer's own error classes are private
+        render.note(f"gitfleet: {words}\nnext: see `gitfleet {' '.join(arguments[:1])} --help`".replace("gitfleet  ", "gitfleet "))
+        return 2
+    except typer.Abort:
         return 130
     return result if isinstance(result, int) else 0

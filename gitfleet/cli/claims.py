@@ -8,18 +8,33 @@ import typer
 
 from gitfleet.claims.service import Terms
 from gitfleet.cli import boundary, claiming
+from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, SessionId, common, seconds
 from gitfleet.errors import UsageError
 
-Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, `dir/`, or globs, from the repository's root.")]
-SomePaths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")]
-Shared = Annotated[bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")]
-Exclusive = Annotated[bool, typer.Option("--exclusive", help="Nobody else may claim it, also where policy says shared.")]
-Ttl = Annotated[str | None, typer.Option("--ttl", metavar="TIME", help="Time to live without activity, e.g. 45m.")]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Files, `dir/`, or globs, from the repository's root.")
+]
+SomePaths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")
+]
+Shared = Annotated[
+    bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")
+]
+Exclusive = Annotated[
+    bool, typer.Option("--exclusive", help="Nobody else may claim it, also where policy says shared.")
+]
+Ttl = Annotated[
+    str | None, typer.Option("--ttl", metavar="TIME", help="Time to live without activity, e.g. 45m.")
+]
 Partial = Annotated[bool, typer.Option("--partial", help="Take what is free, list the rest (exit code 21).")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="What for; shown to whoever is refused.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="What for; shown to whoever is refused.")
+]
 All = Annotated[bool, typer.Option("--all", help="Every claim of the session.")]
-Older = Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")]
+Older = Annotated[
+    str | None, typer.Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +57,7 @@ def claim(
 ) -> int:
     """Claim paths for this session: all of them, or nothing (exit code 10, with every holder's name)."""
 
-    def action() -> claiming.Answer:
+    def action() -> Answer:
         if shared and exclusive:
             raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
         mode = True if shared else False if exclusive else None
@@ -52,16 +67,26 @@ def claim(
     return boundary.run("claim", action, as_json=as_json)
 
 
-def release(paths: SomePaths = None, session: SessionId = None, everything: All = False, as_json: Json = False) -> int:
+def release(
+    paths: SomePaths = None, session: SessionId = None, everything: All = False, as_json: Json = False
+) -> int:
     """Release claims of this session. What others hold is theirs to release (exit code 10)."""
-    return boundary.run("release", lambda: claiming.release(common(session), paths or [], everything=everything), as_json=as_json)
+    return boundary.run(
+        "release",
+        lambda: claiming.release(common(session), paths or [], everything=everything),
+        as_json=as_json,
+    )
 
 
-def claims(paths: SomePaths = None, session: SessionId = None, older_than: Older = None, as_json: Json = False) -> int:
+def claims(
+    paths: SomePaths = None, session: SessionId = None, older_than: Older = None, as_json: Json = False
+) -> int:
     """List the claims of the fleet, by path, session and age."""
 
-    def action() -> claiming.Answer:
-        return claiming.claims(common(session), paths or [], older_than=seconds(older_than) if older_than else None)
+    def action() -> Answer:
+        return claiming.claims(
+            common(session), paths or [], older_than=seconds(older_than) if older_than else None
+        )
 
     return boundary.run("claims", action, as_json=as_json)
 

@@ -1,3 +1,6 @@
 """x"""
+
 import typer
+
+
 def register(app: typer.Typer) -> None: ...

@@ -1,3 +1,164 @@
-"""x"""
+"""`sync`, `log`, `fsck`, `doctor`: the ledger itself."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Any
+
 import typer
-def register(app: typer.Typer) -> None: ...
+
+from gitfleet.base import clock
+from gitfleet.claims.model import parsed
+from gitfleet.claims.overlap import overlap
+from gitfleet.cli import boundary, render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.options import Json, SessionId
+from gitfleet.cli.setup import put_hooks
+from gitfleet.errors import Corrupt, FleetError, NoFleet
+from gitfleet.fleet import doctor as doctors
+from gitfleet.fleet import exchange
+from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.githooks.inspection import inspect
+from gitfleet.ledger import log as logs
+from gitfleet.ledger import replay
+
+SomePath = Annotated[
+    str | None, typer.Argument(metavar="[PATH]", help="Only operations that meet this path.")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended without losing anything.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sync")(sync)
+    app.command("log")(log)
+    app.command("fsck")(fsck)
+    app.command("doctor")(doctor)
+
+
+def sync(as_json: Json = False) -> int:
+    """Bring what waits here to the hub, and the hub's state here; say what was lost meanwhile (exit code 12)."""
+    return boundary.run("sync", _sync, as_json=as_json)
+
+
+def log(
+    path: SomePath = None,
+    session: SessionId = None,
+    kind: Kind = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> int:
+    """Show the audit log, newest first: every operation that the fleet has agreed."""
+    return boundary.run("log", lambda: _log(path, session, kind, limit), as_json=as_json)
+
+
+def fsck(as_json: Json = False) -> int:
+    """Replay the whole ledger and check every commit; the first bad one is named (exit code 20)."""
+    return boundary.run("fsck", _fsck, as_json=as_json)
+
+
+def doctor(repair: Repair = False, as_json: Json = False) -> int:
+    """Look for what is wrong with this clone's part of the fleet; with --repair, mend it."""
+    return boundary.run("doctor", lambda: _doctor(repair=repair), as_json=as_json)
+
+
+def _sync() -> Answer:
+    with Fleet.open(announce=render.note) as fleet:
+        told = exchange.sync(fleet)
+        lines = [
+            f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
+        ]
+        lines += [f"lost: {text}" for text in told.lost]
+        data = {
+            "generation": told.generation,
+            "commit": told.commit,
+            "brought": told.brought,
+            "lost": list(told.lost),
+        }
+        code = 12 if told.lost else 0
+        return Answer(
+            "sync",
+            data,
+            lines,
+            "lost" if code else "ok",
+            code,
+            [*told.warnings, *fleet.ledger.outbox.warnings],
+        )
+
+
+def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
+    with Fleet.open(bulk=True) as fleet:
+        tip = fleet.ledger.tip()
+        if tip is None:
+            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
+        wanted = fleet.claims.patterns([path])[0] if path else None
+
+        def meets(text: str) -> bool:
+            assert wanted is not None
+            try:
+                return overlap(parsed(text), wanted, case_sensitive=fleet.policy.case_sensitive) is not None
+            except FleetError:
+                return False
+
+        found = logs.lines(
+            fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
+        )
+        lines = list(itertools.islice(found, limit or None))
+        shown = [f"{line.generation:>6}  {clock.iso(line.at)}  {line.node}  {line.subject}" for line in lines]
+        return Answer("log", {"operations": [line.as_record() for line in lines]}, shown or ["nothing"])
+
+
+def _fsck() -> Answer:
+    with Fleet.open(bulk=True) as fleet:
+        tip = fleet.ledger.tip()
+        if tip is None:
+            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
+        checked, problem = replay.check(
+            fleet.ledger.objects, RULES, tip, progress=lambda done: render.note(f"{done} commits verified")
+        )
+        if problem is not None:
+            raise Corrupt(
+                f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
+                f"The {checked} commits before it do. Nothing was changed.",
+                hint="`gitfleet doctor` looks whether the hub has the same chain.",
+                where=problem.commit,
+                generation=problem.generation,
+                verified=checked,
+            )
+        data = {"verified": checked, "commit": tip.oid, "generation": tip.generation}
+        return Answer(
+            "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
+        )
+
+
+def _doctor(*, repair: bool) -> Answer:
+    with Fleet.open(bulk=True, announce=render.note) as fleet:
+        done = doctors.repair(fleet) if repair else []
+        if repair:
+            done += put_hooks(fleet.repository)
+        findings = [*doctors.examine(fleet), *_hooks(fleet)]
+        bad = [finding for finding in findings if not finding.ok]
+        lines = [f"repaired: {words}" for words in done]
+        for finding in findings:
+            lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
+            lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
+        data: dict[str, Any] = {"repaired": done, "findings": [_record(finding) for finding in findings]}
+        code = 20 if bad else 0
+        return Answer("doctor", data, lines, "problems" if bad else "ok", code)
+
+
+def _hooks(fleet: Fleet) -> list[doctors.Finding]:
+    seen = inspect(fleet.repository.common_dir, fleet.repository.worktree)
+    if seen.in_force:
+        return [doctors.Finding("hooks", ok=True, words="every gate runs in every worktree")]
+    words = "; ".join(seen.problems) or "some gates do not run"
+    return [doctors.Finding("hooks", ok=False, words=words, advice="gitfleet init puts them in place again")]
+
+
+def _record(finding: doctors.Finding) -> dict[str, Any]:
+    return {"what": finding.what, "ok": finding.ok, "words": finding.words, "advice": finding.advice}

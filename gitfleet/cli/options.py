@@ -11,7 +11,8 @@ from gitfleet.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
 SessionId = Annotated[
-    str | None, typer.Option("--session", metavar="ID", help="Act for this session (default: the one of this worktree).")
+    str | None,
+    typer.Option("--session", metavar="ID", help="Act for this session (default: the one of this worktree)."),
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from gitfleet.claims.service import Terms
 from gitfleet.cli import boundary, claiming
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common
@@ -61,7 +62,7 @@ def _action(command: str, plain: Plain) -> Callable[[], Answer]:
     common = Common(session=plain.values.get("--session"))
     if command == "claim":
         shared = True if "--shared" in plain.flags else False if "--exclusive" in plain.flags else None
-        terms = claiming.Terms(
+        terms = Terms(
             shared=shared, reason=plain.values.get("--reason", ""), partial="--partial" in plain.flags
         )
         return lambda: claiming.claim(common, plain.paths, terms)

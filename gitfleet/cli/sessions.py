@@ -21,13 +21,21 @@ from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 
-noun = typer.Typer(help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None)
+noun = typer.Typer(
+    help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None
+)
 Id = Annotated[str, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
-Label = Annotated[str, typer.Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")]
-Pid = Annotated[int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")]
-Log = Annotated[str, typer.Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")]
+Label = Annotated[
+    str, typer.Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")
+]
+Pid = Annotated[
+    int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
+]
+Log = Annotated[
+    str, typer.Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +51,13 @@ def nothing(context: typer.Context, as_json: Json = False) -> int:
 
 @noun.command("start")
 def start(
-    id_: Id = "", agent: Agent = "", title: Title = "", orchestrator: Label = "", pid: Pid = 0, log: Log = "", as_json: Json = False
+    id_: Id = "",
+    agent: Agent = "",
+    title: Title = "",
+    orchestrator: Label = "",
+    pid: Pid = 0,
+    log: Log = "",
+    as_json: Json = False,
 ) -> int:
     """Register this worktree's session for the process that calls (or --pid), and print its id."""
     wanted = Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
@@ -59,7 +73,10 @@ def adopt(
 
     def action() -> Answer:
         _enter_worktree_of(pid)
-        return _start("session adopt", Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid))
+        return _start(
+            "session adopt",
+            Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid),
+        )
 
     return boundary.run("session adopt", action, as_json=as_json)
 
@@ -95,7 +112,13 @@ def _start(command: str, wanted: Start) -> Answer:
             warnings.append(
                 f"{', '.join(others)} also at work in this worktree: set GITFLEET_SESSION={record['id']} for this one"
             )
-        return Answer(command, {"session": record, **_how(result)}, [record["id"]], warnings=warnings, session=record["id"])
+        return Answer(
+            command,
+            {"session": record, **_how(result)},
+            [record["id"]],
+            warnings=warnings,
+            session=record["id"],
+        )
 
 
 def _end(session_id: str | None) -> Answer:
@@ -106,7 +129,12 @@ def _end(session_id: str | None) -> Answer:
         released = [record["pattern"] for record in result.answer["released"]]
         lines = [f"session {session_id} ended", *[f"released: {pattern}" for pattern in released], *left]
         warnings = fleet.ledger.notices.show(session_id)
-        data = {"session": result.answer["session"], "released": result.answer["released"], "left": left, **_how(result)}
+        data = {
+            "session": result.answer["session"],
+            "released": result.answer["released"],
+            "left": left,
+            **_how(result),
+        }
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
 
 
@@ -121,11 +149,28 @@ def _list() -> Answer:
                 rows.append(_record(fleet, item))
         rows.sort(key=lambda row: (row["started_at"], row["id"]))
         cells = [
-            (r["id"], r["liveness"], r["agent"], r["branch"], r["node"], duration(clock.now() - r["started_at"]), r["title"])
+            (
+                r["id"],
+                r["liveness"],
+                r["agent"],
+                r["branch"],
+                r["node"],
+                duration(clock.now() - r["started_at"]),
+                r["title"],
+            )
             for r in rows
         ]
-        lines = render.table(cells, ("SESSION", "LIVENESS", "AGENT", "BRANCH", "NODE", "AGE", "TITLE")) if rows else ["no sessions"]
-        return Answer("session list", {"sessions": rows, **knowledge(state)}, lines, warnings=[*broken, *freshness(fleet, state)])
+        lines = (
+            render.table(cells, ("SESSION", "LIVENESS", "AGENT", "BRANCH", "NODE", "AGE", "TITLE"))
+            if rows
+            else ["no sessions"]
+        )
+        return Answer(
+            "session list",
+            {"sessions": rows, **knowledge(state)},
+            lines,
+            warnings=[*broken, *freshness(fleet, state)],
+        )
 
 
 def _show(session_id: str) -> Answer:
@@ -134,10 +179,29 @@ def _show(session_id: str) -> Answer:
         session = model.find(state.view, session_id)
         if session is None:
             words = f"The fleet has no session '{session_id}' now."
-            raise NoSession(words, hint=f"`gitfleet log --session {session_id}` shows what it did.", candidates=[])
+            raise NoSession(
+                words, hint=f"`gitfleet log --session {session_id}` shows what it did.", candidates=[]
+            )
         record = _record(fleet, session)
-        held = [item.as_record() for item in claims.of_session(state.view, session_id) if isinstance(item, claims.Claim)]
-        wanted = ("id", "liveness", "agent", "title", "branch", "base", "node", "worktree", "pid", "user", "pattern", "command")
+        held = [
+            item.as_record()
+            for item in claims.of_session(state.view, session_id)
+            if isinstance(item, claims.Claim)
+        ]
+        wanted = (
+            "id",
+            "liveness",
+            "agent",
+            "title",
+            "branch",
+            "base",
+            "node",
+            "worktree",
+            "pid",
+            "user",
+            "pattern",
+            "command",
+        )
         lines = [f"{name}: {record[name]}" for name in wanted if record[name]]
         lines += [f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})" for claim in held]
         return Answer("session show", {"session": record, "claims": held, **knowledge(state)}, lines)
@@ -161,7 +225,9 @@ def _enter_worktree_of(pid: int) -> None:
         os.chdir(os.readlink(f"/proc/{pid}/cwd"))
     except FileNotFoundError as error:
         if os.path.isdir("/proc/self"):
-            raise UsageError(f"There is no process {pid}. Nothing was changed.", hint="Pass the agent's pid.") from error
+            raise UsageError(
+                f"There is no process {pid}. Nothing was changed.", hint="Pass the agent's pid."
+            ) from error
     except PermissionError as error:
         words = f"Process {pid} belongs to another user. Nothing was changed."
         raise UsageError(words, hint="Adopt your own processes.") from error

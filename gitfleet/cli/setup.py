@@ -21,8 +21,12 @@ from gitfleet.githooks import install as hooks
 from gitfleet.sessions.service import Start
 
 Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
-Hub = Annotated[str | None, typer.Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")]
-Force = Annotated[bool, typer.Option("--force", help="Also when operations still wait for the hub; they are lost.")]
+Hub = Annotated[
+    str | None, typer.Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Also when operations still wait for the hub; they are lost.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +53,12 @@ def uninstall(force: Force = False, as_json: Json = False) -> int:
     return boundary.run("uninstall", lambda: _uninstall(force=force), as_json=as_json)
 
 
+def put_hooks(repository: Repository) -> list[str]:
+    """Put the hooks in place again, and say what was mended."""
+    done = hooks.install(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
+    return [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+
+
 def gate() -> str:
     """The script that hooks start."""
     return os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), "githooks", "run.py")
@@ -57,7 +67,9 @@ def gate() -> str:
 def _init(hub: str | None) -> Answer:
     repository = discover()
     joined = fleets.join(repository, hub, render.note)
-    installed = hooks.install(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
+    installed = hooks.install(
+        repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate()
+    )
     warnings = list(joined.warnings)
     with Fleet.open() as fleet:
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
@@ -87,7 +99,9 @@ def _init(hub: str | None) -> Answer:
 def _person(fleet: Fleet) -> str:
     """The session of the person whose worktree this is; a person outside any agent's session acts for it."""
     worktree = fleet.repository.worktree or ""
-    known = [session for session in fleet.sessions.local.all() if session.person and session.worktree == worktree]
+    known = [
+        session for session in fleet.sessions.local.all() if session.person and session.worktree == worktree
+    ]
     if known:
         return known[0].id
     name = fleet.repository.here.line("config", "--get", "user.name") or "person"
@@ -111,7 +125,9 @@ def _end_sessions(repository: Repository, *, force: bool) -> list[str]:
         with Fleet.open() as fleet:
             for session in fleet.sessions.local.all():
                 if session.alive and not session.person and not force:
-                    words = f"Session {session.id} is still at work in {session.worktree}. Nothing was changed."
+                    words = (
+                        f"Session {session.id} is still at work in {session.worktree}. Nothing was changed."
+                    )
                     raise UsageError(words, hint="End it first: `gitfleet session end ID`.")
             for session in fleet.sessions.local.all():
                 fleet.sessions.end(session.id)

@@ -117,7 +117,11 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     """Compile the trunk's rules again if they have moved; warnings when they cannot be understood."""
     git = repository.git
     trunk = trunk_tip(git, node)
-    blob = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{trunk}:{CONFIG}") if trunk else None
+    blob = (
+        git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{trunk}:{CONFIG}")
+        if trunk
+        else None
+    )
     path = os.path.join(state_folder(repository.common_dir), "policy.json")
     if not blob:
         files.remove(path)

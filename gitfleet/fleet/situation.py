@@ -26,7 +26,12 @@ def liveness(fleet: Fleet, session: Session) -> str:
         return PERSON
     if session.node != fleet.ledger.node.id:
         return UNKNOWN
-    record = {"pid": session.pid, "start": session.start, "boot": session.boot, "namespace": session.namespace}
+    record = {
+        "pid": session.pid,
+        "start": session.start,
+        "boot": session.boot,
+        "namespace": session.namespace,
+    }
     process = ProcessIdentity.from_record(record)
     return identity.state(process) if process else UNKNOWN
 

@@ -1,0 +1,147 @@
+"""What is wrong with a clone's part of the fleet, in words, and what can be mended without asking.
+
+Looks, and changes nothing, unless told to repair; repairs never throw anything away.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitfleet.base import files
+from gitfleet.base.text import display, duration
+from gitfleet.claims import model as claims
+from gitfleet.errors import FleetError, HubAlarm, HubError
+from gitfleet.fleet import policyfile
+from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.git.objects import BulkObjects, open_objects
+from gitfleet.git.remote import Remote
+from gitfleet.ledger.repair import Repairer
+from gitfleet.sessions import model as sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: whether it is as it should be, what was found, and what to do."""
+
+    what: str
+    ok: bool
+    words: str
+    advice: str = ""
+
+
+def examine(fleet: Fleet) -> list[Finding]:
+    """Look at everything once. Asks the hub; a hub that is out of reach is a finding, not an error."""
+    return [*_hub(fleet), *_records(fleet), *_outbox(fleet), *_policy(fleet), *_repository(fleet)]
+
+
+def repair(fleet: Fleet) -> list[str]:
+    """Mend the ledger here and on the hub; what was done, in words. Raises HubError when the hub does not let us."""
+    ledger = fleet.ledger
+    ledger.outbox.prepare()
+    done: list[str] = []
+    if ledger.node.hub:
+        with ledger.lock.held(30.0):
+            try:
+                ledger.hub.fetch()
+            except HubAlarm as alarm:
+                git = fleet.repository.git
+                remote = Remote(git, ledger.node.hub)
+                repairer = Repairer(
+                    git=git, objects=ledger.objects, remote=remote, outbox=ledger.outbox, rules=RULES
+                )
+                done += repairer.mend(alarm).words
+        ledger.sync()
+    return done
+
+
+def _hub(fleet: Fleet) -> Iterator[Finding]:
+    ledger = fleet.ledger
+    if not ledger.node.hub:
+        yield Finding("hub", ok=True, words="this clone is its own hub")
+        return
+    try:
+        with ledger.lock.held(30.0):
+            tip = ledger.hub.fetch()
+    except HubAlarm as error:
+        yield Finding("hub", ok=False, words=error.message, advice="gitfleet doctor --repair")
+    except HubError as error:
+        yield Finding("hub", ok=False, words=error.message, advice=error.hint)
+    else:
+        yield Finding(
+            "hub", ok=True, words=f"'{ledger.node.hub}' agrees with this clone at generation {tip.generation}"
+        )
+
+
+def _records(fleet: Fleet) -> Iterator[Finding]:
+    state = fleet.current()
+    broken = [
+        item.error.message for item in claims.everything(state.view) if isinstance(item, claims.Unreadable)
+    ]
+    broken += [item.message for item in sessions.everyone(state.view) if isinstance(item, FleetError)]
+    for words in broken:
+        yield Finding(
+            "records",
+            ok=False,
+            words=words,
+            advice="It keeps its place until somebody who can read it releases it.",
+        )
+    if not broken:
+        yield Finding("records", ok=True, words="every record can be read")
+
+
+def _outbox(fleet: Fleet) -> Iterator[Finding]:
+    root = fleet.ledger.outbox.root
+    waiting = {
+        place: files.names(os.path.join(root, place)) for place in ("new", "taken", "tentative", "unread")
+    }
+    open_ = sum(len(names) for place, names in waiting.items() if place != "unread")
+    if open_:
+        yield Finding(
+            "outbox", ok=False, words=f"{open_} operations wait to be decided", advice="gitfleet sync"
+        )
+    if waiting["unread"]:
+        names = ", ".join(display(name) for name in waiting["unread"][:5])
+        yield Finding(
+            "outbox",
+            ok=False,
+            words=f"put aside, since it is no operation: {names}",
+            advice=f"Look in {root}/unread",
+        )
+    if not open_ and not waiting["unread"]:
+        yield Finding("outbox", ok=True, words="empty")
+
+
+def _policy(fleet: Fleet) -> Iterator[Finding]:
+    faults = policyfile.refresh(fleet.repository, fleet.ledger.node)
+    if faults:
+        yield Finding("policy", ok=False, words=faults[0], advice="Mend gitfleet.yaml and land it.")
+    else:
+        yield Finding(
+            "policy",
+            ok=True,
+            words=f"commits: {fleet.policy.commits}, claims live {duration(fleet.policy.ttl)}",
+        )
+
+
+def _repository(fleet: Fleet) -> Iterator[Finding]:
+    git, hub = fleet.repository.git, fleet.ledger.node.hub
+    objects = open_objects(fleet.repository.common_dir, bulk=True)
+    bulk = isinstance(objects, BulkObjects)
+    objects.close()
+    words = (
+        "libgit2 opens it"
+        if bulk
+        else "libgit2 cannot open it; git itself is used, which is slower over many records"
+    )
+    yield Finding("repository", ok=True, words=words)
+    if not hub:
+        return
+    specs = (git.line("config", "--get-all", f"remote.{hub}.fetch") or "").split("\n")
+    wide = [spec for spec in specs if spec.lstrip("+").startswith(("refs/*", "refs/fleet"))]
+    if wide or git.line("config", "--get", f"remote.{hub}.mirror") == "true":
+        words = f"the remote '{hub}' is a mirror or fetches {' '.join(wide)}: plain git commands may overwrite the fleet's refs"
+        yield Finding(
+            "remote", ok=False, words=words, advice="Fetch branches only in a clone that people work in."
+        )

@@ -1,0 +1,59 @@
+"""One exchange with the hub: what waits here goes there, what was agreed there comes here, and what was lost is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gitfleet.base import files
+from gitfleet.errors import FleetError
+from gitfleet.fleet import policyfile
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.git import fleetrefs
+from gitfleet.git.remote import Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an exchange brought: the agreed generation, operations brought to the hub, and what this node's sessions lost."""
+
+    generation: int
+    commit: str
+    brought: int
+    lost: Sequence[str] = ()
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+def sync(fleet: Fleet) -> Exchange:
+    """Exchange everything with the hub, the trunk's rules included. Raises the hub's errors."""
+    ledger = fleet.ledger
+    before = _waiting(fleet)
+    tip = ledger.sync()
+    warnings = _fetch_trunk(fleet)
+    warnings += policyfile.refresh(fleet.repository, ledger.node)
+    lost = [
+        f"{session.id}: {text}"
+        for session in fleet.sessions.local.all()
+        for text in ledger.notices.show(session.id)
+    ]
+    return Exchange(tip.generation, tip.oid, max(0, before - _waiting(fleet)), lost, warnings)
+
+
+def _waiting(fleet: Fleet) -> int:
+    root = fleet.ledger.outbox.root
+    return sum(len(files.names(os.path.join(root, place))) for place in ("new", "taken", "tentative"))
+
+
+def _fetch_trunk(fleet: Fleet) -> list[str]:
+    """Bring the hub's trunk into a ref of ours, for its rules; a hub without that branch is no error."""
+    node = fleet.ledger.node
+    if not node.hub:
+        return []
+    remote = Remote(fleet.repository.git, node.hub)
+    try:
+        with fleet.ledger.lock.held(30.0):
+            remote.fetch(f"+refs/heads/{node.trunk}*:{fleetrefs.seen(node.hub)}trunk*", prune=True)
+    except FleetError as error:
+        return [error.message]
+    return []
