@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 64
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
-    """The canonical bytes of `record`. Floats are refused (TypeError), since their spelling is not one."""
+    """The canonical bytes of `record`. Floats are refused (TypeError), since their spelling is not one.
+
+    Whatever `load` answered can be dumped.
+    """
     text = json.dumps(
         _strict(record), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     )
@@ -22,16 +26,40 @@ def dump(record: Mapping[str, Any]) -> bytes:
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """The record in `data`. Raises ValueError unless it is one JSON object of a sane size."""
+    """The record in `data`. Raises ValueError unless it is one JSON object of a sane size and depth, without floats."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data)} bytes are more than a record may have ({MAX_BYTES})")
     try:
-        record = json.loads(data)
+        record = _READER.decode(data.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for everything unreadable
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:  # only then can it be deeper
+        _check_depth(record)
     return record
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError(f"records hold no floats ({text[:20]})")
+
+
+_READER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
+
+
+def _check_depth(record: Any) -> None:
+    level = [record]
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _strict(value: Any) -> Any:

@@ -14,6 +14,11 @@ def now() -> int:
     return int(time.time())
 
 
+def milliseconds() -> int:
+    """Wall time in whole milliseconds since 1970 (UTC), for ids that sort by it."""
+    return int(time.time() * 1000)
+
+
 def elapsed() -> float:
     """Seconds since this machine booted, suspension included where the system can tell."""
     if hasattr(time, "CLOCK_BOOTTIME"):

@@ -17,6 +17,8 @@ from gitfleet.errors import LocalStorage
 _WORDS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than is allowed here",
+    errno.EIO: "the disk reports an error",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "no permission",
     errno.EPERM: "no permission",
@@ -38,17 +40,19 @@ def storage(path: str) -> Iterator[None]:
         ) from error
 
 
-def replace(path: str, data: bytes, *, mode: int = 0o644) -> None:
+def replace(path: str, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Put `data` at `path`: a reader sees the old file or the new one, also after a crash.
 
-    Two writers at once: the last rename wins, each file whole. The folder must exist.
+    Two writers at once: the last rename wins, each file whole. The folder must exist. Without `durable` a crash of
+    the machine (not of the process) may lose it.
     """
     aside = f"{path}.{ids.ulid()}.tmp"
     with storage(path):
         try:
-            _write(aside, data, mode)
+            _write(aside, data, mode, durable=durable)
             os.rename(aside, path)
-            sync_folder(os.path.dirname(path))
+            if durable:
+                sync_folder(os.path.dirname(path))
         except OSError:
             remove(aside)
             raise
@@ -115,9 +119,10 @@ def sync_folder(path: str) -> None:
         os.close(handle)
 
 
-def _write(path: str, data: bytes, mode: int) -> None:
+def _write(path: str, data: bytes, mode: int, *, durable: bool = True) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())

@@ -7,7 +7,8 @@ maker's own clock. Within one process they rise strictly, so that files named af
 from __future__ import annotations
 
 import os
-import time
+
+from gitfleet.base import clock
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -17,8 +18,9 @@ _last = 0
 def ulid() -> str:
     """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
     global _last  # noqa: PLW0603 - one counter a process is what makes ids rise within a millisecond
-    value = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10), "big")
-    _last = max(value, _last + 1)
+    value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
+    step = 1 + int.from_bytes(os.urandom(8), "big")  # not 1: processes that were forked all start from one `_last`
+    _last = max(value, _last + step)
     rest, text = _last, ""
     for _ in range(26):
         text = ALPHABET[rest & 31] + text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
@@ -30,18 +30,23 @@ class NodeLock:
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and say whether. Never waits."""
+        if self._lock.is_locked:
+            return False  # filelock itself would count
         with files.storage(self.path):
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 return False
-        self._sign()
+        with suppress(OSError):  # a full disk must not leave us with a lock that nobody gives back
+            self._sign()
         return True
 
     def release(self) -> None:
         """Give the lock back. The note is taken away first, so that it never names the wrong process."""
-        files.remove(self._note)
-        self._lock.release()
+        try:
+            files.remove(self._note)
+        finally:
+            self._lock.release()
 
     @contextmanager
     def held(self, timeout: float, announce: Callable[[str], None] | None = None) -> Iterator[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO, NamedTuple
 
 
@@ -72,7 +73,8 @@ class Conversation:
         self.output: IO[bytes] = self._process.stdout
 
     def close(self) -> None:
-        """End it: its input closes, and it is waited for."""
-        self.input.close()
+        """End it: its input closes, and it is waited for. One that has died already is no error."""
+        with suppress(BrokenPipeError):
+            self.input.close()
         self.output.close()
         self._process.wait()

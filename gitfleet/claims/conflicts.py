@@ -6,8 +6,7 @@ Pure. One conflict is one claim of another session that overlaps one requested p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import model
@@ -20,8 +19,7 @@ from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
 
-@dataclass(frozen=True, slots=True)
-class InTheWay:
+class InTheWay(NamedTuple):
     """`wanted` overlaps `held`; `witness` is a path that both match, `exact` False when that was not proved."""
 
     wanted: str

@@ -4,6 +4,9 @@ Owns the comparison key of paths. Leaves patterns to `patterns`, and the choice 
 spellings to callers. It exists because one clone may be on a file system that keeps `README` apart from
 `readme` and another on one that does not, and because macOS writes `é` as two code points: a claim has
 to hold in both clones.
+
+Unicode promises that case folding and NFC of assigned characters never change, so that nodes whose Pythons know
+different versions of it differ at most about characters newer than the older one.
 """
 
 from __future__ import annotations

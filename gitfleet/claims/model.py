@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_ulid
@@ -63,8 +63,7 @@ class Claim:
         return f"{folder(parsed(self.pattern).prefix_key)}/@{self.id}.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """Something filed among the claims that cannot be read: it holds its place, since unknown means keep."""
 
     where: str

@@ -30,7 +30,7 @@ _set = object.__setattr__
 class Overlap:
     """Two patterns meet. Immutable.
 
-    - `witness`: a path that matches both; when not `exact`, the literal beginning that they share (may be empty)
+    - `witness`: a path that matches both; when not `exact`, the folder that any such path is in (empty: the root)
     - `exact`: False when the work bound was reached, and they are only taken to meet
     """
 
@@ -90,7 +90,8 @@ def overlap(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> Overlap 
 def covers(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
     """True only if every path that `b` matches is matched by `a`.
 
-    Exact unless both are globs; then False where it takes more to see than putting them side by side.
+    Exact when `b` is a file or a folder. When it is a glob, False where it takes more to see than putting the two
+    side by side.
     """
     if a.everything or a.text == b.text:
         return True
@@ -98,7 +99,7 @@ def covers(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
         return False
     if b.shape == "file":
         return matches(a, "/".join(b.prefix), case_sensitive=case_sensitive)
-    if a.shape != "glob":  # what `b` matches lies beneath its prefix, and goes further than any one path
+    if a.shape != "glob":  # a folder holds whatever begins with its names
         return a.subtree and len(a.prefix) <= len(b.prefix)
     from gitfleet.claims.sequences import covers as sequence_covers  # see `Pattern.elements`
 

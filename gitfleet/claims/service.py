@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.ids import ulid
@@ -27,8 +26,7 @@ THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is true of one path for one session: free, mine, theirs or unverifiable; `holders` as JSON-ready conflicts."""
 
     path: str
@@ -36,8 +34,7 @@ class Verdict:
     holders: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How paths are wanted: `shared` None takes the policy's mode for each path, `ttl` None its time to live (seconds)."""
 
     shared: bool | None = None

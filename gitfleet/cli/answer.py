@@ -10,15 +10,28 @@ SCHEMA_VERSION = "1"
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
+
+    `colours` gives a colour to cells of the column `coloured` by their first word.
+    """
+
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    coloured: str = ""
+    colours: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell.
 
-    `lines` may hold text from records; it is made safe when it is shown. `session` is whom the command acted for.
+    `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
     """
 
     command: str
     data: Mapping[str, Any]
-    lines: Sequence[str] = ()
+    lines: Sequence[str | Grid] = ()
     status: str = "ok"
     code: int = 0
     warnings: Sequence[str] = field(default_factory=tuple)

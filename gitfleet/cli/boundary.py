@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from gitfleet.base import clock
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.errors import FleetError
@@ -20,9 +21,44 @@ def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
         render.note("gitfleet: interrupted; what was accepted stays accepted (see `gitfleet status`)")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _nobody_reads()
     return answer.code
+
+
+def watch(
+    command: str,
+    action: Callable[[], Answer],
+    *,
+    as_json: bool,
+    gist: Callable[[Answer], object],
+    every: float,
+) -> int:
+    """Run `action` every `every` seconds until Ctrl-C (0) or an error (its code), and show what has changed.
+
+    A terminal is drawn anew each time. Elsewhere an answer is shown when its `gist` is another, JSON as one line each.
+    """
+    shown: object = None
+    screen = sys.stdout.isatty() and not as_json
+    try:
+        while True:
+            answer = _ask(command, action, as_json=as_json)
+            if screen:
+                render.clear()
+            if screen or answer.code or gist(answer) != shown:
+                render.show(answer, as_json=as_json, compact=True)
+                shown = gist(answer)
+            if answer.code:
+                return answer.code
+            clock.wait(every)
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        return _nobody_reads()
+
+
+def _nobody_reads() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base.text import duration
 from gitfleet.claims import service
@@ -19,8 +18,7 @@ from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model as sessions
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(NamedTuple):
     """The options of every command that acts for a session: `directory` is where it runs."""
 
     directory: str = "."

@@ -11,17 +11,21 @@ from typing import Any
 from gitfleet.base.console import note, out
 from gitfleet.base.text import display
 from gitfleet.claims.wording import holder
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Answer, Grid
 from gitfleet.errors import Conflict, FleetError
 
 
-def show(answer: Answer, *, as_json: bool) -> None:
-    """Print an answer: its lines, or the JSON envelope."""
+def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
+    """Print an answer: its lines, or the JSON envelope (`compact`: on one line)."""
     if as_json:
-        out(json.dumps(answer.envelope(), indent=2, ensure_ascii=True, sort_keys=True))
+        indent = None if compact else 2
+        out(json.dumps(answer.envelope(), indent=indent, ensure_ascii=True, sort_keys=True))
         return
     for line in answer.lines:
-        out(display(line))
+        if isinstance(line, Grid):
+            grid(line)
+        else:
+            out(display(line))
     for warning in answer.warnings:
         note(f"warning: {warning}")
 
@@ -48,6 +52,22 @@ def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Facts as JSON allows them."""
     result: dict[str, Any] = json.loads(json.dumps(dict(facts), default=str))
     return result
+
+
+def grid(content: Grid) -> None:
+    """Print a table: as a terminal can show it, or in plain columns."""
+    if sys.stdout.isatty():
+        from gitfleet.cli import terminal  # rich: 50 ms
+
+        terminal.show(content)
+        return
+    for line in table(content.rows, content.head):
+        out(line)
+
+
+def clear() -> None:
+    """An empty screen, on a terminal."""
+    out("\x1b[H\x1b[2J\x1b[3J")
 
 
 def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> list[str]:

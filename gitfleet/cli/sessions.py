@@ -15,8 +15,10 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import freshness, knowledge
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import policyfile, situation
+from gitfleet.fleet import heartbeat, situation
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.peers import Peers
+from gitfleet.fleet.situation import Liveness
 from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
@@ -104,6 +106,8 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fals
 
 def _start(command: str, wanted: Start) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
+        from gitfleet.fleet import policyfile  # YAML and its checks: 110 ms, for starts alone
+
         warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
@@ -142,16 +146,17 @@ def _list() -> Answer:
     with Fleet.open(bulk=True) as fleet:
         state = fleet.current()
         rows, broken = [], []
-        for item in model.everyone(state.view):
-            if isinstance(item, FleetError):
-                broken.append(item.message)
-            else:
-                rows.append(_record(fleet, item))
+        with heartbeat.open_peers(fleet) as peers:
+            for item in model.everyone(state.view):
+                if isinstance(item, FleetError):
+                    broken.append(item.message)
+                else:
+                    rows.append(_record(fleet, item, peers))
         rows.sort(key=lambda row: (row["started_at"], row["id"]))
         cells = [
             (
                 r["id"],
-                r["liveness"],
+                str(Liveness(r["liveness"], r["quiet_for"])),
                 r["agent"],
                 r["branch"],
                 r["node"],
@@ -169,7 +174,7 @@ def _list() -> Answer:
             "session list",
             {"sessions": rows, **knowledge(state)},
             lines,
-            warnings=[*broken, *freshness(fleet, state)],
+            warnings=[*broken, *peers.warnings, *freshness(fleet, state)],
         )
 
 
@@ -182,7 +187,8 @@ def _show(session_id: str) -> Answer:
             raise NoSession(
                 words, hint=f"`gitfleet log --session {session_id}` shows what it did.", candidates=[]
             )
-        record = _record(fleet, session)
+        with heartbeat.open_peers(fleet) as peers:
+            record = _record(fleet, session, peers)
         held = [
             item.as_record()
             for item in claims.of_session(state.view, session_id)
@@ -207,9 +213,10 @@ def _show(session_id: str) -> Answer:
         return Answer("session show", {"session": record, "claims": held, **knowledge(state)}, lines)
 
 
-def _record(fleet: Fleet, session: model.Session) -> dict[str, Any]:
+def _record(fleet: Fleet, session: model.Session, peers: Peers) -> dict[str, Any]:
+    found = situation.liveness(session, fleet.ledger.node.id, peers)
     record = session.as_record()
-    record["liveness"] = situation.liveness(fleet, session)
+    record["liveness"], record["quiet_for"] = found.word, found.quiet_for
     record["orchestration_pattern"] = session.pattern
     return record
 

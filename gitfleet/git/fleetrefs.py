@@ -30,6 +30,11 @@ def seen_trunk(remote: str) -> str:
     return f"{HUB}{remote}/trunk"
 
 
+def seen_nodes(remote: str) -> str:
+    """The hub's node refs as they were last seen, each followed by the node's id."""
+    return f"{HUB}{remote}/nodes/"
+
+
 def kept(oid: str) -> str:
     """A local ref that keeps a ledger tip which a repair replaced."""
     return f"{HUB}kept/{oid}"

@@ -21,14 +21,18 @@ MAX_OBJECT = 64 * 1024 * 1024
 class PlumbingObjects:
     """Objects through `git cat-file --batch` and loose files. One process, started at the first read."""
 
-    def __init__(self, git_dir: str) -> None:
+    def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT) -> None:
         self._git_dir = git_dir
+        self._limit = limit
         self._folder = os.path.join(git_dir, "objects")
         self._reader: processes.Conversation | None = None
         self._cache: dict[str, tuple[str, bytes]] = {}
 
     def read(self, oid: str) -> tuple[str, bytes]:
-        """Kind and content. Raises KeyError when the object is not there; fetches it in a partial clone."""
+        """Kind and content. Raises KeyError when the object is not there; fetches it in a partial clone.
+
+        An object above the limit (bytes) raises ValueError before its content is read.
+        """
         known = self._cache.get(oid)
         if known is None:
             known = self._cache[oid] = self._ask(oid)
@@ -52,22 +56,35 @@ class PlumbingObjects:
             self._reader = None
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
+        if not _is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
+            raise KeyError(oid)
+        head = self._head(oid) or self._head(oid)  # git ends at a broken object, so a new one is asked
+        if len(head) != 3 or self._reader is None:
+            raise KeyError(oid)
+        size = int(head[2])
+        if size > self._limit:
+            self.close()
+            raise ValueError(f"{oid} has {size} bytes, more than may be here ({self._limit})")
+        data = self._reader.output.read(size + 1)
+        if len(data) != size + 1:
+            self.close()
+            raise KeyError(oid)
+        return head[1].decode(), data[:-1]
+
+    def _head(self, oid: str) -> list[bytes]:
+        """What git says of an object: its id, kind and size; "missing"; or nothing, when it ended instead."""
         if self._reader is None:
             argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch"]
             self._reader = processes.Conversation(argv, cwd=None, env=environment())
-        self._reader.input.write(oid.encode() + b"\n")
-        self._reader.input.flush()
-        words = self._reader.output.readline().split()
-        if len(words) != 3:
-            raise KeyError(oid)
-        size = int(words[2])
-        if size > MAX_OBJECT:
+        try:
+            self._reader.input.write(oid.encode() + b"\n")
+            self._reader.input.flush()
+            words = self._reader.output.readline().split()
+        except BrokenPipeError:
+            words = []
+        if not words:
             self.close()
-            raise ValueError(f"{oid} has {size} bytes, more than any object of a ledger may have")
-        data = self._reader.output.read(size + 1)
-        if len(data) != size + 1:
-            raise KeyError(oid)
-        return words[1].decode(), data[:-1]
+        return words
 
     def _store(self, folder: str, path: str, packed: bytes) -> None:
         with files.storage(self._folder):
@@ -102,10 +119,16 @@ class BulkObjects:
             pygit2.GIT_OBJECT_COMMIT: "commit",
         }
         self._codes = {name: code for code, name in self._kinds.items()}
+        self._failed = pygit2.GitError
 
     def read(self, oid: str) -> tuple[str, bytes]:
-        """Kind and content. Raises KeyError when the object is not there."""
-        kind, data = self._repository.read(oid)
+        """Kind and content. Raises KeyError when the object is not there, or broken."""
+        if not _is_oid(oid):
+            raise KeyError(oid)
+        try:
+            kind, data = self._repository.read(oid)
+        except self._failed as error:
+            raise KeyError(oid) from error
         return self._kinds.get(kind, "other"), data
 
     def write(self, kind: str, data: bytes) -> str:
@@ -116,6 +139,10 @@ class BulkObjects:
     def close(self) -> None:
         """Let go of open packs."""
         self._repository.free()
+
+
+def _is_oid(text: str) -> bool:
+    return len(text) == 40 and not text.strip("0123456789abcdef")
 
 
 def open_objects(git_dir: str, *, bulk: bool = False) -> Objects:

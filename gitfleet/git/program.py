@@ -44,7 +44,7 @@ _FOREIGN = frozenset(
     ]
 )
 _FIXED = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
-_SECRET = re.compile(r"(?<=://)[^/\s@]+@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)")
+_SECRET = re.compile(r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)")
 
 
 class GitFailed(Blocked):
@@ -84,7 +84,7 @@ class Git:
         own_session: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> processes.Completed:
-        """Run git and answer whatever came of it; the caller reads the exit code. Raises GitFailed on time-out."""
+        """Run git and answer whatever came of it; the caller reads the exit code (124 when it took longer than `timeout`)."""
         argv = self.argv(*arguments)
         try:
             return processes.run(

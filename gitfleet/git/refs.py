@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 ZERO = "0" * 40
@@ -15,7 +16,7 @@ ZERO = "0" * 40
 def read(git: Git, *patterns: str) -> dict[str, str]:
     """Object ids by ref name, for all refs at or below the names given. One git process."""
     out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-    rows = (line.split(" ", 1) for line in os.fsdecode(out).splitlines())
+    rows = (line.split(" ", 1) for line in os.fsdecode(out).split("\n") if line)
     return {name: oid for oid, name in rows}
 
 
@@ -27,12 +28,13 @@ def resolve(git: Git, name: str) -> str | None:
 def move(git: Git, name: str, *, new: str, old: str | None) -> bool:
     """Set `name` to `new` if it is at `old` (None: does not exist). Answers whether it did.
 
-    Atomic; of two at once, one wins. Raises GitFailed for anything but a lost race.
+    Atomic; of two at once, one wins. False also while a lock of that ref is there, which git leaves behind when it is
+    killed. Raises GitFailed for anything else.
     """
     done = git.ask("update-ref", "--no-deref", "-m", "gitfleet", name, new, old or ZERO)
     if done.code == 0:
         return True
-    if read(git, name).get(name) != old or b"Unable to create" in done.stderr:
+    if read(git, name).get(name) != old or b"File exists" in done.stderr:
         return False
     raise failed(done)
 
@@ -41,3 +43,14 @@ def delete(git: Git, name: str, *, old: str) -> bool:
     """Delete `name` if it is at `old`. Answers whether it did."""
     done = git.ask("update-ref", "--no-deref", "-d", name, old)
     return done.code == 0
+
+
+def locked(git: Git, name: str) -> LockHeld:
+    """The error for a ref that would not move although nobody else moves it."""
+    path = os.path.join(git.git_dir, f"{name}.lock")
+    return LockHeld(
+        f"git could not move {name} in this clone: it is locked, or something else keeps moving it.",
+        hint=f"When no git process is at work here, remove {path} if it is there; then run the same command again.",
+        lock=path,
+        holder="",
+    )

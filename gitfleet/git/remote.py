@@ -9,38 +9,53 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from gitfleet.base.processes import Completed
-from gitfleet.errors import HubError, HubRefused, HubUnreachable
-from gitfleet.git.program import Git, redact
+from gitfleet.errors import FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
+from gitfleet.git import fleetrefs
+from gitfleet.git.program import Git, failed, redact
 
 TIMEOUT = 60.0
 
-_REFUSED = (
-    b"hook declined",
+# Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
+_DECLINED = (
+    b"declined",
     b"prohibited",
-    b"denied",
     b"protected",
     b"hidden ref",
     b"deny updating",
     b"not allowed",
+    b"not permitted",
+    b"permission",
+    b"denied",
+    b"refusing",
     b"unpacker error",
-    b"insufficient permission",
-    b"Permission denied",
-    b"Read-only file system",
-    b"No space left",
-    b"unable to write",
-    b"unable to create temporary",
-    b"403",
-    b"file write error",
 )
-_UNREACHABLE = (
-    b"Could not read from remote repository",
-    b"Connection",
-    b"Could not resolve",
-    b"does not appear to be",
+# How ssh, web servers and git say no to the user before they look at any ref.
+_DENIED = (
+    b"Permission denied",
+    b"insufficient permission",
+    b"ermission to ",
+    b"access denied",
+    b"Access denied",
+    b"Authentication failed",
+    b"terminal prompts disabled",
+    b"returned error: 401",
+    b"returned error: 403",
+    b"HTTP 401",
+    b"HTTP 403",
+)
+# What stands in the way on this machine, in lines that do not come from the hub.
+_HERE_FULL = (b"No space left on device", b"Disk quota exceeded", b"Read-only file system")
+_HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
+_CHATTER = (
+    "error: failed to push some refs",
+    "Please make sure you have",
+    "and the repository exists.",
+    "To ",
+    "Done",
 )
 
 
@@ -53,8 +68,7 @@ class Push(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """One ref to be moved on the hub from `old` (None: must not exist) to `new` (None: delete)."""
 
     ref: str
@@ -62,8 +76,7 @@ class Update:
     old: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PushAnswer:
+class PushAnswer(NamedTuple):
     """The outcome and git's words, secrets taken out."""
 
     outcome: Push
@@ -78,9 +91,9 @@ class Remote:
         self.name = name
 
     def fetch(self, *refspecs: str, prune: bool = True, timeout: float = TIMEOUT) -> None:
-        """Bring refs into the names that the refspecs give. Raises HubUnreachable, HubRefused.
+        """Bring refs into the names that the refspecs give.
 
-        Callers hold the node's lock: two fetches into one ref make both fail.
+        Raises HubUnreachable, HubRefused; LocalStorage or GitFailed when it is this clone that could not. Callers hold the node's lock: two fetches into one ref make both fail.
         """
         done = self._git.ask(
             "-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
@@ -100,7 +113,7 @@ class Remote:
         specs = [f"{u.new or ''}:{u.ref}" for u in updates]
         flags = ["--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"]
         done = self._git.ask(
-            "-c", "push.pushOption=", "push", *flags, *(["--atomic"] if atomic else []), *leases, "--", self.name, *specs,
+            "-c", "push.pushOption=", "-c", f"remote.{self.name}.mirror=false", "push", *flags, *(["--atomic"] if atomic else []), *leases, "--", self.name, *specs,
             timeout=timeout, own_session=True,
         )  # fmt: skip
         output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
@@ -111,22 +124,31 @@ class Remote:
         done = self._git.ask("ls-remote", "--quiet", "--refs", "--", self.name, *patterns, timeout=timeout)
         if done.code:
             raise self.error(done, "read from")
-        rows = (line.split("\t", 1) for line in os.fsdecode(done.stdout).splitlines())
+        rows = (line.split("\t", 1) for line in os.fsdecode(done.stdout).split("\n") if line)
         return {name: oid for oid, name in rows}
 
-    def error(self, done: Completed, what: str) -> HubError:
+    def error(self, done: Completed, what: str) -> FleetError:
         """The error for a failed exchange, in git's own words."""
+        here = b"\n".join(line for line in done.stderr.splitlines() if not line.startswith(b"remote:"))
         output = redact(done.stderr.decode("utf-8", "replace")).strip()
-        return hub_error(self.name, output, what=what, refused=_is_refusal(done.stderr))
+        if _any(_HERE_FULL, here):
+            return LocalStorage(
+                f"git could not write in {self._git.git_dir}: {_words(output)}. Nothing was changed.",
+                hint="Make room or give permission there, then run the same command again.",
+                path=self._git.git_dir,
+            )
+        if _any(_HERE_LOCKED, here):
+            return failed(done)
+        return hub_error(self.name, output, what=what, refused=_any(_DENIED, done.stderr))
 
 
 def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
-    words = output or "git gave no reason"
+    words = _words(output) or "git gave no reason"
     if refused:
         return HubRefused(
             f"The hub '{hub}' refused: {words}",
-            hint="Give this user the right to write refs/fleet/* there, or choose another hub: `gitfleet init --hub REMOTE`.",
+            hint=f"Give this user the right to write {fleetrefs.ROOT}* there, or choose another hub: `gitfleet init --hub REMOTE`.",
             hub=hub,
             output=output,
         )
@@ -139,16 +161,24 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
 
 
 def _read(done: Completed) -> Push:
-    flags = [line[:1] for line in done.stdout.splitlines() if line.count(b"\t") >= 2]
-    if done.code == 0 and flags and b"!" not in flags:
+    rows = [row for row in (line.split(b"\t") for line in done.stdout.splitlines()) if len(row) >= 3]
+    reasons = [row[2] for row in rows if row[0] == b"!"]
+    if done.code == 0 and rows and not reasons:
         return Push.DONE
-    text = done.stdout + done.stderr
-    if _is_refusal(text):
+    if any(_any(_DECLINED, reason) for reason in reasons):
         return Push.REFUSED
-    if b"!" in flags and not any(words in text for words in _UNREACHABLE):
+    if any(b"[remote failure]" in reason for reason in reasons):
+        return Push.UNKNOWN
+    if reasons:
         return Push.LOST
-    return Push.UNKNOWN
+    return Push.REFUSED if not rows and _any(_DENIED, done.stderr) else Push.UNKNOWN
 
 
-def _is_refusal(text: bytes) -> bool:
-    return any(words in text for words in _REFUSED)
+def _any(phrases: Sequence[bytes], text: bytes) -> bool:
+    return any(phrase in text for phrase in phrases)
+
+
+def _words(output: str) -> str:
+    """What git said, as one line, without what says nothing."""
+    lines = [line.strip() for line in output.splitlines()]
+    return "; ".join(line for line in lines if line and not line.startswith(_CHATTER))

@@ -6,7 +6,7 @@ Everything is asked of git itself, once, since `.git` may be a file, a worktree'
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import processes
 from gitfleet.base.text import display
@@ -22,8 +22,7 @@ _QUESTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(NamedTuple):
     """One repository as seen from one place.
 
     `common_dir` is shared by all worktrees, `git_dir` belongs to this one, `worktree` is its top folder (None in
@@ -38,7 +37,8 @@ class Repository:
     def git(self) -> Git:
         """Git for what all worktrees share. Relative hub addresses count from the main worktree, as for git."""
         parent, name = os.path.split(self.common_dir)
-        return Git(self.common_dir, cwd=parent if name == ".git" else self.common_dir)
+        elsewhere = self.worktree if self.worktree and self.git_dir == self.common_dir else self.common_dir
+        return Git(self.common_dir, cwd=parent if name == ".git" else elsewhere)
 
     @property
     def here(self) -> Git:
@@ -51,13 +51,16 @@ def discover(path: str = ".") -> Repository:
     answer = _ask(path, _QUESTIONS)
     if answer.code and answer.stdout.startswith(b"true"):
         answer = _ask(path, _QUESTIONS[:-1])
-    lines = os.fsdecode(answer.stdout).splitlines()
+    lines = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")
     if answer.code or len(lines) < 4:
         raise NoRepository(
             f"{display(os.path.abspath(path))} is not in a git repository: {_words(answer)}",
             hint="Go into a clone of the repository, or pass `-C PATH`.",
             path=path,
         )
+    if len(lines) > len(_QUESTIONS):
+        words = "The path of this repository contains a line break; gitfleet cannot work there. Nothing was changed."
+        raise UnsupportedRepository(words, hint="Rename the folder.", path=path, feature="line break")
     bare, object_format, git_dir, common_dir, *top = lines
     if object_format != "sha1":
         raise UnsupportedRepository(

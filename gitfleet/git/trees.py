@@ -10,6 +10,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from gitfleet.base.text import display
+from gitfleet.errors import Corrupt
+
 FILE = b"100644"
 FOLDER = b"40000"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -80,7 +83,9 @@ class _Folder:
 class Snapshot:
     """A tree of records, addressed by `/`-joined paths.
 
-    Not for use by two threads at once. Pending changes are visible to reads, and are no objects until `write`.
+    Not for use by two threads at once. Pending changes are visible to reads, and are no objects until `write`. What
+    is missing, broken, or in the way of a change (a file for a folder, a folder for a file) raises Corrupt, so that
+    it is never taken for "not there" and never overwritten.
     """
 
     def __init__(self, objects: Objects, oid: str | None) -> None:
@@ -98,7 +103,7 @@ class Snapshot:
             entry = folder.entries.get(name)
             if entry is None or entry.is_folder:
                 return None
-            child = folder.children[name] = self._objects.read(entry.oid)[1]
+            child = folder.children[name] = self._content(entry.oid, "blob", path)
         return child if isinstance(child, bytes) else None
 
     def names(self, path: str) -> list[tuple[str, bool]]:
@@ -121,13 +126,16 @@ class Snapshot:
         """Set the content of the file at `path`; folders above it are made."""
         *folders, name = path.split("/")
         folder = self._touch(folders)
+        if name in folder.entries and folder.entries[name].is_folder and self._files_below(path):
+            raise _in_the_way(path, "a folder where a record should be")
         folder.children[name] = data
         folder.entries[name] = Entry(FILE, "")
 
     def delete(self, path: str) -> None:
         """Take away the file at `path`, and folders that it leaves empty (at `write`)."""
         *folders, name = path.split("/")
-        if self._walk(folders) is None:
+        folder = self._walk(folders)
+        if folder is None or name not in folder.entries or folder.entries[name].is_folder:
             return
         folder = self._touch(folders)
         folder.children.pop(name, None)
@@ -145,21 +153,45 @@ class Snapshot:
         """Store what changed; the id of the root tree. What was pending is then part of the snapshot."""
         return self._write(self._root) or self._objects.write("tree", b"")
 
-    def _load(self, oid: str) -> _Folder:
-        kind, data = self._objects.read(oid)
-        if kind != "tree":
-            raise ValueError(f"{oid} is a {kind}, not a tree")
-        return _Folder(parse(data))
+    def _files_below(self, path: str) -> bool:
+        return next(self.files(path), None) is not None
+
+    def _load(self, oid: str, path: str = "") -> _Folder:
+        data = self._content(oid, "tree", path)
+        try:
+            return _Folder(parse(data))
+        except ValueError as error:
+            raise Corrupt(
+                f"The tree {oid} in the ledger cannot be read: {error}.", where=path or oid
+            ) from error
+
+    def _content(self, oid: str, wanted: str, path: str) -> bytes:
+        try:
+            kind, data = self._objects.read(oid)
+        except KeyError as error:
+            words = (
+                f"The {wanted} {oid} ({display(path) or 'the root'}) of the ledger is missing in this clone."
+            )
+            raise Corrupt(
+                words, hint="`git fsck` tells more; a fresh clone has it.", where=path or oid
+            ) from error
+        except ValueError as error:
+            raise Corrupt(
+                f"The {wanted} {oid} of the ledger was not read: {error}.", where=path or oid
+            ) from error
+        if kind != wanted:
+            raise Corrupt(f"{oid} in the ledger is a {kind}, not a {wanted}.", where=path or oid)
+        return data
 
     def _walk(self, names: list[str]) -> _Folder | None:
         folder = self._root
-        for name in names:
+        for position, name in enumerate(names):
             child = folder.children.get(name)
             if child is None:
                 entry = folder.entries.get(name)
                 if entry is None or not entry.is_folder:
                     return None
-                child = folder.children[name] = self._load(entry.oid)
+                child = folder.children[name] = self._load(entry.oid, "/".join(names[: position + 1]))
             if not isinstance(child, _Folder):
                 return None
             folder = child
@@ -171,6 +203,8 @@ class Snapshot:
         for position, name in enumerate(names):
             child = self._walk(names[: position + 1])
             if child is None:
+                if name in folder.entries:
+                    raise _in_the_way("/".join(names[: position + 1]), "a file where a folder should be")
                 child = folder.children[name] = _Folder({})
                 folder.entries[name] = Entry(FOLDER, "")
             child.changed = True
@@ -192,3 +226,7 @@ class Snapshot:
                 folder.entries[name] = Entry(FILE, self._objects.write("blob", child))
         folder.changed = False
         return self._objects.write("tree", serialise(folder.entries)) if folder.entries else None
+
+
+def _in_the_way(path: str, what: str) -> Corrupt:
+    return Corrupt(f"{display(path)} in the ledger is {what}. It was left alone.", where=path)

@@ -18,7 +18,7 @@ from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 KEY = "core.hooksPath"
-_PATIENCE = 2.0
+_PATIENCE = 1.0
 _PAUSE = 0.02
 
 
@@ -91,7 +91,7 @@ class ConfigFile:
     def commit(self, old: bytes, new: bytes) -> bool:
         """Replace the file's content `old` by `new`. False, and no change, when it is not `old` any more.
 
-        Raises LockHeld when another program keeps git's lock on the file for two seconds.
+        Raises LockHeld when another program keeps git's lock on the file for a second.
         """
         self.clean()
         files.replace(self._copy, new, mode=self._mode())

@@ -13,6 +13,7 @@ import time
 from gitfleet.base.ids import is_name, shard
 from gitfleet.claims.keys import key
 from gitfleet.git.fleetrefs import COORD
+from gitfleet.githooks import records
 from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
 
 TYPE_CHECKING = False
@@ -59,11 +60,11 @@ def quick(arguments: list[str]) -> bool:
     session = os.environ.get("GITFLEET_SESSION") or _marked(git_dir, common_dir)
     if session is None or not is_name(session) or _unclear(git_dir, common_dir, session):
         return False
-    records = Records(common_dir, COORD)
+    ledger = Records(common_dir, COORD)
     try:
-        used = _claims_for(records, session, staged())
+        used = _claims_for(ledger, session, staged())
     finally:
-        records.close()
+        ledger.close()
     if used is None:
         return False
     if arguments[0] == "prepare-commit-msg":
@@ -101,50 +102,57 @@ def _diff(against: str) -> list[bytes]:
     return [path for path in collect(pid, out).split(b"\0") if path]
 
 
-def _claims_for(records: Records, session: str, paths: list[bytes]) -> set[str] | None:
+def _claims_for(ledger: Records, session: str, paths: list[bytes]) -> set[str] | None:
     """The claims of `session` that cover all `paths`, as `id@token`; None when one is not covered for certain."""
-    import json  # 10 ms, and not needed where there is no fleet
-
-    home = records.file("sessions", shard(session), session, "session.json")
+    home = ledger.file("sessions", shard(session), session, "session.json")
     if home is None:
         return None
-    renewed = json.loads(home)["renewed_at"]
+    renewed = records.load(home)["renewed_at"]
     now, used = time.time(), set()
     known: dict[bytes, dict[str, Any]] = {}
-    for raw in paths:
-        path = os.fsdecode(raw)
-        claim = _covering(records, session, path, known)
+    names = [os.fsdecode(raw) for raw in paths]
+    _read_ahead(ledger, names)
+    for path in names:
+        claim = _covering(ledger, session, path, known)
         if claim is None or not 0 <= now - renewed < claim["ttl"] / 3:
             return None
         used.add(f"{claim['id']}@{claim['token']}")
     return used
 
 
+def _read_ahead(ledger: Records, paths: list[str]) -> None:
+    """Ask for everything that is filed at the paths and above them, depth by depth, in few round trips."""
+    places = {_place(path) for path in paths}
+    ledger.read_folders(list(places))
+    every = {place[:depth] for place in places for depth in range(1, len(place) + 1)}
+    ledger.read_blobs([oid for place in every for oid in _filed(ledger, place)])
+
+
+def _place(path: str) -> tuple[str, ...]:
+    return ("claims", *("=" + key(part) for part in path.split("/")))
+
+
+def _filed(ledger: Records, place: tuple[str, ...]) -> list[bytes]:
+    entries = ledger.folder(place).items()
+    return [oid for name, (is_folder, oid) in entries if not is_folder and name[:1] == b"@"]
+
+
 def _covering(
-    records: Records, session: str, path: str, known: dict[bytes, dict[str, Any]]
+    ledger: Records, session: str, path: str, known: dict[bytes, dict[str, Any]]
 ) -> dict[str, Any] | None:
-    place: tuple[str, ...] = ("claims",)
-    for part in [None, *path.split("/")]:
-        if part is not None:
-            place = (*place, "=" + key(part))
-        folder = records.folder(place)
-        if not folder:
-            return None
-        for name, (is_folder, oid) in folder.items():
-            if is_folder or name[:1] != b"@":
-                continue
+    place = _place(path)
+    for depth in range(1, len(place) + 1):
+        for oid in _filed(ledger, place[:depth]):
             claim = known.get(oid)
             if claim is None:
-                claim = known[oid] = _claim(records.blob(oid))
+                claim = known[oid] = _claim(ledger.blob(oid))
             if claim["session"] == session and _covers(claim["pattern"], path):
                 return claim
     return None
 
 
 def _claim(data: bytes) -> dict[str, Any]:
-    import json  # see `_claims_for`
-
-    claim: dict[str, Any] = json.loads(data)
+    claim = records.load(data)
     if claim["v"] != 1 or claim["kind"] != "claim":
         raise Unexpected
     return claim

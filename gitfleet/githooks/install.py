@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from dataclasses import dataclass, replace
 
 from gitfleet.base import files
@@ -129,12 +130,13 @@ class _Installer:
     def _take_over(self, scope: Scope, behind: str) -> list[str]:
         """Let our own folder stand in for `behind`: first the folder, whole, then the one line that names it."""
         place = self._own(scope.slug)
-        files.folder(place.folder)
+        texts = shims.texts_instead_of(self._clone.seen_from(scope.slug, behind))
         line = os.fsencode(f"{behind}\n")
+        if not os.path.isdir(place.folder):
+            placement.build(place, texts, CHAINED_TO, line)
         chained_to = os.path.join(place.folder, CHAINED_TO)
         if files.read(chained_to) != line:
             files.replace(chained_to, line)
-        texts = shims.texts_instead_of(self._clone.seen_from(scope.slug, behind))
         notes = placement.settle(place, texts)
         if not (scope.live and scope.ours == place.folder):
             self._point_to(scope, place.folder)
@@ -222,12 +224,12 @@ class _Installer:
 
     def _sweep(self) -> None:
         """Remove what a crash left half written."""
-        for folder in (self._clone.state, self._staging):
-            for path in _paths(folder):
-                name = os.path.basename(path)
-                if folder == self._staging or (name.endswith(".tmp") and name.startswith(_PAPERS)):
-                    files.remove(path)
-        placement.remove_if_empty(self._staging)
+        shutil.rmtree(self._staging, ignore_errors=True)
+        own = [path for slug in _paths(self._clone.own) for path in _paths(slug)]
+        for path in [*_paths(self._clone.state), *own]:
+            name = os.path.basename(path)
+            if name.endswith(".tmp") and name.startswith(_PAPERS):
+                files.remove(path)
         for file in self._clone.config_files():
             ConfigFile(self._clone.git, self._clone.path(file)).clean()
 
@@ -241,7 +243,7 @@ class _Installer:
         return {path: (stat.st_ino, stat.st_mtime_ns, stat.st_mode) for path, stat in seen.items()}
 
 
-_PAPERS = ("launcher.", "hooks.json.")
+_PAPERS = ("launcher.", "hooks.json.", f"{CHAINED_TO}.")
 
 
 def _paths(folder: str) -> list[str]:

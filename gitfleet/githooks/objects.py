@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
+AT_ONCE = 500
+"""Questions asked before their answers are read: so few that they fit into a pipe, or both sides would wait."""
+
+
 class Unexpected(Exception):
     """Something that the quick way does not deal with."""
 
@@ -55,15 +59,38 @@ class Records:
         """The entries of a folder by name: whether each is a folder, and its object id. Empty when there is none."""
         known = self._folders.get(path)
         if known is None:
-            known = self._folders[path] = self._load(path)
+            self.read_folders([path])
+            known = self._folders[path]
         return known
+
+    def read_folders(self, paths: list[tuple[str, ...]]) -> None:
+        """Read folders ahead, those of one depth with one question each, all asked before the first answer is read."""
+        missing = [path for path in paths if path not in self._folders]
+        above = list({path[:-1] for path in missing if path} - self._folders.keys())
+        if above:
+            self.read_folders(above)
+        wanted = {}
+        for path in missing:
+            entry = self._folders[path[:-1]].get(os.fsencode(path[-1])) if path else (True, self._root)
+            if entry is not None and entry[0]:
+                wanted[path] = entry[1]
+            else:
+                self._folders[path] = {}
+        for path, data in zip(wanted, self._ask(list(wanted.values()), b"tree"), strict=True):
+            self._folders[path] = _entries(data)
 
     def blob(self, oid: bytes) -> bytes:
         """The content of a file."""
         known = self._blobs.get(oid)
         if known is None:
-            known = self._blobs[oid] = self._ask(oid, b"blob")
+            self.read_blobs([oid])
+            known = self._blobs[oid]
         return known
+
+    def read_blobs(self, oids: list[bytes]) -> None:
+        """Read files ahead."""
+        missing = list({oid for oid in oids if oid not in self._blobs})
+        self._blobs.update(zip(missing, self._ask(missing, b"blob"), strict=True))
 
     def file(self, *path: str) -> bytes | None:
         """The content of the file at `path`."""
@@ -77,15 +104,16 @@ class Records:
         self._out.close()
         os.waitpid(self._pid, 0)
 
-    def _load(self, path: tuple[str, ...]) -> dict[bytes, tuple[bool, bytes]]:
-        if not path:
-            return _entries(self._ask(self._root, b"tree"))
-        entry = self.folder(path[:-1]).get(os.fsencode(path[-1]))
-        return _entries(self._ask(entry[1], b"tree")) if entry is not None and entry[0] else {}
-
-    def _ask(self, name: bytes, kind: bytes) -> bytes:
+    def _ask(self, names: list[bytes], kind: bytes) -> list[bytes]:
         assert self._in is not None
-        self._in.write(name + b"\n")
+        answers = []
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            self._in.write(b"\n".join(some) + b"\n")
+            answers += [self._answer(kind) for _ in some]
+        return answers
+
+    def _answer(self, kind: bytes) -> bytes:
         words = self._out.readline().split()
         if len(words) != 3 or words[1] != kind:
             raise Unexpected

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,22 @@ def settle(place: Place, texts: Mapping[str, bytes]) -> list[str]:
         notes += _settle(place, hook, text)
     _link_neighbours(place)
     return notes
+
+
+def build(place: Place, texts: Mapping[str, bytes], paper: str, line: bytes) -> None:
+    """Make a folder of scripts that is all ours, with the file `paper` that holds `line`; there whole or not at all."""
+    staged = os.path.join(place.staging, "folder")
+    shutil.rmtree(staged, ignore_errors=True)
+    files.folder(staged)
+    for name, data, mode in [(paper, line, 0o644), *((hook, text, 0o755) for hook, text in texts.items())]:
+        handle = os.open(os.path.join(staged, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    files.folder(os.path.dirname(place.folder))
+    os.rename(staged, place.folder)
+    files.sync_folder(os.path.dirname(place.folder))
 
 
 def _settle(place: Place, hook: str, text: bytes) -> list[str]:

@@ -8,8 +8,7 @@ two nodes which start a fleet at the same moment agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
@@ -21,8 +20,7 @@ ROOT_TIME = 946684800
 _ROOT_FLEET = {"v": FORMAT, "kind": "fleet", "id": "fleet", "nonce": "", "min_reader": 1, "min_writer": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Tip:
+class Tip(NamedTuple):
     """One ledger commit: its id, tree, parent (None for the root) and generation (the root's is 0)."""
 
     oid: str
@@ -37,8 +35,7 @@ class Tip:
         return one_line(self.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What one commit carries. `raw` keeps the operations as written, those of newer formats included."""
 
     generation: int
@@ -62,7 +59,7 @@ def write_root(objects: Objects) -> str:
     tree.put(FLEET, canonical.dump(_ROOT_FLEET))
     tree.put(TRANSACTION, canonical.dump(_transaction(0, "", ROOT_TIME, [])))
     message = "The fleet begins\n\nFleet-Generation: 0\nFleet-Schema: 1\n"
-    return objects.write("commit", _commit(tree.write(), None, "gitfleet", ROOT_TIME, message))
+    return objects.write("commit", as_bytes(tree.write(), None, "gitfleet", ROOT_TIME, message))
 
 
 def write(
@@ -82,7 +79,7 @@ def write(
     )
     oid_tree = tree.write()
     message = _message(generation, node, operations, subjects)
-    oid = objects.write("commit", _commit(oid_tree, parent.oid, node, at, message))
+    oid = objects.write("commit", as_bytes(oid_tree, parent.oid, node, at, message))
     return Tip(oid, oid_tree, parent.oid, generation, message)
 
 
@@ -183,7 +180,8 @@ def _message(generation: int, node: str, operations: Sequence[Operation], subjec
     return "\n".join(lines)
 
 
-def _commit(tree: str, parent: str | None, node: str, at: int, message: str) -> bytes:
+def as_bytes(tree: str, parent: str | None, node: str, at: int, message: str) -> bytes:
+    """A commit by `node` as git stores it; `at` in seconds since 1970."""
     who = f"gitfleet <{one_line(node, 64)}@nodes.gitfleet.invalid> {at} +0000"
     parents = f"parent {parent}\n" if parent else ""
     return f"tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}".encode(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gitfleet.errors import Corrupt, HubAlarm, HubError, NoFleet
+from gitfleet.errors import Corrupt, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, PushAnswer, Remote, Update
@@ -50,7 +50,7 @@ class LocalHub:
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
         if oid is None:
             raise NoFleet(
-                "This clone has no ledger (refs/fleet/coord).",
+                f"This clone has no ledger ({fleetrefs.COORD}).",
                 hint="Run `gitfleet init` here.",
                 path=self._git.git_dir,
             )
@@ -62,8 +62,9 @@ class LocalHub:
         return PushAnswer(Push.DONE if moved else Push.LOST, "")
 
     def confirm(self, tip: Tip) -> bool:
-        """What `update-ref` did is there."""
-        return tip.oid == refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
+        """`update-ref` answers for what it did; there is nobody else to ask."""
+        del tip
+        return True
 
 
 class RemoteHub:
@@ -98,7 +99,8 @@ class RemoteHub:
             self._check_from_root(tip)
         else:
             self._check_descent(tip, ours)
-        refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=ours)
+        if not refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=ours):
+            raise refs.locked(self._git, fleetrefs.COORD)  # gates read our own ref: it must not stay behind
         return tip
 
     def publish(self, tip: Tip) -> PushAnswer:
@@ -109,13 +111,16 @@ class RemoteHub:
         return answer
 
     def confirm(self, tip: Tip) -> bool:
-        """Read back from the hub: `tip` is there, or a chain that goes on from it. False when it cannot be asked."""
+        """Read back from the hub: `tip` is there, or a chain that goes on from it. False when that cannot be seen.
+
+        Never raises: the hub has taken `tip`, and whatever is wrong by now stops the next fetch.
+        """
         try:
             return (
                 self._remote.look(fleetrefs.COORD).get(fleetrefs.COORD) == tip.oid
                 or self.fetch().generation > tip.generation
             )
-        except HubError:
+        except FleetError:
             return False
 
     def _read(self, ours: str | None, theirs: str) -> Tip:

@@ -10,9 +10,8 @@ A crash at any line leaves each operation in the outbox, on the hub, or both; th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.errors import FleetError, HubRefused, HubUnreachable, InternalError, NewerFormat
@@ -22,18 +21,16 @@ from gitfleet.git.remote import Push, hub_error
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
+from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, links
 from gitfleet.ledger.model import Accepted, Operation, Refused, Result, Rule, Status
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.outbox import Outbox
 
-BASE_PAUSE = 0.03
-MAX_PAUSE = 1.0
 MAX_BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
@@ -52,6 +49,7 @@ class Leader:
         hub: Hub,
         outbox: Outbox,
         notices: Notices,
+        contention: Contention,
         rules: Mapping[str, Rule],
         node: str,
     ) -> None:
@@ -62,12 +60,12 @@ class Leader:
         self._notices = notices
         self._rules = rules
         self._node = node
-        self._losses = 0
+        self._contention = contention
         self.results: dict[str, Result] = {}
 
     def turn(self, deadline: float) -> None:
         """Bring the outbox to the hub. Returns when it is empty, tentative, or failed; `results` say which."""
-        self._losses = 0
+        self._contention.enter()
         while batch := self._outbox.take()[:MAX_BATCH]:
             try:
                 more = self._attempt(batch, deadline)
@@ -98,10 +96,9 @@ class Leader:
         if outcome is Push.REFUSED and self._hub.fetch().oid == tip.oid:
             raise hub_error(self._hub.name, output, what="write to", refused=True)
         if clock.elapsed() > deadline:
-            words = f"other nodes won the race {self._losses + 1} times, or its ref stays locked. {output}"
+            words = f"other nodes won the race {self._contention.losses + 1} times, or its ref stays locked. {output}"
             raise hub_error(self._hub.name, words, what="write to", refused=False)
-        self._losses += 1
-        _pause(self._losses)
+        self._contention.lost()
         return True
 
     def _round(self, batch: Sequence[Operation], tip: Tip) -> tuple[Push, str]:
@@ -117,7 +114,7 @@ class Leader:
             status = Status.CONFIRMED if self._hub.confirm(commit) else Status.PUBLISHED
             self._settle(decided, commit, status)
             self._outbox.end_attempt()
-            self._losses = 0
+            self._contention.losses = 0
         return answer.outcome, answer.output
 
     def _decide(self, batch: Sequence[Operation], tip: Tip) -> Decided:
@@ -257,9 +254,3 @@ def decide(
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
         return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
-
-
-def _pause(losses: int) -> None:
-    """Full jitter that shrinks for whoever has lost often, so that no node loses for ever."""
-    ceiling = min(MAX_PAUSE, BASE_PAUSE * 2 ** min(losses, 4)) / max(1, losses - 4)
-    clock.wait(ceiling * int.from_bytes(os.urandom(2), "big") / 65536)

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitfleet.base import clock, files
+from gitfleet.base import canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
-from gitfleet.errors import LockHeld, NoFleet
+from gitfleet.errors import FleetError, HubAlarm, LockHeld, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
+from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
 from gitfleet.ledger.leader import Leader, decide
-from gitfleet.ledger.model import Accepted, Operation, Result, Rule
+from gitfleet.ledger.model import Accepted, Operation, Result, Rule, error_from, error_record
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.outbox import Outbox
@@ -31,8 +31,7 @@ from gitfleet.ledger.outbox import Outbox
 DEADLINE = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """The agreed state as this clone last verified it, with what is tentative here applied on top.
 
     `tentative` holds the ids of operations that the hub has not seen, `age` the seconds since it was seen (None:
@@ -63,6 +62,7 @@ class Ledger:
         self.notices = Notices(self.state)
         self.hub: Hub = RemoteHub(git, objects, Remote(git, node.hub)) if node.hub else LocalHub(git, objects)
         self._seen = os.path.join(self.state, "seen")
+        self._alarm = os.path.join(self.state, "alarm.json")
 
     def submit(self, operations: Sequence[Operation], *, timeout: float = DEADLINE) -> list[Result]:
         """Have `operations` decided, in order, and answer one result each.
@@ -109,7 +109,11 @@ class Ledger:
         self.outbox.prepare()
         with self.lock.held(DEADLINE, self._announce):
             leader = self._leader()
-            tip = leader.reconcile()
+            try:
+                tip = leader.reconcile()
+            except HubAlarm as error:
+                self._remember(error)
+                raise
             leader.turn(clock.elapsed() + DEADLINE)
             self.outbox.sweep()
             self._saw_hub()
@@ -146,6 +150,14 @@ class Ledger:
         except FileNotFoundError:
             return None
 
+    def alarm(self) -> FleetError | None:
+        """The alarm that the last look at the hub ended with, if it did; None after any that went well."""
+        data = files.read(self._alarm)
+        try:
+            return error_from(canonical.load(data)) if data else None
+        except (KeyError, ValueError, TypeError):
+            return None
+
     def close(self) -> None:
         """Let go of processes."""
         self.objects.close()
@@ -161,6 +173,9 @@ class Ledger:
             return results
         leader = self._leader()
         leader.turn(deadline)
+        for result in leader.results.values():
+            if isinstance(result.error, HubAlarm):
+                self._remember(result.error)
         if not any(result.status.value in {"tentative", "failed"} for result in leader.results.values()):
             self._saw_hub()
         for operation in missing:
@@ -172,7 +187,7 @@ class Ledger:
     def _leader(self) -> Leader:
         return Leader(
             git=self._git, objects=self.objects, hub=self.hub, outbox=self.outbox, notices=self.notices,
-            rules=self._rules, node=self.node.id,
+            contention=Contention(os.path.join(self.state, "contended")), rules=self._rules, node=self.node.id,
         )  # fmt: skip
 
     def _turn(self, wait: Wait, missing: Sequence[Operation]) -> None:
@@ -185,7 +200,11 @@ class Ledger:
                 raise LockHeld(words, hint=error.hint, **error.facts) from error
             raise
 
+    def _remember(self, alarm: HubAlarm) -> None:
+        files.replace(self._alarm, canonical.dump(error_record(alarm)))
+
     def _saw_hub(self) -> None:
         if self.node.hub:
+            files.remove(self._alarm)
             with files.storage(self._seen), open(self._seen, "wb"):
                 os.utime(self._seen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gitfleet import errors
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
@@ -36,8 +36,7 @@ class View(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One intended change of the ledger.
 
     `id` is a ULID made by the caller, `at` the caller's wall clock in seconds (shown, never compared across nodes),
@@ -88,8 +87,7 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
     return Operation(kind=kind, id=id_, nonce=nonce, node=node, session=session, at=at, body=body)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The rule says yes: record files to put (bytes) or delete (None), and the caller's answer (JSON-ready)."""
 
     changes: Mapping[str, bytes | None]
@@ -97,8 +95,7 @@ class Accepted:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The rule says no; nothing changes. `error` is what the caller raises."""
 
     error: FleetError

@@ -6,7 +6,7 @@ That file's presence is what makes a clone part of a fleet; hooks look for nothi
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.ids import is_name
@@ -15,8 +15,7 @@ from gitfleet.errors import Corrupt, NewerFormat, NoFleet
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """`hub` is a remote's name, or "" when the clone itself is the hub; `trunk` a branch name."""
 
     id: str

@@ -36,8 +36,10 @@ class Outbox:
         files.folder(self._results)
 
     def leave(self, operation: Operation) -> None:
-        """Keep `operation` for the next leader. It is durable when this returns."""
-        files.replace(self._at("new", operation.id), canonical.dump(operation.as_record()))
+        """Keep `operation` for the next leader. A crash of this process cannot lose it (of the machine, it can: nobody
+        has been told yet that it was accepted).
+        """
+        files.replace(self._at("new", operation.id), canonical.dump(operation.as_record()), durable=False)
 
     def restore(self, operation: Operation) -> None:
         """Keep an operation that had been agreed and must be decided again; its session is told if it loses."""
@@ -56,17 +58,18 @@ class Outbox:
         new = os.path.join(self.root, "new")
         for name in files.names(new):
             os.rename(os.path.join(new, name), os.path.join(self.root, "taken", name))
-        return [*self._read("tentative"), *self._read("taken")]
+        kept = self._read("tentative")
+        known = {operation.id for operation in kept}
+        return [*kept, *(operation for operation in self._read("taken") if operation.id not in known)]
 
     def tentative(self) -> list[Operation]:
         """What was accepted tentatively and is not decided yet."""
         return self._read("tentative")
 
     def keep_tentative(self, operation: Operation) -> None:
-        """Keep an operation in hand until the hub answers."""
-        source, target = self._at("taken", operation.id), self._at("tentative", operation.id)
-        if os.path.exists(source):
-            os.rename(source, target)
+        """Keep an operation in hand until the hub answers. It is durable when this returns."""
+        files.replace(self._at("tentative", operation.id), canonical.dump(operation.as_record()))
+        files.remove(self._at("taken", operation.id))
 
     def is_tentative(self, operation: Operation) -> bool:
         """Whether its caller has already been told that it was accepted tentatively."""
@@ -101,7 +104,7 @@ class Outbox:
     def begin_attempt(self, base: str) -> None:
         """Note that a push from `base` starts. An earlier note that is not resolved stays: it reaches further back."""
         if files.read(self._attempt) is None:
-            files.replace(self._attempt, base.encode() + b"\n")
+            files.replace(self._attempt, base.encode() + b"\n", durable=False)
 
     def attempt(self) -> str | None:
         """Where the oldest push began whose outcome was never learned, or None."""

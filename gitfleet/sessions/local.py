@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.identity import ProcessIdentity, state
@@ -20,14 +20,14 @@ from gitfleet.git.program import Git
 VARIABLE = "GITFLEET_SESSION"
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
-    """A session that was started in this clone."""
+class Here(NamedTuple):
+    """A session that was started in this clone. `log` is the file that its user named, and no record can change."""
 
     id: str
     worktree: str
     person: bool
     process: ProcessIdentity | None
+    log: str = ""
 
     @property
     def alive(self) -> bool:
@@ -48,6 +48,7 @@ class LocalSessions:
             "worktree": session.worktree,
             "person": session.person,
             "process": dict(session.process.as_record()) if session.process else None,
+            "log": session.log,
         }
         files.folder(self._root)
         files.replace(os.path.join(self._root, f"{session.id}.json"), canonical.dump(record))
@@ -67,7 +68,14 @@ class LocalSessions:
             return None
         process = raw.get("process")
         identity = ProcessIdentity.from_record(process) if isinstance(process, dict) else None
-        return Here(session_id, str(raw.get("worktree")), raw.get("person") is True, identity)
+        log = raw.get("log")
+        return Here(
+            session_id,
+            str(raw.get("worktree")),
+            raw.get("person") is True,
+            identity,
+            log if isinstance(log, str) else "",
+        )
 
     def all(self) -> list[Here]:
         """Every session of this clone that is remembered."""

@@ -59,7 +59,7 @@ class Sessions:
         resume = known is not None and (not known.alive or known.process == process or known.person)
         body = {**self._facts(start, process), "resume": resume, "person": start.person}
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
-        self.local.remember(Here(session_id, worktree, start.person, process))
+        self.local.remember(Here(session_id, worktree, start.person, process, str(body["log"])))
         mark(self._repository.git_dir, self.local, worktree)
         return result
 

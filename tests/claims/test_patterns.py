@@ -61,7 +61,7 @@ def test_key_of_names_that_only_look_alike_differs(a: str, b: str) -> None:
 
 
 def test_key_of_every_character_is_its_own_key_and_adds_no_syntax() -> None:
-    for code in range(0x80, 0x110000):
+    for code in range(0x80, 0x30000):
         folded = key(chr(code))
         assert key(folded) == folded
         assert not set(folded) & set("/*?[]\\{},!^-.")
@@ -90,7 +90,7 @@ def test_key_of_bytes_that_are_no_utf8_keeps_them() -> None:
 def test_single_folds_hold_every_character_whose_key_is_another_one() -> None:
     wanted = [
         (code, ord(key(chr(code))))
-        for code in range(0x80, 0x110000)
+        for code in range(0x80, 0x30000)
         if key(chr(code)) != chr(code) and len(key(chr(code))) == 1
     ]
     assert keys.single_folds() == wanted

@@ -1,0 +1,48 @@
+"""Fairness between nodes that push at the same moment, without asking anybody.
+
+Of several concurrent pushes one always lands, so losing costs others nothing; what has to be prevented is that one
+node loses for ever. So the usual back-off is turned round: whoever has lost little waits long, whoever has lost much
+waits short, and a node that has just taken part in a race lets others go first before it starts the next one. All
+pauses are random and scale with how long an attempt takes here (`scripts/bench contention` measures the outcome).
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.base import clock, files
+
+RECENT = 2.0
+SPREAD = 4.0
+MAX_PAUSE = 4.0
+
+
+class Contention:
+    """One turn's view of the races that its node takes part in. `mark` is a file whose time says when it last lost one."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark
+        self._began = clock.elapsed()
+        self.losses = 0
+
+    def enter(self) -> None:
+        """Before the first attempt of a turn: let others go first if this node was in a race a moment ago."""
+        try:
+            since = clock.now() - os.stat(self._mark).st_mtime
+        except FileNotFoundError:
+            since = RECENT
+        if 0 <= since < RECENT:
+            self._pause(0.1)
+        self._began = clock.elapsed()
+
+    def lost(self) -> None:
+        """After a lost attempt: wait, the less the more often it was lost, and start to measure the next one."""
+        took = clock.elapsed() - self._began
+        self.losses += 1
+        with files.storage(self._mark), open(self._mark, "wb"):
+            os.utime(self._mark)
+        self._pause(took * SPREAD / self.losses if self.losses < 4 else 0.0)
+        self._began = clock.elapsed()
+
+    def _pause(self, ceiling: float) -> None:
+        clock.wait(min(MAX_PAUSE, ceiling) * int.from_bytes(os.urandom(2), "big") / 65536)
