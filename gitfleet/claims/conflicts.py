@@ -13,6 +13,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import overlap
 from gitfleet.claims.patterns import Pattern
+from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
 from gitfleet.sessions import model as sessions
@@ -20,13 +21,17 @@ from gitfleet.sessions.model import Session
 
 
 class InTheWay(NamedTuple):
-    """`wanted` overlaps `held`; `witness` is a path that both match, `exact` False when that was not proved."""
+    """`wanted` overlaps `held`; `witness` is a path that both match, `exact` False when that was not proved.
+
+    With `waiting` it is no claim yet but an earlier place in the waiting line, in the form of the claim it wants.
+    """
 
     wanted: str
     held: Claim | Unreadable
     witness: str
     exact: bool
     session: Session | None
+    waiting: bool = False
 
     def as_record(self) -> dict[str, Any]:
         """As it appears in JSON output and in the facts of Conflict."""
@@ -44,10 +49,11 @@ class InTheWay(NamedTuple):
             "node": self.held.node,
             "branch": self.held.branch,
             "reason": self.held.reason,
-            "ttl": self.held.ttl,
+            "ttl": self.held.accept_within or self.held.ttl,
             "agent": holder.agent if holder else "",
             "title": holder.title if holder else "",
             "worktree": holder.worktree if holder else "",
+            "waiting": self.waiting,
             "renewed": holder.renewed if holder else 0,
             "renewed_at": holder.renewed_at if holder else self.held.granted_at,
         }
@@ -84,12 +90,23 @@ def on_path(view: View, path: str, held: Claim | Unreadable) -> InTheWay:
     return InTheWay(path, held, path, exact=True, session=session)
 
 
+def in_line(view: View, wanted: str, ticket: Ticket, met: tuple[Want, str]) -> InTheWay:
+    """The conflict of a request with an earlier ticket of another session."""
+    want, witness = met
+    held = Claim(
+        id=ticket.id, session=ticket.session, node=ticket.node, pattern=want.pattern, mode=want.mode, token=ticket.since,
+        ttl=WAITING_TTL, granted_at=0, reason=str(ticket.terms.get("reason") or ""),
+    )  # fmt: skip
+    return InTheWay(wanted, held, witness, exact=True, session=_session(view, ticket.session), waiting=True)
+
+
 def refusal(found: Iterable[InTheWay]) -> Conflict:
     """The error for a claim that cannot be granted: every conflict once, by holder, and one next step."""
     conflicts = list(found)
     lines = []
     for holder, items in _by_holder(conflicts).items():
-        lines.append(f"{holder} holds {', '.join(_words(item) for item in items)}")
+        verb = "waits for" if all(item.waiting for item in items) else "holds"
+        lines.append(f"{holder} {verb} {', '.join(_words(item) for item in items)}")
     words = f"Not granted: {'; '.join(lines)}. Nothing was changed."
     hint = "Work on other paths, or ask for the paths again when the holder has released them."
     return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
@@ -31,6 +32,7 @@ class Claim:
     """One claim. `pattern` is its canonical text, `token` the generation of its grant, `ttl` in seconds.
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
+    `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
     """
 
     id: str
@@ -45,12 +47,17 @@ class Claim:
     reason: str = ""
     branch: str = ""
     operation: str = ""
+    accept_within: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
         """As it is written into the ledger."""
         known = asdict(self)
         extra = known.pop("extra")
+        if (
+            not self.accept_within
+        ):  # younger than the format: a record without it must replay to the same bytes
+            del known["accept_within"]
         return {**extra, **known, "v": FORMAT, "kind": "claim"}
 
     def as_bytes(self) -> bytes:
@@ -71,13 +78,16 @@ class Unreadable(NamedTuple):
 
     @property
     def pattern(self) -> Pattern:
-        """All that it could be about: what it is filed under."""
+        """All that it could be about: what it is filed under, or everything when that is no path either."""
         names = [name.removeprefix("=") for name in self.where.split("/")[1:-1]]
-        return patterns.literal("/".join(names), directory=True) if names else parsed("**")
+        try:
+            return patterns.literal("/".join(names), directory=True)
+        except FleetError:
+            return parsed("**")
 
 
 _TYPES: dict[str, type] = {
-    f.name: int if f.name in {"token", "ttl", "granted_at"} else str
+    f.name: int if f.name in {"token", "ttl", "granted_at", "accept_within"} else str
     for f in fields(Claim)
     if f.name != "extra"
 }
@@ -89,6 +99,7 @@ def folder(keys: Sequence[str]) -> str:
     return "/".join([ROOT, *(f"={key}" for key in keys)])
 
 
+@lru_cache(maxsize=4096)
 def parsed(text: str) -> Pattern:
     """The one pattern that a record's text stands for. Raises BadPattern, BadPath."""
     found = patterns.parse(text)
@@ -124,12 +135,29 @@ def parse(data: bytes, where: str) -> Claim:
     return claim
 
 
+def from_record(record: Mapping[str, Any]) -> Claim:
+    """The claim in a record that one of our own answers holds."""
+    data = canonical.dump(record)
+    known = {f.name: record[f.name] for f in fields(Claim) if f.name in record}
+    claim = Claim(**known)
+    return parse(data, claim.where)
+
+
 def read(view: View, where: str) -> Claim | Unreadable:
     """The claim filed at `where`, or why it cannot be read."""
     try:
         return parse(view.get(where) or b"", where)
     except FleetError as error:
         return Unreadable(where, error)
+
+
+def holds(claim: Claim, renewed_at: int, *, now: int, margin: int) -> bool:
+    """Whether its holder may still act on it, by the clock of the holder's own node.
+
+    That ends `margin` seconds before its time to live does (or half of it, for a short one), and others wait as
+    long behind it: however far apart two clocks run within that, no two sessions act on one path.
+    """
+    return now - max(renewed_at, claim.granted_at) < claim.ttl - min(margin, claim.ttl // 2)
 
 
 def near(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
@@ -153,7 +181,9 @@ def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
             broken = Corrupt(f"The index of session {session_id} is broken at {name}: {error}", where=name)
             yield Unreadable(f"{ROOT}/@{name}.json", broken)
             continue
-        yield read(view, where)
+        found = read(view, where)
+        if isinstance(found, Unreadable) or found.session == session_id:
+            yield found
 
 
 def everything(view: View) -> Iterator[Claim | Unreadable]:

@@ -25,8 +25,8 @@ def resolve(texts: Iterable[str], *, worktree: str | None, git: Git) -> list[Pat
     """
     found: dict[str, Pattern] = {}
     for text in texts:
-        relative = _relative(text, git) if os.path.isabs(text) else text
-        for pattern in _patterns(relative, worktree):
+        relative, top = _relative(text, git) if os.path.isabs(text) else (text, worktree)
+        for pattern in _patterns(relative, top):
             found.setdefault(pattern.text, pattern)
     return list(found.values())
 
@@ -34,19 +34,22 @@ def resolve(texts: Iterable[str], *, worktree: str | None, git: Git) -> list[Pat
 def worktrees(git: Git) -> list[str]:
     """The top folders of all worktrees of this clone."""
     out = os.fsdecode(git.run("worktree", "list", "--porcelain", "-z"))
-    return [field.removeprefix("worktree ") for field in out.split("\0") if field.startswith("worktree ")]
+    entries = [entry.split("\0") for entry in out.split("\0\0")]
+    return [fields[0].removeprefix("worktree ") for fields in entries if fields[0] and "bare" not in fields]
 
 
-def _relative(text: str, git: Git) -> str:
-    tops = worktrees(git)
+def _relative(text: str, git: Git) -> tuple[str, str]:
+    """An absolute path as it counts from the top of the worktree that it lies in, and that top."""
+    tops = [(spelled, top) for top in worktrees(git) for spelled in (top, os.path.realpath(top))]
+    tops.sort(key=lambda pair: len(pair[0]), reverse=True)
     for path in _spellings(text):
-        for top in sorted(
-            (real for tree in tops for real in (tree, os.path.realpath(tree))), key=len, reverse=True
-        ):
-            if path == top:
-                return "**"
-            if path.startswith(top + "/"):
-                return path[len(top) + 1 :] + ("/" if text.endswith("/") else "")
+        for spelled, top in tops:
+            if path == spelled:
+                return ".", top
+            if path.startswith(spelled + "/"):
+                return path[len(spelled) + 1 :] + "/" * text.endswith("/"), top
+    if os.path.realpath(text) in {spelled for spelled, _ in tops}:
+        return ".", os.path.realpath(text)
     raise BadPath(
         f"{display(text)} lies outside the worktrees of this repository. Nothing was changed.",
         hint="Name it relative to the root of the repository.",
@@ -56,23 +59,28 @@ def _relative(text: str, git: Git) -> str:
 
 def _spellings(text: str) -> Sequence[str]:
     """The path as typed, and with the folder it is in (but not the path itself, which may be a link) resolved."""
-    plain = os.path.normpath(text)
+    plain = os.path.normpath("/" + text.lstrip("/"))
     parent, name = os.path.split(plain)
     return (plain, os.path.join(os.path.realpath(parent), name))
 
 
 def _patterns(text: str, worktree: str | None) -> tuple[Pattern, ...]:
-    if worktree and _plain(text):
-        place = os.path.join(worktree, text)
-        is_folder = os.path.isdir(place) and not os.path.islink(place.rstrip("/"))
-        if is_folder and not os.path.exists(os.path.join(place, ".git")):
-            return (patterns.literal(text.rstrip("/"), directory=True),)
-        if os.path.lexists(place) and not text.endswith("/"):
-            return (patterns.literal(text),)
+    name, folder = _looked_up(text)
+    if worktree and name:
+        place = os.path.join(worktree, name)
+        if os.path.isdir(place) and not os.path.islink(place):
+            if not os.path.lexists(os.path.join(place, ".git")):
+                return (patterns.literal(name, directory=True),)
+        elif folder:
+            return patterns.parse(text)
+        if os.path.lexists(place):
+            return (patterns.literal(name, directory=folder),)
     return patterns.parse(text)
 
 
-def _plain(text: str) -> bool:
-    """Whether `text` may be looked up on disk as it is: nothing in it would leave the worktree."""
-    parts = text.rstrip("/").split("/")
-    return bool(text) and "\0" not in text and all(part not in {"", ".", ".."} for part in parts)
+def _looked_up(text: str) -> tuple[str, bool]:
+    """How to look `text` up on disk, and whether it asks for a folder; the name is empty where that would leave the worktree."""
+    parts = text.split("/")
+    names = [part for part in parts if part not in {"", "."}]
+    sound = "\0" not in text and ".." not in names
+    return "/".join(names) if sound else "", parts[-1] in {"", "."}

@@ -42,11 +42,17 @@ def load(state: str) -> Policy:
 
 
 def from_record(raw: Mapping[str, Any]) -> Policy:
-    """The policy in compiled form; fields that this version does not know are for another one."""
+    """The policy in compiled form; fields that this version does not know are for another one. Raises TypeError, ValueError."""
     known = {f.name: raw[f.name] for f in fields(Policy) if f.name in raw}
     if "shared" in known:
         known["shared"] = tuple(str(text) for text in known["shared"])
-    return Policy(**known)
+    policy = Policy(**known)
+    for f in fields(Policy):
+        if type(getattr(policy, f.name)) is not type(f.default):
+            raise TypeError(f.name)
+    if policy.commits not in COMMITS or policy.unverifiable not in UNVERIFIABLE:
+        raise ValueError(f"commits {policy.commits}, unverifiable {policy.unverifiable}")
+    return policy
 
 
 def markers(state: str) -> dict[str, Any]:

@@ -7,17 +7,23 @@ here or does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from gitfleet.base.text import one_line
-from gitfleet.claims import conflicts, model
+from gitfleet.base.ids import is_ulid
+from gitfleet.base.text import display, one_line
+from gitfleet.claims import conflicts, model, tickets
+from gitfleet.claims import line as line_rules
 from gitfleet.claims.conflicts import InTheWay
-from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
+from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers
 from gitfleet.claims.patterns import Pattern
+from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import Conflict, UsageError
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
+from gitfleet.ledger.overlay import Overlay
+from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 
@@ -25,52 +31,169 @@ MAX_PATTERNS = 1000
 Changes = dict[str, bytes | None]
 
 
+class _Found(NamedTuple):
+    """What a request meets: new claims, claims it has, what stands in the way, and what goes."""
+
+    granted: list[Claim]
+    held: list[Claim]
+    blocked: list[InTheWay]
+    over: list[Claim]
+    weaker: list[Claim]
+    longer: list[Claim]
+    lapsed: list[Claim]
+
+
 def acquire(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.acquire`: all of `paths` or, with `partial`, what is free.
+    """`claim.acquire`: all of `paths` or, with `partial`, what is free; with `wait`, a ticket for what is not.
 
     Body: `paths` (a list of `{"pattern", "claim", "mode"}`; the claim ids are made by the caller), `ttl`, `reason`,
-    `branch`, `partial`, `case_sensitive`, `lapsed` (by claim id, the holder's `renewed` as it was watched). Refused
-    with Conflict, listing every conflict once.
+    `branch`, `partial`, `wait`, `ticket` (its id), `priority`, `case_sensitive`, `lapsed` (by claim or ticket id, the
+    holder's `renewed` as it was watched). Refused with Conflict, listing every conflict once, or with Deadlock.
     """
-    session = session_rules.required(view, operation.session)
-    lapsed = _lapsed(operation.body)
-    granted: list[Claim] = []
-    held: list[Claim] = []
-    blocked: list[InTheWay] = []
-    over: list[Claim] = []
-    weaker: list[Claim] = []
-    for pattern, claim_id, mode in _wanted(operation.body):
-        nearby = list(model.near(view, pattern.prefix_key))
-        mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == session.id]
-        present = _covering(mine + granted, pattern, mode)
-        if present is not None:
-            held.append(present)
-            continue
-        exact_case = operation.body.get("case_sensitive") is True
-        found = list(
-            conflicts.find(view, pattern, mode, session.id, nearby=nearby, case_sensitive=exact_case)
-        )
-        standing = [item for item in found if not _taken_over(item, lapsed)]
-        if standing:
-            blocked += standing
-            continue
-        over += [item.held for item in found if isinstance(item.held, Claim)]
-        weaker += [claim for claim in mine if claim.pattern == pattern.text]
-        granted.append(_claim(operation, pattern, claim_id, mode, generation))
-    if blocked and not (operation.body.get("partial") is True and (granted or held)):
-        return Refused(conflicts.refusal(_once(blocked)))
-    changes = _changes(granted, over + weaker)
+    session = session_rules.own(view, operation)
+    wanted = _wanted(operation.body)
+    gone = _lapsed_tickets(view, operation)
+    line = [ticket for ticket in tickets.line(view) if ticket.where not in gone]
+    found = _search(view, operation, wanted, line, generation)
+    if found.blocked and not (operation.body.get("partial") is True and (found.granted or found.held)):
+        if operation.body.get("wait") is True:
+            return _queue(view, operation, wanted, line, {**gone, **_changes([], found.lapsed)}, generation)
+        return Refused(conflicts.refusal(_once(found.blocked)))
+    changes = {**gone, **_changes(found.granted + found.longer, found.over + found.weaker)}
+    for ticket in tickets.of_session(line, session.id):
+        if all(
+            _covering(found.granted + found.held, model.parsed(want.pattern), want.mode, exact_case=False)
+            for want in ticket.wants
+        ):
+            changes[ticket.where] = None
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
+    changes |= inbox.clear(view, operation)
+    for number, claim in enumerate(found.over):
+        words = f"Your claim on {claim.pattern} had lapsed, and {session.id} has taken it over."
+        changes |= inbox.post(view, claim.session, words, operation, number=number)
+    changes, served = line_rules.serve(view, changes, generation, operation.at)
     answer = {
-        "granted": [claim.as_record() for claim in granted],
-        "already_held": [claim.as_record() for claim in held],
-        "refused": [item.as_record() for item in _once(blocked)],
-        "taken_over": [claim.as_record() for claim in over],
+        "granted": [claim.as_record() for claim in found.granted],
+        "already_held": [claim.as_record() for claim in _each(found.held, found.longer)],
+        "refused": [item.as_record() for item in _once(found.blocked)],
+        "taken_over": [claim.as_record() for claim in found.over],
+        "served": [claim.as_record() for claim in served],
+        "ticket": None,
     }
-    what = ", ".join(claim.pattern for claim in granted) or "nothing new"
-    verb = "claims" if all(claim.mode == EXCLUSIVE for claim in granted) else "shares"
-    return Accepted(changes, answer, one_line(f"{session.id} {verb} {what}"))
+    what = ", ".join(claim.pattern for claim in found.granted) or "nothing new"
+    verb = "claims" if all(claim.mode == EXCLUSIVE for claim in found.granted) else "shares"
+    return Accepted(changes, answer, one_line(f"{session.id} {verb} {what}{_served(served)}"))
+
+
+def _search(
+    view: View,
+    operation: Operation,
+    wanted: Sequence[tuple[Pattern, str, str]],
+    line: Sequence[Ticket],
+    generation: int,
+) -> _Found:
+    found = _Found([], [], [], [], [], [], [])
+    lapsed, exact_case = _lapsed(operation.body), operation.body.get("case_sensitive") is True
+    in_line = tickets.of_session(line, operation.session)
+    for pattern, claim_id, mode in wanted:
+        nearby = list(model.near(view, pattern.prefix_key))
+        mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == operation.session]
+        present = _covering(mine + found.granted, pattern, mode, exact_case=exact_case)
+        if present is not None:
+            found.held.append(present)
+            found.longer.extend(_longer(present, pattern, operation))
+            continue
+        met = list(
+            conflicts.find(view, pattern, mode, operation.session, nearby=nearby, case_sensitive=exact_case)
+        )
+        standing = [item for item in met if not _taken_over(item, lapsed)]
+        found.lapsed.extend(
+            item.held for item in met if item not in standing and isinstance(item.held, Claim)
+        )
+        place = min(
+            (t.place for t in in_line if (pattern.text, mode) in {w[::2] for w in t.wants}), default=None
+        )
+        standing += line_rules.in_line(
+            view, line_rules.earlier(line, place), pattern, mode, operation.session, case_sensitive=exact_case
+        )
+        if standing:
+            found.blocked.extend(standing)
+            continue
+        found.over.extend(item.held for item in met if isinstance(item.held, Claim))
+        found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
+        found.granted.append(_claim(operation, pattern, claim_id, mode, generation))
+    return found
+
+
+def _queue(
+    view: View, operation: Operation, wanted: Sequence[tuple[Pattern, str, str]], line: Sequence[Ticket], gone: Changes,
+    generation: int,
+) -> Decision:  # fmt: skip
+    """A ticket for everything that was asked; the one that the session has for the same paths, if it has one."""
+    session = session_rules.own(view, operation)
+    wants = tuple(Want(pattern.text, claim_id, mode) for pattern, claim_id, mode in wanted)
+    same = [
+        t
+        for t in tickets.of_session(line, session.id)
+        if {w[::2] for w in t.wants} == {w[::2] for w in wants}
+    ]
+    terms = {name: operation.body.get(name) for name in ("ttl", "reason", "branch", "case_sensitive")}
+    priority = operation.body.get("priority", tickets.DEFAULT_PRIORITY)
+    if not isinstance(priority, int) or not 0 <= priority <= 100:
+        raise UsageError("A priority is a number from 0 to 100. Nothing was changed.")
+    ticket = same[0] if same else Ticket(
+        id=str(operation.body["ticket"]), session=session.id, node=operation.node, wants=wants, since=generation,
+        priority=priority, operation=operation.id, terms=terms,
+    )  # fmt: skip
+    stuck = line_rules.deadlock(view, [t for t in line if t.id != ticket.id], ticket)
+    if stuck is not None:
+        return Refused(stuck)
+    where, data = session_rules.renewed(session, operation)
+    changes = {**gone, **tickets.put(ticket), where: data}
+    changes, served = line_rules.serve(view, changes, generation, operation.at)
+    blocked = line_rules.blockers(Overlay(view, changes), line, ticket.wants, session.id, place=ticket.place)
+    mine = [claim for claim in served if claim.session == session.id]
+    answer = {
+        "granted": [claim.as_record() for claim in mine], "already_held": [], "refused": [], "taken_over": [],
+        "served": [claim.as_record() for claim in served if claim not in mine],
+        "ticket": None if changes[ticket.where] is None else ticket.as_record(),
+        "blocked_by": [item.as_record() for item in blocked],
+    }  # fmt: skip
+    what = ", ".join(want.pattern for want in ticket.wants)
+    return Accepted(changes, answer, one_line(f"{session.id} waits for {what}"))
+
+
+def accept(view: View, operation: Operation, generation: int) -> Decision:
+    """`claim.accept`: the session takes up what the waiting line gave it; `claims` lists the ids."""
+    del generation
+    session = session_rules.own(view, operation)
+    wanted = {str(item) for item in operation.body["claims"]}
+    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in wanted]
+    taken = [replace(claim, accept_within=0) for claim in mine]
+    changes: Changes = {}
+    for claim in taken:
+        changes |= model.put(claim)
+    where, data = session_rules.renewed(session, operation)
+    changes[where] = data
+    what = ", ".join(claim.pattern for claim in taken) or "nothing"
+    return Accepted(
+        changes,
+        {"accepted": [claim.as_record() for claim in taken]},
+        one_line(f"{session.id} takes up {what}"),
+    )
+
+
+def leave(view: View, operation: Operation, generation: int) -> Decision:
+    """`ticket.leave`: the session gives up its places in the waiting line (`tickets` lists ids, None: all)."""
+    session = session_rules.own(view, operation)
+    wanted = operation.body.get("tickets")
+    mine = tickets.of_session(tickets.line(view), session.id)
+    going = [ticket for ticket in mine if wanted is None or ticket.id in wanted]
+    changes: Changes = {ticket.where: None for ticket in going}
+    changes, served = line_rules.serve(view, changes, generation, operation.at)
+    answer = {"left": [t.as_record() for t in going], "served": [claim.as_record() for claim in served]}
+    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{_served(served)}"))
 
 
 def release(view: View, operation: Operation, generation: int) -> Decision:
@@ -78,16 +201,22 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
 
     Refused with Conflict when a pattern is held by another session only. What nobody holds is no error.
     """
-    del generation
-    session = session_rules.required(view, operation.session)
+    session = session_rules.own(view, operation)
+    exact_case = operation.body.get("case_sensitive") is True
     mine = [claim for claim in model.of_session(view, session.id) if isinstance(claim, Claim)]
     texts = operation.body.get("patterns")
-    going, idle = (mine, []) if texts is None else _select(mine, _texts(texts))
-    inside = [p.text for p in idle if any(covers(model.parsed(claim.pattern), p) for claim in mine)]
+    going, idle = (mine, []) if texts is None else _select(mine, _texts(texts), exact_case=exact_case)
+    inside = [p.text for p in idle if _covering(mine, p, SHARED, exact_case=exact_case)]
     if inside:
-        words = f"{', '.join(inside)} is only a part of what this session claims. Nothing was changed."
+        words = (
+            f"{display(', '.join(inside))} is only a part of what this session claims. Nothing was changed."
+        )
         raise UsageError(words, hint="Release the whole claim; see `gitfleet claims`.")
-    strangers = [item for p in idle for item in conflicts.find(view, p, EXCLUSIVE, session.id)]
+    strangers = [
+        item
+        for p in idle
+        for item in conflicts.find(view, p, EXCLUSIVE, session.id, case_sensitive=exact_case)
+    ]
     if strangers:
         return Refused(_not_ours(strangers))
     changes: Changes = {}
@@ -95,21 +224,35 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
         changes |= model.drop(claim)
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
-    answer = {"released": [claim.as_record() for claim in going], "not_held": [p.text for p in idle]}
+    changes |= inbox.clear(view, operation)
+    changes, served = line_rules.serve(view, changes, generation, operation.at)
+    answer = {
+        "released": [claim.as_record() for claim in going],
+        "not_held": [p.text for p in idle],
+        "served": [claim.as_record() for claim in served],
+    }
     what = ", ".join(claim.pattern for claim in going) or "nothing"
-    return Accepted(changes, answer, one_line(f"{session.id} releases {what}"))
+    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{_served(served)}"))
 
 
 def end(view: View, operation: Operation, generation: int) -> Decision:
     """`session.end`: the session goes, and its claims with it."""
-    del generation
-    session = session_rules.required(view, operation.session)
+    session = session_rules.own(view, operation)
     released = [claim for claim in model.of_session(view, session.id) if isinstance(claim, Claim)]
     changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
     for claim in released:
         changes |= model.drop(claim)
-    answer = {"session": session.as_record(), "released": [claim.as_record() for claim in released]}
-    return Accepted(changes, answer, f"session {session.id} ends, releasing {len(released)} claims")
+    for ticket in tickets.of_session(tickets.line(view), session.id):
+        changes[ticket.where] = None
+    changes, served = line_rules.serve(view, changes, generation, operation.at)
+    answer = {
+        "session": session.as_record(),
+        "released": [claim.as_record() for claim in released],
+        "served": [claim.as_record() for claim in served],
+    }
+    return Accepted(
+        changes, answer, f"session {session.id} ends, releasing {len(released)} claims{_served(served)}"
+    )
 
 
 def _wanted(body: Mapping[str, Any]) -> list[tuple[Pattern, str, str]]:
@@ -122,6 +265,8 @@ def _wanted(body: Mapping[str, Any]) -> list[tuple[Pattern, str, str]]:
         mode = str(row["mode"])
         if mode not in model.MODES:
             raise ValueError(f"mode {mode}")
+        if not is_ulid(str(row["claim"])):
+            raise ValueError(f"claim id {row['claim']}")
         wanted.append((model.parsed(str(row["pattern"])), str(row["claim"]), mode))
     return wanted
 
@@ -130,9 +275,21 @@ def _claim(operation: Operation, pattern: Pattern, claim_id: str, mode: str, gen
     body = operation.body
     return Claim(
         id=claim_id, session=operation.session, node=operation.node, pattern=pattern.text, mode=mode, token=generation,
-        ttl=int(body["ttl"]), granted_at=operation.at, nonce=operation.nonce, reason=str(body.get("reason", "")),
-        branch=str(body.get("branch", "")), operation=operation.id,
+        ttl=int(body["ttl"]), granted_at=operation.at, nonce=operation.nonce, operation=operation.id,
+        reason=str(body.get("reason", ""))[: sessions.MAX_TEXT],
+        branch=str(body.get("branch", ""))[: sessions.MAX_TEXT],
     )  # fmt: skip
+
+
+def _longer(present: Claim, wanted: Pattern, operation: Operation) -> list[Claim]:
+    """The claim that is held already with the time to live that is asked for, if that is more."""
+    ttl = int(operation.body["ttl"])
+    return [replace(present, ttl=ttl)] if present.pattern == wanted.text and ttl > present.ttl else []
+
+
+def _each(*claims: list[Claim]) -> list[Claim]:
+    """Every claim once, as it was named last."""
+    return list({claim.id: claim for some in claims for claim in some}.values())
 
 
 def _changes(granted: list[Claim], gone: list[Claim]) -> Changes:
@@ -144,9 +301,11 @@ def _changes(granted: list[Claim], gone: list[Claim]) -> Changes:
     return changes
 
 
-def _covering(claims: list[Claim], wanted: Pattern, mode: str) -> Claim | None:
+def _covering(claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool) -> Claim | None:
     for claim in claims:
-        if claim.mode in {EXCLUSIVE, mode} and covers(model.parsed(claim.pattern), wanted):
+        if claim.mode in {EXCLUSIVE, mode} and covers(
+            model.parsed(claim.pattern), wanted, case_sensitive=exact_case
+        ):
             return claim
     return None
 
@@ -156,6 +315,23 @@ def _taken_over(item: InTheWay, lapsed: Mapping[str, int]) -> bool:
         return False
     renewed = item.session.renewed if item.session else 0
     return renewed == lapsed[item.held.id]
+
+
+def _lapsed_tickets(view: View, operation: Operation) -> Changes:
+    """The tickets of others whose sessions the requester has watched to be gone, taken out of the line."""
+    lapsed = _lapsed(operation.body)
+    gone: Changes = {}
+    for ticket in tickets.line(view):
+        if ticket.id in lapsed and ticket.session != operation.session:
+            holder = sessions.find(view, ticket.session)
+            if holder is None or holder.renewed == lapsed[ticket.id]:
+                gone[ticket.where] = None
+    return gone
+
+
+def _served(served: Sequence[Claim]) -> str:
+    """What the waiting line was given in the same transaction, for the log."""
+    return "".join(f"; {claim.session} is given {claim.pattern}" for claim in served)
 
 
 def _lapsed(body: Mapping[str, Any]) -> dict[str, int]:
@@ -171,10 +347,27 @@ def _once(found: list[InTheWay]) -> list[InTheWay]:
     return list(first.values())
 
 
-def _select(mine: list[Claim], wanted: list[Pattern]) -> tuple[list[Claim], list[Pattern]]:
-    going = [claim for claim in mine if any(covers(p, model.parsed(claim.pattern)) for p in wanted)]
-    idle = [p for p in wanted if not any(covers(p, model.parsed(claim.pattern)) for claim in mine)]
-    return going, idle
+def _select(
+    mine: list[Claim], wanted: list[Pattern], *, exact_case: bool
+) -> tuple[list[Claim], list[Pattern]]:
+    """The claims that go, and what of `wanted` lets none go."""
+    going: dict[str, Claim] = {}
+    idle = []
+    for pattern in wanted:
+        found = [
+            claim for claim in mine if _lets_go(pattern, model.parsed(claim.pattern), exact_case=exact_case)
+        ]
+        going |= {claim.id: claim for claim in found}
+        idle += [] if found else [pattern]
+    return list(going.values()), idle
+
+
+def _lets_go(wanted: Pattern, held: Pattern, *, exact_case: bool) -> bool:
+    """Whether releasing `wanted` releases `held`; a folder may be named without its slash, for it may be gone."""
+    if covers(wanted, held, case_sensitive=exact_case):
+        return True
+    same = wanted.prefix == held.prefix if exact_case else wanted.prefix_key == held.prefix_key
+    return same and wanted.shape == "file" and held.shape == "dir"
 
 
 def _texts(texts: Any) -> list[Pattern]:
@@ -189,4 +382,10 @@ def _not_ours(strangers: list[InTheWay]) -> Conflict:
     return Conflict(words, hint="A claim is released by its own session.", **refused.facts)
 
 
-RULES = {"claim.acquire": acquire, "claim.release": release, "session.end": end}
+RULES = {
+    "claim.acquire": acquire,
+    "claim.accept": accept,
+    "claim.release": release,
+    "ticket.leave": leave,
+    "session.end": end,
+}

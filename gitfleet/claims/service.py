@@ -8,22 +8,27 @@ from typing import Any, NamedTuple
 from gitfleet.base import clock
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display
-from gitfleet.claims import conflicts, model, paths, patterns
+from gitfleet.claims import conflicts, model, paths, patterns, rules, tickets
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
+from gitfleet.claims.waiting import Waiter
 from gitfleet.claims.watch import Watch
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git.repository import Repository
+from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import Result
 from gitfleet.sessions import model as sessions
+from gitfleet.sessions.reading import Reading
 
 FREE = "free"
 MINE = "mine"
 THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
+MAX_TEXT = 256 * 1024
+"""Characters that the patterns of one request may have together; an operation has to fit into one record."""
 
 
 class Verdict(NamedTuple):
@@ -42,6 +47,8 @@ class Terms(NamedTuple):
     reason: str = ""
     branch: str = ""
     partial: bool = False
+    wait: bool = False
+    priority: int = tickets.DEFAULT_PRIORITY
 
 
 DEFAULT = Terms()
@@ -69,9 +76,9 @@ class Claims:
         Claiming what the session holds renews it. Raises Conflict with every conflict, PolicyRefused, and whatever
         the ledger raises. Of two at once on overlapping paths, one wins.
         """
-        rows = [self._row(pattern, terms.shared) for pattern in self.patterns(texts)]
-        if not rows:
-            raise UsageError("No path was given.", hint="Name what to claim: `gitfleet claim PATH...`.")
+        wanted = self.patterns(texts)
+        _check_size(wanted, terms.reason)
+        rows = [self._row(pattern, terms.shared) for pattern in wanted]
         body = {
             "paths": rows,
             "ttl": self._ttl(terms.ttl),
@@ -81,16 +88,68 @@ class Claims:
             "case_sensitive": self._policy.case_sensitive,
             "lapsed": self._watch.lapsed(self._policy.margin),
         }
+        if terms.wait:
+            body |= {"wait": True, "ticket": ulid(), "priority": terms.priority}
         try:
-            return self._request("claim.acquire", session, body, timeout)
+            result = self._request("claim.acquire", session, body, timeout)
         except Conflict as error:
             self._watch.saw(error.facts.get("conflicts", []))
             raise
+        if result.answer.get("refused"):
+            self._watch.saw(result.answer["refused"])
+        return result
+
+    def wait(
+        self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
+    ) -> list[Claim]:
+        """Claim all of `texts`, standing in line for what others hold; the claims, once all are the session's.
+
+        First come, first served within a priority. Raises Queued after `limit` seconds (the place is kept), Deadlock
+        when waiting would close a cycle, Lost when the place went to nobody's good.
+        """
+        terms = terms._replace(wait=True, partial=False)
+        result = self.claim(session, texts, terms)
+        waiter = Waiter(
+            self._ledger, self._watch, self._policy.margin, lambda: self.claim(session, texts, terms).answer
+        )
+        if result.answer["ticket"] is not None:
+            return waiter.wait(result.answer["ticket"], limit)
+        held = [*result.answer["granted"], *result.answer["already_held"]]
+        return waiter.accept(session, [model.from_record(record) for record in held])
+
+    def break_(self, session: str, texts: Sequence[str], reason: str) -> Result:
+        """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""
+        body = {"patterns": [pattern.text for pattern in self.patterns(texts)], "reason": reason}
+        return self._request("claim.break", session, body, 30.0)
+
+    def offer(self, session: str, to: str, texts: Sequence[str]) -> Result:
+        """Offer the session's own claims on or below `texts` to another session, which is told."""
+        body = {"patterns": [pattern.text for pattern in self.patterns(texts)], "to": to}
+        return self._request("claim.offer", session, body, 30.0)
+
+    def take(self, session: str) -> Result:
+        """Accept everything that is on offer for the session; each claim moves with a new token."""
+        return self._request("claim.take", session, {}, 30.0)
+
+    def tell(self, session: str, to: str, text: str) -> Result:
+        """Leave a message for another session, shown at its next command or hook."""
+        sessions.folder(to)
+        return self._request("session.tell", session, {"to": to, "text": text}, 30.0)
+
+    def leave_line(self, session: str) -> Result:
+        """Give up every place of the session in the waiting line."""
+        return self._request("ticket.leave", session, {"tickets": None}, 30.0)
 
     def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Result:
         """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`."""
-        wanted = None if texts is None else [pattern.text for pattern in self.patterns(texts)]
-        return self._request("claim.release", session, {"patterns": wanted}, timeout)
+        wanted = None if texts is None else self.patterns(texts)
+        if wanted is not None:
+            _check_size(wanted, "")
+        body = {
+            "patterns": None if wanted is None else [pattern.text for pattern in wanted],
+            "case_sensitive": self._policy.case_sensitive,
+        }
+        return self._request("claim.release", session, body, timeout)
 
     def find(
         self, state: State, *, session: str | None = None, texts: Sequence[str] = ()
@@ -100,6 +159,8 @@ class Claims:
         By session and by path, only what is concerned is read.
         """
         wanted = self.patterns(texts)
+        if session is not None:
+            sessions.folder(session)  # raises for an id that is none
         if not wanted:
             yield from model.of_session(state.view, session) if session else model.everything(state.view)
             return
@@ -113,10 +174,24 @@ class Claims:
                     yield found
 
     def check(self, state: State, session: str | None, texts: Sequence[str]) -> list[Verdict]:
-        """For each of `texts`, what a change there would meet. Local and without the network."""
-        return [self._verdict(state, session, pattern) for pattern in self.patterns(texts)]
+        """For each of `texts`, what a change there would meet. Local and without the network.
 
-    def _verdict(self, state: State, session: str | None, pattern: Pattern) -> Verdict:
+        A claim of the session's own whose time is over is not `mine` any more: its holder may not act on it.
+        """
+        renewed = self.renewed_at(state, session)
+        return [self._verdict(state, session, renewed, pattern) for pattern in self.patterns(texts)]
+
+    def renewed_at(self, state: State, session: str | None) -> int:
+        """When the session's lease was last renewed, as the fleet has agreed: what is tentative prolongs nothing."""
+        view = Snapshot(self._ledger.objects, state.tip.tree) if state.tentative else state.view
+        found = sessions.find(view, session) if session else None
+        return found.renewed_at if found else 0
+
+    def holds(self, claim: Claim, renewed_at: int) -> bool:
+        """Whether the holder of `claim`, a session of this node, may still act on it."""
+        return model.holds(claim, renewed_at, now=clock.now(), margin=self._policy.margin)
+
+    def _verdict(self, state: State, session: str | None, renewed: int, pattern: Pattern) -> Verdict:
         nearby = list(model.near(state.view, pattern.prefix_key))
         met = list(
             conflicts.find(
@@ -128,14 +203,21 @@ class Claims:
                 case_sensitive=self._policy.case_sensitive,
             )
         )
-        mine = [c for c in nearby if isinstance(c, Claim) and c.session == session]
-        if any(covers(model.parsed(claim.pattern), pattern) for claim in mine):
+        mine = [c for c in nearby if isinstance(c, Claim) and c.session == session and self.holds(c, renewed)]
+        if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         if met:
             return Verdict(pattern.text, THEIRS, tuple(item.as_record() for item in met))
-        if state.age is not None and state.age > self._policy.state_max_age:
-            return Verdict(pattern.text, UNVERIFIABLE)
-        return Verdict(pattern.text, FREE)
+        return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
+
+    def is_old(self, state: State) -> bool:
+        """Whether what is known of the hub is too old, by policy, to call a path free; also when it was never seen."""
+        if not self._ledger.node.hub:
+            return False
+        return state.age is None or state.age > self._policy.state_max_age
+
+    def _covers(self, one: Pattern, other: Pattern) -> bool:
+        return covers(one, other, case_sensitive=self._policy.case_sensitive)
 
     def _row(self, pattern: Pattern, shared: bool | None) -> dict[str, str]:
         if pattern.everything and not self._policy.everything:
@@ -148,7 +230,9 @@ class Claims:
         return {"pattern": pattern.text, "claim": ulid(), "mode": mode}
 
     def _is_shared(self, pattern: Pattern) -> bool:
-        return any(covers(shared, pattern) for text in self._policy.shared for shared in patterns.parse(text))
+        return any(
+            self._covers(shared, pattern) for text in self._policy.shared for shared in patterns.parse(text)
+        )
 
     def _ttl(self, ttl: int | None) -> int:
         if ttl is None:
@@ -160,7 +244,23 @@ class Claims:
 
     def _request(self, kind: str, session: str, body: dict[str, Any], timeout: float) -> Result:
         sessions.folder(session)  # a name that is none is refused before anything is left in the outbox
+        seen = Reading(self._ledger.state).seen(session)
+        if seen:
+            body["seen"] = seen
         return self._ledger.request(kind, session, body, timeout=timeout)
+
+
+def _check_size(wanted: Sequence[Pattern], reason: str) -> None:
+    """Refuse what no record or operation could hold, before anything is left in the outbox. Raises UsageError."""
+    if not 0 < len(wanted) <= rules.MAX_PATTERNS:
+        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}. Nothing was changed."
+        raise UsageError(words, hint="Name a directory or a glob instead of very many files.")
+    if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
+        words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."
+        raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
+    if len(reason) > sessions.MAX_TEXT:
+        words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
+        raise UsageError(words, hint="Say it in fewer words.")
 
 
 def time_left(claim: Claim, session: sessions.Session | None) -> int:

@@ -29,7 +29,7 @@ class Watch:
             if not (isinstance(claim, str) and isinstance(renewed, int) and isinstance(ttl, int)):
                 continue
             old = seen.get(claim)
-            if old is None or old["renewed"] != renewed or old["boot"] != boot:
+            if old is None or old["renewed"] != renewed or old["boot"] != boot or old["since"] > now:
                 seen[claim] = {"renewed": renewed, "ttl": ttl, "since": now, "boot": boot}
         files.replace(self._path, canonical.dump(dict(sorted(seen.items())[-1000:])))
 

@@ -17,7 +17,8 @@ def holder(item: Mapping[str, Any]) -> str:
     if item.get("session") is None:
         return f"{path}: {item.get('problem', 'held by a record that cannot be read')}"
     doing = str(item.get("title") or item.get("reason") or item.get("agent") or "")
-    words = [f"{path}: held by session {item['session']}", f"({doing})" if doing else ""]
+    verb = "wanted earlier" if item.get("waiting") else "held"
+    words = [f"{path}: {verb} by session {item['session']}", f"({doing})" if doing else ""]
     words.append(f"on node {item['node']},")
     words.append(str(item["mode"]) + (f" claim on {item['held']}" if item["held"] != path else " claim"))
     if item["witness"] not in {path, item["held"]}:

@@ -1,0 +1,141 @@
+"""A ticket as a record: a session's place in the waiting line for paths that others hold.
+
+Pure. Tickets are filed together (`tickets/<id>.json`): a decision about the line reads them all, and there are as many
+as there are sessions that wait. A ticket is a lease like a claim: it stands as long as its session renews.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gitfleet.base import canonical
+from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.claims import model
+from gitfleet.claims.model import SHARED
+from gitfleet.claims.overlap import overlap
+from gitfleet.claims.patterns import Pattern
+from gitfleet.errors import Corrupt, FleetError
+from gitfleet.ledger import format
+from gitfleet.ledger.model import FORMAT, View
+
+ROOT = "tickets"
+DEFAULT_PRIORITY = 50
+WAITING_TTL = 600
+"""Seconds that a ticket stands without a renewal of its session, as others watch it."""
+
+
+class Want(NamedTuple):
+    """One path that is wanted: its pattern, the id that its claim will have, the mode."""
+
+    pattern: str
+    claim: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One request that waits. `since` is the generation of its arrival, `terms` what its claims will say (ttl, …)."""
+
+    id: str
+    session: str
+    node: str
+    wants: tuple[Want, ...]
+    since: int
+    priority: int
+    operation: str
+    terms: Mapping[str, Any]
+
+    def as_record(self) -> dict[str, Any]:
+        """As it is written into the ledger."""
+        return {
+            "v": FORMAT,
+            "kind": "ticket",
+            "id": self.id,
+            "nonce": self.operation,
+            "session": self.session,
+            "node": self.node,
+            "paths": [want._asdict() for want in self.wants],
+            "since": self.since,
+            "priority": self.priority,
+            "operation": self.operation,
+            "terms": dict(self.terms),
+        }
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """What the line is ordered by: priority first, then first come. Within one transaction, by id."""
+        return -self.priority, self.since, self.id
+
+    @property
+    def where(self) -> str:
+        """Where it is filed."""
+        return f"{ROOT}/{self.id}.json"
+
+
+def parse(data: bytes, where: str) -> Ticket:
+    """The ticket in a record. Raises Corrupt, NewerFormat."""
+    raw = format.record(data, where, "ticket")
+    try:
+        wants = tuple(Want(str(row["pattern"]), str(row["claim"]), str(row["mode"])) for row in raw["paths"])
+        ticket = Ticket(
+            id=str(raw["id"]), session=str(raw["session"]), node=str(raw["node"]), wants=wants, since=int(raw["since"]),
+            priority=int(raw["priority"]), operation=str(raw["operation"]), terms=dict(raw["terms"]),
+        )  # fmt: skip
+        for want in wants:
+            model.parsed(want.pattern)
+        sound = is_ulid(ticket.id) and is_name(ticket.session) and ticket.where == where and bool(wants)
+        sound = sound and all(want.mode in model.MODES and is_ulid(want.claim) for want in wants)
+    except (KeyError, TypeError, ValueError, FleetError) as error:
+        raise Corrupt(f"{where} in the ledger is no ticket. It was left alone.", where=where) from error
+    if not sound:
+        raise Corrupt(f"{where} in the ledger is no ticket. It was left alone.", where=where)
+    return ticket
+
+
+def line(view: View) -> list[Ticket]:
+    """All tickets that can be read, in the order in which they are served."""
+    return sorted(
+        (item for item in everything(view) if isinstance(item, Ticket)), key=lambda ticket: ticket.place
+    )
+
+
+def everything(view: View) -> Iterator[Ticket | FleetError]:
+    """Every ticket, or the error about one that cannot be read."""
+    for name, is_folder in view.names(ROOT):
+        where = f"{ROOT}/{name}"
+        if is_folder:
+            continue
+        try:
+            yield parse(view.get(where) or b"", where)
+        except FleetError as error:
+            yield error
+
+
+def as_bytes(record: Mapping[str, Any]) -> bytes:
+    """A ticket's record as it is filed."""
+    return canonical.dump(record)
+
+
+def put(ticket: Ticket) -> dict[str, bytes | None]:
+    """The change that files a ticket."""
+    return {ticket.where: as_bytes(ticket.as_record())}
+
+
+def met(
+    ticket: Ticket, pattern: Pattern, mode: str, *, case_sensitive: bool = False
+) -> tuple[Want, str] | None:
+    """The first wanted path of the ticket that a claim on `pattern` would keep from it, and a path that both match."""
+    for want in ticket.wants:
+        if want.mode == SHARED and mode == SHARED:
+            continue
+        found = overlap(model.parsed(want.pattern), pattern, case_sensitive=case_sensitive)
+        if found is not None:
+            return want, found.witness
+    return None
+
+
+def of_session(tickets: Sequence[Ticket], session_id: str) -> list[Ticket]:
+    """The tickets of one session."""
+    return [ticket for ticket in tickets if ticket.session == session_id]

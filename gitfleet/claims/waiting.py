@@ -1,0 +1,143 @@
+"""Standing in the waiting line: noticing one's turn without a server, and taking it up.
+
+The transaction that frees the paths makes the waiting session's claims (see `line`); whoever waits only has to notice.
+It looks at this clone's ledger several times a second, which any command of this clone moves, and asks the hub every
+few seconds, less often the longer it takes. Nothing can be missed: what is looked at is the state, not an event.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gitfleet.base import clock
+from gitfleet.claims import conflicts, line, model, tickets
+from gitfleet.claims.model import EXCLUSIVE, Claim
+from gitfleet.claims.overlap import covers
+from gitfleet.claims.tickets import WAITING_TTL, Ticket
+from gitfleet.claims.watch import Watch
+from gitfleet.errors import HubError, Lost, Queued
+from gitfleet.ledger.ledger import Ledger, State
+
+LOOK_EVERY = 0.25
+ASK_FIRST, ASK_MOST = 2.0, 20.0
+
+
+class Waiter:
+    """One wait of one session for one ticket. Any number of processes may wait at once, also for the same ticket."""
+
+    def __init__(
+        self, ledger: Ledger, watch: Watch, margin: int, again: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """`again` submits the request once more, with what has been observed since; it answers as the rule does."""
+        self._ledger = ledger
+        self._watch = watch
+        self._margin = margin
+        self._again = again
+        self._before: set[str] = set()
+        self._ask_at = clock.elapsed() + ASK_FIRST
+        self._ask_pause = ASK_FIRST
+        self._renew_at = clock.elapsed() + WAITING_TTL / 3
+
+    def wait(self, record: Mapping[str, Any], timeout: float | None) -> list[Claim]:
+        """Wait until the ticket in `record` is served, take up its claims, and answer them.
+
+        Raises Queued (the ticket stays) after `timeout` seconds, Lost when ticket and claims are both gone.
+        """
+        ticket = tickets.parse(tickets.as_bytes(record), f"{tickets.ROOT}/{record['id']}.json")
+        end = None if timeout is None else clock.elapsed() + timeout
+        seen = ""
+        while True:
+            tip = self._ledger.tip()
+            if tip is not None and tip.oid != seen:
+                seen = tip.oid
+                state = self._ledger.current()
+                mine = _granted(state, ticket)
+                if mine is not None:
+                    return self.accept(ticket.session, mine)
+                self._observe(state, ticket)
+            if end is not None and clock.elapsed() >= end:
+                raise self._queued(ticket)
+            clock.wait(LOOK_EVERY)
+            self._keep_up(ticket)
+
+    def accept(self, session: str, mine: list[Claim]) -> list[Claim]:
+        """Take up what the line gave; what was taken up already stays as it is. Raises Lost when it went on to another."""
+        fresh = [claim.id for claim in mine if claim.accept_within]
+        if fresh:
+            answer = self._ledger.request("claim.accept", session, {"claims": fresh}).answer
+            if len(answer["accepted"]) != len(fresh):
+                words = "The claims that the waiting line gave went to another session."
+                raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
+        return [replace(claim, accept_within=0) for claim in mine]
+
+    def _observe(self, state: State, ticket: Ticket) -> None:
+        """Watch the leases of those who stand before us."""
+        in_line = tickets.line(state.view)
+        before = line.earlier(in_line, ticket.place)
+        found = []
+        for want in ticket.wants:
+            pattern = model.parsed(want.pattern)
+            found += list(conflicts.find(state.view, pattern, want.mode, ticket.session))
+            found += list(
+                line.in_line(state.view, before, pattern, want.mode, ticket.session, case_sensitive=False)
+            )
+        records = [item.as_record() for item in found]
+        self._before = {record["claim"] for record in records if record.get("claim")}
+        self._watch.saw(records)
+
+    def _keep_up(self, ticket: Ticket) -> None:
+        """Now and then: ask the hub, renew our own place, and ask again when somebody before us has lapsed."""
+        now = clock.elapsed()
+        if now >= self._ask_at:
+            self._ask_pause = min(ASK_MOST, self._ask_pause * 1.3)
+            self._ask_at = now + self._ask_pause * (0.75 + int.from_bytes(os.urandom(1), "big") / 512)
+            self._ask_hub()
+            if self._before & self._watch.lapsed(self._margin).keys():
+                self._again()
+        if now >= self._renew_at:
+            self._renew_at = now + WAITING_TTL / 3
+            self._ledger.request("session.renew", ticket.session, {})
+
+    def _ask_hub(self) -> None:
+        """Bring the hub's newest state here, unless another process of this clone is at it already."""
+        if self._ledger.node.hub and self._ledger.lock.acquire():
+            try:
+                self._ledger.hub.fetch()
+            except HubError:
+                return  # out of reach: the next look may find it
+            finally:
+                self._ledger.lock.release()
+
+    def _queued(self, ticket: Ticket) -> Queued:
+        state = self._ledger.current()
+        in_line = tickets.line(state.view)
+        blocked = line.blockers(state.view, in_line, ticket.wants, ticket.session, place=ticket.place)
+        who = sorted({blocker.session for blocker in blocked if blocker.session})
+        return Queued(
+            f"Not yet: {', '.join(want.pattern for want in ticket.wants)} still waits for {', '.join(who) or 'its turn'}. "
+            "The place in the line is kept for as long as this session is active.",
+            hint="Go on with other work and ask again: `gitfleet claim --wait` with the same paths.",
+            ticket=ticket.as_record(),
+            blocked_by=[blocker.as_record() for blocker in blocked],
+        )
+
+
+def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
+    """The claims that the session has on what the ticket wants, or None while it stands. Raises Lost when both are gone."""
+    if state.view.get(ticket.where) is not None:
+        return None
+    mine = [claim for claim in model.of_session(state.view, ticket.session) if isinstance(claim, Claim)]
+    found: dict[str, Claim] = {}
+    for want in ticket.wants:
+        pattern = model.parsed(want.pattern)
+        fitting = [
+            c for c in mine if c.mode in {EXCLUSIVE, want.mode} and covers(model.parsed(c.pattern), pattern)
+        ]
+        if not fitting:
+            words = "The place in the waiting line is gone: it lapsed, was given up, or its session ended."
+            raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
+        found[fitting[0].id] = fitting[0]
+    return list(found.values())
