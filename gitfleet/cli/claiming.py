@@ -44,12 +44,25 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         )
 
 
+def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
+    """Claim paths for the session, standing in line for what others hold."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        claims = fleet.claims.wait(session, paths, terms, limit=limit)
+        lines = [f"claimed: {claim.pattern}, token {claim.token}" for claim in claims]
+        data = {"session": session, "outcome": "granted", "granted": [claim.as_record() for claim in claims]}
+        return Answer("claim", data, lines, warnings=fleet.messages(session), session=session)
+
+
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
     """Release claims of the session."""
     if not paths and not everything:
         raise UsageError(
             "Nothing to release was named.", hint="Name paths, or `--all` for every claim of this session."
         )
+    if paths and everything:
+        words = "Either paths are released or everything is, and both were asked for. Nothing was changed."
+        raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         result = fleet.claims.release(session, None if everything else paths)
@@ -127,7 +140,9 @@ def freshness(fleet: Fleet, state: State) -> list[str]:
 def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
     try:
         return fleet.whoami(flag)
-    except NoSession:
+    except NoSession as error:
+        if error.facts.get("candidates"):
+            raise
         return None
 
 
@@ -155,7 +170,7 @@ def _status(result: Result, code: int) -> str:
 
 
 def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
-    words = fleet.ledger.outbox.warnings + fleet.ledger.notices.show(session)
+    words = fleet.ledger.outbox.warnings + fleet.messages(session)
     if result.status is Status.TENTATIVE:
         words.append(
             f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."

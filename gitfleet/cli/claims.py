@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from gitfleet.claims.service import Terms
-from gitfleet.cli import boundary, claiming
+from gitfleet.claims.tickets import DEFAULT_PRIORITY
+from gitfleet.cli import boundary, claiming, handing
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, SessionId, common, seconds
 from gitfleet.errors import UsageError
@@ -31,10 +32,21 @@ Partial = Annotated[bool, typer.Option("--partial", help="Take what is free, lis
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="What for; shown to whoever is refused.")
 ]
+Wait = Annotated[bool, typer.Option("--wait", help="Stand in line for what others hold.")]
+Timeout = Annotated[
+    str | None, typer.Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")
+]
+Priority = Annotated[int, typer.Option("--priority", min=0, max=100, help="With --wait: who comes first.")]
 All = Annotated[bool, typer.Option("--all", help="Every claim of the session.")]
 Older = Annotated[
     str | None, typer.Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
 ]
+
+Leave = Annotated[bool, typer.Option("--leave", help="Give up every place of this session.")]
+To = Annotated[str, typer.Argument(metavar="SESSION", help="Whom to tell.")]
+Text = Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to say.")]
+OfferTo = Annotated[str, typer.Option("--to", metavar="SESSION", help="Who may have them.")]
+BreakReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +55,11 @@ def register(app: typer.Typer) -> None:
     app.command("release")(release)
     app.command("claims")(claims)
     app.command("check")(check)
+    app.command("waiting")(waiting)
+    app.command("tell")(tell)
+    app.command("offer")(offer)
+    app.command("accept")(accept)
+    app.command("break")(break_)
 
 
 def claim(
@@ -53,16 +70,28 @@ def claim(
     ttl: Ttl = None,
     partial: Partial = False,
     reason: Reason = "",
+    wait: Wait = False,
+    timeout: Timeout = None,
+    priority: Priority = DEFAULT_PRIORITY,
     as_json: Json = False,
 ) -> int:
-    """Claim paths for this session: all of them, or nothing (exit code 10, with every holder's name)."""
+    """Claim paths for this session: all of them, or nothing (exit code 10, with every holder's name).
+
+    With --wait, stand in line for what others hold: first come, first served; exit code 11 when the time is over (the
+    place is kept), 14 when waiting would never end.
+    """
 
     def action() -> Answer:
         if shared and exclusive:
             raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
         mode = True if shared else False if exclusive else None
-        terms = Terms(shared=mode, ttl=seconds(ttl) if ttl else None, reason=reason, partial=partial)
-        return claiming.claim(common(session), paths, terms)
+        terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
+        if not wait:
+            return claiming.claim(common(session), paths, terms)
+        if partial:
+            raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
+        limit = None if timeout is None else float(seconds(timeout))
+        return claiming.wait(common(session), paths, terms._replace(priority=priority), limit)
 
     return boundary.run("claim", action, as_json=as_json)
 
@@ -85,7 +114,7 @@ def claims(
 
     def action() -> Answer:
         return claiming.claims(
-            common(session), paths or [], older_than=seconds(older_than) if older_than else None
+            common(session), paths or [], older_than=None if older_than is None else seconds(older_than)
         )
 
     return boundary.run("claims", action, as_json=as_json)
@@ -94,3 +123,28 @@ def claims(
 def check(paths: SomePaths = None, session: SessionId = None, as_json: Json = False) -> int:
     """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network."""
     return boundary.run("check", lambda: claiming.check(common(session), paths or []), as_json=as_json)
+
+
+def waiting(leave: Leave = False, session: SessionId = None, as_json: Json = False) -> int:
+    """Show the waiting line: who stands where, and who keeps whom waiting."""
+    return boundary.run("waiting", lambda: handing.waiting(common(session), leave=leave), as_json=as_json)
+
+
+def tell(to: To, text: Text, session: SessionId = None, as_json: Json = False) -> int:
+    """Leave a message for another session; it is shown at that session's next command or hook, once."""
+    return boundary.run("tell", lambda: handing.tell(common(session), to, " ".join(text)), as_json=as_json)
+
+
+def offer(to: OfferTo, paths: Paths, session: SessionId = None, as_json: Json = False) -> int:
+    """Offer claims of this session to another one, which is told and may accept them."""
+    return boundary.run("offer", lambda: handing.offer(common(session), to, paths), as_json=as_json)
+
+
+def accept(session: SessionId = None, as_json: Json = False) -> int:
+    """Accept every claim that is on offer for this session; each moves with a new token."""
+    return boundary.run("accept", lambda: handing.accept(common(session)), as_json=as_json)
+
+
+def break_(paths: Paths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
+    """Take live claims away from their holders (persons only); the holders are told the reason."""
+    return boundary.run("break", lambda: handing.break_(common(session), paths, reason), as_json=as_json)

@@ -12,20 +12,23 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from gitfleet.claims import policy
+from gitfleet.claims import handover, policy
 from gitfleet.claims import rules as claim_rules
 from gitfleet.claims.service import Claims
+from gitfleet.errors import FleetError
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, whoami
+from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
     from gitfleet.sessions.service import Sessions
 
-RULES = {**session_rules.RULES, **claim_rules.RULES}
+RULES = {**session_rules.RULES, **inbox.RULES, **claim_rules.RULES, **handover.RULES}
 
 
 class Fleet:
@@ -75,6 +78,14 @@ class Fleet:
     def current(self) -> State:
         """The agreed state as last verified here, with what is tentative on top. Without lock or network."""
         return self.ledger.current()
+
+    def messages(self, session: str) -> list[str]:
+        """What the session has to be told now, each once: what it lost here, and what its inbox holds."""
+        told = self.ledger.notices.show(session)
+        try:
+            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
+        except FleetError:
+            return told
 
     def close(self) -> None:
         """Let go of processes and files."""

@@ -18,6 +18,8 @@ from gitfleet.errors import BadName, NoSession
 from gitfleet.git.program import Git
 
 VARIABLE = "GITFLEET_SESSION"
+CONFIGURED = "fleet.session"
+_SCOPES = frozenset(["local", "worktree", "command"])
 
 
 class Here(NamedTuple):
@@ -91,10 +93,10 @@ def mark(git_dir: str, local: LocalSessions, worktree: str) -> None:
     """Write down for hooks which session is meant in this worktree, or that none is for certain."""
     path = os.path.join(git_dir, "gitfleet-session")
     meant = candidates(local, worktree)
-    if len(meant) == 1:
-        files.replace(path, meant[0].id.encode() + b"\n")
-    else:
+    if len(meant) != 1:
         files.remove(path)
+    elif files.read(path) != (line := meant[0].id.encode() + b"\n"):
+        files.replace(path, line)
 
 
 def candidates(local: LocalSessions, worktree: str) -> list[Here]:
@@ -109,14 +111,13 @@ def whoami(
     """The id of the session that a command acts for. Raises NoSession, BadName.
 
     In this order: the flag, `GITFLEET_SESSION`, the worktree's setting, the only live session of the worktree. A
-    session is never guessed among several.
+    session is never guessed among several, and a name that is empty is refused: whoever set it meant somebody.
     """
-    named = flag or environment.get(VARIABLE) or git.line("config", "--get", "fleet.session")
-    if named:
+    named, where = _named(flag, environment, git)
+    if named is not None:
         if not is_name(named):
-            raise BadName(
-                f"{named[:80]!a} is no session id.", hint="See `gitfleet session list`.", name=named
-            )
+            words = f"{named[:80]!a}{where} is no session id. Nothing was changed."
+            raise BadName(words, hint="See `gitfleet session list`.", name=named)
         return named
     found = candidates(local, worktree)
     if len(found) == 1:
@@ -130,3 +131,20 @@ def whoami(
         hint=f"Name it: `--session ID`, or set {VARIABLE}.",
         candidates=ids,
     )
+
+
+def _named(flag: str | None, environment: Mapping[str, str], git: Git) -> tuple[str | None, str]:
+    """The session that was named, and where."""
+    if flag is not None:
+        return flag, ""
+    if VARIABLE in environment:
+        return environment[VARIABLE], f" ({VARIABLE})"
+    return _configured(git), f" (git config {CONFIGURED})"
+
+
+def _configured(git: Git) -> str | None:
+    """The worktree's own setting, or the clone's. One of the user's would mean the same session in every clone."""
+    done = git.ask("config", "--show-scope", "-z", "--get-all", CONFIGURED)
+    fields = os.fsdecode(done.stdout).split("\0")
+    found = [value for scope, value in zip(fields[::2], fields[1::2], strict=False) if scope in _SCOPES]
+    return found[-1] if done.code == 0 and found else None

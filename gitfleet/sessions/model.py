@@ -8,7 +8,7 @@ is here too (`renewed`, `renewed_at`): a renewal rewrites one small record howev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gitfleet.base import canonical
@@ -54,9 +54,8 @@ class Session:
 
     def as_record(self) -> dict[str, Any]:
         """As it is written into the ledger."""
-        known = asdict(self)
-        extra = known.pop("extra")
-        return {**extra, **known, "v": FORMAT, "kind": "session"}
+        known = {name: getattr(self, name) for name in _TYPES}
+        return {**self.extra, **known, "v": FORMAT, "kind": "session"}
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""

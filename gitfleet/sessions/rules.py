@@ -23,6 +23,7 @@ CHANGEABLE = frozenset(
         "pid",
         "start",
         "boot",
+        "namespace",
         "title",
         "orchestrator",
         "pattern",
@@ -36,7 +37,8 @@ CHANGEABLE = frozenset(
 def start(view: View, operation: Operation, generation: int) -> Decision:
     """`session.start`: body is the session's fields, and `resume` when the same node goes on with the same id.
 
-    Refused (Conflict) when another session has that id.
+    `was` names the process (pid, start) that the session lived with as far as the caller knows. Refused (Conflict)
+    when another session has that id, or somebody else has taken it up since.
     """
     del generation
     present = model.find(view, operation.session)
@@ -50,7 +52,9 @@ def start(view: View, operation: Operation, generation: int) -> Decision:
             f" ({one_line(session.agent, 40)})" if session.agent else ""
         )
         return _accepted(session, subject)
-    if present.node != operation.node or operation.body.get("resume") is not True:
+    was = operation.body.get("was", {"pid": present.pid, "start": present.start})
+    taken_up = was != {"pid": present.pid, "start": present.start}
+    if present.node != operation.node or operation.body.get("resume") is not True or taken_up:
         error = Conflict(
             f"There is a session '{operation.session}' already, on node {present.node}. Nothing was changed.",
             hint="Choose another id, or leave `--id` out to get a new one.",
@@ -65,14 +69,14 @@ def start(view: View, operation: Operation, generation: int) -> Decision:
 def renew(view: View, operation: Operation, generation: int) -> Decision:
     """`session.renew`: all its claims count as renewed now."""
     del generation
-    session = required(view, operation.session)
+    session = own(view, operation)
     return _accepted(_renewed(session, operation), f"session {session.id} renewed")
 
 
 def change(view: View, operation: Operation, generation: int) -> Decision:
     """`session.change`: new values for some of its facts."""
     del generation
-    session = required(view, operation.session)
+    session = own(view, operation)
     return _accepted(
         _renewed(replace(session, **_facts(operation)), operation), f"session {session.id} changed"
     )
@@ -86,6 +90,24 @@ def required(view: View, session_id: str) -> Session:
             f"The fleet has no session '{session_id}' (it may have ended). Nothing was changed.",
             hint="Start one: `gitfleet session start`.",
             candidates=[],
+        )
+    return session
+
+
+def own(view: View, operation: Operation) -> Session:
+    """The session that the operation is for, which must be one of the operation's own node. Raises NoSession, Conflict.
+
+    Only its own node knows whether it is alive, and its lease is measured by that node's clock.
+    """
+    session = required(view, operation.session)
+    if session.node != operation.node:
+        raise Conflict(
+            f"The session '{session.id}' is at work on node {session.node}, and this is node {operation.node}. "
+            "Nothing was changed.",
+            hint="Act for a session of this clone: see `gitfleet session list`.",
+            conflicts=[
+                {"session": session.id, "node": session.node, "agent": session.agent, "title": session.title}
+            ],
         )
     return session
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from gitfleet.base import identity
 from gitfleet.base.ids import ALPHABET
-from gitfleet.errors import NoSession, UsageError
+from gitfleet.errors import NoRepository, NoSession, UsageError
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Result
@@ -44,8 +45,8 @@ class Sessions:
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
         """Register a session for this worktree; the answer has its record.
 
-        With an id that this node has used for this worktree before, and whose process is gone, the session goes on
-        with its claims. Raises Conflict when the id is taken, UsageError when the process is not there.
+        With an id that this node has used before, and whose process is gone, the session goes on with its claims; of two
+        that would at once, one does. Raises Conflict when the id is taken, UsageError when the process is not there.
         """
         worktree = self._repository.worktree
         if worktree is None:
@@ -56,11 +57,16 @@ class Sessions:
         model.folder(session_id)
         process = None if start.person else self._process(start.pid)
         known = self.local.get(session_id)
-        resume = known is not None and (not known.alive or known.process == process or known.person)
+        resume = known is not None and _may_go_on(known, start, process)
         body = {**self._facts(start, process), "resume": resume, "person": start.person}
+        if resume and known and known.process:
+            body["was"] = {"pid": known.process.pid, "start": known.process.start}
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
-        self.local.remember(Here(session_id, worktree, start.person, process, str(body["log"])))
-        mark(self._repository.git_dir, self.local, worktree)
+        log = str(body.get("log") or (known.log if known else ""))
+        self.local.remember(Here(session_id, worktree, start.person, process, log))
+        if known and known.worktree != worktree:
+            self._mark(known.worktree)
+        self._mark(worktree)
         return result
 
     def end(self, session_id: str, *, timeout: float = 30.0) -> Result:
@@ -89,7 +95,10 @@ class Sessions:
         if worktree == self._repository.worktree:
             mark(self._repository.git_dir, self.local, worktree)
         elif os.path.isdir(worktree):
-            mark(discover(worktree).git_dir, self.local, worktree)
+            with suppress(NoRepository):  # it has been removed, and the folder is somebody else's
+                there = discover(worktree)
+                if there.common_dir == self._repository.common_dir:
+                    mark(there.git_dir, self.local, worktree)
 
     def _process(self, pid: int) -> identity.ProcessIdentity:
         found = identity.identify(pid or identity.durable_parent())
@@ -102,9 +111,14 @@ class Sessions:
         git = self._repository.here
         argv = identity.command_line(process.pid) if process else []
         names = identity.environment_names(process.pid) if process else set()
-        explicit = {"orchestrator": start.orchestrator} if start.orchestrator else {}
-        inferred = orchestration.infer(explicit, argv, names, extra=self._markers)
+        said = {"orchestrator": start.orchestrator, "agent": start.agent}
+        inferred = orchestration.infer(said, argv, names, extra=self._markers)
         branch = git.line("symbolic-ref", "--quiet", "HEAD") or ""
+        told = {
+            "title": start.title,
+            "orchestrator": start.orchestrator,
+            "log": os.path.abspath(start.log) if start.log else "",
+        }
         return {
             "worktree": self._repository.worktree or "",
             "branch": branch.removeprefix("refs/heads/"),
@@ -112,12 +126,17 @@ class Sessions:
             "agent": start.agent or (identity.program_name(argv[0]) if argv else ""),
             "command": " ".join(argv)[:500],
             "user": git.line("config", "--get", "user.name") or "",
-            "title": start.title,
-            "orchestrator": start.orchestrator,
             "pattern": inferred.label,
-            "log": os.path.abspath(start.log) if start.log else "",
+            **{name: text for name, text in told.items() if text},
             **({name: value for name, value in process.as_record().items() if value} if process else {}),
         }
+
+
+def _may_go_on(known: Here, start: Start, process: identity.ProcessIdentity | None) -> bool:
+    """Whether a caller may take up a session that was started here: a person a person's, an agent one that has died."""
+    if known.person or start.person:
+        return known.person and start.person
+    return not known.alive or known.process == process
 
 
 def _new_id(agent: str) -> str:

@@ -1,0 +1,97 @@
+"""`waiting`, `tell`, `offer`, `accept`, `break`: what sessions have to do with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitfleet.claims import line, tickets
+from gitfleet.claims.model import SHARED
+from gitfleet.claims.tickets import Ticket
+from gitfleet.cli import render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import Common, freshness, knowledge
+from gitfleet.fleet.fleet import Fleet
+
+
+def waiting(common: Common, *, leave: bool) -> Answer:
+    """The line as it stands, first place first; with `leave`, without this session's places."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        left = 0
+        if leave:
+            session = fleet.whoami(common.session)
+            left = len(fleet.claims.leave_line(session).answer["left"])
+        state = fleet.current()
+        places = list(tickets.everything(state.view))
+        standing = tickets.line(state.view)
+        rows = []
+        for number, ticket in enumerate(standing, start=1):
+            blocked = line.blockers(state.view, standing, ticket.wants, ticket.session, place=ticket.place)
+            rows.append(
+                {**ticket.as_record(), "place": number, "blocked_by": [item.as_record() for item in blocked]}
+            )
+        lines = [f"left {left} places"] if leave else []
+        lines += [
+            f"{row['place']}. {_words(ticket, row['blocked_by'])}"
+            for row, ticket in zip(rows, standing, strict=True)
+        ]
+        broken = [item.message for item in places if not isinstance(item, Ticket)]
+        data = {"tickets": rows, "left": left, **knowledge(state)}
+        return Answer(
+            "waiting", data, lines or ["nobody waits"], warnings=[*broken, *freshness(fleet, state)]
+        )
+
+
+def tell(common: Common, to: str, text: str) -> Answer:
+    """Leave a message."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        fleet.claims.tell(session, to, text)
+        return Answer("tell", {"session": session, "to": to, "text": text}, [f"told {to}"], session=session)
+
+
+def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
+    """Offer claims."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        answer = fleet.claims.offer(session, to, paths).answer
+        lines = [f"offered to {to}: {record['pattern']}" for record in answer["offered"]]
+        return Answer(
+            "offer", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
+        )
+
+
+def accept(common: Common) -> Answer:
+    """Accept what is on offer."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        answer = fleet.claims.take(session).answer
+        lines = [f"claimed: {record['pattern']}, token {record['token']}" for record in answer["taken"]]
+        return Answer(
+            "accept", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
+        )
+
+
+def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
+    """Break claims."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        answer = fleet.claims.break_(session, paths, reason).answer
+        lines = [
+            f"broken: {record['pattern']} of {record['session']}, who is told" for record in answer["broken"]
+        ]
+        return Answer(
+            "break", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
+        )
+
+
+def _words(ticket: Ticket, blocked: Sequence[dict[str, str]]) -> str:
+    wants = ", ".join(
+        want.pattern + (" (shared)" if want.mode == SHARED else "") for want in ticket.wants
+    )
+    who = sorted(
+        {
+            f"{item['session'] or 'an unreadable record'} ({'waits for' if item['ticket'] else 'has'} {item['held']})"
+            for item in blocked
+        }
+    )
+    return f"{ticket.session} waits for {wants}, behind {', '.join(who) or 'nobody'}"

@@ -1,0 +1,111 @@
+"""A session's inbox: short messages in the ledger, shown at its next command or hook, once.
+
+Pure. Messages are filed with the session (`sessions/…/<id>/inbox/<id>.json`) and end with it. What was shown is
+remembered where the session lives, and taken out of the ledger with its next transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gitfleet.base import canonical
+from gitfleet.base.text import one_line
+from gitfleet.errors import Corrupt, FleetError, UsageError
+from gitfleet.ledger import format
+from gitfleet.ledger.model import FORMAT, Accepted, Decision, Operation, View
+from gitfleet.sessions import model, rules
+
+MAX_MESSAGE = 2000
+MAX_WAITING = 200
+"""Messages that an inbox holds; the oldest go first, so that nobody can fill the ledger through it."""
+
+
+class Message(NamedTuple):
+    """One message: its file's name, who sent it (a session id, or "" for the fleet itself), and what it says."""
+
+    name: str
+    sender: str
+    text: str
+    at: int
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        record = {
+            "v": FORMAT,
+            "kind": "message",
+            "id": self.name.split("-")[0],
+            "sender": self.sender,
+            "text": self.text,
+            "at": self.at,
+        }
+        return canonical.dump(record)
+
+    @property
+    def words(self) -> str:
+        """The message for people."""
+        return f"{self.sender} says: {self.text}" if self.sender else self.text
+
+
+def folder(session_id: str) -> str:
+    """Where a session's messages are."""
+    return f"{model.folder(session_id)}/inbox"
+
+
+def read(view: View, session_id: str) -> Iterator[Message]:
+    """The messages of a session, oldest first. One that cannot be read is passed over, and stays."""
+    for name, is_folder in view.names(folder(session_id)):
+        where = f"{folder(session_id)}/{name}"
+        if is_folder:
+            continue
+        try:
+            raw = format.record(view.get(where) or b"", where, "message")
+            yield Message(name, str(raw["sender"]), str(raw["text"])[:MAX_MESSAGE], int(raw["at"]))
+        except (Corrupt, FleetError, KeyError, TypeError, ValueError):
+            continue
+
+
+def post(
+    view: View, session_id: str, text: str, operation: Operation, *, number: int = 0, sender: str = ""
+) -> dict[str, bytes | None]:
+    """The changes that leave a message for a session; none when the session is gone.
+
+    `number` tells several messages of one operation to one session apart.
+    """
+    if model.find(view, session_id) is None:
+        return {}
+    where = folder(session_id)
+    names = [name for name, is_folder in view.names(where) if not is_folder]
+    changes: dict[str, bytes | None] = {
+        f"{where}/{name}": None for name in names[: max(0, len(names) + 1 - MAX_WAITING)]
+    }
+    message = Message(f"{operation.id}-{number:03d}.json", sender, text[:MAX_MESSAGE], operation.at)
+    changes[f"{where}/{message.name}"] = message.as_bytes()
+    return changes
+
+
+def tell(view: View, operation: Operation, generation: int) -> Decision:
+    """`session.tell`: `to` gets `text` from the session. Raises NoSession when there is no such session."""
+    del generation
+    text = str(operation.body["text"]).strip()
+    if not text or len(text) > MAX_MESSAGE:
+        words = f"A message has 1 to {MAX_MESSAGE} characters. Nothing was sent."
+        raise UsageError(words, hint="Say it shorter.")
+    to = rules.required(view, str(operation.body["to"]))
+    changes = post(view, to.id, text, operation, sender=operation.session)
+    return Accepted(
+        changes, {"to": to.id, "text": text}, one_line(f"{operation.session} tells {to.id}: {text}")
+    )
+
+
+def clear(view: View, operation: Operation) -> dict[str, bytes | None]:
+    """The changes that take away the messages which the operation's session has been shown (`seen` lists their names)."""
+    seen = operation.body.get("seen")
+    if not isinstance(seen, list):
+        return {}
+    where = folder(operation.session)
+    known = {name for name, _ in view.names(where)}
+    return {f"{where}/{name}": None for name in seen if name in known}
+
+
+RULES = {"session.tell": tell}
