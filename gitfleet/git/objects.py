@@ -1,19 +1,15 @@
 """Two object stores behind one protocol (`trees.Objects`), for two loads.
 
-`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file --batch` answers reads, writes are loose
-objects. It serves single commands, where importing pygit2 (some 80 ms) would be most of the cost, and repositories
+`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file --batch` answers its reads. It serves single commands, where importing pygit2 (some 80 ms) would be most of the cost, and repositories
 that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of objects.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import zlib
-
-from gitfleet.base import files, ids, processes
+from gitfleet.base import processes
 from gitfleet.git.program import environment
 from gitfleet.git.trees import Objects
+from gitfleet.git.writing import Pending
 
 MAX_OBJECT = 64 * 1024 * 1024
 
@@ -24,7 +20,7 @@ class PlumbingObjects:
     def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT) -> None:
         self._git_dir = git_dir
         self._limit = limit
-        self._folder = os.path.join(git_dir, "objects")
+        self._pending = Pending(git_dir)
         self._reader: processes.Conversation | None = None
         self._cache: dict[str, tuple[str, bytes]] = {}
 
@@ -33,21 +29,18 @@ class PlumbingObjects:
 
         An object above the limit (bytes) raises ValueError before its content is read.
         """
-        known = self._cache.get(oid)
+        known = self._pending.get(oid) or self._cache.get(oid)
         if known is None:
             known = self._cache[oid] = self._ask(oid)
         return known
 
     def write(self, kind: str, data: bytes) -> str:
-        """Store a loose object: whole or not at all, its content synced before its name appears."""
-        whole = b"%s %d\0%s" % (kind.encode(), len(data), data)
-        oid = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
-        folder = os.path.join(self._folder, oid[:2])
-        path = os.path.join(folder, oid[2:])
-        if not os.path.exists(path):
-            self._store(folder, path, zlib.compress(whole, 1))
-        self._cache[oid] = (kind, data)
-        return oid
+        """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
+        return self._pending.add(kind, data)
+
+    def flush(self) -> None:
+        """Store what was written."""
+        self._pending.flush()
 
     def close(self) -> None:
         """End the reading process."""
@@ -86,55 +79,54 @@ class PlumbingObjects:
             self.close()
         return words
 
-    def _store(self, folder: str, path: str, packed: bytes) -> None:
-        with files.storage(self._folder):
-            if not os.path.isdir(folder):
-                os.makedirs(folder, exist_ok=True)
-                os.chmod(folder, os.stat(self._folder).st_mode & 0o7777)  # core.sharedRepository shows there
-            aside = os.path.join(folder, f"tmp_obj_{ids.ulid()}")
-            try:
-                handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(packed)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.rename(aside, path)
-            except OSError:
-                files.remove(aside)
-                raise
-
 
 class BulkObjects:
-    """Objects through pygit2. Raises ImportError or GitError where libgit2 cannot open the repository."""
+    """Objects through pygit2. Raises ImportError or GitError where libgit2 cannot open the repository.
 
-    def __init__(self, git_dir: str) -> None:
+    With a `limit` (bytes) the size of each object is asked for first, and one above it raises ValueError.
+    """
+
+    def __init__(self, git_dir: str, *, limit: int | None = None) -> None:
         import pygit2  # 80 ms: only work over many objects pays for it
 
         pygit2.settings.set_extensions(["refstorage", "partialclone", "worktreeconfig", "relativeworktrees"])
         flags = pygit2.enums.RepositoryOpenFlag.NO_SEARCH | pygit2.enums.RepositoryOpenFlag.NO_DOTGIT
         self._repository = pygit2.Repository(git_dir, flags)
+        self._odb = self._repository.odb
+        self._limit = limit
+        if limit is not None and not hasattr(self._odb, "read_header"):
+            raise ImportError("this pygit2 cannot tell the size of an object before it is read")
         self._kinds = {
             pygit2.GIT_OBJECT_BLOB: "blob",
             pygit2.GIT_OBJECT_TREE: "tree",
             pygit2.GIT_OBJECT_COMMIT: "commit",
         }
-        self._codes = {name: code for code, name in self._kinds.items()}
+        self._pending = Pending(git_dir)
         self._failed = pygit2.GitError
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there, or broken."""
         if not _is_oid(oid):
             raise KeyError(oid)
+        known = self._pending.get(oid)
+        if known is not None:
+            return known
         try:
-            kind, data = self._repository.read(oid)
+            size = self._odb.read_header(oid)[1] if self._limit is not None else 0
+            if size > (self._limit or 0):
+                raise ValueError(f"{oid} has {size} bytes, more than may be here ({self._limit})")
+            kind, data = self._odb.read(oid)
         except self._failed as error:
             raise KeyError(oid) from error
         return self._kinds.get(kind, "other"), data
 
     def write(self, kind: str, data: bytes) -> str:
-        """Store an object; its id."""
-        with files.storage(self._repository.path):
-            return str(self._repository.write(self._codes[kind], data))
+        """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
+        return self._pending.add(kind, data)
+
+    def flush(self) -> None:
+        """Store what was written."""
+        self._pending.flush()
 
     def close(self) -> None:
         """Let go of open packs."""
@@ -145,12 +137,15 @@ def _is_oid(text: str) -> bool:
     return len(text) == 40 and not text.strip("0123456789abcdef")
 
 
-def open_objects(git_dir: str, *, bulk: bool = False) -> Objects:
-    """The store that fits the load; plumbing also where libgit2 refuses the repository's format."""
+def open_objects(git_dir: str, *, bulk: bool = False, limit: int | None = None) -> Objects:
+    """The store that fits the load; plumbing also where libgit2 refuses the repository's format.
+
+    `limit` is the most bytes that one object may have, for objects that strangers wrote.
+    """
     if bulk:
         try:
-            return BulkObjects(git_dir)
+            return BulkObjects(git_dir, limit=limit)
         except Exception as error:
             if type(error).__module__.split(".")[0] not in {"_pygit2", "pygit2", "builtins"}:
                 raise
-    return PlumbingObjects(git_dir)
+    return PlumbingObjects(git_dir, limit=MAX_OBJECT if limit is None else limit)

@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 class Objects(Protocol):
     """Where objects are read from and written to. Two implementations pass one contract suite.
 
-    `write` is atomic and idempotent. `read` raises KeyError for an object that is not there.
+    `write` is idempotent. `read` raises KeyError for an object that is not there.
     """
 
     def read(self, oid: str) -> tuple[str, bytes]:
@@ -41,7 +41,11 @@ class Objects(Protocol):
         ...
 
     def write(self, kind: str, data: bytes) -> str:
-        """Store an object; its id."""
+        """Keep a new object; its id. It can be read here at once, and is stored at the next `flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Store what was written, whole and durable. Until then no ref may point at it."""
         ...
 
     def close(self) -> None:
@@ -115,19 +119,26 @@ class Snapshot:
 
     def files(self, path: str) -> Iterator[str]:
         """The paths of all files below the folder at `path`."""
-        for name, is_folder in self.names(path):
-            below = f"{path}/{name}" if path else name
-            if is_folder:
-                yield from self.files(below)
-            else:
-                yield below
+        folder = self._walk(path.split("/") if path else [])
+        if folder is not None:
+            yield from self._below(f"{path}/" if path else "", folder)
+
+    def _below(self, prefix: str, folder: _Folder) -> Iterator[str]:
+        for name, entry in sorted(folder.entries.items()):
+            if not entry.is_folder:
+                yield prefix + name
+                continue
+            child = folder.children.get(name)
+            if child is None:
+                child = folder.children[name] = self._load(entry.oid, prefix + name)
+            if isinstance(child, _Folder):
+                yield from self._below(f"{prefix}{name}/", child)
 
     def put(self, path: str, data: bytes) -> None:
         """Set the content of the file at `path`; folders above it are made."""
+        self._check(path)
         *folders, name = path.split("/")
         folder = self._touch(folders)
-        if name in folder.entries and folder.entries[name].is_folder and self._files_below(path):
-            raise _in_the_way(path, "a folder where a record should be")
         folder.children[name] = data
         folder.entries[name] = Entry(FILE, "")
 
@@ -142,7 +153,12 @@ class Snapshot:
         folder.entries.pop(name, None)
 
     def change(self, changes: Mapping[str, bytes | None]) -> None:
-        """Put (bytes) or delete (None) every path given."""
+        """Put (bytes) or delete (None) every path given. When one of them raises Corrupt, nothing was changed."""
+        for path, data in changes.items():
+            if data is None:
+                self._walk(path.split("/")[:-1])
+            else:
+                self._check(path)
         for path, data in changes.items():
             if data is None:
                 self.delete(path)
@@ -150,11 +166,22 @@ class Snapshot:
                 self.put(path, data)
 
     def write(self) -> str:
-        """Store what changed; the id of the root tree. What was pending is then part of the snapshot."""
+        """Make objects of what changed; the id of the root tree. What was pending is then part of the snapshot."""
         return self._write(self._root) or self._objects.write("tree", b"")
 
-    def _files_below(self, path: str) -> bool:
-        return next(self.files(path), None) is not None
+    def _check(self, path: str) -> None:
+        """Raise Corrupt when a file cannot be put at `path` without overwriting something that is no file there."""
+        *folders, name = path.split("/")
+        for depth in range(1, len(folders) + 1):
+            above = self._walk(folders[: depth - 1])
+            if above is None or folders[depth - 1] not in above.entries:
+                return
+            if self._walk(folders[:depth]) is None:
+                raise _in_the_way("/".join(folders[:depth]), "a file where a folder should be")
+        folder = self._walk(folders)
+        entry = folder.entries.get(name) if folder else None
+        if entry and entry.is_folder and next(self.files(path), None) is not None:
+            raise _in_the_way(path, "a folder where a record should be")
 
     def _load(self, oid: str, path: str = "") -> _Folder:
         data = self._content(oid, "tree", path)
@@ -203,8 +230,6 @@ class Snapshot:
         for position, name in enumerate(names):
             child = self._walk(names[: position + 1])
             if child is None:
-                if name in folder.entries:
-                    raise _in_the_way("/".join(names[: position + 1]), "a file where a folder should be")
                 child = folder.children[name] = _Folder({})
                 folder.entries[name] = Entry(FOLDER, "")
             child.changed = True

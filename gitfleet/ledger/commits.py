@@ -54,7 +54,7 @@ class Transaction(NamedTuple):
 
 
 def write_root(objects: Objects) -> str:
-    """Store the root commit; its id is the same in every repository."""
+    """Make the root commit; its id is the same in every repository. It is stored at the next `flush`."""
     tree = Snapshot(objects, None)
     tree.put(FLEET, canonical.dump(_ROOT_FLEET))
     tree.put(TRANSACTION, canonical.dump(_transaction(0, "", ROOT_TIME, [])))
@@ -80,6 +80,7 @@ def write(
     oid_tree = tree.write()
     message = _message(generation, node, operations, subjects)
     oid = objects.write("commit", as_bytes(oid_tree, parent.oid, node, at, message))
+    objects.flush()
     return Tip(oid, oid_tree, parent.oid, generation, message)
 
 

@@ -15,6 +15,7 @@ from gitfleet.base import clock, files
 RECENT = 2.0
 SPREAD = 4.0
 MAX_PAUSE = 4.0
+FIRST_STALL = 0.05
 
 
 class Contention:
@@ -23,7 +24,9 @@ class Contention:
     def __init__(self, mark: str) -> None:
         self._mark = mark
         self._began = clock.elapsed()
+        self._tip = ""
         self.losses = 0
+        self.stalls = 0
 
     def enter(self) -> None:
         """Before the first attempt of a turn: let others go first if this node was in a race a moment ago."""
@@ -35,13 +38,22 @@ class Contention:
             self._pause(0.1)
         self._began = clock.elapsed()
 
-    def lost(self) -> None:
-        """After a lost attempt: wait, the less the more often it was lost, and start to measure the next one."""
+    def lost(self, tip: str) -> None:
+        """After a lost attempt: wait, the less the more often it was lost, and start to measure the next one.
+
+        `tip` is the state that the attempt started from. When it is still that of the attempt before, nobody has won:
+        the hub's ref is locked, or hidden. Then each wait is twice as long, so that such a hub is not hammered.
+        """
         took = clock.elapsed() - self._began
+        self.stalls = self.stalls + 1 if tip == self._tip else 0
+        self._tip = tip
         self.losses += 1
         with files.storage(self._mark), open(self._mark, "wb"):
             os.utime(self._mark)
-        self._pause(took * SPREAD / self.losses if self.losses < 4 else 0.0)
+        if self.stalls:
+            self._pause(FIRST_STALL * 2 ** min(self.stalls, 10))
+        else:
+            self._pause(took * SPREAD / self.losses if self.losses < 4 else 0.0)
         self._began = clock.elapsed()
 
     def _pause(self, ceiling: float) -> None:

@@ -7,6 +7,7 @@ a chain that vanished, went back or was rewritten raises `HubAlarm` and is never
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from gitfleet.errors import Corrupt, FleetError, HubAlarm, NoFleet
@@ -28,7 +29,7 @@ class Hub(Protocol):
         ...
 
     def publish(self, tip: Tip) -> PushAnswer:
-        """Make `tip` the next state if its parent still is the newest. Atomic."""
+        """Make `tip` the next state if its parent still is the newest. Atomic; raises only when it certainly did not."""
         ...
 
     def confirm(self, tip: Tip) -> bool:
@@ -104,10 +105,11 @@ class RemoteHub:
         return tip
 
     def publish(self, tip: Tip) -> PushAnswer:
-        """Push `tip` with a lease on its parent, then move our own ref."""
+        """Push `tip` with a lease on its parent, then move our own ref (if that fails, the next fetch does it)."""
         answer = self._remote.push([Update(fleetrefs.COORD, tip.oid, tip.parent)])
         if answer.outcome is Push.DONE:
-            refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+            with suppress(FleetError):
+                refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
         return answer
 
     def confirm(self, tip: Tip) -> bool:

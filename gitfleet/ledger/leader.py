@@ -10,11 +10,12 @@ A crash at any line leaves each operation in the outbox, on the hub, or both; th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.errors import FleetError, HubRefused, HubUnreachable, InternalError, NewerFormat
+from gitfleet.base.text import display
+from gitfleet.errors import Corrupt, FleetError, HubUnreachable, InternalError, LocalStorage, NewerFormat
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, hub_error
@@ -61,12 +62,20 @@ class Leader:
         self._rules = rules
         self._node = node
         self._contention = contention
+        self._own: frozenset[str] = frozenset()
+        self._left: set[str] = set()
+        self._stuck = False
         self.results: dict[str, Result] = {}
 
-    def turn(self, deadline: float) -> None:
-        """Bring the outbox to the hub. Returns when it is empty, tentative, or failed; `results` say which."""
+    def turn(self, deadline: float, own: Collection[str] = ()) -> None:
+        """Bring the outbox to the hub. Returns when it is empty, tentative, or failed; `results` say which.
+
+        `own` are the ids of the caller's operations: as soon as they are decided it returns, and whoever waits for
+        more leads next. What only a newer gitfleet can decide is left in the outbox for it, unless it is `own`.
+        """
+        self._own = frozenset(own)
         self._contention.enter()
-        while batch := self._outbox.take()[:MAX_BATCH]:
+        while batch := self._batch():
             try:
                 more = self._attempt(batch, deadline)
             except HubUnreachable as error:
@@ -75,8 +84,13 @@ class Leader:
             except FleetError as error:
                 self._give_up(batch, error)
                 return
-            if not more:
+            if not more or (self._own and self._own <= self.results.keys()):
                 return
+
+    def _batch(self) -> list[Operation]:
+        if self._stuck:
+            return []
+        return [operation for operation in self._outbox.take() if operation.id not in self._left][:MAX_BATCH]
 
     def reconcile(self) -> Tip:
         """Fetch, and settle what an earlier crash left open. Raises the hub's errors."""
@@ -89,17 +103,25 @@ class Leader:
         tip = self._hub.fetch()
         batch = self._without_landed(batch, tip)
         if not batch:
-            return False
+            return True
         outcome, output = self._round(batch, tip)
         if outcome is Push.DONE:
             return True
-        if outcome is Push.REFUSED and self._hub.fetch().oid == tip.oid:
+        if outcome is Push.REFUSED:
+            self._outbox.end_attempt()  # it answered, so nothing of this is there
             raise hub_error(self._hub.name, output, what="write to", refused=True)
         if clock.elapsed() > deadline:
-            words = f"other nodes won the race {self._contention.losses + 1} times, or its ref stays locked. {output}"
-            raise hub_error(self._hub.name, words, what="write to", refused=False)
-        self._contention.lost()
+            if not self._hub.name:
+                self._outbox.end_attempt()
+                raise refs.locked(self._git, fleetrefs.COORD)
+            raise hub_error(self._hub.name, f"{self._why_lost()}. {output}", what="write to", refused=False)
+        self._contention.lost(tip.oid)
         return True
+
+    def _why_lost(self) -> str:
+        if self._contention.stalls:
+            return "its ref does not move although nobody else moves it: it stays locked there, or is hidden"
+        return f"other nodes won the race {self._contention.losses + 1} times"
 
     def _round(self, batch: Sequence[Operation], tip: Tip) -> tuple[Push, str]:
         """Decide on one state and publish. Anything but DONE: fetch, look, and decide again."""
@@ -108,12 +130,17 @@ class Leader:
             self._settle(decided, None, Status.REFUSED)
             return Push.DONE, ""
         commit = self._write(decided, tip)
-        self._outbox.begin_attempt(tip.oid)
-        answer = self._hub.publish(commit)
+        self._outbox.begin_attempt(tip.oid, [operation.id for operation, _ in decided.accepted])
+        try:
+            answer = self._hub.publish(commit)
+        except FleetError:
+            self._outbox.end_attempt()
+            raise
         if answer.outcome is Push.DONE:
             status = Status.CONFIRMED if self._hub.confirm(commit) else Status.PUBLISHED
             self._settle(decided, commit, status)
-            self._outbox.end_attempt()
+            if not self._stuck:
+                self._outbox.end_attempt()
             self._contention.losses = 0
         return answer.outcome, answer.output
 
@@ -122,13 +149,20 @@ class Leader:
         format.check(tree, writing=True)
         accepted, refused = [], []
         for operation in batch:
-            decision = decide(self._rules, tree, operation, tip.generation + 1)
+            decision = apply(self._rules, tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
-                tree.change(decision.changes)
                 accepted.append((operation, decision))
-            else:
+            elif not self._leave(operation, decision.error):
                 refused.append(Result(operation.id, Status.REFUSED, error=decision.error))
         return Decided(tree, accepted, refused)
+
+    def _leave(self, operation: Operation, error: FleetError) -> bool:
+        """Whether an operation stays in the outbox, for a newer gitfleet that can decide it."""
+        if not isinstance(error, NewerFormat) or operation.id in self._own:
+            return False
+        self._left.add(operation.id)
+        self._outbox.warnings.append(f"operation {operation.id} stays in the outbox: {error.message}")
+        return True
 
     def _write(self, decided: Decided, tip: Tip) -> Tip:
         operations = [operation for operation, _ in decided.accepted]
@@ -144,19 +178,18 @@ class Leader:
                 operation.id,
                 Result(operation.id, status, decision.answer, None, commit.oid, commit.generation),
             )
-        by_id = {result.operation: result for result in decided.refused}
-        for operation in self._outbox.tentative():
-            if operation.id in by_id:
-                self._report_lost(operation, by_id[operation.id])
+        told = {operation.id: operation for operation in self._outbox.tentative()} if decided.refused else {}
         for result in decided.refused:
-            self._finish(result.operation, result)
+            self._finish(result.operation, result, lost=told.get(result.operation))
 
     def _without_landed(self, batch: Sequence[Operation], tip: Tip) -> list[Operation]:
         """What of `batch` is not in the chain yet, where an earlier push may have brought it there unseen."""
-        base = self._outbox.attempt()
-        if base is None:
-            return list(batch)
-        landed = self._landed({operation.id for operation in batch}, tip, commits.read(self._objects, base))
+        attempt = self._outbox.attempt()
+        if attempt is None or attempt.base == tip.oid:
+            return list(
+                batch
+            )  # the note stays: a push from here that its leader did not survive may still land
+        landed = self._landed({operation.id for operation in batch}, tip, attempt.base)
         for operation in batch:
             if operation.id in landed:
                 found = landed[operation.id]
@@ -165,15 +198,26 @@ class Leader:
                     operation.id,
                     Result(operation.id, Status.CONFIRMED, answer, None, found.oid, found.generation),
                 )
-        self._outbox.end_attempt()
+        if not self._stuck:
+            self._outbox.end_attempt()
         return [operation for operation in batch if operation.id not in landed]
 
-    def _landed(self, wanted: set[str], tip: Tip, base: Tip) -> dict[str, Tip]:
-        """By operation id, the commits after `base` that carry it. Costs two objects a generation since."""
-        found = {}
-        for link in links(self._objects, tip, down_to=min(base.generation, tip.generation))[:-1]:
-            for operation_id in commits.transaction(self._objects, link).ids & wanted:
-                found[operation_id] = link
+    def _landed(self, wanted: set[str], tip: Tip, base: str) -> dict[str, Tip]:
+        """By operation id, the commits after `base` that carry it. Costs two objects a generation since.
+
+        When `base` cannot be read, everything is looked through; a commit whose transaction cannot be read is none of ours.
+        """
+        found: dict[str, Tip] = {}
+        try:
+            oldest = min(commits.read(self._objects, base).generation, tip.generation)
+        except Corrupt:
+            oldest = 0
+        for link in links(self._objects, tip, down_to=oldest)[:-1]:
+            try:
+                ids = commits.transaction(self._objects, link).ids
+            except Corrupt:
+                continue
+            found |= dict.fromkeys(ids & wanted, link)
         return found
 
     def _answer(self, operation: Operation, landed: Tip) -> Mapping[str, object]:
@@ -181,12 +225,9 @@ class Leader:
         parent = commits.read(self._objects, landed.parent or "")
         tree = Snapshot(self._objects, parent.tree)
         for earlier in commits.transaction(self._objects, landed).operations(landed.oid):
-            decision = decide(self._rules, tree, earlier, landed.generation)
-            if isinstance(decision, Refused):
-                continue
-            if earlier.id == operation.id:
+            decision = apply(self._rules, tree, earlier, landed.generation)
+            if isinstance(decision, Accepted) and earlier.id == operation.id:
                 return decision.answer
-            tree.change(decision.changes)
         return {}
 
     def _tentatively(self, batch: Sequence[Operation], error: FleetError) -> None:
@@ -196,22 +237,51 @@ class Leader:
             self._outbox.end_attempt()
             self._give_up(batch, error)
             return
-        tree = Snapshot(self._objects, commits.read(self._objects, ours).tree)
-        generation = commits.read(self._objects, ours).generation + 1
-        for operation in batch:
-            decision = decide(self._rules, tree, operation, generation)
-            if isinstance(decision, Refused):
-                if not self._outbox.is_tentative(operation):
-                    self._finish(operation.id, Result(operation.id, Status.REFUSED, error=decision.error))
-                continue
-            tree.change(decision.changes)
+        tip = commits.read(self._objects, ours)
+        tree = Snapshot(self._objects, tip.tree)
+        unsure = self._unsure()
+        kept: list[Operation] = []
+        undecided = [operation for operation in batch if operation.id not in self.results]
+        for operation in sorted(undecided, key=lambda operation: operation.id not in unsure):
+            decision = apply(self._rules, tree, operation, tip.generation + 1)
+            if isinstance(decision, Accepted):
+                answer = {**decision.answer, "hub_error": error.message}
+                if self._keep(operation, answer, unsure=operation.id in unsure):
+                    kept.append(operation)
+                    continue
+                tree = Snapshot(self._objects, tip.tree)  # without what could not be kept
+                for earlier in kept:
+                    apply(self._rules, tree, earlier, tip.generation + 1)
+            elif not (
+                operation.id in unsure
+                or self._outbox.is_tentative(operation)
+                or self._leave(operation, decision.error)
+            ):
+                self._finish(operation.id, Result(operation.id, Status.REFUSED, error=decision.error))
+
+    def _keep(self, operation: Operation, answer: Mapping[str, object], *, unsure: bool) -> bool:
+        """Keep an operation as tentative and tell its caller, once. False when there is no room for that: it has failed.
+
+        One that may have landed never fails: it stays in hand, where the next turn looks for it.
+        """
+        result = Result(operation.id, Status.TENTATIVE, answer)
+        try:
             if not self._outbox.is_tentative(operation):
-                result = Result(
-                    operation.id, Status.TENTATIVE, {**decision.answer, "hub_error": error.message}
-                )
                 self._outbox.keep_tentative(operation)
-                self._outbox.tell(result)
                 self.results[operation.id] = result
+                self._outbox.tell(result)
+        except LocalStorage as error:
+            self._stuck = True
+            if not unsure and not self._outbox.is_tentative(operation):
+                self._finish(operation.id, Result(operation.id, Status.FAILED, error=error))
+                return False
+        self.results[operation.id] = result
+        return True
+
+    def _unsure(self) -> frozenset[str]:
+        """The operations that a push may have brought to the hub without our knowing."""
+        attempt = self._outbox.attempt()
+        return attempt.operations if attempt else frozenset()
 
     def _report_lost(self, operation: Operation, result: Result) -> None:
         assert result.error is not None
@@ -223,17 +293,28 @@ class Leader:
 
     def _give_up(self, batch: Sequence[Operation], error: FleetError) -> None:
         """Tell callers that nothing was decided. What was accepted tentatively, or may have landed, stays."""
-        if self._outbox.attempt() is not None and not isinstance(error, HubRefused):
-            self._tentatively(batch, error)
-            return
-        self._outbox.end_attempt()
+        unsure = self._unsure()
+        kept = []
         for operation in batch:
-            if not self._outbox.is_tentative(operation):
+            if operation.id in unsure or self._outbox.is_tentative(operation):
+                kept.append(operation)
+            elif operation.id not in self.results and not self._leave(operation, error):
                 self._finish(operation.id, Result(operation.id, Status.FAILED, error=error))
+        if any(operation.id in unsure and operation.id not in self.results for operation in kept):
+            self._tentatively(kept, error)
 
-    def _finish(self, operation_id: str, result: Result) -> None:
-        self._outbox.finish(result)
+    def _finish(self, operation_id: str, result: Result, *, lost: Operation | None = None) -> None:
+        """Let an operation go and tell its caller; `lost` is one whose session believes that it holds.
+
+        Where there is no room to tell, the operation stays in hand and the turn ends: the next one finds it again.
+        """
         self.results[operation_id] = result
+        try:
+            if lost is not None:
+                self._report_lost(lost, result)
+            self._outbox.finish(result)
+        except LocalStorage:
+            self._stuck = True
 
 
 def decide(
@@ -242,11 +323,7 @@ def decide(
     """Apply the rule for `operation`. Pure in what it reads. A kind that has no rule here is refused by name."""
     rule = rules.get(operation.kind)
     if rule is None:
-        where = f"operation {operation.id}"
-        words = f"'{operation.kind}' is an operation that this gitfleet does not know. It was left alone."
-        return Refused(
-            NewerFormat(words, hint="Upgrade gitfleet on this machine.", where=where, version=0, understood=0)
-        )
+        return Refused(unknown_kind(operation))
     try:
         return rule(view, operation, generation)
     except FleetError as error:
@@ -254,3 +331,25 @@ def decide(
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
         return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
+
+
+def apply(
+    rules: Mapping[str, Rule], view: Snapshot, operation: Operation, generation: int
+) -> Accepted | Refused:
+    """Decide `operation` and, if it is accepted, change `view`. What cannot be filed there is refused; `view` is unchanged then."""
+    decision = decide(rules, view, operation, generation)
+    if isinstance(decision, Accepted):
+        try:
+            view.change(decision.changes)
+        except FleetError as error:
+            return Refused(error)
+    return decision
+
+
+def unknown_kind(operation: Operation) -> NewerFormat:
+    """The error about an operation that has no rule here."""
+    words = (
+        f"'{display(operation.kind)}' is an operation that this gitfleet does not know. It was left alone."
+    )
+    where = f"operation {operation.id}"
+    return NewerFormat(words, hint=format.UPGRADE, where=where, version=0, understood=0)

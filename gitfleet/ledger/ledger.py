@@ -7,13 +7,14 @@ or wait for one, and come back with what is true. N callers on a node share one 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
-from gitfleet.errors import FleetError, HubAlarm, LockHeld, NoFleet
+from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
@@ -22,8 +23,8 @@ from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
-from gitfleet.ledger.leader import Leader, decide
-from gitfleet.ledger.model import Accepted, Operation, Result, Rule, error_from, error_record
+from gitfleet.ledger.leader import Leader, apply, unknown_kind
+from gitfleet.ledger.model import Accepted, Operation, Result, Rule, Status, error_from, error_record
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.outbox import Outbox
@@ -69,12 +70,15 @@ class Ledger:
 
         A result is confirmed, published, tentative, refused or failed; it never guesses. Every operation is decided
         for itself (one operation is all or nothing). Runs of many processes at once share transactions. Raises
-        LockHeld when another process keeps the lock too long; operations that it had not taken are withdrawn.
+        LockHeld when another process keeps the lock too long (operations that it had not taken are withdrawn), and
+        LocalStorage when there is no room for the outbox.
         """
-        self.outbox.prepare()
-        for operation in operations:
-            self.outbox.leave(operation)
-        results: dict[str, Result] = {}
+        results = {
+            operation.id: Result(operation.id, Status.REFUSED, error=unknown_kind(operation))
+            for operation in operations
+            if operation.kind not in self._rules
+        }
+        self._leave([operation for operation in operations if operation.id not in results])
         wait = Wait(self.lock, timeout, self._announce)
         deadline = clock.elapsed() + timeout
         while missing := [operation for operation in operations if operation.id not in results]:
@@ -83,13 +87,15 @@ class Ledger:
                     results |= self._lead(missing, deadline)
                 finally:
                     self.lock.release()
+                if len(results) < len(operations) and clock.elapsed() > deadline:
+                    raise _undecided(timeout)
                 continue
             for operation in missing:
                 result = self.outbox.result(operation)
                 if result is not None:
                     results[operation.id] = result
             if len(results) < len(operations):
-                self._turn(wait, missing)
+                results |= self._turn(wait, missing)
         return [results[operation.id] for operation in operations]
 
     def request(
@@ -130,9 +136,7 @@ class Ledger:
         format.check(view)
         tentative = set()
         for operation in self.outbox.tentative():
-            decision = decide(self._rules, view, operation, tip.generation + 1)
-            if isinstance(decision, Accepted):
-                view.change(decision.changes)
+            if isinstance(apply(self._rules, view, operation, tip.generation + 1), Accepted):
                 tentative.add(operation.id)
         return State(tip, view, frozenset(tentative), self.age())
 
@@ -162,6 +166,17 @@ class Ledger:
         """Let go of processes."""
         self.objects.close()
 
+    def _leave(self, operations: Sequence[Operation]) -> None:
+        """Leave all of `operations`, or none."""
+        self.outbox.prepare()
+        try:
+            for operation in operations:
+                self.outbox.leave(operation)
+        except LocalStorage:
+            for operation in operations:
+                self.outbox.withdraw(operation)
+            raise
+
     def _lead(self, missing: Sequence[Operation], deadline: float) -> dict[str, Result]:
         """Our turn with the lock. Whatever a leader before us left or told is respected."""
         found = {operation.id: self.outbox.result(operation) for operation in missing}
@@ -172,12 +187,10 @@ class Ledger:
         if len(results) == len(missing):
             return results
         leader = self._leader()
-        leader.turn(deadline)
-        for result in leader.results.values():
-            if isinstance(result.error, HubAlarm):
-                self._remember(result.error)
-        if not any(result.status.value in {"tentative", "failed"} for result in leader.results.values()):
-            self._saw_hub()
+        leader.turn(deadline, own=[operation.id for operation in missing])
+        with suppress(LocalStorage):  # what was decided is true also where there is no room to note this
+            self._learn(leader.results.values())
+            self.outbox.sweep()
         for operation in missing:
             if operation.id in leader.results:
                 self.outbox.result(operation)
@@ -190,15 +203,28 @@ class Ledger:
             contention=Contention(os.path.join(self.state, "contended")), rules=self._rules, node=self.node.id,
         )  # fmt: skip
 
-    def _turn(self, wait: Wait, missing: Sequence[Operation]) -> None:
+    def _turn(self, wait: Wait, missing: Sequence[Operation]) -> dict[str, Result]:
+        """Wait a little. At the end of our patience: take back what nobody has in hand; answers results that just came."""
         try:
             wait.turn()
         except LockHeld as error:
             taken = [operation for operation in missing if not self.outbox.withdraw(operation)]
+            late = {operation.id: result for operation in taken if (result := self.outbox.result(operation))}
+            if len(late) == len(missing):
+                return late
             if taken:
                 words = f"{error.message} It has this request in hand, and may still carry it out."
                 raise LockHeld(words, hint=error.hint, **error.facts) from error
             raise
+        return {}
+
+    def _learn(self, results: Collection[Result]) -> None:
+        """Keep what a turn has shown of the hub."""
+        for result in results:
+            if isinstance(result.error, HubAlarm):
+                self._remember(result.error)
+        if not any(result.status in {Status.TENTATIVE, Status.FAILED} for result in results):
+            self._saw_hub()
 
     def _remember(self, alarm: HubAlarm) -> None:
         files.replace(self._alarm, canonical.dump(error_record(alarm)))
@@ -208,3 +234,10 @@ class Ledger:
             files.remove(self._alarm)
             with files.storage(self._seen), open(self._seen, "wb"):
                 os.utime(self._seen)
+
+
+def _undecided(timeout: float) -> Unverifiable:
+    return Unverifiable(
+        f"This request could not be decided within {timeout:.0f} s. It waits in this clone's outbox.",
+        hint="`gitfleet sync` has it decided; `gitfleet claims` then shows the outcome.",
+    )

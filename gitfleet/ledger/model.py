@@ -160,9 +160,10 @@ def result_from(raw: Mapping[str, Any]) -> Result:
 
 
 def error_record(error: FleetError) -> dict[str, Any]:
-    """An error as data; facts that are no JSON become text."""
+    """An error as data, under the nearest class that `errors` draws; facts that are no JSON become text."""
+    known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
     return {
-        "class": type(error).__name__,
+        "class": known.__name__,
         "message": error.message,
         "hint": error.hint,
         "facts": {name: _plain(value) for name, value in error.facts.items()},

@@ -19,22 +19,32 @@ class Notices:
 
     def leave(self, session: str, text: str, *, kind: str) -> None:
         """Keep `text` for `session`."""
-        folder = files.folder(os.path.join(self._root, session or "none"))
+        folder = files.folder(self._folder(session))
         files.replace(
             os.path.join(folder, f"{ids.ulid()}.json"), canonical.dump({"kind": kind, "text": text})
         )
 
     def pending(self, session: str) -> bool:
         """Whether there is anything to show. Costs one look at a folder."""
-        return bool(files.names(os.path.join(self._root, session or "none")))
+        return bool(files.names(self._folder(session)))
 
     def show(self, session: str) -> list[str]:
         """The texts for `session`, oldest first, taken away."""
-        folder = os.path.join(self._root, session or "none")
+        folder = self._folder(session)
         texts = []
         for name in files.names(folder):
             path = os.path.join(folder, name)
             data = files.read(path)
             if data is not None and files.remove(path):
-                texts.append(str(canonical.load(data).get("text", "")))
+                texts.append(_text(data, path))
         return texts
+
+    def _folder(self, session: str) -> str:
+        return os.path.join(self._root, session if ids.is_name(session) else "@none")
+
+
+def _text(data: bytes, path: str) -> str:
+    try:
+        return str(canonical.load(data).get("text", ""))
+    except ValueError:
+        return f"a notice that cannot be read was at {path}"

@@ -11,13 +11,24 @@ next leader looks from there on for our own operation ids on the hub, before it 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import canonical, clock, files, ids
 from gitfleet.base.text import display
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.ledger.model import Operation, Result, operation_from, result_from
 
 KEEP_RESULTS = 86400
+PLACES = ("new", "taken", "tentative", "unread")
+
+
+class Attempt(NamedTuple):
+    """Pushes whose outcome is not known: the commit that the first of them started from, and operations that they carried."""
+
+    base: str
+    operations: frozenset[str]
 
 
 class Outbox:
@@ -31,7 +42,7 @@ class Outbox:
 
     def prepare(self) -> None:
         """Make the folders."""
-        for name in ("new", "taken", "tentative", "unread"):
+        for name in PLACES:
             files.folder(os.path.join(self.root, name))
         files.folder(self._results)
 
@@ -51,20 +62,21 @@ class Outbox:
 
     def holds(self, operation: Operation) -> bool:
         """Whether it still waits to be decided."""
-        return any(os.path.exists(self._at(place, operation.id)) for place in ("new", "taken", "tentative"))
+        return any(os.path.exists(self._at(place, operation.id)) for place in PLACES[:3])
 
     def take(self) -> list[Operation]:
         """Take everything in hand, in order: what was accepted tentatively, what an earlier leader had, what is new."""
         new = os.path.join(self.root, "new")
         for name in files.names(new):
-            os.rename(os.path.join(new, name), os.path.join(self.root, "taken", name))
+            with suppress(FileNotFoundError):  # its caller has just withdrawn it
+                os.rename(os.path.join(new, name), os.path.join(self.root, "taken", name))
         kept = self._read("tentative")
         known = {operation.id for operation in kept}
         return [*kept, *(operation for operation in self._read("taken") if operation.id not in known)]
 
     def tentative(self) -> list[Operation]:
-        """What was accepted tentatively and is not decided yet."""
-        return self._read("tentative")
+        """What was accepted tentatively and is not decided yet. Reads only, so that it needs no lock."""
+        return self._read("tentative", tidy=False)
 
     def keep_tentative(self, operation: Operation) -> None:
         """Keep an operation in hand until the hub answers. It is durable when this returns."""
@@ -93,37 +105,44 @@ class Outbox:
         self._tell(result)
 
     def result(self, operation: Operation) -> Result | None:
-        """The result left for `operation`, taken away; None when there is none yet."""
+        """The result left for `operation`, taken away; None when there is none yet, or none that can be read."""
         path = os.path.join(self._results, f"{operation.id}.json")
         data = files.read(path)
         if data is None:
             return None
         files.remove(path)
-        return result_from(canonical.load(data))
+        try:
+            return result_from(canonical.load(data))
+        except (KeyError, ValueError, TypeError):
+            return None
 
-    def begin_attempt(self, base: str) -> None:
-        """Note that a push from `base` starts. An earlier note that is not resolved stays: it reaches further back."""
-        if files.read(self._attempt) is None:
-            files.replace(self._attempt, base.encode() + b"\n", durable=False)
+    def begin_attempt(self, base: str, operations: Iterable[str]) -> None:
+        """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to."""
+        before = self.attempt()
+        base, known = (before.base, before.operations) if before else (base, frozenset())
+        lines = [base, *sorted(known | set(operations))]
+        files.replace(self._attempt, "\n".join([*lines, ""]).encode(), durable=False)
 
-    def attempt(self) -> str | None:
-        """Where the oldest push began whose outcome was never learned, or None."""
-        data = files.read(self._attempt)
-        return data.decode("ascii", "replace").strip() if data else None
+    def attempt(self) -> Attempt | None:
+        """Where the oldest push began whose outcome was never learned, and what it and later ones carried; or None."""
+        base, *operations = (files.read(self._attempt) or b"").decode("ascii", "replace").split()[
+            :100_000
+        ] or [""]
+        return Attempt(base, frozenset(operations)) if base else None
 
     def end_attempt(self) -> None:
         """The outcome of all pushes is known."""
         files.remove(self._attempt)
 
     def sweep(self) -> None:
-        """Remove results that nobody came for within a day."""
-        for name in files.names(self._results):
-            path = os.path.join(self._results, name)
-            try:
-                if clock.now() - os.stat(path).st_mtime > KEEP_RESULTS:
-                    files.remove(path)
-            except FileNotFoundError:
-                continue
+        """Remove what crashed processes left a day ago: results that nobody came for, files that were never finished."""
+        old = clock.now() - KEEP_RESULTS
+        for folder in (self._results, self.root, *(os.path.join(self.root, place) for place in PLACES)):
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                with suppress(OSError):  # gone already, or a folder that somebody made
+                    if (folder == self._results or name.endswith(".tmp")) and os.stat(path).st_mtime < old:
+                        files.remove(path)
 
     def _tell(self, result: Result) -> None:
         # Not synced: after a crash the operation itself is looked up again.
@@ -133,29 +152,44 @@ class Outbox:
                 file.write(canonical.dump(result.as_record()))
             os.rename(f"{path}.tmp", path)
 
-    def _read(self, place: str) -> list[Operation]:
+    def _read(self, place: str, *, tidy: bool = True) -> list[Operation]:
         found = []
         for name in files.names(os.path.join(self.root, place)):
-            path = os.path.join(self.root, place, name)
             where = f"outbox/{place}/{display(name)}"
             try:
-                operation = operation_from(canonical.load(files.read(path) or b""), where)
+                operation = self._load(place, name, where)
             except NewerFormat as error:
-                self.warnings.append(error.message)
-            except (ValueError, Corrupt):
-                self._put_aside(place, name)
-            else:
-                if name == f"{operation.id}.json":
-                    found.append(operation)
-                else:
+                self._warn(error.message)
+            except (ValueError, Corrupt, OSError):
+                if tidy:
                     self._put_aside(place, name)
+            else:
+                found += [operation] if operation else []
         return found
 
+    def _load(self, place: str, name: str, where: str) -> Operation | None:
+        """One operation; None when it has just gone. Raises for anything else that may lie there."""
+        path = os.path.join(self.root, place, name)
+        if os.path.lexists(path) and not os.path.isfile(path):
+            raise ValueError("a folder, a pipe or the like")
+        data = files.read(path)
+        if data is None:
+            return None
+        operation = operation_from(canonical.load(data), where)
+        if name != f"{operation.id}.json":
+            raise ValueError("an operation under another's name")
+        return operation
+
     def _put_aside(self, place: str, name: str) -> None:
-        os.rename(os.path.join(self.root, place, name), os.path.join(self.root, "unread", name))
-        self.warnings.append(
-            f"outbox/{place}/{display(name)} is no operation; it was put aside in outbox/unread"
-        )
+        aside = os.path.join(self.root, "unread", name)
+        if os.path.lexists(aside):
+            aside = f"{aside}.{ids.ulid()}"
+        os.rename(os.path.join(self.root, place, name), aside)
+        self._warn(f"outbox/{place}/{display(name)} is no operation; it was put aside in outbox/unread")
+
+    def _warn(self, words: str) -> None:
+        if words not in self.warnings:
+            self.warnings.append(words)
 
     def _at(self, place: str, operation_id: str) -> str:
         return os.path.join(self.root, place, f"{operation_id}.json")

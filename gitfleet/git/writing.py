@@ -1,0 +1,92 @@
+"""New objects: kept in memory until they are all known, then stored at once.
+
+A transaction of one claim is some fifteen small objects, stored loose. One of many claims is hundreds, and there
+creating the files would cost ten times all the rest; those go into one pack. Nothing is stored for objects that turn
+out not to be wanted (a replay, a decision that was overtaken).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+
+from gitfleet.base import files, ids, processes
+from gitfleet.git.program import environment
+
+PACK_ABOVE = 100
+"""From so many new objects on, one pack is cheaper than loose files. git counts packs (50), too, before it repacks."""
+
+_KINDS = {"commit": 1, "tree": 2, "blob": 3}
+
+
+class Pending:
+    """Objects that were written but not stored yet. `flush` stores them, whole and durable, before it returns."""
+
+    def __init__(self, git_dir: str) -> None:
+        self._git_dir = git_dir
+        self._folder = os.path.join(git_dir, "objects")
+        self._objects: dict[str, tuple[str, bytes]] = {}
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Keep an object; its id."""
+        head = b"%s %d\0" % (kind.encode(), len(data))
+        oid = hashlib.sha1(head + data, usedforsecurity=False).hexdigest()
+        self._objects[oid] = (kind, data)
+        return oid
+
+    def get(self, oid: str) -> tuple[str, bytes] | None:
+        """An object that was added and is not stored yet."""
+        return self._objects.get(oid)
+
+    def flush(self) -> None:
+        """Store everything that was added. Raises LocalStorage when there is no room; then nothing points at any of it."""
+        if len(self._objects) > PACK_ABOVE:
+            self._store_pack()
+        else:
+            for oid, (kind, data) in self._objects.items():
+                self._store_loose(oid, kind, data)
+        self._objects.clear()
+
+    def _store_loose(self, oid: str, kind: str, data: bytes) -> None:
+        folder = os.path.join(self._folder, oid[:2])
+        path = os.path.join(folder, oid[2:])
+        if os.path.exists(path):
+            return
+        with files.storage(self._folder):
+            if not os.path.isdir(folder):
+                os.makedirs(folder, exist_ok=True)
+                os.chmod(folder, os.stat(self._folder).st_mode & 0o7777)  # core.sharedRepository shows there
+            aside = os.path.join(folder, f"tmp_obj_{ids.ulid()}")
+            try:
+                handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), 1))
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(aside, path)
+            except OSError:
+                files.remove(aside)
+                raise
+
+    def _store_pack(self) -> None:
+        pack = bytearray(b"PACK\0\0\0\2" + len(self._objects).to_bytes(4, "big"))
+        for kind, data in self._objects.values():
+            pack += _pack_head(_KINDS[kind], len(data)) + zlib.compress(data, 1)
+        pack += hashlib.sha1(pack, usedforsecurity=False).digest()
+        argv = ["git", f"--git-dir={self._git_dir}", "index-pack", "--stdin"]
+        done = processes.run(argv, cwd=None, env=environment(), data=bytes(pack))
+        if done.code:
+            for oid, (kind, data) in self._objects.items():
+                self._store_loose(oid, kind, data)  # says what the matter is, in words
+
+
+def _pack_head(kind: int, size: int) -> bytes:
+    """The head of a pack entry: 3 bits of kind, then the size, 4 and then 7 bits a byte (gitformat-pack)."""
+    byte, size = (kind << 4) | (size & 15), size >> 4
+    head = bytearray()
+    while size:
+        head.append(byte | 0x80)
+        byte, size = size & 0x7F, size >> 7
+    head.append(byte)
+    return bytes(head)
