@@ -1,6 +1,31 @@
-"""x"""
+"""`status` on the full command line; what it says is in `glance`."""
+
+from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
+from gitfleet.cli import boundary, glance
+from gitfleet.cli.options import Json
 
-def register(app: typer.Typer) -> None: ...
+EVERY = 2.0
+
+Tail = Annotated[
+    int, typer.Option("--tail", metavar="N", min=0, help="Show the last N lines of each session's log, too.")
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds until Ctrl-C.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(show)
+
+
+def show(tail: Tail = 0, watch: Watch = False, as_json: Json = False) -> int:
+    """Show every session of the fleet: alive or not, where, on what, its claims and log. Local, without the network."""
+    if watch:
+        return boundary.watch(
+            "status", lambda: glance.look(tail), as_json=as_json, gist=glance.gist, every=EVERY
+        )
+    return boundary.run("status", lambda: glance.look(tail), as_json=as_json)

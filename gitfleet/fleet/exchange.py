@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gitfleet.base import files
 from gitfleet.errors import FleetError
-from gitfleet.fleet import policyfile
+from gitfleet.fleet import heartbeat, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.remote import Remote
@@ -30,7 +30,7 @@ def sync(fleet: Fleet) -> Exchange:
     ledger = fleet.ledger
     before = _waiting(fleet)
     tip = ledger.sync()
-    warnings = _fetch_trunk(fleet)
+    warnings = [*_fetch_trunk(fleet), *heartbeat.exchange(fleet)]
     warnings += policyfile.refresh(fleet.repository, ledger.node)
     lost = [
         f"{session.id}: {text}"

@@ -1,11 +1,13 @@
 """Does this hub do what a fleet needs? Tried on one throw-away ref before anything else is written there.
 
 What is tried is what the ledger relies on: creating a ref outside `refs/heads`, a leased update, the refusal of a
-stale lease, two refs in one atomic push, and deletion.
+stale lease, two refs in one atomic push, and deletion. Refs only move forward, as the ledger's does: many hubs
+(`git init --shared`) refuse anything else.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,23 +32,31 @@ def probe(remote: Remote, node: str, one: str, other: str) -> list[Finding]:
 
     Raises HubUnreachable when it does not answer, HubRefused when it refuses the namespace itself.
     """
-    ref, second = f"{fleetrefs.PROBE}{node}", f"{fleetrefs.PROBE}{node}-pair"
-    left = remote.look(ref, second)
-    if left:
-        remote.push([Update(name, None, oid) for name, oid in left.items()])
+    ref, *pair = names = _names(remote, f"{fleetrefs.PROBE}{node}")
     created = remote.push([Update(ref, one, None)])
     if created.outcome is not Push.DONE:
         raise hub_error(
             remote.name, created.output, what="write to", refused=created.outcome is not Push.UNKNOWN
         )
     done = _is(Push.DONE)
-    return [
+    findings = [
         Finding(CREATE, ok=True),
         _try(UPDATE, remote.push([Update(ref, other, one)]), done),
         _try(STALE, remote.push([Update(ref, one, one)]), lambda answer: answer.outcome is not Push.DONE),
-        _try(ATOMIC, remote.push([Update(ref, one, other), Update(second, one, None)]), done),
-        _try(DELETE, remote.push([Update(ref, None, one), Update(second, None, one)]), done),
+        _try(ATOMIC, remote.push([Update(name, one, None) for name in pair]), done),
     ]
+    there = remote.look(*names)
+    gone = remote.push([Update(name, None, oid) for name, oid in there.items()])
+    return [*findings, _try(DELETE, gone, done)]
+
+
+def _names(remote: Remote, base: str) -> list[str]:
+    """Three names that are free on the hub: what an earlier try left behind is taken away or, where that fails, avoided."""
+    names = [f"{base}{end}" for end in ("", "-one", "-two")]
+    left = remote.look(*names)
+    if left and remote.push([Update(name, None, oid) for name, oid in left.items()]).outcome is not Push.DONE:
+        return [f"{name}-{os.urandom(4).hex()}" for name in names]
+    return names
 
 
 def demand(findings: list[Finding], hub: str) -> list[str]:

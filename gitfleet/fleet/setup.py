@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitfleet.base import canonical, files, resources
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
-from gitfleet.errors import Blocked, NoFleet, UsageError
-from gitfleet.fleet import probe
+from gitfleet.errors import Blocked, Corrupt, NoFleet, UsageError
+from gitfleet.fleet import probe, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
+from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, Remote, Update, hub_error
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Objects, Snapshot
@@ -54,12 +55,14 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
         )
     state = state_folder(repository.common_dir)
     fresh = not os.path.exists(state)
+    known = refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB)
     files.folder(state)
     try:
         with NodeLock(os.path.join(state, "lock")).held(30.0, announce):
             return _join(repository, hub)
     except BaseException:
         if fresh and not os.path.exists(os.path.join(state, "node.json")):
+            _forget_refs(repository, known)
             shutil.rmtree(state, ignore_errors=True)
         raise
 
@@ -67,17 +70,20 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
 def _join(repository: Repository, hub: str | None) -> Joined:
     before = _before(repository.common_dir)
     name = _hub(repository, hub, before)
-    node = Node(id=before.id if before else _new_id(), hub=name, trunk=_trunk(repository, name))
+    node = Node(id=before.id if before else _new_id(), hub=name, trunk=_trunk(repository, name, before))
     objects = open_objects(repository.common_dir)
     try:
         root = commits.write_root(objects)
+        objects.flush()
         findings, warnings = (
             _open_hub(repository, objects, node, root, before) if name else ([], _open_here(repository, root))
         )
     finally:
         objects.close()
     Outbox(state_folder(repository.common_dir)).prepare()
-    config = _write_config(repository)
+    config = _write_config(repository, node)
+    if before is None:
+        _note_beginning(repository)
     nodes.save(repository.common_dir, node)
     return Joined(node, before is None, findings, warnings, config)
 
@@ -89,33 +95,36 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     so do unreachable objects, until git's own `gc`. A `gitfleet.yaml` that was changed or committed stays.
     """
     state = state_folder(repository.common_dir)
-    if not os.path.isdir(state):
-        raise NoFleet(
-            "This clone is not part of a fleet; there is nothing to take back.", path=repository.common_dir
-        )
-    waiting = Outbox(state)
-    if not force and any(
-        files.names(os.path.join(waiting.root, place)) for place in ("new", "taken", "tentative")
-    ):
-        raise Blocked(
-            "Operations of this clone still wait for the hub; leaving now would lose them. Nothing was changed.",
-            hint="Run `gitfleet sync` first.",
-        )
-    kept = _remove_config(repository, state)
+    if not force:
+        check_leaving(repository)
+    kept = _remove_config(state)
     files.remove(os.path.join(state, "node.json"))
-    for name, oid in refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB).items():
-        refs.delete(repository.git, name, old=oid)
-    _remove_empty(repository.common_dir)
+    _forget_refs(repository, {})
     for folder in [repository.common_dir, *_worktree_dirs(repository.common_dir)]:
         files.remove(os.path.join(folder, "gitfleet-session"))
     shutil.rmtree(state)
     return kept
 
 
+def check_leaving(repository: Repository) -> None:
+    """Raise NoFleet where there is nothing to leave, Blocked while operations wait that leaving would lose."""
+    state = state_folder(repository.common_dir)
+    if not os.path.isdir(state):
+        raise NoFleet(
+            "This clone is not part of a fleet; there is nothing to take back.", path=repository.common_dir
+        )
+    outbox = Outbox(state).root
+    if any(files.names(os.path.join(outbox, place)) for place in ("new", "taken", "tentative")):
+        raise Blocked(
+            "Operations of this clone still wait for the hub; leaving now would lose them. Nothing was changed.",
+            hint="Run `gitfleet sync` first.",
+        )
+
+
 def _before(common_dir: str) -> Node | None:
     try:
         return nodes.load(common_dir)
-    except NoFleet:
+    except (NoFleet, Corrupt):  # a broken file is mended by joining anew, as its own error advises
         return None
 
 
@@ -133,15 +142,24 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
     return remotes[0] if len(remotes) == 1 else ""
 
 
-def _trunk(repository: Repository, hub: str) -> str:
+def _trunk(repository: Repository, hub: str, before: Node | None) -> str:
+    if before is not None and before.hub == hub == "":
+        return before.trunk
     if hub:
         out = repository.git.ask("ls-remote", "--symref", "--quiet", "--", hub, "HEAD").stdout
         for line in os.fsdecode(out).splitlines():
             if line.startswith("ref: refs/heads/"):
                 return line.removeprefix("ref: refs/heads/").split("\t")[0]
-    return (repository.git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix(
-        "refs/heads/"
-    )
+    return _main_branch(repository)
+
+
+def _main_branch(repository: Repository) -> str:
+    """What people will take for the trunk in a clone that is its own hub: rarely the branch that happens to be out."""
+    git = repository.git
+    usual = [git.line("config", "--get", "init.defaultBranch") or "main", "main", "master", "trunk"]
+    there = refs.read(git, *[f"refs/heads/{name}" for name in usual])
+    current = (git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix("refs/heads/")
+    return next((name for name in usual if f"refs/heads/{name}" in there), current)
 
 
 def _open_hub(
@@ -185,18 +203,29 @@ def _new_id() -> str:
     return name if is_name(name) else f"node-{tail}"
 
 
-def _write_config(repository: Repository) -> str:
+def _note_beginning(repository: Repository) -> None:
+    """Note where the branches stand: what was committed before the fleet began here needed nobody's claim."""
+    tips = {*refs.read(repository.git, "refs/heads").values(), refs.resolve(repository.here, "HEAD") or ""}
+    path = os.path.join(state_folder(repository.common_dir), "begun")
+    files.replace(path, "".join(f"{oid}\n" for oid in sorted(tips) if oid).encode())
+
+
+def _write_config(repository: Repository, node: Node) -> str:
+    """Put a commented gitfleet.yaml into the worktree, once for the clone, unless the trunk has one already."""
     assert repository.worktree is not None
     path = os.path.join(repository.worktree, CONFIG)
-    template = resources.read("templates", CONFIG)
-    if not files.create(path, template):
+    note = os.path.join(state_folder(repository.common_dir), "made.json")
+    if os.path.lexists(path) or os.path.exists(note):
         return "kept"
-    note = {"path": path, "sha256": hashlib.sha256(template).hexdigest()}
-    files.replace(os.path.join(state_folder(repository.common_dir), "made.json"), canonical.dump(note))
-    return "written"
+    tip = trunk.tip(repository.git, node)
+    if tip and refs.resolve(repository.git, f"{tip}:{CONFIG}"):
+        return "kept"
+    template = resources.read("templates", CONFIG)
+    files.replace(note, canonical.dump({"path": path, "sha256": hashlib.sha256(template).hexdigest()}))
+    return "written" if files.create(path, template) else "kept"
 
 
-def _remove_config(repository: Repository, state: str) -> list[str]:
+def _remove_config(state: str) -> list[str]:
     note = files.read(os.path.join(state, "made.json"))
     if note is None:
         return []
@@ -205,11 +234,21 @@ def _remove_config(repository: Repository, state: str) -> list[str]:
     data = files.read(path)
     if data is None:
         return []
-    tracked = repository.here.ask("ls-files", "--error-unmatch", "--", CONFIG).code == 0
+    folder = os.path.dirname(path)
+    there = Git(os.path.join(folder, ".git"), cwd=folder)
+    tracked = there.ask("ls-files", "--error-unmatch", "--", CONFIG).code == 0
     if tracked or hashlib.sha256(data).hexdigest() != made["sha256"]:
         return [f"{path} was changed or committed since, so it stays"]
     files.remove(path)
     return []
+
+
+def _forget_refs(repository: Repository, known: Mapping[str, str]) -> None:
+    """Take away the fleet's refs in this clone, but for those in `known`, and the folders that they leave empty."""
+    for name, oid in refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB).items():
+        if name not in known:
+            refs.delete(repository.git, name, old=oid)
+    _remove_empty(repository.common_dir)
 
 
 def _worktree_dirs(common_dir: str) -> list[str]:

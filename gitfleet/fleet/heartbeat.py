@@ -1,0 +1,178 @@
+"""The ref of this node: written anew at every beat, brought to the hub, and compared with what is there.
+
+`refs/fleet/nodes/<id>` holds one commit without parents, so beats leave no history; what else is in its tree stays. The
+hub is moved only from a value that this node has itself sent there (each is noted before it is sent). Any other value
+is the work of another clone with the same node id, which copying a clone makes: that is said, and nothing is
+overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gitfleet.base import canonical, clock, files
+from gitfleet.base.identity import boot_id
+from gitfleet.base.ids import ulid
+from gitfleet.base.text import one_line
+from gitfleet.errors import Corrupt
+from gitfleet.fleet import beats, details
+from gitfleet.fleet.beats import Detail, Heartbeat
+from gitfleet.fleet.details import Wanted
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.peers import Peers, tree_of
+from gitfleet.fleet.pulse import Pulse
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.remote import Push, Remote, Update
+from gitfleet.git.trees import Snapshot
+from gitfleet.ledger import commits
+from gitfleet.sessions import model
+
+TAIL = Wanted(lines=50, limit=8 * 1024, seconds=5.0)
+KEPT = 16
+LOCK = 30.0
+
+
+class Note(NamedTuple):
+    """What this node remembers of its beats: how many there were, and what was last sent to each hub."""
+
+    beat: int
+    sent: dict[str, list[str]]
+
+
+def exchange(fleet: Fleet) -> list[str]:
+    """Tell the hub how this node's sessions are, and learn how the other nodes are; warnings back.
+
+    Costs one fetch and one push, under the node's lock; without a hub only the local ref moves. Raises HubUnreachable
+    and HubRefused when the hub cannot be read, LockHeld. A beat that could not be sent is a warning: the next one
+    makes up for it.
+    """
+    told = _look(fleet)
+    with fleet.ledger.lock.held(LOCK):
+        if fleet.ledger.node.hub:
+            collect(fleet)
+        return publish(fleet, told)
+
+
+def collect(fleet: Fleet) -> None:
+    """Fetch the other nodes' refs, never over our own, and note which have moved. Callers hold the node's lock."""
+    node = fleet.ledger.node
+    Remote(fleet.repository.git, node.hub).fetch(f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(node.hub)}*")
+    with open_peers(fleet) as peers:
+        Pulse(fleet.ledger.state, fleet.policy.state_max_age).note(
+            {name: peers.tips[name] for name in peers.nodes}
+        )
+
+
+def publish(fleet: Fleet, told: Sequence[Detail]) -> list[str]:
+    """Write this node's heartbeat and send it; warnings back. Callers hold the node's lock, and have just collected.
+
+    The hub's ref is moved from the value that was fetched, and only if this node has sent that value itself.
+    """
+    node = fleet.ledger.node
+    with open_peers(fleet) as peers:
+        old, warning = peers.tips.get(node.id), duplicate(fleet, peers)
+    note = _load(fleet)
+    oid = _write(fleet, told, note.beat + 1)
+    if warning or not node.hub:
+        _save(fleet, Note(note.beat + 1, note.sent))
+        return [warning] if warning else []
+    sent = [*note.sent.get(node.hub, []), oid][-KEPT:]
+    _save(fleet, Note(note.beat + 1, {**note.sent, node.hub: sent}))
+    answer = Remote(fleet.repository.git, node.hub).push([Update(fleetrefs.node(node.id), oid, old)])
+    if answer.outcome is Push.DONE:
+        return []
+    return [f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {one_line(answer.output)}"]
+
+
+_LOST = {
+    Push.LOST: "another clone with its id was faster, or its ref is locked there",
+    Push.REFUSED: "the hub refused it",
+    Push.UNKNOWN: "the hub did not answer",
+}
+
+
+def open_peers(fleet: Fleet) -> Peers:
+    """The other nodes of the fleet, as last seen. The caller closes it."""
+    return Peers(fleet.repository, fleet.ledger, patience=fleet.policy.state_max_age)
+
+
+def duplicate(fleet: Fleet, peers: Peers) -> str:
+    """What to say when another clone uses this node's id, as far as was last seen; else ""."""
+    node, note = fleet.ledger.node, _load(fleet)
+    theirs = peers.tips.get(node.id)
+    if theirs is None or theirs in note.sent.get(node.hub, []):
+        return ""
+    other = peers.heartbeat(node.id)
+    where = f"host {one_line(other.host, 64)}, beat {other.beat}" if other else "its heartbeat cannot be read"
+    return (
+        f"another clone uses the id of this node, {node.id}, too ({where}); was this clone copied? Nothing of it was "
+        "overwritten, and other nodes see that clone's heartbeat. `gitfleet uninstall` and `gitfleet init` in the copy "
+        "give it an id of its own"
+    )
+
+
+def _look(fleet: Fleet) -> Sequence[Detail]:
+    """What there is to tell of this node's sessions. Before the lock is taken, since git takes its time.
+
+    A worktree that cannot be looked at is `status`' to complain about.
+    """
+    own = [
+        item
+        for item in model.everyone(fleet.current().view)
+        if isinstance(item, model.Session) and item.node == fleet.ledger.node.id
+    ]
+    found, _ = details.gather(fleet.repository, fleet.ledger, own, TAIL)
+    return list(found.values())
+
+
+def _write(fleet: Fleet, told: Sequence[Detail], beat: int) -> str:
+    """Move our own ref to a new commit that says all this; its id. What else is in the tree stays."""
+    node, git, objects = fleet.ledger.node.id, fleet.repository.git, fleet.ledger.objects
+    ref = fleetrefs.node(node)
+    old = refs.read(git, ref).get(ref)
+    tree = _without_sessions(fleet, old)
+    for item in told:
+        tree.put(beats.detail_path(item.id), beats.as_bytes(item))
+    at = clock.now()
+    heartbeat = Heartbeat(node, beat, at, boot_id(), os.uname().nodename[:256], ulid())
+    tree.put(beats.HEARTBEAT, beats.as_bytes(heartbeat))
+    message = f"Heartbeat {beat} of node {node}\n"
+    oid = objects.write("commit", commits.as_bytes(tree.write(), None, node, at, message))
+    objects.flush()
+    refs.move(git, ref, new=oid, old=old)
+    return oid
+
+
+def _without_sessions(fleet: Fleet, oid: str | None) -> Snapshot:
+    """What is in our ref beside the sessions' details."""
+    objects = fleet.ledger.objects
+    if oid is not None:
+        try:
+            tree = Snapshot(objects, tree_of(objects, oid))
+            for path in list(tree.files(beats.SESSIONS)):
+                tree.delete(path)
+        except (Corrupt, KeyError, ValueError):  # somebody put something else there: the beat starts anew
+            return Snapshot(objects, None)
+        return tree
+    return Snapshot(objects, None)
+
+
+def _load(fleet: Fleet) -> Note:
+    try:
+        raw = canonical.load(files.read(_path(fleet)) or b"{}")
+        sent: Any = raw.get("sent", {})
+        return Note(
+            int(raw.get("beat", 0)), {str(hub): [str(oid) for oid in oids] for hub, oids in sent.items()}
+        )
+    except (ValueError, TypeError, AttributeError):
+        return Note(0, {})
+
+
+def _save(fleet: Fleet, note: Note) -> None:
+    files.replace(_path(fleet), canonical.dump({"beat": note.beat, "sent": note.sent}))
+
+
+def _path(fleet: Fleet) -> str:
+    return os.path.join(fleet.ledger.state, "heartbeat.json")
