@@ -21,6 +21,7 @@ from gitfleet.fleet.fleet import RULES, Fleet
 from gitfleet.githooks.inspection import inspect
 from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
+from gitfleet.sessions import model as sessions
 
 SomePath = Annotated[
     str | None, typer.Argument(metavar="[PATH]", help="Only operations that meet this path.")
@@ -70,6 +71,7 @@ def doctor(repair: Repair = False, as_json: Json = False) -> int:
 def _sync() -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         told = exchange.sync(fleet)
+        mended = put_hooks(fleet.repository)  # another tool may have put its own in their place
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]
@@ -87,7 +89,7 @@ def _sync() -> Answer:
             lines,
             "lost" if code else "ok",
             code,
-            [*told.warnings, *fleet.ledger.outbox.warnings],
+            [*told.warnings, *mended, *fleet.ledger.outbox.warnings],
         )
 
 
@@ -96,14 +98,16 @@ def _log(path: str | None, session: str | None, kind: str | None, limit: int) ->
         tip = fleet.ledger.tip()
         if tip is None:
             raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        wanted = fleet.claims.patterns([path])[0] if path else None
+        if session is not None:
+            sessions.folder(session)  # raises for an id that is none
+        wanted = [] if path is None else fleet.claims.patterns([path])
 
         def meets(text: str) -> bool:
-            assert wanted is not None
             try:
-                return overlap(parsed(text), wanted, case_sensitive=fleet.policy.case_sensitive) is not None
+                said = parsed(text)
             except FleetError:
                 return False
+            return any(overlap(said, one, case_sensitive=fleet.policy.case_sensitive) for one in wanted)
 
         found = logs.lines(
             fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None

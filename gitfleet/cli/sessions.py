@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -14,11 +15,13 @@ from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import freshness, knowledge
 from gitfleet.cli.options import Json, SessionId
-from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import heartbeat, situation
+from gitfleet.cli.setup import put_hooks
+from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
+from gitfleet.fleet import heartbeat, policyfile, situation
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
+from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
@@ -26,7 +29,7 @@ from gitfleet.sessions.service import Start
 noun = typer.Typer(
     help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None
 )
-Id = Annotated[str, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
+Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
 Label = Annotated[
@@ -53,7 +56,7 @@ def nothing(context: typer.Context, as_json: Json = False) -> int:
 
 @noun.command("start")
 def start(
-    id_: Id = "",
+    id_: Id = None,
     agent: Agent = "",
     title: Title = "",
     orchestrator: Label = "",
@@ -62,23 +65,22 @@ def start(
     as_json: Json = False,
 ) -> int:
     """Register this worktree's session for the process that calls (or --pid), and print its id."""
-    wanted = Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
-    return boundary.run("session start", lambda: _start("session start", wanted), as_json=as_json)
+    wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
+    return boundary.run("session start", lambda: _start("session start", id_, wanted), as_json=as_json)
 
 
 @noun.command("adopt")
 def adopt(
     pid: Annotated[int, typer.Option("--pid", metavar="PID", help="The running agent.")],
-    id_: Id = "", agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "", as_json: Json = False,
+    id_: Id = None, agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "", as_json: Json = False,
 ) -> int:  # fmt: skip
     """Register an agent that is already running, in the worktree that it works in."""
 
     def action() -> Answer:
+        wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
+        _check_id(id_)
         _enter_worktree_of(pid)
-        return _start(
-            "session adopt",
-            Start(id=id_, agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid),
-        )
+        return _start("session adopt", id_, wanted)
 
     return boundary.run("session adopt", action, as_json=as_json)
 
@@ -89,7 +91,7 @@ def end(
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
     """End a session: its claims are released, and what it left is said."""
-    return boundary.run("session end", lambda: _end(id_ or session), as_json=as_json)
+    return boundary.run("session end", lambda: _end(session if id_ is None else id_), as_json=as_json)
 
 
 @noun.command("list")
@@ -104,11 +106,16 @@ def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = Fals
     return boundary.run("session show", lambda: _show(id_), as_json=as_json)
 
 
-def _start(command: str, wanted: Start) -> Answer:
-    with Fleet.open(announce=render.note) as fleet:
-        from gitfleet.fleet import policyfile  # YAML and its checks: 110 ms, for starts alone
+def _check_id(id_: str | None) -> None:
+    if id_ is not None:
+        model.folder(id_)  # raises for an id that is none, the empty one included
 
-        warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
+
+def _start(command: str, id_: str | None, wanted: Start) -> Answer:
+    _check_id(id_)
+    wanted = replace(wanted, id=id_ or "")
+    with Fleet.open(announce=render.note) as fleet:
+        warnings = [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
@@ -128,7 +135,7 @@ def _start(command: str, wanted: Start) -> Answer:
 def _end(session_id: str | None) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         session_id = fleet.whoami(session_id)
-        left = situation.left_behind(fleet.repository)
+        left = _left_behind(fleet, session_id)
         result = fleet.sessions.end(session_id)
         released = [record["pattern"] for record in result.answer["released"]]
         lines = [f"session {session_id} ended", *[f"released: {pattern}" for pattern in released], *left]
@@ -140,6 +147,18 @@ def _end(session_id: str | None) -> Answer:
             **_how(result),
         }
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
+
+
+def _left_behind(fleet: Fleet, session_id: str) -> list[str]:
+    """What is left in the worktree of the session that ends, which need not be the one that this runs in."""
+    here = fleet.sessions.local.get(session_id)
+    if here is None:
+        return []
+    try:
+        repository = discover(here.worktree)
+    except NoRepository:  # it has been removed
+        return []
+    return situation.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
 
 
 def _list() -> Answer:
