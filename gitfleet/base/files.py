@@ -83,11 +83,12 @@ def read(path: str) -> bytes | None:
 
 def remove(path: str) -> bool:
     """Take the file away. Answers whether it was there."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
-    return True
+    with storage(path):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def folder(path: str, *, mode: int = 0o755) -> str:

@@ -19,7 +19,9 @@ def ulid() -> str:
     """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
     global _last  # noqa: PLW0603 - one counter a process is what makes ids rise within a millisecond
     value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
-    step = 1 + int.from_bytes(os.urandom(8), "big")  # not 1: processes that were forked all start from one `_last`
+    step = 1 + int.from_bytes(
+        os.urandom(8), "big"
+    )  # not 1: processes that were forked all start from one `_last`
     _last = max(value, _last + step)
     rest, text = _last, ""
     for _ in range(26):

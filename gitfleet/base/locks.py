@@ -10,12 +10,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.text import display, duration
 from gitfleet.errors import LockHeld
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 ANNOUNCE_AFTER = 2.0
 
@@ -26,10 +28,14 @@ class NodeLock:
     def __init__(self, path: str) -> None:
         self.path = path
         self._note = f"{path}.holder"
-        self._lock = FileLock(path, timeout=0, thread_local=False)
+        self._lock: FileLock | None = None
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and say whether. Never waits."""
+        from filelock import FileLock, Timeout  # 25 ms, which what only reads need not pay
+
+        if self._lock is None:
+            self._lock = FileLock(self.path, timeout=0, thread_local=False)
         if self._lock.is_locked:
             return False  # filelock itself would count
         with files.storage(self.path):
@@ -46,7 +52,8 @@ class NodeLock:
         try:
             files.remove(self._note)
         finally:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
 
     @contextmanager
     def held(self, timeout: float, announce: Callable[[str], None] | None = None) -> Iterator[None]:

@@ -1,0 +1,60 @@
+"""Programs: run to their end, within their time, with exactly the environment that they are given."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from gitfleet.base.processes import Conversation, TimedOut, run
+
+
+def test_run_answers_what_the_program_did(tmp_path: Path) -> None:
+    done = run(
+        ["sh", "-c", "cat; pwd; echo no >&2; exit 3"],
+        cwd=str(tmp_path),
+        env={"PATH": os.environ["PATH"]},
+        data=b"in\n",
+    )
+    assert (done.code, done.stdout, done.stderr) == (3, f"in\n{tmp_path}\n".encode(), b"no\n")
+
+
+def test_run_gives_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    done = run(["env"], cwd=None, env={"PATH": os.environ["PATH"], "ONLY": "this"})
+    assert b"SECRET" not in done.stdout
+    assert b"ONLY=this" in done.stdout
+
+
+def test_run_beyond_its_time_raises_also_when_a_child_keeps_the_pipes_open() -> None:
+    with pytest.raises(TimedOut, match="sh took longer"):
+        run(["sh", "-c", "sleep 3; :"], cwd=None, env={"PATH": os.environ["PATH"]}, timeout=0.2)
+
+
+def test_run_of_a_program_that_is_killed_answers_the_signal() -> None:
+    assert run(["sh", "-c", "kill -9 $$"], cwd=None, env={"PATH": os.environ["PATH"]}).code == -signal.SIGKILL
+
+
+def test_run_in_a_session_of_its_own_is_out_of_reach_of_our_group() -> None:
+    done = run(["sh", "-c", "ps -o sid= -p $$"], cwd=None, env={"PATH": os.environ["PATH"]}, own_session=True)
+    assert int(done.stdout) != os.getsid(0)
+
+
+def test_run_of_a_program_that_does_not_exist_raises() -> None:
+    with pytest.raises(FileNotFoundError):
+        run(["/no/such/program"], cwd=None, env={})
+
+
+def test_conversation_with_a_program_that_died_closes_quietly() -> None:
+    cat = Conversation(["cat"], cwd=None, env={"PATH": os.environ["PATH"]})
+    cat.input.write(b"one\n")
+    cat.input.flush()
+    assert cat.output.readline() == b"one\n"
+    cat._process.kill()
+    cat._process.wait()
+    with pytest.raises(BrokenPipeError):
+        cat.input.write(b"x" * 100_000)
+        cat.input.flush()
+    cat.close()

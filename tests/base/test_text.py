@@ -1,0 +1,50 @@
+"""Text from elsewhere: what is shown can do nothing to the terminal, and shows everything."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitfleet.base.text import display, duration, one_line
+
+
+@given(st.text() | st.binary().map(os.fsdecode))
+def test_display_of_any_text_is_printable_and_can_be_encoded(text: str) -> None:
+    shown = display(text)
+    assert shown == "" or shown.isprintable()
+    shown.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("\u00e9\u4e2d", "\u00e9\u4e2d"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\tc\r", "a\\x0ab\\x09c\\x0d"),
+        ("\u202eevil", "\\u202eevil"),
+        (os.fsdecode(b"\xff.py"), "\\xff.py"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0001", "\\U000e0001"),
+    ],
+)
+def test_display_of_what_could_harm_shows_its_code(text: str, shown: str) -> None:
+    assert display(text) == shown
+
+
+@given(st.text(), st.integers(1, 50))
+def test_one_line_of_any_text_is_one_line_within_its_limit(text: str, limit: int) -> None:
+    line = one_line(text, limit)
+    assert len(line) <= limit
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3660, "1h01m"), (90_000, "1d01h")],
+)
+def test_duration_of_seconds_reads_as_people_say_it(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
