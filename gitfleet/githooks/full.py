@@ -1,7 +1,8 @@
-"""The full gate: what a commit or a push may do, by the fleet's policy, in words that can be acted on.
+"""The full gate: what a commit may do, by the fleet's policy, in words that can be acted on.
 
-Judges from local state, without the network; the one thing that asks the hub is claiming on commit, where policy
-wants that. Refusals never name a way around themselves.
+Judges from local state, without the network. Two things ask the hub: claiming on commit, where policy wants that, and
+taking back a claim of the session's own whose time is over. Refusals never name a way around themselves. What a push may
+do is in `pushing`.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from collections.abc import Sequence
 from gitfleet.base import clock
 from gitfleet.base.console import note
 from gitfleet.base.ids import ulid
-from gitfleet.base.text import display
-from gitfleet.claims import model, patterns
-from gitfleet.claims.wording import holder
-from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession, PolicyRefused, Unverifiable
+from gitfleet.claims import model
+from gitfleet.errors import FleetError, NoFleet, NoSession
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.git import fleetrefs, refs
-from gitfleet.githooks import gate, incoming
+from gitfleet.git import refs
+from gitfleet.githooks import gate, incoming, pushing, refusal
 from gitfleet.githooks.judgement import Judgement, judge
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
+from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions.local import LocalSessions, mark
 
-SHOWN = 20
+ASK_THE_HUB = 15.0
+NEEDS_CLAIMS = frozenset(["require-claim", "claim-on-commit"])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001 - as on the command line, a bug is said in one line, and stops git
+        note(f"gitfleet: internal error in {hook}, please report it: {type(error).__name__}: {error}")
+        return 70
 
 
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
@@ -53,67 +58,54 @@ def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
 
 def _prepare(fleet: Fleet, rest: list[str]) -> int:
     judgement = _commit(fleet)
-    if judgement.session:
-        gate.add_trailers(rest[0], judgement.session, sorted(judgement.used))
+    if judgement.session and rest:
+        gate.sign(rest, judgement.session, sorted(judgement.used))
     return 0
 
 
 def _commit(fleet: Fleet) -> Judgement:
     """Judge what is staged. Raises the refusal; says what policy only warns about."""
-    session = _session(fleet)
-    if session:
-        for text in fleet.ledger.notices.show(session):
-            note(f"gitfleet: {text}")
     if fleet.policy.commits == "off":
-        return Judgement(session or "")
-    state = fleet.current()
-    judgement = judge(fleet, state, session, _staged(fleet))
-    if fleet.policy.commits == "claim-on-commit" and session and judgement.free and not judgement.theirs:
-        fleet.claims.claim(session, [_claimable(path) for path in judgement.free], timeout=15.0)
-        judgement = judge(fleet, fleet.current(), session, _staged(fleet))
-    if session:
-        _renew(fleet, state, session)
-    _stop_or_warn(fleet, judgement)
+        return Judgement("")
+    try:
+        session = whoami(fleet)
+        judgement = _judged(fleet, session)
+    except FleetError as error:
+        if fleet.policy.commits != "warn":
+            raise
+        note(f"gitfleet: warning: {error.message}")
+        return Judgement("")
+    refusal.stop_or_warn(fleet.policy, judgement)
     return judgement
 
 
-def _stop_or_warn(fleet: Fleet, judgement: Judgement) -> None:
-    policy = fleet.policy
-    free = judgement.free if policy.commits != "conflicts-only" else []
-    error = _refusal(judgement, free, policy.unverifiable)
-    if error is None:
-        return
-    if policy.commits == "warn" or (isinstance(error, Unverifiable) and policy.unverifiable != "stop"):
-        note(f"gitfleet: warning: {error.message}")
-        return
-    raise error
+def _judged(fleet: Fleet, session: str | None) -> Judgement:
+    """What is staged, judged for a session; where policy says so, free paths are claimed, and lapsed claims taken back."""
+    for text in fleet.ledger.notices.show(session) if session else []:
+        note(f"gitfleet: {text}")
+    state = fleet.current()
+    session = _known(fleet, state, session)
+    staged = _staged(fleet)
+    judgement = judge(fleet, state, session, staged)
+    if session is None:
+        return judgement
+    if not judgement.theirs and _take(fleet, session, judgement):
+        judgement = judge(fleet, fleet.current(), session, staged)
+    else:
+        _renew(fleet, state, session)
+    return judgement
 
 
-def _refusal(judgement: Judgement, free: Sequence[str], unverifiable: str) -> FleetError | None:
-    if judgement.theirs:
-        lines = [holder(item) for item in judgement.theirs]
-        return Conflict(
-            f"Stopped: this touches paths that other sessions hold.{_list(lines)}",
-            hint="Leave those paths out, or wait until their holder has released them.",
-            conflicts=list(judgement.theirs),
-        )
-    if free:
-        who = f"session {judgement.session}" if judgement.session else "no session at work here"
-        hint = f"Claim them first: gitfleet claim {' '.join(_quoted(path) for path in list(free)[:8])}"
-        if not judgement.session:
-            hint = "Start a session: gitfleet session start; then claim the paths."
-        return PolicyRefused(
-            f"Stopped: this touches paths that {who} has not claimed.{_list(free)}", hint=hint
-        )
-    if judgement.unverifiable and unverifiable != "allow":
-        words = "Stopped: what is known of the fleet is too old to say whose these paths are."
-        return Unverifiable(words + _list(judgement.unverifiable), hint="Ask the hub: gitfleet sync")
-    return None
-
-
-def _list(items: Sequence[str]) -> str:
-    shown = "".join(f"\n  {display(item)}" for item in items[:SHOWN])
-    return shown + (f"\n  ... and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:
+    """Ask the hub for what policy lets a commit take on the spot. Answers whether anything was asked for."""
+    wanted = [*judgement.free, *judgement.unverifiable]
+    if wanted and fleet.policy.commits == "claim-on-commit":
+        fleet.claims.claim(session, [refusal.claimable(path) for path in wanted], timeout=ASK_THE_HUB)
+        return True
+    if judgement.lapsed and fleet.policy.commits in NEEDS_CLAIMS:
+        fleet.ledger.request("session.renew", session, {}, timeout=ASK_THE_HUB)
+        return True
+    return False
 
 
 def _staged(fleet: Fleet) -> list[str]:
@@ -126,11 +118,28 @@ def _staged(fleet: Fleet) -> list[str]:
     return incoming.staged(git, head or gate.EMPTY_TREE)
 
 
-def _session(fleet: Fleet) -> str | None:
+def whoami(fleet: Fleet) -> str | None:
+    """The session that commits here, or None. Raises NoSession where several could be meant."""
+    here = fleet.repository
+    if here.worktree:  # an agent may have died since hooks were told whom to take for granted
+        mark(here.git_dir, LocalSessions(fleet.ledger.state), here.worktree)
     try:
         return fleet.whoami()
     except NoSession as error:
         if error.facts.get("candidates"):
+            raise
+        return None
+
+
+def _known(fleet: Fleet, state: State, session: str | None) -> str | None:
+    """The session if the fleet knows it as one of this node. Raises NoSession, Conflict where policy needs one."""
+    if session is None:
+        return None
+    asked = Operation("", "", fleet.ledger.node.id, session, clock.now(), {})
+    try:
+        return session_rules.own(state.view, asked).id
+    except FleetError:
+        if fleet.policy.commits in NEEDS_CLAIMS:
             raise
         return None
 
@@ -158,32 +167,8 @@ def _renew(fleet: Fleet, state: State, session_id: str) -> None:
 
 
 def _pre_push(fleet: Fleet, rest: list[str]) -> int:
-    """Judge the commits that are new to the remote, and keep `refs/fleet/*` out of anybody's hands."""
-    rows = [line.split() for line in sys.stdin.read().splitlines()]
-    for row in rows:
-        if len(row) == 4 and row[2].startswith(fleetrefs.ROOT):
-            raise PolicyRefused(
-                f"Stopped: this push would {'delete' if row[1] == incoming.ZERO else 'overwrite'} {display(row[2])}, which "
-                "is the fleet's own record. Nothing was pushed.",
-                hint="Push branches and tags by name; `gitfleet sync` brings the fleet's records to the hub.",
-            )
-    tips = [
-        row[1]
-        for row in rows
-        if len(row) == 4 and row[1] != incoming.ZERO and row[2].startswith("refs/heads/")
-    ]
-    if not tips or fleet.policy.commits == "off" or not fleet.ledger.node.hub:
-        return 0
-    session = _session(fleet)
-    state = fleet.current()
-    new = list(incoming.commits(fleet.repository.here, *tips, "--not", f"--remotes={fleet.ledger.node.hub}"))
-    unnamed = sorted({path for commit in new if not commit.claims for path in commit.paths})
-    named = sorted({path for commit in new if commit.claims for path in commit.paths})
-    judgement = judge(fleet, state, session, unnamed)
-    theirs = [*judgement.theirs, *judge(fleet, state, session, named).theirs]
-    _stop_or_warn(
-        fleet, Judgement(judgement.session, judgement.used, judgement.free, theirs, judgement.unverifiable)
-    )
+    del rest
+    pushing.judge_push(fleet, sys.stdin.buffer.read(), whoami)
     return 0
 
 
@@ -191,15 +176,6 @@ def _background_sync(fleet: Fleet, rest: list[str]) -> int:
     del rest
     fleet.ledger.sync()
     return 0
-
-
-def _claimable(path: str) -> str:
-    return patterns.literal(path).text
-
-
-def _quoted(path: str) -> str:
-    text = display(_claimable(path) if not any(c < " " for c in path) else path)
-    return f"'{text}'" if any(c in ' *?[]{}$&;()|<>"\\' for c in text) else text
 
 
 HOOKS = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
-from gitfleet.base.ids import is_name, shard
+from gitfleet.base import clock
+from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.claims.keys import key
 from gitfleet.git.fleetrefs import COORD
 from gitfleet.githooks import records
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 TRAILERS = ("Fleet-Session", "Fleet-Claim")
+_MODES = ("exclusive", "shared")
+_TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
+_NUMBERS = ("token", "ttl", "granted_at")
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +33,7 @@ def main(arguments: list[str]) -> int:
         try:
             if quick(arguments):
                 return 0
-        except (Unexpected, OSError, ValueError, KeyError, TypeError):
+        except Exception:  # noqa: BLE001, S110 - a doubt of whatever kind is for the full gate, which names it
             pass
     return hand_over(arguments)
 
@@ -57,18 +60,21 @@ def quick(arguments: list[str]) -> bool:
     """Whether the answer is a certain yes. For `prepare-commit-msg` the trailers are then added."""
     git_dir = os.environ.get("GIT_DIR") or _git_dir(".git")
     common_dir = _common_dir(git_dir)
-    session = os.environ.get("GITFLEET_SESSION") or _marked(git_dir, common_dir)
+    session = os.environ.get("GITFLEET_SESSION")
+    if session is None:
+        session = _marked(git_dir, common_dir)
     if session is None or not is_name(session) or _unclear(git_dir, common_dir, session):
         return False
+    node = records.load(_read(f"{common_dir}/gitfleet/node.json"))["id"]
     ledger = Records(common_dir, COORD)
     try:
-        used = _claims_for(ledger, session, staged())
+        used = _claims_for(ledger, session, node, staged())
     finally:
         ledger.close()
     if used is None:
         return False
     if arguments[0] == "prepare-commit-msg":
-        add_trailers(arguments[1], session, sorted(used))
+        sign(arguments[1:], session, sorted(used))
     return True
 
 
@@ -77,13 +83,30 @@ def staged() -> list[bytes]:
     return _diff("HEAD")
 
 
-def add_trailers(file: str, session: str, claims: list[str]) -> None:
-    """Put the session and the claims it used into a commit message, each once."""
-    argv = ["git", "interpret-trailers", "--in-place", "--if-exists", "addIfDifferent", "--if-missing", "add"]
+def sign(arguments: list[str], session: str, claims: list[str]) -> None:
+    """Put the session and the claims it used into a commit message, each once. `arguments` are those of the hook.
+
+    Not where somebody is about to write the message and ends the commit by writing none: to git, trailers are one.
+    """
+    source = arguments[1] if len(arguments) > 1 else ""
+    if (
+        source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":"
+    ):  # git says `:` where it opens no editor
+        return
+    argv = ["git", "interpret-trailers", "--in-place", "--no-divider"]
+    argv += ["--if-exists", "addIfDifferent", "--if-missing", "add"]
     for name, value in [(TRAILERS[0], session), *((TRAILERS[1], claim) for claim in claims)]:
         argv += ["--trailer", f"{name}: {value}"]
-    pid, out, _ = spawn([*argv, file])
+    _end_last_line(arguments[0])
+    pid, out, _ = spawn([*argv, arguments[0]])
     collect(pid, out)
+
+
+def _end_last_line(file: str) -> None:
+    """`git merge` leaves its message without a newline; trailers would then follow the subject without a blank line."""
+    with open(file, "rb+") as message:
+        if message.read()[-1:] not in {b"", b"\n"}:
+            message.write(b"\n")
 
 
 def _diff(against: str) -> list[bytes]:
@@ -102,13 +125,12 @@ def _diff(against: str) -> list[bytes]:
     return [path for path in collect(pid, out).split(b"\0") if path]
 
 
-def _claims_for(ledger: Records, session: str, paths: list[bytes]) -> set[str] | None:
+def _claims_for(ledger: Records, session: str, node: str, paths: list[bytes]) -> set[str] | None:
     """The claims of `session` that cover all `paths`, as `id@token`; None when one is not covered for certain."""
-    home = ledger.file("sessions", shard(session), session, "session.json")
-    if home is None:
+    renewed = _renewed(ledger, session, node)
+    if renewed is None:
         return None
-    renewed = records.load(home)["renewed_at"]
-    now, used = time.time(), set()
+    now, used = clock.now(), set()
     known: dict[bytes, dict[str, Any]] = {}
     names = [os.fsdecode(raw) for raw in paths]
     _read_ahead(ledger, names)
@@ -120,21 +142,36 @@ def _claims_for(ledger: Records, session: str, paths: list[bytes]) -> set[str] |
     return used
 
 
+def _renewed(ledger: Records, session: str, node: str) -> int | None:
+    """When a session of this node was last renewed, in a ledger that this version may read; None without one."""
+    fleet, home = ledger.file("fleet.json"), ledger.file("sessions", shard(session), session, "session.json")
+    if fleet is None or home is None:
+        return None
+    rules, record = records.load(fleet), records.load(home)
+    if (rules["v"], rules["kind"], record["v"], record["kind"]) != (1, "fleet", 1, "session"):
+        return None
+    renewed, oldest = record["renewed_at"], rules["min_reader"]
+    if type(renewed) is not int or type(oldest) is not int or oldest > 1:
+        return None
+    return renewed if (record["id"], record["node"]) == (session, node) else None
+
+
 def _read_ahead(ledger: Records, paths: list[str]) -> None:
     """Ask for everything that is filed at the paths and above them, depth by depth, in few round trips."""
     places = {_place(path) for path in paths}
     ledger.read_folders(list(places))
     every = {place[:depth] for place in places for depth in range(1, len(place) + 1)}
-    ledger.read_blobs([oid for place in every for oid in _filed(ledger, place)])
+    ledger.read_blobs([oid for place in every for _, oid in _filed(ledger, place)])
 
 
 def _place(path: str) -> tuple[str, ...]:
     return ("claims", *("=" + key(part) for part in path.split("/")))
 
 
-def _filed(ledger: Records, place: tuple[str, ...]) -> list[bytes]:
+def _filed(ledger: Records, place: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+    """The claims filed at a place: name and object id."""
     entries = ledger.folder(place).items()
-    return [oid for name, (is_folder, oid) in entries if not is_folder and name[:1] == b"@"]
+    return [(name, oid) for name, (is_folder, oid) in entries if not is_folder and name[:1] == b"@"]
 
 
 def _covering(
@@ -142,28 +179,34 @@ def _covering(
 ) -> dict[str, Any] | None:
     place = _place(path)
     for depth in range(1, len(place) + 1):
-        for oid in _filed(ledger, place[:depth]):
+        for name, oid in _filed(ledger, place[:depth]):
             claim = known.get(oid)
             if claim is None:
                 claim = known[oid] = _claim(ledger.blob(oid))
-            if claim["session"] == session and _covers(claim["pattern"], path):
+            named = name == b"@" + claim["id"].encode() + b".json"
+            if named and claim["session"] == session and _covers(claim["pattern"], path, place[:depth]):
                 return claim
     return None
 
 
 def _claim(data: bytes) -> dict[str, Any]:
+    """A claim that the full gate would believe, too. Raises for anything else."""
     claim = records.load(data)
-    if claim["v"] != 1 or claim["kind"] != "claim":
+    sound = (claim["v"], claim["kind"]) == (1, "claim") and claim["mode"] in _MODES and is_ulid(claim["id"])
+    sound = sound and all(type(claim[name]) is str and len(claim[name]) <= 4096 for name in _TEXTS)
+    if not sound or not all(type(claim[name]) is int for name in _NUMBERS) or claim.get("accept_within"):
         raise Unexpected
     return claim
 
 
-def _covers(pattern: str, path: str) -> bool:
+def _covers(pattern: str, path: str, place: tuple[str, ...]) -> bool:
+    """Whether a pattern that is filed at `place` belongs there and matches the path."""
     if pattern == path:
-        return True
+        return place == _place(path)
     from gitfleet.claims import patterns  # 3 ms, where a claim is more than a file
 
-    return patterns.matches(patterns.parse(pattern)[0], path)
+    (parsed,) = patterns.parse(pattern)
+    return place[1:] == tuple("=" + name for name in parsed.prefix_key) and patterns.matches(parsed, path)
 
 
 def _unclear(git_dir: str, common_dir: str, session: str) -> bool:
@@ -181,12 +224,30 @@ def _unclear(git_dir: str, common_dir: str, session: str) -> bool:
 
 
 def _marked(git_dir: str, common_dir: str) -> str | None:
-    """The session of this worktree as it was marked, unless its configuration names one."""
+    """The session of this worktree as it was marked, if it lives; None where git's configuration may name one."""
+    if "GIT_CONFIG_COUNT" in os.environ or "fleet" in os.environ.get("GIT_CONFIG_PARAMETERS", "").lower():
+        return None
     for file in (f"{common_dir}/config", f"{git_dir}/config.worktree"):
-        if os.path.exists(file) and b"[fleet" in _read(file).lower():
-            return None
+        if os.path.exists(file):
+            said = _read(file).lower()
+            if b"[fleet" in said or b"[include" in said:
+                return None
     mark = f"{git_dir}/gitfleet-session"
-    return os.fsdecode(_read(mark)).strip() if os.path.exists(mark) else None
+    session = os.fsdecode(_read(mark)).strip() if os.path.exists(mark) else ""
+    return session if is_name(session) and _lives(common_dir, session) else None
+
+
+def _lives(common_dir: str, session: str) -> bool:
+    """Whether a session is at work in this worktree for certain: an agent may have died, and left its mark."""
+    here = records.load(_read(f"{common_dir}/gitfleet/sessions/{session}.json"))
+    if here["worktree"] != os.getcwd():
+        return False
+    if here["person"] is True:
+        return True
+    from gitfleet.base.identity import ProcessIdentity, state  # 2 ms, where an agent commits
+
+    process = ProcessIdentity.from_record(here["process"])
+    return process is not None and state(process) != "dead"
 
 
 def _git_dir(path: str) -> str:

@@ -1,7 +1,7 @@
 """What commits would bring: the paths that each one changes, and the claims that it names.
 
 In a merge only paths that differ from every parent count: what was carried over is nobody's edit. Renames are never
-guessed: both names count.
+guessed: both names count. Raises GitFailed where git cannot tell: nothing found is not the same as nothing there.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitfleet.git.program import Git
+from gitfleet.git.program import Git, failed
 
 ZERO = "0" * 40
-_FIELDS = (
-    "%x01%H%x00%P%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x02"
-)
+_FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +28,18 @@ class Commit:
 
 def commits(git: Git, *revisions: str) -> Iterator[Commit]:
     """The commits of a revision range (as for `git rev-list`), newest first. One git process, one pass."""
+    mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
     out = os.fsdecode(
         git.run(
-            "log", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
-            "--ignore-submodules=none", "--name-only", "-z", f"--format={_FIELDS}", *revisions, "--", timeout=300.0,
+            "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+            "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *revisions, "--",
+            timeout=300.0,
         )
     )  # fmt: skip
-    for part in out.split("\x01")[1:]:
-        head, _, names = part.partition("\x02")
-        oid, _, sessions, claims = head.split("\0", 3)
-        paths = tuple(name for name in names.replace("\n", "\0", 1).split("\0") if name)
+    parts = out.split(mark)[1:]
+    for head, names in zip(parts[::2], parts[1::2], strict=True):
+        oid, sessions, claims, _ = head.split("\0")
+        paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
         yield Commit(oid, paths, sessions.strip().split("\n")[-1], tuple(claims.split()))
 
 
@@ -66,4 +66,6 @@ def staged(git: Git, against: str) -> list[str]:
         "--",
     ]
     done = git.ask(*argv, env={"GIT_INDEX_FILE": os.path.abspath(index)} if index else None)
+    if done.code:
+        raise failed(done)
     return [name for name in os.fsdecode(done.stdout).split("\0") if name]

@@ -6,23 +6,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitfleet.base import clock
 from gitfleet.claims import conflicts, model, patterns
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
-from gitfleet.sessions import model as sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's."""
+    """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's.
+
+    `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over.
+    """
 
     session: str
     used: frozenset[str] = frozenset()
     free: Sequence[str] = ()
     theirs: Sequence[dict[str, Any]] = field(default_factory=list)
     unverifiable: Sequence[str] = ()
+    lapsed: Sequence[str] = ()
 
 
 def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[str]) -> Judgement:
@@ -30,26 +32,26 @@ def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[st
 
     What is mine by a lease that holds is mine however old the state is: nobody else may have taken it.
     """
-    session = sessions.find(state.view, session_id) if session_id else None
+    renewed = fleet.claims.renewed_at(state, session_id)
     used: set[str] = set()
-    free, theirs, unclear = [], [], []
-    old = state.age is not None and state.age > fleet.policy.state_max_age
+    free, theirs, unclear, lapsed = [], [], [], []
+    old = fleet.claims.is_old(state)
     for path in paths:
         held = _holding(fleet, state, path)
-        mine = [
-            claim for claim in held if isinstance(claim, Claim) and session and claim.session == session.id
-        ]
-        standing = [claim for claim in mine if session and _holds(fleet, claim, session)]
+        mine = [claim for claim in held if isinstance(claim, Claim) and claim.session == session_id]
+        standing = [claim for claim in mine if fleet.claims.holds(claim, renewed)]
         others = [claim for claim in held if isinstance(claim, Unreadable) or claim.session != session_id]
         if standing:
             used |= {_name(state, claim) for claim in standing[:1]}
         elif others:
             theirs += [conflicts.on_path(state.view, path, claim).as_record() for claim in others]
+        elif mine:
+            lapsed.append(path)
         elif old:
             unclear.append(path)
         else:
             free.append(path)
-    return Judgement(session_id or "", frozenset(used), free, theirs, unclear)
+    return Judgement(session_id or "", frozenset(used), free, theirs, unclear, lapsed)
 
 
 def _holding(fleet: Fleet, state: State, path: str) -> list[Claim | Unreadable]:
@@ -62,12 +64,6 @@ def _holding(fleet: Fleet, state: State, path: str) -> list[Claim | Unreadable]:
         if patterns.matches(pattern, path, case_sensitive=exact_case):
             found.append(claim)
     return found
-
-
-def _holds(fleet: Fleet, claim: Claim, session: sessions.Session) -> bool:
-    """Whether the lease holds by our own clock; its holder stops a margin before others may begin."""
-    since = clock.now() - max(session.renewed_at, claim.granted_at)
-    return since <= claim.ttl - fleet.policy.margin
 
 
 def _name(state: State, claim: Claim) -> str:

@@ -10,6 +10,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import BinaryIO
 
 
@@ -21,14 +22,17 @@ class Unexpected(Exception):
     """Something that the quick way does not deal with."""
 
 
-def spawn(argv: list[str], *, feed: bool = False) -> tuple[int, BinaryIO, BinaryIO | None]:
-    """Start a program: its pid, its output, and with `feed` its input. Its messages are dropped."""
+def spawn(
+    argv: list[str], *, feed: bool = False, env: Mapping[str, str] | None = None
+) -> tuple[int, BinaryIO, BinaryIO | None]:
+    """Start a program: its pid, its output, and with `feed` its input; `env` is added. Its messages are dropped."""
     out, out_there = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, out_there, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
     entry_there, entry = os.pipe() if feed else (-1, -1)
     if feed:
         actions.append((os.POSIX_SPAWN_DUP2, entry_there, 0))
-    pid = os.posix_spawnp(argv[0], argv, {**os.environ, "LC_ALL": "C"}, file_actions=actions)
+    environment = {**os.environ, "LC_ALL": "C", **(env or {})}
+    pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions)
     os.close(out_there)
     if not feed:
         return pid, open(out, "rb"), None
@@ -50,7 +54,8 @@ class Records:
 
     def __init__(self, common_dir: str, at: str) -> None:
         argv = ["git", f"--git-dir={common_dir}", "cat-file", "--batch"]
-        self._pid, self._out, self._in = spawn(argv, feed=True)
+        # Replaced objects (`git replace`) are for looking at history, and no part of the ledger.
+        self._pid, self._out, self._in = spawn(argv, feed=True, env={"GIT_NO_REPLACE_OBJECTS": "1"})
         self._folders: dict[tuple[str, ...], dict[bytes, tuple[bool, bytes]]] = {}
         self._blobs: dict[bytes, bytes] = {}
         self._root = at.encode() + b"^{tree}"

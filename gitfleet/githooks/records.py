@@ -35,7 +35,7 @@ def load(data: bytes) -> dict[str, Any]:
     else:
         try:
             record, end = make_scanner(_Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
-        except (StopIteration, TypeError) as error:
+        except (StopIteration, TypeError, SystemError) as error:  # the last for text that ends too early
             raise ValueError("not in canonical form") from error
         if text[end:] != "\n":
             raise ValueError("not in canonical form")

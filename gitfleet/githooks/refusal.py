@@ -1,0 +1,83 @@
+"""Why a gate says no, and the one command that comes next. Never a way around itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitfleet.base.console import note
+from gitfleet.base.text import display
+from gitfleet.claims import patterns
+from gitfleet.claims.policy import Policy
+from gitfleet.claims.wording import holder
+from gitfleet.errors import Conflict, FleetError, PolicyRefused, Unverifiable
+from gitfleet.githooks.judgement import Judgement
+
+SHOWN = 20
+HINTED = 8
+_STANDS_IN = "\ue000"  # of no meaning to anybody; where a path has it, `?` matches that too
+
+
+def stop_or_warn(policy: Policy, judgement: Judgement) -> None:
+    """Raise the refusal for a judgement, or say it where policy only warns."""
+    error = _refusal(judgement, policy)
+    if error is None:
+        return
+    if policy.commits == "warn" or (isinstance(error, Unverifiable) and policy.unverifiable != "stop"):
+        note(f"gitfleet: warning: {error.message}")
+        return
+    raise error
+
+
+def claimable(path: str) -> str:
+    """The pattern to claim for a path; `?` stands for the control characters that no pattern may have."""
+    printable = "".join(_STANDS_IN if char < " " or char == "\x7f" else char for char in path)
+    return patterns.literal(printable).text.replace(_STANDS_IN, "?")
+
+
+def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
+    if judgement.theirs:
+        lines = [holder(item) for item in judgement.theirs]
+        return Conflict(
+            f"Stopped: this touches paths that other sessions hold.{_list(lines)}",
+            hint="Leave those paths out, or wait until their holder has released them.",
+            conflicts=list(judgement.theirs),
+        )
+    if judgement.free and policy.commits != "conflicts-only":
+        return _unclaimed(judgement.session, judgement.free)
+    if judgement.lapsed and policy.commits != "conflicts-only":
+        words = (
+            f"Stopped: the time of what session {judgement.session} has claimed is over, and the hub could not be "
+            "asked whether it still stands."
+        )
+        return Unverifiable(words + _list(judgement.lapsed), hint="Ask the hub: gitfleet sync")
+    if judgement.unverifiable and policy.unverifiable != "allow":
+        words = "Stopped: what is known of the fleet is too old to say whose these paths are."
+        return Unverifiable(words + _list(judgement.unverifiable), hint="Ask the hub: gitfleet sync")
+    return None
+
+
+def _unclaimed(session: str, paths: Sequence[str]) -> PolicyRefused:
+    who = f"session {session}" if session else "no session at work here"
+    hint = f"Claim them first: gitfleet claim {' '.join(_word(path) for path in paths[:HINTED])}"
+    if len(paths) > HINTED:
+        hint += " ... (or the directories that they are in)"
+    if not session:
+        hint = "Start a session: gitfleet session start; then claim the paths."
+    return PolicyRefused(f"Stopped: this touches paths that {who} has not claimed.{_list(paths)}", hint=hint)
+
+
+def _list(items: Sequence[str]) -> str:
+    shown = "".join(f"\n  {display(item)}" for item in items[:SHOWN])
+    return shown + (f"\n  ... and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+
+
+def _word(path: str) -> str:
+    """What to type into a shell to claim a path."""
+    import shlex  # only refusals need it
+
+    text = claimable(path)
+    text = f"./{text}" if text.startswith("-") else text
+    if display(text) == text:
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{display(escaped)}'"

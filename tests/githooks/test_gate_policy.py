@@ -1,0 +1,190 @@
+"""Whose rules the gates follow: the trunk's of the hub, in each mode, whatever branches and worktrees say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gitfleet.fleet import exchange
+from gitfleet.sessions.local import Here
+from tests.gatebench import Gated, refused
+from tests.workbench import run
+
+MODES = ("require-claim", "claim-on-commit", "conflicts-only", "warn", "off")
+
+
+def land(clone: Gated, rules: str) -> None:
+    """Put a gitfleet.yaml on the trunk of the hub, as somebody else would, and exchange with the hub."""
+    hub = clone.fleets.hub if clone.name != "alone" else clone.path / ".git"
+    blob = clone.out("hash-object", "-w", "--stdin", stdin=rules, at=hub)
+    index = {"GIT_INDEX_FILE": str(clone.fleets.root / "index"), "GIT_DIR": str(hub)}
+    clone.git("read-tree", "refs/heads/main", env=index, at=hub).ok()
+    clone.git("update-index", "--add", "--cacheinfo", f"100644,{blob},gitfleet.yaml", env=index, at=hub).ok()
+    tree = clone.git("write-tree", env=index, at=hub).ok().stdout.strip()
+    made = clone.out("commit-tree", tree, "-p", "refs/heads/main", "-m", "rules", at=hub)
+    clone.out("update-ref", "refs/heads/main", made, at=hub)
+    if clone.name == "alone":
+        clone.out("reset", "--quiet", "--hard")
+    with clone.open() as fleet:
+        exchange.sync(fleet)
+
+
+def commits(mode: str) -> str:
+    return f"version: 1\ncommits: {mode}\n"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mode_from_the_trunk_decides_about_free_paths(ada: Gated, mode: str) -> None:
+    land(ada, commits(mode))
+    ada.write("src/api/a.py")
+    ran = ada.commit()
+    if mode == "require-claim":
+        refused(ran, "has not claimed")
+        return
+    said = ran.ok().stderr
+    assert ("warning: Stopped: this touches paths" in said) == (mode == "warn")
+    named = {line.split(":")[0] for line in ada.trailers()}
+    assert (
+        named
+        == {
+            "claim-on-commit": {"Fleet-Session", "Fleet-Claim"},
+            "conflicts-only": {"Fleet-Session"},
+            "warn": {"Fleet-Session"},
+            "off": set(),
+        }[mode]
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mode_from_the_trunk_decides_about_paths_of_others(ada: Gated, mode: str) -> None:
+    land(ada, commits(mode))
+    ada.claim("src/", session=ada.other)
+    ada.write("src/api/a.py")
+    ran = ada.commit()
+    if mode in {"warn", "off"}:
+        assert (ada.other in ran.ok().stderr) == (mode == "warn")
+    else:
+        refused(ran, ada.other)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mode_decides_when_nobody_can_tell_who_commits(ada: Gated, mode: str) -> None:
+    ada.policy(commits=mode)
+    with ada.open() as fleet:
+        for name in (ada.session, ada.other):
+            fleet.sessions.local.remember(Here(name, fleet.repository.worktree or "", False, None))
+    ada.write("src/api/a.py")
+    ran = ada.git("commit", "-qm", "who", env=ada.as_session(None))
+    if mode in {"warn", "off"}:
+        assert (ada.session in ran.ok().stderr) == (mode == "warn")
+    else:
+        refused(ran, ada.session, ada.other)
+
+
+def test_rules_in_a_branch_or_a_worktree_count_for_nothing(ada: Gated) -> None:
+    ada.claim("gitfleet.yaml")
+    ada.write("gitfleet.yaml", commits("off"))
+    ada.commit().ok()
+    with ada.open() as fleet:
+        exchange.sync(fleet)
+        assert fleet.policy.commits == "require-claim"
+    ada.write("src/api/a.py")
+    refused(ada.commit(), "has not claimed")
+
+
+def test_rules_of_a_clone_without_a_hub_are_those_of_its_trunk(alone: Gated) -> None:
+    alone.out("checkout", "--quiet", "-b", "feature")
+    land(alone, commits("off"))
+    alone.write("src/api/a.py")
+    alone.commit().ok()
+
+
+def test_rules_that_are_broken_are_named_and_change_nothing(ada: Gated) -> None:
+    land(ada, commits("conflicts-only"))
+    land(ada, "version: 1\ncommits: sometimes\n")
+    with ada.open() as fleet:
+        told = exchange.sync(fleet)
+        assert fleet.policy.commits == "conflicts-only"
+    assert any("gitfleet.yaml on the trunk 'main' cannot be used" in words for words in told.warnings)
+    ada.write("src/api/a.py")
+    ada.commit().ok()
+
+
+def test_rules_broken_from_the_beginning_leave_the_defaults(ada: Gated) -> None:
+    land(ada, "a: [\n")
+    ada.write("src/api/a.py")
+    refused(ada.commit(), "has not claimed")
+
+
+def test_rules_compiled_here_that_are_damaged_leave_the_defaults(ada: Gated) -> None:
+    path = ada.fleets.state("ada") / "policy.json"
+    for damage in (b"\xff", b"{}", b"[]", b'{"commits":"none","ttl":"x"}\n', b'{"margin":-1,"ttl":[]}\n'):
+        path.write_bytes(damage)
+        ada.write("src/api/a.py")
+        refused(ada.commit(), "has not claimed")
+    with ada.open() as fleet:
+        exchange.sync(fleet)
+    assert not path.exists()
+
+
+def test_rules_that_tell_case_apart_are_followed_to_the_letter(ada: Gated) -> None:
+    land(ada, "version: 1\nclaims:\n  case: sensitive\n")
+    ada.claim("src/API/")
+    ada.write("src/api/a.py")
+    refused(ada.commit(), "has not claimed")
+    ada.claim("src/api/")
+    ada.commit().ok()
+    ada.claim("README.md", session=ada.other)
+    ada.claim("readme.md")
+    ada.release("readme.md")
+    with ada.open() as fleet:
+        assert {claim.pattern for claim in fleet.claims.find(fleet.current())} == {
+            "src/API/",
+            "src/api/",
+            "README.md",
+        }
+
+
+def test_claiming_on_commit_takes_awkward_names(ada: Gated) -> None:
+    ada.policy(commits="claim-on-commit")
+    for path in ("docs/a[1]*.md", "docs/new\nline.md", "docs/{x,y}.md", "-dash", "!bang", "back\\slash"):
+        (ada.path / path).write_text("x\n")
+    ada.out("add", "--all")
+    ada.commit().ok()
+    assert len(ada.trailers()) == 7
+    with ada.open() as fleet:
+        assert "docs/new?line.md" in {claim.pattern for claim in fleet.claims.find(fleet.current())}
+
+
+def test_claiming_on_commit_asks_the_hub_where_knowledge_is_old(ada: Gated, bob: Gated) -> None:
+    ada.policy(commits="claim-on-commit")
+    bob.claim("src/")
+    os.utime(ada.fleets.state("ada") / "seen", (1, 1))
+    ada.write("src/api/a.py")
+    refused(ada.commit(), bob.session)
+    ada.out("reset", "--quiet", "--hard")
+    ada.write("README.md")
+    ada.commit().ok()
+
+
+def test_refusal_names_what_to_type_for_any_path(alone: Gated, tmp_path: Path) -> None:
+    names = [
+        "two words",
+        "it's",
+        "a*b",
+        "-dash",
+        os.fsdecode(b"caf\xe9"),
+        "new\nline",
+        "$HOME",
+        "back\\slash",
+    ]
+    for name in names:
+        (alone.path / name).write_text("x\n")
+    alone.out("add", "--all", "--", *names)
+    ran = refused(alone.commit())
+    words = ran.stderr.split("Claim them first: gitfleet claim ")[1].split("\n")[0]
+    for text in run(["bash", "-c", f"printf '%s\\0' {words}"], tmp_path).ok().stdout.split("\0")[:-1]:
+        alone.claim(text)
+    alone.commit().ok()

@@ -1,0 +1,116 @@
+"""Places that need something of the machine: file systems that are full or read-only, an ssh server, a web server.
+
+Each says by a `skipif` mark where it cannot be had.
+"""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+
+@cache
+def _can_mount() -> bool:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        if subprocess.run(
+            ["mount", "-t", "tmpfs", "none", folder], capture_output=True, check=False
+        ).returncode:
+            return False
+        subprocess.run(["umount", folder], check=True)
+        return True
+
+
+needs_mount = pytest.mark.skipif(not _can_mount(), reason="needs root on Linux, to mount a small file system")
+needs_sshd = pytest.mark.skipif(
+    not (
+        os.path.exists("/usr/sbin/sshd")
+        and shutil.which("ssh")
+        and shutil.which("ssh-keygen")
+        and _can_mount()
+    ),
+    reason="needs an OpenSSH server and client, and root for the server's own folder",
+)
+
+
+@contextmanager
+def file_system(folder: Path, *, size: str) -> Iterator[Path]:
+    """A file system of its own at `folder`, with room for `size` (as mount reads it: `3m`)."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def make_read_only(folder: Path) -> None:
+    """Let nobody write in the file system at `folder` from now on."""
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+
+
+def fill(folder: Path, *, leave: int) -> Path:
+    """Fill a file system up to `leave` pages of 4 KiB; the file that does it."""
+    filler = folder / "filler"
+    state = os.statvfs(folder)
+    with filler.open("wb") as file:
+        file.write(b"x" * ((state.f_bavail - leave) * state.f_frsize))
+    return filler
+
+
+def ssh_command(folder: Path) -> str:
+    """A program for GIT_SSH whose every connection is served by an sshd of its own, through pipes instead of a port."""
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    config = folder / "sshd_config"
+    config.write_text(
+        f"HostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+        "PasswordAuthentication no\nPidFile none\nLogLevel ERROR\n"
+    )
+    server = f"mount -t tmpfs none /run && mkdir /run/sshd && exec /usr/sbin/sshd -i -f {config}"
+    script = folder / "ssh"
+    script.write_text(
+        f"#!/bin/sh\nexec ssh -F none -i {folder}/user -o IdentitiesOnly=yes -o StrictHostKeyChecking=no "
+        f"-o UserKnownHostsFile={folder}/known -o LogLevel=ERROR "
+        f'-o "ProxyCommand=unshare --mount sh -c \'{server}\'" "$@"\n'
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+@contextmanager
+def web_server(status: int) -> Iterator[str]:
+    """The address of a web server that answers everything with `status`."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+        def log_message(self, format: str, *args: object) -> None:
+            del format, args
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
