@@ -25,7 +25,7 @@ def resolve(texts: Iterable[str], *, worktree: str | None, git: Git) -> list[Pat
     """
     found: dict[str, Pattern] = {}
     for text in texts:
-        relative, top = _relative(text, git) if os.path.isabs(text) else (text, worktree)
+        relative, top = _relative(text, worktree, git) if os.path.isabs(text) else (text, worktree)
         for pattern in _patterns(relative, top):
             found.setdefault(pattern.text, pattern)
     return list(found.values())
@@ -38,9 +38,10 @@ def worktrees(git: Git) -> list[str]:
     return [fields[0].removeprefix("worktree ") for fields in entries if fields[0] and "bare" not in fields]
 
 
-def _relative(text: str, git: Git) -> tuple[str, str]:
+def _relative(text: str, worktree: str | None, git: Git) -> tuple[str, str]:
     """An absolute path as it counts from the top of the worktree that it lies in, and that top."""
-    tops = [(spelled, top) for top in worktrees(git) for spelled in (top, os.path.realpath(top))]
+    known = {*worktrees(git), *([worktree] if worktree else [])}  # a submodule's own is not in git's list
+    tops = [(spelled, top) for top in known for spelled in (top, os.path.realpath(top))]
     tops.sort(key=lambda pair: len(pair[0]), reverse=True)
     for path in _spellings(text):
         for spelled, top in tops:

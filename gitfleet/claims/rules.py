@@ -101,7 +101,7 @@ def _search(
         mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == operation.session]
         present = _covering(mine + found.granted, pattern, mode, exact_case=exact_case)
         if present is not None:
-            found.held.append(present)
+            found.held.extend([] if present in found.granted else [present])
             found.longer.extend(_longer(present, pattern, operation))
             continue
         met = list(
@@ -120,7 +120,9 @@ def _search(
         if standing:
             found.blocked.extend(standing)
             continue
-        found.over.extend(item.held for item in met if isinstance(item.held, Claim))
+        found.over.extend(
+            item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over
+        )
         found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
         found.granted.append(_claim(operation, pattern, claim_id, mode, generation))
     return found
