@@ -89,7 +89,9 @@ def read(objects: Objects, oid: str) -> Tip:
     try:
         kind, data = objects.read(oid)
         head, _, message = data.decode("utf-8", "replace").partition("\n\n")
-        rows = [line.split(" ", 1) for line in head.splitlines()]
+        rows = [
+            line.split(" ", 1) for line in head.split("\n")
+        ]  # as git does; splitlines() ends lines elsewhere, too
         parents = [row[1] for row in rows if row[0] == "parent"]
         tree = next(row[1] for row in rows if row[0] == "tree")
         generation = int(trailer(message, "Fleet-Generation"))
@@ -104,7 +106,7 @@ def read(objects: Objects, oid: str) -> Tip:
             version=schema,
             understood=FORMAT,
         )
-    if kind != "commit" or len(parents) > 1 or (generation == 0) != (not parents):
+    if kind != "commit" or len(parents) > 1 or generation < 0 or (generation == 0) != (not parents):
         raise Corrupt(f"{oid} is no link of a ledger chain.", where=oid)
     return Tip(oid, tree, parents[0] if parents else None, generation, message)
 
@@ -146,7 +148,7 @@ def same_records(one: dict[str, Entry], other: dict[str, Entry]) -> bool:
 
 def trailer(message: str, name: str) -> str:
     """The value of a trailer, or "" when there is none."""
-    for line in message.rstrip().splitlines()[::-1]:
+    for line in message.rstrip().split("\n")[::-1]:
         key, separator, value = line.partition(": ")
         if not separator:
             break

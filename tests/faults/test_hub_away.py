@@ -1,0 +1,310 @@
+"""A hub that goes away, says no, or comes back as something else: claims stay true, and nothing is dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from gitfleet.errors import Conflict, HubAlarm, HubRefused
+from gitfleet.ledger.model import Status
+from gitfleet.sessions.local import Here
+from tests.fleetbench import Fleets
+from tests.workbench import Git, Gitfleet
+
+COORD = "refs/fleet/coord"
+
+
+def go(fleets: Fleets) -> None:
+    fleets.hub.rename(fleets.root / "away.git")
+
+
+def come_back(fleets: Fleets) -> None:
+    (fleets.root / "away.git").rename(fleets.hub)
+
+
+def test_claim_while_the_hub_is_away_is_tentative_with_exit_0_and_a_warning(
+    fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    go(fleets)
+    ran = gitfleet(fleets.clone("ada"), "claim", "src/a.py", "--session", "ada-1").ok()
+    assert "tentative" in ran.stdout
+    assert "hub.git" in ran.stderr
+    ran = gitfleet(fleets.clone("ada"), "claim", "src/b.py", "--session", "ada-1", "--json").ok()
+    answer = ran.json()
+    assert (answer["status"], answer["data"]["outcome"]) == ("tentative", "tentative")
+    assert answer["warnings"]
+    ran = gitfleet(fleets.clone("ada"), "check", "src/a.py", "--session", "ada-2").ended(10)
+    assert "ada-1" in ran.stdout
+
+
+def test_claims_while_the_hub_is_away_exclude_each_other_on_the_same_host(fleets: Fleets) -> None:
+    go(fleets)
+    fleets.claim("ada", "ada-1", "src/")
+    with pytest.raises(Conflict, match="ada-1"):
+        fleets.claim("ada", "ada-2", "src/a.py")
+    with fleets.open() as fleet:
+        assert fleet.claims.release("ada-1", ["src/"]).status is Status.TENTATIVE
+    assert fleets.claim("ada", "ada-2", "src/a.py").status is Status.TENTATIVE
+    come_back(fleets)
+    with fleets.open() as fleet:
+        fleet.ledger.sync()
+    assert fleets.chain().holders("src/a.py") == ["ada-2"]
+    assert fleets.chain().holders("src/") == []
+
+
+def test_claims_of_two_clones_while_the_hub_was_away_are_decided_in_order_of_their_return(
+    fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    go(fleets)
+    tentative = [fleets.claim("ada", "ada-1", path) for path in ("src/a.py", "src/b.py")]
+    tentative.append(fleets.claim("bob", "bob-1", "src/a.py", "docs/"))
+    assert {result.status for result in tentative} == {Status.TENTATIVE}
+    come_back(fleets)
+    with fleets.open("ada") as fleet:
+        fleet.ledger.sync()
+    ran = gitfleet(fleets.clone("bob"), "claim", "README.md", "--session", "bob-1").ok()
+    assert "Lost" in ran.stderr
+    assert "ada-1" in ran.stderr
+    assert "Lost" not in gitfleet(fleets.clone("bob"), "claim", "README.md", "--session", "bob-1").ok().stderr
+    chain = fleets.chain()
+    assert (chain.holders("src/a.py"), chain.holders("src/b.py"), chain.holders("docs/")) == (
+        ["ada-1"],
+        ["ada-1"],
+        [],
+    )
+    assert tentative[2].operation not in chain.operations
+    assert fleets.waiting("ada") == fleets.waiting("bob") == []
+    with fleets.open("ada") as fleet:
+        assert fleet.ledger.notices.show("ada-1") == []
+
+
+def test_sync_after_the_hub_was_away_tells_what_was_lost_with_exit_12(
+    fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    with fleets.open("bob") as fleet:
+        fleet.sessions.local.remember(Here("bob-1", str(fleets.clone("bob")), person=True, process=None))
+    go(fleets)
+    fleets.claim("bob", "bob-1", "src/a.py")
+    come_back(fleets)
+    fleets.claim("ada", "ada-1", "src/a.py")
+    ran = gitfleet(fleets.clone("bob"), "sync").ended(12)
+    assert "ada-1" in ran.stdout
+    gitfleet(fleets.clone("bob"), "sync").ok()
+
+
+def test_claims_while_the_hub_is_away_survive_any_number_of_attempts(fleets: Fleets) -> None:
+    go(fleets)
+    results = [fleets.claim("ada", "ada-1", f"src/{number}.py") for number in range(5)]
+    assert len(fleets.waiting()) == 5
+    assert list((fleets.state() / "results").iterdir()) == []
+    come_back(fleets)
+    fleets.claim("ada", "ada-2", "docs/")
+    assert {result.operation for result in results} <= fleets.chain().operations.keys()
+    assert fleets.waiting() == []
+
+
+def test_claim_where_the_hub_refuses_ends_with_exit_30_and_leaves_nothing(
+    fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    hook = fleets.hub / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho not on my watch; exit 1\n")
+    hook.chmod(0o755)
+    before = fleets.tip()
+    ran = gitfleet(fleets.clone("ada"), "claim", "src/a.py", "--session", "ada-1").ended(30)
+    assert "refused" in ran.stderr
+    assert "not on my watch" in ran.stderr
+    assert "next:" in ran.stderr
+    assert (fleets.tip(), fleets.tip("ada")) == (before, before)
+    assert fleets.waiting() == []
+    assert not (fleets.state() / "outbox/attempt").exists()
+    hook.unlink()
+    assert fleets.claim("ada", "ada-2", "src/a.py").status is Status.CONFIRMED
+
+
+def test_init_where_the_hub_hides_the_namespace_ends_with_exit_30_and_leaves_no_trace(
+    fleets: Fleets, git: Git, gitfleet: Gitfleet
+) -> None:
+    git(fleets.hub, "config", "transfer.hideRefs", "refs/fleet")
+    git(fleets.root, "clone", "-q", "hub.git", "carol")
+    ran = gitfleet(fleets.root / "carol", "init").ended(30)
+    assert "hidden" in ran.stderr
+    assert not (fleets.root / "carol/.git/gitfleet").exists()
+
+
+@pytest.mark.parametrize("why", ["locked", "hidden"])
+def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hammer_it(
+    fleets: Fleets, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    lock = fleets.hub / f"{COORD}.lock"
+    if why == "locked":
+        lock.touch()
+    else:
+        git(fleets.hub, "config", "receive.hideRefs", "refs/fleet")
+    log = tmp_path / "calls"
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(log))
+    with fleets.open() as fleet:
+        result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=2.0)
+    monkeypatch.delenv("GIT_TRACE2_EVENT")
+    assert result.status is Status.TENTATIVE
+    assert "locked there, or is hidden" in result.answer["hub_error"]
+    pushes = [
+        line for line in log.read_text().splitlines() if '"cmd_name"' in line and '"name":"push"' in line
+    ]
+    assert 3 <= len(pushes) <= 15
+    lock.unlink(missing_ok=True)
+    git.ask(fleets.hub, "config", "--unset", "receive.hideRefs")
+    with fleets.open() as fleet:
+        fleet.ledger.sync()
+    assert fleets.chain().holders("src/a.py") == ["ada-1"]
+
+
+def test_claims_that_were_tentative_stay_when_the_hub_then_refuses(fleets: Fleets) -> None:
+    go(fleets)
+    fleets.claim("ada", "ada-1", "src/a.py")
+    come_back(fleets)
+    hook = fleets.hub / "hooks/update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(HubRefused):
+        fleets.claim("ada", "ada-1", "src/b.py")
+    assert len(fleets.waiting()) == 1
+    hook.unlink()
+    with fleets.open() as fleet:
+        fleet.ledger.sync()
+    assert fleets.chain().holders("src/a.py") == ["ada-1"]
+    assert fleets.chain().holders("src/b.py") == []
+
+
+def vanish(fleets: Fleets, git: Git) -> None:
+    """What `git push --mirror` from a clone that knows nothing of a fleet does."""
+    git(fleets.root, "clone", "-q", "hub.git", "plain")
+    git(fleets.root / "plain", "push", "-q", "--mirror")
+
+
+def rewind(fleets: Fleets, git: Git) -> None:
+    git(fleets.hub, "update-ref", COORD, f"{COORD}~2")
+
+
+def fork(fleets: Fleets, git: Git) -> None:
+    message = git(fleets.hub, "log", "-1", "--format=%B", COORD)
+    other = git(fleets.hub, "commit-tree", "-m", message, "-p", f"{COORD}~1", f"{COORD}^{{tree}}")
+    git(fleets.hub, "update-ref", COORD, other)
+
+
+def another_fleet(fleets: Fleets, git: Git) -> None:
+    git(fleets.hub, "fetch", "-q", "../alone", f"+{COORD}:{COORD}")
+
+
+def code_commit(fleets: Fleets, git: Git) -> None:
+    git(fleets.hub, "update-ref", COORD, "refs/heads/main")
+
+
+def blob(fleets: Fleets, git: Git) -> None:
+    git(fleets.hub, "update-ref", COORD, git(fleets.hub, "rev-parse", "main:README.md"))
+
+
+def tag(fleets: Fleets, git: Git) -> None:
+    git(fleets.hub, "tag", "-a", "-m", "x", "x", COORD)
+    git(fleets.hub, "update-ref", COORD, "refs/tags/x")
+
+
+def jump(fleets: Fleets, git: Git) -> None:
+    message = "skips ahead\n\nFleet-Generation: 4711\nFleet-Schema: 1\n"
+    far = git(fleets.hub, "commit-tree", "-m", message, "-p", COORD, f"{COORD}^{{tree}}")
+    git(fleets.hub, "update-ref", COORD, far)
+
+
+ALARMS: Mapping[Callable[[Fleets, Git], None], str] = {
+    vanish: "vanished",
+    rewind: "behind",
+    fork: "diverged",
+    another_fleet: "diverged",
+    code_commit: "unreadable",
+    blob: "unreadable",
+    tag: "unreadable",
+    jump: "diverged",
+}
+
+
+@pytest.mark.parametrize("harm", ALARMS, ids=lambda harm: harm.__name__.replace("_", "-"))
+def test_hub_whose_ledger_is_no_continuation_raises_the_alarm_and_nothing_changes(
+    fleets: Fleets, git: Git, gitfleet: Gitfleet, harm: Callable[[Fleets, Git], None]
+) -> None:
+    fleets.claim("ada", "ada-1", "src/a.py")
+    verified = fleets.tip("ada")
+    harm(fleets, git)
+    found = fleets.tip()
+    assert found != verified
+    ran = gitfleet(fleets.clone("ada"), "claim", "docs/", "--session", "ada-2", "--json").ended(13)
+    answer = ran.json()
+    assert answer["status"] == "hub-alarm"
+    assert answer["data"]["error"]["kind"] == ALARMS[harm]
+    assert fleets.tip() == found
+    assert fleets.tip("ada") == verified
+    assert fleets.waiting() == []
+    assert fleets.chain("ada").holders("src/a.py") == ["ada-1"]
+    assert fleets.chain("ada").holders("docs/") == []
+    with fleets.open() as fleet, pytest.raises(HubAlarm):
+        fleet.ledger.sync()
+    for again in ("init", "sync"):
+        gitfleet(fleets.clone("ada"), again).ended(13)
+    assert (fleets.tip(), fleets.tip("ada")) == (found, verified)
+
+
+def test_clone_that_joins_where_the_ledger_is_none_refuses(
+    fleets: Fleets, git: Git, gitfleet: Gitfleet
+) -> None:
+    code_commit(fleets, git)
+    git(fleets.root, "clone", "-q", "hub.git", "carol")
+    gitfleet(fleets.root / "carol", "init").ended(13)
+    assert fleets.tip("carol") is None
+    assert not (fleets.root / "carol/.git/gitfleet/node.json").exists()
+
+
+def test_hub_that_loses_the_ledger_right_after_a_push_is_told_as_published_and_alarms_next(
+    fleets: Fleets, git: Git
+) -> None:
+    hook = fleets.hub / "hooks/post-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nread -r old new ref\ngit update-ref -d {COORD} $new\n")
+    hook.chmod(0o755)
+    result = fleets.claim("ada", "ada-1", "src/a.py")
+    assert result.status is Status.PUBLISHED
+    assert fleets.waiting() == []
+    hook.unlink()
+    with pytest.raises(HubAlarm) as caught:
+        fleets.claim("ada", "ada-1", "src/b.py")
+    assert caught.value.kind == "vanished"
+    assert fleets.chain("ada").holders("src/a.py") == ["ada-1"]
+
+
+def test_tentative_claims_stay_when_the_hub_returns_without_its_ledger(fleets: Fleets, git: Git) -> None:
+    go(fleets)
+    fleets.claim("ada", "ada-1", "src/a.py")
+    come_back(fleets)
+    old = fleets.tip()
+    assert old is not None
+    git(fleets.hub, "update-ref", "-d", COORD)
+    with pytest.raises(HubAlarm):
+        fleets.claim("ada", "ada-2", "docs/")
+    assert len(fleets.waiting()) == 1
+    git(fleets.hub, "update-ref", COORD, old)
+    with fleets.open() as fleet:
+        fleet.ledger.sync()
+    assert fleets.chain().holders("src/a.py") == ["ada-1"]
+    assert fleets.chain().holders("docs/") == []
+
+
+def test_ledger_in_a_clone_without_hub_whose_ref_was_broken_is_never_begun_anew(
+    fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    ref = Path(fleets.clone("alone"), ".git", COORD)
+    ref.write_bytes(b"")
+    for command in (["claim", "src/a.py", "--session", "alone-1"], ["init"]):
+        ran = gitfleet(fleets.clone("alone"), *command)
+        assert ran.returncode != 0, ran
+    assert ref.read_bytes() == b""

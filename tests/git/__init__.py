@@ -1,0 +1,1 @@
+"""Tests of `gitfleet.git`: one contract for both object stores, and every kind of hub that git can meet."""

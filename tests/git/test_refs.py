@@ -1,0 +1,108 @@
+"""Refs move only from the value that their mover saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitfleet.errors import LockHeld
+from gitfleet.git import refs
+from gitfleet.git.program import Git as Program
+from gitfleet.git.program import GitFailed
+from tests.workbench import Git
+
+REF = "refs/fleet/coord"
+
+
+@pytest.fixture
+def program(repository: Path) -> Program:
+    return Program(str(repository / ".git"))
+
+
+@pytest.fixture
+def one(repository: Path, git: Git) -> str:
+    return git(repository, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def two(repository: Path, git: Git) -> str:
+    return git(repository, "commit-tree", "-m", "two", "HEAD^{tree}")
+
+
+def test_move_from_the_right_value_moves(program: Program, one: str, two: str) -> None:
+    assert refs.move(program, REF, new=one, old=None)
+    assert refs.move(program, REF, new=two, old=one)
+    assert refs.read(program, REF) == {REF: two}
+
+
+@pytest.mark.parametrize("stale", ["other", "absent"])
+def test_move_from_a_stale_value_changes_nothing(program: Program, one: str, two: str, stale: str) -> None:
+    refs.move(program, REF, new=one, old=None)
+    assert not refs.move(program, REF, new=two, old=two if stale == "other" else None)
+    assert refs.read(program, REF) == {REF: one}
+
+
+def test_move_of_a_ref_that_is_gone_changes_nothing(program: Program, one: str, two: str) -> None:
+    assert not refs.move(program, REF, new=two, old=one)
+    assert refs.read(program, REF) == {}
+
+
+def test_move_while_a_lock_of_the_ref_is_there_changes_nothing(program: Program, one: str, two: str) -> None:
+    refs.move(program, REF, new=one, old=None)
+    lock = Path(program.git_dir, f"{REF}.lock")
+    lock.touch()
+    assert not refs.move(program, REF, new=two, old=one)
+    error = refs.locked(program, REF)
+    assert isinstance(error, LockHeld)
+    assert str(lock) in error.hint
+    lock.unlink()
+    assert refs.move(program, REF, new=two, old=one)
+
+
+def test_move_to_what_is_no_object_raises_in_git_s_words(program: Program, one: str) -> None:
+    refs.move(program, REF, new=one, old=None)
+    with pytest.raises(GitFailed, match="12345") as caught:
+        refs.move(program, REF, new="12345" * 8, old=one)
+    assert caught.value.exit_code == 20
+    assert refs.read(program, REF) == {REF: one}
+
+
+def test_move_where_the_ref_s_file_is_broken_raises_and_never_overwrites(program: Program, one: str) -> None:
+    file = Path(program.git_dir, REF)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    assert refs.read(program, REF) == {}
+    with pytest.raises(GitFailed):
+        refs.move(program, REF, new=one, old=None)
+    assert file.read_bytes() == b""
+
+
+def test_move_below_a_ref_that_exists_raises(program: Program, one: str) -> None:
+    refs.move(program, REF, new=one, old=None)
+    with pytest.raises(GitFailed, match="exists"):
+        refs.move(program, f"{REF}/below", new=one, old=None)
+
+
+def test_delete_from_a_stale_value_keeps_the_ref(program: Program, one: str, two: str) -> None:
+    refs.move(program, REF, new=one, old=None)
+    assert not refs.delete(program, REF, old=two)
+    assert refs.read(program, REF) == {REF: one}
+    assert refs.delete(program, REF, old=one)
+    assert not refs.delete(program, REF, old=one)
+    assert refs.read(program, REF) == {}
+
+
+def test_read_names_answers_what_is_at_or_below_them(program: Program, one: str) -> None:
+    odd = "refs/heads/\u2028line\x85separators"
+    for name in (REF, "refs/fleet-hub/origin/coord", odd):
+        assert refs.move(program, name, new=one, old=None)
+    assert refs.read(program, "refs/fleet") == {REF: one}
+    assert refs.read(program, "refs/fleet/coor") == {}
+    assert refs.read(program, odd, "refs/fleet-hub") == {odd: one, "refs/fleet-hub/origin/coord": one}
+
+
+def test_resolve_of_revisions_answers_object_or_none(program: Program, one: str) -> None:
+    assert refs.resolve(program, "HEAD") == one
+    assert refs.resolve(program, "no-such-thing") is None
+    assert refs.resolve(program, "--all") is None

@@ -1,0 +1,93 @@
+"""Where a repository is, whatever its shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitfleet.errors import NoRepository, UnsupportedRepository
+from gitfleet.git import refs
+from gitfleet.git.remote import Remote
+from gitfleet.git.repository import discover
+from tests.workbench import Git
+
+
+def test_discover_in_a_clone_names_its_folders_from_anywhere_inside(repository: Path) -> None:
+    for place in (repository, repository / "src/api"):
+        found = discover(str(place))
+        assert (found.common_dir, found.git_dir) == (str(repository / ".git"),) * 2
+        assert found.worktree == str(repository)
+
+
+def test_discover_in_a_linked_worktree_names_what_is_shared(repository: Path, git: Git) -> None:
+    git(repository, "worktree", "add", "-q", "../linked")
+    found = discover(str(repository.parent / "linked"))
+    assert found.common_dir == str(repository / ".git")
+    assert found.git_dir == str(repository / ".git/worktrees/linked")
+    assert found.worktree == str(repository.parent / "linked")
+    head = found.here.line("symbolic-ref", "HEAD")
+    assert (head, found.git.line("symbolic-ref", "HEAD")) == ("refs/heads/linked", "refs/heads/main")
+
+
+def test_discover_in_a_bare_repository_has_no_worktree(hub: Path) -> None:
+    assert discover(str(hub)).worktree is None
+
+
+def test_discover_with_git_dir_set_obeys_it_only_for_here(
+    repository: Path, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    monkeypatch.chdir(repository)
+    assert discover().common_dir == str(repository / ".git")
+    assert discover(str(hub)).common_dir == str(hub)
+
+
+@pytest.mark.parametrize("name", ["a b", "\u00e9\u2028x", "-x", "\x0cform\x85feed", "'\"$(x)"])
+def test_discover_in_a_folder_with_an_odd_name_works(repository: Path, git: Git, name: str) -> None:
+    place = repository.rename(repository.parent / name)
+    found = discover(str(place))
+    assert found.worktree == str(place)
+    assert found.git.line("rev-parse", "HEAD")
+
+
+def test_discover_in_a_folder_with_a_line_break_refuses_in_words(repository: Path) -> None:
+    place = repository.rename(repository.parent / "line\nbreak")
+    with pytest.raises(UnsupportedRepository, match="line break"):
+        discover(str(place))
+
+
+def test_discover_outside_of_any_repository_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NoRepository, match="not in a git repository"):
+        discover(str(tmp_path))
+    with pytest.raises(NoRepository):
+        discover(str(tmp_path / "missing"))
+
+
+def test_discover_in_a_sha256_repository_refuses_with_exit_code_2(tmp_path: Path, git: Git) -> None:
+    git(tmp_path, "init", "-q", "--object-format=sha256", "new")
+    with pytest.raises(UnsupportedRepository, match="sha256") as caught:
+        discover(str(tmp_path / "new"))
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "new/.git/gitfleet").exists()
+
+
+def test_relative_hub_address_from_every_place_of_a_clone_is_the_same_hub(
+    repository: Path, hub: Path, git: Git
+) -> None:
+    git(repository, "remote", "add", "origin", f"../{hub.name}")
+    git(repository, "worktree", "add", "-q", "../deep/er/linked")
+    for place in (repository, repository / "src/api", repository.parent / "deep/er/linked"):
+        assert "refs/heads/main" in Remote(discover(str(place)).git, "origin").look()
+
+
+def test_relative_hub_address_with_a_git_directory_elsewhere_counts_from_the_worktree(
+    tmp_path: Path, hub: Path, git: Git
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    git(tmp_path, "init", "-q", "--separate-git-dir=elsewhere/git", "work")
+    git(tmp_path / "work", "remote", "add", "origin", f"../{hub.name}")
+    git(tmp_path / "work", "fetch", "-q")
+    found = discover(str(tmp_path / "work"))
+    assert refs.read(found.git, "refs/remotes/origin/main")
+    assert "refs/heads/main" in Remote(found.git, "origin").look()

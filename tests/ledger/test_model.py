@@ -1,0 +1,92 @@
+"""Operations and results as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gitfleet import errors
+from gitfleet.errors import Conflict, Corrupt, HubAlarm, NewerFormat
+from gitfleet.git.program import GitFailed
+from gitfleet.ledger.model import (
+    Operation,
+    Result,
+    Status,
+    error_from,
+    error_record,
+    operation_from,
+    result_from,
+)
+
+RECORD: dict[str, Any] = Operation("kind", "id", "node", "session", 7, {"x": 1}, "nonce").as_record()
+
+
+def test_operation_reads_back() -> None:
+    assert operation_from(RECORD, "here").as_record() == RECORD
+    assert operation_from(RECORD | {"surprise": 1}, "here").as_record() == RECORD
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"v": 0}, {"v": "1"}, {"v": None}, {"v": True}, {"kind": 1}, {"id": None}, {"id": "x" * 257}, {"at": "7"}, {"at": True},
+     {"body": []}, {"session": ["x"]}, {"nonce": 1}],
+    ids=str,
+)  # fmt: skip
+def test_operation_with_a_broken_field_is_corrupt(change: dict[str, Any]) -> None:
+    with pytest.raises(Corrupt):
+        operation_from(RECORD | change, "here")
+
+
+def test_operation_of_a_newer_version_is_refused_by_name() -> None:
+    with pytest.raises(NewerFormat, match="format 2"):
+        operation_from(RECORD | {"v": 2, "body": "anything"}, "here")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Conflict("m", hint="h", conflicts=[{"session": "a", "n": None}]),
+        HubAlarm("m", hint="h", kind="behind", hub="origin", verified="a", found=None),
+        errors.LockHeld("m", lock="/x", holder="process 1"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error_reads_back_with_its_class_and_facts(error: errors.FleetError) -> None:
+    again = error_from(error_record(error))
+    assert (type(again), again.message, again.hint, again.facts) == (
+        type(error),
+        error.message,
+        error.hint,
+        error.facts,
+    )
+
+
+def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() -> None:
+    again = error_from(error_record(GitFailed("m", hint="h", command="git", code=1, output="o")))
+    assert (type(again), again.exit_code, again.code) == (errors.Blocked, 20, 1)
+
+
+@pytest.mark.parametrize("name", ["NoSuchError", "EXIT_CODES", "Any", "", "__doc__"])
+def test_error_of_an_unknown_class_reads_back_as_internal(name: str) -> None:
+    again = error_from({"class": name, "message": "m", "hint": "h", "facts": {}})
+    assert type(again) is errors.InternalError
+
+
+def test_facts_that_are_no_json_become_text() -> None:
+    record = error_record(Conflict("m", conflicts=[1.5, {"a": (1, b"x")}]))
+    assert record["facts"] == {"conflicts": ["1.5", {"a": [1, "b'x'"]}]}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_result_reads_back(status: Status) -> None:
+    error = Conflict("m") if status is Status.REFUSED else None
+    result = Result("id", status, {"a": [1]}, error, "c", 3)
+    again = result_from(result.as_record())
+    assert (again.status, again.answer, again.commit, again.generation, again.ok) == (
+        status,
+        {"a": [1]},
+        "c",
+        3,
+        not error,
+    )
