@@ -13,13 +13,15 @@ SCHEMA_VERSION = "1"
 class Grid:
     """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
 
-    `colours` gives a colour to cells of the column `coloured` by their first word.
+    `colours` gives a colour to cells of the column `coloured` by their first word. A terminal that is too narrow goes
+    without the columns in `optional`, the first of them first.
     """
 
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     coloured: str = ""
     colours: Mapping[str, str] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

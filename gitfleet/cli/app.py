@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import typer
 
 import gitfleet
-from gitfleet.cli import claims, demo, ledger, render, sessions, setup, status
+from gitfleet.cli import boundary, claims, demo, ledger, render, sessions, setup, status
+from gitfleet.cli.answer import Answer
 from gitfleet.cli.setup import Directory
 
 HELP = """Coordinate many coding agents on one repository with nothing but git.
@@ -56,9 +57,24 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as leave:
         return int(leave.exit_code)
     except typer.TyperException as error:
-        words = getattr(error, "format_message", error.__str__)()  # typer's own error classes are private
-        render.note(f"gitfleet: {words}\nnext: see `gitfleet {' '.join(arguments[:1])} --help`".replace("gitfleet  ", "gitfleet "))
-        return 2
+        return _misunderstood(error, as_json=_wants_json(arguments))
     except typer.Abort:
         return 130
     return result if isinstance(result, int) else 0
+
+
+def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
+    """Say what could not be understood; exit code 2. Typer's own error classes are private."""
+    words = str(getattr(error, "format_message", error.__str__)())
+    where = str(getattr(getattr(error, "ctx", None), "command_path", "gitfleet"))
+    hint = f"see `{where} --help`"
+    if not as_json:
+        render.note(f"gitfleet: {words}\nnext: {hint}")
+    command = where.removeprefix("gitfleet").strip() or "gitfleet"
+    data = {"error": {"message": words, "hint": hint}}
+    return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
+    return "--json" in options

@@ -16,12 +16,27 @@ def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
     """Run `action`, show what it answers or why it could not, and return the exit code."""
     try:
         answer = _ask(command, action, as_json=as_json)
+    except KeyboardInterrupt:
+        words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
+        render.note(f"gitfleet: {words}")
+        answer = Answer(command, {"error": {"message": words, "hint": ""}}, status="interrupted", code=130)
+    except BrokenPipeError:  # a command that tells as it goes
+        return _nobody_reads()
+    return show(answer, as_json=as_json)
+
+
+def show(answer: Answer, *, as_json: bool) -> int:
+    """Show an answer, and return its exit code: also where nobody reads it, for what was done is done."""
+    try:
         render.show(answer, as_json=as_json)
     except KeyboardInterrupt:
-        render.note("gitfleet: interrupted; what was accepted stays accepted (see `gitfleet status`)")
         return 130
     except BrokenPipeError:
-        return _nobody_reads()
+        _nobody_reads()
+    except OSError as error:
+        _nobody_reads()
+        render.note(f"gitfleet: the answer could not be written: {error.strerror}")
+        return answer.code or 20
     return answer.code
 
 

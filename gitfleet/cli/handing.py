@@ -85,9 +85,7 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
 
 
 def _words(ticket: Ticket, blocked: Sequence[dict[str, str]]) -> str:
-    wants = ", ".join(
-        want.pattern + (" (shared)" if want.mode == SHARED else "") for want in ticket.wants
-    )
+    wants = ", ".join(want.pattern + (" (shared)" if want.mode == SHARED else "") for want in ticket.wants)
     who = sorted(
         {
             f"{item['session'] or 'an unreadable record'} ({'waits for' if item['ticket'] else 'has'} {item['held']})"

@@ -1,4 +1,4 @@
-"""The quick lane: `claim`, `release` and `check` in their plain forms, without the command line framework.
+"""The quick lane: `claim`, `release`, `check` and `status` in their plain forms, without the command line framework.
 
 Agents run these on every edit, and importing the framework would cost more than the work. Only what is spelled the
 plain way is taken; help, mistakes and everything else go to the full command line, which has the same options and
@@ -19,8 +19,14 @@ FLAGS = {
     "claim": {"--shared", "--exclusive", "--partial", "--json"},
     "release": {"--all", "--json"},
     "check": {"--json"},
+    "status": {"--json"},
 }
-VALUES = {"claim": {"--session", "--reason"}, "release": {"--session"}, "check": {"--session"}}
+VALUES = {
+    "claim": {"--session", "--reason"},
+    "release": {"--session"},
+    "check": {"--session"},
+    "status": {"--tail"},
+}
 
 
 @dataclass(slots=True)
@@ -55,7 +61,15 @@ def parse(command: str, arguments: Sequence[str]) -> Plain | None:
             return None
         else:
             plain.paths.append(word)
-    return plain if plain.paths and not {"--shared", "--exclusive"} <= plain.flags else None
+    return plain if _sound(command, plain) else None
+
+
+def _sound(command: str, plain: Plain) -> bool:
+    """Whether it means what it says; whatever does not is for the full command line to complain about."""
+    if command == "status":
+        tail = plain.values.get("--tail", "0")
+        return not plain.paths and tail.isascii() and tail.isdigit() and len(tail) < 7
+    return bool(plain.paths) and not {"--shared", "--exclusive"} <= plain.flags
 
 
 def _action(command: str, plain: Plain) -> Callable[[], Answer]:
@@ -68,4 +82,8 @@ def _action(command: str, plain: Plain) -> Callable[[], Answer]:
         return lambda: claiming.claim(common, plain.paths, terms)
     if command == "release":
         return lambda: claiming.release(common, plain.paths, everything="--all" in plain.flags)
+    if command == "status":
+        from gitfleet.cli import glance  # what it reads is of no use to the others
+
+        return lambda: glance.look(int(plain.values.get("--tail", "0")))
     return lambda: claiming.check(common, plain.paths)

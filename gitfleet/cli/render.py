@@ -14,12 +14,13 @@ from gitfleet.claims.wording import holder
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.errors import Conflict, FleetError
 
+READABLE = 64 * 1024
+
 
 def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
     """Print an answer: its lines, or the JSON envelope (`compact`: on one line)."""
     if as_json:
-        indent = None if compact else 2
-        out(json.dumps(answer.envelope(), indent=indent, ensure_ascii=True, sort_keys=True))
+        out(_json(answer.envelope(), compact=compact))
         return
     for line in answer.lines:
         if isinstance(line, Grid):
@@ -30,6 +31,14 @@ def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
         note(f"warning: {warning}")
 
 
+def _json(record: Mapping[str, Any], *, compact: bool) -> str:
+    """Indented while people may want to read it; what is larger is for programs, and indenting takes ten times as long."""
+    text = json.dumps(record, ensure_ascii=True, sort_keys=True)
+    if compact or len(text) > READABLE:
+        return text
+    return json.dumps(record, indent=2, ensure_ascii=True, sort_keys=True)
+
+
 def failure(command: str, error: FleetError) -> Answer:
     """The answer of a command that ended with an error."""
     data = {"error": {"message": error.message, "hint": error.hint, **plain(error.facts)}}
@@ -38,9 +47,11 @@ def failure(command: str, error: FleetError) -> Answer:
 
 def show_failure(error: FleetError) -> None:
     """An error for people: what happened, the holders one a line, one next step."""
-    if isinstance(error, Conflict) and error.facts.get("conflicts"):
-        note(f"gitfleet: {error.message.split(':', 1)[0].lower()}; nothing was changed")
-        for item in error.facts["conflicts"]:
+    conflicts = error.facts.get("conflicts", []) if isinstance(error, Conflict) else []
+    if any("path" in item for item in conflicts):
+        head = error.message.split(":", 1)[0]
+        note(f"gitfleet: {head[:1].lower()}{head[1:]}; nothing was changed")
+        for item in conflicts:
             note(f"  {holder(item)}")
     else:
         note(f"gitfleet: {error.message}")

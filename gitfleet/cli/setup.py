@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,12 +13,13 @@ import gitfleet
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
-from gitfleet.errors import FleetError, UsageError
+from gitfleet.errors import FleetError, NoSession, UsageError
 from gitfleet.fleet import policyfile
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
+from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
 
 Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
@@ -111,28 +113,38 @@ def _person(fleet: Fleet) -> str:
 
 def _uninstall(*, force: bool) -> Answer:
     repository = discover()
-    warnings = _end_sessions(repository, force=force)
+    if not force:
+        fleets.check_leaving(repository)
+    warnings = _end_sessions(force=force)
+    if not force:  # the hub may have gone away while the sessions ended
+        fleets.check_leaving(repository)
     removal = hooks.uninstall(repository.common_dir, repository.worktree)
     kept = fleets.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *kept]
     return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *removal.notes])
 
 
-def _end_sessions(repository: Repository, *, force: bool) -> list[str]:
-    """End this clone's sessions, so that nobody waits for their claims. Raises unless forced."""
-    del repository
+def _end_sessions(*, force: bool) -> list[str]:
+    """End this clone's sessions, so that nobody waits for their claims. Raises, with nothing changed, unless forced."""
     try:
         with Fleet.open() as fleet:
-            for session in fleet.sessions.local.all():
-                if session.alive and not session.person and not force:
-                    words = (
-                        f"Session {session.id} is still at work in {session.worktree}. Nothing was changed."
-                    )
-                    raise UsageError(words, hint="End it first: `gitfleet session end ID`.")
-            for session in fleet.sessions.local.all():
-                fleet.sessions.end(session.id)
+            mine = fleet.sessions.local.all()
+            live = [session for session in mine if session.alive and not session.person]
+            if live and not force:
+                words = f"Session {live[0].id} is still at work in {live[0].worktree}. Nothing was changed."
+                raise UsageError(words, hint="End it first: `gitfleet session end ID`.")
+            fleet.ledger.sync()  # a hub that is out of reach is found out before anything ends
+            for session_id in sorted({session.id for session in mine} | _of_node(fleet)):
+                with suppress(NoSession):  # it has ended already
+                    fleet.sessions.end(session_id)
     except FleetError as error:
         if not force:
             raise
         return [error.message]
     return []
+
+
+def _of_node(fleet: Fleet) -> set[str]:
+    """The sessions that the fleet has of this node, those included that the clone has forgotten."""
+    found = sessions.everyone(fleet.current().view)
+    return {s.id for s in found if isinstance(s, sessions.Session) and s.node == fleet.ledger.node.id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,13 +12,27 @@ from gitfleet.cli.answer import Grid
 
 
 def show(content: Grid) -> None:
-    """Print a table, folded to the terminal's width."""
+    """Print a table that fits the terminal: without its optional columns, and with cells cut short, if need be."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    shown = _fitting(content, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for position, name in enumerate(content.head):
-        table.add_column(name, overflow="fold", no_wrap=position == 0)
+    for position in shown:
+        table.add_column(content.head[position], overflow="ellipsis", no_wrap=True)
     for row in content.rows:
-        table.add_row(*[_cell(content, *pair) for pair in zip(content.head, row, strict=True)])
-    Console(highlight=False, markup=False, emoji=False).print(table)
+        table.add_row(*[_cell(content, content.head[position], row[position]) for position in shown])
+    console.print(table)
+
+
+def _fitting(content: Grid, width: int) -> list[int]:
+    """The columns to show, by position."""
+    rows = (content.head, *content.rows)
+    widths = [max(cell_len(display(row[i])) for row in rows) + 2 for i in range(len(content.head))]
+    shown = list(range(len(content.head)))
+    for name in content.optional:
+        if sum(widths[position] for position in shown) - 2 <= width:
+            break
+        shown.remove(content.head.index(name))
+    return shown
 
 
 def _cell(content: Grid, name: str, text: str) -> Text:

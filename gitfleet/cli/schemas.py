@@ -1,0 +1,309 @@
+"""What `--json` prints, as models: the envelope, and the data of each command.
+
+They document, and tests hold real output against them; nothing that runs imports this module (pydantic alone costs
+more than most commands). The JSON schemas and the page in `docs/reference/` are made from it.
+
+Within one `schema_version` fields are added, never taken away or given another meaning: readers should pass over
+fields that they do not know. Times are seconds, moments are seconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gitfleet.cli.shapes import (
+    ClaimRecord,
+    ClaimRow,
+    Conflict,
+    Data,
+    Decided,
+    DemoStep,
+    Finding,
+    Hooks,
+    Knowledge,
+    LedgerGlance,
+    LogLine,
+    NodeGlance,
+    Outcome,
+    Probe,
+    SessionGlance,
+    SessionRecord,
+    SessionRow,
+    Ticket,
+    TicketRow,
+    UnreadableRow,
+    Verdict,
+)
+
+
+class Envelope(Data):
+    """What every command prints with `--json`: one JSON document on standard output."""
+
+    schema_version: Literal["1"]
+    """The version of this form and of all data."""
+    command: str
+    """Which command answers, e.g. `session start`."""
+    status: str
+    """`ok`, or what else is true of the answer; the name of the error when the command failed."""
+    data: dict[str, Any]
+    """The command's own data; `{"error": ...}` when it failed."""
+    warnings: list[str]
+    """What people should know besides."""
+
+
+class Error(Data):
+    """Why a command failed. Further fields are the facts of this kind of error, such as `conflicts`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    message: str
+    """What happened, and what is unharmed."""
+    hint: str
+    """One next step; may be empty."""
+
+
+class Failure(Data):
+    """The data of every command that failed (exit code and `status` say how)."""
+
+    error: Error
+
+
+class Init(Data):
+    """`init`."""
+
+    node: str
+    hub: str
+    """The remote's name; empty when this clone is its own hub."""
+    trunk: str
+    fresh: bool
+    """Whether this clone was no node before."""
+    probe: list[Probe]
+    hooks: Hooks
+    session: str
+    """The session of the person whose worktree this is."""
+    config: Literal["written", "kept"]
+    """Whether a gitfleet.yaml was written, or one was there."""
+
+
+class Uninstall(Data):
+    """`uninstall`."""
+
+    kept: list[str]
+    """What stays, and why."""
+
+
+class SessionStarted(Outcome):
+    """`session start` and `session adopt`."""
+
+    tentative: bool
+    session: SessionRecord
+
+
+class SessionEnded(SessionStarted):
+    """`session end`."""
+
+    released: list[ClaimRecord]
+    served: list[ClaimRecord] = Field(default=[])
+    """What thereby went to others who had waited for it."""
+    left: list[str]
+    """Uncommitted paths and unpushed commits in the worktree, in words."""
+
+
+class SessionList(Knowledge):
+    """`session` and `session list`."""
+
+    sessions: list[SessionRow]
+
+
+class SessionShown(Knowledge):
+    """`session show`."""
+
+    session: SessionRow
+    claims: list[ClaimRecord]
+
+
+class Claimed(Decided):
+    """`claim`."""
+
+    granted: list[ClaimRecord]
+    already_held: list[ClaimRecord]
+    """What the session held before; renewed."""
+    refused: list[Conflict]
+    """With `--partial`: what was not granted."""
+    taken_over: list[ClaimRecord]
+    """Lapsed claims of others that were replaced."""
+    served: list[ClaimRecord] = Field(default=[])
+    """What thereby went to others who had waited for it."""
+    ticket: Ticket | None = None
+    """Always null here: only `--wait` stands in line."""
+    hub_error: str = ""
+    """While tentative: why the hub did not answer."""
+
+
+class Waited(Data):
+    """`claim --wait`. Once all is granted; before, it is the error `queued`, with `ticket` and `blocked_by`."""
+
+    session: str
+    outcome: Literal["granted"]
+    granted: list[ClaimRecord]
+
+
+class Released(Decided):
+    """`release`."""
+
+    released: list[ClaimRecord]
+    not_held: list[str]
+    """What was named and nobody holds."""
+    served: list[ClaimRecord] = Field(default=[])
+    """What thereby went to others who had waited for it."""
+    hub_error: str = ""
+    """While tentative: why the hub did not answer."""
+
+
+class ClaimList(Knowledge):
+    """`claims`."""
+
+    claims: list[ClaimRow | UnreadableRow]
+
+
+class Checked(Knowledge):
+    """`check`."""
+
+    session: str | None
+    """For whom it was asked; null when no session is at work here."""
+    paths: list[Verdict]
+
+
+class Line(Knowledge):
+    """`waiting`."""
+
+    tickets: list[TicketRow]
+    """First place first."""
+    left: int
+    """With `--leave`: how many places were given up."""
+
+
+class Told(Data):
+    """`tell`."""
+
+    session: str
+    to: str
+    text: str
+
+
+class Offered(Data):
+    """`offer`."""
+
+    session: str
+    to: str
+    offered: list[ClaimRecord]
+
+
+class Taken(Data):
+    """`accept`."""
+
+    session: str
+    taken: list[ClaimRecord]
+
+
+class Broken(Data):
+    """`break`."""
+
+    session: str
+    reason: str
+    broken: list[ClaimRecord]
+    """As they were."""
+    served: list[ClaimRecord] = Field(default=[])
+    """What thereby went to others who had waited for it."""
+
+
+class Synced(Data):
+    """`sync`."""
+
+    generation: int
+    commit: str
+    brought: int
+    """How many operations of this clone were brought to the hub."""
+    lost: list[str]
+    """What was accepted tentatively and decided against (exit code 12)."""
+
+
+class Log(Data):
+    """`log`, newest first."""
+
+    operations: list[LogLine]
+
+
+class Fsck(Data):
+    """`fsck`. A ledger that does not verify is an error, with the first bad commit as `where`."""
+
+    verified: int
+    """How many commits."""
+    commit: str
+    generation: int
+
+
+class Doctor(Data):
+    """`doctor`."""
+
+    repaired: list[str]
+    """With `--repair`: what was done."""
+    findings: list[Finding]
+
+
+class Glance(Data):
+    """`status`."""
+
+    sessions: list[SessionGlance]
+    ledger: LedgerGlance
+    nodes: list[NodeGlance]
+
+
+class Demo(Data):
+    """`demo`."""
+
+    directory: str
+    seconds: int
+    steps: list[DemoStep]
+
+
+class Command(NamedTuple):
+    """The data of one command, the exit codes of its own, and the values of `status` that are no error's."""
+
+    data: type[BaseModel]
+    codes: tuple[int, ...] = ()
+    statuses: tuple[str, ...] = ("ok",)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "init": Command(Init),
+    "uninstall": Command(Uninstall),
+    "session list": Command(SessionList),
+    "session start": Command(SessionStarted, (10,)),
+    "session adopt": Command(SessionStarted, (10,)),
+    "session end": Command(SessionEnded),
+    "session show": Command(SessionShown),
+    "claim": Command(Claimed, (10, 16, 21), ("ok", "tentative", "partial")),
+    "claim --wait": Command(Waited, (11, 12, 14, 16)),
+    "release": Command(Released, (10,), ("ok", "tentative")),
+    "claims": Command(ClaimList),
+    "check": Command(Checked, (10, 13), ("ok", "conflict", "unverifiable")),
+    "waiting": Command(Line),
+    "tell": Command(Told),
+    "offer": Command(Offered, (10,)),
+    "accept": Command(Taken, (10,)),
+    "break": Command(Broken, (10, 16)),
+    "sync": Command(Synced, (12,), ("ok", "lost")),
+    "log": Command(Log),
+    "fsck": Command(Fsck),
+    "doctor": Command(Doctor, (20,), ("ok", "problems")),
+    "status": Command(Glance),
+    "demo": Command(Demo),
+}
+"""Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`."""
+
+EVERYWHERE = (0, 2, 13, 20, 30, 40, 70, 130)
+"""The exit codes that any command may end with."""

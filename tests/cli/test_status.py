@@ -1,0 +1,249 @@
+"""`gitfleet status` as people and programs see it: whole output, plain, as JSON, on a terminal, and while it watches."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.git import fleetrefs
+from gitfleet.sessions.service import Start
+from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.workbench import Git, Gitfleet, Overlay, overlaid
+
+__all__ = ["fleets", "prepared_fleet"]
+
+
+@pytest.fixture
+def agent() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that a session lives with."""
+    process = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def alone(fleets: Fleets, agent: subprocess.Popen[bytes], git: Git, tmp_path: Path) -> Path:
+    """A clone that is its own hub, with one session that says a lot and two that say nothing."""
+    clone = fleets.clone("alone")
+    log = tmp_path / "s1.log"
+    log.write_bytes(b"first\n\x1b[31msecond\x1b[0m\n\x00th\x1b]0;evil\x07ird\n")
+    (clone / "new.py").write_text("x")
+    begin(clone, "s1", agent, log)
+    fleets.claim("alone", "s1", "src/", "docs/")
+    return clone
+
+
+def begin(clone: Path, session: str, agent: subprocess.Popen[bytes], log: Path | str = "") -> None:
+    with Fleet.open(str(clone)) as fleet:
+        title = "Fix \x1b[2J [red]it"
+        start = Start(session, pid=agent.pid, agent="codex", title=title, orchestrator="CrewAI", log=str(log))
+        fleet.sessions.start(start)
+
+
+def masked(text: str, clone: Path) -> str:
+    """`text` without what differs from run to run."""
+    text = text.replace(str(clone), "CLONE")
+    text = re.sub(r"/\S*/(ada|bob|alone)(?=\W)", "ELSEWHERE", text)
+    with Fleet.open(str(clone)) as fleet:
+        text = text.replace(fleet.ledger.node.id, "NODE")
+    return re.sub(r"\S+ ago", "AGO", re.sub(r" +", " ", text))
+
+
+PLAIN = r"""node NODE, ledger at generation 3; this clone is the hub
+3 sessions (1 alive, 2 unknown), 2 claims
+SESSION LIVENESS AGENT PATTERN BRANCH +/- DIRTY CLAIMS ACTIVE NODE WORKTREE TITLE
+alone-1 unknown tester generic - - - 0 AGO NODE ELSEWHERE
+alone-2 unknown tester generic - - - 0 AGO NODE ELSEWHERE
+s1 alive codex crewai main +0 -0 1 2: docs/, src/ AGO NODE CLONE Fix \x1b[2J [red]it
+
+s1: the last 2 lines of its log
+ | second
+ | \x00third
+"""
+
+
+def test_status_in_a_pipe_is_plain_text(alone: Path, gitfleet: Gitfleet) -> None:
+    ran = gitfleet(alone, "status", "--tail", "2").ok()
+    assert masked(ran.stdout, alone) == PLAIN
+    assert "\x1b" not in ran.stdout + ran.stderr
+    assert "no worktree of this clone" in ran.stderr
+
+
+def test_status_as_json_has_everything_in_the_envelope(alone: Path, gitfleet: Gitfleet) -> None:
+    answer = gitfleet(alone, "status", "--json", "--tail", "2").ok().json()
+    assert answer.keys() == {"schema_version", "command", "status", "data", "warnings"}
+    assert (answer["command"], answer["status"]) == ("status", "ok")
+    found: dict[str, Any] = next(row for row in answer["data"]["sessions"] if row["id"] == "s1")
+    wanted = {
+        "liveness": "alive", "quiet_for": None, "orchestration_pattern": "crewai", "branch": "main", "ahead": 0, "behind": 0,
+        "dirty": 1, "claim_count": 2, "log_tail": ["second", r"\x00third"], "agent": "codex", "worktree": str(alone),
+    }  # fmt: skip
+    assert {name: found[name] for name in wanted} == wanted
+    assert [claim["pattern"] for claim in found["claims"]] == ["docs/", "src/"]
+    ledger = answer["data"]["ledger"]
+    assert (ledger["generation"], ledger["hub"], ledger["tentative"], ledger["alarm"]) == (3, None, 0, None)
+
+
+def test_status_on_both_lanes_of_the_command_line_is_the_same(alone: Path, gitfleet: Gitfleet) -> None:
+    quick = gitfleet(alone, "status", "--json", "--tail", "1").ok().json()
+    full = gitfleet(alone, "-C", ".", "status", "--json", "--tail", "1").ok().json()
+    for answer in (quick, full):
+        for row in answer["data"]["sessions"]:
+            row["idle"] = 0
+    assert quick == full
+
+
+@pytest.mark.parametrize("arguments", [["--tail", "x"], ["--tail", "-1"], ["what"], ["--tail"]])
+def test_status_that_cannot_be_understood_is_a_usage_error(
+    alone: Path, gitfleet: Gitfleet, arguments: list[str]
+) -> None:
+    gitfleet(alone, "status", *arguments).ended(2)
+
+
+def test_status_outside_of_a_fleet_says_what_to_do(repository: Path, gitfleet: Gitfleet) -> None:
+    ran = gitfleet(repository, "status").ended(2)
+    assert "gitfleet init" in ran.stderr
+
+
+def test_status_of_a_fleet_without_sessions_says_so(fleets: Fleets, gitfleet: Gitfleet) -> None:
+    with fleets.open("alone") as fleet:
+        for session in ("alone-1", "alone-2"):
+            fleet.sessions.end(session)
+    ran = gitfleet(fleets.clone("alone"), "status").ok()
+    assert ran.stdout.splitlines()[1:] == ["no sessions"]
+
+
+def test_status_with_an_alarm_says_it_first_and_what_to_do(
+    fleets: Fleets, git: Git, gitfleet: Gitfleet
+) -> None:
+    git(fleets.hub, "update-ref", "-d", fleetrefs.COORD)
+    gitfleet(fleets.clone("ada"), "claim", "src/", "--session", "ada-1").ended(13)
+    ran = gitfleet(fleets.clone("ada"), "status").ok()
+    assert "ALARM" in ran.stdout.splitlines()[0]
+    assert "no longer has the fleet's ledger" in ran.stderr
+    assert "gitfleet doctor" in ran.stderr
+
+
+def on_a_terminal(argv: tuple[str, ...], directory: Path, env: Overlay, columns: int) -> str:
+    """What a program writes to a terminal of that width."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        argv,
+        cwd=directory,
+        env=overlaid({"COLUMNS": str(columns), **env}),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while part := os.read(ours, 65536):
+            seen += part
+    except OSError:  # all have closed their end
+        pass
+    os.close(ours)
+    assert process.wait(60) == 0, seen
+    return seen.decode()
+
+
+def test_status_on_a_terminal_is_a_coloured_table_that_fits(alone: Path, gitfleet: Gitfleet) -> None:
+    environment = {**gitfleet.environment(), "TERM": "xterm-256color"}
+    seen = on_a_terminal(gitfleet.argv("status", "--tail", "3"), alone, environment, 78)
+    assert "\x1b[32malive" in seen
+    assert "\x1b[2J" not in seen
+    assert "\x1b]0;" not in seen
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen)
+    row = next(line for line in plain.splitlines() if line.startswith("s1 "))
+    assert len(row) <= 78
+    assert "2: docs/, src/" in row
+    assert "\x1b[32m" not in on_a_terminal(
+        gitfleet.argv("status"), alone, {**environment, "NO_COLOR": "1"}, 200
+    )
+
+
+@pytest.fixture
+def watching(gitfleet: Gitfleet) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a watch whose output is read as text."""
+    started: list[subprocess.Popen[str]] = []
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # where it is ignored, children ignore it too
+
+    def start(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                gitfleet.argv("status", "--watch", *arguments),
+                cwd=directory,
+                env=overlaid(gitfleet.environment()),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    signal.signal(signal.SIGINT, before)
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_watch_shows_changes_only_and_ends_well_with_ctrl_c(
+    alone: Path, watching: Callable[..., subprocess.Popen[str]], fleets: Fleets
+) -> None:
+    watch = watching(alone, "--json")
+    assert watch.stdout is not None
+    first = json.loads(watch.stdout.readline())
+    fleets.claim("alone", "alone-1", "README.md")
+    second = json.loads(watch.stdout.readline())
+    counts = [
+        {row["id"]: row["claim_count"] for row in answer["data"]["sessions"]} for answer in (first, second)
+    ]
+    assert counts == [{"alone-1": 0, "alone-2": 0, "s1": 2}, {"alone-1": 1, "alone-2": 0, "s1": 2}]
+    watch.send_signal(signal.SIGINT)
+    rest, _ = watch.communicate(timeout=60)
+    assert (watch.returncode, rest) == (0, "")
+
+
+def test_watch_whose_reader_is_gone_ends(
+    alone: Path, watching: Callable[..., subprocess.Popen[str]], fleets: Fleets
+) -> None:
+    watch = watching(alone)
+    assert watch.stdout is not None
+    assert watch.stdout.readline().startswith("node ")
+    watch.stdout.close()
+    fleets.claim("alone", "alone-1", "README.md")
+    assert watch.wait(60) == 0
+
+
+def test_watch_that_meets_an_error_ends_with_its_code(
+    repository: Path, watching: Callable[..., subprocess.Popen[str]]
+) -> None:
+    watch = watching(repository, "--json")
+    out, _ = watch.communicate(timeout=60)
+    assert watch.returncode == 2
+    assert json.loads(out)["status"] == "no-fleet"
+
+
+def test_session_list_and_show_tell_liveness_as_status_does(
+    alone: Path, gitfleet: Gitfleet, agent: subprocess.Popen[bytes]
+) -> None:
+    agent.kill()
+    agent.wait()
+    listed = gitfleet(alone, "session", "list", "--json").ok().json()["data"]["sessions"]
+    shown = gitfleet(alone, "session", "show", "s1", "--json").ok().json()["data"]["session"]
+    assert {row["id"]: row["liveness"] for row in listed}["s1"] == shown["liveness"] == "dead"
+    assert shown["orchestration_pattern"] == "crewai"
