@@ -20,7 +20,7 @@ test: ## run the whole test suite; ARGS="-k claims" for a part of it
 	@scripts/bootstrap
 	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
 
-demo: venv ## play the main job on a scratch hub with two clones; ARGS="--directory DIR" to look at it afterwards
+demo: venv ## play the main job on a scratch hub with two clones, and leave them to play in; ARGS=DIR to say where
 	@$(VENV)/bin/gitfleet demo $(ARGS)
 
 check: venv ## format, lint, types, layers, generated pages, tests; ARGS=--fast without the tests

@@ -1,0 +1,162 @@
+"""Every shell example of the README and the guides is run, as it stands there.
+
+A block with the info string `console` is run. All blocks of one page run in order, in one shell, so that `cd` and
+variables last; the page starts in `ada`, one of two clones (`ada`, `ben`) of a hub with the files of
+`tests.conftest.FILES`.
+
+- `$ command` is run where the shell is; `ada$ command` and `ben$ command` are run at the top of that clone.
+- The lines below it are what it says. Each must be found in its output (both streams), in this order; lines may be left out,
+  `…` stands for anything, and runs of blanks are one.
+- `(exit code 10)` as the last line is the exit code; without it, it must be 0.
+- `<!-- console` … `-->` is run too, but not shown: what a page takes for granted.
+
+Shell commands that cannot be run here are in `sh` blocks, and listed in NOT_RUN.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gitfleet.fleet import policyrules
+from tests.workbench import ROOT, Git, Gitfleet, run
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+
+# line of an `sh` block -> why it is not run here
+NOT_RUN: Mapping[str, str] = {
+    "make demo": "installs what is not there; tests/cli/test_demo.py plays the same",
+    "make test": "runs this",
+    "pipx install .": "needs pipx; tests/test_packaging.py installs the wheel",
+    "uv tool install .": "needs a network; tests/test_packaging.py installs the wheel",
+    "python3 -m pip install .": "needs a network; tests/test_packaging.py installs the wheel",
+}
+LANGUAGES = {"console", "sh", "text", "yaml", "markdown", "json"}
+
+_BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$|^<!-- console\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
+_PROMPT = re.compile(r"(?:(ada|ben)|)\$ (.*)")
+_CODE = re.compile(r"\(exit code (\d+)\)")
+_MARK = "=== example"
+
+
+class Example(NamedTuple):
+    """One command of a page: the line it stands in, the clone it is run in ("": wherever the shell is), what it says."""
+
+    line: int
+    where: str
+    command: str
+    says: list[str]
+    code: int
+
+
+class Block(NamedTuple):
+    line: int
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in _BLOCK.finditer(text):
+        language, shown, hidden = found.groups()
+        line = text.count("\n", 0, found.start()) + 2
+        yield Block(line, "console" if shown is None else language, hidden if shown is None else shown)
+
+
+def examples(page: Path) -> list[Example]:
+    found: list[Example] = []
+    for block in blocks(page):
+        if block.language != "console":
+            continue
+        for number, line in enumerate(block.text.splitlines(), block.line):
+            prompt, code = _PROMPT.fullmatch(line), _CODE.fullmatch(line)
+            if prompt:
+                found.append(Example(number, prompt[1] or "", prompt[2], [], 0))
+            elif code:
+                found[-1] = found[-1]._replace(code=int(code[1]))
+            elif line.strip():
+                found[-1].says.append(line)
+    return found
+
+
+def script(page: Path, world: Path) -> str:
+    lines = ["exec 2>&1 </dev/null", f"cd {shlex.quote(str(world / 'ada'))}"]
+    for example in examples(page):
+        lines.append(f"echo; echo '{_MARK}'")
+        if example.where:
+            lines.append(f"cd {shlex.quote(str(world / example.where))}")
+        lines += [example.command, r"printf '\ncode %s\n' $?"]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def world(clone: Callable[[str], Path], git: Git, gitfleet: Gitfleet, tmp_path: Path) -> Path:
+    """Two clones of a hub, and `gitfleet` as a program in `bin`."""
+    for name in ("ada", "ben"):
+        git(clone(name), "config", "user.name", name.capitalize())
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    settings = [f"{name}={shlex.quote(value)}" for name, value in gitfleet.environment().items()]
+    line = " ".join(["exec env", *settings, shlex.join(gitfleet.argv())])
+    for name in ("gitfleet", "git-fleet"):
+        (programs / name).write_text(f'#!/bin/sh\n{line} "$@"\n', encoding="utf-8")
+        (programs / name).chmod(0o755)
+    return tmp_path
+
+
+def pattern(line: str) -> str:
+    words = [re.escape(" ".join(part.split())) for part in line.split("…")]
+    return ".*".join(words)
+
+
+def wrong(example: Example, said: str, code: int) -> str:
+    """What is not as the page says; "" when all is."""
+    place = f"line {example.line}: {example.command}"
+    if code != example.code:
+        return f"{place}\n  ended with {code}, not {example.code}:\n{said}"
+    lines = iter([" ".join(line.split()) for line in said.splitlines()])
+    for wanted in example.says:
+        if not any(re.search(pattern(wanted), line) for line in lines):
+            return f"{place}\n  did not say, or not in this order: {wanted}\n{said}"
+    return ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_console_examples_of_a_page_run_in_order_say_what_is_shown(page: Path, world: Path) -> None:
+    told = examples(page)
+    path = world / "page.sh"
+    path.write_text(script(page, world), encoding="utf-8")
+    ran = run(["sh", path], world, env={"PATH": f"{world / 'bin'}:{os.environ['PATH']}"}).ok()
+    outcomes = ran.stdout.split(f"\n{_MARK}\n")[1:]
+    assert len(outcomes) == len(told), ran
+    faults = []
+    for example, outcome in zip(told, outcomes, strict=True):
+        said, _, code = outcome.rpartition("\ncode ")
+        faults.append(wrong(example, said, int(code)))
+    assert not any(faults), "\n\n".join([f"{page.name}:", *filter(None, faults)])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_code_blocks_of_a_page_have_a_language_that_is_checked(page: Path) -> None:
+    assert {block.language for block in blocks(page)} <= LANGUAGES
+    commands = [line for block in blocks(page) if block.language == "sh" for line in block.text.splitlines()]
+    assert [line for line in commands if line.partition("#")[0].rstrip() not in NOT_RUN] == []
+
+
+def test_commands_that_are_not_run_are_in_a_page() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    assert [command for command in NOT_RUN if not any(command in text for text in texts)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "yaml":
+            policyrules.parse(block.text.encode())
