@@ -76,7 +76,9 @@ def _join(repository: Repository, hub: str | None) -> Joined:
         root = commits.write_root(objects)
         objects.flush()
         findings, warnings = (
-            _open_hub(repository, objects, node, root, before) if name else ([], _open_here(repository, root))
+            _open_hub(repository, objects, node, root, before)
+            if name
+            else ([], _open_here(repository, root, before))
         )
     finally:
         objects.close()
@@ -181,10 +183,13 @@ def _open_hub(
     return findings, warnings
 
 
-def _open_here(repository: Repository, root: str) -> list[str]:
-    if fleetrefs.COORD not in refs.read(repository.git, fleetrefs.COORD):
-        refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
-    return []
+def _open_here(repository: Repository, root: str, before: Node | None) -> list[str]:
+    if fleetrefs.COORD in refs.read(repository.git, fleetrefs.COORD):
+        return []
+    refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
+    if before is None or before.hub:
+        return []
+    return [f"{fleetrefs.COORD} was gone, and this clone was its only place: the fleet begins anew"]
 
 
 def _second(objects: Objects, root: str) -> str:
