@@ -1,7 +1,7 @@
 """Where the demonstration plays: a directory of its own with a hub and clones, and real processes in it.
 
-Owns the directory, the environment of the commands and the comparison with what the story says. Nothing outside the
-directory is read or written: the user's git configuration plays no part while it runs, and the clones carry
+Owns the directory, the environment of the commands and the comparison with what the story says. Nothing outside of the
+directory is written; the user's git configuration plays no part while it runs, and the clones carry
 settings of their own for whoever plays on in them.
 """
 

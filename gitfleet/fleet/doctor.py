@@ -15,6 +15,7 @@ from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, HubAlarm, HubError
 from gitfleet.fleet import policyfile
 from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.git import fleetrefs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.repair import Repairer
@@ -139,7 +140,7 @@ def _repository(fleet: Fleet) -> Iterator[Finding]:
     if not hub:
         return
     specs = (git.line("config", "--get-all", f"remote.{hub}.fetch") or "").split("\n")
-    wide = [spec for spec in specs if spec.lstrip("+").startswith(("refs/*", "refs/fleet"))]
+    wide = [spec for spec in specs if spec.lstrip("+").startswith(("refs/*", fleetrefs.ROOT.rstrip("/")))]
     if wide or git.line("config", "--get", f"remote.{hub}.mirror") == "true":
         words = f"the remote '{hub}' is a mirror or fetches {' '.join(wide)}: plain git commands may overwrite the fleet's refs"
         yield Finding(

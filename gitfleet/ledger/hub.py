@@ -25,7 +25,7 @@ class Hub(Protocol):
     name: str
 
     def fetch(self) -> Tip:
-        """The newest agreed state, verified and taken over into `refs/fleet/coord`."""
+        """The newest agreed state, verified and taken over into our own ref."""
         ...
 
     def publish(self, tip: Tip) -> PushAnswer:

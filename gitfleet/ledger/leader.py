@@ -42,7 +42,7 @@ class Decided(NamedTuple):
 class Leader:
     """What one node does with its outbox. Every method needs the node's lock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a turn touches, each by name, so that nothing is reached for
         self,
         *,
         git: Git,

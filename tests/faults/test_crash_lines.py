@@ -23,7 +23,7 @@ def test_crash_after_every_effect_is_mended_by_the_next_command(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str
 ) -> None:
     output = tmp_path / "outcome.json"
-    argv = [
+    argv: list[str | Path] = [
         sys.executable,
         "-P",
         ROOT / "tests/faults/crash_driver.py",

@@ -105,7 +105,7 @@ def test_attempts_add_up_until_they_end(outbox: Outbox) -> None:
     outbox.begin_attempt("b" * 40, ["2", "3"])
     attempt = outbox.attempt()
     assert attempt is not None
-    assert (attempt.base, attempt.operations) == ("a" * 40, {"1", "2", "3"})
+    assert (attempt.base, attempt.operations) == ("a" * 40, frozenset({"1", "2", "3"}))
     outbox.end_attempt()
     outbox.end_attempt()
     assert outbox.attempt() is None
