@@ -6,17 +6,20 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gitfleet.base import clock
 from gitfleet.base.text import display
-from gitfleet.cli import boundary, render, stage, story
+from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
-from gitfleet.cli.stage import Played, Stage
+
+if TYPE_CHECKING:
+    from gitfleet.cli.stage import Played, Stage
+    from gitfleet.cli.story import Scene
 
 Folder = Annotated[
     str | None,
@@ -37,20 +40,24 @@ def demo(directory: Folder = None, as_json: Json = False) -> int:
 
 
 def _demo(directory: str | None, tell: Tell) -> Answer:
+    from gitfleet.cli import stage, story  # 10 ms, for this command alone
+
     begun = clock.elapsed()
     place = stage.set_up(directory)
     tell(f"Playing in {display(place.directory)}. Every command below is real; so is what it says.")
     place.furnish()
     steps = [step for scene in story.SCENES for step in _scene(place, scene, tell)]
     data = {"directory": place.directory, "seconds": int(clock.elapsed() - begun), "steps": steps}
-    return Answer("demo", data, _farewell(place.directory))
+    return Answer(
+        "demo", data, _farewell(os.path.join(place.directory, story.ADA), place.directory, story.TRY)
+    )
 
 
-def _scene(place: Stage, scene: story.Scene, tell: Tell) -> list[dict[str, Any]]:
+def _scene(place: Stage, scene: Scene, tell: Tell) -> list[dict[str, Any]]:
     tell("")
     tell(scene.says)
     tell("")
-    played = stage.play(place, scene.commands, lambda one: _show(one, tell))
+    played = place.play(scene.commands, lambda one: _show(one, tell))
     return [_record(scene.says, one) for one in played]
 
 
@@ -59,25 +66,24 @@ def _show(played: Played, tell: Tell) -> None:
     for path in command.writes:
         tell(f"    ({path} is edited)")
     where = "" if command.where == "." else f"{command.where} "
-    tell(f"    {where}$ {display(stage.shown(command))}")
+    tell(f"    {where}$ {display(played.shown)}")
     for line in played.output.rstrip("\n").split("\n") if played.output else []:
         tell(f"        {display(line)}".rstrip())
     if played.code:
         tell(f"        (exit code {played.code})")
 
 
-def _farewell(directory: str) -> list[str]:
+def _farewell(clone: str, directory: str, ideas: Sequence[tuple[str, str]]) -> list[str]:
     """What is said at the end, with commands that work in the reader's own shell."""
-    folder = shlex.quote(os.path.join(directory, story.ADA))
-    width = max(len(command) for command, _ in story.TRY)
+    width = max(len(command) for command, _ in ideas)
     program = _program()
     return [
         "",
         f"It went as told. Everything is still in {directory}; play on there:",
         "",
-        f"    cd {folder}",
+        f"    cd {shlex.quote(clone)}",
         *([f"    alias gitfleet={shlex.quote(program)}"] if program != "gitfleet" else []),
-        *[f"    {command.ljust(width)}  # {words}" for command, words in story.TRY],
+        *[f"    {command.ljust(width)}  # {words}" for command, words in ideas],
         "",
         f"When you are done: rm -rf {shlex.quote(directory)}",
     ]

@@ -42,6 +42,11 @@ class Played:
     code: int
     output: str
 
+    @property
+    def shown(self) -> str:
+        """The command as a reader would type it."""
+        return shlex.join(self.command.argv)
+
 
 class Stage:
     """One directory in which commands are played. Made by `set_up`."""
@@ -51,8 +56,21 @@ class Stage:
         self._env = _environment()
         self._before = ""
 
-    def play(self, command: Command) -> Played:
-        """Run one command to its end. Raises InternalError when it does not end as its story says."""
+    def play(self, commands: Sequence[Command], after: Callable[[Played], None]) -> list[Played]:
+        """Play commands in order; `after` hears of each as it ends. A clone is settled as soon as it is there.
+
+        Raises InternalError at the first that does not end as its story says.
+        """
+        found = []
+        for command in commands:
+            played = self._play(command)
+            if command.argv[:2] == ("git", "clone"):
+                self._settle(command.argv[-1], PEOPLE[command.argv[-1]])
+            after(played)
+            found.append(played)
+        return found
+
+    def _play(self, command: Command) -> Played:
         for path, text in command.writes.items():
             with open(os.path.join(self.directory, command.where, path), "a", encoding="utf-8") as file:
                 file.write(text)
@@ -72,14 +90,14 @@ class Stage:
             with open(os.path.join(first, path), "w", encoding="utf-8") as file:
                 file.write(text)
         self._must("first", "git", "init", "--quiet", "--initial-branch=main")
-        self.settle("first", "The project")
+        self._settle("first", "The project")
         self._must("first", "git", "add", "--all", "--force")
         self._must("first", "git", "commit", "--quiet", "-m", "Begin")
         self._must(".", "git", "clone", "--quiet", "--bare", "first", HUB)
         self._must(HUB, "git", "remote", "remove", "origin")
         shutil.rmtree(first)
 
-    def settle(self, where: str, name: str) -> None:
+    def _settle(self, where: str, name: str) -> None:
         """Give a clone its own user and settings, so that it works under any configuration of the user's."""
         address = f"{name.rsplit(maxsplit=1)[-1].lower()}@example.org"
         for key, value in {"user.name": name, "user.email": address, **_SETTINGS}.items():
@@ -89,7 +107,7 @@ class Stage:
             self._must(where, "git", "config", "core.hooksPath", hooks)
 
     def _must(self, where: str, *argv: str) -> None:
-        self.play(Command(where, argv))
+        self._play(Command(where, argv))
 
     def _run(self, where: str, *argv: str) -> tuple[int, str]:
         program = [sys.executable, "-P", "-m", "gitfleet"] if argv[0] == "gitfleet" else [argv[0]]
@@ -104,7 +122,7 @@ class Stage:
         command = played.command
         return InternalError(
             f"The demonstration stopped in {display(os.path.join(self.directory, command.where))}: "
-            f"`{shown(command)}` {words}. It said:\n{played.output.rstrip() or '(nothing)'}",
+            f"`{played.shown}` {words}. It said:\n{played.output.rstrip() or '(nothing)'}",
             hint="Please report it. The directory was left as it is, to be looked at.",
             directory=self.directory,
             where=command.where,
@@ -127,23 +145,6 @@ def set_up(directory: str | None) -> Stage:
             hint="Name one that is not there yet, or leave it out to get a fresh one.",
         )
     return Stage(files.folder(path))
-
-
-def play(stage: Stage, commands: Sequence[Command], after: Callable[[Played], None]) -> list[Played]:
-    """Play commands in order; `after` hears of each as it ends. A clone is settled as soon as it is there."""
-    found = []
-    for command in commands:
-        played = stage.play(command)
-        if command.argv[:2] == ("git", "clone"):
-            stage.settle(command.argv[-1], PEOPLE[command.argv[-1]])
-        after(played)
-        found.append(played)
-    return found
-
-
-def shown(command: Command) -> str:
-    """A command as a reader would type it."""
-    return shlex.join(command.argv)
 
 
 def _wrong(played: Played, before: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 from collections.abc import Iterator
@@ -19,36 +18,16 @@ from gitfleet.fleet.fleet import RULES
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.leader import decide
 from gitfleet.ledger.model import Accepted, Operation, Refused
+from tests.claims.world import Store
 
 PATHS = ["a", "b", "c/", "c/x", "c/y", "*.py", "d/**/z", "d/q/z"]
-
-
-class Memory:
-    """Objects in a dict."""
-
-    def __init__(self) -> None:
-        self._objects: dict[str, tuple[str, bytes]] = {}
-
-    def read(self, oid: str) -> tuple[str, bytes]:
-        return self._objects[oid]
-
-    def write(self, kind: str, data: bytes) -> str:
-        oid = hashlib.sha1(kind.encode() + data).hexdigest()
-        self._objects[oid] = (kind, data)
-        return oid
-
-    def flush(self) -> None:
-        return
-
-    def close(self) -> None:
-        return
 
 
 class Simulation:
     """A ledger without a disk: operations are decided one after the other on one snapshot."""
 
     def __init__(self, *sessions: str) -> None:
-        self.view = Snapshot(Memory(), None)
+        self.view = Snapshot(Store(), None)
         self.generation = 0
         for session in sessions:
             assert isinstance(self.do("session.start", session, {"worktree": "/w"}), Accepted)
