@@ -19,6 +19,9 @@ Paths = Annotated[
 SomePaths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")
 ]
+OwnPaths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="What to release, and all below it.")
+]
 Shared = Annotated[
     bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")
 ]
@@ -42,6 +45,9 @@ Older = Annotated[
     str | None, typer.Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
 ]
 
+WaitingLine = Annotated[
+    bool, typer.Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")
+]
 Leave = Annotated[bool, typer.Option("--leave", help="Give up every place of this session.")]
 To = Annotated[str, typer.Argument(metavar="SESSION", help="Whom to tell.")]
 Text = Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to say.")]
@@ -97,7 +103,7 @@ def claim(
 
 
 def release(
-    paths: SomePaths = None, session: SessionId = None, everything: All = False, as_json: Json = False
+    paths: OwnPaths = None, session: SessionId = None, everything: All = False, as_json: Json = False
 ) -> int:
     """Release claims of this session. What others hold is theirs to release (exit code 10)."""
     return boundary.run(
@@ -108,11 +114,17 @@ def release(
 
 
 def claims(
-    paths: SomePaths = None, session: SessionId = None, older_than: Older = None, as_json: Json = False
+    paths: SomePaths = None,
+    session: SessionId = None,
+    older_than: Older = None,
+    waiting_line: WaitingLine = False,
+    as_json: Json = False,
 ) -> int:
-    """List the claims of the fleet, by path, session and age."""
+    """List the claims of the fleet, by path, session and age; with --waiting, who stands in line for them."""
 
     def action() -> Answer:
+        if waiting_line:
+            return handing.waiting(common(session), leave=False)
         return claiming.claims(
             common(session), paths or [], older_than=None if older_than is None else seconds(older_than)
         )

@@ -85,7 +85,7 @@ def _ask(path: str, questions: tuple[str, ...]) -> processes.Completed:
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         if os.path.isdir(path) and isinstance(error, FileNotFoundError):
             raise NoRepository(
-                "git was not found on PATH.", hint="Install git 2.38 or newer.", path=path
+                "git was not found on PATH.", hint="Install git 2.36 or newer.", path=path
             ) from error
         return processes.Completed(tuple(argv), 128, b"", f"{error.strerror}".encode())
 

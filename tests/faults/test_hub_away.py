@@ -308,3 +308,22 @@ def test_ledger_in_a_clone_without_hub_whose_ref_was_broken_is_never_begun_anew(
         ran = gitfleet(fleets.clone("alone"), *command)
         assert ran.returncode != 0, ran
     assert ref.read_bytes() == b""
+
+
+@pytest.mark.parametrize("harm", ALARMS, ids=lambda harm: harm.__name__.replace("_", "-"))
+def test_hub_whose_ledger_is_no_continuation_is_restored_by_doctor_from_what_was_verified(
+    fleets: Fleets, git: Git, gitfleet: Gitfleet, harm: Callable[[Fleets, Git], None]
+) -> None:
+    fleets.claim("ada", "ada-1", "src/a.py")
+    harm(fleets, git)
+    with pytest.raises(HubAlarm):
+        fleets.claim("ada", "ada-2", "docs/")
+    ran = gitfleet(fleets.clone("ada"), "doctor", "--repair")
+    assert "repaired" in ran.stdout, ran
+    assert fleets.claim("ada", "ada-2", "docs/").status is Status.CONFIRMED
+    chain = fleets.chain()
+    assert (chain.holders("src/a.py"), chain.holders("docs/")) == (["ada-1"], ["ada-2"])
+    gitfleet(fleets.clone("bob"), "doctor", "--repair")
+    with pytest.raises(Conflict, match="ada-1"):
+        fleets.claim("bob", "bob-1", "src/a.py")
+    assert fleets.claim("bob", "bob-2", "lib/").status is Status.CONFIRMED

@@ -29,7 +29,7 @@ def test_operation_reads_back() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"v": 0}, {"v": "1"}, {"v": None}, {"v": True}, {"kind": 1}, {"id": None}, {"id": "x" * 257}, {"at": "7"}, {"at": True},
+    [{"v": 0}, {"v": "1"}, {"v": None}, {"kind": 1}, {"id": None}, {"id": "x" * 257}, {"at": "7"}, {"at": True},
      {"body": []}, {"session": ["x"]}, {"nonce": 1}],
     ids=str,
 )  # fmt: skip
