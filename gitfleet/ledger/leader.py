@@ -66,9 +66,10 @@ class Leader:
         self._left: set[str] = set()
         self._stuck = False
         self.results: dict[str, Result] = {}
+        self.trouble: FleetError | None = None
 
     def turn(self, deadline: float, own: Collection[str] = ()) -> None:
-        """Bring the outbox to the hub. Returns when it is empty, tentative, or failed; `results` say which.
+        """Bring the outbox to the hub. Returns when it is empty, tentative, or failed; `results` say which, `trouble` why.
 
         `own` are the ids of the caller's operations: as soon as they are decided it returns, and whoever waits for
         more leads next. What only a newer gitfleet can decide is left in the outbox for it, unless it is `own`.
@@ -79,9 +80,11 @@ class Leader:
             try:
                 more = self._attempt(batch, deadline)
             except HubUnreachable as error:
+                self.trouble = error
                 self._tentatively(batch, error)
                 return
             except FleetError as error:
+                self.trouble = error
                 self._give_up(batch, error)
                 return
             if not more or (self._own and self._own <= self.results.keys()):
@@ -186,9 +189,8 @@ class Leader:
         """What of `batch` is not in the chain yet, where an earlier push may have brought it there unseen."""
         attempt = self._outbox.attempt()
         if attempt is None or attempt.base == tip.oid:
-            return list(
-                batch
-            )  # the note stays: a push from here that its leader did not survive may still land
+            # The note stays: a push from here that its leader did not survive may still land.
+            return list(batch)
         landed = self._landed({operation.id for operation in batch}, tip, attempt.base)
         for operation in batch:
             if operation.id in landed:

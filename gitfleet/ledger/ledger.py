@@ -111,18 +111,20 @@ class Ledger:
         return result
 
     def sync(self) -> Tip:
-        """Bring what waits to the hub, and the hub's newest state here. Raises the hub's errors."""
+        """Bring what waits to the hub, and the hub's newest state here. Raises the hub's errors, also when it could only be read."""
         self.outbox.prepare()
         with self.lock.held(DEADLINE, self._announce):
             leader = self._leader()
             try:
                 tip = leader.reconcile()
+                self._saw_hub()
+                leader.turn(clock.elapsed() + DEADLINE)
+                self.outbox.sweep()
+                if leader.trouble is not None:
+                    raise leader.trouble
             except HubAlarm as error:
                 self._remember(error)
                 raise
-            leader.turn(clock.elapsed() + DEADLINE)
-            self.outbox.sweep()
-            self._saw_hub()
             return self.tip() or tip
 
     def current(self) -> State:

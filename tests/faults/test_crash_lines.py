@@ -38,4 +38,5 @@ def test_crash_after_every_effect_is_mended_by_the_next_command(
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []
     assert outcome["all"] > 20
-    assert outcome["missed"] <= outcome["tried"] * 0.05
+    # A point may lie on a way that this run did not take (a lock that was free, a push that won): few do.
+    assert outcome["missed"] <= max(3, outcome["tried"] * 0.05)

@@ -171,6 +171,8 @@ def test_claims_that_were_tentative_stay_when_the_hub_then_refuses(fleets: Fleet
     hook.chmod(0o755)
     with pytest.raises(HubRefused):
         fleets.claim("ada", "ada-1", "src/b.py")
+    with fleets.open() as fleet, pytest.raises(HubRefused):
+        fleet.ledger.sync()
     assert len(fleets.waiting()) == 1
     hook.unlink()
     with fleets.open() as fleet:

@@ -220,8 +220,8 @@ def test_joining_through_a_strict_hub_works_and_works_again(
     for _ in range(3):
         joined = join(ada)
         failed = [finding.what for finding in joined.findings if not finding.ok]
-        assert failed == (["delete"] if "receive.denyDeletes" in rules else [])
-        assert len(joined.warnings) == len(failed)
+        assert failed == []  # git keeps these rules for refs/heads only; the probe finds out either way
+        assert joined.warnings == []
     with Fleet.open(str(ada)) as fleet:
         start_sessions(fleet, ["ada-1"])
         assert fleet.claims.claim("ada-1", ["a"]).status.value == "confirmed"
@@ -256,7 +256,7 @@ def test_joining_a_submodule_joins_its_own_fleet(repository: Path, hub: Path, gi
         Fleet.open(str(repository))
     leave(repository / "lib", force=True)
     after = picture(repository / ".git")
-    assert {path for path in after.keys() ^ before.keys() if "/logs" not in path} == set()
+    assert {path for path in after.keys() ^ before.keys() if "/logs" not in path and "/objects" not in path} == set()
 
 
 @pytest.mark.parametrize(
