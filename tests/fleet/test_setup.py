@@ -256,7 +256,9 @@ def test_joining_a_submodule_joins_its_own_fleet(repository: Path, hub: Path, gi
         Fleet.open(str(repository))
     leave(repository / "lib", force=True)
     after = picture(repository / ".git")
-    assert {path for path in after.keys() ^ before.keys() if "/logs" not in path and "/objects" not in path} == set()
+    assert {
+        path for path in after.keys() ^ before.keys() if "/logs" not in path and "/objects" not in path
+    } == set()
 
 
 @pytest.mark.parametrize(
