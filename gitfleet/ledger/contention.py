@@ -39,17 +39,23 @@ class Contention:
         self._began = clock.elapsed()
 
     def lost(self, tip: str) -> None:
-        """After a lost attempt: wait, the less the more often it was lost, and start to measure the next one.
+        """Count a lost attempt, which started from the state `tip`.
 
-        `tip` is the state that the attempt started from. When it is still that of the attempt before, nobody has won:
-        the hub's ref is locked, or hidden. Then each wait is twice as long, so that such a hub is not hammered.
+        When that is still the state of the attempt before, nobody has won: the hub's ref is locked, or hidden. Those
+        are `stalls`.
         """
-        took = clock.elapsed() - self._began
         self.stalls = self.stalls + 1 if tip == self._tip else 0
         self._tip = tip
         self.losses += 1
         with files.storage(self._mark), open(self._mark, "wb"):
             os.utime(self._mark)
+
+    def wait(self) -> None:
+        """Wait before the next attempt, the less the more often we lost, and start to measure it.
+
+        After stalls each wait is twice as long as the last, so that such a hub is not hammered.
+        """
+        took = clock.elapsed() - self._began
         if self.stalls:
             self._pause(FIRST_STALL * 2 ** min(self.stalls, 10))
         else:

@@ -113,18 +113,19 @@ class Leader:
         if outcome is Push.REFUSED:
             self._outbox.end_attempt()  # it answered, so nothing of this is there
             raise hub_error(self._hub.name, output, what="write to", refused=True)
+        self._contention.lost(tip.oid)
         if clock.elapsed() > deadline:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
             raise hub_error(self._hub.name, f"{self._why_lost()}. {output}", what="write to", refused=False)
-        self._contention.lost(tip.oid)
+        self._contention.wait()
         return True
 
     def _why_lost(self) -> str:
         if self._contention.stalls:
             return "its ref does not move although nobody else moves it: it stays locked there, or is hidden"
-        return f"other nodes won the race {self._contention.losses + 1} times"
+        return f"other nodes won the race {self._contention.losses} times"
 
     def _round(self, batch: Sequence[Operation], tip: Tip) -> tuple[Push, str]:
         """Decide on one state and publish. Anything but DONE: fetch, look, and decide again."""

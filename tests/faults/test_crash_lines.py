@@ -1,4 +1,8 @@
-"""A crash at any line of the ledger's code: the next command goes on, nothing is lost, nothing is done twice."""
+"""A crash at any line of the ledger's code: the next command goes on, nothing is lost, nothing is done twice.
+
+The lines between two effects make the same crash, so one stands for all of them (see `crash_driver`). With EVERY_LINE
+set in the environment each line is tried, which takes some 30 minutes.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +16,22 @@ import pytest
 from tests.workbench import ROOT, run
 
 SHARDS = {"claim": 2, "claim-without-hub": 1, "claim-offline": 1, "release": 2, "sync": 2}
+DRIVER = ROOT / "tests/faults/crash_driver.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to wait for the processes of a dead one")
 @pytest.mark.parametrize(
-    ("scenario", "shard"),
-    [(name, f"{shard}/{count}") for name, count in SHARDS.items() for shard in range(count)],
+    ("scenario", "shard"), [(name, f"{shard}/{count}") for name, count in SHARDS.items() for shard in range(count)]
 )
 def test_crash_after_every_effect_is_mended_by_the_next_command(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str
 ) -> None:
     output = tmp_path / "outcome.json"
-    argv: list[str | Path] = [
-        sys.executable,
-        "-P",
-        ROOT / "tests/faults/crash_driver.py",
-        prepared_fleet,
-        scenario,
-        shard,
-        output,
-    ]
+    argv: list[str | Path] = [sys.executable, "-P", DRIVER, prepared_fleet, scenario, shard, output]
     argv += ["lines"] if os.environ.get("EVERY_LINE") else []
     run(argv, tmp_path, env={"PYTHONPATH": str(ROOT)}).ok()
-    print(output.read_text(encoding="utf-8"))
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []
     assert outcome["all"] > 20
-    # A point may lie on a way that this run did not take (a lock that was free, a push that won): few do.
-    assert outcome["missed"] <= max(3, outcome["tried"] * 0.05)
+    assert outcome["missed"] <= 2 + outcome["tried"] * 0.05, outcome
+    assert outcome["slowest"][-1][0] < 25, outcome  # else somebody has waited for a lock that nobody had

@@ -146,14 +146,14 @@ def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hamme
     log = tmp_path / "calls"
     monkeypatch.setenv("GIT_TRACE2_EVENT", str(log))
     with fleets.open() as fleet:
-        result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=2.0)
+        result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=3.0)
     monkeypatch.delenv("GIT_TRACE2_EVENT")
     assert result.status is Status.TENTATIVE
     assert "locked there, or is hidden" in result.answer["hub_error"]
     pushes = [
         line for line in log.read_text().splitlines() if '"cmd_name"' in line and '"name":"push"' in line
     ]
-    assert 3 <= len(pushes) <= 15
+    assert 2 <= len(pushes) <= 20
     lock.unlink(missing_ok=True)
     git.ask(fleets.hub, "config", "--unset", "receive.hideRefs")
     with fleets.open() as fleet:
