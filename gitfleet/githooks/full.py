@@ -81,10 +81,10 @@ def _commit(fleet: Fleet) -> Judgement:
 
 def _judged(fleet: Fleet, session: str | None) -> Judgement:
     """What is staged, judged for a session; where policy says so, free paths are claimed, and lapsed claims taken back."""
-    for text in fleet.ledger.notices.show(session) if session else []:
-        note(f"gitfleet: {text}")
+    _tell(fleet.ledger.notices.show(session) if session else [])
     state = fleet.current()
     session = _known(fleet, state, session)
+    _tell(fleet.messages(session) if session else [])
     staged = _staged(fleet)
     judgement = judge(fleet, state, session, staged)
     if session is None:
@@ -94,6 +94,11 @@ def _judged(fleet: Fleet, session: str | None) -> Judgement:
     else:
         _renew(fleet, state, session)
     return judgement
+
+
+def _tell(texts: Sequence[str]) -> None:
+    for text in texts:
+        note(f"gitfleet: {text}")
 
 
 def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:

@@ -68,7 +68,7 @@ def quick(arguments: list[str]) -> bool:
     node = records.load(_read(f"{common_dir}/gitfleet/node.json"))["id"]
     ledger = Records(common_dir, COORD)
     try:
-        used = _claims_for(ledger, session, node, staged())
+        used = None if _unread(ledger, common_dir, session) else _claims_for(ledger, session, node, staged())
     finally:
         ledger.close()
     if used is None:
@@ -89,9 +89,8 @@ def sign(arguments: list[str], session: str, claims: list[str]) -> None:
     Not where somebody is about to write the message and ends the commit by writing none: to git, trailers are one.
     """
     source = arguments[1] if len(arguments) > 1 else ""
-    if (
-        source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":"
-    ):  # git says `:` where it opens no editor
+    unwritten = source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":"  # `:`: git opens no editor
+    if unwritten:
         return
     argv = ["git", "interpret-trailers", "--in-place", "--no-divider"]
     argv += ["--if-exists", "addIfDifferent", "--if-missing", "add"]
@@ -221,6 +220,16 @@ def _unclear(git_dir: str, common_dir: str, session: str) -> bool:
             and b'"case_sensitive":true' in _read(f"{state}/policy.json")
         )
     )
+
+
+def _unread(ledger: Records, common_dir: str, session: str) -> bool:
+    """Whether the session has a message that it was not shown (see `sessions.reading`)."""
+    inbox = ledger.folder(("sessions", shard(session), session, "inbox"))
+    if not inbox:
+        return False
+    shown = f"{common_dir}/gitfleet/shown/{session}.json"
+    names = records.load(_read(shown))["names"] if os.path.exists(shown) else []
+    return any(os.fsdecode(name) not in names for name in inbox)
 
 
 def _marked(git_dir: str, common_dir: str) -> str | None:

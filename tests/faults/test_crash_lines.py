@@ -15,20 +15,23 @@ import pytest
 
 from tests.workbench import ROOT, run
 
+EVERY_LINE = bool(os.environ.get("EVERY_LINE"))
 SHARDS = {"claim": 2, "claim-without-hub": 1, "claim-offline": 1, "release": 2, "sync": 2}
+SHARDS = {name: count * 12 if EVERY_LINE else count for name, count in SHARDS.items()}
 DRIVER = ROOT / "tests/faults/crash_driver.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to wait for the processes of a dead one")
 @pytest.mark.parametrize(
-    ("scenario", "shard"), [(name, f"{shard}/{count}") for name, count in SHARDS.items() for shard in range(count)]
+    ("scenario", "shard"),
+    [(name, f"{shard}/{count}") for name, count in SHARDS.items() for shard in range(count)],
 )
 def test_crash_after_every_effect_is_mended_by_the_next_command(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str
 ) -> None:
     output = tmp_path / "outcome.json"
     argv: list[str | Path] = [sys.executable, "-P", DRIVER, prepared_fleet, scenario, shard, output]
-    argv += ["lines"] if os.environ.get("EVERY_LINE") else []
+    argv += ["lines"] if EVERY_LINE else []
     run(argv, tmp_path, env={"PYTHONPATH": str(ROOT)}).ok()
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []

@@ -134,6 +134,21 @@ def test_claims_of_a_killed_leader_are_settled_by_the_next(
     assert fleets.waiting() == []
 
 
+@pytest.mark.parametrize("landed", [True, False], ids=["landed", "never-sent"])
+def test_claim_that_is_interrupted_while_it_pushes_ends_with_exit_130_and_is_settled_by_the_next(
+    fleets: Fleets, faults: Path, crowd: Crowd, *, landed: bool
+) -> None:
+    push = '{git} "$@" >/dev/null 2>&1; ' if landed else ""
+    arm(faults, f"{push}kill -INT $PPID; exec sleep 5")
+    first = crowd([Task(fleets.clone("ada"), ("claim", "src/a.py", "--session", "ada-1"))])[0]
+    assert first.code == 130
+    assert "what was accepted stays accepted" in first.stderr
+    assert len(fleets.waiting()) == 1
+    assert fleets.claim("ada", "ada-2", "docs/").status is Status.CONFIRMED
+    chain = fleets.chain()
+    assert (chain.holders("src/a.py"), chain.holders("docs/")) == (["ada-1"], ["ada-2"])
+
+
 def test_waiters_of_a_killed_leader_are_all_answered_with_what_is_true(
     fleets: Fleets, faults: Path, crowd: Crowd
 ) -> None:
@@ -153,3 +168,47 @@ def test_waiters_of_a_killed_leader_are_all_answered_with_what_is_true(
             assert (
                 chain.operations[outcome.json()["data"]["operation"]].oid == outcome.json()["data"]["commit"]
             )
+
+
+# The first push kills its leader and waits at the gate before it is done; the second opens the gate, and waits for the first.
+SLOW = """\
+#!/bin/sh
+for word in "$@"; do
+    if [ "$word" = push ] && mkdir "$FAULTS/first" 2>/dev/null; then
+        kill -9 $PPID
+        read -r _ <"$FAULTS/gate"
+        {git} "$@" >/dev/null 2>&1
+        echo done >"$FAULTS/done"
+        exit 0
+    elif [ "$word" = push ] && [ -e "$FAULTS/overtake" ] && mkdir "$FAULTS/second" 2>/dev/null; then
+        echo open >"$FAULTS/gate"
+        read -r _ <"$FAULTS/done"
+    fi
+done
+exec {git} "$@"
+"""
+
+
+@pytest.mark.parametrize("overtakes", [True, False], ids=["lands-before-the-next", "comes-too-late"])
+def test_claim_whose_push_outlives_its_leader_is_in_the_chain_once_whenever_it_lands(
+    fleets: Fleets, faults: Path, crowd: Crowd, *, overtakes: bool
+) -> None:
+    (faults.parent / "tools/git").write_text(SLOW.format(git=REAL), encoding="utf-8")
+    (faults.parent / "tools/git").chmod(0o755)
+    for name in ("gate", "done"):
+        os.mkfifo(faults / name)
+    killed = crowd([Task(fleets.clone("ada"), ("claim", "src/a.py", "--session", "ada-1"))])[0]
+    assert killed.code == -9
+    if overtakes:
+        (faults / "overtake").touch()
+    assert fleets.claim("ada", "ada-2", "docs/").status is Status.CONFIRMED
+    if not overtakes:
+        (faults / "gate").write_text("open\n")
+        assert (faults / "done").read_text() == "done\n"
+    with fleets.open() as fleet:
+        fleet.ledger.sync()
+    chain = fleets.chain()
+    assert (chain.holders("src/a.py"), chain.holders("docs/")) == (["ada-1"], ["ada-2"])
+    assert len({link.oid for link in chain.operations.values()}) == len(chain.links) - 1
+    assert fleets.waiting() == []
+    assert not (fleets.state() / "outbox/attempt").exists()

@@ -449,3 +449,15 @@ def test_commit_tells_the_session_what_it_lost(alone: Gated) -> None:
     ran = alone.commit().ok()
     assert "You lost \\x1b[31msomething." in ran.stderr
     assert "\x1b" not in ran.stderr
+
+
+def test_commit_shows_what_other_sessions_say_once(alone: Gated) -> None:
+    claim = alone.claim("src/api/a.py")
+    with alone.open() as fleet:
+        fleet.claims.tell(alone.other, alone.session, "Mind \x1b[31mthe gap.")
+    edit(alone)
+    ran = alone.commit().ok()
+    assert ran.stderr.count("alone-2 says: Mind \\x1b[31mthe gap.") == 1
+    assert alone.trailers() == trailers(alone, claim)
+    alone.write("src/api/a.py", "more\n")
+    assert "Mind" not in alone.commit().ok().stderr

@@ -228,6 +228,11 @@ def test_quick_gate_leaves_to_the_full_one_what_is_not_plain(alone: Gated) -> No
     assert not quick(alone)
     with alone.open() as fleet:
         fleet.ledger.notices.show(alone.session)
+    with alone.open() as fleet:
+        fleet.claims.tell(alone.other, alone.session, "hello")
+        assert not quick(alone)
+        assert fleet.messages(alone.session) == [f"{alone.other} says: hello"]
+    assert quick(alone)
     (alone.path / ".git/MERGE_HEAD").write_text(alone.out("rev-parse", "HEAD") + "\n")
     assert not quick(alone)
     (alone.path / ".git/MERGE_HEAD").unlink()

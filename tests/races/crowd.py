@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,9 @@ def _main(folder: str) -> None:
 def _child(folder: str, number: int, task: dict[str, Any], gate: int, arrived: int) -> int:
     for name, handle in (("out", 1), ("err", 2)):
         os.dup2(os.open(os.path.join(folder, f"{number}.{name}"), os.O_WRONLY | os.O_CREAT), handle)
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored when somebody started us in the background
     os.chdir(task["directory"])
     os.environ.update(task["env"])
     sys.argv = ["gitfleet", *task["argv"]]

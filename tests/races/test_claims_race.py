@@ -101,6 +101,26 @@ def test_claim_of_one_file_through_two_clones_at_once_has_one_winner(fleets: Fle
         assert fleets.tip(clone) == fleets.tip()
 
 
+def test_claim_of_one_file_by_many_processes_while_the_hub_is_away_has_one_tentative_winner(
+    fleets: Fleets, crowd: Crowd
+) -> None:
+    sessions = [f"s{number:02}" for number in range(16)]
+    with fleets.open() as fleet:
+        start_sessions(fleet, sessions)
+    fleets.hub.rename(fleets.root / "away.git")
+    outcomes = crowd(claims(fleets.clone("ada"), sessions, "src/a.py"))
+    held = winner(outcomes, sessions)
+    (told,) = [outcome.json() for outcome in outcomes if outcome.code == 0]
+    assert told["status"] == "tentative"
+    assert len(fleets.waiting()) == 1
+    (fleets.root / "away.git").rename(fleets.hub)
+    sync = Task(fleets.clone("ada"), ("sync", "--json"))
+    assert [outcome.code for outcome in crowd([sync] * 4)] == [0] * 4
+    chain = fleets.chain()
+    assert chain.holders("src/a.py") == [held]
+    assert told["data"]["operation"] in chain.operations
+
+
 def test_two_claims_that_are_alike_byte_for_byte_at_once_have_one_winner(
     fleets: Fleets, crowd: Crowd
 ) -> None:

@@ -1,0 +1,178 @@
+"""gitfleet.yaml: what it may say, what is made of it, and that it is the trunk's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet.base import resources
+from gitfleet.claims import policy
+from gitfleet.claims.policy import Policy
+from gitfleet.fleet import exchange, policyfile, policyrules
+from gitfleet.fleet.fleet import Fleet
+from tests.fleetbench import Fleets
+from tests.workbench import Git
+
+
+@pytest.fixture
+def opened(fleets: Fleets) -> Iterator[Callable[[str], Fleet]]:
+    """Opens a clone's fleet, and closes it at the end."""
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(fleets.open(name))
+
+
+def compiled(text: str) -> Policy:
+    return policy.from_record(policyrules.compiled(policyrules.parse(text.encode())))
+
+
+def refresh(fleet: Fleet) -> tuple[list[str], Policy]:
+    told = policyfile.refresh(fleet.repository, fleet.ledger.node)
+    return told, policy.load(fleet.ledger.state)
+
+
+def land(clone: Path, git: Git, text: str, *, push: bool) -> None:
+    git.commit(clone, {"gitfleet.yaml": text})
+    if push:
+        git(clone, "push", "--quiet", "origin", "main")
+
+
+def test_file_that_init_writes_means_the_defaults() -> None:
+    assert compiled(resources.read("templates", "gitfleet.yaml").decode()) == Policy()
+
+
+def test_comments_in_the_file_that_init_writes_are_rules_that_can_be_used() -> None:
+    text = resources.read("templates", "gitfleet.yaml").decode()
+    head, _, rules = text.partition("version: 1\n")
+    lines = [line.removeprefix("# ") for line in rules.splitlines()]
+    kept = [
+        line for line in lines if ":" in line.split("#")[0] and not line.startswith(("What", "  require"))
+    ]
+    found = compiled("version: 1\n" + "\n".join(line for line in kept if not line.startswith("#")))
+    assert head
+    assert found == Policy()
+
+
+def test_every_rule_is_compiled() -> None:
+    found = compiled(
+        "version: 1\ncommits: warn\nclaims: {ttl: 10m, max-age: 2h, shared: [docs/, '*.{md,txt}'], everything: true, "
+        "case: sensitive}\nstate: {max-age: 90, unverifiable: allow}\n"
+    )
+    assert (found.commits, found.ttl, found.max_age, found.everything) == ("warn", 600, 7200, True)
+    assert (found.shared, found.case_sensitive) == (("docs/", "*.{md,txt}"), True)
+    assert (found.state_max_age, found.unverifiable) == (90, "allow")
+
+
+def test_longest_time_bounds_the_usual_one() -> None:
+    assert compiled("version: 1\nclaims: {max-age: 10m}").ttl == 600
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "version"),
+        ("version: 2", "version"),
+        ("version: 1\ncolour: red", "colour"),
+        ("version: 1\ncommits: maybe", "commits"),
+        ("version: 1\nclaims: {ttl: 5s}", "claims.ttl"),
+        ("version: 1\nclaims: {ttl: ²m}", "claims.ttl"),
+        ("version: 1\nclaims: {shared: ['../x']}", "claims.shared.0"),
+        ("version: 1\nclaims: {shared: ['[a']}", "claims.shared.0"),
+        ("version: 1\nclaims: {case: upper}", "claims.case"),
+        ("version: 1\nstate: {unverifiable: ignore}", "state.unverifiable"),
+        ("version: 1\norchestrators: {x: {programs: '*'}}", "orchestrators"),
+        ("- a list", "file"),
+        ("a: [", "YAML"),
+        ("version: 1\nversion: 1", "YAML"),
+        ("\0", "YAML"),
+        ("x" * 300_000, "bytes"),
+    ],
+    ids=range(16),
+)
+def test_fault_is_named_with_its_key(text: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named.replace(".", r"\.")):
+        policyrules.parse(text.encode())
+
+
+def test_references_that_multiply_are_no_way_to_fill_the_memory() -> None:
+    lines = ["version: 1", "orchestrators:", "  a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [
+        f"  {name}: &{name} [{', '.join(['*' + before] * 9)}]"
+        for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+    ]
+    with pytest.raises(ValueError, match="orchestrators"):
+        policyrules.parse("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize("name", ["ada", "alone"])
+def test_rules_are_taken_from_the_trunk_when_it_moves(
+    opened: Callable[[str], Fleet], fleets: Fleets, git: Git, name: str
+) -> None:
+    fleet, clone = opened(name), fleets.clone(name)
+    assert refresh(fleet) == ([], Policy())
+    land(clone, git, "version: 1\ncommits: warn\n", push=name == "ada")
+    assert refresh(fleet)[1].commits == "warn"
+    path = fleets.state(name) / "policy.json"
+    before = path.stat().st_ino
+    assert refresh(fleet)[1].commits == "warn"
+    assert path.stat().st_ino == before  # not made again while the file is the same
+    land(clone, git, "version: 1\ncommits: never\n", push=name == "ada")
+    told, found = refresh(fleet)
+    assert "commits" in told[0]
+    assert found.commits == "warn"
+    assert refresh(fleet)[0] == told  # said until it is mended
+    git(clone, "rm", "--quiet", "gitfleet.yaml")
+    git(clone, "commit", "--quiet", "-m", "gone")
+    if name == "ada":
+        git(clone, "push", "--quiet", "origin", "main")
+    assert refresh(fleet) == ([], Policy())
+
+
+def test_rules_of_a_branch_that_is_not_the_trunk_are_nobodys(
+    opened: Callable[[str], Fleet], fleets: Fleets, git: Git
+) -> None:
+    land(fleets.clone("ada"), git, "version: 1\ncommits: off\n", push=False)
+    git(fleets.clone("ada"), "push", "--quiet", "origin", "main:refs/heads/feature")
+    exchange.sync(opened("ada"))
+    assert refresh(opened("ada"))[1].commits == "require-claim"
+
+
+def test_rules_that_landed_elsewhere_come_with_a_sync(
+    opened: Callable[[str], Fleet], fleets: Fleets, git: Git
+) -> None:
+    land(fleets.clone("ada"), git, "version: 1\ncommits: off\n", push=True)
+    bob = opened("bob")
+    assert refresh(bob)[1].commits == "require-claim"
+    exchange.sync(bob)
+    assert policy.load(bob.ledger.state).commits == "off"
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", "\x00", '{"blob": 7}'])
+def test_compiled_rules_that_are_damaged_are_made_again(
+    opened: Callable[[str], Fleet], fleets: Fleets, git: Git, data: str
+) -> None:
+    land(fleets.clone("alone"), git, "version: 1\ncommits: warn\n", push=False)
+    (fleets.state("alone") / "policy.json").write_text(data)
+    assert refresh(opened("alone")) == ([], Policy(commits="warn"))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"commits": "x"}, {"ttl": "1"}, {"ttl": True}, {"shared": 5}, {"margin": None}, {"unverifiable": "no"}],
+    ids=str,
+)
+def test_compiled_rules_with_wrong_values_are_the_defaults(tmp_path: Path, record: dict[str, Any]) -> None:
+    (tmp_path / "policy.json").write_text(json.dumps(record))
+    assert policy.load(str(tmp_path)) == Policy()
+
+
+def test_compiled_rules_of_a_newer_version_keep_what_is_known(tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text(
+        json.dumps({"commits": "off", "mood": "good", "orchestrators": {"x": {}}})
+    )
+    assert policy.load(str(tmp_path)) == Policy(commits="off")
+    assert policy.markers(str(tmp_path)) == {"x": {}}
