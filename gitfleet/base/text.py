@@ -1,6 +1,6 @@
 """Text that came from elsewhere, made safe to show or to keep.
 
-Owns the escape of control characters before display and the words for durations. Leaves layout to
+Owns the escape of control characters before display and the words for durations and numbers. Leaves layout to
 `cli.render`.
 """
 
@@ -43,3 +43,8 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gitfleet.base.text import duration
+from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import Terms, Verdict, time_left
@@ -131,7 +131,7 @@ def freshness(fleet: Fleet, state: State) -> list[str]:
     """What to say about knowledge that is old or not yet agreed."""
     words = [*fleet.ledger.outbox.warnings]
     if state.tentative:
-        words.append(f"{len(state.tentative)} operations wait for the hub; what they changed is tentative")
+        words.append(f"waiting for the hub, and tentative: {counted(len(state.tentative), 'operation')}")
     if state.age is not None and state.age > fleet.policy.state_max_age:
         words.append(f"the hub was last seen {duration(state.age)} ago; `gitfleet sync` asks it again")
     return words

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gitfleet.base.text import duration, one_line
+from gitfleet.base.text import counted, duration, one_line
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.fleet import situation, status
@@ -63,7 +63,7 @@ def _ledger(ledger: Mapping[str, Any]) -> str:
     else:
         words.append(f"the hub '{ledger['hub']}' was seen {duration(ledger['age'])} ago")
     if ledger["tentative"]:
-        words.append(f"{ledger['tentative']} operations wait for it")
+        words.append(f"waiting for it: {counted(ledger['tentative'], 'operation')}")
     if ledger["alarm"]:
         words.append("ALARM, see below")
     return "; ".join(words)
@@ -72,7 +72,8 @@ def _ledger(ledger: Mapping[str, Any]) -> str:
 def _summary(rows: Sequence[SessionStatus]) -> str:
     counts = Counter(row.liveness.word for row in rows)
     words = ", ".join(f"{counts[word]} {word}" for word in situation.WORDS if counts[word])
-    return f"{len(rows)} sessions ({words}), {sum(len(row.claims) for row in rows)} claims"
+    claims = counted(sum(len(row.claims) for row in rows), "claim")
+    return f"{counted(len(rows), 'session')} ({words}), {claims}"
 
 
 def _cells(row: SessionStatus) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitfleet.base import files
-from gitfleet.base.text import display, duration
+from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, HubAlarm, HubError
 from gitfleet.fleet import policyfile
@@ -100,7 +100,7 @@ def _outbox(fleet: Fleet) -> Iterator[Finding]:
     open_ = sum(len(names) for place, names in waiting.items() if place != "unread")
     if open_:
         yield Finding(
-            "outbox", ok=False, words=f"{open_} operations wait to be decided", advice="gitfleet sync"
+            "outbox", ok=False, words=f"waiting to be decided: {counted(open_, 'operation')}", advice="gitfleet sync"
         )
     if waiting["unread"]:
         names = ", ".join(display(name) for name in waiting["unread"][:5])

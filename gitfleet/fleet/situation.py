@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from gitfleet.base.text import duration
+from gitfleet.base.text import counted, duration
 from gitfleet.fleet.beats import ALIVE, DEAD, PERSON, UNKNOWN
 from gitfleet.fleet.details import process_liveness
 from gitfleet.fleet.peers import Peers
@@ -56,5 +56,5 @@ def left_behind(repository: Repository) -> list[str]:
     lines = [f"left: {len(dirty)} uncommitted paths in the worktree"] if dirty else []
     unpushed = git.line("rev-list", "--count", "HEAD", "--not", "--remotes")
     if unpushed and unpushed != "0" and git.run("remote").strip():
-        lines.append(f"left: {unpushed} commits that no remote has")
+        lines.append(f"left: {counted(unpushed, 'commit')} that no remote has")
     return lines

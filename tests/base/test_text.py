@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitfleet.base.text import display, duration, one_line
+from gitfleet.base.text import counted, display, duration, one_line
 
 
 @given(st.text() | st.binary().map(os.fsdecode))
@@ -48,3 +48,7 @@ def test_one_line_of_any_text_is_one_line_within_its_limit(text: str, limit: int
 )
 def test_duration_of_seconds_reads_as_people_say_it(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_counted_of_one_and_of_others_has_the_noun_that_fits() -> None:
+    assert [counted(number, "claim") for number in (0, 1, 2)] == ["0 claims", "1 claim", "2 claims"]
