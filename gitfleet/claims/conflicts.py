@@ -108,8 +108,10 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
         verb = "waits for" if all(item.waiting for item in items) else "holds"
         lines.append(f"{holder} {verb} {', '.join(_words(item) for item in items)}")
     words = f"Not granted: {'; '.join(lines)}. Nothing was changed."
-    hint = "Work on other paths, or ask for the paths again when the holder has released them."
-    return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts])
+    before = {item.held.id for item in conflicts if item.waiting and isinstance(item.held, Claim)}
+    place = len(before) + 1
+    hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."
+    return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
 
 
 def _by_holder(conflicts: list[InTheWay]) -> dict[str, list[InTheWay]]:

@@ -381,7 +381,7 @@ def _texts(texts: Any) -> list[Pattern]:
 def _not_ours(strangers: list[InTheWay]) -> Conflict:
     refused = conflicts.refusal(_once(strangers))
     words = refused.message.replace("Not granted", "Not released, since it is not this session's", 1)
-    return Conflict(words, hint="A claim is released by its own session.", **refused.facts)
+    return Conflict(words, hint="A claim is released by its own session.", conflicts=refused.facts["conflicts"])
 
 
 RULES = {
