@@ -8,6 +8,7 @@ COORD = "refs/fleet/coord"
 NODES = "refs/fleet/nodes/"
 PROBE = "refs/fleet/probe/"
 HUB = "refs/fleet-hub/"
+ARCHIVE = "refs/fleet-archive/"
 
 
 def node(node_id: str) -> str:
@@ -30,6 +31,11 @@ def seen_trunk(remote: str) -> str:
     return f"{HUB}{remote}/trunk"
 
 
+def seen_base(remote: str, key: str) -> str:
+    """A branch of the hub other than the trunk as it was last seen; `key` is a hash of its name."""
+    return f"{HUB}{remote}/bases/{key}"
+
+
 def seen_nodes(remote: str) -> str:
     """The hub's node refs as they were last seen, each followed by the node's id."""
     return f"{HUB}{remote}/nodes/"
@@ -38,3 +44,8 @@ def seen_nodes(remote: str) -> str:
 def kept(oid: str) -> str:
     """A local ref that keeps a ledger tip which a repair replaced."""
     return f"{HUB}kept/{oid}"
+
+
+def archive(archive_id: str) -> str:
+    """The local ref that keeps an archived worktree; the id is a name that `base.ids.is_name` has allowed."""
+    return ARCHIVE + archive_id

@@ -54,10 +54,14 @@ class GitFailed(Blocked):
     """
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a git call: ours, without what points elsewhere, with answers that can be parsed."""
+def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The environment of a git call: ours, without what points elsewhere, with answers that can be parsed.
+
+    A variable that is None in `extra` is taken out.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    return {**kept, **_FIXED, **(extra or {})}
+    laid = {**kept, **_FIXED, **(extra or {})}
+    return {name: value for name, value in laid.items() if value is not None}
 
 
 def redact(text: str) -> str:
@@ -66,15 +70,27 @@ def redact(text: str) -> str:
 
 
 class Git:
-    """git for one git directory. Costs a process a call (1 to 3 ms)."""
+    """git for one git directory. Costs a process a call (1 to 3 ms). `env` is added to the environment of every call.
 
-    def __init__(self, git_dir: str, *, cwd: str | None = None) -> None:
+    The repository's own hooks never run because of us, but where a call makes a commit in the user's name (`hooks`).
+    """
+
+    def __init__(
+        self,
+        git_dir: str,
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        hooks: bool = False,
+    ) -> None:
         self.git_dir = git_dir
         self.cwd = cwd or git_dir
+        self.env = dict(env or {})
+        self._settings = () if hooks else ("-c", "core.hooksPath=/dev/null")
 
     def argv(self, *arguments: str) -> list[str]:
-        """The whole command line of a call. The repository's own hooks never run because of us."""
-        return ["git", "-c", "core.hooksPath=/dev/null", f"--git-dir={self.git_dir}", *arguments]
+        """The whole command line of a call."""
+        return ["git", *self._settings, f"--git-dir={self.git_dir}", *arguments]
 
     def ask(
         self,
@@ -82,13 +98,18 @@ class Git:
         data: bytes = b"",
         timeout: float = 60.0,
         own_session: bool = False,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
     ) -> processes.Completed:
         """Run git and answer whatever came of it; the caller reads the exit code (124 when it took longer than `timeout`)."""
         argv = self.argv(*arguments)
         try:
             return processes.run(
-                argv, cwd=self.cwd, env=environment(env), data=data, timeout=timeout, own_session=own_session
+                argv,
+                cwd=self.cwd,
+                env=environment({**self.env, **(env or {})}),
+                data=data,
+                timeout=timeout,
+                own_session=own_session,
             )
         except processes.TimedOut as error:
             return processes.Completed(tuple(argv), 124, b"", str(error).encode())

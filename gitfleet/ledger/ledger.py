@@ -62,6 +62,8 @@ class Ledger:
         self.outbox = Outbox(self.state)
         self.notices = Notices(self.state)
         self.hub: Hub = RemoteHub(git, objects, Remote(git, node.hub)) if node.hub else LocalHub(git, objects)
+        self.facts: Callable[[], Mapping[str, Any]] = dict
+        """What this node tells in the body of each of its operations, besides what the operation is about."""
         self._seen = os.path.join(self.state, "seen")
         self._alarm = os.path.join(self.state, "alarm.json")
 
@@ -102,13 +104,15 @@ class Ledger:
         self, kind: str, session: str, body: Mapping[str, Any], *, timeout: float = DEADLINE
     ) -> Result:
         """Make one operation for `session` and submit it. Raises what its decision raises."""
-        operation = Operation(
-            kind=kind, id=ulid(), node=self.node.id, session=session, at=clock.now(), body=body, nonce=ulid()
-        )
-        result = self.submit([operation], timeout=timeout)[0]
+        result = self.submit([self.operation(kind, session, body)], timeout=timeout)[0]
         if result.error is not None:
             raise result.error
         return result
+
+    def operation(self, kind: str, session: str, body: Mapping[str, Any]) -> Operation:
+        """A new operation of this node, of this moment."""
+        body = {**self.facts(), **body}
+        return Operation(kind, ulid(), self.node.id, session, clock.now(), body, ulid())
 
     def sync(self) -> Tip:
         """Bring what waits to the hub, and the hub's newest state here. Raises the hub's errors, also when it could only be read."""

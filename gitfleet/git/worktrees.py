@@ -1,0 +1,132 @@
+"""git's worktrees: which there are, what stands in the way of working in one, making and removing them.
+
+Owns the reading of `git worktree list --porcelain -z` (git 2.36, the oldest that gitfleet works with, has `-z`) and of the
+files by which git notes an operation that was begun. Leaves to `gitfleet.worktrees` which of them are ours. `git worktree
+add` races with itself on the shared configuration and on names: callers serialize it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from gitfleet.base import files
+from gitfleet.git.program import Git, failed
+
+CHECKOUT_TIME = 1800.0  # seconds for a whole checkout: large files come through filters, from far away
+_HEADS = "refs/heads/"
+
+# Files and folders in a worktree's git dir -> the operation that is in progress while they are there, in this order.
+_OPERATIONS = (
+    ("rebase-merge", "rebase"),
+    ("rebase-apply/applying", "am"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("sequencer/todo", "cherry-pick"),
+    ("BISECT_LOG", "bisect"),
+)
+
+
+class Worktree(NamedTuple):
+    """One worktree as git lists it.
+
+    `branch` is the full ref, None when detached; `head` is None before the first commit; `git_dir` is "" when git's own
+    folder for it could not be found. `locked` and `prunable` hold git's reason (`locked` may be "" with none given), else None.
+    """
+
+    path: str
+    git_dir: str
+    head: str | None
+    branch: str | None
+    bare: bool
+    locked: str | None
+    prunable: str | None
+
+
+def listed(git: Git) -> list[Worktree]:
+    """Every worktree of the repository, the main one first. `git` is that of the common dir. One git process.
+
+    A folder that is gone is listed with `prunable`. What git itself cannot read it passes over: see `unlisted`.
+    """
+    out = os.fsdecode(git.run("worktree", "list", "--porcelain", "-z"))
+    folders = _folders(git.git_dir)
+    found = []
+    for number, block in enumerate(block for block in out.split("\0\0") if block.strip("\0")):
+        fields = dict(_pair(line) for line in block.strip("\0").split("\0"))
+        path = fields["worktree"]
+        git_dir = git.git_dir if number == 0 else folders.get(os.path.realpath(path), "")
+        head = fields.get("HEAD")
+        found.append(
+            Worktree(
+                path=path,
+                git_dir=git_dir,
+                head=head if head and head.strip("0") else None,
+                branch=fields.get("branch"),
+                bare="bare" in fields,
+                locked=fields.get("locked"),
+                prunable=fields.get("prunable"),
+            )
+        )
+    return found
+
+
+def unlisted(common_dir: str, known: list[Worktree]) -> list[str]:
+    """The git directories of worktrees that are so broken that git does not list them."""
+    seen = {item.git_dir for item in known}
+    top = os.path.join(common_dir, "worktrees")
+    return [path for name in files.names(top) if (path := os.path.join(top, name)) not in seen]
+
+
+def add(git: Git, path: str, *, branch: str, commit: str, create: bool) -> None:
+    """Make a worktree at `path` with the branch `branch` (short name), which is made at `commit` if `create`.
+
+    Raises GitFailed; git then takes back what it began, but not a new branch. Parent folders are made.
+    """
+    what = ["--no-track", "-b", branch, "--", path, commit] if create else ["--", path, branch]
+    done = git.ask("worktree", "add", "--quiet", *what, timeout=CHECKOUT_TIME, own_session=True)
+    if done.code:
+        raise failed(done)
+
+
+def remove(git: Git, path: str, *, force: bool = False) -> None:
+    """Remove a worktree, folder and all. Without `force` git refuses where anything is changed or untracked; GitFailed."""
+    done = git.ask(
+        "worktree",
+        "remove",
+        *(["--force"] if force else []),
+        "--",
+        path,
+        timeout=CHECKOUT_TIME,
+        own_session=True,
+    )
+    if done.code:
+        raise failed(done)
+
+
+def in_progress(git_dir: str) -> str | None:
+    """The operation that was begun in a worktree and not ended: merge, rebase, cherry-pick, revert, bisect, am; or None."""
+    return next((name for file, name in _OPERATIONS if os.path.lexists(os.path.join(git_dir, file))), None)
+
+
+def short(ref: str | None) -> str:
+    """The branch name in a full ref; "" for None (detached)."""
+    return ref.removeprefix(_HEADS) if ref else ""
+
+
+def _folders(common_dir: str) -> dict[str, str]:
+    """The folder of git itself of each linked worktree, by the real path of the worktree."""
+    top = os.path.join(common_dir, "worktrees")
+    found = {}
+    for name in files.names(top):
+        git_dir = os.path.join(top, name)
+        link = os.fsdecode(files.read(os.path.join(git_dir, "gitdir")) or b"").rstrip("\n")
+        if link:
+            found[os.path.realpath(os.path.dirname(os.path.join(git_dir, link)))] = git_dir
+    return found
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(" ")
+    return name, value
