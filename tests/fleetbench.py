@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,18 @@ class Fleets:
         folder = self.root / place
         git_dir = folder if place.endswith(".git") else folder / ".git"
         return refs.read(GitProgram(str(git_dir)), fleetrefs.COORD).get(fleetrefs.COORD)
+
+    @contextmanager
+    def view(self, place: str = "hub.git") -> Iterator[Snapshot]:
+        """The records of the hub or of a clone as they stand now, taken as they are."""
+        folder = self.root / place
+        tip = self.tip(place)
+        assert tip is not None
+        objects = open_objects(str(folder if place.endswith(".git") else folder / ".git"))
+        try:
+            yield Snapshot(objects, commits.read(objects, tip).tree)
+        finally:
+            objects.close()
 
     def chain(self, place: str = "hub.git", *, overlaps: bool = True) -> Chain:
         """The ledger's chain in the hub or in a clone, judged."""
@@ -137,7 +150,13 @@ def _check_apart(standing: Sequence[Claim]) -> None:
     for one, other in itertools.combinations(standing, 2):
         if one.session != other.session and EXCLUSIVE in {one.mode, other.mode}:
             met = overlap(claims.parsed(one.pattern), claims.parsed(other.pattern), case_sensitive=False)
-            assert met is None, f"{one.session} and {other.session} both hold {met}"
+            apart = met is None or (one.slots and not set(one.slots) & set(other.slots))
+            assert apart, f"{one.session} and {other.session} both hold {met}"
+    for claim in standing:
+        beside = sum(
+            len(one.slots) for one in standing if one.where.split("/@")[0] == claim.where.split("/@")[0]
+        )
+        assert beside <= claim.capacity or not claim.slots, f"{beside} units of {claim.pattern} are held"
 
 
 def start_body(worktree: Path, title: str = "") -> dict[str, Any]:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
+from gitfleet.claims import capacity as units
 from gitfleet.claims import model
 from gitfleet.claims.model import SHARED, Claim, Unreadable
-from gitfleet.claims.overlap import overlap
+from gitfleet.claims.overlap import Overlap, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
+from gitfleet.claims.wording import unit_words
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
 from gitfleet.sessions import model as sessions
@@ -54,8 +56,13 @@ class InTheWay(NamedTuple):
             "title": holder.title if holder else "",
             "worktree": holder.worktree if holder else "",
             "waiting": self.waiting,
+            "retained": self.held.retained,
+            "head": self.held.head,
             "renewed": holder.renewed if holder else 0,
             "renewed_at": holder.renewed_at if holder else self.held.granted_at,
+            **(
+                {"slots": list(self.held.slots), "capacity": self.held.capacity} if self.held.capacity else {}
+            ),
         }
 
 
@@ -67,12 +74,29 @@ def find(
     *,
     nearby: Iterable[Claim | Unreadable] | None = None,
     case_sensitive: bool = False,
+    capacity: int = 0,
 ) -> Iterator[InTheWay]:
     """Every claim of others that a claim on `wanted` in `mode` would clash with.
 
-    `nearby` is what `model.near` found, when the caller has it already.
+    `nearby` is what `model.near` found, when the caller has it already. Where units of a resource are wanted of which
+    there are `capacity`, that is every holder as long as there are too few, and nobody when there are enough; with 0
+    it is whoever has one.
     """
-    for held in model.near(view, wanted.prefix_key) if nearby is None else nearby:
+    nearby = model.near(view, wanted.prefix_key) if nearby is None else nearby
+    if wanted.units:
+        nearby = units.others(nearby, session_id)
+        if units.fits(wanted, capacity, nearby):
+            return
+    for held, met in meeting(nearby, wanted, mode, session_id, case_sensitive=case_sensitive):
+        session = _session(view, held.session) if isinstance(held, Claim) else None
+        yield InTheWay(wanted.text, held, met.witness, met.exact, session)
+
+
+def meeting(
+    nearby: Iterable[Claim | Unreadable], wanted: Pattern, mode: str, session_id: str, *, case_sensitive: bool
+) -> Iterator[tuple[Claim | Unreadable, Overlap]]:
+    """The claims among those `nearby` that are not the session's own and meet a claim on `wanted`, and where."""
+    for held in nearby:
         if isinstance(held, Claim) and (
             held.session == session_id or (held.mode == SHARED and mode == SHARED)
         ):
@@ -80,12 +104,11 @@ def find(
         pattern = held.pattern if isinstance(held, Unreadable) else model.parsed(held.pattern)
         met = overlap(pattern, wanted, case_sensitive=case_sensitive)
         if met is not None:
-            session = _session(view, held.session) if isinstance(held, Claim) else None
-            yield InTheWay(wanted.text, held, met.witness, met.exact, session)
+            yield held, met
 
 
 def on_path(view: View, path: str, held: Claim | Unreadable) -> InTheWay:
-    """The conflict of a change to one path with a claim that matches it."""
+    """The conflict of a change to one path, or of a request for one resource, with a claim that matches it."""
     session = _session(view, held.session) if isinstance(held, Claim) else None
     return InTheWay(path, held, path, exact=True, session=session)
 
@@ -105,13 +128,23 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     conflicts = list(found)
     lines = []
     for holder, items in _by_holder(conflicts).items():
-        verb = "waits for" if all(item.waiting for item in items) else "holds"
+        verb = "waits for" if all(item.waiting for item in items) else _verb(items)
         lines.append(f"{holder} {verb} {', '.join(_words(item) for item in items)}")
     words = f"Not granted: {'; '.join(lines)}. Nothing was changed."
     before = {item.held.id for item in conflicts if item.waiting and isinstance(item.held, Claim)}
     place = len(before) + 1
     hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."
+    branches = {(item.held.retained, item.held.head) for item in conflicts if isinstance(item.held, Claim)}
+    if branches and all(branch for branch, _ in branches):
+        names = ", ".join(f"{head[:12]} of {display(branch)}" for branch, head in sorted(branches))
+        hint = f"Work on other paths until it has landed. Or build on it: merge {names}, and ask again."
     return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
+
+
+def _verb(items: list[InTheWay]) -> str:
+    """What a holder does with what it has: holds it, or has left it with a branch."""
+    retained = {item.held.retained for item in items if isinstance(item.held, Claim)} - {""}
+    return f"has left with branch {', '.join(map(display, sorted(retained)))}" if retained else "holds"
 
 
 def _by_holder(conflicts: list[InTheWay]) -> dict[str, list[InTheWay]]:
@@ -135,6 +168,8 @@ def _name(session_id: str, session: Session | None) -> str:
 def _words(item: InTheWay) -> str:
     held = item.held.where if isinstance(item.held, Unreadable) else item.held.pattern
     text = display(held)
+    if isinstance(item.held, Claim) and item.held.slots:
+        return f"{text} ({unit_words(item.held.slots, item.held.capacity)})"
     if isinstance(item.held, Claim) and item.held.mode == SHARED:
         text += " (shared)"
     if item.wanted != held:

@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from gitfleet.base import canonical
-from gitfleet.base.text import one_line
-from gitfleet.claims import line, model
+from gitfleet.base.text import display, one_line
+from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import Claim
-from gitfleet.claims.overlap import covers
+from gitfleet.claims.overlap import covers, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
-from gitfleet.ledger.model import Accepted, Decision, Operation, View
+from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
+from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
@@ -32,7 +33,8 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
     reason = str(operation.body.get("reason", "")).strip()
     if not session.person:
         raise PolicyRefused(
-            "Only a person may break a live claim. Nothing was changed.", hint="Wait, or ask its holder."
+            "Only a person takes live claims away from others. Nothing was changed.",
+            hint="Wait in line, or ask the holder: `gitfleet tell`.",
         )
     if not reason:
         raise UsageError(
@@ -52,7 +54,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
         )
     changes: Changes = {}
     for number, claim in enumerate(going):
-        changes |= model.drop(claim)
+        changes |= model.drop(view, claim, operation.at)
         words = f"Your claim on {claim.pattern} was broken by {session.id}: {reason}"
         changes |= inbox.post(view, claim.session, words, operation, number=number)
     changes, served = line.serve(view, changes, generation, operation.at)
@@ -73,8 +75,13 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
     offered = [c for c in mine if any(covers(p, model.parsed(c.pattern)) for p in _patterns(operation))]
     if not offered:
-        raise Conflict("This session has no claim there to offer. Nothing was changed.", conflicts=[])
+        raise Conflict(
+            "This session has no claim there to offer. Nothing was changed.",
+            hint="See what it has: `gitfleet claims`.",
+            conflicts=[],
+        )
     changes: Changes = {}
+    _check_whole(mine, offered)
     for claim in offered:
         note = canonical.dump({"where": claim.where, "claim": claim.id, "from": session.id})
         changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = note
@@ -89,7 +96,9 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
 def take(view: View, operation: Operation, generation: int) -> Decision:
     """`claim.take`: the session accepts everything that is offered to it and still its holder's to give.
 
-    Each claim moves with a new token. Raises Conflict when nothing is on offer.
+    Each claim moves with a new token. Raises Conflict when nothing is on offer. Refused with Conflict when
+    somebody, such as the one who offered, has more that meets it; with Deadlock when the session
+    waits for somebody who would then wait for it.
     """
     session = session_rules.own(view, operation)
     folder = f"{sessions.folder(session.id)}/offers"
@@ -100,21 +109,59 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         claim = _offered(view, f"{folder}/{name}")
         if claim is None:
             continue
-        changes |= model.drop(claim)
+        changes |= model.drop(view, claim, operation.at)
         mine = replace(
-            claim, session=session.id, node=session.node, token=generation, granted_at=operation.at
+            claim,
+            session=session.id,
+            node=session.node,
+            token=generation,
+            granted_at=operation.at,
+            uptime=str(operation.body.get("uptime", ""))[:128],
+            accept_within=0,
+            upon="",
         )
         changes |= model.put(mine)
         taken.append(mine)
         words = f"{session.id} has accepted your claim on {claim.pattern}; it is no longer yours."
         changes |= inbox.post(view, claim.session, words, operation, number=len(taken))
     if not taken:
-        raise Conflict("Nothing is on offer for this session. Nothing was changed.", conflicts=[])
+        raise Conflict(
+            "Nothing is on offer for this session. Nothing was changed.",
+            hint="Ask for what you need: `gitfleet claim`.",
+            conflicts=[],
+        )
     changes |= dict([session_rules.renewed(session, operation)])
+    changes, served = line.serve(
+        view, changes, generation, operation.at
+    )  # it, or others, may wait for less now
+    after = Overlay(view, changes)
+    met = [item for claim in taken for item in _in_the_way(after, claim)]
+    if met:
+        return Refused(conflicts.refusal(met))
+    standing = tickets.line(after)
+    for ticket in tickets.of_session(standing, session.id):
+        stuck = line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
+        if stuck is not None:
+            return Refused(stuck)
     what = ", ".join(claim.pattern for claim in taken)
-    return Accepted(
-        changes, {"taken": [claim.as_record() for claim in taken]}, one_line(f"{session.id} accepts {what}")
-    )
+    answer = {"taken": [c.as_record() for c in taken], "served": [c.as_record() for c in served]}
+    return Accepted(changes, answer, one_line(f"{session.id} accepts {what}"))
+
+
+def _check_whole(mine: list[Claim], offered: list[Claim]) -> None:
+    """Refuse to offer a claim that meets one which stays: two sessions would have the same paths. Raises UsageError."""
+    for claim in offered:
+        for other in mine:
+            stays = other not in offered and model.EXCLUSIVE in {claim.mode, other.mode} and not claim.slots
+            if stays and overlap(model.parsed(claim.pattern), model.parsed(other.pattern)) is not None:
+                words = f"This session also claims {display(other.pattern)}, which meets {display(claim.pattern)}. Nothing was changed."
+                raise UsageError(words, hint="Offer both, or release one of them first.")
+
+
+def _in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
+    """What the claims of others have in common with a claim that has just moved; units of a resource only change hands."""
+    pattern = model.parsed(moved.pattern)
+    return [] if pattern.units else list(conflicts.find(after, pattern, moved.mode, moved.session))
 
 
 def _offered(view: View, where: str) -> Claim | None:

@@ -6,14 +6,20 @@ paths calls `serve` in the same transaction, and the tickets that now fit become
 
 The wait-for graph is made from the same snapshot: a session with a ticket waits for the holders of what it wants and
 for the sessions of the earlier tickets that want it too. A ticket that would close a cycle is refused.
+
+For units of a resource (see `capacity`), a session waits for all who hold some, and whichever of them comes first will
+do. So a cycle there is refused only if it leaves nobody who can go on: `_stuck` lets everyone go who can, and looks who
+remains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
+from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, model, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.patterns import Pattern
@@ -53,16 +59,31 @@ def blockers(
     place: tuple[int, int, str] | None = None, case_sensitive: bool = False,
 ) -> list[Blocker]:  # fmt: skip
     """Everything that keeps a session from `wants` now: claims of others, and earlier tickets of others."""
-    found = []
-    before = [ticket for ticket in earlier(line, place) if ticket.session != session_id]
+    before = earlier(line, place)
+    return list(_blockers(view, before, wants, session_id, case_sensitive=case_sensitive))
+
+
+def _blockers(
+    view: View, before: Sequence[Ticket], wants: Sequence[Want], session_id: str, *, case_sensitive: bool
+) -> Iterator[Blocker]:
+    before = [ticket for ticket in before if ticket.session != session_id]
     for want in wants:
         pattern = model.parsed(want.pattern)
-        for item in conflicts.find(view, pattern, want.mode, session_id, case_sensitive=case_sensitive):
-            holder = item.held.session if isinstance(item.held, Claim) else ""
-            held = item.held.where if isinstance(item.held, Unreadable) else item.held.pattern
-            found.append(Blocker(want.pattern, holder, held, item.witness, ""))
-        found += _queued_before(before, pattern, want, case_sensitive=case_sensitive)
-    return found
+        if pattern.units:
+            yield from _short_of(view, before, pattern, want, session_id)
+            continue
+        nearby = model.near(view, pattern.prefix_key)
+        for held, met in conflicts.meeting(
+            nearby, pattern, want.mode, session_id, case_sensitive=case_sensitive
+        ):
+            yield _held(want, held, met.witness)
+        yield from _queued_before(before, pattern, want, case_sensitive=case_sensitive)
+
+
+def _held(want: Want, held: Claim | Unreadable, witness: str) -> Blocker:
+    if isinstance(held, Unreadable):
+        return Blocker(want.pattern, "", held.where, witness, "")
+    return Blocker(want.pattern, held.session, held.pattern, witness, "")
 
 
 def _queued_before(
@@ -72,6 +93,17 @@ def _queued_before(
         met = tickets.met(ticket, pattern, want.mode, case_sensitive=case_sensitive)
         if met is not None:
             yield Blocker(want.pattern, ticket.session, met[0].pattern, met[1], ticket.id)
+
+
+def _short_of(
+    view: View, before: Sequence[Ticket], pattern: Pattern, want: Want, session_id: str
+) -> Iterator[Blocker]:
+    """Why there are not enough units of a resource."""
+    there = units.obstacles(view, before, pattern, want.capacity, session_id)
+    for held in there.held:
+        yield _held(want, held, want.pattern)
+    for ticket, wanted, _ in there.reserved:
+        yield Blocker(want.pattern, ticket.session, wanted.pattern, want.pattern, ticket.id)
 
 
 def in_line(
@@ -92,6 +124,22 @@ def in_line(
             yield conflicts.in_line(view, pattern.text, ticket, met)
 
 
+def in_the_way(
+    view: View, before: Sequence[Ticket], want: Want, session_id: str
+) -> Iterator[conflicts.InTheWay]:
+    """All that keeps a session from one thing that it wants, as conflicts; `before` are the earlier tickets."""
+    pattern = model.parsed(want.pattern)
+    if not pattern.units:
+        yield from conflicts.find(view, pattern, want.mode, session_id)
+        yield from in_line(view, before, pattern, want.mode, session_id, case_sensitive=False)
+        return
+    there = units.obstacles(view, before, pattern, want.capacity, session_id)
+    for held in there.held:
+        yield conflicts.on_path(view, want.pattern, held)
+    for ticket, wanted, _ in there.reserved:
+        yield conflicts.in_line(view, want.pattern, ticket, (wanted, want.pattern))
+
+
 def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Changes, list[Claim]]:
     """Grant, in order, every ticket that fits once `changes` have happened. `changes` with the grants, and the grants.
 
@@ -107,16 +155,17 @@ def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Chang
             after[ticket.where] = None
             continue
         exact_case = ticket.terms.get("case_sensitive") is True
-        if blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=exact_case):
+        in_its_way = _blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=exact_case)
+        if next(in_its_way, None) is not None:
             waiting.append(ticket)
             continue
         after[ticket.where] = None
-        for claim in _claims(ticket, generation, at):
+        for claim in _claims(now, ticket, generation, at):
             own = _own_on(now, claim)
-            if any(has.mode in {EXCLUSIVE, claim.mode} for has in own):
+            if any(has.mode in {EXCLUSIVE, claim.mode} and len(has.slots) >= len(claim.slots) for has in own):
                 continue  # the session has come to hold it otherwise
             for weaker in own:
-                after |= model.drop(weaker)
+                after |= model.drop(now, weaker, at)
             after |= model.put(claim)
             granted.append(claim)
     return after, granted
@@ -126,52 +175,99 @@ def _own_on(view: View, claim: Claim) -> list[Claim]:
     """The session's present claims on the very same pattern: a grant replaces a shared one by an exclusive one."""
     nearby = model.near(view, model.parsed(claim.pattern).prefix_key)
     mine = [item for item in nearby if isinstance(item, Claim) and item.session == claim.session]
-    return [item for item in mine if item.pattern == claim.pattern and item.id != claim.id]
+    return [item for item in mine if (item.pattern == claim.pattern or item.slots) and item.id != claim.id]
 
 
 def deadlock(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | None:
     """The error for a ticket that would close a cycle of sessions that wait for each other, or None."""
     all_tickets = sorted([*line, ticket], key=lambda item: item.place)
-    edges: dict[str, list[tuple[str, Blocker]]] = {}
-    for item in all_tickets:
-        exact_case = item.terms.get("case_sensitive") is True
-        for blocker in blockers(
-            view, all_tickets, item.wants, item.session, place=item.place, case_sensitive=exact_case
-        ):
-            edges.setdefault(item.session, []).append((blocker.session, blocker))
-    cycle = _cycle(edges, ticket.session)
+
+    @cache
+    def behind(session: str) -> list[Blocker]:
+        """What a session waits for; asked only of those that the search comes by."""
+        own = tickets.of_session(all_tickets, session)
+        return [found for item in own for found in _behind(view, all_tickets, item)]
+
+    cycle = _cycle(behind, ticket.session)
+    if cycle is not None and any(model.parsed(blocker.wanted).units for _, blocker in cycle):
+        stuck = _stuck(view, all_tickets)
+        cycle = None
+        if ticket.session in stuck:
+            cycle = _cycle(lambda who: [b for b in behind(who) if b.session in stuck], ticket.session)
     if cycle is None:
         return None
     steps = [f"{display(who)} waits for {display(b.held)} of {display(b.session)}" for who, b in cycle]
     return Deadlock(
         f"Waiting would never end: {'; '.join(steps)}. Nothing was changed, and nobody was put in line.",
         hint="Release what the others wait for, or do other work first.",
-        cycle=[{"session": who, **blocker.as_record()} for who, blocker in cycle],
+        cycle=[{**b.as_record(), "session": who, "waits_for": b.session} for who, b in cycle],
     )
 
 
-def _cycle(edges: dict[str, list[tuple[str, Blocker]]], start: str) -> list[tuple[str, Blocker]] | None:
-    """The shortest way from `start` along the edges back to it."""
+def _stuck(view: View, line: Sequence[Ticket]) -> set[str]:
+    """The sessions that would wait for ever: those left when everyone who can go on has gone, and let go of everything."""
+    waiting = {ticket.session for ticket in line}
+    while True:
+        go_on = {
+            session
+            for session in waiting
+            if all(_will_fit(view, line, ticket, waiting) for ticket in tickets.of_session(line, session))
+        }
+        if not go_on:
+            return waiting
+        waiting -= go_on
+
+
+def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[str]) -> bool:
+    """Whether a ticket is served once nobody but the sessions `waiting` has or wants anything."""
+    exact_case = ticket.terms.get("case_sensitive") is True
+    before = [other for other in earlier(line, ticket.place) if other.session in waiting]
+    for want in ticket.wants:
+        pattern = model.parsed(want.pattern)
+        if pattern.units:
+            near = units.others(model.near(view, pattern.prefix_key), ticket.session)
+            held = [item for item in near if isinstance(item, Claim) and item.session in waiting]
+            aside = units.reserved(before, pattern, ticket.session, held)
+            if not units.fits(pattern, want.capacity, held, aside):
+                return False
+            continue
+        found = _blockers(view, before, [want], ticket.session, case_sensitive=exact_case)
+        if any(blocker.session in waiting for blocker in found):
+            return False
+    return True
+
+
+def _behind(view: View, line: Sequence[Ticket], ticket: Ticket) -> list[Blocker]:
+    """Why a ticket of the line waits."""
+    exact_case = ticket.terms.get("case_sensitive") is True
+    return blockers(view, line, ticket.wants, ticket.session, place=ticket.place, case_sensitive=exact_case)
+
+
+def _cycle(behind: Callable[[str], list[Blocker]], start: str) -> list[tuple[str, Blocker]] | None:
+    """The shortest way from `start`, each session being `behind` others, back to it."""
     seen = {start}
     ways: list[list[tuple[str, Blocker]]] = [[]]
     while ways:
         longer = []
         for way in ways:
             here = way[-1][1].session if way else start
-            for target, blocker in edges.get(here, []):
-                if target == start:
+            for blocker in behind(here):
+                if blocker.session == start:
                     return [*way, (here, blocker)]
-                if target not in seen:
-                    seen.add(target)
+                if blocker.session not in seen:
+                    seen.add(blocker.session)
                     longer.append([*way, (here, blocker)])
         ways = longer
     return None
 
 
-def _claims(ticket: Ticket, generation: int, at: int) -> Iterator[Claim]:
+def _claims(view: View, ticket: Ticket, generation: int, at: int) -> Iterator[Claim]:
     for want in ticket.wants:
-        yield Claim(
+        claim = Claim(
             id=want.claim, session=ticket.session, node=ticket.node, pattern=want.pattern, mode=want.mode, token=generation,
             ttl=int(ticket.terms["ttl"]), granted_at=at, nonce=ticket.id, reason=str(ticket.terms.get("reason") or ""),
             branch=str(ticket.terms.get("branch") or ""), operation=ticket.operation, accept_within=ACCEPT_WITHIN,
         )  # fmt: skip
+        pattern = model.parsed(want.pattern)
+        nearby = model.near(view, pattern.prefix_key) if pattern.units else ()
+        yield units.placed(claim, want.capacity, nearby) if pattern.units else claim

@@ -2,7 +2,8 @@
 
 Pure. Claims are filed in a tree that mirrors the claimed paths (`claims/=src/=api/=a.py/@<id>.json`), by comparison
 key, a glob at its literal prefix. So "who holds this path" reads the path's ancestors and what is below it,
-whatever else is claimed.
+whatever else is claimed. Claims on resources are filed apart, by name (`resources/=gpu/@<id>.json`): nothing that asks
+about a path ever reads one.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
-from gitfleet.base.ids import is_ulid
-from gitfleet.claims import patterns
+from gitfleet.base.ids import is_ulid, shard
+from gitfleet.claims import past, patterns
 from gitfleet.claims.patterns import Pattern
+from gitfleet.claims.resources import MOST_UNITS
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import FORMAT, View
 from gitfleet.sessions import model as sessions
 
 ROOT = "claims"
+RESOURCES = "resources"
+BRANCHES = "branches"
 EXCLUSIVE = "exclusive"
 SHARED = "shared"
 MODES = (EXCLUSIVE, SHARED)
@@ -33,6 +37,10 @@ class Claim:
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
     `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
+    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branch that a
+    claim stays with, at `head`, also when its session has ended; `upon` the grants (`session@token`) that its session's
+    work contains, since it got the claim from a branch. On a resource, `slots` are the numbers of its units
+    and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
     """
 
     id: str
@@ -48,16 +56,22 @@ class Claim:
     branch: str = ""
     operation: str = ""
     accept_within: int = 0
+    capacity: int = 0
+    slots: tuple[int, ...] = ()
+    uptime: str = ""
+    retained: str = ""
+    head: str = ""
+    upon: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
         """As it is written into the ledger."""
         known = asdict(self)
         extra = known.pop("extra")
-        if (
-            not self.accept_within
-        ):  # younger than the format: a record without it must replay to the same bytes
-            del known["accept_within"]
+        known["slots"] = list(self.slots)
+        for name in _YOUNGER:
+            if not known[name]:
+                del known[name]
         return {**extra, **known, "v": FORMAT, "kind": "claim"}
 
     def as_bytes(self) -> bytes:
@@ -78,7 +92,9 @@ class Unreadable(NamedTuple):
 
     @property
     def pattern(self) -> Pattern:
-        """All that it could be about: what it is filed under, or everything when that is no path either."""
+        """All that it could be about: what it is filed under, or everything when that is nothing either."""
+        if self.where.startswith(f"{RESOURCES}/"):
+            return _resource(self.where)
         names = [name.removeprefix("=") for name in self.where.split("/")[1:-1]]
         try:
             return patterns.literal("/".join(names), directory=True)
@@ -86,17 +102,36 @@ class Unreadable(NamedTuple):
             return parsed("**")
 
 
+_YOUNGER = (
+    "accept_within",
+    "capacity",
+    "slots",
+    "uptime",
+    "retained",
+    "head",
+    "upon",
+)  # than the format: absent, they replay to the same bytes
 _TYPES: dict[str, type] = {
-    f.name: int if f.name in {"token", "ttl", "granted_at", "accept_within"} else str
+    f.name: int if f.name in {"token", "ttl", "granted_at", "accept_within", "capacity"} else str
     for f in fields(Claim)
-    if f.name != "extra"
+    if f.name not in {"extra", "slots"}
 }
 _NEEDED = frozenset(["id", "session", "node", "pattern", "mode", "token", "ttl", "granted_at"])
 
 
 def folder(keys: Sequence[str]) -> str:
-    """The folder for a literal prefix given as comparison keys."""
+    """The folder for a literal prefix given as comparison keys; that of a resource begins with an empty one."""
+    if keys and not keys[0]:
+        return "/".join([RESOURCES, *(f"={key}" for key in keys[1:])])
     return "/".join([ROOT, *(f"={key}" for key in keys)])
+
+
+def branch_index(branch: str, claim_id: str) -> str:
+    """Where a branch's note of a claim that it retains is. By a hash, since a branch may have any name."""
+    from hashlib import sha256  # not on the way of claims that no branch retains
+
+    name = sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return f"{BRANCHES}/{shard(name)}/{name}/{claim_id}"
 
 
 @lru_cache(maxsize=4096)
@@ -108,6 +143,7 @@ def parsed(text: str) -> Pattern:
     return found[0]
 
 
+@lru_cache(maxsize=4096)  # rules that decide about the waiting line read the same claims many times
 def parse(data: bytes, where: str) -> Claim:
     """The claim in a record. Raises Corrupt, NewerFormat; one that is filed in the wrong place is corrupt."""
     raw = format.record(data, where, "claim")
@@ -123,9 +159,11 @@ def parse(data: bytes, where: str) -> Claim:
         known[name] = value
     raw.pop("v", None)
     raw.pop("kind", None)
-    claim = Claim(**known, extra=raw)
+    slots = raw.pop("slots", [])
+    claim = Claim(**known, slots=tuple(slots) if isinstance(slots, list) else (-1,), extra=raw)
     try:
         placed = is_ulid(claim.id) and claim.mode in MODES and claim.where == where
+        placed = placed and _has_units(claim, parsed(claim.pattern).units)
     except FleetError:
         placed = False
     if not placed:
@@ -157,7 +195,7 @@ def holds(claim: Claim, renewed_at: int, *, now: int, margin: int) -> bool:
     That ends `margin` seconds before its time to live does (or half of it, for a short one), and others wait as
     long behind it: however far apart two clocks run within that, no two sessions act on one path.
     """
-    return now - max(renewed_at, claim.granted_at) < claim.ttl - min(margin, claim.ttl // 2)
+    return 0 <= now - renewed_at < claim.ttl - min(margin, claim.ttl // 2)
 
 
 def near(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
@@ -165,43 +203,99 @@ def near(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
 
     Costs one tree an ancestor and one tree and record for each claim below, whatever else is claimed.
     """
-    for depth in range(len(keys)):
+    for depth in range(len(keys)) if keys and keys[0] else ():
         yield from _filed(view, folder(keys[:depth]))
     for where in view.files(folder(keys)):
         yield read(view, where)
 
 
+def at(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
+    """The claims that are filed at exactly this literal prefix (comparison keys)."""
+    yield from _filed(view, folder(keys))
+
+
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
     """The claims of one session, through its own index."""
-    for name, _ in view.names(f"{sessions.folder(session_id)}/claims"):
-        data = view.get(sessions.claim_index(session_id, name))
-        try:
-            where = str(canonical.load(data or b"")["where"])
-        except (ValueError, KeyError) as error:
-            broken = Corrupt(f"The index of session {session_id} is broken at {name}: {error}", where=name)
-            yield Unreadable(f"{ROOT}/@{name}.json", broken)
-            continue
-        found = read(view, where)
+    for found in _indexed(view, f"{sessions.folder(session_id)}/claims"):
         if isinstance(found, Unreadable) or found.session == session_id:
             yield found
 
 
-def everything(view: View) -> Iterator[Claim | Unreadable]:
-    """All claims, by path."""
-    for where in view.files(ROOT):
+def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
+    """The claims that an index names."""
+    for name, _ in view.names(index):
+        try:
+            where = str(canonical.load(view.get(f"{index}/{name}") or b"")["where"])
+        except (ValueError, KeyError) as error:
+            broken = Corrupt(f"The index of claims {index} is broken at {name}: {error}", where=name)
+            yield Unreadable(f"{ROOT}/@{name}.json", broken)
+            continue
         yield read(view, where)
 
 
+def retained(view: View) -> Iterator[Claim | Unreadable]:
+    """The claims that branches retain. Costs one look while there are none."""
+    for shard_name, _ in view.names(BRANCHES):
+        for branch, _ in view.names(f"{BRANCHES}/{shard_name}"):
+            yield from _indexed(view, f"{BRANCHES}/{shard_name}/{branch}")
+
+
+def of_branch(view: View, branch: str) -> Iterator[Claim | Unreadable]:
+    """The claims that one branch retains."""
+    for found in _indexed(view, branch_index(branch, "").rstrip("/")):
+        if isinstance(found, Unreadable) or found.retained == branch:
+            yield found
+
+
+def everything(view: View) -> Iterator[Claim | Unreadable]:
+    """All claims, by path; after them those on resources, by name."""
+    for root in (ROOT, RESOURCES):
+        for where in view.files(root):
+            yield read(view, where)
+
+
 def put(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that file a claim, in the tree and in its session's index."""
-    where = claim.where
-    note = canonical.dump({"where": where})
-    return {where: claim.as_bytes(), sessions.claim_index(claim.session, claim.id): note}
+    """The changes that file a claim: in the tree, in its session's index, and in that of a branch which retains it."""
+    note = canonical.dump({"where": claim.where})
+    return {**stay(claim), sessions.claim_index(claim.session, claim.id): note}
 
 
-def drop(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that take a claim away."""
-    return {claim.where: None, sessions.claim_index(claim.session, claim.id): None}
+def stay(claim: Claim) -> dict[str, bytes | None]:
+    """The changes that file a retained claim whose session ends."""
+    changes: dict[str, bytes | None] = {claim.where: claim.as_bytes()}
+    if claim.retained:
+        changes[branch_index(claim.retained, claim.id)] = canonical.dump({"where": claim.where})
+    return changes
+
+
+def drop(view: View, claim: Claim, at: int) -> dict[str, bytes | None]:
+    """The changes that take a claim away, and remember that it was (`past`). `at`: when, by the operation's clock.
+
+    Every claim that ends, for whatever reason, goes through here: a commit made under it is judged by what is
+    remembered.
+    """
+    changes: dict[str, bytes | None] = {
+        claim.where: None,
+        sessions.claim_index(claim.session, claim.id): None,
+        **past.note(view, claim, at),
+    }
+    if claim.retained:
+        changes[branch_index(claim.retained, claim.id)] = None
+    return changes
+
+
+def _has_units(claim: Claim, units: int) -> bool:
+    """Whether it says which units it has, as many as its pattern names, if that is a resource."""
+    sound = all(type(slot) is int and 0 <= slot < MOST_UNITS for slot in claim.slots)
+    capacity = 0 < claim.capacity <= MOST_UNITS if units else claim.capacity == 0
+    return sound and capacity and len(set(claim.slots)) == len(claim.slots) == units
+
+
+def _resource(where: str) -> Pattern:
+    try:
+        return parsed(patterns.PREFIX + where.split("/")[1].removeprefix("="))
+    except FleetError:
+        return parsed("**")
 
 
 def _filed(view: View, place: str) -> Iterator[Claim | Unreadable]:

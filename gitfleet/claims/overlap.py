@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 STEPS = 60_000
 """Pairs of positions that one answer may look at. Patterns that people write take fewer than a thousand."""
 
+_FOUND: dict[tuple[str, str, bool], Overlap | None] = {}
+_KEPT = 4096  # answers about two globs; rules ask about the same few again and again
+
 _set = object.__setattr__
 
 
@@ -72,8 +75,10 @@ def overlap(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> Overlap 
     """Whether some path matches both patterns: such a path, or None when there is none.
 
     Symmetric but for the spelling of the witness. Takes microseconds for files and folders, and never more
-    than `STEPS` steps.
+    than `STEPS` steps. A resource meets itself only, however many units either asks for.
     """
+    if a.units or b.units:
+        return Overlap(a.text if a.units <= b.units else b.text) if a.prefix == b.prefix else None
     if not _prefixes_meet(a, b, case_sensitive=case_sensitive):
         return None
     shorter, longer = (a, b) if len(a.prefix) < len(b.prefix) else (b, a)
@@ -84,15 +89,22 @@ def overlap(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> Overlap 
         if file.shape == "file":
             path = "/".join(file.prefix)
             return Overlap(path) if matches(other, path, case_sensitive=case_sensitive) else None
-    return _search(a, b, longer.prefix, case_sensitive=case_sensitive)
+    pair = (a.text, b.text, case_sensitive)
+    if pair not in _FOUND:
+        if len(_FOUND) >= _KEPT:
+            _FOUND.clear()
+        _FOUND[pair] = _search(a, b, longer.prefix, case_sensitive=case_sensitive)
+    return _FOUND[pair]
 
 
 def covers(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
     """True only if every path that `b` matches is matched by `a`.
 
     Exact when `b` is a file or a folder. When it is a glob, False where it takes more to see than putting the two
-    side by side.
+    side by side. A resource covers itself, however many units either asks for.
     """
+    if a.units or b.units:
+        return a.prefix == b.prefix
     if a.everything or a.text == b.text:
         return True
     if not _prefixes_meet(a, b, case_sensitive=case_sensitive):

@@ -21,12 +21,16 @@ def resolve(texts: Iterable[str], *, worktree: str | None, git: Git) -> list[Pat
 
     A text counts from the root wherever it is typed. An absolute path must lie inside a worktree of this clone. A
     name that is a directory in `worktree` and has no slash at its end means the directory; a name that exists there
-    exactly as typed is that name, whatever characters it has.
+    exactly as typed is that name, whatever characters it has, but for `res:NAME`, which is always the resource.
     """
     found: dict[str, Pattern] = {}
     for text in texts:
-        relative, top = _relative(text, worktree, git) if os.path.isabs(text) else (text, worktree)
-        for pattern in _patterns(relative, top):
+        if text.startswith(patterns.PREFIX):
+            named = patterns.parse(text)
+        else:
+            relative, top = _relative(text, worktree, git) if os.path.isabs(text) else (text, worktree)
+            named = _patterns(relative, top)
+        for pattern in named:
             found.setdefault(pattern.text, pattern)
     return list(found.values())
 
@@ -48,7 +52,7 @@ def _relative(text: str, worktree: str | None, git: Git) -> tuple[str, str]:
             if path == spelled:
                 return ".", top
             if path.startswith(spelled + "/"):
-                return path[len(spelled) + 1 :] + "/" * text.endswith("/"), top
+                return "./" + path[len(spelled) + 1 :] + "/" * text.endswith("/"), top
     if os.path.realpath(text) in {spelled for spelled, _ in tops}:
         return ".", os.path.realpath(text)
     raise BadPath(

@@ -11,6 +11,8 @@ Leaves whether two patterns can meet to `overlap`, wildcards to `wildmatch`, bra
 `src/**`                everything beneath `src`, not `src` itself
 `src/*/`                every match of `src/*`, and everything beneath each (`subtree`)
 `.`                     everything, spelled `**`
+`res:gpu`, `res:gpu:2`  shape `resource`: no path at all, but units of something with a name (`resources`); a file
+                        of such a name is `./res:gpu`
 ======================  ==================================================================================
 
 Paths and patterns are relative to the repository's root, `str` as `os.fsdecode` gives them. By default two
@@ -35,6 +37,8 @@ __all__ = ["LONGEST", "Pattern", "key", "literal", "matches", "parse"]
 
 LONGEST = 4096
 """Bytes of UTF-8 that a path or pattern may have."""
+PREFIX = "res:"
+"""What the name of a resource begins with."""
 
 _WILD = frozenset("*?[\\")
 _SPECIAL = frozenset("*?[\\{")
@@ -46,7 +50,8 @@ class Pattern:
     """What one claim names. Immutable; equal and hashed by `text`; made by `parse` and `literal` only.
 
     - `text`: canonical spelling; `parse(p.text) == (p,)`
-    - `shape`: `"file"`, `"dir"` or `"glob"`
+    - `shape`: `"file"`, `"dir"`, `"glob"` or `"resource"`
+    - `units`: how many units of a resource are meant; 0 for everything that is a path
     - `components`: those of `text`, as spelled there
     - `prefix`: the leading components without wildcards, as names (escapes taken out): all of them unless a glob
     - `prefix_key`: the comparison keys of `prefix`
@@ -64,6 +69,7 @@ class Pattern:
         "shape",
         "subtree",
         "text",
+        "units",
     )
 
     text: str
@@ -73,6 +79,7 @@ class Pattern:
     prefix_key: tuple[str, ...]
     subtree: bool
     everything: bool
+    units: int
     _folded: Elements | None
     _exact: Elements | None
 
@@ -84,9 +91,12 @@ class Pattern:
         *,
         subtree: bool,
         folded: Elements | None = None,
+        units: int = 0,
     ) -> None:
+        shape = "glob" if folded is not None else "dir" if subtree else "resource" if units else "file"
         _set(self, "text", text)
-        _set(self, "shape", "glob" if folded is not None else "dir" if subtree else "file")
+        _set(self, "shape", shape)
+        _set(self, "units", units)
         _set(self, "components", components)
         _set(self, "prefix", prefix)
         _set(self, "prefix_key", tuple(key("/".join(prefix)).split("/")) if prefix else ())
@@ -135,6 +145,10 @@ def parse(text: str) -> tuple[Pattern, ...]:
     escapes nothing, braces for more than 64 patterns).
     """
     _check_text(text)
+    if text.startswith(PREFIX):
+        from gitfleet.claims.resources import read  # see `Pattern.elements`
+
+        return (read(text),)
     if _SPECIAL.isdisjoint(text) and not text.startswith("!"):
         return (_plain(text, text.split("/")),)
     from gitfleet.claims.braces import expand  # see `Pattern.elements`
@@ -143,7 +157,7 @@ def parse(text: str) -> tuple[Pattern, ...]:
     try:
         return tuple(dict.fromkeys(_read(spelled, text) for spelled in expand(text)))
     except Unreadable as problem:
-        raise _bad_pattern(text, problem.why, problem.hint) from None
+        raise bad_pattern(text, problem.why, problem.hint) from None
 
 
 def literal(path: str, *, directory: bool = False) -> Pattern:
@@ -222,6 +236,8 @@ def _spelled(given: str, components: list[str], *, subtree: bool) -> tuple[str, 
         text = "\\" + text if text[0] == "!" else text
         text = text if inert(text) else guard(text)
         components = text.removesuffix("/").split("/")
+    if text.startswith(PREFIX):
+        text = "./" + text
     _check_length(given, text)
     return text, components
 
@@ -284,7 +300,8 @@ def _bad_path(given: str, why: str, hint: str) -> BadPath:
     )
 
 
-def _bad_pattern(given: str, why: str, hint: str) -> BadPattern:
+def bad_pattern(given: str, why: str, hint: str) -> BadPattern:
+    """The error about a pattern that cannot be read."""
     from gitfleet.base.text import one_line  # see `_bad_path`
     from gitfleet.errors import BadPattern
 

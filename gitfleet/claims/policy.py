@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gitfleet.base import canonical, files
+from gitfleet.claims.patterns import Pattern
+from gitfleet.claims.resources import MOST_UNITS, is_name, name_of
 
 COMMITS = ("require-claim", "claim-on-commit", "conflicts-only", "warn", "off")
+EDITS = ("claim-on-edit", "require-claim", "conflicts-only", "warn", "off")
 UNVERIFIABLE = ("stop", "warn", "allow")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Durations in seconds. `shared` lists patterns whose claims are shared unless asked otherwise."""
+    """Durations in seconds. `shared` lists patterns whose claims are shared unless asked otherwise.
+
+    `resources` has the capacity of each resource that the rules name, by its name in small letters.
+    """
 
     commits: str = "require-claim"
+    edits: str = "claim-on-edit"
     ttl: int = 45 * 60
     margin: int = 2 * 60
     max_age: int = 24 * 3600
@@ -30,6 +37,15 @@ class Policy:
     case_sensitive: bool = False
     state_max_age: int = 15 * 60
     unverifiable: str = "stop"
+    reference_transaction: bool = False
+    resources: Mapping[str, int] = field(default_factory=dict)
+
+    def capacity(self, wanted: Pattern) -> int:
+        """How many units there are of a resource: one, where the rules say nothing of it; 0 for a path."""
+        return self.resources.get(name_of(wanted), 1) if wanted.units else 0
+
+
+_DEFAULTS = Policy()
 
 
 def load(state: str) -> Policy:
@@ -48,10 +64,14 @@ def from_record(raw: Mapping[str, Any]) -> Policy:
         known["shared"] = tuple(str(text) for text in known["shared"])
     policy = Policy(**known)
     for f in fields(Policy):
-        if type(getattr(policy, f.name)) is not type(f.default):
+        if type(getattr(policy, f.name)) is not type(getattr(_DEFAULTS, f.name)):
             raise TypeError(f.name)
-    if policy.commits not in COMMITS or policy.unverifiable not in UNVERIFIABLE:
-        raise ValueError(f"commits {policy.commits}, unverifiable {policy.unverifiable}")
+    for name, capacity in policy.resources.items():
+        if not is_name(name) or type(capacity) is not int or not 0 < capacity <= MOST_UNITS:
+            raise ValueError(f"resources {name} {capacity}")
+    if policy.commits not in COMMITS or policy.edits not in EDITS or policy.unverifiable not in UNVERIFIABLE:
+        words = f"commits {policy.commits}, edits {policy.edits}, unverifiable {policy.unverifiable}"
+        raise ValueError(words)
     return policy
 
 

@@ -1,4 +1,4 @@
-"""How the ledger changes when paths are claimed and released, and when a session ends. Pure.
+"""How the ledger changes when paths are claimed and released. Pure. What branches retain is in `retained`.
 
 The rules decide on one snapshot and know no clock: that a lease has lapsed is the *requester's* observation, and
 comes as a precondition (`lapsed`: the holder's renewal counter that was seen unchanged) which either still holds
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from gitfleet.base.ids import is_ulid
+from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import conflicts, model, tickets
+from gitfleet.claims import capacity as units
+from gitfleet.claims import conflicts, model, retained, tickets
 from gitfleet.claims import line as line_rules
 from gitfleet.claims.conflicts import InTheWay
+from gitfleet.claims.found import Found
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers
 from gitfleet.claims.patterns import Pattern
@@ -31,24 +33,14 @@ MAX_PATTERNS = 1000
 Changes = dict[str, bytes | None]
 
 
-class _Found(NamedTuple):
-    """What a request meets: new claims, claims it has, what stands in the way, and what goes."""
-
-    granted: list[Claim]
-    held: list[Claim]
-    blocked: list[InTheWay]
-    over: list[Claim]
-    weaker: list[Claim]
-    longer: list[Claim]
-    lapsed: list[Claim]
-
-
 def acquire(view: View, operation: Operation, generation: int) -> Decision:
     """`claim.acquire`: all of `paths` or, with `partial`, what is free; with `wait`, a ticket for what is not.
 
-    Body: `paths` (a list of `{"pattern", "claim", "mode"}`; the claim ids are made by the caller), `ttl`, `reason`,
+    Body: `paths` (a list of `{"pattern", "claim", "mode"}`, for a resource with its `capacity`, see there; the claim
+    ids are made by the caller), `ttl`, `reason`,
     `branch`, `partial`, `wait`, `ticket` (its id), `priority`, `case_sensitive`, `lapsed` (by claim or ticket id, the
-    holder's `renewed` as it was watched). Refused with Conflict, listing every conflict once, or with Deadlock.
+    holder's `renewed` as it was watched), `outlived` (by claim id, the token that stood longer than a grant may),
+    `based_on` (by claim id, the head of the retaining branch, which the session's work contains). Refused with Conflict, listing every conflict once, or with Deadlock.
     """
     session = session_rules.own(view, operation)
     wanted = _wanted(operation.body)
@@ -57,9 +49,11 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     found = _search(view, operation, wanted, line, generation)
     if found.blocked and not (operation.body.get("partial") is True and (found.granted or found.held)):
         if operation.body.get("wait") is True:
-            return _queue(view, operation, wanted, line, {**gone, **_changes([], found.lapsed)}, generation)
+            lost = [claim for claim in found.lapsed if not claim.retained]
+            return _queue(view, operation, wanted, line, {**gone, **_lose(view, operation, lost)}, generation)
         return Refused(conflicts.refusal(_once(found.blocked)))
-    changes = {**gone, **_changes(found.granted + found.longer, found.over + found.weaker)}
+    changes = {**gone, **_lose(view, operation, found.over)}
+    changes |= _changes(view, operation, found.granted + found.longer, found.weaker)
     for ticket in tickets.of_session(line, session.id):
         if all(
             _covering(found.granted + found.held, model.parsed(want.pattern), want.mode, exact_case=False)
@@ -69,9 +63,6 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
     changes |= inbox.clear(view, operation)
-    for number, claim in enumerate(found.over):
-        words = f"Your claim on {claim.pattern} had lapsed, and {session.id} has taken it over."
-        changes |= inbox.post(view, claim.session, words, operation, number=number)
     changes, served = line_rules.serve(view, changes, generation, operation.at)
     answer = {
         "granted": [claim.as_record() for claim in found.granted],
@@ -83,7 +74,8 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     }
     what = ", ".join(claim.pattern for claim in found.granted) or "nothing new"
     verb = "claims" if all(claim.mode == EXCLUSIVE for claim in found.granted) else "shares"
-    return Accepted(changes, answer, one_line(f"{session.id} {verb} {what}{_served(served)}"))
+    over = "".join(f"; takes over {claim.pattern} of {claim.session}" for claim in found.over)
+    return Accepted(changes, answer, one_line(f"{session.id} {verb} {what}{over}{retained.given(served)}"))
 
 
 def _search(
@@ -92,40 +84,60 @@ def _search(
     wanted: Sequence[tuple[Pattern, str, str]],
     line: Sequence[Ticket],
     generation: int,
-) -> _Found:
-    found = _Found([], [], [], [], [], [], [])
-    lapsed, exact_case = _lapsed(operation.body), operation.body.get("case_sensitive") is True
+) -> Found:
+    found = Found([], [], [], [], [], [], [])
+    exact_case = operation.body.get("case_sensitive") is True
     in_line = tickets.of_session(line, operation.session)
+    capacities = units.asked(operation.body)
     for pattern, claim_id, mode in wanted:
         nearby = list(model.near(view, pattern.prefix_key))
         mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == operation.session]
         present = _covering(mine + found.granted, pattern, mode, exact_case=exact_case)
         if present is not None:
             found.held.extend([] if present in found.granted else [present])
-            found.longer.extend(_longer(present, pattern, operation))
+            found.longer.extend(_longer(present, pattern, operation, capacities.get(pattern.text, 0)))
+            continue
+        place = min(
+            (t.place for t in in_line if (pattern.text, mode) in {w.names for w in t.wants}), default=None
+        )
+        before = line_rules.earlier(line, place)
+        if pattern.units:
+            asked = _claim(operation, pattern, claim_id, mode, generation)
+            asked = replace(asked, capacity=capacities[pattern.text])
+            found.allot(view, asked, before, lambda item: _taken_over(view, item, operation.body))
             continue
         met = list(
             conflicts.find(view, pattern, mode, operation.session, nearby=nearby, case_sensitive=exact_case)
         )
-        standing = [item for item in met if not _taken_over(item, lapsed)]
+        standing = [item for item in met if not _taken_over(view, item, operation.body)]
         found.lapsed.extend(
             item.held for item in met if item not in standing and isinstance(item.held, Claim)
         )
-        place = min(
-            (t.place for t in in_line if (pattern.text, mode) in {w[::2] for w in t.wants}), default=None
-        )
         standing += line_rules.in_line(
-            view, line_rules.earlier(line, place), pattern, mode, operation.session, case_sensitive=exact_case
+            view, before, pattern, mode, operation.session, case_sensitive=exact_case
         )
         if standing:
             found.blocked.extend(standing)
             continue
-        found.over.extend(
-            item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over
-        )
-        found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
-        found.granted.append(_claim(operation, pattern, claim_id, mode, generation))
+        over = [item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over]
+        found.over.extend(over)
+        moved = [retained.moved(claim, operation, generation) for claim in over if claim.retained]
+        found.granted.extend(moved)
+        if _covering(moved, pattern, mode, exact_case=exact_case) is None:
+            found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
+            found.granted.append(_claim(operation, pattern, claim_id, mode, generation))
     return found
+
+
+def _lose(view: View, operation: Operation, lost: Sequence[Claim]) -> Changes:
+    """The changes that take claims from their holders, each of whom is told if it is still there."""
+    changes: Changes = {}
+    for number, claim in enumerate(lost):
+        changes |= model.drop(view, claim, operation.at)
+        words = f"Your claim on {claim.pattern} had lapsed, and {operation.session} has taken it over."
+        if is_name(claim.session):
+            changes |= inbox.post(view, claim.session, words, operation, number=number)
+    return changes
 
 
 def _queue(
@@ -134,17 +146,21 @@ def _queue(
 ) -> Decision:  # fmt: skip
     """A ticket for everything that was asked; the one that the session has for the same paths, if it has one."""
     session = session_rules.own(view, operation)
-    wants = tuple(Want(pattern.text, claim_id, mode) for pattern, claim_id, mode in wanted)
+    capacities = units.asked(operation.body)
+    wants = tuple(
+        Want(pattern.text, claim_id, mode, capacities.get(pattern.text, 0))
+        for pattern, claim_id, mode in wanted
+    )
     same = [
         t
         for t in tickets.of_session(line, session.id)
-        if {w[::2] for w in t.wants} == {w[::2] for w in wants}
+        if {w.names for w in t.wants} == {w.names for w in wants}
     ]
     terms = {name: operation.body.get(name) for name in ("ttl", "reason", "branch", "case_sensitive")}
     priority = operation.body.get("priority", tickets.DEFAULT_PRIORITY)
     if not isinstance(priority, int) or not 0 <= priority <= 100:
         raise UsageError("A priority is a number from 0 to 100. Nothing was changed.")
-    ticket = same[0] if same else Ticket(
+    ticket = tickets.again(same[0], wants) if same else Ticket(
         id=str(operation.body["ticket"]), session=session.id, node=operation.node, wants=wants, since=generation,
         priority=priority, operation=operation.id, terms=terms,
     )  # fmt: skip
@@ -172,7 +188,8 @@ def accept(view: View, operation: Operation, generation: int) -> Decision:
     session = session_rules.own(view, operation)
     wanted = {str(item) for item in operation.body["claims"]}
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in wanted]
-    taken = [replace(claim, accept_within=0) for claim in mine]
+    moment = str(operation.body.get("uptime", ""))
+    taken = [replace(c, accept_within=0, granted_at=operation.at, uptime=moment) for c in mine]
     changes: Changes = {}
     for claim in taken:
         changes |= model.put(claim)
@@ -195,7 +212,7 @@ def leave(view: View, operation: Operation, generation: int) -> Decision:
     changes: Changes = {ticket.where: None for ticket in going}
     changes, served = line_rules.serve(view, changes, generation, operation.at)
     answer = {"left": [t.as_record() for t in going], "served": [claim.as_record() for claim in served]}
-    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{_served(served)}"))
+    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained.given(served)}"))
 
 
 def release(view: View, operation: Operation, generation: int) -> Decision:
@@ -223,7 +240,7 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
         return Refused(_not_ours(strangers))
     changes: Changes = {}
     for claim in going:
-        changes |= model.drop(claim)
+        changes |= model.drop(view, claim, operation.at)
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
     changes |= inbox.clear(view, operation)
@@ -234,27 +251,7 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
         "served": [claim.as_record() for claim in served],
     }
     what = ", ".join(claim.pattern for claim in going) or "nothing"
-    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{_served(served)}"))
-
-
-def end(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.end`: the session goes, and its claims with it."""
-    session = session_rules.own(view, operation)
-    released = [claim for claim in model.of_session(view, session.id) if isinstance(claim, Claim)]
-    changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
-    for claim in released:
-        changes |= model.drop(claim)
-    for ticket in tickets.of_session(tickets.line(view), session.id):
-        changes[ticket.where] = None
-    changes, served = line_rules.serve(view, changes, generation, operation.at)
-    answer = {
-        "session": session.as_record(),
-        "released": [claim.as_record() for claim in released],
-        "served": [claim.as_record() for claim in served],
-    }
-    return Accepted(
-        changes, answer, f"session {session.id} ends, releasing {len(released)} claims{_served(served)}"
-    )
+    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{retained.given(served)}"))
 
 
 def _wanted(body: Mapping[str, Any]) -> list[tuple[Pattern, str, str]]:
@@ -278,15 +275,20 @@ def _claim(operation: Operation, pattern: Pattern, claim_id: str, mode: str, gen
     return Claim(
         id=claim_id, session=operation.session, node=operation.node, pattern=pattern.text, mode=mode, token=generation,
         ttl=int(body["ttl"]), granted_at=operation.at, nonce=operation.nonce, operation=operation.id,
+        uptime=str(body.get("uptime", ""))[:128],
         reason=str(body.get("reason", ""))[: sessions.MAX_TEXT],
         branch=str(body.get("branch", ""))[: sessions.MAX_TEXT],
     )  # fmt: skip
 
 
-def _longer(present: Claim, wanted: Pattern, operation: Operation) -> list[Claim]:
-    """The claim that is held already with the time to live that is asked for, if that is more."""
-    ttl = int(operation.body["ttl"])
-    return [replace(present, ttl=ttl)] if present.pattern == wanted.text and ttl > present.ttl else []
+def _longer(present: Claim, wanted: Pattern, operation: Operation, capacity: int) -> list[Claim]:
+    """The claim that is held already with the time to live that is asked for, if that is more, and today's capacity."""
+    ttl = max(int(operation.body["ttl"]) if present.pattern == wanted.text else 0, present.ttl)
+    return (
+        [replace(present, ttl=ttl, capacity=capacity)]
+        if (ttl, capacity) != (present.ttl, present.capacity)
+        else []
+    )
 
 
 def _each(*claims: list[Claim]) -> list[Claim]:
@@ -294,10 +296,10 @@ def _each(*claims: list[Claim]) -> list[Claim]:
     return list({claim.id: claim for some in claims for claim in some}.values())
 
 
-def _changes(granted: list[Claim], gone: list[Claim]) -> Changes:
+def _changes(view: View, operation: Operation, granted: list[Claim], gone: list[Claim]) -> Changes:
     changes: Changes = {}
     for claim in gone:
-        changes |= model.drop(claim)
+        changes |= model.drop(view, claim, operation.at)
     for claim in granted:
         changes |= model.put(claim)
     return changes
@@ -305,18 +307,20 @@ def _changes(granted: list[Claim], gone: list[Claim]) -> Changes:
 
 def _covering(claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool) -> Claim | None:
     for claim in claims:
-        if claim.mode in {EXCLUSIVE, mode} and covers(
-            model.parsed(claim.pattern), wanted, case_sensitive=exact_case
-        ):
+        enough = claim.mode in {EXCLUSIVE, mode} and len(claim.slots) >= wanted.units
+        if enough and covers(model.parsed(claim.pattern), wanted, case_sensitive=exact_case):
             return claim
     return None
 
 
-def _taken_over(item: InTheWay, lapsed: Mapping[str, int]) -> bool:
-    if isinstance(item.held, Unreadable) or item.held.id not in lapsed:
+def _taken_over(view: View, item: InTheWay, body: Mapping[str, Any]) -> bool:
+    """Whether a claim that stands in the way may go: lapsed or outlived, as the requester watched it, or built upon."""
+    held = item.held
+    if isinstance(held, Unreadable) or item.waiting:
         return False
     renewed = item.session.renewed if item.session else 0
-    return renewed == lapsed[item.held.id]
+    lapsed = _lapsed(body).get(held.id, -1) == renewed or _lapsed(body, "outlived").get(held.id) == held.token
+    return retained.may_take(view, held, body, lapsed=lapsed) if held.retained else lapsed
 
 
 def _lapsed_tickets(view: View, operation: Operation) -> Changes:
@@ -331,14 +335,9 @@ def _lapsed_tickets(view: View, operation: Operation) -> Changes:
     return gone
 
 
-def _served(served: Sequence[Claim]) -> str:
-    """What the waiting line was given in the same transaction, for the log."""
-    return "".join(f"; {claim.session} is given {claim.pattern}" for claim in served)
-
-
-def _lapsed(body: Mapping[str, Any]) -> dict[str, int]:
-    raw = body.get("lapsed", {})
-    return {str(claim): int(renewed) for claim, renewed in raw.items()}
+def _lapsed(body: Mapping[str, Any], name: str = "lapsed") -> dict[str, int]:
+    raw = body.get(name, {})
+    return {str(claim): int(seen) for claim, seen in raw.items()}
 
 
 def _once(found: list[InTheWay]) -> list[InTheWay]:
@@ -381,7 +380,9 @@ def _texts(texts: Any) -> list[Pattern]:
 def _not_ours(strangers: list[InTheWay]) -> Conflict:
     refused = conflicts.refusal(_once(strangers))
     words = refused.message.replace("Not granted", "Not released, since it is not this session's", 1)
-    return Conflict(words, hint="A claim is released by its own session.", conflicts=refused.facts["conflicts"])
+    return Conflict(
+        words, hint="A claim is released by its own session.", conflicts=refused.facts["conflicts"]
+    )
 
 
 RULES = {
@@ -389,5 +390,4 @@ RULES = {
     "claim.accept": accept,
     "claim.release": release,
     "ticket.leave": leave,
-    "session.end": end,
 }

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitfleet.base import clock
+from gitfleet.base import clock, identity, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display
-from gitfleet.claims import conflicts, model, paths, patterns, rules, tickets
+from gitfleet.claims import capacity as units
+from gitfleet.claims import conflicts, leases, model, paths, patterns, resources, retained, rules, tickets
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.waiting import Waiter
 from gitfleet.claims.watch import Watch
-from gitfleet.errors import Conflict, PolicyRefused, UsageError
+from gitfleet.errors import Conflict, FleetError, PolicyRefused, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
@@ -63,8 +64,12 @@ class Claims:
         self._policy = policy
         self._watch = Watch(ledger.state)
 
-    def patterns(self, texts: Iterable[str]) -> list[Pattern]:
-        """The patterns that `texts` stand for. Raises BadPath, BadPattern."""
+    def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
+        """The patterns that `texts` stand for; without `counted`, a resource is meant whole. Raises BadPath, BadPattern."""
+        texts = list(texts)
+        for text in texts:
+            if not counted and resources.is_counted(text):
+                raise _all_units(text)
         return paths.resolve(texts, worktree=self._repository.worktree, git=self._repository.git)
 
     def claim(
@@ -86,18 +91,36 @@ class Claims:
             "branch": terms.branch,
             "partial": terms.partial,
             "case_sensitive": self._policy.case_sensitive,
-            "lapsed": self._watch.lapsed(self._policy.margin),
+            **self._seen_over(),
         }
         if terms.wait:
             body |= {"wait": True, "ticket": ulid(), "priority": terms.priority}
+        if terms.wait or terms.partial:
+            body["based_on"] = self._built_upon(_retained(self._ledger.current()))
         try:
             result = self._request("claim.acquire", session, body, timeout)
         except Conflict as error:
-            self._watch.saw(error.facts.get("conflicts", []))
-            raise
+            met = error.facts.get("conflicts", [])
+            self._watch.saw(met)
+            based_on = self._built_upon({item["claim"]: item["head"] for item in met if item.get("head")})
+            if not based_on:
+                raise
+            result = self._request("claim.acquire", session, {**body, "based_on": based_on}, timeout)
         if result.answer.get("refused"):
             self._watch.saw(result.answer["refused"])
         return result
+
+    def renew(self, session: str, *, timeout: float = 30.0) -> Result:
+        """A sign of life: what had lapsed or grown too old and went to nobody comes back, what the line gave is taken up."""
+        return self._request("session.renew", session, {"regrant": True, "accept": True}, timeout)
+
+    def facts(self) -> dict[str, Any]:
+        """What each operation of this node tells of its moment, for `leases`."""
+        return {
+            "uptime": uptime.stamp(),
+            "margin": self._policy.margin,
+            "max_age": self._policy.max_age,
+        }
 
     def wait(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
@@ -110,7 +133,10 @@ class Claims:
         terms = terms._replace(wait=True, partial=False)
         result = self.claim(session, texts, terms)
         waiter = Waiter(
-            self._ledger, self._watch, self._policy.margin, lambda: self.claim(session, texts, terms).answer
+            self._ledger,
+            self._watch,
+            lambda: {claim for seen in self._seen_over().values() for claim in seen},
+            lambda: self.claim(session, texts, terms).answer,
         )
         if result.answer["ticket"] is not None:
             return waiter.wait(result.answer["ticket"], limit)
@@ -119,12 +145,15 @@ class Claims:
 
     def break_(self, session: str, texts: Sequence[str], reason: str) -> Result:
         """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""
-        body = {"patterns": [pattern.text for pattern in self.patterns(texts)], "reason": reason}
+        body = {
+            "patterns": [pattern.text for pattern in self.patterns(texts, counted=False)],
+            "reason": reason,
+        }
         return self._request("claim.break", session, body, 30.0)
 
     def offer(self, session: str, to: str, texts: Sequence[str]) -> Result:
         """Offer the session's own claims on or below `texts` to another session, which is told."""
-        body = {"patterns": [pattern.text for pattern in self.patterns(texts)], "to": to}
+        body = {"patterns": [pattern.text for pattern in self.patterns(texts, counted=False)], "to": to}
         return self._request("claim.offer", session, body, 30.0)
 
     def take(self, session: str) -> Result:
@@ -142,7 +171,7 @@ class Claims:
 
     def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Result:
         """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`."""
-        wanted = None if texts is None else self.patterns(texts)
+        wanted = None if texts is None else self.patterns(texts, counted=False)
         if wanted is not None:
             _check_size(wanted, "")
         body = {
@@ -150,6 +179,11 @@ class Claims:
             "case_sensitive": self._policy.case_sensitive,
         }
         return self._request("claim.release", session, body, timeout)
+
+    def let_go(self, session: str, branch: str) -> Result:
+        """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
+        body = {"branch": branch, "head": "", "outcome": retained.RELEASED}
+        return self._request("claim.landed", session, body, 30.0)
 
     def find(
         self, state: State, *, session: str | None = None, texts: Sequence[str] = ()
@@ -182,14 +216,26 @@ class Claims:
         return [self._verdict(state, session, renewed, pattern) for pattern in self.patterns(texts)]
 
     def renewed_at(self, state: State, session: str | None) -> int:
-        """When the session's lease was last renewed, as the fleet has agreed: what is tentative prolongs nothing."""
+        """When the session's lease was last renewed, as the fleet has agreed: what is tentative prolongs nothing.
+
+        On this machine's wall clock as it goes now, however it was set meanwhile; 0 when that cannot be told.
+        """
         view = Snapshot(self._ledger.objects, state.tip.tree) if state.tentative else state.view
         found = sessions.find(view, session) if session else None
-        return found.renewed_at if found else 0
+        now = clock.now()
+        idle = leases.idle(found, now, uptime.stamp()) if found else None
+        return 0 if idle is None else now - idle
 
-    def holds(self, claim: Claim, renewed_at: int) -> bool:
-        """Whether the holder of `claim`, a session of this node, may still act on it."""
-        return model.holds(claim, renewed_at, now=clock.now(), margin=self._policy.margin)
+    def holds(self, claim: Claim, renewed_at: int, *, tentative: bool = False) -> bool:
+        """Whether the holder of `claim`, a session of this node, may still act on it.
+
+        Not before it has taken up what the waiting line gave it, and not when the claim has reached its greatest age.
+        What is `tentative` is measured from its own making.
+        """
+        now = leases.Moment(clock.now(), uptime.stamp(), self._policy.margin, self._policy.max_age)
+        since = claim.granted_at if tentative else renewed_at
+        standing = model.holds(claim, since, now=now.at, margin=now.margin)
+        return standing and not claim.accept_within and not now.is_old(claim)
 
     def _verdict(self, state: State, session: str | None, renewed: int, pattern: Pattern) -> Verdict:
         nearby = list(model.near(state.view, pattern.prefix_key))
@@ -201,9 +247,16 @@ class Claims:
                 session or "",
                 nearby=nearby,
                 case_sensitive=self._policy.case_sensitive,
+                capacity=self._policy.capacity(pattern),
             )
         )
-        mine = [c for c in nearby if isinstance(c, Claim) and c.session == session and self.holds(c, renewed)]
+        mine = [
+            claim
+            for claim in nearby
+            if isinstance(claim, Claim)
+            and claim.session == session
+            and self.holds(claim, renewed, tentative=claim.operation in state.tentative)
+        ]
         if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         if met:
@@ -216,10 +269,43 @@ class Claims:
             return False
         return state.age is None or state.age > self._policy.state_max_age
 
-    def _covers(self, one: Pattern, other: Pattern) -> bool:
-        return covers(one, other, case_sensitive=self._policy.case_sensitive)
+    def _seen_over(self) -> dict[str, dict[str, int]]:
+        """What this node has itself watched long enough to be over, as an operation tells it."""
+        limit = self._policy.max_age + self._policy.margin
+        lapsed = self._watch.lapsed(self._policy.margin, self._is_dead)
+        outlived = self._watch.outlived(limit)
+        return {"lapsed": lapsed, **({"outlived": outlived} if outlived else {})}
 
-    def _row(self, pattern: Pattern, shared: bool | None) -> dict[str, str]:
+    def _is_dead(self, session_id: str) -> bool:
+        """Whether a session's process is known to be gone: only of this machine's can that be known."""
+        try:
+            session = sessions.find(self._ledger.current().view, session_id)
+        except FleetError:
+            return False
+        if session is None or session.person:
+            return False
+        process = identity.ProcessIdentity.from_record(
+            {name: getattr(session, name) for name in ("pid", "start", "boot", "namespace")}
+        )
+        here = session.node == self._ledger.node.id or session.boot == identity.boot_id()
+        return process is not None and here and identity.state(process) == "dead"
+
+    def _built_upon(self, heads: Mapping[str, str]) -> dict[str, str]:
+        """Of retained claims (by id, the head of their branch) those whose branch's work is in this worktree's HEAD."""
+        git = self._repository.here
+        contained = {
+            head
+            for head in set(heads.values())
+            if git.ask("merge-base", "--is-ancestor", head, "HEAD").code == 0
+        }
+        return {claim: head for claim, head in heads.items() if head in contained}
+
+    def _covers(self, one: Pattern, other: Pattern) -> bool:
+        return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
+
+    def _row(self, pattern: Pattern, shared: bool | None) -> dict[str, Any]:
+        if pattern.units:
+            return self._units(pattern, shared)
         if pattern.everything and not self._policy.everything:
             raise PolicyRefused(
                 f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything. "
@@ -228,6 +314,17 @@ class Claims:
             )
         mode = SHARED if shared or (shared is None and self._is_shared(pattern)) else EXCLUSIVE
         return {"pattern": pattern.text, "claim": ulid(), "mode": mode}
+
+    def _units(self, wanted: Pattern, shared: bool | None) -> dict[str, Any]:
+        if shared:
+            words = f"{wanted.text} is a resource, and no unit of one is shared. Nothing was changed."
+            raise UsageError(
+                words,
+                hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",
+            )
+        capacity = self._policy.capacity(wanted)
+        units.check(wanted, capacity)
+        return {"pattern": wanted.text, "claim": ulid(), "mode": EXCLUSIVE, "capacity": capacity}
 
     def _is_shared(self, pattern: Pattern) -> bool:
         return any(
@@ -263,10 +360,21 @@ def _check_size(wanted: Sequence[Pattern], reason: str) -> None:
         raise UsageError(words, hint="Say it in fewer words.")
 
 
+def _all_units(text: str) -> UsageError:
+    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units. Nothing was changed."
+    return UsageError(words, hint="Name it without a number.")
+
+
 def time_left(claim: Claim, session: sessions.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
     last = session.renewed_at if session else claim.granted_at
     return max(claim.granted_at, last) + claim.ttl - clock.now()
+
+
+def _retained(state: State) -> dict[str, str]:
+    """The retained claims, each with the head of its branch."""
+    found = model.retained(state.view)
+    return {claim.id: claim.head for claim in found if isinstance(claim, Claim)}
 
 
 def _pattern(found: Claim | Unreadable) -> Pattern:

@@ -7,7 +7,8 @@ as there are sessions that wait. A ticket is a lease like a claim: it stands as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
@@ -27,11 +28,25 @@ WAITING_TTL = 600
 
 
 class Want(NamedTuple):
-    """One path that is wanted: its pattern, the id that its claim will have, the mode."""
+    """One path that is wanted: its pattern, the id that its claim will have, the mode.
+
+    For a resource, `capacity` is how many units there are, as the session's clone knows it; 0 for a path.
+    """
 
     pattern: str
     claim: str
     mode: str
+    capacity: int = 0
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What is wanted and how, whatever else is said."""
+        return self.pattern, self.mode
+
+    def as_record(self) -> dict[str, Any]:
+        """As it is written into the ledger: `capacity` is younger than the format, and left out for paths."""
+        known = self._asdict()
+        return known if self.capacity else {name: known[name] for name in ("pattern", "claim", "mode")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +71,7 @@ class Ticket:
             "nonce": self.operation,
             "session": self.session,
             "node": self.node,
-            "paths": [want._asdict() for want in self.wants],
+            "paths": [want.as_record() for want in self.wants],
             "since": self.since,
             "priority": self.priority,
             "operation": self.operation,
@@ -74,18 +89,22 @@ class Ticket:
         return f"{ROOT}/{self.id}.json"
 
 
+@lru_cache(maxsize=1024)  # see `model.parse`
 def parse(data: bytes, where: str) -> Ticket:
     """The ticket in a record. Raises Corrupt, NewerFormat."""
     raw = format.record(data, where, "ticket")
     try:
-        wants = tuple(Want(str(row["pattern"]), str(row["claim"]), str(row["mode"])) for row in raw["paths"])
+        wants = tuple(
+            Want(str(row["pattern"]), str(row["claim"]), str(row["mode"]), int(row.get("capacity", 0)))
+            for row in raw["paths"]
+        )
         ticket = Ticket(
             id=str(raw["id"]), session=str(raw["session"]), node=str(raw["node"]), wants=wants, since=int(raw["since"]),
             priority=int(raw["priority"]), operation=str(raw["operation"]), terms=dict(raw["terms"]),
         )  # fmt: skip
-        for want in wants:
-            model.parsed(want.pattern)
+        of_resources = [bool(model.parsed(want.pattern).units) for want in wants]
         sound = is_ulid(ticket.id) and is_name(ticket.session) and ticket.where == where and bool(wants)
+        sound = sound and of_resources == [want.capacity > 0 for want in wants]
         sound = sound and all(want.mode in model.MODES and is_ulid(want.claim) for want in wants)
     except (KeyError, TypeError, ValueError, FleetError) as error:
         raise Corrupt(f"{where} in the ledger is no ticket. It was left alone.", where=where) from error
@@ -121,6 +140,12 @@ def as_bytes(record: Mapping[str, Any]) -> bytes:
 def put(ticket: Ticket) -> dict[str, bytes | None]:
     """The change that files a ticket."""
     return {ticket.where: as_bytes(ticket.as_record())}
+
+
+def again(ticket: Ticket, wants: Sequence[Want]) -> Ticket:
+    """The place of a session that asks for the same once more, with the capacities of resources as it knows them now."""
+    now = {want.names: want.capacity for want in wants}
+    return replace(ticket, wants=tuple(want._replace(capacity=now[want.names]) for want in ticket.wants))
 
 
 def met(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitfleet.base import clock
-from gitfleet.claims import conflicts, line, model, tickets
+from gitfleet.claims import line, model, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.overlap import covers
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
@@ -29,12 +29,18 @@ class Waiter:
     """One wait of one session for one ticket. Any number of processes may wait at once, also for the same ticket."""
 
     def __init__(
-        self, ledger: Ledger, watch: Watch, margin: int, again: Callable[[], Mapping[str, Any]]
+        self,
+        ledger: Ledger,
+        watch: Watch,
+        over: Callable[[], set[str]],
+        again: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """`again` submits the request once more, with what has been observed since; it answers as the rule does."""
+        """`over` tells the ids of claims and tickets that were watched long enough to be over. `again` submits the
+        request once more, with what has been observed since; it answers as the rule does.
+        """
         self._ledger = ledger
         self._watch = watch
-        self._margin = margin
+        self._over = over
         self._again = again
         self._before: set[str] = set()
         self._ask_at = clock.elapsed() + ASK_FIRST
@@ -79,11 +85,7 @@ class Waiter:
         before = line.earlier(in_line, ticket.place)
         found = []
         for want in ticket.wants:
-            pattern = model.parsed(want.pattern)
-            found += list(conflicts.find(state.view, pattern, want.mode, ticket.session))
-            found += list(
-                line.in_line(state.view, before, pattern, want.mode, ticket.session, case_sensitive=False)
-            )
+            found += list(line.in_the_way(state.view, before, want, ticket.session))
         records = [item.as_record() for item in found]
         self._before = {record["claim"] for record in records if record.get("claim")}
         self._watch.saw(records)
@@ -95,7 +97,7 @@ class Waiter:
             self._ask_pause = min(ASK_MOST, self._ask_pause * 1.3)
             self._ask_at = now + self._ask_pause * (0.75 + int.from_bytes(os.urandom(1), "big") / 512)
             self._ask_hub()
-            if self._before & self._watch.lapsed(self._margin).keys():
+            if self._before & self._over():
                 self._again()
         if now >= self._renew_at:
             self._renew_at = now + WAITING_TTL / 3
@@ -134,7 +136,11 @@ def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
     for want in ticket.wants:
         pattern = model.parsed(want.pattern)
         fitting = [
-            c for c in mine if c.mode in {EXCLUSIVE, want.mode} and covers(model.parsed(c.pattern), pattern)
+            c
+            for c in mine
+            if c.mode in {EXCLUSIVE, want.mode}
+            and covers(model.parsed(c.pattern), pattern)
+            and len(c.slots) >= pattern.units
         ]
         if not fitting:
             words = "The place in the waiting line is gone: it lapsed, was given up, or its session ended."

@@ -1,18 +1,22 @@
 """What this node has itself seen of other sessions' leases, so that no two clocks are ever compared.
 
 A lease has lapsed for us when its session's renewal counter stayed the same for its time to live and a margin,
-measured on this machine's own clock since we first saw it. The observations are kept in the node's state folder, so
+measured on this machine's own clock since we first saw it; before a claim is taken away, a pause goes by on top. It has
+outlived its greatest age when we have seen the same grant of it for so long. The observations are kept in the node's state folder, so
 that one command goes on where another began.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import boot_id
+
+PAUSE = 60
+"""Seconds more that a lapsed claim is left alone, unless its session's process is known to be dead."""
 
 
 class Watch:
@@ -22,24 +26,45 @@ class Watch:
         self._path = os.path.join(state, "watch.json")
 
     def saw(self, conflicts: Iterable[Mapping[str, Any]]) -> None:
-        """Note the renewal counters in these conflicts; one that has moved starts a new observation."""
+        """Note renewal counters and tokens in these conflicts; one that has moved starts a new observation."""
         seen, boot, now = self._load(), boot_id(), int(clock.elapsed())
         for item in conflicts:
             claim, renewed, ttl = item.get("claim"), item.get("renewed"), item.get("ttl")
             if not (isinstance(claim, str) and isinstance(renewed, int) and isinstance(ttl, int)):
                 continue
-            old = seen.get(claim)
-            if old is None or old["renewed"] != renewed or old["boot"] != boot or old["since"] > now:
-                seen[claim] = {"renewed": renewed, "ttl": ttl, "since": now, "boot": boot}
+            token, old = item.get("token"), seen.get(claim)
+            fresh = {
+                "renewed": renewed, "ttl": ttl, "since": now, "boot": boot, "token": token if isinstance(token, int) else 0,
+                "granted": now, "session": str(item.get("session")), "pause": 0 if item.get("waiting") else PAUSE,
+            }  # fmt: skip
+            if old is not None and old["boot"] == boot:
+                if old["renewed"] == renewed and old["since"] <= now:
+                    fresh["since"] = old["since"]
+                if old["token"] == fresh["token"] and old["granted"] <= now:
+                    fresh["granted"] = old["granted"]
+            seen[claim] = fresh
         files.replace(self._path, canonical.dump(dict(sorted(seen.items())[-1000:])))
 
-    def lapsed(self, margin: int) -> dict[str, int]:
-        """By claim id, the renewal counter of each lease that this machine has watched for its time and `margin`."""
+    def lapsed(self, margin: int, dead: Callable[[str], bool] = lambda _: False) -> dict[str, int]:
+        """By claim id, the renewal counter of each lease that this machine has watched for its time, `margin` and pause.
+
+        `dead` says whether a session's process is known to be gone; it is asked only where that makes a difference.
+        """
+        boot, now = boot_id(), int(clock.elapsed())
+        found = {}
+        for claim, item in self._load().items():
+            over = now - item["since"] - item["ttl"] - margin
+            if item["boot"] == boot and over > 0 and (over > item["pause"] or dead(item["session"])):
+                found[claim] = item["renewed"]
+        return found
+
+    def outlived(self, limit: int) -> dict[str, int]:
+        """By claim id, the token of each grant that this machine has seen standing for more than `limit` seconds."""
         boot, now = boot_id(), int(clock.elapsed())
         return {
-            claim: item["renewed"]
+            claim: item["token"]
             for claim, item in self._load().items()
-            if item["boot"] == boot and now - item["since"] > item["ttl"] + margin
+            if item["boot"] == boot and item["token"] and now - item["granted"] > limit + item["pause"]
         }
 
     def _load(self) -> dict[str, dict[str, Any]]:
@@ -47,9 +72,13 @@ class Watch:
             raw = canonical.load(files.read(self._path) or b"{}")
         except ValueError:
             return {}
-        wanted = {"renewed": int, "ttl": int, "since": int, "boot": str}
         return {
-            claim: item
+            claim: {name: item[name] for name in _TYPES}
             for claim, item in raw.items()
-            if isinstance(item, dict) and all(type(item.get(name)) is kind for name, kind in wanted.items())
+            if isinstance(item, dict) and all(type(item.get(name)) is kind for name, kind in _TYPES.items())
         }
+
+
+_TYPES = {
+    "renewed": int, "ttl": int, "since": int, "boot": str, "token": int, "granted": int, "session": str, "pause": int,
+}  # fmt: skip

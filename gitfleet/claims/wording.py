@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.base.text import duration
+
+
+def units(item: Mapping[str, Any]) -> str:
+    """Which units of a resource a claim, as a record, has: `unit 0 of 2` (they are numbered from 0)."""
+    return unit_words(item["slots"], item["capacity"])
+
+
+def unit_words(slots: Sequence[int], capacity: int) -> str:
+    """The same, of numbers."""
+    return f"unit{'s' * (len(slots) > 1)} {', '.join(map(str, slots))} of {capacity}"
 
 
 def holder(item: Mapping[str, Any]) -> str:
@@ -17,10 +27,19 @@ def holder(item: Mapping[str, Any]) -> str:
     if item.get("session") is None:
         return f"{path}: {item.get('problem', 'held by a record that cannot be read')}"
     doing = str(item.get("title") or item.get("reason") or item.get("agent") or "")
+    if item.get("retained"):
+        meets = f" (both match {item['witness']})" if item["witness"] not in {path, item["held"]} else ""
+        what = "" if item["held"] == path else f", which claims {item['held']}{meets}"
+        return (
+            f"{path}: retained by branch {item['retained']} of session {item['session']} until it lands{what}"
+        )
     verb = "wanted earlier" if item.get("waiting") else "held"
     words = [f"{path}: {verb} by session {item['session']}", f"({doing})" if doing else ""]
     words.append(f"on node {item['node']},")
-    words.append(str(item["mode"]) + (f" claim on {item['held']}" if item["held"] != path else " claim"))
+    if item.get("slots"):
+        words.append(units(item))
+    else:
+        words.append(str(item["mode"]) + (f" claim on {item['held']}" if item["held"] != path else " claim"))
     if item["witness"] not in {path, item["held"]}:
         words.append(f"(both match {item['witness']})")
     left = int(item["renewed_at"]) + int(item["ttl"]) - clock.now()

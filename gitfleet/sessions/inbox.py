@@ -19,6 +19,8 @@ from gitfleet.sessions import model, rules
 MAX_MESSAGE = 2000
 MAX_WAITING = 200
 """Messages that an inbox holds; the oldest go first, so that nobody can fill the ledger through it."""
+_DROPPED = "0" * 26
+"""What the name of the note about messages that went begins with: it sorts before every message."""
 
 
 class Message(NamedTuple):
@@ -76,12 +78,31 @@ def post(
         return {}
     where = folder(session_id)
     names = [name for name, is_folder in view.names(where) if not is_folder]
-    changes: dict[str, bytes | None] = {
-        f"{where}/{name}": None for name in names[: max(0, len(names) + 1 - MAX_WAITING)]
-    }
+    changes = _make_room(view, session_id, names, operation) if len(names) >= MAX_WAITING else {}
     message = Message(f"{operation.id}-{number:03d}.json", sender, text[:MAX_MESSAGE], operation.at)
     changes[f"{where}/{message.name}"] = message.as_bytes()
     return changes
+
+
+def _make_room(
+    view: View, session_id: str, names: list[str], operation: Operation
+) -> dict[str, bytes | None]:
+    """The changes that let the oldest messages go, and say how many went; room for one more is left."""
+    where = folder(session_id)
+    notes = [name for name in names if name.startswith(_DROPPED)]
+    oldest = [name for name in names if name not in notes][: len(names) - len(notes) + 2 - MAX_WAITING]
+    before = max((_count(name) for name in notes), default=0)
+    changes: dict[str, bytes | None] = dict.fromkeys((f"{where}/{name}" for name in [*notes, *oldest]), None)
+    count = before + len(oldest)
+    words = f"{count} older messages were dropped unread: an inbox holds {MAX_WAITING}."
+    note = Message(f"{_DROPPED}-{count:09d}.json", "", words, operation.at)
+    changes[f"{where}/{note.name}"] = note.as_bytes()
+    return changes
+
+
+def _count(name: str) -> int:
+    digits = name.removesuffix(".json").partition("-")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
 def tell(view: View, operation: Operation, generation: int) -> Decision:

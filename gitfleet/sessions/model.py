@@ -26,7 +26,8 @@ class Session:
     """One session's shared facts. Times are seconds of its own node's clock; `renewed` counts renewals.
 
     `pid`, `start`, `boot`, `namespace` identify the process it lives and dies with (pid 0: none, a person's session). `extra`
-    holds fields of newer versions, kept as they were.
+    holds fields of newer versions, kept as they were. `uptime` is the moment of the last renewal on the other clock of
+    its node (`base.uptime`), which nobody can set.
     """
 
     id: str
@@ -50,11 +51,14 @@ class Session:
     started_at: int = 0
     renewed: int = 0
     renewed_at: int = 0
+    uptime: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def as_record(self) -> dict[str, Any]:
         """As it is written into the ledger."""
         known = {name: getattr(self, name) for name in _TYPES}
+        if not self.uptime:  # younger than the format: a record without it must replay to the same bytes
+            del known["uptime"]
         return {**self.extra, **known, "v": FORMAT, "kind": "session"}
 
     def as_bytes(self) -> bytes:

@@ -46,7 +46,8 @@ def start(view: View, operation: Operation, generation: int) -> Decision:
     if present is None:
         session = Session(
             id=operation.session, node=operation.node, nonce=operation.nonce, started_at=operation.at,
-            renewed_at=operation.at, person=operation.body.get("person") is True, **facts,
+            renewed_at=operation.at, uptime=str(operation.body.get("uptime", ""))[:128],
+            person=operation.body.get("person") is True, **facts,
         )  # fmt: skip
         subject = f"session {session.id} starts" + (
             f" ({one_line(session.agent, 40)})" if session.agent else ""
@@ -118,7 +119,8 @@ def renewed(session: Session, operation: Operation) -> tuple[str, bytes]:
 
 
 def _renewed(session: Session, operation: Operation) -> Session:
-    return replace(session, renewed=session.renewed + 1, renewed_at=operation.at)
+    moment = str(operation.body.get("uptime", ""))[:128]
+    return replace(session, renewed=session.renewed + 1, renewed_at=operation.at, uptime=moment)
 
 
 def _facts(operation: Operation) -> dict[str, Any]:

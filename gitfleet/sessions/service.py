@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from gitfleet.sessions.local import Here, LocalSessions, candidates, mark
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a caller may say about a session that starts."""
+    """What a caller may say about a session that starts. `command`, where the process has yet to become what it will be."""
 
     id: str = ""
     agent: str = ""
@@ -29,17 +29,24 @@ class Start:
     log: str = ""
     pid: int = 0
     person: bool = False
+    command: tuple[str, ...] = ()
 
 
 class Sessions:
     """The sessions of a fleet, through one node's ledger."""
 
     def __init__(
-        self, repository: Repository, ledger: Ledger, markers: Mapping[str, Any] | None = None
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        markers: Mapping[str, Any] | None = None,
+        leaving: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
     ) -> None:
+        """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told."""
         self._repository = repository
         self._ledger = ledger
         self._markers = markers or {}
+        self._leaving = leaving
         self.local = LocalSessions(ledger.state)
 
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
@@ -53,7 +60,7 @@ class Sessions:
             raise UsageError(
                 "A session needs a worktree; this is a bare repository.", hint="Run it in a worktree."
             )
-        session_id = start.id or _new_id(start.agent or ("person" if start.person else "session"))
+        session_id = start.id or new_id(start.agent or ("person" if start.person else "session"))
         model.folder(session_id)
         process = None if start.person else self._process(start.pid)
         known = self.local.get(session_id)
@@ -69,15 +76,22 @@ class Sessions:
         self._mark(worktree)
         return result
 
-    def end(self, session_id: str, *, timeout: float = 30.0) -> Result:
-        """End a session and release its claims; the answer has what was released. Raises NoSession."""
+    def end(self, session_id: str, *, timeout: float = 30.0, was: Mapping[str, int] | None = None) -> Result:
+        """End a session and release its claims but those that its branch retains; the answer has both. Raises NoSession.
+
+        With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
+        """
         model.folder(session_id)
+        body: dict[str, Any] = {} if was is None else {"was": dict(was)}
+        retain = self._leaving(session_id)
+        if retain:
+            body["retain"] = dict(retain)
         try:
-            result = self._ledger.request("session.end", session_id, {}, timeout=timeout)
+            result = self._ledger.request("session.end", session_id, body, timeout=timeout)
         except NoSession:
-            self._forget(session_id)
+            self.forget(session_id)
             raise
-        self._forget(session_id)
+        self.forget(session_id)
         return result
 
     def others_here(self, session_id: str) -> list[Here]:
@@ -85,7 +99,8 @@ class Sessions:
         found = candidates(self.local, self._repository.worktree or "")
         return [session for session in found if session.id != session_id and not session.person]
 
-    def _forget(self, session_id: str) -> None:
+    def forget(self, session_id: str) -> None:
+        """Let go of what this clone remembers of a session that the fleet has no more."""
         here = self.local.get(session_id)
         self.local.forget(session_id)
         if here:
@@ -109,7 +124,7 @@ class Sessions:
 
     def _facts(self, start: Start, process: identity.ProcessIdentity | None) -> dict[str, Any]:
         git = self._repository.here
-        argv = identity.command_line(process.pid) if process else []
+        argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
         inferred = orchestration.infer(said, argv, names, extra=self._markers)
@@ -139,7 +154,7 @@ def _may_go_on(known: Here, start: Start, process: identity.ProcessIdentity | No
     return not known.alive or known.process == process
 
 
-def _new_id(agent: str) -> str:
+def new_id(agent: str) -> str:
     """A short id that says who it is: `codex-7h3k9q2m`. A collision (2^-40) is refused by the ledger, never shared."""
     word = (
         "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24] or "session"

@@ -638,7 +638,9 @@ def ask_git(_seal_session: None, tmp_path_factory: pytest.TempPathFactory, git: 
         lines = []
         for number, pattern in enumerate(patterns):
             for spelled in (pattern.rstrip("/"), pattern + "**") if pattern.endswith("/") else (pattern,):
-                safe = re.sub(r"^([A-Za-z.])", lambda m: f"[{m[1].lower() if ignore_case else m[1]}]", spelled)
+                safe = re.sub(
+                    r"^([A-Za-z.])", lambda m: f"[{m[1].lower() if ignore_case else m[1]}]", spelled
+                )
                 quoted = safe.replace("\\", "\\\\").replace('"', '\\"')
                 lines.append(f'"/{quoted}" p{number}\n')
         (repository / ".gitattributes").write_bytes(os.fsencode("".join(lines)))

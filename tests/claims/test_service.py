@@ -178,7 +178,7 @@ def test_lapsed_claim_is_taken_over_only_after_this_node_has_watched_it(fleet: F
         as_if_seen_earlier(fleet, 350)
     with pytest.raises(Conflict):
         fleet.claims.claim("alone-2", ["src/api/a.py"])
-    as_if_seen_earlier(fleet, 30)
+    as_if_seen_earlier(fleet, 90)
     answer = fleet.claims.claim("alone-2", ["src/api/a.py"]).answer
     assert [claim["session"] for claim in answer["taken_over"]] == ["alone-1"]
     with pytest.raises(Conflict):
@@ -194,7 +194,7 @@ def test_lapsed_claim_that_was_renewed_meanwhile_is_not_taken_over(fleet: Fleet)
     for _ in range(2):
         with pytest.raises(Conflict):
             fleet.claims.claim("alone-2", ["src/"])
-    as_if_seen_earlier(fleet, 721)
+    as_if_seen_earlier(fleet, 781)
     assert fleet.claims.claim("alone-2", ["src/"]).answer["taken_over"]
 
 
@@ -202,7 +202,7 @@ def test_lapsed_claim_is_watched_by_partial_requests_too(fleet: Fleet) -> None:
     fleet.claims.claim("alone-1", ["src/"], Terms(ttl=600))
     answer = fleet.claims.claim("alone-2", ["src/", "docs/"], Terms(partial=True)).answer
     assert [item["path"] for item in answer["refused"]] == ["src/"]
-    as_if_seen_earlier(fleet, 721)
+    as_if_seen_earlier(fleet, 781)
     assert fleet.claims.claim("alone-2", ["src/"]).answer["taken_over"]
 
 
@@ -211,7 +211,7 @@ def test_lapsed_claim_of_another_node_is_watched_by_our_own_clock(opened: Callab
     ada.claims.claim("ada-1", ["src/"], Terms(ttl=600))
     with pytest.raises(Conflict):
         bob.claims.claim("bob-1", ["src/"])
-    as_if_seen_earlier(bob, 721)
+    as_if_seen_earlier(bob, 781)
     assert bob.claims.claim("bob-1", ["src/"]).answer["taken_over"]
     with pytest.raises(Conflict):
         ada.claims.claim("ada-1", ["src/api/a.py"])

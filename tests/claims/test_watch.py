@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gitfleet.claims.watch import Watch
+from gitfleet.claims.watch import PAUSE, Watch
 
-ITEM = {"claim": "C1", "renewed": 3, "ttl": 600}
+ITEM = {"claim": "C1", "renewed": 3, "ttl": 600 - PAUSE, "token": 7, "session": "s-1"}
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def shift(tmp_path: Path, seconds: int, **more: Any) -> None:
     seen = json.loads(path.read_text())
     for item in seen.values():
         item["since"] -= seconds
+        item["granted"] -= seconds
         item.update(more)
     path.write_text(json.dumps(seen))
 
@@ -69,7 +70,7 @@ def test_lease_seen_in_the_future_is_watched_anew(watch: Watch, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b"[]", b"\xff", b'{"C1":1}', b'{"C1":{"renewed":true,"ttl":1,"since":-9999999,"boot":"x"}}',
+    [b"", b"{", b"[]", b"\xff", b'{"C1":1}', b'{"C1":{"renewed":true,"ttl":1,"since":-9999999,"boot":"x","token":1,"granted":1,"session":"s","pause":0}}',
      b'{"C1":{"renewed":1,"since":-9999999}}'],
 )  # fmt: skip
 def test_observations_that_cannot_be_read_count_for_nothing(
@@ -92,3 +93,51 @@ def test_conflicts_without_a_lease_are_passed_over(watch: Watch) -> None:
 def test_observations_do_not_grow_for_ever(watch: Watch, tmp_path: Path) -> None:
     watch.saw([{**ITEM, "claim": f"C{n:05}"} for n in range(3000)])
     assert len(json.loads((tmp_path / "watch.json").read_text())) == 1000
+
+
+def test_lapsed_lease_is_left_alone_for_a_pause_unless_its_process_is_dead(
+    watch: Watch, tmp_path: Path
+) -> None:
+    watch.saw([ITEM])
+    shift(tmp_path, 600 - PAUSE + 120 + 2)
+    asked: list[str] = []
+
+    def lives(session: str) -> bool:
+        asked.append(session)
+        return False
+
+    assert watch.lapsed(120, lives) == {}
+    assert asked == ["s-1"]
+    assert watch.lapsed(120, lambda _: True) == {"C1": 3}
+    shift(tmp_path, PAUSE)
+    assert watch.lapsed(120) == {"C1": 3}
+
+
+def test_process_is_asked_about_only_where_that_makes_a_difference(watch: Watch, tmp_path: Path) -> None:
+    def never(session: str) -> bool:
+        raise AssertionError(session)
+
+    watch.saw([ITEM])
+    assert watch.lapsed(120, never) == {}
+    shift(tmp_path, 800)
+    assert watch.lapsed(120, never) == {"C1": 3}
+
+
+def test_place_in_line_lapses_without_a_pause(watch: Watch, tmp_path: Path) -> None:
+    watch.saw([{**ITEM, "waiting": True}])
+    shift(tmp_path, 600 - PAUSE + 120 + 2)
+    assert watch.lapsed(120) == {"C1": 3}
+
+
+def test_grant_that_is_renewed_for_ever_is_outlived_by_its_token(watch: Watch, tmp_path: Path) -> None:
+    for renewed in range(4):
+        watch.saw([{**ITEM, "renewed": renewed}])
+        assert watch.outlived(3000) == {}
+        shift(tmp_path, 1000)
+    watch.saw([{**ITEM, "renewed": 9}])
+    assert watch.lapsed(0) == {}
+    assert watch.outlived(3000) == {"C1": 7}
+    watch.saw([{**ITEM, "renewed": 9, "token": 8}])
+    assert watch.outlived(3000) == {}
+    shift(tmp_path, 5000, boot="11111111-2222-3333-4444-555555555555")
+    assert watch.outlived(3000) == {}

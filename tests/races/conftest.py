@@ -3,9 +3,10 @@
 import pytest
 
 from tests.fleetbench import fleets, prepared_fleet
+from tests.gatebench import copies, hooked_fleet
 from tests.races.crowd import Crowd
 
-__all__ = ["crowd", "fleets", "prepared_fleet"]
+__all__ = ["copies", "crowd", "fleets", "hooked_fleet", "prepared_fleet"]
 
 
 @pytest.fixture

@@ -1,0 +1,261 @@
+"""Claims that stay with a branch, decided in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gitfleet.base.ids import ulid
+from gitfleet.claims import fencing, model
+from gitfleet.claims.model import Claim
+from gitfleet.errors import Conflict, NoSession, PolicyRefused, UsageError
+from gitfleet.sessions import inbox
+from tests.claims.world import World, patterns, wanted
+
+ACQUIRE, END, RETAIN, LANDED = "claim.acquire", "session.end", "claim.retain", "claim.landed"
+HEAD, LATER = "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def world() -> World:
+    return World("n-1", "n-2", "m-1")
+
+
+def body(
+    world: World, session: str, *paths: str, branch: str = "feature", head: str = HEAD
+) -> dict[str, Any]:
+    claims = world.claims(session)
+    return {"branch": branch, "head": head, "claims": [claims[path].id for path in paths]}
+
+
+def retained(world: World) -> dict[str, str]:
+    """The branch of each claim that one retains, through its index."""
+    return {c.pattern: c.retained for c in model.retained(world.view) if isinstance(c, Claim)}
+
+
+def ended(world: World, *paths: str, held: tuple[str, ...] = ("src/", "docs/")) -> None:
+    """`n-1` has claimed `held`, and ended; its branch retains `paths`."""
+    world.take("n-1", ACQUIRE, **wanted(*held))
+    world.take("n-1", END, retain=body(world, "n-1", *paths))
+
+
+def told(world: World, session: str) -> list[str]:
+    return [message.text for message in inbox.read(world.view, session)]
+
+
+def test_session_that_ends_leaves_what_its_branch_changed_and_releases_the_rest(world: World) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/", "docs/"))
+    token = world.claims()["src/"].token
+    answer = world.take("n-1", END, retain=body(world, "n-1", "src/"))
+    assert (patterns(answer["released"]), patterns(answer["retained"])) == (["docs/"], ["src/"])
+    claim = world.claims()["src/"]
+    assert (claim.retained, claim.head, claim.session, claim.token) == ("feature", HEAD, "n-1", token)
+    assert retained(world) == {"src/": "feature"}
+    assert [path for path in world.records() if path.startswith("sessions/") and "n-1" in path] == []
+    error = world.refuse("m-1", ACQUIRE, **wanted("src/a.py"))
+    assert isinstance(error, Conflict)
+    assert "branch feature" in error.message
+    assert HEAD[:12] in error.hint
+    assert [item["retained"] for item in error.facts["conflicts"]] == ["feature"]
+
+
+def test_session_that_ends_gives_the_rest_to_who_waits_and_not_what_is_retained(world: World) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/", "docs/"))
+    for session, path in (("n-2", "src/a"), ("m-1", "docs/a")):
+        world.take(session, ACQUIRE, **wanted(path), wait=True, ticket=ulid())
+    world.take("n-1", END, retain=body(world, "n-1", "src/"))
+    assert set(world.claims()) == {"src/", "docs/a"}
+    world.take("m-1", LANDED, branch="feature", head=HEAD, outcome="landed", evidence={})
+    assert set(world.claims("n-2")) == {"src/a"}
+
+
+def test_branch_that_is_pushed_retains_for_a_live_session_that_keeps_its_claims(world: World) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    renewed = world.session("n-1").renewed
+    world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
+    assert world.session("n-1").renewed == renewed  # no sign of life
+    assert isinstance(world.refuse("n-1", RETAIN, **body(world, "n-1", "src/")), Conflict)
+    assert patterns(world.take("n-1", ACQUIRE, **wanted("src/a.py"))["already_held"]) == ["src/"]
+    world.take("n-1", RETAIN, **body(world, "n-1", "src/", head=LATER))
+    assert world.claims()["src/"].head == LATER
+    world.take("n-1", END)  # nothing more is said: what was retained stays
+    assert retained(world) == {"src/": "feature"}
+
+
+def test_live_session_releases_what_its_branch_retains(world: World) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
+    world.take("n-1", "claim.release", patterns=None)
+    assert world.claims() == {}
+    assert retained(world) == {}
+
+
+def test_first_branch_keeps_what_it_retains(world: World) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
+    world.take("n-1", END, retain=body(world, "n-1", "src/", branch="other", head=LATER))
+    assert (world.claims()["src/"].retained, world.claims()["src/"].head) == ("feature", HEAD)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"), [("landed", "has landed"), ("deleted", "is gone from the hub")]
+)
+def test_branch_that_landed_or_is_gone_lets_its_claims_go_and_a_live_session_is_told(
+    world: World, outcome: str, words: str
+) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/", "docs/"))
+    world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
+    decision = world.ask(
+        "m", LANDED, node="m", branch="feature", head=HEAD, outcome=outcome, evidence={"trunk": LATER}
+    )
+    assert patterns(decision.answer["released"]) == ["src/"]  # type: ignore[union-attr]
+    assert words in decision.subject  # type: ignore[union-attr]
+    assert set(world.claims()) == {"docs/"}
+    assert retained(world) == {}
+    (text,) = told(world, "n-1")
+    assert words in text
+    assert "src/" in text
+
+
+def test_branch_that_has_moved_on_keeps_its_claims(world: World) -> None:
+    ended(world, "src/")
+    error = world.refuse("m-1", LANDED, branch="feature", head=LATER, outcome="landed", evidence={})
+    assert isinstance(error, Conflict)
+    other = world.refuse("m-1", LANDED, branch="other", head=HEAD, outcome="landed", evidence={})
+    assert isinstance(other, Conflict)
+    assert retained(world) == {"src/": "feature"}
+    world.take("m-1", LANDED, branch="feature", head=HEAD, outcome="landed", evidence={})
+    again = world.refuse("m-1", LANDED, branch="feature", head=HEAD, outcome="landed", evidence={})
+    assert isinstance(again, Conflict)  # another node was faster: nothing happens twice
+
+
+def test_only_a_person_lets_go_what_a_branch_retains(world: World) -> None:
+    ended(world, "src/")
+    error = world.refuse("m-1", LANDED, branch="feature", head="", outcome="released", evidence={})
+    assert isinstance(error, PolicyRefused)
+    world.take("p-1", "session.start", worktree="/p", person=True)
+    stranger = world.refuse("p-1", LANDED, node="m", branch="feature", head="", outcome="released")
+    assert isinstance(stranger, Conflict)
+    world.take("p-1", LANDED, branch="feature", head="", outcome="released")
+    assert world.claims() == {}
+
+
+def test_person_breaks_a_retained_claim(world: World) -> None:
+    ended(world, "src/")
+    world.take("p-1", "session.start", worktree="/p", person=True)
+    world.take("p-1", "claim.break", patterns=["src/"], reason="abandoned")
+    assert world.claims() == {}
+    assert retained(world) == {}
+
+
+def test_who_builds_on_the_branch_gets_the_whole_claim_with_a_new_token(world: World) -> None:
+    ended(world, "src/")
+    old = world.claims()["src/"]
+    for based_on in ({old.id: LATER}, {ulid(): HEAD}, {}, None, [old.id]):
+        refused = world.refuse("m-1", ACQUIRE, **wanted("src/a.py", based_on=based_on))
+        assert isinstance(refused, Conflict)
+    answer = world.take("m-1", ACQUIRE, **wanted("src/a.py", based_on={old.id: HEAD}))
+    assert patterns(answer["granted"]) == ["src/"]
+    assert patterns(answer["taken_over"]) == ["src/"]
+    new = world.claims("m-1")["src/"]
+    assert (new.id, new.token, new.retained, new.head) == (old.id, world.generation, "", "")
+    assert retained(world) == {}
+    assert set(world.claims()) == {"src/"}
+
+
+def test_commits_that_the_new_holder_builds_upon_are_covered_as_long_as_it_holds_the_claim(
+    world: World,
+) -> None:
+    ended(world, "src/")
+    old = world.claims()["src/"]
+    cited = [f"{old.id}@{old.token}"]
+    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state == fencing.OK
+    world.take("m-1", ACQUIRE, **wanted("src/a.py", based_on={old.id: HEAD}))
+    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state == fencing.OK
+    world.take("m-1", END, retain=body(world, "m-1", "src/", branch="second", head=LATER))
+    second = world.claims()["src/"]
+    world.take("n-2", ACQUIRE, **wanted("src/b.py", based_on={old.id: LATER}))
+    (verdict,) = fencing.judge(world.view, "m-1", [f"{old.id}@{second.token}"], ["src/a.py"])
+    assert verdict.state == fencing.OK  # of the grants before that one, too little is remembered (see `past`)
+    world.take("n-2", "claim.release", patterns=None)
+    world.take("m-1", "session.start", worktree="/m-1")
+    world.take("m-1", ACQUIRE, **wanted("src/"))
+    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state != fencing.OK
+
+
+def test_wanted_path_that_reaches_beyond_the_retained_claim_is_claimed_beside_it(world: World) -> None:
+    ended(world, "src/a.py", held=("src/a.py",))
+    old = world.claims()["src/a.py"]
+    answer = world.take("m-1", ACQUIRE, **wanted("src/", based_on={old.id: HEAD}))
+    assert sorted(patterns(answer["granted"])) == ["src/", "src/a.py"]
+    assert {claim.session for claim in world.claims().values()} == {"m-1"}
+
+
+def test_retained_claim_of_a_live_session_is_not_to_be_had_by_building_on_it_nor_by_waiting(
+    world: World,
+) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
+    claim, renewed = world.claims()["src/"], world.session("n-1").renewed
+    seen: dict[str, Any] = {"lapsed": {claim.id: renewed}, "outlived": {claim.id: claim.token}}
+    assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD})), Conflict)
+    assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", **seen)), Conflict)
+    answer = world.take("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD}, **seen))
+    assert patterns(answer["taken_over"]) == ["src/"]
+    assert [text for text in told(world, "n-1") if "taken it over" in text]
+
+
+def test_retained_claim_never_lapses_without_its_session(world: World) -> None:
+    ended(world, "src/")
+    claim = world.claims()["src/"]
+    seen: dict[str, Any] = {"lapsed": {claim.id: 0}, "outlived": {claim.id: claim.token}}
+    assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", **seen)), Conflict)
+
+
+def test_request_that_waits_leaves_a_retained_claim_standing(world: World) -> None:
+    ended(world, "src/")
+    world.take("n-2", ACQUIRE, **wanted("docs/"))
+    claim = world.claims()["src/"]
+    world.take("m-1", ACQUIRE, **wanted("src/", "docs/", based_on={claim.id: HEAD}), wait=True, ticket=ulid())
+    assert retained(world) == {"src/": "feature"}
+
+
+def test_name_of_a_session_whose_branch_retains_is_given_to_nobody(world: World) -> None:
+    ended(world, "src/")
+    for session, node in (("n-1", "n"), ("n-1", "m")):
+        error = world.refuse(session, "session.start", node=node, worktree="/other")
+        assert isinstance(error, Conflict)
+        assert "feature" in error.message
+    world.take("m-1", LANDED, branch="feature", head=HEAD, outcome="deleted", evidence={})
+    world.take("n-1", "session.start", worktree="/other")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"branch": ""}, {"branch": 1}, {"head": "x" * 40}, {"head": "a" * 39}, {"claims": "all"}]
+)
+def test_retaining_that_makes_no_sense_is_refused(world: World, wrong: dict[str, Any]) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    good = body(world, "n-1", "src/")
+    for kind, said in ((RETAIN, {**good, **wrong}), (END, {"retain": {**good, **wrong}})):
+        assert isinstance(world.refuse("n-1", kind, **said), UsageError)
+    assert set(world.claims("n-1")) == {"src/"}
+
+
+def test_claims_of_others_cannot_be_retained(world: World) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    theirs = body(world, "n-1", "src/")
+    assert isinstance(world.refuse("m-1", RETAIN, **theirs), Conflict)
+    world.take("m-1", END, retain=theirs)
+    assert world.claims("n-1")["src/"].retained == ""
+    assert isinstance(world.refuse("m-1", RETAIN, **theirs), NoSession)
+
+
+@pytest.mark.parametrize("branch", ["feature/x", "../../fleet", "ü" * 300, "a\nb", "\udcff", "@"])
+def test_branch_of_any_name_has_its_index_and_loses_it(world: World, branch: str) -> None:
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    world.take("n-1", END, retain=body(world, "n-1", "src/", branch=branch))
+    assert retained(world) == {"src/": branch}
+    assert all(len(path.split("/")) == 4 for path in world.records() if path.startswith("branches/"))
+    world.take("m-1", LANDED, branch=branch, head=HEAD, outcome="landed", evidence={})
+    assert [path for path in world.records() if path.startswith("branches/")] == []
