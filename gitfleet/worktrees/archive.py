@@ -1,0 +1,275 @@
+"""Archives: everything that a worktree holds, in one commit that a ref of this clone keeps.
+
+Owns the form of that commit, making, listing, reading and comparing. Leaves what is in a worktree to `capture`, bringing
+it back to `restore`, and the decision to remove anything to `cleanup`.
+
+The commit's parents are the worktree's HEAD and the commits that only its own logs and refs lead to. Its tree has
+
+    archive.json   whose it was, where, on which branch
+    listing        kind, permissions and path of everything, also of empty folders, NUL-terminated
+    worktree/      every file and link as it lay there, byte for byte, without git's filters
+    index-file     the index itself: flags, conflict stages and intents to add included
+    index/         what the index names, by stage, so that git keeps those objects
+    settings/      the worktree's own configuration and log
+
+The same state makes the same tree, so it is archived once however often it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base import canonical, clock, files, ids
+from gitfleet.base.text import one_line
+from gitfleet.errors import Blocked, UsageError
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.objects import PlumbingObjects
+from gitfleet.git.program import Git
+from gitfleet.git.trees import FOLDER as TREE
+from gitfleet.git.trees import Entry, Objects, serialise
+from gitfleet.worktrees import blobs
+from gitfleet.worktrees.capture import FILE, LINK, Capture, Item, Staged
+
+FORMAT = 1
+SETTINGS = ("config.worktree", "info/sparse-checkout", "logs/HEAD")
+_TRIES = 1000
+_EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose worktree it is: what `archive.json` says of it.
+
+    `id` names the archive; `branch` is the full ref of what is checked out, "" when detached; `made_with` the short name of
+    the branch that gitfleet made it with, "" for a worktree that gitfleet did not make.
+    """
+
+    id: str
+    path: str
+    agent: str = ""
+    session: str = ""
+    branch: str = ""
+    head: str = ""
+    base: str = ""
+    base_commit: str = ""
+    folder: str = ""
+    made_with: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One archive: its id (the last part of the ref), commit, tree, and when it was made (seconds since 1970)."""
+
+    id: str
+    oid: str
+    tree: str
+    at: int
+    owner: Owner
+    files: int
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """The ref that keeps it."""
+        return fleetrefs.archive(self.id)
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        owner = self.owner
+        return {
+            "id": self.id, "ref": self.ref, "commit": self.oid, "at": self.at, "path": owner.path, "session": owner.session,
+            "agent": owner.agent, "branch": owner.branch.removeprefix("refs/heads/"), "head": owner.head,
+            "files": self.files, "left_out": list(self.left_out),
+        }  # fmt: skip
+
+
+def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str]) -> Archive:
+    """Archive what `found` says lies in the worktree of `git`, and the commits in `keep`; durable when back.
+
+    Changes nothing in the worktree. An archive of the same id with the same content is used again. Of two at once each
+    gets a ref of its own. Raises Blocked for a worktree that cannot be archived (its obstacles), GitFailed when a file
+    goes away meanwhile. The caller compares (`differences`) before it removes anything.
+    """
+    if found.obstacles:
+        words = f"This worktree cannot be archived: {found.obstacles[0]}. Nothing was changed."
+        raise Blocked(words, hint="See to that first.", obstacles=list(found.obstacles))
+    objects = PlumbingObjects(common.git_dir)
+    try:
+        tree = _tree(git, objects, owner, found)
+        parents = list(dict.fromkeys([*([owner.head] if owner.head else []), *keep]))
+        old = _same(common, owner.id, tree, parents)
+        oid, at = old or _commit(objects, tree, parents, owner)
+        objects.flush()
+    finally:
+        objects.close()
+    name = _name(common, owner.id, oid)
+    files_ = sum(item.kind in {FILE, LINK} for item in found.items.values())
+    return Archive(name, oid, tree, at, owner, files_, tuple(found.left_out))
+
+
+def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
+    entries = _contents(git, objects, found)
+    staged = _staged(objects, found.staged)
+    listing = b"".join(
+        b"%s%04o %s\0" % (item.kind.encode(), item.mode, os.fsencode(path))
+        for path, item in sorted(found.items.items())
+    )
+    top: dict[str, tuple[str, str]] = {
+        "archive.json": ("100644", objects.write("blob", canonical.dump(_record(owner, found)))),
+        "listing": ("100644", objects.write("blob", listing)),
+    }
+    top |= {f"worktree/{path}": entry for path, entry in entries.items()}
+    top |= {f"index/{entry.stage}/{entry.path}": (entry.mode, entry.oid) for entry in staged}
+    raw = _index_file(git)
+    if raw is not None:
+        top["index-file"] = ("100644", objects.write("blob", raw))
+    for name in SETTINGS:
+        data = files.read(os.path.join(git.git_dir, name))
+        if data is not None:
+            top[f"settings/{name}"] = ("100644", objects.write("blob", data))
+    return plant(objects, top)
+
+
+def _contents(git: Git, objects: Objects, found: Capture) -> dict[str, tuple[str, str]]:
+    """Mode and id of every file and link, stored."""
+    stored = blobs.store(git, [path for path, item in found.items.items() if item.kind == FILE])
+    entries = {
+        path: ("100755" if found.items[path].mode & 0o100 else "100644", oid) for path, oid in stored.items()
+    }
+    for path, item in found.items.items():
+        if item.kind == LINK:
+            target = os.fsencode(os.readlink(os.path.join(git.cwd, path)))
+            entries[path] = ("120000", objects.write("blob", target))
+    return entries
+
+
+def _staged(objects: Objects, staged: Sequence[Staged]) -> list[Staged]:
+    """What of the index git must keep. An intent to add names the empty blob, which need not be there."""
+    if any(entry.oid == _EMPTY for entry in staged):
+        objects.write("blob", b"")
+    return [entry for entry in staged if entry.mode != "160000"]
+
+
+def _index_file(git: Git) -> bytes | None:
+    """The index as one file without what only this place understands: a shared part, caches of the file system's state."""
+    data = files.read(os.path.join(git.git_dir, "index"))
+    if data is None:
+        return None
+    aside = os.path.join(git.git_dir, f"gitfleet-index.{ids.ulid()}")
+    try:
+        files.replace(aside, data)
+        done = git.ask(
+            "-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
+            "-c", "index.sparse=false", "update-index", "--no-split-index", "--no-fsmonitor", "--no-untracked-cache",
+            "--force-write-index",
+            env={"GIT_INDEX_FILE": aside}, timeout=600,
+        )  # fmt: skip
+        whole = files.read(aside)
+        if done.code or whole is None:
+            raise Blocked(
+                "The index of this worktree cannot be read. Nothing was changed.", hint="See `git fsck`."
+            )
+        return whole
+    finally:
+        files.remove(aside)
+
+
+def _record(owner: Owner, found: Capture) -> dict[str, Any]:
+    owned = {name: getattr(owner, name) for name in Owner.__slots__}
+    return {**owned, "v": FORMAT, "left_out": list(found.left_out)}
+
+
+def plant(objects: Objects, entries: Mapping[str, tuple[str, str]]) -> str:
+    """Make the trees for files given as path to (mode, id); the id of the root."""
+    root: dict[str, Any] = {}
+    for path, entry in entries.items():
+        *folders, name = path.split("/")
+        place = root
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = entry
+    return _plant(objects, root)
+
+
+def _plant(objects: Objects, folder: Mapping[str, Any]) -> str:
+    entries = {
+        name: Entry(TREE, _plant(objects, entry))
+        if isinstance(entry, dict)
+        else Entry(entry[0].encode(), entry[1])
+        for name, entry in folder.items()
+    }
+    return objects.write("tree", serialise(entries))
+
+
+def _commit(objects: Objects, tree: str, parents: Sequence[str], owner: Owner) -> tuple[str, int]:
+    at = clock.now()
+    who = f"gitfleet <archive@gitfleet.invalid> {at} +0000"
+    where = owner.branch.removeprefix("refs/heads/") or "a detached HEAD"
+    message = f"Archive of {owner.id}: {one_line(where)} at {owner.head[:12] or 'nothing'}\n"
+    head = "".join(f"parent {parent}\n" for parent in parents)
+    text = f"tree {tree}\n{head}author {who}\ncommitter {who}\n\n{message}"
+    return objects.write("commit", text.encode("utf-8", "backslashreplace")), at
+
+
+def _same(common: Git, archive_id: str, tree: str, parents: Sequence[str]) -> tuple[str, int] | None:
+    """The commit of an archive that holds exactly this."""
+    out = common.run(
+        "for-each-ref",
+        "--format=%(refname) %(objectname) %(tree) %(committerdate:unix) %(parent)",
+        fleetrefs.ARCHIVE,
+    )
+    for line in out.decode("ascii", "replace").splitlines():
+        name, oid, its_tree, at, *its_parents = line.split(" ")
+        base = name.removeprefix(fleetrefs.ARCHIVE)
+        if (
+            its_tree == tree
+            and [one for one in its_parents if one] == list(parents)
+            and _family(base, archive_id)
+        ):
+            return oid, int(at)
+    return None
+
+
+def _family(name: str, archive_id: str) -> bool:
+    base, _, number = name.rpartition("-")
+    return name == archive_id or (base == archive_id[:60].rstrip(".-_") and number.isdigit())
+
+
+def _name(common: Git, archive_id: str, oid: str) -> str:
+    """Put the commit under the first free ref: the id itself, then the id with a number. Answers the name."""
+    for number in range(1, _TRIES):
+        name = archive_id if number == 1 else f"{archive_id[:60].rstrip('.-_')}-{number}"
+        ref = fleetrefs.archive(name)
+        if refs.read(common, ref).get(ref) == oid or refs.move(common, ref, new=oid, old=None):
+            return name
+    words = f"There are {_TRIES} archives of {archive_id}. Nothing was changed."
+    raise UsageError(words, hint="Drop some: `gitfleet worktree archive --drop ID`.")
+
+
+def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Item]) -> list[str]:
+    """Where the things in `items`, as they lie below `top` now, differ from the archive as it is read back from git.
+
+    Every byte of both is read. Raises Corrupt when an object of the archive is missing or damaged.
+    """
+    from gitfleet.worktrees import shelf  # reads what this writes; most of it is needed only there
+
+    kept = shelf.contents(common, archive.oid)
+    with blobs.Reader(common.git_dir) as reader:
+        for oid in {oid for _, oid in kept.entries.values()}:
+            reader.copy(oid, len)
+    both = kept.listing.keys() & items.keys()
+    other = {path for path in both if kept.listing[path] != (items[path].kind, items[path].mode)}
+    other |= {path for path in both - other if not _same_content(kept.entries, top, path, items[path])}
+    return sorted((kept.listing.keys() ^ items.keys()) | other)
+
+
+def _same_content(entries: Mapping[str, tuple[str, str]], top: str, path: str, item: Item) -> bool:
+    where = os.path.join(top, path)
+    if item.kind == FILE:
+        return blobs.of_file(where) == entries[path][1]
+    if item.kind == LINK:
+        return blobs.of_bytes(os.fsencode(os.readlink(where))) == entries[path][1]
+    return True

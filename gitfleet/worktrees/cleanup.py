@@ -1,0 +1,240 @@
+"""Removing managed worktrees that nobody needs any more, and nothing else.
+
+Owns the run: what is asked of the hub once, one worktree after the other, and what became of each. Leaves the question to
+`keeping` and the deed to `removal`. One cleanup at a time per clone; a second one waits, and finds what is left. A dry
+run asks the same questions and does nothing, so that the next run does what it said unless something has changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitfleet.base import clock, files
+from gitfleet.base.locks import NodeLock
+from gitfleet.errors import FleetError
+from gitfleet.git.remote import Remote
+from gitfleet.sessions import model as session_model
+from gitfleet.sessions.local import LocalSessions
+from gitfleet.worktrees import keeping, liveness, removal, upstream
+from gitfleet.worktrees.archive import Archive
+from gitfleet.worktrees.keeping import KEEP, PRUNE, Hub, Terms, Verdict
+from gitfleet.worktrees.listing import Broken
+from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.reconcile import LOCK_TIME, Target
+from gitfleet.worktrees.service import Selection, Worktrees
+from gitfleet.worktrees.upstream import Base
+
+ACTION = "cleanup"
+_SHOWN = 20
+_LOOK = 20.0  # seconds for the look at the hub's branches
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What became of each worktree, the bases as they were fetched, what is broken, and what was made good of earlier runs."""
+
+    outcomes: Sequence[Outcome]
+    bases: Sequence[Base]
+    broken: Sequence[Broken] = field(default_factory=list)
+    recovered: Sequence[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something has to be looked after: a worktree, or a base that could not be fetched."""
+        return any(outcome.failed for outcome in self.outcomes) or any(not base.fresh for base in self.bases)
+
+
+def clean(
+    worktrees: Worktrees,
+    selection: Selection,
+    terms: Terms,
+    *,
+    base: str = "",
+    announce: Callable[[str], None] | None = None,
+) -> Cleaned:
+    """Remove the selected worktrees that are idle and whose work is safe; keep the others, each with its reason.
+
+    `base` replaces the base of each; `announce` is told whom it waits for. Raises UsageError for a base that was named and does not exist, or a worktree that was
+    named and is none of ours, LockHeld; whatever one worktree does is an outcome.
+    """
+    named = {base: worktrees.base(base)} if base else {}
+    if terms.dry_run:
+        return _run(worktrees, selection, terms, named, [], base=base)
+    folder = files.folder(os.path.join(worktrees.state, "worktrees"))
+    with NodeLock(os.path.join(folder, "cleanup.lock")).held(LOCK_TIME, announce):
+        with worktrees.lock.held(LOCK_TIME, announce):
+            recovered = removal.recover(worktrees.repository.git, worktrees.state)
+        return _run(worktrees, selection, terms, named, recovered, base=base)
+
+
+def _run(
+    worktrees: Worktrees,
+    selection: Selection,
+    terms: Terms,
+    named: Mapping[str, Base],
+    recovered: Sequence[str],
+    *,
+    base: str,
+) -> Cleaned:
+    found = worktrees.look()
+    targets = worktrees.select(found, selection)
+    bases = dict(named) or {
+        name: _fetched(worktrees, name) for name in sorted({managed.base for managed, _ in targets})
+    }
+    hub = Hub(lambda name: bases[base or name], _tips(worktrees) if targets else ())
+    cleaner = Cleaner(worktrees, terms, hub)
+    outcomes = cleaner.run(targets)
+    return Cleaned(outcomes, list(bases.values()), found.broken if selection.everything else [], recovered)
+
+
+def _fetched(worktrees: Worktrees, name: str) -> Base:
+    """The base, asked of the hub now. A branch that the hub does not have is unknown, like one that cannot be asked for."""
+    try:
+        return upstream.fetch(worktrees.repository.git, worktrees.ledger, name)
+    except FleetError as error:
+        return Base(name, None, fresh=False, error=error.message)
+
+
+def _tips(worktrees: Worktrees) -> Collection[str]:
+    """The commits of all branches of the hub, now; none when it cannot be asked, or is this clone."""
+    hub = worktrees.ledger.node.hub
+    if not hub:
+        return ()
+    try:
+        return set(Remote(worktrees.repository.git, hub).look("refs/heads/*", timeout=_LOOK).values())
+    except FleetError:
+        return ()
+
+
+class Cleaner:
+    """One run over some worktrees of a clone."""
+
+    def __init__(self, worktrees: Worktrees, terms: Terms, hub: Hub) -> None:
+        self._worktrees = worktrees
+        self._git = worktrees.repository.git
+        self._terms = terms
+        self._hub = hub
+        self._renewed = _renewals(worktrees)
+
+    def run(self, targets: Sequence[Target]) -> list[Outcome]:
+        """What became of each target."""
+        users = self._users([managed.path for managed, _ in targets])
+        return [self._one(target, users[target[0].path]) for target in targets]
+
+    def _users(self, paths: Sequence[str]) -> dict[str, list[liveness.User]]:
+        return liveness.users(paths, sessions=LocalSessions(self._worktrees.state).all())
+
+    def _one(self, target: Target, users: Sequence[liveness.User]) -> Outcome:
+        try:
+            verdict = self._judge(target, users)
+            if verdict.word == KEEP:
+                return _outcome(target, "kept", verdict)
+            if self._terms.dry_run:
+                return _outcome(target, _word(verdict, would=True), verdict, archived=_to_archive(verdict))
+            return self._remove(target, verdict)
+        except (FleetError, OSError) as error:
+            words = error.message if isinstance(error, FleetError) else str(error)
+            return _outcome(target, "failed", Verdict(KEEP, "error", words))
+
+    def _judge(self, target: Target, users: Sequence[liveness.User]) -> Verdict:
+        managed, worktree = target
+        renewed_at = max(self._renewed.get(managed.session, 0), self._renewed.get(managed.path, 0))
+        return keeping.judge(
+            self._git, managed, worktree, self._terms, self._hub, users=users, renewed_at=renewed_at
+        )
+
+    def _again(self, target: Target) -> Verdict:
+        """The verdict anew, right before the removal: who is there, whether git still lists it as it did, and all the rest."""
+        now = [pair for pair in self._worktrees.look().managed if pair[0] == target[0]]
+        if not now:
+            raise removal.Changed("it is no longer there, or somebody has made another of it")
+        return self._judge(now[0], self._users([target[0].path])[target[0].path])
+
+    def _remove(self, target: Target, verdict: Verdict) -> Outcome:
+        managed = target[0]
+        made: Archive | None = None
+        try:
+            made = removal.save(self._git, managed, verdict)
+            with self._worktrees.lock.held(LOCK_TIME):
+                delete = removal.take_away(
+                    self._git, self._worktrees.state, managed, verdict,
+                    lambda: self._again(target), include_active=self._terms.include_active,
+                )  # fmt: skip
+                branch = (
+                    removal.delete_branch(self._git, managed, verdict) if self._terms.delete_branches else ""
+                )
+            delete()
+        except removal.Changed as changed:
+            words = f"{changed}: kept" + (f" (archived all the same: {made.id})" if made else "")
+            return _outcome(target, "kept", Verdict(KEEP, "changed", words), **_kept_in(made))
+        return _outcome(
+            target, _word(verdict, would=False), verdict, branch_deleted=bool(branch), **_kept_in(made)
+        )
+
+
+def _renewals(worktrees: Worktrees) -> dict[str, int]:
+    """When each session of this node was last renewed, by its id and by its worktree."""
+    found: dict[str, int] = {}
+    for session in session_model.everyone(worktrees.ledger.current().view):
+        if (
+            isinstance(session, session_model.Session)
+            and session.node == worktrees.ledger.node.id
+            and not session.person
+        ):
+            for name in (session.id, session.worktree):
+                found[name] = max(found.get(name, 0), session.renewed_at, session.started_at)
+    return found
+
+
+def _word(verdict: Verdict, *, would: bool) -> str:
+    pruned = verdict.word == PRUNE
+    if would:
+        return "would-prune" if pruned else "would-remove"
+    return "pruned" if pruned else "removed"
+
+
+def _to_archive(verdict: Verdict) -> int:
+    """How many files an archive would hold; 0 when none would be made."""
+    if not verdict.needed or verdict.found is None:
+        return 0
+    return sum(item.kind in {"f", "l"} for item in verdict.found.items.values())
+
+
+def _kept_in(made: Archive | None) -> dict[str, Any]:
+    return {"archive": made.id, "archived": made.files} if made else {}
+
+
+def _outcome(target: Target, word: str, verdict: Verdict, **facts: Any) -> Outcome:
+    managed, worktree = target
+    left_out = list(verdict.found.left_out) if verdict.found and word != "kept" else []
+    known = {
+        "kind": verdict.kind,
+        "branch": managed.branch,
+        "head": worktree.head,
+        "landed": verdict.landed.word if verdict.landed else None,
+        "idle": max(0, clock.now() - verdict.active.at) if verdict.active else None,
+        "needs_archive": verdict.needed,
+        "archive": "",
+        "archived": 0,
+        "commits": len(verdict.extra),
+        "left_out": left_out[:_SHOWN],
+        "branch_deleted": False,
+    }
+    return Outcome(
+        managed.path, managed.session, ACTION, word, _words(verdict, word, facts), {**known, **facts}
+    )
+
+
+def _words(verdict: Verdict, word: str, facts: Mapping[str, Any]) -> str:
+    words = verdict.reason
+    if facts.get("archive") and word != "kept":
+        words += f"; archived as {facts['archive']}"
+    elif word.startswith("would-") and verdict.needed:
+        words += "; would be archived first"
+    if verdict.found and verdict.found.left_out and word != "kept":
+        words += f"; not archived: {', '.join(verdict.found.left_out[:3])}"
+        words += " …" if len(verdict.found.left_out) > 3 else ""
+    return words

@@ -1,0 +1,264 @@
+"""A worktree for a session: a free one of the same agent, or a new one.
+
+Which is free is decided, and it is taken, under one lock of the clone, so that no two callers are ever handed the same.
+Free means: a folder that is there, on its own branch, not locked, nothing changed, untracked or under way, nobody at work
+there, and nobody who was just handed it. Nothing that gitfleet did not make is touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gitfleet.base import clock, files, identity
+from gitfleet.base.ids import ALPHABET
+from gitfleet.base.text import display
+from gitfleet.errors import Blocked, Conflict, Unverifiable
+from gitfleet.git import refs
+from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.repository import Repository
+from gitfleet.git.worktrees import Worktree
+from gitfleet.sessions.local import LocalSessions
+from gitfleet.worktrees import checkout, exclude, listing, liveness, making, reservation, validity
+from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
+from gitfleet.worktrees.upstream import Base
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks for. `pid` is the process that will use it (0: who calls); `base` "" means the fleet's trunk."""
+
+    agent: str = "codex"
+    base: str = ""
+    session: str | None = None
+    folder: str = MANAGED_DIR
+    force_new: bool = False
+    dry_run: bool = False
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen: a worktree, whether it was made for this, and why not another one.
+
+    `done` is False in a dry run: then a worktree to be made does not exist, and one to be reused is not reserved. `passed`
+    says of each worktree of this agent why it was not free, as (path, why).
+    """
+
+    managed: Managed
+    created: bool
+    done: bool
+    passed: Sequence[tuple[str, str]] = field(default_factory=list)
+
+
+def check(wish: Wish, repository: Repository) -> None:
+    """Refuse hostile names before anything is touched. Raises BadName, BadPath."""
+    validity.check_name("an agent", wish.agent)
+    if wish.session is not None:
+        validity.check_name("a session", wish.session)
+    if wish.base:
+        validity.check_branch(wish.base)
+    validity.relative(wish.folder, repository.worktree or repository.common_dir)
+
+
+class Chooser:
+    """One look for a worktree, with the lock held from the beginning to the end."""
+
+    def __init__(self, repository: Repository, state: str, wish: Wish, base: Base) -> None:
+        self._repository = repository
+        self._state = state
+        self._wish = wish
+        self._base = base
+        self._found = listing.look(repository)
+        if not wish.dry_run and making.recover(repository, state, self._found.everything):
+            self._found = listing.look(repository)
+        root = validity.top(repository, self._found.everything)
+        self._relative = validity.relative(wish.folder, root)
+        tracked = self._tracked(root)
+        self._folder = validity.check_folder(wish.folder, root, self._found.everything, tracked)
+        self._within = not self._found.everything[0].bare
+
+    def choose(self) -> Choice:
+        """The worktree. Raises Conflict when the session's own is in use, Blocked when something is in the way."""
+        if self._wish.session is not None:
+            own = self._own(self._wish.session)
+            if own is not None:
+                return self._hand_out(own, [])
+            return self._create(self._wish.session, [])
+        passed: list[tuple[str, str]] = []
+        if not self._wish.force_new:
+            free, passed = self._free()
+            if free is not None:
+                return self._hand_out(free, passed)
+        return self._create(self._new_session(), passed)
+
+    def _own(self, session: str) -> Managed | None:
+        """The worktree that was made for this session, if it may be used now. Raises Conflict, Blocked."""
+        for managed, worktree in self._found.managed:
+            if managed.id != session:
+                continue
+            if managed.agent != self._wish.agent:
+                raise self._taken(managed, f"belongs to the agent {managed.agent}")
+            if self._wish.force_new:
+                raise self._taken(managed, "exists, and a new one was asked for")
+            if not os.path.isdir(managed.path):
+                raise Blocked(
+                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it. "
+                    "Nothing was changed.",
+                    hint="`gitfleet worktree cleanup` takes what is gone off the list; its branch stays.",
+                    path=managed.path,
+                )
+            if worktree.locked is not None:
+                raise self._taken(managed, f"is locked ({worktree.locked or 'without a reason'})")
+            self._check_unused(managed)
+            return managed
+        return None
+
+    def _check_unused(self, managed: Managed) -> None:
+        family = liveness.own_family()
+        there = liveness.users([managed.path], sessions=self._sessions().all(), without=family)[managed.path]
+        if there:
+            raise self._taken(managed, f"is in use: {there[0]}")
+        note = reservation.read(managed.git_dir)
+        if (
+            note is not None
+            and note.stands
+            and not (note.process and note.process.pid in {*family, self._pid()})
+        ):
+            raise self._taken(managed, "was just handed to another process")
+
+    def _free(self) -> tuple[Managed | None, list[tuple[str, str]]]:
+        """The newest free worktree of this agent, base and folder; and why others are not free."""
+        mine = [
+            (managed, worktree)
+            for managed, worktree in self._found.managed
+            if (managed.agent, managed.base, managed.folder)
+            == (self._wish.agent, self._base.name, self._folder)
+        ]
+        mine.sort(key=lambda pair: (pair[0].created_at, pair[0].id), reverse=True)
+        there = liveness.users([managed.path for managed, _ in mine], sessions=self._sessions().all())
+        passed: list[tuple[str, str]] = []
+        for managed, worktree in mine:
+            why = _obstacle(managed, worktree, there[managed.path])
+            if not why:
+                return managed, passed
+            passed.append((managed.path, why))
+        return None, passed
+
+    def _hand_out(self, managed: Managed, passed: list[tuple[str, str]]) -> Choice:
+        if not self._wish.dry_run:
+            reservation.write(managed.git_dir, self._pid())
+        return Choice(managed, created=False, done=not self._wish.dry_run, passed=passed)
+
+    def _create(self, session: str, passed: list[tuple[str, str]]) -> Choice:
+        if self._base.commit is None:
+            raise Unverifiable(
+                f"Nothing is known of the branch '{display(self._base.name)}' to begin from: {self._base.error or 'it is empty'} "
+                "Nothing was changed.",
+                hint="Try again when the hub can be reached.",
+            )
+        plan = Managed(
+            path=os.path.join(self._folder, session), git_dir="", id=session, agent=self._wish.agent, session=session,
+            branch=branch_of(self._wish.agent, session), base=self._base.name, base_commit=self._base.commit,
+            created_at=clock.now(), folder=self._folder,
+        )  # fmt: skip
+        exists = self._check_room(plan)
+        if self._wish.dry_run:
+            return Choice(plan, created=True, done=False, passed=passed)
+        self._keep_out(session)
+        made = making.make(self._repository, self._state, plan, create=not exists)
+        reservation.write(made.git_dir, self._pid())
+        return Choice(made, created=True, done=True, passed=passed)
+
+    def _keep_out(self, session: str) -> None:
+        """Keep the folder out of `git status`; where others keep files in it too, the new worktree alone."""
+        common_dir, worktrees = self._repository.common_dir, self._found.everything[1:]
+        if not self._within:
+            return
+        known = {os.path.realpath(worktree.path) for worktree in worktrees}
+        there = [os.path.realpath(os.path.join(self._folder, name)) for name in files.names(self._folder)]
+        foreign = [path for path in there if not any(f"{item}/".startswith(f"{path}/") for item in known)]
+        if foreign and not exclude.has(common_dir, self._relative):
+            exclude.add(common_dir, f"{self._relative}/{session}")
+        else:
+            exclude.add(common_dir, self._relative)
+
+    def _check_room(self, plan: Managed) -> bool:
+        """Whether the branch is there already (then it is taken up again). Raises Blocked when something is in the way."""
+        if os.path.lexists(plan.path):
+            raise Blocked(
+                f"{display(plan.path)} is there, and gitfleet did not make it. Nothing was changed.",
+                hint="Choose another `--session`, or move it away.",
+                path=plan.path,
+            )
+        ref = f"refs/heads/{plan.branch}"
+        holder = next((item.path for item in self._found.everything if item.branch == ref), None)
+        if holder is not None:
+            raise Blocked(
+                f"The branch {plan.branch} is checked out in {display(holder)}. Nothing was changed.",
+                hint="Choose another `--session`.",
+                path=holder,
+            )
+        return ref in refs.read(self._repository.git, ref)
+
+    def _new_session(self) -> str:
+        """A session id that nothing here is named after."""
+        used = {managed.id for managed, _ in self._found.managed}
+        word = self._wish.agent[:24].rstrip(".-_")
+        while True:
+            session = f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"
+            if session not in used and not os.path.lexists(os.path.join(self._folder, session)):
+                return session
+
+    def _tracked(self, root: str) -> list[str]:
+        """What git tracks where the managed folder would be: in the main worktree's index, and in the base."""
+        if self._found.everything[0].bare:
+            return []
+        git = self._repository.git
+        out = git.ask("ls-files", "-z", "--", f":(literal,top){self._relative}").stdout if root else b""
+        found = [os.fsdecode(name) for name in out.split(b"\0") if name]
+        if (
+            not found
+            and self._base.commit
+            and git.line("rev-parse", "-q", "--verify", f"{self._base.commit}:{self._relative}")
+        ):
+            found = [self._relative]
+        return found
+
+    def _taken(self, managed: Managed, why: str) -> Conflict:
+        return Conflict(
+            f"The worktree {display(managed.path)} of session {managed.session} {display(why)}. Nothing was changed.",
+            hint="Choose another `--session`, or leave it out to be given a free one.",
+            conflicts=[
+                {"worktree": managed.path, "session": managed.session, "agent": managed.agent, "why": why}
+            ],
+        )
+
+    def _sessions(self) -> LocalSessions:
+        return LocalSessions(self._state)
+
+    def _pid(self) -> int:
+        return self._wish.pid or identity.durable_parent()
+
+
+def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.User]) -> str:
+    """Why a worktree is not free, in words; "" when it is. One git process, if nothing cheaper says so."""
+    reasons = [
+        (not os.path.isdir(managed.path), checkout.GONE),
+        (worktree.locked is not None, f"it is locked ({worktree.locked or 'without a reason'})"),
+        (bool(there), f"it is in use: {there[0] if there else ''}"),
+        (reservation.stands(managed.git_dir), "it was just handed to another session"),
+        (
+            git_worktrees.short(worktree.branch) != managed.branch,
+            f"it is not on its own branch {managed.branch}",
+        ),
+    ]
+    first = next((why for applies, why in reasons if applies), "")
+    return first or _untidy(checkout.look(managed.path, managed.git_dir))
+
+
+def _untidy(state: checkout.State) -> str:
+    if state.problem or state.operation:
+        return state.problem or f"a {state.operation} is in progress there"
+    return f"{state.dirty} paths are changed or untracked there" if state.dirty else ""

@@ -1,0 +1,60 @@
+"""Which worktrees of this clone are managed ones, and which only look like it.
+
+Tolerates whatever it finds: a folder that is gone, a marker that cannot be read or tells of another place. Such are named,
+and left as they are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gitfleet.base.text import display
+from gitfleet.errors import Corrupt, NewerFormat
+from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.repository import Repository
+from gitfleet.git.worktrees import Worktree
+from gitfleet.worktrees import marker
+from gitfleet.worktrees.model import Managed
+
+
+class Broken(NamedTuple):
+    """Something in the way of a worktree that people should know: `path` (of it, or of git's folder for it) and why."""
+
+    path: str
+    why: str
+
+
+class Found(NamedTuple):
+    """All worktrees as git lists them, the managed ones (each with its line of that list), and what is broken."""
+
+    everything: list[Worktree]
+    managed: list[tuple[Managed, Worktree]]
+    broken: list[Broken]
+
+
+def look(repository: Repository) -> Found:
+    """Find them. One git process."""
+    everything = git_worktrees.listed(repository.git)
+    managed: list[tuple[Managed, Worktree]] = []
+    broken = [
+        Broken(path, "git does not list this worktree: its own files are broken")
+        for path in git_worktrees.unlisted(repository.common_dir, everything)
+    ]
+    for worktree in everything[1:]:
+        try:
+            found = marker.read(worktree.git_dir) if worktree.git_dir else None
+        except (Corrupt, NewerFormat) as error:
+            broken.append(Broken(worktree.path, error.message))
+            continue
+        if found is None:
+            continue
+        if marker.belongs(found, worktree.path):
+            managed.append((marker.at(found, worktree.path), worktree))
+        else:
+            broken.append(Broken(worktree.path, f"its marker was written for {display(found.path)}"))
+    return Found(everything, managed, broken)
+
+
+def managed(repository: Repository) -> list[Managed]:
+    """The managed worktrees of this clone, also those whose folder is gone. One git process."""
+    return [found for found, _ in look(repository).managed]

@@ -1,0 +1,59 @@
+"""Who was handed a worktree last, so that nobody else is handed it before that one is at work there.
+
+Between `worktree ensure` and the first sign of the session in the tree (its process, its registration) there is nothing
+but this note. It holds while the process that asked lives, and at most HOLDS seconds: a caller that wants a worktree and
+never goes there must not keep it for ever.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from gitfleet.base import canonical, clock, files
+from gitfleet.base.identity import ProcessIdentity, identify, state
+
+NAME = "gitfleet-taken.json"
+HOLDS = 15 * 60
+
+
+class Reservation(NamedTuple):
+    """Handed out at `at` (seconds since 1970) to `process` (None: unknown)."""
+
+    at: int
+    process: ProcessIdentity | None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it still keeps others away. A time in the future, after a clock was set back, does not count for ever."""
+        if not -HOLDS < clock.now() - self.at < HOLDS:
+            return False
+        return self.process is None or state(self.process) != "dead"
+
+
+def read(git_dir: str) -> Reservation | None:
+    """The note in a worktree's git dir; None without one that can be read."""
+    try:
+        raw = canonical.load(files.read(os.path.join(git_dir, NAME)) or b"")
+    except ValueError:
+        return None
+    at = raw.get("at")
+    return Reservation(at, ProcessIdentity.from_record(raw.get("process"))) if type(at) is int else None
+
+
+def stands(git_dir: str) -> bool:
+    """Whether the worktree was handed out a moment ago, and is kept for whom it was handed to."""
+    note = read(git_dir)
+    return note is not None and note.stands
+
+
+def write(git_dir: str, pid: int) -> None:
+    """Note that the worktree is handed out now to the process `pid`. The caller holds the worktrees' lock."""
+    process = identify(pid)
+    record = {"v": 1, "at": clock.now(), "process": dict(process.as_record()) if process else None}
+    files.replace(os.path.join(git_dir, NAME), canonical.dump(record))
+
+
+def clear(git_dir: str) -> None:
+    """Let go of it."""
+    files.remove(os.path.join(git_dir, NAME))

@@ -1,0 +1,199 @@
+"""`Worktrees`: the managed worktrees of one clone, for the command line, the launcher and the maintainer.
+
+Wires the looks and the changes together, and holds the lock that serializes changes: `lock`, one for the clone, beside the
+node's own (which may be taken while this one is held, never the other way round). Paths are absolute.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gitfleet.base import files
+from gitfleet.base.locks import NodeLock
+from gitfleet.base.text import display
+from gitfleet.claims.policy import Policy
+from gitfleet.errors import FleetError, UsageError
+from gitfleet.git.repository import Repository
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.worktrees import ensure, listing, liveness, status, upstream, validity, verdict
+from gitfleet.worktrees.ensure import Choice, Chooser, Wish
+from gitfleet.worktrees.listing import Broken, Found
+from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.reconcile import ACTION, LOCK_TIME, Reconciler, Target
+from gitfleet.worktrees.upstream import Base
+from gitfleet.worktrees.verdict import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which worktrees an action is for: all, those of these paths (or anything in them) and sessions, or `here`'s."""
+
+    everything: bool = False
+    paths: Sequence[str] = ()
+    sessions: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """The worktree for a session, where its base stood, and what became of bringing the base in (None: not asked)."""
+
+    choice: Choice
+    base: Base
+    outcome: Outcome | None = None
+
+    @property
+    def managed(self) -> Managed:
+        """The worktree."""
+        return self.choice.managed
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of each worktree, the bases as they were fetched, and broken worktrees that were passed over."""
+
+    outcomes: Sequence[Outcome]
+    bases: Sequence[Base]
+    broken: Sequence[Broken] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something has to be looked after: a worktree, or a base that could not be fetched."""
+        return any(outcome.failed for outcome in self.outcomes) or any(not base.fresh for base in self.bases)
+
+
+class Worktrees:
+    """The managed worktrees of a clone. Not for two threads at once; any number of processes may have one."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        policy: Policy | None = None,
+        *,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        self.repository = repository
+        self.ledger = ledger
+        self._announce = announce
+        self.policy = policy or Policy()
+        self.state = ledger.state
+
+    @property
+    def lock(self) -> NodeLock:
+        """Held while worktrees are made, changed or removed. A new object each time, since it is not reentrant."""
+        return NodeLock(os.path.join(files.folder(os.path.join(self.state, "worktrees")), "lock"))
+
+    def look(self) -> Found:
+        """Every worktree, which of them are managed, and what is broken. One git process."""
+        return listing.look(self.repository)
+
+    def ensure(self, wish: Wish, *, reconcile: bool = False, strategy: str = verdict.MERGE) -> Ensured:
+        """A worktree that nobody else is at work in: a free one of the same agent, or a new one on a branch of its own.
+
+        With a session, that session's own. It is reserved for the process `wish.pid`. Raises BadName, BadPath before
+        anything is touched; Conflict when the session's worktree is in use; Blocked when something that is not ours is in
+        the way; Unverifiable when nothing is known of the base. With `reconcile` a reused one gets the base.
+        """
+        ensure.check(wish, self.repository)
+        _check_strategy(strategy)
+        base = self.base(wish.base)
+        if wish.dry_run:
+            return Ensured(Chooser(self.repository, self.state, wish, base).choose(), base)
+        with self.lock.held(LOCK_TIME, self._announce):
+            choice = Chooser(self.repository, self.state, wish, base).choose()
+        if not reconcile or choice.created:
+            return Ensured(choice, base)
+        target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
+        wanted = Wanted(strategy=strategy, named=True)
+        runner = Reconciler(self.repository, self.state, self.lock, wanted, liveness.own_family())
+        (outcome,) = runner.run(target, lambda _: base)
+        return Ensured(choice, base, outcome)
+
+    def reconcile(self, selection: Selection, wanted: Wanted, *, base: str = "") -> Reconciled:
+        """Bring the base (of each, or the one named) into the selected worktrees. Fetches once per base.
+
+        Raises UsageError when a worktree that was named is none of ours; whatever else goes wrong is an outcome. The process
+        that calls, and those above it, are no obstacle in a worktree that was named.
+        """
+        _check_strategy(wanted.strategy)
+        if base:
+            validity.check_branch(base)
+        found = self.look()
+        targets = self.select(found, selection)
+        bases: dict[str, Base] = {name: self._fetched(name) for name in {base or m.base for m, _ in targets}}
+        without = set() if selection.everything else liveness.own_family()
+        wanted = wanted._replace(named=not selection.everything)
+        runner = Reconciler(self.repository, self.state, self.lock, wanted, without)
+        outcomes = runner.run(targets, lambda name: bases[base or name])
+        broken = found.broken if selection.everything else []
+        return Reconciled(outcomes, list(bases.values()), broken)
+
+    def status(self) -> tuple[list[status.Row], list[Broken]]:
+        """What can be said of each managed worktree now, without asking the hub; and what is broken."""
+        found = self.look()
+        return status.rows(self.repository, self.ledger, found.managed), found.broken
+
+    def base(self, name: str = "") -> Base:
+        """The base `name` (default: the fleet's trunk), fetched now. Raises UsageError when there is no such branch."""
+        return upstream.fetch(
+            self.repository.git, self.ledger, validity.check_branch(name or self.ledger.node.trunk)
+        )
+
+    def select(self, found: Found, selection: Selection) -> list[Target]:
+        """The worktrees that are meant. Raises UsageError for one that gitfleet does not manage."""
+        if selection.everything:
+            return list(found.managed)
+        if selection.sessions or selection.paths:
+            wanted = [_by_session(found.managed, session) for session in selection.sessions]
+            wanted += [_by_path(found.managed, path) for path in selection.paths]
+        else:
+            wanted = [_by_path(found.managed, self.repository.worktree or ".", here=True)]
+        return list({target[0].path: target for target in wanted}.values())
+
+    def _fetched(self, name: str) -> Base:
+        try:
+            return upstream.fetch(self.repository.git, self.ledger, name)
+        except FleetError as error:
+            return Base(name, None, fresh=False, error=error.message)
+
+
+def _check_strategy(strategy: str) -> None:
+    if strategy not in verdict.STRATEGIES:
+        raise UsageError(
+            f"'{display(strategy[:40])}' is no strategy. Nothing was changed.",
+            hint=f"Choose one of {', '.join(verdict.STRATEGIES)}.",
+        )
+
+
+def _by_session(managed: Iterable[Target], session: str) -> Target:
+    validity.check_name("a session", session)
+    for target in managed:
+        if target[0].session == session:
+            return target
+    raise UsageError(
+        f"Session {session} has no managed worktree here. Nothing was changed.",
+        hint="See `gitfleet worktree list`.",
+    )
+
+
+def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Target:
+    real = os.path.realpath(path)
+    for target in managed:
+        top = os.path.realpath(target[0].path)
+        if real == top or real.startswith(f"{top}/"):
+            return target
+    words = (
+        "This is no managed worktree."
+        if here
+        else f"{display(path)} is in no managed worktree of this clone."
+    )
+    raise UsageError(
+        f"{words} Nothing was changed.",
+        hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.",
+    )
+
+
+__all__ = ["ACTION", "Ensured", "Reconciled", "Selection", "Worktrees"]

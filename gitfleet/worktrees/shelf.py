@@ -1,0 +1,152 @@
+"""The archives of a clone: which there are, what each holds, and letting one go.
+
+Reads what `archive` writes. An archive that cannot be read is named and left alone, and hides none of the others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gitfleet.base import canonical
+from gitfleet.base.ids import is_name
+from gitfleet.base.text import display
+from gitfleet.errors import Blocked, Corrupt, NewerFormat, UsageError
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.objects import PlumbingObjects
+from gitfleet.git.program import Git
+from gitfleet.git.trees import parse
+from gitfleet.worktrees.archive import FORMAT, Archive, Owner
+from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
+
+_FORM = "--format=%(refname) %(objectname) %(tree) %(committerdate:unix)"
+_ROOT = {"archive.json", "listing", "worktree", "index", "index-file", "settings"}
+
+
+class Contents(NamedTuple):
+    """What an archive holds: kind and permissions by path, (mode, id) of files and links by path, settings and index by id."""
+
+    listing: Mapping[str, tuple[str, int]]
+    entries: Mapping[str, tuple[str, str]]
+    settings: Mapping[str, str]
+    index_file: str | None
+
+
+class Shelf(NamedTuple):
+    """All archives of a clone, the oldest first, and what is wrong with those that cannot be read."""
+
+    archives: list[Archive]
+    broken: list[str]
+
+
+def everything(common: Git) -> Shelf:
+    """All archives. Two git processes."""
+    out = common.run("for-each-ref", "--sort=committerdate", _FORM, fleetrefs.ARCHIVE).decode(
+        "ascii", "replace"
+    )
+    archives, broken = [], []
+    objects = PlumbingObjects(common.git_dir)
+    try:
+        for line in out.splitlines():
+            try:
+                archives.append(_read(objects, line))
+            except (Corrupt, NewerFormat) as error:
+                broken.append(error.message)
+    finally:
+        objects.close()
+    return Shelf(archives, broken)
+
+
+def find(common: Git, archive_id: str) -> Archive:
+    """The archive with this id. Raises UsageError when there is none, Corrupt, NewerFormat."""
+    ref = fleetrefs.archive(archive_id) if is_name(archive_id) else ""
+    line = common.run("for-each-ref", _FORM, ref).decode("ascii", "replace") if ref else ""
+    rows = [row for row in line.splitlines() if row.startswith(f"{ref} ")]
+    if not rows:
+        raise UsageError(
+            f"There is no archive '{archive_id[:80]}'. Nothing was changed.",
+            hint="`gitfleet worktree archive --list` shows them.",
+        )
+    objects = PlumbingObjects(common.git_dir)
+    try:
+        return _read(objects, rows[0])
+    finally:
+        objects.close()
+
+
+def drop(common: Git, archive: Archive) -> None:
+    """Let an archive go, if it is still the one that was read. Raises Blocked when it is not."""
+    if not refs.delete(common, archive.ref, old=archive.oid):
+        raise Blocked(
+            f"The archive {archive.id} was changed meanwhile, and is kept.",
+            hint="Look again: `gitfleet worktree archive --list`.",
+        )
+
+
+def contents(common: Git, oid: str) -> Contents:
+    """What the archive commit `oid` holds. Raises Corrupt. Two git processes."""
+    out = os.fsdecode(common.run("ls-tree", "-r", "-z", "--full-tree", oid, timeout=600))
+    entries: dict[str, tuple[str, str]] = {}
+    settings: dict[str, str] = {}
+    single: dict[str, str] = {}
+    for row in out.split("\0"):
+        if row:
+            head, path = row.split("\t", 1)
+            mode, _, blob = head.split(" ")
+            top, _, rest = path.partition("/")
+            if top == "worktree":
+                entries[rest] = (mode, blob)
+            elif top == "settings":
+                settings[rest] = blob
+            elif not rest:
+                single[top] = blob
+    listing = _listing(common, oid, single.get("listing", ""))
+    if {path for path, (kind, _) in listing.items() if kind in {FILE, LINK}} != entries.keys():
+        raise Corrupt(f"The archive {oid} does not hold what its listing says.", where=oid)
+    return Contents(listing, entries, settings, single.get("index-file"))
+
+
+def _listing(common: Git, oid: str, blob: str) -> dict[str, tuple[str, int]]:
+    rows = common.run("cat-file", "blob", blob, timeout=600).split(b"\0")[:-1] if blob else []
+    try:
+        listing = {os.fsdecode(row[6:]): (chr(row[0]), int(row[1:5], 8)) for row in rows}
+    except (ValueError, IndexError) as error:
+        raise Corrupt(f"The listing of the archive {oid} cannot be read.", where=oid) from error
+    for path, (kind, _) in listing.items():
+        if kind not in {FILE, LINK, FOLDER, PIPE} or not _inside(path):
+            raise Corrupt(f"The archive {oid} names {display(path)}, which cannot be restored.", where=oid)
+    return listing
+
+
+def _inside(path: str) -> bool:
+    """Whether a path stays in the folder that it counts from, and out of git's own."""
+    return all(part not in {"", ".", "..", ".git"} for part in path.split("/"))
+
+
+def _read(objects: PlumbingObjects, line: str) -> Archive:
+    ref, oid, tree, at = line.split(" ")
+    name = ref.removeprefix(fleetrefs.ARCHIVE)
+    try:
+        entries = parse(objects.read(tree)[1])
+        raw = canonical.load(objects.read(entries["archive.json"].oid)[1])
+        version = raw["v"]
+        listing = objects.read(entries["listing"].oid)[1]
+        owner = Owner(**{field: _text(raw[field]) for field in Owner.__slots__})
+        left_out = tuple(_text(row) for row in raw["left_out"])
+        known = type(version) is int and entries.keys() <= _ROOT
+    except (KeyError, ValueError, TypeError) as error:
+        raise Corrupt(f"The archive {display(name)} cannot be read. It was left alone.", where=ref) from error
+    if type(version) is int and version > FORMAT:
+        words = f"The archive {name} has format {version}; this gitfleet reads up to {FORMAT}."
+        raise NewerFormat(words, hint="Upgrade gitfleet.", where=ref, version=version, understood=FORMAT)
+    if not known:
+        raise Corrupt(f"The archive {display(name)} is none of gitfleet's. It was left alone.", where=ref)
+    files = sum(row[:1] in {b"f", b"l"} for row in listing.split(b"\0"))
+    return Archive(name, oid, tree, int(at), owner, files, left_out)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value

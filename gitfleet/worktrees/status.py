@@ -1,0 +1,137 @@
+"""What can be said of each managed worktree now: one git process each, in parallel, and none to the hub.
+
+Commits are counted within this process (`git.history`), processes are looked at once for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitfleet.base import clock
+from gitfleet.git.history import History
+from gitfleet.git.repository import Repository
+from gitfleet.git.worktrees import Worktree
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.sessions.local import LocalSessions
+from gitfleet.worktrees import bookkeeping, checkout, liveness, reservation, upstream, verdict
+from gitfleet.worktrees.checkout import State
+from gitfleet.worktrees.liveness import User
+from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.upstream import Base
+from gitfleet.worktrees.verdict import Seen, Verdict, Wanted
+
+_LOG_END = 64 * 1024
+_AHEAD = 60  # seconds that a clock may be ahead of ours; what is later tells nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One managed worktree. `counts` is (ahead, behind) of its base as last seen, None when unknown; `idle` in seconds.
+
+    `verdict` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
+    """
+
+    managed: Managed
+    worktree: Worktree
+    state: State
+    users: Sequence[User]
+    base: Base
+    counts: tuple[int, int] | None
+    idle: int | None
+    reserved: bool
+    verdict: Verdict
+
+    def as_record(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        ahead, behind = self.counts or (None, None)
+        known = not self.state.problem
+        return {
+            "session": self.managed.session,
+            "agent": self.managed.agent,
+            "path": self.managed.path,
+            "branch": self.state.branch if known else None,
+            "own_branch": self.managed.branch,
+            "head": self.state.head,
+            "base": self.managed.base,
+            "base_commit": self.base.commit,
+            "ahead": ahead,
+            "behind": behind,
+            "dirty": self.state.dirty if known else None,
+            "operation": self.state.operation,
+            "locked": self.worktree.locked,
+            "problem": self.state.problem,
+            "users": [user._asdict() for user in self.users],
+            "reserved": self.reserved,
+            "idle": self.idle,
+            "created_at": self.managed.created_at,
+            "reconcile": {
+                "result": self.verdict.word,
+                "kind": self.verdict.kind,
+                "reason": self.verdict.reason,
+            },
+        }
+
+
+def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed, Worktree]]) -> list[Row]:
+    """A row for each, in the order given."""
+    git = repository.git
+    states = checkout.parallel(lambda item: checkout.look(*item), [(m.path, m.git_dir) for m, _ in targets])
+    users = liveness.users([m.path for m, _ in targets], sessions=LocalSessions(ledger.state).all())
+    commits = upstream.known(git, ledger.node, {managed.base for managed, _ in targets})
+    history = History(git) if targets else None
+    found = []
+    for managed, worktree in targets:
+        state, commit = states[managed.path, managed.git_dir], commits[managed.base]
+        counts = history.ahead_behind(state.head, commit) if history and state.head and commit else None
+        base = Base(managed.base, commit, fresh=not ledger.node.hub)  # status asks nobody
+        reserved = reservation.stands(managed.git_dir)
+        seen = Seen(managed, worktree, state, users[managed.path], base, counts, reserved)
+        found.append(
+            Row(
+                managed, worktree, state, users[managed.path], base, counts,
+                idle=_idle(managed, state),
+                reserved=reserved,
+                verdict=verdict.judge(seen, Wanted()),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _idle(managed: Managed, state: State) -> int | None:
+    """Seconds since somebody did something there, as far as a few looks tell: `cleanup` looks closer before it judges."""
+    if state.problem:
+        return None
+    now, spans = clock.now(), bookkeeping.spans(managed.git_dir)
+    taken = reservation.read(managed.git_dir)
+    seen = [managed.created_at, taken.at if taken else 0, _moved_at(managed.git_dir)]
+    for path in (*state.changed, *state.untracked):
+        stamp = _changed_at(os.path.join(managed.path, path))
+        if not bookkeeping.within(stamp, spans):
+            seen.append(stamp // 1_000_000_000)
+    return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + _AHEAD))
+
+
+def _moved_at(git_dir: str) -> int:
+    """When HEAD was last moved by anybody but us, from the end of its log; 0 when that does not tell."""
+    try:
+        with open(os.path.join(git_dir, "logs", "HEAD"), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_END))
+            lines = file.read().splitlines()
+    except OSError:
+        return 0
+    for line in reversed(lines):
+        who, _, words = line.partition(b"\t")
+        stamp = who.rsplit(b" ", 2)[-2:-1]
+        if not words.startswith(bookkeeping.ACTION.encode()) and stamp and stamp[0].isdigit():
+            return int(stamp[0])
+    return 0
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return os.lstat(path).st_mtime_ns
+    except OSError:  # deleted, or gone just now
+        return 0

@@ -1,0 +1,72 @@
+"""Submodules in a worktree: whether one has anything that its own hub does not.
+
+Git keeps the repository of a worktree's submodule inside git's folder for that worktree, so both go together. One that holds
+nothing of its own can be fetched again (`git submodule update --init`) and need not be archived; any other means that the
+worktree stays, for an archive holds one repository only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from gitfleet.base import files
+from gitfleet.base.text import display
+from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.program import Git
+
+_TIME = 300.0
+_STATUS = (
+    "status",
+    "--porcelain",
+    "-z",
+    "--untracked-files=all",
+    "--ignored=matching",
+    "--ignore-submodules=none",
+)
+
+
+def repository(top: str, path: str) -> str:
+    """The git dir of the repository that is checked out at `path` below `top`; "" when it cannot be told."""
+    link = os.path.join(top, path, ".git")
+    if os.path.isdir(link):
+        return link
+    words = os.fsdecode(files.read(link) or b"").rstrip("\n")
+    target = words.removeprefix("gitdir: ")
+    return os.path.normpath(os.path.join(top, path, target)) if target != words else ""
+
+
+def own(top: str, path: str, wanted: str) -> str:
+    """What the submodule at `path` holds of its own, in words; "" when its hub has all of it. `wanted` is what the index names.
+
+    Three git processes.
+    """
+    git_dir = repository(top, path)
+    if not git_dir:
+        return f"the submodule {display(path)} cannot be read"
+    git = Git(git_dir, cwd=os.path.join(top, path))
+    if git.line("rev-parse", "--verify", "--quiet", "HEAD") != wanted:
+        return f"the submodule {display(path)} is at another commit than the index says"
+    status = git.ask("-c", "core.fsmonitor=false", *_STATUS, timeout=_TIME)
+    if status.code or status.stdout or git_worktrees.in_progress(git_dir):
+        return f"the submodule {display(path)} has changes"
+    if os.path.exists(os.path.join(git_dir, "modules")):
+        return f"the submodule {display(path)} has submodules of its own"
+    found = git.ask(
+        "rev-list", "--max-count=1", "--all", "--reflog", "HEAD", "--not", "--remotes", "--", timeout=_TIME
+    )
+    if found.code or found.stdout:
+        return f"the submodule {display(path)} has commits that no remote has"
+    return ""
+
+
+def others(git_dir: str, known: Sequence[str]) -> bool:
+    """Whether git's folder of a worktree holds repositories of submodules beside the git dirs in `known`."""
+    top = os.path.join(git_dir, "modules")
+    real = {os.path.realpath(path) for path in known}
+    for folder, names, inside in os.walk(top):
+        if "HEAD" in inside:
+            names.clear()
+            if os.path.realpath(folder) not in real:
+                return True
+    return False

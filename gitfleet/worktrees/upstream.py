@@ -1,0 +1,94 @@
+"""The base that worktrees follow: a branch as it is on the hub now, or as it was when it was last seen.
+
+A fetch that fails never goes unsaid: the answer then holds what was seen last, is not `fresh`, and has git's words. Without a
+hub the base is the branch of this clone. Fetched commits lie in refs of our own, never in the user's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gitfleet.base.text import display
+from gitfleet.errors import FleetError, HubError, UsageError
+from gitfleet.git import fleetrefs, refs
+from gitfleet.git.history import History
+from gitfleet.git.program import Git
+from gitfleet.git.remote import Remote
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.ledger.node import Node
+
+LOCK_TIME = 60.0
+
+
+class Base(NamedTuple):
+    """The branch `name` at `commit` (None: never seen). `fresh` is whether that was asked of the hub just now; else `error`."""
+
+    name: str
+    commit: str | None
+    fresh: bool
+    error: str = ""
+
+    def as_record(self) -> dict[str, str | bool | None]:
+        """As JSON shows it."""
+        return self._asdict()
+
+
+def fetch(git: Git, ledger: Ledger, name: str) -> Base:
+    """The base as the hub has it now; as it was seen last when the hub cannot be asked.
+
+    Raises UsageError when the hub, or a clone that is its own hub, has no such branch. Takes the node's lock meanwhile.
+    """
+    node = ledger.node
+    if not node.hub:
+        commit = known(git, node, [name])[name]
+        if commit is None:
+            raise _no_branch(name, "this clone")
+        return Base(name, commit, fresh=True)
+    try:
+        with ledger.lock.held(LOCK_TIME):
+            Remote(git, node.hub).fetch(f"+refs/heads/{name}:{_seen(node, name)}", prune=False)
+    except FleetError as error:
+        if isinstance(error, HubError) and "couldn't find remote ref" in str(error.facts.get("output", "")):
+            raise _no_branch(name, f"the hub '{node.hub}'") from error
+        return Base(name, known(git, node, [name])[name], fresh=False, error=error.message)
+    return Base(name, refs.read(git, _seen(node, name)).get(_seen(node, name)), fresh=True)
+
+
+def known(git: Git, node: Node, names: Iterable[str]) -> dict[str, str | None]:
+    """Where each base stands as far as this clone knows, without asking the hub. One git process for all."""
+    wanted = {name: _places(node, name) for name in names}
+    found = refs.read(git, *[ref for places in wanted.values() for ref in places]) if wanted else {}
+    return {
+        name: _newest(git, [found[ref] for ref in places if ref in found]) for name, places in wanted.items()
+    }
+
+
+def _places(node: Node, name: str) -> list[str]:
+    if not node.hub:
+        return [f"refs/heads/{name}"]
+    return [_seen(node, name), f"refs/remotes/{node.hub}/{name}"]
+
+
+def _newest(git: Git, commits: list[str]) -> str | None:
+    """The hub's branch as we saw it, or as the user's own fetch did if that is newer."""
+    if len(set(commits)) < 2:
+        return commits[0] if commits else None
+    ours, theirs = commits
+    return theirs if History(git).is_ancestor(ours, theirs) else ours
+
+
+def _seen(node: Node, name: str) -> str:
+    if name == node.trunk:
+        return fleetrefs.seen_trunk(node.hub)
+    return fleetrefs.seen_base(node.hub, hashlib.sha256(os.fsencode(name)).hexdigest()[:40])
+
+
+def _no_branch(name: str, where: str) -> UsageError:
+    return UsageError(
+        f"There is no branch '{display(name)}' in {where}. Nothing was changed.",
+        hint="Name the branch to follow: `--base main`.",
+        base=name,
+    )
