@@ -7,18 +7,16 @@ do is in `pushing`.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 from gitfleet.base import clock
 from gitfleet.base.console import note
-from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoFleet, NoSession
+from gitfleet.fleet import branches
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.git import refs
-from gitfleet.githooks import gate, incoming, pushing, refusal
+from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
 from gitfleet.githooks.judgement import Judgement, judge
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Operation
@@ -34,6 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     """Answer one hook; the exit code is the error's own, which git turns into its own refusal."""
     hook, *rest = arguments
     try:
+        if hook == "pre-receive":  # the hub's own: there is no clone, and so no node
+            receiving.judge_received(sys.stdin.buffer.read())
+            return 0
         with Fleet.open(announce=note) as fleet:
             return HOOKS[hook](fleet, rest)
     except NoFleet:
@@ -59,7 +60,7 @@ def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
 def _prepare(fleet: Fleet, rest: list[str]) -> int:
     judgement = _commit(fleet)
     if judgement.session and rest:
-        gate.sign(rest, judgement.session, sorted(judgement.used))
+        gate.sign(rest, judgement.session, sorted(judgement.used | amended.claims(fleet, rest, judgement)))
     return 0
 
 
@@ -85,14 +86,15 @@ def _judged(fleet: Fleet, session: str | None) -> Judgement:
     state = fleet.current()
     session = _known(fleet, state, session)
     _tell(fleet.messages(session) if session else [])
-    staged = _staged(fleet)
+    staged = incoming.pending(fleet.repository)
     judgement = judge(fleet, state, session, staged)
     if session is None:
         return judgement
     if not judgement.theirs and _take(fleet, session, judgement):
+        _tell(fleet.messages(session))  # what the hub had to say meanwhile
         judgement = judge(fleet, fleet.current(), session, staged)
     else:
-        _renew(fleet, state, session)
+        renew(fleet, state, session)
     return judgement
 
 
@@ -108,19 +110,9 @@ def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:
         fleet.claims.claim(session, [refusal.claimable(path) for path in wanted], timeout=ASK_THE_HUB)
         return True
     if judgement.lapsed and fleet.policy.commits in NEEDS_CLAIMS:
-        fleet.ledger.request("session.renew", session, {}, timeout=ASK_THE_HUB)
+        fleet.claims.renew(session, timeout=ASK_THE_HUB)
         return True
     return False
-
-
-def _staged(fleet: Fleet) -> list[str]:
-    git = fleet.repository.here
-    head = refs.resolve(git, "HEAD")
-    merging = os.path.join(fleet.repository.git_dir, "MERGE_HEAD")
-    if head and os.path.exists(merging):
-        with open(merging, encoding="ascii") as file:
-            return incoming.merged(git, file.read().split())
-    return incoming.staged(git, head or gate.EMPTY_TREE)
 
 
 def whoami(fleet: Fleet) -> str | None:
@@ -149,7 +141,7 @@ def _known(fleet: Fleet, state: State, session: str | None) -> str | None:
         return None
 
 
-def _renew(fleet: Fleet, state: State, session_id: str) -> None:
+def renew(fleet: Fleet, state: State, session_id: str) -> None:
     """Leave a renewal in the outbox when the lease is a third over; a detached process brings it to the hub."""
     session = sessions.find(state.view, session_id)
     ttl = min(
@@ -157,29 +149,32 @@ def _renew(fleet: Fleet, state: State, session_id: str) -> None:
     )
     if session is None or not ttl or clock.now() - session.renewed_at < ttl / 3:
         return
-    operation = Operation(
-        kind="session.renew",
-        id=ulid(),
-        node=fleet.ledger.node.id,
-        session=session_id,
-        at=clock.now(),
-        body={},
-        nonce=ulid(),
-    )
+    operation = fleet.ledger.operation("session.renew", session_id, {})
     fleet.ledger.outbox.prepare()
     fleet.ledger.outbox.leave(operation)
     gate.detach([sys.executable, "-I", gate.script(), "--full", "background-sync"])
 
 
+def _committer(fleet: Fleet) -> str | None:
+    """The session at work here, if the fleet knows it as one of this node. Raises as `whoami` and `_known` do."""
+    return _known(fleet, fleet.current(), whoami(fleet))
+
+
 def _pre_push(fleet: Fleet, rest: list[str]) -> int:
     del rest
-    pushing.judge_push(fleet, sys.stdin.buffer.read(), whoami)
+    pushing.judge_push(fleet, sys.stdin.buffer.read(), _committer)
+    return 0
+
+
+def _reference_transaction(fleet: Fleet, rest: list[str]) -> int:
+    moving.judge_moves(fleet, rest[0], rest[1:], _committer)
     return 0
 
 
 def _background_sync(fleet: Fleet, rest: list[str]) -> int:
     del rest
     fleet.ledger.sync()
+    branches.retain_pushed(fleet)
     return 0
 
 
@@ -187,5 +182,6 @@ HOOKS = {
     "pre-commit": _pre_commit,
     "prepare-commit-msg": _prepare,
     "pre-push": _pre_push,
+    "reference-transaction": _reference_transaction,
     "background-sync": _background_sync,
 }

@@ -18,6 +18,7 @@ from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -29,6 +30,8 @@ _NUMBERS = ("token", "ttl", "granted_at")
 
 def main(arguments: list[str]) -> int:
     """Answer one hook: 0, or what the full gate says."""
+    if arguments[0] == "reference-transaction":
+        return _moves(arguments[2])
     if arguments[0] in {"pre-commit", "prepare-commit-msg"}:
         try:
             if quick(arguments):
@@ -38,10 +41,24 @@ def main(arguments: list[str]) -> int:
     return hand_over(arguments)
 
 
-def hand_over(arguments: list[str]) -> int:
-    """Become the full gate, with site packages."""
+def _moves(git: str) -> int:
+    """Answer for branches that are about to move, as standard input tells; `git` is the process that moves them."""
+    from gitfleet.githooks import moves  # of no use to the other hooks
+
+    lines = sys.stdin.buffer.read()
+    try:
+        moves.leave_git_dir()
+        if moves.quick(lines):
+            return 0
+    except Exception:  # noqa: BLE001, S110 - as above
+        pass
+    return hand_over(["reference-transaction", git, *moves.tips(lines)])
+
+
+def hand_over(arguments: list[str], program: str = "") -> int:
+    """Become the full gate (or another `program` of ours), with site packages."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-I", script(), "--full", *arguments])
+    os.execv(sys.executable, [sys.executable, "-I", program or script(), "--full", *arguments])
 
 
 def script() -> str:
@@ -58,24 +75,50 @@ def detach(argv: list[str]) -> None:
 
 def quick(arguments: list[str]) -> bool:
     """Whether the answer is a certain yes. For `prepare-commit-msg` the trailers are then added."""
-    git_dir = os.environ.get("GIT_DIR") or _git_dir(".git")
-    common_dir = _common_dir(git_dir)
-    session = os.environ.get("GITFLEET_SESSION")
-    if session is None:
-        session = _marked(git_dir, common_dir)
-    if session is None or not is_name(session) or _unclear(git_dir, common_dir, session):
+    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
+    common_dir = common_dir_of(git_dir)
+    session = session_here(git_dir, common_dir)
+    changed: list[bytes] = []
+
+    def paths() -> list[bytes]:
+        changed.extend(staged())
+        return changed
+
+    used = covered(git_dir, common_dir, session, paths)
+    if session is None or used is None:
         return False
+    if arguments[0] == "prepare-commit-msg":
+        from gitfleet.githooks import amending  # of no use to the other hooks
+
+        if amending.suspected(arguments[1:], git_dir, staged=bool(changed)) and amending.amends():
+            return False
+        sign(arguments[1:], session, sorted(used))
+    return True
+
+
+def session_here(git_dir: str, common_dir: str) -> str | None:
+    """The session that acts here, as far as it can be told at once."""
+    session = os.environ.get("GITFLEET_SESSION")
+    return _marked(git_dir, common_dir) if session is None else session
+
+
+def covered(
+    git_dir: str, common_dir: str, session: str | None, paths: Callable[[], list[bytes]]
+) -> set[str] | None:
+    """The claims of `session` that cover all `paths`, as `id@token`; None when that is not certain here and now.
+
+    `paths` is asked once the ledger's reader has been started. Raises where anything is not as expected.
+    """
+    if session is None or not is_name(session) or _unclear(git_dir, common_dir, session):
+        return None
     node = records.load(_read(f"{common_dir}/gitfleet/node.json"))["id"]
     ledger = Records(common_dir, COORD)
     try:
-        used = None if _unread(ledger, common_dir, session) else _claims_for(ledger, session, node, staged())
+        if _unread(ledger, common_dir, session):
+            return None
+        return _claims_for(ledger, session, node, paths(), _young(common_dir))
     finally:
         ledger.close()
-    if used is None:
-        return False
-    if arguments[0] == "prepare-commit-msg":
-        sign(arguments[1:], session, sorted(used))
-    return True
 
 
 def staged() -> list[bytes]:
@@ -124,10 +167,13 @@ def _diff(against: str) -> list[bytes]:
     return [path for path in collect(pid, out).split(b"\0") if path]
 
 
-def _claims_for(ledger: Records, session: str, node: str, paths: list[bytes]) -> set[str] | None:
-    """The claims of `session` that cover all `paths`, as `id@token`; None when one is not covered for certain."""
-    renewed = _renewed(ledger, session, node)
-    if renewed is None:
+def _claims_for(ledger: Records, session: str, node: str, paths: list[bytes], young: int) -> set[str] | None:
+    """The claims of `session` that cover all `paths`, as `id@token`; None when one is not covered for certain.
+
+    Certain is a lease of which not a third is over, and a claim not older than `young` seconds.
+    """
+    idle = _idle(ledger, session, node)
+    if idle is None:
         return None
     now, used = clock.now(), set()
     known: dict[bytes, dict[str, Any]] = {}
@@ -135,14 +181,17 @@ def _claims_for(ledger: Records, session: str, node: str, paths: list[bytes]) ->
     _read_ahead(ledger, names)
     for path in names:
         claim = _covering(ledger, session, path, known)
-        if claim is None or not 0 <= now - renewed < claim["ttl"] / 3:
+        if claim is None or idle >= claim["ttl"] / 3 or not 0 <= now - claim["granted_at"] < young:
             return None
         used.add(f"{claim['id']}@{claim['token']}")
     return used
 
 
-def _renewed(ledger: Records, session: str, node: str) -> int | None:
-    """When a session of this node was last renewed, in a ledger that this version may read; None without one."""
+def _idle(ledger: Records, session: str, node: str) -> int | None:
+    """Seconds since a session of this node was renewed, by the clock that says more; None when one cannot be right.
+
+    None, too, without such a session in a ledger that this version may read. The other clock is `base.uptime`'s.
+    """
     fleet, home = ledger.file("fleet.json"), ledger.file("sessions", shard(session), session, "session.json")
     if fleet is None or home is None:
         return None
@@ -152,7 +201,29 @@ def _renewed(ledger: Records, session: str, node: str) -> int | None:
     renewed, oldest = record["renewed_at"], rules["min_reader"]
     if type(renewed) is not int or type(oldest) is not int or oldest > 1:
         return None
-    return renewed if (record["id"], record["node"]) == (session, node) else None
+    ages = [clock.now() - renewed]
+    boot, _, since = record.get("uptime", "").rpartition(":")
+    if since:
+        ages.append(int(clock.elapsed()) - int(since) if _is_this_boot(boot) else -1)
+    return max(ages) if (record["id"], record["node"]) == (session, node) and min(ages) >= 0 else None
+
+
+def _is_this_boot(boot: str) -> bool:
+    """Whether the machine was not started again since; as `base.identity` knows it, which costs more to load."""
+    try:
+        return _read("/proc/sys/kernel/random/boot_id").strip() == boot.encode()
+    except FileNotFoundError:
+        from gitfleet.base.identity import boot_id
+
+        return boot_id() == boot
+
+
+def _young(common_dir: str) -> int:
+    """Half of the greatest age that claims may reach here; the full gate knows about older ones."""
+    policy = f"{common_dir}/gitfleet/policy.json"
+    said = _read(policy).partition(b'"max_age":')[2] if os.path.exists(policy) else b""
+    digits = said[: len(said) - len(said.lstrip(b"0123456789"))]
+    return (int(digits) if digits else 86400) // 2
 
 
 def _read_ahead(ledger: Records, paths: list[str]) -> None:
@@ -259,14 +330,16 @@ def _lives(common_dir: str, session: str) -> bool:
     return process is not None and state(process) != "dead"
 
 
-def _git_dir(path: str) -> str:
+def git_dir_of(path: str) -> str:
+    """The git dir of a worktree whose `.git` is at `path`."""
     if os.path.isdir(path):
         return path
     target = os.fsdecode(_read(path)).removeprefix("gitdir: ").rstrip("\n")
     return os.path.join(os.path.dirname(path), target)
 
 
-def _common_dir(git_dir: str) -> str:
+def common_dir_of(git_dir: str) -> str:
+    """The folder that all worktrees of a git dir share."""
     link = f"{git_dir}/commondir"
     if not os.path.exists(link):
         return git_dir

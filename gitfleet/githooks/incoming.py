@@ -10,7 +10,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gitfleet.git import refs
 from gitfleet.git.program import Git, failed
+from gitfleet.git.repository import Repository
+from gitfleet.git.trees import EMPTY_TREE
 
 ZERO = "0" * 40
 _FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
@@ -18,12 +21,16 @@ _FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name."""
+    """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name.
+
+    One that was amended by another session names both, and the claims of both; `session` is the last of `sessions`.
+    """
 
     oid: str
     paths: tuple[str, ...]
     session: str
     claims: tuple[str, ...]
+    sessions: tuple[str, ...] = ()
 
 
 def commits(git: Git, *revisions: str) -> Iterator[Commit]:
@@ -40,7 +47,19 @@ def commits(git: Git, *revisions: str) -> Iterator[Commit]:
     for head, names in zip(parts[::2], parts[1::2], strict=True):
         oid, sessions, claims, _ = head.split("\0")
         paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
-        yield Commit(oid, paths, sessions.strip().split("\n")[-1], tuple(claims.split()))
+        named = tuple(dict.fromkeys(name.strip() for name in sessions.split("\n") if name.strip()))
+        yield Commit(oid, paths, named[-1] if named else "", tuple(claims.split()), named)
+
+
+def pending(repository: Repository) -> list[str]:
+    """The paths that a commit of what is staged here would change; while a merge is open, as for a merge."""
+    git = repository.here
+    merging = os.path.join(repository.git_dir, "MERGE_HEAD")
+    head = refs.resolve(git, "HEAD")
+    if head and os.path.exists(merging):
+        with open(merging, encoding="ascii") as file:
+            return merged(git, file.read().split())
+    return staged(git, head or EMPTY_TREE)
 
 
 def merged(git: Git, others: list[str]) -> list[str]:

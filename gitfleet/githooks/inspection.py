@@ -16,7 +16,6 @@ from gitfleet.githooks import record, shims
 from gitfleet.githooks.hookspath import CHAINED_TO, Clone, Scope
 from gitfleet.githooks.placement import Place
 from gitfleet.githooks.record import Record
-from gitfleet.githooks.sentinel import GATED
 
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed"]
 
@@ -69,7 +68,7 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
     for scope in clone.scopes(known):
         place = _place(clone, scope, frozenset(present | set(known.known)))
-        hooks += [_state(clone, scope, place, hook) for hook in GATED]
+        hooks += [_state(clone, scope, place, hook) for hook in shims.gates(clone.state)]
         if scope.live:
             problems += _not_handed_on(clone, scope, place)
     return Inspection(recorded is not None, tuple(hooks), tuple(problems))
@@ -118,8 +117,9 @@ def _behind(clone: Clone, scope: Scope, place: Place) -> str:
 
 def _not_handed_on(clone: Clone, scope: Scope, place: Place) -> list[str]:
     """Hooks of the user's that git would not run, for want of our script that hands them on."""
-    wanted = shims.texts_instead_of(_behind(clone, scope, place))
-    missing = [hook for hook in wanted if hook not in GATED and place.look(hook).kind == "absent"]
+    gates = shims.gates(clone.state)
+    wanted = shims.texts_instead_of(_behind(clone, scope, place), gates)
+    missing = [hook for hook in wanted if hook not in gates and place.look(hook).kind == "absent"]
     return [
         f"{os.path.join(place.folder, hook)} is missing: a {hook} hook of yours would not run"
         for hook in missing

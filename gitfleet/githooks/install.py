@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gitfleet.base import files
@@ -25,9 +26,10 @@ from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
 from gitfleet.githooks.placement import Place
 from gitfleet.githooks.record import Record
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.sentinel import GATED, OPTIONAL
 
 _TRIES = 20
+_OURS = (*GATED, *OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class _Installer:
     def _stand_beside(self, scope: Scope) -> list[str]:
         """Use the default folder; only then give up our own, if it was in use."""
         files.folder(self._clone.hooks)
-        notes = placement.settle(self._default(), shims.texts_beside_others())
+        notes = self._settle(self._default(), shims.texts_beside_others(self._gates()))
         if scope.ours:
             self._restore_config(scope.file, scope.ours)
         self._record = self._record.without_edit(scope.file)
@@ -130,19 +132,27 @@ class _Installer:
     def _take_over(self, scope: Scope, behind: str) -> list[str]:
         """Let our own folder stand in for `behind`: first the folder, whole, then the one line that names it."""
         place = self._own(scope.slug)
-        texts = shims.texts_instead_of(self._clone.seen_from(scope.slug, behind))
+        texts = shims.texts_instead_of(self._clone.seen_from(scope.slug, behind), self._gates())
         line = os.fsencode(f"{behind}\n")
         if not os.path.isdir(place.folder):
             placement.build(place, texts, CHAINED_TO, line)
         chained_to = os.path.join(place.folder, CHAINED_TO)
         if files.read(chained_to) != line:
             files.replace(chained_to, line)
-        notes = placement.settle(place, texts)
+        notes = self._settle(place, texts)
         if not (scope.live and scope.ours == place.folder):
             self._point_to(scope, place.folder)
         if scope.slug == SHARED and not os.path.islink(self._clone.hooks):
-            notes += placement.clear(self._default(), GATED)
+            notes += placement.clear(self._default(), _OURS)
         return notes
+
+    def _settle(self, place: Place, texts: Mapping[str, bytes]) -> list[str]:
+        """Put our scripts in, and take out those that the rules have switched off since."""
+        notes = placement.give_back(place, [hook for hook in OPTIONAL if hook not in texts])
+        return notes + placement.settle(place, texts)
+
+    def _gates(self) -> tuple[str, ...]:
+        return shims.gates(self._clone.state)
 
     def _point_to(self, scope: Scope, folder: str) -> None:
         config = ConfigFile(self._clone.git, self._clone.path(scope.file))
@@ -173,7 +183,7 @@ class _Installer:
             self._restore_config(file, value)
         notes = self._clear_unused()
         if not os.path.islink(self._clone.hooks):
-            notes += placement.clear(self._default(), GATED)
+            notes += placement.clear(self._default(), _OURS)
         files.remove(self._launcher)
         self._sweep()
         files.remove(self._record_path)
@@ -217,7 +227,7 @@ class _Installer:
     def _folders(self) -> list[str]:
         own = sorted({value for _, value in self._clone.edited_files(self._record)})
         default = self._default()
-        return ([default.folder] if any(map(default.ours, GATED)) else []) + own
+        return ([default.folder] if any(map(default.ours, _OURS)) else []) + own
 
     def _save(self) -> None:
         record.save(self._record_path, self._record)

@@ -16,7 +16,8 @@ from gitfleet.ledger.ledger import State
 class Judgement:
     """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's.
 
-    `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over.
+    `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over. `stale` says of paths that
+    were changed under a claim why that does not count any more.
     """
 
     session: str
@@ -25,6 +26,7 @@ class Judgement:
     theirs: Sequence[dict[str, Any]] = field(default_factory=list)
     unverifiable: Sequence[str] = ()
     lapsed: Sequence[str] = ()
+    stale: Sequence[str] = ()
 
 
 def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[str]) -> Judgement:
@@ -39,7 +41,11 @@ def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[st
     for path in paths:
         held = _holding(fleet, state, path)
         mine = [claim for claim in held if isinstance(claim, Claim) and claim.session == session_id]
-        standing = [claim for claim in mine if fleet.claims.holds(claim, renewed)]
+        standing = [
+            claim
+            for claim in mine
+            if fleet.claims.holds(claim, renewed, tentative=claim.operation in state.tentative)
+        ]
         others = [claim for claim in held if isinstance(claim, Unreadable) or claim.session != session_id]
         if standing:
             used |= {_name(state, claim) for claim in standing[:1]}

@@ -23,9 +23,10 @@ from dataclasses import dataclass
 
 from gitfleet.base import files
 from gitfleet.githooks import shims
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.sentinel import GATED, ON_HUBS, OPTIONAL
 
 _POSITIONS = ("", ".legacy", ".old")
+_OURS = (*GATED, *OPTIONAL, *ON_HUBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,17 @@ def _keep_backup(place: Place, hook: str) -> None:
         os.rename(backup, kept)
 
 
+def give_back(place: Place, hooks: Iterable[str]) -> list[str]:
+    """Take out our scripts for `hooks` alone, where others of ours stay; `settle` follows. Answers what was set aside."""
+    there = [h for h in hooks if os.path.lexists(place.kept(h)) or place.look(h).kind in {"ours", "edited"}]
+    if not there:  # nothing to do means nothing is written
+        return []
+    notes = [note for hook in there for note in _clear(place, hook)]
+    _unlink_neighbours(place)
+    remove_if_empty(place.before)
+    return notes
+
+
 def clear(place: Place, hooks: Iterable[str]) -> list[str]:
     """Take our scripts out, giving back what stood there. Answers what was left, and why."""
     notes: list[str] = []
@@ -254,9 +266,9 @@ def _link_neighbours(place: Place) -> None:
     _unlink_neighbours(place, stale=True)
     if os.path.dirname(place.folder) != os.path.dirname(place.before):
         return
-    if not any(os.path.lexists(place.kept(hook)) for hook in GATED):
+    if not any(os.path.lexists(place.kept(hook)) for hook in _OURS):
         return
-    gated = {hook + suffix for hook in GATED for suffix in _POSITIONS}
+    gated = {hook + suffix for hook in _OURS for suffix in _POSITIONS}
     for name in sorted(os.listdir(place.folder)):
         link = os.path.join(place.before, name)
         if name not in gated and not name.endswith(".sample") and not os.path.lexists(link):

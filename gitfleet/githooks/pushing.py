@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.console import note
-from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
+from gitfleet.claims import fencing
 from gitfleet.errors import FleetError, PolicyRefused
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
-from gitfleet.githooks import incoming, refusal
+from gitfleet.githooks import incoming, refusal, verdicts
 from gitfleet.githooks.incoming import Commit
 from gitfleet.githooks.judgement import Judgement, judge
-from gitfleet.ledger.ledger import State
 
 
 class Update(NamedTuple):
@@ -35,8 +35,8 @@ def updates(lines: bytes) -> list[Update]:
 def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]) -> None:
     """Judge the commits that are new to the hub, and keep the fleet's refs out of anybody's hands. Raises the refusal.
 
-    A commit that names its claims was judged when it was made: it is stopped only where its paths are another
-    session's now. One that names none needs claims of the session that pushes.
+    What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
+    count must be claimed by the session that pushes.
     """
     rows = updates(lines)
     for row in rows:
@@ -46,7 +46,7 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     if not tips or fleet.policy.commits == "off" or not fleet.ledger.node.hub:
         return
     try:
-        judgement = _judged(fleet, list(_new_commits(fleet, tips)), whoami)
+        judgement = judged(fleet, list(_new_commits(fleet, tips)), whoami)
     except FleetError as error:
         if fleet.policy.commits != "warn":
             raise
@@ -55,37 +55,23 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     refusal.stop_or_warn(fleet.policy, judgement)
 
 
-def _judged(fleet: Fleet, new: list[Commit], whoami: Callable[[Fleet], str | None]) -> Judgement:
+def judged(fleet: Fleet, new: Sequence[Commit], whoami: Callable[[Fleet], str | None]) -> Judgement:
+    """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()
-    unnamed = sorted({path for commit in new if not commit.claims for path in commit.paths})
-    judgement = judge(fleet, state, whoami(fleet), unnamed) if unnamed else Judgement("")
-    return Judgement(
-        judgement.session,
-        judgement.used,
-        [*judgement.free, *judgement.lapsed],
-        [*judgement.theirs, *_others(fleet, state, new)],
-        judgement.unverifiable,
-    )
+    rows = verdicts.judged(state.view, fleet.policy, fleet.repository.here, new)
+    bad = [verdict for row in rows for verdict in row.verdicts if verdict.state != fencing.OK]
+    stale = {v.path: f"{display(v.path)}: {verdicts.words(v)}" for v in bad if v.state == fencing.STALE}
+    left = sorted({verdict.path for verdict in bad} - stale.keys())
+    found = judge(fleet, state, whoami(fleet), left) if left else Judgement("")
+    return replace(found, free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
 
 
 def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[Commit]:
     """What the hub does not have, as far as is known here, and was not here before this clone joined the fleet."""
     known = (files.read(os.path.join(fleet.ledger.state, "begun")) or b"").decode("ascii", "replace").split()
-    hidden = [f"--remotes={fleet.ledger.node.hub}", *known]
+    seen = fleetrefs.seen(fleet.ledger.node.hub)  # what upkeep merges was fetched into refs of our own
+    hidden = [f"--remotes={fleet.ledger.node.hub}", f"--glob={seen}trunk*", f"--glob={seen}bases", *known]
     return incoming.commits(fleet.repository.here, "--ignore-missing", *tips, "--not", *hidden)
-
-
-def _others(fleet: Fleet, state: State, new: list[Commit]) -> list[dict[str, Any]]:
-    """What others than its own session claim now of what each commit that names its claims has changed."""
-    by_session: dict[str | None, set[str]] = {}
-    for commit in new:
-        if commit.claims:
-            by_session.setdefault(commit.session if is_name(commit.session) else None, set()).update(
-                commit.paths
-            )
-    return [
-        item for own, paths in by_session.items() for item in judge(fleet, state, own, sorted(paths)).theirs
-    ]
 
 
 def _hands_off(row: Update) -> PolicyRefused:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _Context:
+class Context:
     """What the scanner asks for: objects as dicts, numbers as Python's own, no NaN."""
 
     strict = True
@@ -34,7 +34,7 @@ def load(data: bytes) -> dict[str, Any]:
         record = loads(text)
     else:
         try:
-            record, end = make_scanner(_Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
+            record, end = make_scanner(Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
         except (StopIteration, TypeError, SystemError) as error:  # the last for text that ends too early
             raise ValueError("not in canonical form") from error
         if text[end:] != "\n":

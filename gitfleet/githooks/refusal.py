@@ -9,7 +9,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import patterns
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.wording import holder
-from gitfleet.errors import Conflict, FleetError, PolicyRefused, Unverifiable
+from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
 from gitfleet.githooks.judgement import Judgement
 
 SHOWN = 20
@@ -42,6 +42,11 @@ def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
             hint="Leave those paths out, or wait until their holder has released them.",
             conflicts=list(judgement.theirs),
         )
+    if judgement.stale:
+        return StaleFence(
+            f"Stopped: others have been granted paths since they were changed here.{_list(judgement.stale)}",
+            hint="Claim the paths again, take in what has landed since, and commit anew (`git commit --amend`).",
+        )
     if judgement.free and policy.commits != "conflicts-only":
         return _unclaimed(judgement.session, judgement.free)
     if judgement.lapsed and policy.commits != "conflicts-only":
@@ -58,7 +63,7 @@ def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
 
 def _unclaimed(session: str, paths: Sequence[str]) -> PolicyRefused:
     who = f"session {session}" if session else "no session at work here"
-    hint = f"Claim them first: gitfleet claim {' '.join(_word(path) for path in paths[:HINTED])}"
+    hint = f"Claim them first: gitfleet claim {' '.join(word(path) for path in paths[:HINTED])}"
     if len(paths) > HINTED:
         hint += " ... (or the directories that they are in)"
     if not session:
@@ -71,7 +76,7 @@ def _list(items: Sequence[str]) -> str:
     return shown + (f"\n  ... and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
 
 
-def _word(path: str) -> str:
+def word(path: str) -> str:
     """What to type into a shell to claim a path."""
     import shlex  # only refusals need it
 

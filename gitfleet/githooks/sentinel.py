@@ -12,6 +12,10 @@ import os
 
 # A new gate needs a script in `hooks/` and its name here, nothing else.
 GATED = ("pre-commit", "prepare-commit-msg", "pre-push")
+# Gates that the fleet's rules switch on; they are put in and looked for only where they are.
+OPTIONAL = ("reference-transaction",)
+# The gate of a bare repository that is a hub (`hubhook`); never in a clone.
+ON_HUBS = ("pre-receive",)
 
 MARK = b"# gitfleet hook: "
 _ENOUGH = 64  # the mark stands in the second line

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from gitfleet.base import resources
-from gitfleet.githooks.sentinel import GATED, MARK
+from gitfleet.claims import policy
+from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
 
 # Hooks in which we have no part. Where our folder stands in for the user's, each of these is handed on, whether
 # or not a hook of that name exists there today: a pull may bring one tomorrow. Not here are those that run for
@@ -64,15 +66,20 @@ def text(hook: str) -> bytes:
     return resources.read("hooks", hook)
 
 
-def texts_beside_others() -> dict[str, bytes]:
+def gates(state: str) -> tuple[str, ...]:
+    """The hooks that have a gate by the rules which hold in the clone whose own folder is `state`."""
+    return (*GATED, *OPTIONAL) if policy.load(state).reference_transaction else GATED
+
+
+def texts_beside_others(gated: Sequence[str]) -> dict[str, bytes]:
     """What goes into a hooks folder that also holds the user's own: hook name to script."""
-    return {hook: text(hook) for hook in GATED}
+    return {hook: text(hook) for hook in gated}
 
 
-def texts_instead_of(folder: str) -> dict[str, bytes]:
+def texts_instead_of(folder: str, gated: Sequence[str]) -> dict[str, bytes]:
     """What goes into a folder that stands in for `folder`: hook name to script, all hooks handed on included."""
     on = text("pass-through")
-    return dict.fromkeys([*HANDED_ON, *_executables(folder)], on) | texts_beside_others()
+    return dict.fromkeys([*HANDED_ON, *_executables(folder)], on) | texts_beside_others(gated)
 
 
 def _executables(folder: str) -> list[str]:
@@ -118,4 +125,4 @@ def _beginning(path: str) -> bytes:
 
 def all_texts() -> dict[str, bytes]:
     """Every text that this version puts anywhere."""
-    return {name: text(name) for name in (*GATED, "pass-through")}
+    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through")}

@@ -187,3 +187,59 @@ def test_push_of_a_clone_that_is_its_own_hub_runs_free(copies: Copies, git: Git,
     behind_the_gate(alone, "src/raw.py")
     push(alone, str(tmp_path / "backup.git"), "main")
     refused(alone.git("push", str(tmp_path / "backup.git"), "refs/fleet/coord"), "own record")
+
+
+def signed(clone: Gated, path: str, *cited: str, session: str = "ada-1") -> str:
+    """A commit that no hook has seen and that names a session and claims."""
+    lines = "".join(f"Fleet-Claim: {claim}\n" for claim in cited)
+    return behind_the_gate(clone, path, message=f"raw\n\nFleet-Session: {session}\n{lines}")
+
+
+def test_push_of_a_commit_with_made_up_claims_is_refused(ada: Gated) -> None:
+    real = ada.claim("docs/")
+    ada.release()
+    signed(ada, "src/raw.py", "01ARZ3NDEKTSV4RRFFQ69G5FAV@3", real)
+    refused(ada.git("push", "origin", "main"), "src/raw.py", "has not claimed")
+    signed(ada, "docs/raw.md", real, session="bob-1")
+    refused(ada.git("push", "origin", "main"), "docs/raw.md")
+    signed(ada, "docs/raw.md", real)
+    refused(ada.git("push", "origin", "main"), "docs/raw.md", "src/raw.py")
+
+
+def test_push_of_a_commit_that_names_real_claims_passes_whatever_made_it(ada: Gated) -> None:
+    real = ada.claim("src/")
+    ada.release()
+    signed(ada, "src/raw.py", real)
+    push(ada)
+
+
+def test_push_is_refused_as_stale_when_another_has_been_granted_the_path_since(
+    ada: Gated, bob: Gated
+) -> None:
+    ada.claim("src/")
+    ada.write("src/api/a.py")
+    ada.commit().ok()
+    ada.release()
+    bob.claim("src/api/")
+    bob.release()
+    with ada.open() as fleet:
+        fleet.ledger.sync()
+    refused(
+        ada.git("push", "origin", "main"), "src/api/a.py: stale", "session bob-1 has been granted src/api/"
+    )
+    ada.policy(commits="warn")
+    assert "warning: Stopped: others have been granted" in ada.git("push", "origin", "main").ok().stderr
+
+
+def test_push_of_a_stale_commit_passes_once_it_was_made_anew_under_a_new_claim(ada: Gated) -> None:
+    ada.claim("src/")
+    ada.write("src/api/a.py")
+    ada.commit().ok()
+    ada.release()
+    ada.claim("src/", session=ada.other)
+    ada.release(session=ada.other)
+    refused(ada.git("push", "origin", "main"), "stale")
+    ada.claim("src/")
+    refused(ada.git("push", "origin", "main"), "stale")
+    ada.commit("--amend", "--no-edit").ok()
+    push(ada)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.githooks.hookbench import Bench, script
 from tests.workbench import ROOT, Git, Ran, run
 
@@ -43,7 +43,16 @@ def test_shims_differ_only_where_their_hooks_do() -> None:
     assert not any("node.json" in line or "launcher" in line or "case" in line for line in own)
 
 
-@pytest.mark.parametrize("hook", [*GATED, "pass-through"])
+def test_shim_for_ref_updates_finds_its_place_and_its_gate_as_the_others_do() -> None:
+    own = (ROOT / "hooks/reference-transaction").read_text()
+    push = (ROOT / "hooks/pre-push").read_text().splitlines()
+    place = push[push.index("case $fleet_here in") : push.index("esac")]
+    start = push[push.index("fleet_python='' fleet_gate=''") :][:8]
+    assert "\n".join(place) in own
+    assert "\n".join(start) in own
+
+
+@pytest.mark.parametrize("hook", [*GATED, *OPTIONAL, "pass-through"])
 def test_shims_as_shipped_are_executable_and_marked(hook: str) -> None:
     path = ROOT / "hooks" / hook
     assert os.access(path, os.X_OK)

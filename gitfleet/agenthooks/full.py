@@ -1,0 +1,184 @@
+"""Everything that an agent's hooks do beyond the quick yes: judge an edit, begin a session, end it.
+
+The one boundary of these hooks: whatever goes wrong ends here in words. Before an edit, what could not be checked is
+stopped, and says so; where no fleet is concerned, nothing is said and nothing is stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from gitfleet.agenthooks import answer, identity, judging, place, said
+from gitfleet.agenthooks.answer import Verdict
+from gitfleet.base.console import note, out
+from gitfleet.errors import FleetError, NoFleet, NoRepository
+from gitfleet.fleet import briefing, policyfile
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import discover
+from gitfleet.githooks import gate
+from gitfleet.ledger import node as nodes
+from gitfleet.sessions.local import VARIABLE
+
+GOES_ON = frozenset(["clear", "resume"])
+"""Ends of an agent's own session after which the same process goes on with another one."""
+
+ENV_FILES = ("CLAUDE_ENV_FILE", "CODEX_ENV_FILE")
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Answer one event; the exit code is 0 whenever an answer could be given."""
+    agent, event, *rest = arguments
+    for (
+        name
+    ) in ELSEWHERE:  # an agent that was started by a git hook: the file tells the repository, not these
+        os.environ.pop(name, None)
+    try:
+        text = EVENTS[event](agent, rest)
+    except KeyboardInterrupt:
+        return 130
+    if text:
+        out(text)
+    return 0
+
+
+def _edit(agent: str, rest: list[str]) -> str:
+    own, *named = rest
+    tops: dict[str, list[str]] = {}
+    for top, path in zip(named[::2], named[1::2], strict=True):
+        tops.setdefault(top, []).append(path)
+    verdicts = [_judged(agent, own, top, paths) for top, paths in tops.items()]
+    denied = next((verdict.deny for verdict in verdicts if verdict.deny), "")
+    told = [words for verdict in verdicts for words in verdict.told]
+    warnings = [words for verdict in verdicts for words in verdict.warnings]
+    return answer.before_edit(Verdict(denied, told, warnings))
+
+
+def _judged(agent: str, own: str, top: str, paths: Sequence[str]) -> Verdict:
+    """The verdict for one worktree; errors are among them."""
+    try:
+        os.chdir(top)
+        with Fleet.open(announce=note) as fleet:
+            return judging.check(fleet, agent, own, paths)
+    except NoFleet:
+        return Verdict()
+    except NoRepository as error:  # git will have none of it; is it one of a fleet's all the same?
+        return _unable(top, judging.said(error)) if place.in_fleet(top) else Verdict()
+    except FleetError as error:
+        return _unable(top, judging.said(error))
+    except OSError as error:
+        return _unable(top, f"{judging.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
+    except Exception as error:  # noqa: BLE001 - a bug of ours is said, and lets nothing through
+        return _unable(top, _bug("edit", error))
+
+
+def _unable(top: str, words: str) -> Verdict:
+    """What could not be checked is stopped, unless the fleet's rules only warn, or do not look at edits."""
+    edits = "claim-on-edit"
+    with suppress(FleetError, OSError), Fleet.open(top) as fleet:
+        edits = fleet.policy.edits
+    if edits == "off":
+        return Verdict()
+    return (
+        Verdict(warnings=[words.replace(judging.STOPPED, "gitfleet: warning:")])
+        if edits == "warn"
+        else Verdict(words)
+    )
+
+
+def _bug(what: str, error: Exception) -> str:
+    return f"{judging.STOPPED}\ngitfleet: internal error in {what}, please report it: {type(error).__name__}: {error}"
+
+
+def _unread(agent: str, rest: list[str]) -> str:
+    """What the agent said before its edit could not be understood: stopped where a fleet is concerned."""
+    here = os.getcwd()
+    try:
+        nodes.load(discover(here).common_dir)
+    except (NoFleet, NoRepository):
+        return ""
+    except FleetError as error:
+        return answer.before_edit(_unable(here, judging.said(error)))
+    words = f"What {agent} said of this edit could not be read ({rest[0]}), so nobody knows which file it is about."
+    hint = "Next: tell your user; `gitfleet agent status` shows whether these hooks fit."
+    return answer.before_edit(_unable(here, f"{judging.STOPPED}\n{words}\n{hint}"))
+
+
+def _begin(agent: str, rest: list[str]) -> str:
+    """An agent's session starts, or goes on: it gets a session of the fleet, and the briefing."""
+    del rest
+    try:
+        told = said.parse(said.everything())
+        _enter(told)
+        with Fleet.open(announce=note) as fleet:
+            warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
+            session = identity.session_of(fleet, agent, _text(told, "session_id"))
+            _export(session)
+            words = briefing.text(briefing.gather(fleet, session))
+        return answer.at_start(words, warnings)
+    except (NoFleet, NoRepository):
+        return ""
+    except FleetError as error:
+        words = f"gitfleet could not start a session: {error.message}"
+        return answer.at_start(f"{words} Next: {error.hint}" if error.hint else words, [words])
+    except Exception as error:  # noqa: BLE001 - a bug of ours is said, and keeps no agent from starting
+        words = f"gitfleet: internal error in begin, please report it: {type(error).__name__}: {error}"
+        return answer.at_start(words, [words])
+
+
+def _export(session: str) -> None:
+    """Tell the commands that the agent will run who they act for, where the agent offers a file for that."""
+    path = next((os.environ[name] for name in ENV_FILES if os.environ.get(name)), "")
+    line = f"export {VARIABLE}={session}\n"
+    if not path or VARIABLE in os.environ:
+        return
+    try:
+        with open(path, "a+", encoding="utf-8") as file:
+            file.seek(0)
+            if line not in file.read():
+                file.write(line)
+    except OSError as error:
+        note(f"gitfleet: {path} could not be written: {error.strerror}")
+
+
+def _end(agent: str, rest: list[str]) -> str:
+    """An agent's session ends. Agents wait a second at most, so the work goes on by itself."""
+    del rest
+    with suppress(ValueError, OSError):
+        told = said.parse(said.everything())
+        own = _text(told, "session_id")
+        if own and _text(told, "reason") not in GOES_ON:
+            _enter(told)
+            program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
+            gate.detach([sys.executable, "-I", program, "--full", agent, "finish", own])
+    return ""
+
+
+def _finish(agent: str, rest: list[str]) -> str:
+    """End the session that our hooks started for an agent; one that somebody else started is theirs to end."""
+    with suppress(FleetError), Fleet.open() as fleet:
+        notes = identity.Notes(fleet.ledger.state)
+        known = notes.get(agent, rest[0])
+        notes.forget(agent, rest[0])
+        if known and known.ours and known.session not in notes.taken():
+            fleet.sessions.end(known.session)
+    return ""
+
+
+def _enter(told: dict[str, Any]) -> None:
+    folder = _text(told, "cwd")
+    if folder:
+        with suppress(OSError):
+            os.chdir(folder)
+
+
+def _text(told: dict[str, Any], name: str) -> str:
+    value = told.get(name)
+    return value if isinstance(value, str) and "\0" not in value else ""
+
+
+EVENTS = {"edit": _edit, "unread": _unread, "begin": _begin, "end": _end, "finish": _finish}

@@ -1,0 +1,75 @@
+"""The quick way to yes for an agent's edit: the session has claimed the path, and its lease holds.
+
+Standard library only, little of it, no network. It only ever says yes: where no fleet is concerned, and where the path is
+the session's for certain. Whatever else goes to `full`, with the paths that were found out here, since what the agent
+said can be read only once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.agenthooks import place, said
+from gitfleet.base.ids import is_name
+from gitfleet.githooks import gate, records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitfleet.agenthooks.place import Place
+    from gitfleet.agenthooks.said import Edit
+
+OFF = b'"edits":"off"'
+
+
+def main(arguments: list[str]) -> int:
+    """Answer one event of an agent: 0 and nothing said means that it may go on."""
+    agent, event = arguments[0], arguments[1]
+    if event != "edit":
+        return hand_over(arguments)
+    try:
+        edit = said.read(agent)
+    except Exception as error:  # noqa: BLE001 - whatever it is, `full` says it, and where no fleet is concerned nobody does
+        return hand_over([agent, "unread", type(error).__name__])
+    if edit is None:
+        return 0
+    try:
+        places = place.find(edit.paths, edit.folder)
+        if all(certain(agent, edit, one) for one in places):
+            return 0
+    except Exception:  # noqa: BLE001 - a doubt of whatever kind is for the full check, which names it
+        places = place.tops(edit.paths, edit.folder)
+    named = [text for one in places for path in one.paths for text in (one.top, path)]
+    return hand_over([agent, "edit", edit.session, *named])
+
+
+def hand_over(arguments: list[str]) -> int:
+    """Become the full check."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    return gate.hand_over(arguments, os.path.join(folder, "run.py"))
+
+
+def certain(agent: str, edit: Edit, one: Place) -> bool:
+    """Whether the agent's session may edit the paths in one worktree for certain."""
+    rules = f"{one.common_dir}/gitfleet/policy.json"
+    if os.path.exists(rules) and OFF in _read(rules):
+        return True
+    session = os.environ.get("GITFLEET_SESSION")
+    if session is None:
+        session = _known(one.common_dir, agent, edit.session)
+    names = [os.fsencode(path) for path in one.paths]
+    return gate.covered(one.git_dir, one.common_dir, session, lambda: names) is not None
+
+
+def _known(common_dir: str, agent: str, own: str) -> str | None:
+    """The fleet's session that was found for this one of the agent's before (see `identity`)."""
+    name = f"{agent}-{own}"
+    path = f"{common_dir}/gitfleet/agents/{name}.json"
+    if not own or not is_name(name) or not os.path.exists(path):
+        return None
+    session = records.load(_read(path))["session"]
+    return session if isinstance(session, str) else None
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,18 @@
+"""What an agent's hooks start: `python -I -S run.py AGENT EVENT`, and again with `--full` where more is needed.
+
+Events: `edit` (before the agent edits), `begin`, `end` (of the agent's own session). What the agent has to say comes
+as JSON on standard input; what it shall do goes out as JSON. Started without site packages, as the git hooks are.
+"""
+
+import sys
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0])
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--full":
+        from gitfleet.agenthooks import full
+
+        sys.exit(full.main(sys.argv[2:]))
+    from gitfleet.agenthooks import quick
+
+    sys.exit(quick.main(sys.argv[1:]))

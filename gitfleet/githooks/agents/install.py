@@ -1,0 +1,260 @@
+"""An agent's own hooks: put into its settings, taken out, looked at.
+
+What goes where is one table (`wanted`). In a project only files are used that are one person's on one machine, since
+they name this machine's Python; git is told to ignore them, in the clone's own `info/exclude`. Everything is
+replaced whole, through links, with its mode; a file that cannot be understood is left as it is. One caller at a time;
+an agent that rewrites its settings in the same instant wins.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple
+
+from gitfleet.base import files, resources
+from gitfleet.errors import FleetError, LockHeld
+from gitfleet.git.program import Git
+from gitfleet.git.repository import Repository
+from gitfleet.githooks.agents import marked, settings, wanted
+from gitfleet.githooks.agents.wanted import AGENTS, Kind, Scope, handlers, settings_path
+
+What = Literal["created", "changed", "removed", "unchanged"]
+State = Literal["in place", "outdated", "absent", "unreadable"]
+
+_TRIES = 5
+_BOM = b"\xef\xbb\xbf"
+
+
+class Change(NamedTuple):
+    """One file, and what was done to it."""
+
+    path: str
+    what: What
+
+
+class Look(NamedTuple):
+    """One place where an agent's hooks may be; `problem` says why it cannot be read."""
+
+    agent: str
+    scope: Scope
+    path: str
+    state: State
+    problem: str = ""
+
+
+def install(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
+    """Make an agent call us. Twice is once. Raises UsageError, NoRepository, Blocked, LocalStorage; see `Change` for what it did."""
+    kind = wanted.of(agent)
+    path = settings_path(kind, scope, repository)
+    if scope == "project" and repository is not None:
+        _check_links(repository, [kind.project, *([kind.block] if kind.block else [])])
+    folder_made = not os.path.isdir(os.path.dirname(path))
+    changes = [_change(path, lambda data: _with_handlers(path, data, agent, folder_made=folder_made))]
+    if scope == "project" and repository is not None:
+        changes += _ignore(repository, agent, kind.project)
+        changes += [_change(file, partial(_with_block, file, agent)) for file in _block(kind, repository)]
+    return changes
+
+
+def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
+    """Take out exactly what `install` put in. Raises as `install`; a file that is not there is no error."""
+    kind = wanted.of(agent)
+    path = settings_path(kind, scope, repository)
+    folders: list[str] = []
+    changes = [_change(path, lambda data: _without_handlers(path, data, folders))]
+    for folder in folders:
+        _remove_empty(folder)
+    if scope == "project" and repository is not None:
+        changes += [
+            _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
+            for file in _block(kind, repository)
+        ]
+        if not any(_holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
+            exclude = _exclude(repository)
+            changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))
+    return [change for change in changes if change.what != "unchanged"]
+
+
+def status(repository: Repository | None) -> list[Look]:
+    """Every place where an agent's hooks may be. Reads only."""
+    found = []
+    for agent, kind in AGENTS.items():
+        scopes: list[Scope] = ["project", "user"] if repository and repository.worktree else ["user"]
+        found += [_look(agent, scope, settings_path(kind, scope, repository)) for scope in scopes]
+    return found
+
+
+def uninstall_everywhere(repository: Repository) -> list[str]:
+    """Take every agent's hooks out of all worktrees of the clone, for whoever leaves the fleet; says what had to stay, and why."""
+    kept = []
+    for top in _worktrees(repository):
+        for agent in AGENTS:
+            try:
+                uninstall(agent, "project", repository._replace(worktree=top))
+            except FleetError as error:
+                kept.append(error.message)
+    return kept
+
+
+# Where.
+
+
+def _block(kind: Kind, repository: Repository) -> list[str]:
+    return [os.path.join(repository.worktree or "", kind.block)] if kind.block else []
+
+
+def _exclude(repository: Repository) -> str:
+    return os.path.join(repository.common_dir, "info", "exclude")
+
+
+def _worktrees(repository: Repository) -> list[str]:
+    out = os.fsdecode(repository.git.run("worktree", "list", "--porcelain", "-z"))
+    tops = [field.removeprefix("worktree ") for field in out.split("\0") if field.startswith("worktree ")]
+    return [top for top in tops if os.path.isdir(top)]
+
+
+def _check_links(repository: Repository, names: list[str]) -> None:
+    """Refuse links that came with the repository and lead out of it: its author has no say in your other files. Raises Blocked."""
+    top = os.path.realpath(repository.worktree or "")
+    for name in names:
+        parts = [name, *([os.path.dirname(name)] if "/" in name else [])]
+        staged = repository.here.run("ls-files", "--stage", "-z", "--", *parts)
+        tracked = {line.partition(b"\t")[2] for line in staged.split(b"\0") if line.startswith(b"120000 ")}
+        path = os.path.join(top, name)
+        leads_out = os.path.commonpath([top, os.path.realpath(path)]) != top
+        if leads_out and any(os.fsencode(part) in tracked for part in parts):
+            raise settings.unusable(path, ValueError("a link in the repository leads out of it"))
+
+
+def _ignore(repository: Repository, agent: str, name: str) -> list[Change]:
+    """Have git ignore a file of ours, where it would show it as new."""
+    git: Git = repository.here
+    tracked = git.ask("ls-files", "--error-unmatch", "--", name).code == 0
+    if tracked or git.ask("check-ignore", "--quiet", "--", name).code == 0:
+        return []
+    path = _exclude(repository)
+    body = f"/{name}\n".encode()
+    return [_change(path, lambda data: marked.put(data, agent, marked.SHELL, body))]
+
+
+# What.
+
+
+def _with_handlers(path: str, data: bytes | None, agent: str, *, folder_made: bool) -> bytes:
+    text = _text(path, data) if data is not None else None
+    try:
+        return _bytes(data, settings.put(text, handlers(agent), folder_made=folder_made and data is None))
+    except ValueError as error:
+        raise settings.unusable(path, error) from error
+
+
+def _without_handlers(path: str, data: bytes | None, folders: list[str]) -> bytes | None:
+    if data is None or settings.MARK.encode() not in data:
+        return data
+    try:
+        text, folder_made = settings.without(_text(path, data))
+    except ValueError as error:
+        raise settings.unusable(path, error) from error
+    if text is None and folder_made:
+        folders.append(os.path.dirname(path))
+    return None if text is None else _bytes(data, text)
+
+
+def _with_block(path: str, agent: str, data: bytes | None) -> bytes:
+    try:
+        return marked.put(data, agent, marked.MARKDOWN, resources.read("templates", "AGENTS.md"))
+    except ValueError as error:
+        raise settings.unusable(path, error) from error
+
+
+def _without_block(path: str, agent: str, style: marked.Style, data: bytes | None) -> bytes | None:
+    try:
+        return None if data is None else marked.without(data, agent, style)
+    except ValueError as error:
+        raise settings.unusable(path, error) from error
+
+
+def _text(path: str, data: bytes) -> str:
+    try:
+        return data.removeprefix(_BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise settings.unusable(path, ValueError("it is not UTF-8")) from error
+
+
+def _bytes(before: bytes | None, text: str) -> bytes:
+    return (_BOM if before and before.startswith(_BOM) else b"") + text.encode("utf-8")
+
+
+def _look(agent: str, scope: Scope, path: str) -> Look:
+    try:
+        data = files.read(path)
+        text = data.removeprefix(_BOM).decode("utf-8") if data else ""
+        if settings.MARK not in text:
+            return Look(agent, scope, path, "absent")
+        current = settings.is_current(text, handlers(agent))
+    except ValueError as error:
+        return Look(agent, scope, path, "unreadable", str(error))
+    except OSError as error:
+        return Look(agent, scope, path, "unreadable", error.strerror or "")
+    return Look(agent, scope, path, "in place" if current else "outdated")
+
+
+def _holds_ours(path: str) -> bool:
+    try:
+        return settings.MARK.encode() in (files.read(path) or b"")
+    except OSError:
+        return True
+
+
+# Writing.
+
+
+def _change(path: str, edit: Callable[[bytes | None], bytes | None]) -> Change:
+    """Have `edit` make new content from the present one (None: no file), until nobody else has changed it meanwhile."""
+    with files.storage(path):
+        real = os.path.realpath(path)
+        before = _read(path, real)
+        for _ in range(_TRIES):
+            after, then = edit(before), before
+            before = _read(path, real)
+            if before == then:
+                break
+        else:
+            words = f"{path} is being changed again and again by another program."
+            raise LockHeld(words, hint="Run the same command again in a moment.", lock=path, holder="")
+        if after == before:
+            return Change(path, "unchanged")
+        if after is None:
+            files.remove(real)
+            return Change(path, "removed")
+        _replace(real, after)
+        return Change(path, "created" if before is None else "changed")
+
+
+def _read(path: str, real: str) -> bytes | None:
+    try:
+        return files.read(real)
+    except IsADirectoryError as error:
+        raise settings.unusable(path, ValueError("it is a folder")) from error
+
+
+def _replace(path: str, data: bytes) -> None:
+    mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else None
+    try:
+        files.folder(os.path.dirname(path))
+    except FileExistsError as error:
+        words = f"{os.path.dirname(path)} is no folder"
+        raise settings.unusable(path, ValueError(words)) from error
+    files.replace(path, data, mode=0o644 if mode is None else mode)
+    if mode is not None:
+        os.chmod(path, mode)  # what the umask took from it
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:  # somebody else keeps something there
+        return

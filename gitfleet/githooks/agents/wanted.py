@@ -1,0 +1,110 @@
+"""What each agent is given: its settings file, the events that it is to call us for, and the command lines.
+
+One table. Claude Code and Codex read hooks of the same form, and both take JSON on standard output with exit code 0, or
+words on standard error with code 2. Codex has no end of a session, and its versions before 0.123 ask no hook about their
+edits: hence the block in AGENTS.md.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import Literal, NamedTuple
+
+import gitfleet
+from gitfleet.errors import NoRepository, UsageError
+from gitfleet.git.repository import Repository
+from gitfleet.githooks.agents import settings
+from gitfleet.githooks.agents.settings import Handler
+
+Scope = Literal["project", "user"]
+
+# Where the check itself is gone or broken it says so, and stops edits in repositories of a fleet: code 2 is what agents
+# take for that. Only JSON on standard output, with code 0, says more.
+_EDIT = (
+    'p={python} r={program}; "$p" -I -S "$r" "$@" && exit 0; '
+    'd=$(git rev-parse --git-common-dir 2>/dev/null) && [ -e "$d/gitfleet/node.json" ] || exit 0; '
+    'echo "gitfleet: this edit was stopped, since it cannot be checked: $p or $r is missing or broken. '
+    'Next: tell your user that gitfleet must be installed again." >&2; exit 2'
+)
+_OTHER = 'p={python} r={program}; [ -x "$p" ] && [ -f "$r" ] && exec "$p" -I -S "$r" "$@"; exit 0'
+
+
+class Kind(NamedTuple):
+    """What one agent offers: its settings (in the project, in its own folder of the user's), and events by our names for them.
+
+    `home` is the variable that names the user's folder, and that folder below HOME. `block` is a file that gets the
+    briefing for agents that read no hooks.
+    """
+
+    project: str
+    user: str
+    home: tuple[str, str]
+    events: tuple[tuple[str, str | None, str, int], ...]
+    block: str = ""
+    note: str = ""
+
+
+AGENTS = {
+    "claude": Kind(
+        ".claude/settings.local.json",
+        "settings.json",
+        ("CLAUDE_CONFIG_DIR", ".claude"),
+        (
+            ("PreToolUse", "Edit|MultiEdit|Write|NotebookEdit", "edit", 60),
+            ("SessionStart", None, "begin", 60),
+            ("SessionEnd", None, "end", 10),
+        ),
+        note="Claude Code reads its hooks when it starts: start it anew.",
+    ),
+    "codex": Kind(
+        ".codex/hooks.json",
+        "hooks.json",
+        ("CODEX_HOME", ".codex"),
+        (("PreToolUse", "apply_patch", "edit", 60), ("SessionStart", None, "begin", 60)),
+        block="AGENTS.md",
+        note="Codex runs new hooks only once you have trusted them: start it, and look at /hooks.",
+    ),
+}
+
+
+def of(agent: str) -> Kind:
+    """What an agent is given. Raises UsageError for one that we have nothing for."""
+    if agent not in AGENTS:
+        words = f"There are no hooks for an agent '{agent[:40]}' (there are for {', '.join(AGENTS)}). Nothing was changed."
+        raise UsageError(
+            words, hint="Other agents claim from the command line; `gitfleet prime` tells them how."
+        )
+    return AGENTS[agent]
+
+
+def handlers(agent: str) -> list[Handler]:
+    """What an agent's settings should hold, for this installation of gitfleet."""
+    return [
+        Handler(event, matcher, _command(agent, ours), timeout)
+        for event, matcher, ours, timeout in AGENTS[agent].events
+    ]
+
+
+def _command(agent: str, event: str) -> str:
+    program = os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), "agenthooks", "run.py")
+    script = (_EDIT if event == "edit" else _OTHER).format(
+        python=shlex.quote(sys.executable), program=shlex.quote(program)
+    )
+    return f"sh -c {shlex.quote(script)}{settings.MARK}{agent} {event}"
+
+
+def settings_path(kind: Kind, scope: Scope, repository: Repository | None) -> str:
+    """The settings file of an agent. Raises NoRepository where a project's is asked for outside of any worktree."""
+    if scope == "user":
+        variable, folder = kind.home
+        home = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), folder)
+        return os.path.join(home, kind.user)
+    if repository is None or repository.worktree is None:
+        raise NoRepository(
+            "A project's settings lie in a worktree, and this is none. Nothing was changed.",
+            hint="Go into a worktree, or pass `--user`.",
+            path=os.getcwd(),
+        )
+    return os.path.join(repository.worktree, kind.project)

@@ -1,0 +1,63 @@
+"""Commits that were made, as an audit reads them: who made each, what it says of its claims, which paths it changes.
+
+As in `incoming`, paths of a merge are those that differ from every parent, and renames are never guessed. Here every
+session and claim that a message names counts: a commit that was picked or rebased has those of both its makers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from gitfleet.base.text import display
+from gitfleet.errors import UsageError
+from gitfleet.git.program import Git, redact
+
+_FIELDS = "%x00".join(
+    ["%H", "%ct", "%aN <%aE>", "%s", "%(trailers:key=Fleet-Session,valueonly)", "%(trailers:key=Fleet-Claim,valueonly)", ""]
+)  # fmt: skip
+_PATIENCE = 1800.0
+
+
+class Made(NamedTuple):
+    """One commit. `at` is its committer's clock (seconds since 1970), `author` a name and an address."""
+
+    oid: str
+    at: int
+    author: str
+    subject: str
+    sessions: tuple[str, ...]
+    claims: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Iterator[Made]:
+    """The commits of a range (as for `git rev-list`), newest first; one git process, one pass.
+
+    `since` is a date in any of git's spellings, held against committers' clocks. Raises UsageError for a range that git
+    does not know. Takes some 300 bytes of memory a commit.
+    """
+    mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
+    dates = [f"--since={since}"] if since else []
+    done = git.ask(
+        "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+        "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *dates, "--end-of-options",
+        *revisions, "--", timeout=_PATIENCE,
+    )  # fmt: skip
+    if done.code:
+        words = redact(done.stderr.decode("utf-8", "replace")).strip() or "it took too long"
+        raise UsageError(
+            f"git cannot list the commits of {display(' '.join(revisions))}: {words}",
+            hint="Name a range as for `git log`, e.g. v1.0..main.",
+        )
+    parts = os.fsdecode(done.stdout).split(mark)[1:]
+    for head, names in zip(parts[::2], parts[1::2], strict=True):
+        yield _made(head, names)
+
+
+def _made(head: str, names: str) -> Made:
+    oid, at, author, subject, sessions, claims, _ = head.split("\0")
+    paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
+    said = tuple(line.strip() for line in sessions.split("\n") if line.strip())
+    return Made(oid, int(at), author, subject, said, tuple(claims.split()), paths)

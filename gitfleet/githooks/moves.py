@@ -1,0 +1,87 @@
+"""The quick way to yes where a branch is about to move: nothing new comes with it, or only what this session claims.
+
+Moves back, branches off what is there, and what a fetch has brought are known commits. New is what no branch, no
+remote's branch and no tag leads to; a detached HEAD does not count, for a rebase ends by moving its branch there.
+Standard library only; whatever is unclear goes to `moving`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.git.fleetrefs import seen_base, seen_trunk
+from gitfleet.githooks import gate
+from gitfleet.githooks.objects import Unexpected, collect, spawn
+
+BRANCHES = b"refs/heads/"
+KNOWN = ("--branches", "--remotes", "--tags", f"--glob={seen_trunk('*')}", f"--glob={seen_base('*', '*')}")
+_PIPE = 60_000  # bytes that go into a pipe before anybody reads them; with more, both sides could wait
+_PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1"}
+_DIFF = ("diff-tree", "--stdin", "--root", "-r", "-c", "--no-commit-id", "--name-only", "--no-renames", "-z")
+
+
+def tips(lines: bytes) -> list[str]:
+    """Where branches are to stand after the updates that git gives to the hook (`<old> <new> <ref>`); deletions left out."""
+    rows = [line.split(b" ", 2) for line in lines.split(b"\n") if line]
+    new = {row[1].decode("ascii", "replace") for row in rows if len(row) == 3 and row[2].startswith(BRANCHES)}
+    return sorted(oid for oid in new if oid.strip("0"))
+
+
+def brought(git_dir: str, common_dir: str) -> list[str]:
+    """Commits that were not made here: what was fetched last, and what was here before the clone joined its fleet."""
+    found = []
+    for path in (f"{git_dir}/FETCH_HEAD", f"{common_dir}/gitfleet/begun"):
+        try:
+            with open(path, "rb") as file:
+                found += [line[:40].decode("ascii", "replace") for line in file.read().split(b"\n")]
+        except OSError:
+            continue
+    return [oid for oid in found if len(oid) == 40 and not oid.strip("0123456789abcdef")]
+
+
+def leave_git_dir() -> None:
+    """Go to the worktree, where git was started within its git dir: there, hooks are run in that."""
+    if os.environ.get("GIT_DIR", ".") != "." or os.path.lexists(".git") or not os.path.isfile("HEAD"):
+        return
+    if os.path.isfile("gitdir"):
+        with open("gitdir", "rb") as file:
+            os.chdir(os.path.dirname(os.fsdecode(file.read()).rstrip("\n")))
+    elif os.path.basename(os.getcwd()) == ".git":
+        os.chdir("..")
+    else:
+        return
+    os.environ.pop("GIT_DIR", None)
+
+
+def quick(lines: bytes) -> bool:
+    """Whether these moves are certainly allowed. Raises where anything is not as expected."""
+    wanted = tips(lines)
+    if not wanted:
+        return True
+    git_dir = os.environ.get("GIT_DIR") or gate.git_dir_of(".git")
+    common_dir = gate.common_dir_of(git_dir)
+    new = _new(wanted, brought(git_dir, common_dir))
+    if not new:
+        return True
+    session = gate.session_here(git_dir, common_dir)
+    return gate.covered(git_dir, common_dir, session, lambda: _paths(new)) is not None
+
+
+def _new(wanted: list[str], known: list[str]) -> bytes:
+    """The commits to which nothing leads yet, one a line."""
+    asked = [*wanted, *(f"^{oid}" for oid in known)]
+    return _ask(["rev-list", "--stdin", "--not", *KNOWN], "\n".join(asked).encode() + b"\n")
+
+
+def _paths(commits: bytes) -> list[bytes]:
+    return [path for path in _ask([*_DIFF, "--"], commits).split(b"\0") if path]
+
+
+def _ask(arguments: list[str], data: bytes) -> bytes:
+    if len(data) > _PIPE:
+        raise Unexpected
+    pid, out, entry = spawn(["git", *arguments], feed=True, env=_PLAIN)
+    assert entry is not None
+    entry.write(data)
+    entry.close()
+    return collect(pid, out)
