@@ -5,12 +5,13 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test demo check format lock system-packages clean help
+.PHONY: all venv test demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 40
 
 venv: ## build or renew the virtual environment (quick when up to date)
 	@scripts/bootstrap
@@ -37,6 +38,30 @@ lock: ## renew requirements/dev.lock from pyproject.toml (needs uv); ARGS=--upgr
 
 system-packages: ## install the programs that some tests need, with sudo
 	@scripts/system-packages --sudo
+
+codex-session: venv ## start an agent in a managed worktree; ARGS="--agent codex-ci" and other options, or a command
+	@GITFLEET="$(abspath $(VENV))/bin/gitfleet" scripts/gitfleet_session.sh $(ARGS)
+
+worktree-ensure: venv ## a managed worktree for an agent; ARGS="--agent codex --base main --reconcile"
+	@$(VENV)/bin/gitfleet worktree ensure $(ARGS)
+
+worktree-reconcile: venv ## bring the base into all managed worktrees; ARGS="--base main"
+	@$(VENV)/bin/gitfleet worktree reconcile --all $(ARGS)
+
+worktree-cleanup: venv ## remove managed worktrees that are idle and safe to remove; ARGS="--ttl-hours 24"
+	@$(VENV)/bin/gitfleet worktree cleanup --all $(ARGS)
+
+worktree-maintain: venv ## one round of upkeep; ARGS="--base main --strategy merge --ttl-hours 24"
+	@$(VENV)/bin/gitfleet worktree maintain $(ARGS)
+
+worktree-maintainer-install: venv ## have the system run upkeep every 5 minutes; ARGS="--every 10m"
+	@$(VENV)/bin/gitfleet maintainer install $(ARGS)
+
+worktree-maintainer-status: venv ## how the last run of the maintainer went, and when the next one comes
+	@$(VENV)/bin/gitfleet maintainer status $(ARGS)
+
+worktree-maintainer-uninstall: venv ## take the maintainer away
+	@$(VENV)/bin/gitfleet maintainer uninstall $(ARGS)
 
 clean: ## remove what the targets above made
 	rm -rf .venv dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -100,7 +100,10 @@ def _outbox(fleet: Fleet) -> Iterator[Finding]:
     open_ = sum(len(names) for place, names in waiting.items() if place != "unread")
     if open_:
         yield Finding(
-            "outbox", ok=False, words=f"waiting to be decided: {counted(open_, 'operation')}", advice="gitfleet sync"
+            "outbox",
+            ok=False,
+            words=f"waiting to be decided: {counted(open_, 'operation')}",
+            advice="gitfleet sync",
         )
     if waiting["unread"]:
         names = ", ".join(display(name) for name in waiting["unread"][:5])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gitfleet.base import files
 from gitfleet.errors import FleetError
-from gitfleet.fleet import heartbeat, policyfile
+from gitfleet.fleet import branches, heartbeat, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.remote import Remote
@@ -16,12 +16,15 @@ from gitfleet.git.remote import Remote
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What an exchange brought: the agreed generation, operations brought to the hub, and what this node's sessions lost."""
+    """What an exchange brought: the agreed generation, operations brought to the hub, what this node's sessions lost, and
+    what became of branches that retained claims.
+    """
 
     generation: int
     commit: str
     brought: int
     lost: Sequence[str] = ()
+    settled: Sequence[str] = ()
     warnings: Sequence[str] = field(default_factory=list)
 
 
@@ -30,14 +33,27 @@ def sync(fleet: Fleet) -> Exchange:
     ledger = fleet.ledger
     before = _waiting(fleet)
     tip = ledger.sync()
-    warnings = [*_fetch_trunk(fleet), *heartbeat.exchange(fleet)]
+    warnings = [*fetch_trunk(fleet), *heartbeat.exchange(fleet)]
     warnings += policyfile.refresh(fleet.repository, ledger.node)
     lost = [
         f"{session.id}: {text}"
         for session in fleet.sessions.local.all()
         for text in ledger.notices.show(session.id)
     ]
-    return Exchange(tip.generation, tip.oid, max(0, before - _waiting(fleet)), lost, warnings)
+    brought = max(0, before - _waiting(fleet))
+    settled, troubles = _settle(fleet)
+    tip = ledger.tip() or tip
+    return Exchange(tip.generation, tip.oid, brought, lost, settled, [*warnings, *troubles])
+
+
+def _settle(fleet: Fleet) -> tuple[list[str], list[str]]:
+    """What branches retain is brought up to date with what was pushed, has landed, or is gone."""
+    try:
+        retained = [f"branch {name} retains what it changes" for name in branches.retain_pushed(fleet)]
+        settled, warnings = branches.settle(fleet)
+    except FleetError as error:
+        return [], [f"what branches retain was not brought up to date: {error.message}"]
+    return [*retained, *settled], warnings
 
 
 def _waiting(fleet: Fleet) -> int:
@@ -45,7 +61,7 @@ def _waiting(fleet: Fleet) -> int:
     return sum(len(files.names(os.path.join(root, place))) for place in ("new", "taken", "tentative"))
 
 
-def _fetch_trunk(fleet: Fleet) -> list[str]:
+def fetch_trunk(fleet: Fleet) -> list[str]:
     """Bring the hub's trunk into a ref of ours, for its rules; a hub without that branch is no error."""
     node = fleet.ledger.node
     if not node.hub:

@@ -12,7 +12,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from gitfleet.claims import handover, policy
+from gitfleet.claims import handover, leases, past, policy, retained
 from gitfleet.claims import rules as claim_rules
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
@@ -27,18 +27,32 @@ from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
     from gitfleet.sessions.service import Sessions
+    from gitfleet.worktrees.service import Worktrees
 
-RULES = {**session_rules.RULES, **inbox.RULES, **claim_rules.RULES, **handover.RULES}
+RULES = leases.keeping(
+    {
+        **session_rules.RULES,
+        **inbox.RULES,
+        **claim_rules.RULES,
+        **handover.RULES,
+        **retained.RULES,
+        **past.RULES,
+    }
+)
 
 
 class Fleet:
     """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
 
-    def __init__(self, repository: Repository, ledger: Ledger) -> None:
+    def __init__(
+        self, repository: Repository, ledger: Ledger, announce: Callable[[str], None] | None = None
+    ) -> None:
         self.repository = repository
         self.ledger = ledger
+        self._announce = announce
         self.policy = policy.load(ledger.state)
         self.claims = Claims(repository, ledger, self.policy)
+        ledger.facts = self.claims.facts
 
     @classmethod
     def open(
@@ -60,14 +74,27 @@ class Fleet:
             rules=RULES,
             announce=announce,
         )
-        return cls(repository, ledger)
+        return cls(repository, ledger, announce)
 
     @cached_property
     def sessions(self) -> Sessions:
         """The fleet's sessions."""
+        from gitfleet.fleet import branches
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
 
-        return Sessions(self.repository, self.ledger, policy.markers(self.ledger.state))
+        return Sessions(
+            self.repository,
+            self.ledger,
+            policy.markers(self.ledger.state),
+            lambda id_: branches.leaving(self, id_),
+        )
+
+    @cached_property
+    def worktrees(self) -> Worktrees:
+        """The managed worktrees of this clone."""
+        from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
+
+        return Worktrees(self.repository, self.ledger, self.policy, announce=self._announce)
 
     def whoami(self, flag: str | None = None) -> str:
         """The session that a command in this worktree acts for. Raises NoSession, BadName."""

@@ -8,11 +8,19 @@ from __future__ import annotations
 import io
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gitfleet.claims import patterns
+from gitfleet.claims import patterns, resources
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError
 from gitfleet.sessions import orchestration
@@ -40,6 +48,30 @@ Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=60, le=30 * 86400)]
 PatternText = Annotated[str, BeforeValidator(_pattern)]
 
 
+def _switch(value: Any) -> Any:
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]  # to YAML 1.2 `on` and `off` are words
+
+
+def _capacity(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"capacity": value}
+
+
+def _resource(value: Any) -> Any:
+    if isinstance(value, str) and not resources.is_name(value.lower()):
+        raise ValueError(f"{value!a} is no name of a resource: letters, digits, '.', '_' and '-', at most 64")
+    return value
+
+
+def _named_once(value: dict[str, ResourceRules]) -> dict[str, ResourceRules]:
+    small = {name.lower(): resource for name, resource in value.items()}
+    if len(small) < len(value):
+        raise ValueError("one resource is named twice; case makes no difference")
+    return small
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,13 +93,46 @@ class StateRules(_Strict):
     unverifiable: Literal["stop", "warn", "allow"] = "stop"
 
 
+class GateRules(_Strict):
+    """`gates:` in gitfleet.yaml: gates that stand aside unless they are switched on."""
+
+    reference_transaction: Switch = Field(
+        default=Policy().reference_transaction, alias="reference-transaction"
+    )
+
+
+class ResourceRules(_Strict):
+    """One entry of `resources:`; a bare number is its capacity."""
+
+    capacity: int = Field(ge=1, le=resources.MOST_UNITS, strict=True)
+
+
+_NUMBER = {"type": "integer", "minimum": 1, "maximum": resources.MOST_UNITS}
+_RESOURCE_SCHEMA = {
+    "anyOf": [
+        _NUMBER,
+        {
+            "type": "object",
+            "properties": {"capacity": _NUMBER},
+            "required": ["capacity"],
+            "additionalProperties": False,
+        },
+    ]
+}
+Resource = Annotated[ResourceRules, BeforeValidator(_capacity), WithJsonSchema(_RESOURCE_SCHEMA)]
+ResourceName = Annotated[str, BeforeValidator(_resource)]
+
+
 class Rules(_Strict):
     """The whole of gitfleet.yaml."""
 
     version: Literal[1]
     commits: Literal["require-claim", "claim-on-commit", "conflicts-only", "warn", "off"] = "require-claim"
+    edits: Literal["claim-on-edit", "require-claim", "conflicts-only", "warn", "off"] = "claim-on-edit"
     claims: ClaimRules = ClaimRules()
     state: StateRules = StateRules()
+    gates: GateRules = GateRules()
+    resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
     orchestrators: dict[str, Any] = {}
 
 
@@ -94,6 +159,7 @@ def compiled(rules: Rules) -> dict[str, Any]:
     """The rules as gates read them (`claims.policy`)."""
     return {
         "commits": rules.commits,
+        "edits": rules.edits,
         "ttl": min(rules.claims.ttl, rules.claims.max_age),
         "max_age": rules.claims.max_age,
         "shared": list(rules.claims.shared),
@@ -101,5 +167,7 @@ def compiled(rules: Rules) -> dict[str, Any]:
         "case_sensitive": rules.claims.case == "sensitive",
         "state_max_age": rules.state.max_age,
         "unverifiable": rules.state.unverifiable,
+        "reference_transaction": rules.gates.reference_transaction,
+        "resources": {name: resource.capacity for name, resource in rules.resources.items()},
         "orchestrators": rules.orchestrators,
     }

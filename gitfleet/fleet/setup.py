@@ -28,6 +28,7 @@ from gitfleet.ledger import node as nodes
 from gitfleet.ledger.hub import RemoteHub, alarm
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.worktrees import leaving
 
 CONFIG = "gitfleet.yaml"
 
@@ -99,11 +100,12 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     state = state_folder(repository.common_dir)
     if not force:
         check_leaving(repository)
-    kept = _remove_config(state)
+    kept = [*_remove_config(state), *leaving.leave(repository)]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
     for folder in [repository.common_dir, *_worktree_dirs(repository.common_dir)]:
         files.remove(os.path.join(folder, "gitfleet-session"))
+        shutil.rmtree(os.path.join(folder, "gitfleet-logs"), ignore_errors=True)  # of launched sessions
     shutil.rmtree(state)
     return kept
 

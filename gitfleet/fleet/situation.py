@@ -53,8 +53,8 @@ def left_behind(repository: Repository) -> list[str]:
     git = repository.here
     status = os.fsdecode(git.run("status", "--porcelain", "-z", "--no-renames"))
     dirty = [line for line in status.split("\0") if line]
-    lines = [f"left: {len(dirty)} uncommitted paths in the worktree"] if dirty else []
+    lines = [f"left in the worktree, not committed: {counted(len(dirty), 'path')}"] if dirty else []
     unpushed = git.line("rev-list", "--count", "HEAD", "--not", "--remotes")
     if unpushed and unpushed != "0" and git.run("remote").strip():
-        lines.append(f"left: {counted(unpushed, 'commit')} that no remote has")
+        lines.append(f"left: {counted(int(unpushed), 'commit')} that no remote has")
     return lines

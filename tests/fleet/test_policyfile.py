@@ -12,6 +12,7 @@ import pytest
 
 from gitfleet.base import resources
 from gitfleet.claims import policy
+from gitfleet.claims.model import parsed
 from gitfleet.claims.policy import Policy
 from gitfleet.fleet import exchange, policyfile, policyrules
 from gitfleet.fleet.fleet import Fleet
@@ -67,6 +68,20 @@ def test_every_rule_is_compiled() -> None:
     assert (found.state_max_age, found.unverifiable) == (90, "allow")
 
 
+@pytest.mark.parametrize(
+    ("word", "on"), [("on", True), ("true", True), ("'on'", True), ("off", False), ("false", False)]
+)
+def test_gate_for_ref_updates_is_switched_by_a_word(word: str, *, on: bool) -> None:
+    assert compiled(f"version: 1\ngates: {{reference-transaction: {word}}}").reference_transaction is on
+
+
+def test_resources_are_compiled_by_their_small_names() -> None:
+    found = compiled("version: 1\nresources: {GPU: 2, port: {capacity: 10}}\n")
+    assert dict(found.resources) == {"gpu": 2, "port": 10}
+    capacities = [found.capacity(parsed(text)) for text in ("res:GPU", "res:port:3", "res:browser", "src/")]
+    assert capacities == [2, 10, 1, 0]
+
+
 def test_longest_time_bounds_the_usual_one() -> None:
     assert compiled("version: 1\nclaims: {max-age: 10m}").ttl == 600
 
@@ -78,12 +93,26 @@ def test_longest_time_bounds_the_usual_one() -> None:
         ("version: 2", "version"),
         ("version: 1\ncolour: red", "colour"),
         ("version: 1\ncommits: maybe", "commits"),
+        ("version: 1\ngates: {reference-transaction: maybe}", "gates.reference-transaction"),
+        ("version: 1\ngates: {pre-commit: off}", "gates.pre-commit"),
         ("version: 1\nclaims: {ttl: 5s}", "claims.ttl"),
         ("version: 1\nclaims: {ttl: ²m}", "claims.ttl"),
         ("version: 1\nclaims: {shared: ['../x']}", "claims.shared.0"),
         ("version: 1\nclaims: {shared: ['[a']}", "claims.shared.0"),
         ("version: 1\nclaims: {case: upper}", "claims.case"),
         ("version: 1\nstate: {unverifiable: ignore}", "state.unverifiable"),
+        ("version: 1\nresources: {gpu: 0}", "resources.gpu.capacity"),
+        ("version: 1\nresources: {gpu: 1001}", "resources.gpu.capacity"),
+        ("version: 1\nresources: {gpu: true}", "resources.gpu.capacity"),
+        ("version: 1\nresources: {gpu: '2'}", "resources.gpu.capacity"),
+        ("version: 1\nresources: {gpu: 1.5}", "resources.gpu.capacity"),
+        ("version: 1\nresources: {gpu: }", "resources.gpu.capacity"),
+        ("version: 1\nresources: {gpu: {units: 2}}", "resources.gpu.units"),
+        ("version: 1\nresources: {'a b': 2}", "no name of a resource"),
+        ("version: 1\nresources: {res:gpu: 2}", "no name of a resource"),
+        ("version: 1\nresources: {7: 2}", "resources.7"),
+        ("version: 1\nresources: {gpu: 1, GPU: 2}", "named twice"),
+        ("version: 1\nresources: [gpu]", "resources"),
         ("version: 1\norchestrators: {x: {programs: '*'}}", "orchestrators"),
         ("- a list", "file"),
         ("a: [", "YAML"),
@@ -91,7 +120,7 @@ def test_longest_time_bounds_the_usual_one() -> None:
         ("\0", "YAML"),
         ("x" * 300_000, "bytes"),
     ],
-    ids=range(16),
+    ids=range(30),
 )
 def test_fault_is_named_with_its_key(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named.replace(".", r"\.")):
@@ -162,7 +191,18 @@ def test_compiled_rules_that_are_damaged_are_made_again(
 
 @pytest.mark.parametrize(
     "record",
-    [{"commits": "x"}, {"ttl": "1"}, {"ttl": True}, {"shared": 5}, {"margin": None}, {"unverifiable": "no"}],
+    [
+        {"commits": "x"},
+        {"ttl": "1"},
+        {"ttl": True},
+        {"shared": 5},
+        {"margin": None},
+        {"unverifiable": "no"},
+        {"resources": {"gpu": 0}},
+        {"resources": {"gpu": True}},
+        {"resources": ["gpu"]},
+        {"resources": {"GPU": 1}},
+    ],
     ids=str,
 )
 def test_compiled_rules_with_wrong_values_are_the_defaults(tmp_path: Path, record: dict[str, Any]) -> None:

@@ -1,0 +1,90 @@
+"""Whether a commit's work is on the trunk: by ancestry, patch by patch, or as a whole.
+
+Only yes is certain. No, and "it cannot be told" (commits that are not here, a git that is too old), are the same to
+callers: nothing is let go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitfleet.errors import FleetError
+from gitfleet.git.program import Git
+from gitfleet.git.remote import Remote
+
+if TYPE_CHECKING:
+    from gitfleet.fleet.branches import Branch
+    from gitfleet.fleet.fleet import Fleet
+
+ANCESTOR, PATCHES, TREE = "ancestor", "patches", "tree"
+
+
+class Judge:
+    """Judges branches against one commit of the trunk. Fetches a branch whose commits are not here, once."""
+
+    def __init__(self, fleet: Fleet, tip: str) -> None:
+        self._git = fleet.repository.git
+        self._hub = fleet.ledger.node.hub
+        self._lock = fleet.ledger.lock
+        self._tip = tip
+        self._fetched: set[str] = set()
+
+    def how(self, branch: Branch, there: str | None) -> str | None:
+        """How the branch's recorded head has landed, or the branch with it as it now is on the hub (`there`).
+
+        "" if it has not; None where it cannot be told, for want of commits.
+        """
+        for commit in (branch.head, there):
+            if commit and not _is_here(self._git, commit) and there:
+                self._fetch(branch.name)
+        if not _is_here(self._git, branch.head) or (there and not _is_here(self._git, there)):
+            return None
+        found = how(self._git, self._tip, branch.head)
+        if found or not there or there == branch.head:
+            return found
+        return how(self._git, self._tip, there) if _contains(self._git, there, branch.head) else ""
+
+    def _fetch(self, name: str) -> None:
+        """Bring a branch's commits here, into no ref."""
+        if not self._hub or name in self._fetched:
+            return
+        self._fetched.add(name)
+        try:
+            with self._lock.held(30.0):
+                Remote(self._git, self._hub).fetch(f"refs/heads/{name}", prune=False)
+        except FleetError:
+            return  # its commits stay unknown, and so does whether it has landed
+
+
+def how(git: Git, trunk: str, head: str) -> str:
+    """How the work of `head` came to be on `trunk`: by ancestry, as the same patches, as one with the same effect; else ""."""
+    if _contains(git, trunk, head):
+        return ANCESTOR
+    if _as_patches(git, trunk, head):
+        return PATCHES
+    return TREE if _as_a_whole(git, trunk, head) else ""
+
+
+def _as_patches(git: Git, trunk: str, head: str) -> bool:
+    """Whether each commit is there as another one with the same patch. A merge has no patch, and decides against it."""
+    merges = git.line("rev-list", "--count", "--merges", head, f"^{trunk}")
+    if merges != "0":
+        return False
+    done = git.ask("cherry", trunk, head, timeout=300.0)
+    lines = done.stdout.split(b"\n")[:-1]
+    return done.code == 0 and bool(lines) and all(line.startswith(b"- ") for line in lines)
+
+
+def _as_a_whole(git: Git, trunk: str, head: str) -> bool:
+    """Whether merging `head` into the trunk would change nothing: a squash merge, for one, leaves it so."""
+    done = git.ask("merge-tree", "--write-tree", "--no-messages", trunk, head, timeout=300.0)
+    tree = git.line("rev-parse", "--verify", "--quiet", f"{trunk}^{{tree}}")
+    return done.code == 0 and tree is not None and done.stdout.split()[:1] == [tree.encode()]
+
+
+def _contains(git: Git, commit: str, other: str) -> bool:
+    return git.ask("merge-base", "--is-ancestor", other, commit).code == 0
+
+
+def _is_here(git: Git, commit: str) -> bool:
+    return git.ask("cat-file", "-e", f"{commit}^{{commit}}").code == 0

@@ -1,0 +1,257 @@
+"""A command that works as a session: worktree, registration, claims, terminal, log, and the end of it.
+
+The command's process is made before anything is registered, and waits: so the session has from its first moment the
+process that it lives and dies with, and the command does not run a line before its claims are granted. Whatever goes
+wrong until then is taken back. Should we be killed, the system tells the command (its terminal is gone), and upkeep ends
+the session once its process is dead; nothing of ours has to survive for that.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from gitfleet.base import clock, files, terminal
+from gitfleet.base.children import Child, Program
+from gitfleet.base.identity import program_name
+from gitfleet.base.ids import is_name
+from gitfleet.base.recording import Recording
+from gitfleet.base.relay import Relay
+from gitfleet.base.text import display
+from gitfleet.claims.service import Terms
+from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
+from gitfleet.fleet import keepalive
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.keepalive import KeepAlive
+from gitfleet.git import refs
+from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.repository import Repository
+from gitfleet.ledger.model import Status
+from gitfleet.sessions import model
+from gitfleet.sessions.local import VARIABLE
+from gitfleet.sessions.service import Start, new_id
+from gitfleet.worktrees.model import Managed
+
+AGENTS = ("codex", "claude")
+LOGS = "gitfleet-logs"
+KEPT_LOGS = 10
+_FOREIGN = frozenset(["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "OLDPWD"])
+"""What would lead the command to another worktree than its own."""
+PATIENCE = 40.0
+"""Seconds for a renewal that is under way when the command ends; a request gives up by itself after 30."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What is to be started, and as whom. `claims` are paths from the top of the worktree."""
+
+    command: Sequence[str]
+    id: str = ""
+    agent: str = ""
+    title: str = ""
+    orchestrator: str = ""
+    claims: Sequence[str] = ()
+    shared: bool | None = None
+
+
+class Place(NamedTuple):
+    """The worktree to work in. `made` is set where it was made for this: then it goes again if nothing comes of it."""
+
+    path: str
+    made: Managed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it went: the exit code of the command, what became of the claims, and what people should know."""
+
+    session: dict[str, Any]
+    worktree: str
+    log: str
+    code: int
+    answer: dict[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+
+def program(command: Sequence[str], agent: str = "") -> list[str]:
+    """The command to run: as given, or without any the agent's program, as it is found on PATH.
+
+    That is the one that `agent` is named after (`codex-ci`: codex), else the first of AGENTS. Raises UsageError when
+    there is no such program; nothing has been made by then.
+    """
+    if command:
+        _find(command[0], os.getcwd())
+        return list(command)
+    named = [name for name in AGENTS if agent == name or agent.startswith(f"{name}-")]
+    for name in named or AGENTS:
+        if shutil.which(name):
+            return [name]
+    raise UsageError(
+        f"Neither a command was given, nor is {' or '.join(named or AGENTS)} to be found on PATH. Nothing was changed.",
+        hint="Name the command: `gitfleet session start -- COMMAND`.",
+    )
+
+
+def agent_of(command: Sequence[str]) -> str:
+    """What an agent is called that is started by `command`: its program's name, as far as that may be a name."""
+    word = "".join(c for c in program_name(command[0]) if c.isascii() and (c.isalnum() or c in "._-"))[
+        :40
+    ].strip("._-")
+    return word if is_name(word) else "agent"
+
+
+class Launcher:
+    """Starts one command as a session in a worktree. `announce` is told what happens, for people."""
+
+    def __init__(self, place: Place, announce: Callable[[str], None]) -> None:
+        self._place = place
+        self._announce = announce
+
+    def run(self, launch: Launch) -> Ended:
+        """Run it to its end. Raises Conflict and whatever else refuses registration or claims, with nothing left behind."""
+        try:
+            child, record, log, repository = self._start(launch)
+        except BaseException:
+            self._unmake()
+            raise
+        session = str(record["id"])
+        self._announce(f"session {session} at work in {display(self._place.path)}")
+        alive = KeepAlive(session, self._place.path, repository.git_dir)
+        log.write(_line(f"session {session}: {display(shlex.join(launch.command))}"))
+        code = Relay(child, keepalive.counting(alive, log.write), alive.tick, every=keepalive.EVERY).run()
+        log.write(_line(f"session {session} ended with {code}", before=b"\n"))
+        log.close()
+        alive.stop(PATIENCE)
+        answer, words = _end(repository, session)
+        faults = [fault for fault in (log.fault, alive.fault, words) if fault]
+        return Ended(record, self._place.path, log.path, code, answer, faults)
+
+    def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
+        with Fleet.open(self._place.path, announce=self._announce) as fleet:
+            launch = replace(launch, id=launch.id or self._fresh_id(launch.agent))
+            _check_free(fleet, launch.id)
+            log, fresh = _log(fleet.repository, launch.id, {here.id for here in fleet.sessions.local.all()})
+            try:
+                child = self._make(fleet.repository, launch.command)
+                return child, self._register(fleet, launch, child, log), log, fleet.repository
+            except BaseException:
+                log.close()
+                if fresh:
+                    files.remove(log.path)
+                raise
+
+    def _make(self, repository: Repository, command: Sequence[str]) -> Child:
+        """The process of the command, which waits."""
+        where = repository.worktree or self._place.path
+        env = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        what = Program(_find(command[0], where), command, where, {**env, "PWD": where})
+        return Child(what, terminal=terminal.interactive(), apart=not terminal.attached())
+
+    def _register(self, fleet: Fleet, launch: Launch, child: Child, log: Recording) -> dict[str, Any]:
+        """Register the session, claim, and let the command go; the session's record. Or nothing of it."""
+        start = Start(
+            launch.id, launch.agent, launch.title, launch.orchestrator, log.path, child.pid,
+            command=tuple(launch.command),
+        )  # fmt: skip
+        registered = False
+        try:
+            record: dict[str, Any] = fleet.sessions.start(start).answer["session"]
+            registered = True
+            if launch.claims:
+                claimed = fleet.claims.claim(launch.id, launch.claims, Terms(shared=launch.shared))
+                if claimed.status is Status.TENTATIVE:
+                    self._announce("the hub is out of reach: the claims are tentative until it agrees")
+            _go(child, launch)
+        except BaseException:
+            child.abandon()
+            if registered:
+                with suppress(FleetError):  # then upkeep ends it: its process is dead
+                    fleet.sessions.end(launch.id)
+            raise
+        return record
+
+    def _fresh_id(self, agent: str) -> str:
+        """A new worktree is named after its first session; those after it have ids of their own."""
+        return self._place.made.session if self._place.made else new_id(agent)
+
+    def _unmake(self) -> None:
+        """Take a worktree back that was made for this, as long as git finds nothing in it."""
+        made = self._place.made
+        if made is None:
+            return
+        with suppress(FleetError):
+            git = Fleet.open(self._place.path).repository.git
+            git_worktrees.remove(git, made.path)
+            refs.delete(git, f"refs/heads/{made.branch}", old=made.base_commit)
+
+
+def _go(child: Child, launch: Launch) -> None:
+    try:
+        child.go({VARIABLE: launch.id})
+    except OSError as error:
+        name = display(launch.command[0][:200])
+        words = f"'{name}' could not be started: {error.strerror or error}. Nothing was changed."
+        raise UsageError(words, hint="See whether it runs by itself.") from error
+
+
+def _end(repository: Repository, session: str) -> tuple[dict[str, Any], str]:
+    """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
+    try:
+        with Fleet.open(repository.git.cwd) as fleet:
+            return dict(fleet.sessions.end(session).answer), ""
+    except NoSession:  # it was ended from within, or by somebody else
+        return {}, ""
+    except FleetError as error:
+        return {}, f"the session could not be ended now, upkeep will do it: {error.message}"
+
+
+def _check_free(fleet: Fleet, session: str) -> None:
+    """Refuse an id that is at work here, before its log is touched. Raises Conflict, BadName."""
+    model.folder(session)
+    known = fleet.sessions.local.get(session)
+    if known is not None and known.alive:
+        raise Conflict(
+            f"The session '{session}' is at work already, in {display(known.worktree)}. Nothing was changed.",
+            hint="Choose another id, or leave `--id` out to get a new one.",
+            conflicts=[{"session": session, "worktree": known.worktree}],
+        )
+
+
+def _find(name: str, where: str) -> str:
+    """The file of a program. With a slash in it, it counts from the worktree, else from where the user is. Raises UsageError."""
+    if "/" not in name:
+        found = shutil.which(name)
+        if found:
+            return os.path.abspath(found)
+    else:
+        for base in (where, os.getcwd()):
+            path = os.path.join(base, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+    raise UsageError(
+        f"There is no program '{display(name[:200])}' that could be run. Nothing was changed.",
+        hint="Name one on PATH, or with its path.",
+    )
+
+
+def _log(repository: Repository, session: str, live: set[str]) -> tuple[Recording, bool]:
+    """The session's log, and whether it is new: in the worktree's own git dir, where neither `git status` nor `git add` sees it."""
+    folder = files.folder(os.path.join(repository.git_dir, LOGS), mode=0o700)
+    old = [os.path.join(folder, name) for name in files.names(folder) if name.split(".log")[0] not in live]
+    old.sort(key=lambda path: os.lstat(path).st_mtime, reverse=True)
+    for path in old[KEPT_LOGS:]:
+        files.remove(path)
+    path = os.path.join(folder, f"{session}.log")
+    fresh = not os.path.lexists(path)
+    with files.storage(path):
+        return Recording(path), fresh
+
+
+def _line(text: str, before: bytes = b"") -> bytes:
+    """A line of ours in a log, as told from what the command writes."""
+    return before + f"--- gitfleet {clock.iso(clock.now())} {text}\n".encode("utf-8", "surrogateescape")
