@@ -58,12 +58,17 @@ DOORS = [
     Door(
         "processes",
         r"subprocess(\..*)?|os\.(system|popen|fork|forkpty|spawn\w+)|asyncio\.create_subprocess_\w+|pty\.(fork|spawn)",
-        {"gitfleet/base/processes.py": "the door"},
+        {
+            "gitfleet/base/processes.py": "the door",
+            "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
+            "gitfleet/base/birth.py": "the other side of that door",
+        },
     ),
     Door(
         "bare processes",
         r"os\.(posix_spawnp?|exec[vl]\w*)",
         {
+            "gitfleet/base/birth.py": "becomes the user's program, in a process that waited for the word",
             "gitfleet/githooks/gate.py": "the way to yes has no time for `subprocess`",
             "gitfleet/githooks/objects.py": "the way to yes has no time for `subprocess`",
         },
@@ -86,7 +91,14 @@ SPELLERS: Mapping[str, Mapping[str, str]] = {
 }
 
 # Modules on the way of a hook to "yes", and what none of them may load (each costs more than the rest together).
-HOT = ["gitfleet/githooks/gate.py"]
+HOT = [
+    "gitfleet/agenthooks/place.py",
+    "gitfleet/agenthooks/quick.py",
+    "gitfleet/agenthooks/said.py",
+    "gitfleet/githooks/gate.py",
+    "gitfleet/githooks/moves.py",
+    "gitfleet/githooks/amending.py",
+]
 HEAVY = frozenset(["dataclasses", "enum", "inspect", "logging", "pathlib", "subprocess"])
 
 

@@ -7,7 +7,22 @@ from collections.abc import Sequence
 import typer
 
 import gitfleet
-from gitfleet.cli import boundary, claims, demo, ledger, render, sessions, setup, status
+from gitfleet.cli import (
+    agents,
+    auditing,
+    boundary,
+    claims,
+    demo,
+    hubs,
+    ledger,
+    maintaining,
+    render,
+    sessions,
+    setup,
+    status,
+    upkeep,
+    worktrees,
+)
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.setup import Directory
 
@@ -44,7 +59,13 @@ setup.register(app)
 sessions.register(app)
 claims.register(app)
 ledger.register(app)
+auditing.register(app)
+hubs.register(app)
 status.register(app)
+worktrees.register(app)
+upkeep.register()
+maintaining.register(app)
+agents.register(app)
 demo.register(app)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import Terms, Verdict, time_left
+from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
@@ -33,7 +34,9 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         refused = result.answer["refused"]
         lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
         lines += [
-            f"taken over from {c['session']}, whose time was over: {c['pattern']}"
+            f"taken over with branch {c['retained']} of {c['session']}: {c['pattern']}"
+            if c.get("retained")
+            else f"taken over from {c['session']}, whose time was over: {c['pattern']}"
             for c in result.answer["taken_over"]
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
@@ -49,7 +52,9 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         claims = fleet.claims.wait(session, paths, terms, limit=limit)
-        lines = [f"claimed: {claim.pattern}, token {claim.token}" for claim in claims]
+        lines = [
+            f"claimed: {claim.pattern}{_units(claim.as_record())}, token {claim.token}" for claim in claims
+        ]
         data = {"session": session, "outcome": "granted", "granted": [claim.as_record() for claim in claims]}
         return Answer("claim", data, lines, warnings=fleet.messages(session), session=session)
 
@@ -70,6 +75,18 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
         lines = lines or ["nothing to release"]
         data = {"session": session, **_how(result), **result.answer}
+        return Answer(
+            "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
+        )
+
+
+def let_go(common: Common, branch: str) -> Answer:
+    """Release what a branch retains, as a person."""
+    with Fleet.open(common.directory, announce=render.note) as fleet:
+        session = fleet.whoami(common.session)
+        result = fleet.claims.let_go(session, branch)
+        lines = [f"released: {record['pattern']}" for record in result.answer["released"]]
+        data = {"session": session, **_how(result), "not_held": [], **result.answer}
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -150,10 +167,15 @@ def _told(result: Result, key: str, verb: str) -> list[str]:
     tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
     lines = []
     for record in result.answer[key]:
-        shared = " (shared)" if record["mode"] == "shared" else ""
+        shared = " (shared)" if record["mode"] == "shared" else _units(record)
         token = f", token {record['token']}" if verb != "released" and not tentative else ""
         lines.append(f"{verb}: {record['pattern']}{shared}{token}{tentative}")
     return lines
+
+
+def _units(record: Mapping[str, Any]) -> str:
+    """Which units of a resource a claim has; nothing for one on a path."""
+    return f", {units(record)}" if record.get("slots") else ""
 
 
 def _how(result: Result) -> dict[str, Any]:
@@ -189,7 +211,8 @@ def _row(state: State, item: Claim | Unreadable, known: dict[str, sessions.Sessi
     left = time_left(item, session)
     row = item.as_record()
     age = max(0, (session.renewed_at if session else item.granted_at) + item.ttl - left - item.granted_at)
-    row |= {"age": age, "left": left, "tentative": item.operation in state.tentative, "lapsed": left <= 0}
+    lapsed = left <= 0 and not (item.retained and session is None)
+    row |= {"age": age, "left": left, "tentative": item.operation in state.tentative, "lapsed": lapsed}
     return row
 
 
@@ -204,8 +227,11 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if "problem" in row:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
     left = "lapsed" if row["lapsed"] else duration(row["left"])
+    if row.get("retained"):
+        left = f"until branch {row['retained']} lands"
     token = "tentative" if row["tentative"] else str(row["token"])
-    return (row["pattern"], row["mode"], row["session"], row["node"], token, duration(row["age"]), left)
+    mode = units(row) if row.get("slots") else row["mode"]
+    return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
 
 
 def _verdict(verdict: Verdict) -> list[str]:

@@ -8,13 +8,16 @@ import typer
 
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, claiming, handing
+from gitfleet.cli import boundary, claiming, handing, judging
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, SessionId, common, seconds
 from gitfleet.errors import UsageError
 
 Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Files, `dir/`, or globs, from the repository's root.")
+    list[str],
+    typer.Argument(
+        metavar="PATH...", help="Files, `dir/`, globs, from the repository's root; or `res:NAME`."
+    ),
 ]
 SomePaths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")
@@ -41,6 +44,9 @@ Timeout = Annotated[
 ]
 Priority = Annotated[int, typer.Option("--priority", min=0, max=100, help="With --wait: who comes first.")]
 All = Annotated[bool, typer.Option("--all", help="Every claim of the session.")]
+OfBranch = Annotated[
+    str | None, typer.Option("--branch", metavar="NAME", help="What this branch retains (persons only).")
+]
 Older = Annotated[
     str | None, typer.Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
 ]
@@ -53,6 +59,17 @@ To = Annotated[str, typer.Argument(metavar="SESSION", help="Whom to tell.")]
 Text = Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to say.")]
 OfferTo = Annotated[str, typer.Option("--to", metavar="SESSION", help="Who may have them.")]
 BreakReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
+
+
+Revisions = Annotated[
+    str | None, typer.Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE has not.")
+]
+Staged = Annotated[bool, typer.Option("--staged", help="What is staged, as a commit of this session.")]
+Hub = Annotated[str | None, typer.Option("--hub", metavar="REMOTE", help="With --range: the hub to ask.")]
+Report = Annotated[
+    str | None,
+    typer.Option("--gitlab-report", metavar="FILE", help="With --range: write a code quality report, too."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -103,14 +120,22 @@ def claim(
 
 
 def release(
-    paths: OwnPaths = None, session: SessionId = None, everything: All = False, as_json: Json = False
+    paths: OwnPaths = None,
+    session: SessionId = None,
+    everything: All = False,
+    branch: OfBranch = None,
+    as_json: Json = False,
 ) -> int:
     """Release claims of this session. What others hold is theirs to release (exit code 10)."""
-    return boundary.run(
-        "release",
-        lambda: claiming.release(common(session), paths or [], everything=everything),
-        as_json=as_json,
-    )
+
+    def action() -> Answer:
+        if branch is None:
+            return claiming.release(common(session), paths or [], everything=everything)
+        if paths or everything:
+            raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
+        return claiming.let_go(common(session), branch)
+
+    return boundary.run("release", action, as_json=as_json)
 
 
 def claims(
@@ -132,9 +157,32 @@ def claims(
     return boundary.run("claims", action, as_json=as_json)
 
 
-def check(paths: SomePaths = None, session: SessionId = None, as_json: Json = False) -> int:
-    """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network."""
-    return boundary.run("check", lambda: claiming.check(common(session), paths or []), as_json=as_json)
+def check(
+    paths: SomePaths = None,
+    revisions: Revisions = None,
+    staged: Staged = False,
+    hub: Hub = None,
+    report: Report = None,
+    session: SessionId = None,
+    as_json: Json = False,
+) -> int:
+    """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
+
+    With --range or --staged: judge commits, or what is staged, against the hub of now and the rules on its trunk. Exit
+    code 10 where another session holds a path, 15 where the path was granted to another since, 16 where a commit names
+    no claim for it, 13 where that cannot be told, 30 where the hub cannot be reached. Needs no `gitfleet init`.
+    """
+
+    def action() -> Answer:
+        if bool(paths) + (revisions is not None) + staged > 1:
+            raise UsageError("One of paths, --range and --staged is checked at a time.")
+        if revisions is not None:
+            return judging.commits(common(session), revisions, hub, report)
+        if staged:
+            return judging.staged(common(session), report)
+        return claiming.check(common(session), paths or [])
+
+    return boundary.run("check", action, as_json=as_json)
 
 
 def waiting(leave: Leave = False, session: SessionId = None, as_json: Json = False) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gitfleet.claims import line, tickets
 from gitfleet.claims.model import SHARED
 from gitfleet.claims.tickets import Ticket
+from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, freshness, knowledge
@@ -46,7 +48,8 @@ def tell(common: Common, to: str, text: str) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         fleet.claims.tell(session, to, text)
-        return Answer("tell", {"session": session, "to": to, "text": text}, [f"told {to}"], session=session)
+        data = {"session": session, "to": to, "text": text}
+        return Answer("tell", data, [f"told {to}"], warnings=fleet.messages(session), session=session)
 
 
 def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
@@ -65,7 +68,10 @@ def accept(common: Common) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         answer = fleet.claims.take(session).answer
-        lines = [f"claimed: {record['pattern']}, token {record['token']}" for record in answer["taken"]]
+        lines = [
+            f"claimed: {record['pattern']}{_units(record)}, token {record['token']}"
+            for record in answer["taken"]
+        ]
         return Answer(
             "accept", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
         )
@@ -82,6 +88,10 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
         return Answer(
             "break", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
         )
+
+
+def _units(record: Mapping[str, Any]) -> str:
+    return f", {units(record)}" if record.get("slots") else ""
 
 
 def _words(ticket: Ticket, blocked: Sequence[dict[str, str]]) -> str:

@@ -75,12 +75,14 @@ def _sync() -> Answer:
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]
+        lines += told.settled
         lines += [f"lost: {text}" for text in told.lost]
         data = {
             "generation": told.generation,
             "commit": told.commit,
             "brought": told.brought,
             "lost": list(told.lost),
+            "settled": list(told.settled),
         }
         code = 12 if told.lost else 0
         return Answer(

@@ -14,7 +14,12 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gitfleet.cli import upkeepshapes
+from gitfleet.cli.agentshapes import AgentChanged, AgentStatus, Primed
+from gitfleet.cli.archiveshapes import WorktreeArchived, WorktreeArchives, WorktreeCleaned, WorktreeRestored
+from gitfleet.cli.commitshapes import JudgedCommit
 from gitfleet.cli.shapes import (
+    AuthorTally,
     ClaimRecord,
     ClaimRow,
     Conflict,
@@ -32,11 +37,14 @@ from gitfleet.cli.shapes import (
     SessionGlance,
     SessionRecord,
     SessionRow,
+    SessionTally,
     Ticket,
     TicketRow,
+    UncoveredCommit,
     UnreadableRow,
     Verdict,
 )
+from gitfleet.cli.treeshapes import WorktreeEnsured, WorktreeList, WorktreeReconciled, WorktreeStatus
 
 
 class Envelope(Data):
@@ -106,6 +114,8 @@ class SessionEnded(SessionStarted):
     """`session end`."""
 
     released: list[ClaimRecord]
+    retained: list[ClaimRecord] = Field(default=[])
+    """What stays with the session's branch until it lands."""
     served: list[ClaimRecord] = Field(default=[])
     """What thereby went to others who had waited for it."""
     left: list[str]
@@ -157,6 +167,8 @@ class Released(Decided):
     released: list[ClaimRecord]
     not_held: list[str]
     """What was named and nobody holds."""
+    branch: str = ""
+    """With `--branch`: the branch that retained it."""
     served: list[ClaimRecord] = Field(default=[])
     """What thereby went to others who had waited for it."""
     hub_error: str = ""
@@ -175,6 +187,24 @@ class Checked(Knowledge):
     session: str | None
     """For whom it was asked; null when no session is at work here."""
     paths: list[Verdict]
+
+
+class CheckedCommits(Data):
+    """`check --range` and `check --staged`, newest first."""
+
+    base: str
+    """The commits of the range; both empty with `--staged`."""
+    head: str
+    hub: str
+    """The remote that was asked; empty when this clone is the hub."""
+    trunk: str
+    """The branch of the hub that the rules are from."""
+    generation: int
+    """The ledger that it was judged by."""
+    ledger: str
+    rules: str
+    """`commits` of the rules; with `off`, nothing is judged."""
+    commits: list[JudgedCommit]
 
 
 class Line(Knowledge):
@@ -202,11 +232,28 @@ class Offered(Data):
     offered: list[ClaimRecord]
 
 
+class HubHookInstalled(Data):
+    """`hub-hook install`."""
+
+    folders: list[str]
+    changed: bool
+    notes: list[str]
+
+
+class HubHookTaken(Data):
+    """`hub-hook uninstall`."""
+
+    changed: bool
+    notes: list[str]
+
+
 class Taken(Data):
     """`accept`."""
 
     session: str
     taken: list[ClaimRecord]
+    served: list[ClaimRecord] = Field(default=[])
+    """What thereby went to others who had waited for it."""
 
 
 class Broken(Data):
@@ -229,6 +276,8 @@ class Synced(Data):
     """How many operations of this clone were brought to the hub."""
     lost: list[str]
     """What was accepted tentatively and decided against (exit code 12)."""
+    settled: list[str] = Field(default=[])
+    """What became of branches that retain claims: pushed, landed, gone from the hub."""
 
 
 class Log(Data):
@@ -244,6 +293,20 @@ class Fsck(Data):
     """How many commits."""
     commit: str
     generation: int
+
+
+class Audited(Data):
+    """`audit`. `uncovered` is newest first; the tallies begin with those that have the most uncovered commits."""
+
+    commits: int
+    covered: int
+    generation: int
+    """How far the ledger was known here."""
+    grants: int
+    """How many claims were ever granted."""
+    uncovered: list[UncoveredCommit]
+    by_author: list[AuthorTally]
+    by_session: list[SessionTally]
 
 
 class Doctor(Data):
@@ -283,14 +346,22 @@ COMMANDS: Mapping[str, Command] = {
     "uninstall": Command(Uninstall),
     "session list": Command(SessionList),
     "session start": Command(SessionStarted, (10,)),
+    "session start --launch": Command(upkeepshapes.SessionLaunched, (10, 16), ("ok", "command-failed")),
     "session adopt": Command(SessionStarted, (10,)),
     "session end": Command(SessionEnded),
     "session show": Command(SessionShown),
     "claim": Command(Claimed, (10, 16, 21), ("ok", "tentative", "partial")),
     "claim --wait": Command(Waited, (11, 12, 14, 16)),
-    "release": Command(Released, (10,), ("ok", "tentative")),
+    "release": Command(Released, (10, 16), ("ok", "tentative")),
     "claims": Command(ClaimList),
     "check": Command(Checked, (10, 13), ("ok", "conflict", "unverifiable")),
+    "check --range": Command(
+        CheckedCommits,
+        (10, 13, 15, 16),
+        ("ok", "conflict", "unverifiable", "stale", "unclaimed"),
+    ),
+    "hub-hook install": Command(HubHookInstalled),
+    "hub-hook uninstall": Command(HubHookTaken),
     "waiting": Command(Line),
     "tell": Command(Told),
     "offer": Command(Offered, (10,)),
@@ -299,11 +370,30 @@ COMMANDS: Mapping[str, Command] = {
     "sync": Command(Synced, (12,), ("ok", "lost")),
     "log": Command(Log),
     "fsck": Command(Fsck),
+    "audit": Command(Audited, (16,), ("ok", "uncovered")),
     "doctor": Command(Doctor, (20,), ("ok", "problems")),
     "status": Command(Glance),
+    "agent install": Command(AgentChanged),
+    "agent uninstall": Command(AgentChanged),
+    "agent status": Command(AgentStatus),
+    "prime": Command(Primed),
+    "worktree list": Command(WorktreeList),
+    "worktree status": Command(WorktreeStatus),
+    "worktree ensure": Command(WorktreeEnsured, (10, 21), ("ok", "partial")),
+    "worktree reconcile": Command(WorktreeReconciled, (21,), ("ok", "partial")),
+    "worktree cleanup": Command(WorktreeCleaned, (21,), ("ok", "partial")),
+    "worktree archive": Command(WorktreeArchived),
+    "worktree archive --list": Command(WorktreeArchives),
+    "worktree restore": Command(WorktreeRestored),
+    "worktree maintain": Command(upkeepshapes.Maintained, (21,), ("ok", "partial")),
+    "maintainer status": Command(upkeepshapes.MaintainerStatus),
+    "maintainer install": Command(upkeepshapes.MaintainerInstalled),
+    "maintainer uninstall": Command(upkeepshapes.MaintainerRemoved),
+    "maintainer logs": Command(upkeepshapes.MaintainerLog),
+    "maintainer run": Command(upkeepshapes.MaintainerRan, (21,), ("ok", "partial")),
     "demo": Command(Demo),
 }
-"""Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`."""
+"""Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""
 
 EVERYWHERE = (0, 2, 13, 20, 30, 40, 70, 130)
 """The exit codes that any command may end with."""

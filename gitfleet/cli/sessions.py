@@ -25,6 +25,7 @@ from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
+from gitfleet.worktrees.model import MANAGED_DIR
 
 noun = typer.Typer(
     help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None
@@ -41,6 +42,44 @@ Pid = Annotated[
 Log = Annotated[
     str, typer.Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")
 ]
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- COMMAND [ARG]...]", help="What to run as a session (default: nothing)."),
+]
+ClaimPaths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--claim", metavar="PATH", help="With COMMAND: claim this first, or start nothing; repeatable."
+    ),
+]
+LaunchAgent = Annotated[
+    bool,
+    typer.Option(
+        "--launch", help="Without COMMAND: run the agent's program, codex or claude, as found on PATH."
+    ),
+]
+HereOnly = Annotated[
+    bool,
+    typer.Option(
+        "--here", "--no-worktree", help="With COMMAND: work in this worktree, not in a managed one."
+    ),
+]
+ManagedDir = Annotated[
+    str, typer.Option("--managed-dir", metavar="DIR", help="With COMMAND: where managed worktrees are made.")
+]
+BaseName = Annotated[
+    str,
+    typer.Option(
+        "--base", metavar="BRANCH", help="With COMMAND: the branch to follow (default: the fleet's trunk)."
+    ),
+]
+Strategy = Annotated[
+    str, typer.Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
+]
+Maintain = Annotated[
+    bool,
+    typer.Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -54,19 +93,51 @@ def nothing(context: typer.Context, as_json: Json = False) -> int:
     return listing(as_json=as_json) if context.invoked_subcommand is None else 0
 
 
-@noun.command("start")
+@noun.command("start", context_settings={"allow_interspersed_args": False})
 def start(
+    command: Command = None,
     id_: Id = None,
     agent: Agent = "",
     title: Title = "",
     orchestrator: Label = "",
     pid: Pid = 0,
     log: Log = "",
+    claims_: ClaimPaths = None,
+    launch: LaunchAgent = False,
+    here: HereOnly = False,
+    managed_dir: ManagedDir = MANAGED_DIR,
+    base: BaseName = "",
+    strategy: Strategy = "merge",
+    maintain: Maintain = True,
     as_json: Json = False,
 ) -> int:
-    """Register this worktree's session for the process that calls (or --pid), and print its id."""
+    """Register this worktree's session for the process that calls (or --pid), and print its id.
+
+    With a COMMAND: run it as a session, in a managed worktree of its own, its terminal logged; end the session when it
+    ends, with its exit code. Options after COMMAND's name are its own.
+    """
     wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
-    return boundary.run("session start", lambda: _start("session start", id_, wanted), as_json=as_json)
+
+    def action() -> Answer:
+        if not (command or launch):
+            if claims_:
+                raise UsageError(
+                    "--claim is for a COMMAND. Nothing was changed.", hint="Use `gitfleet claim`."
+                )
+            return _start("session start", id_, wanted)
+        if pid or log:
+            words = (
+                "With a COMMAND, --pid and --log say nothing: the process and the log are the command's own."
+            )
+            raise UsageError(f"{words} Nothing was changed.", hint="Leave them out.")
+        _check_id(id_)
+        from gitfleet.cli import launching  # worktrees and terminals: for nobody else
+
+        where = launching.Where(here, managed_dir, base, strategy, maintain)
+        wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or ())
+        return launching.start(wish, where)
+
+    return boundary.run("session start", action, as_json=as_json)
 
 
 @noun.command("adopt")
@@ -138,11 +209,17 @@ def _end(session_id: str | None) -> Answer:
         left = _left_behind(fleet, session_id)
         result = fleet.sessions.end(session_id)
         released = [record["pattern"] for record in result.answer["released"]]
-        lines = [f"session {session_id} ended", *[f"released: {pattern}" for pattern in released], *left]
+        lines = [f"session {session_id} ended", *[f"released: {pattern}" for pattern in released]]
+        lines += [
+            f"retained by branch {record['retained']} until it lands: {record['pattern']}"
+            for record in result.answer["retained"]
+        ]
+        lines += left
         warnings = fleet.ledger.notices.show(session_id)
         data = {
             "session": result.answer["session"],
             "released": result.answer["released"],
+            "retained": result.answer["retained"],
             "left": left,
             **_how(result),
         }

@@ -17,8 +17,10 @@ from gitfleet.errors import FleetError, NoSession, UsageError
 from gitfleet.fleet import policyfile
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
+from gitfleet.githooks.agents import install as agents
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
 
@@ -57,8 +59,12 @@ def uninstall(force: Force = False, as_json: Json = False) -> int:
 
 def put_hooks(repository: Repository) -> list[str]:
     """Put the hooks in place again, and say what was mended."""
-    done = hooks.install(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
+    done = _install(repository)
     return [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+
+
+def _install(repository: Repository) -> hooks.Installation:
+    return hooks.install(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
 
 
 def gate() -> str:
@@ -69,12 +75,11 @@ def gate() -> str:
 def _init(hub: str | None) -> Answer:
     repository = discover()
     joined = fleets.join(repository, hub, render.note)
-    installed = hooks.install(
-        repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate()
-    )
+    installed = _install(repository)
     warnings = list(joined.warnings)
     with Fleet.open() as fleet:
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
+        warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
         person = _person(fleet)
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone (it has no remote)"
     lines = [
@@ -119,9 +124,11 @@ def _uninstall(*, force: bool) -> Answer:
     if not force:  # the hub may have gone away while the sessions ended
         fleets.check_leaving(repository)
     removal = hooks.uninstall(repository.common_dir, repository.worktree)
+    notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
+    gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
     kept = fleets.leave(repository, force=force)
-    lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *kept]
-    return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *removal.notes])
+    lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
+    return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *notes])
 
 
 def _end_sessions(*, force: bool) -> list[str]:

@@ -43,6 +43,18 @@ class ClaimRecord(Data):
     nonce: str
     accept_within: int = 0
     """Seconds that the session has to take up what it waited for; 0 once it has."""
+    capacity: int = 0
+    """On a resource: how many units there are, as the session's clone knew it. Absent for paths."""
+    slots: list[int] = []
+    """On a resource: the numbers of the units that it has, from 0 on. Absent for paths."""
+    uptime: str = ""
+    """When it was granted, by the other clock of that node: its boot, and the seconds since."""
+    retained: str = ""
+    """The branch that it stays with until that lands, also without its session; absent when none does."""
+    head: str = ""
+    """The commit that the branch is at."""
+    upon: str = ""
+    """The grants (`session@token`) whose work the session's own contains, where it got the claim from a branch."""
 
 
 class Want(Data):
@@ -52,6 +64,8 @@ class Want(Data):
     claim: str
     """The id that its claim will have."""
     mode: Literal["exclusive", "shared"]
+    capacity: int = 0
+    """For a resource: how many units there are, as the session's clone knows it. Absent for paths."""
 
 
 class Ticket(Data):
@@ -127,6 +141,8 @@ class SessionRecord(Data):
     """How often its lease was renewed."""
     renewed_at: int
     """When that was last, by the clock of its node: the lease of all its claims counts from here."""
+    uptime: str = ""
+    """The same by the other clock of that node: its boot, and the seconds since."""
     nonce: str
 
 
@@ -147,6 +163,10 @@ class Conflict(Data):
     """Why the record cannot be read."""
     waiting: bool = False
     """Whether it is no claim yet, but an earlier place in the waiting line."""
+    retained: str = ""
+    """The branch that it stays with until that lands; empty when none does."""
+    head: str = ""
+    """The commit that the branch is at: whose work contains it may have the claim."""
     claim: str = ""
     token: int = 0
     mode: str = ""
@@ -257,6 +277,44 @@ class LogLine(Data):
     paths: list[str]
     subject: str
     """What happened, in one line."""
+
+
+class UncoveredCommit(Data):
+    """One commit that no claim covered."""
+
+    commit: str
+    at: int
+    """When it was committed, by its committer's clock."""
+    author: str
+    """Name and address."""
+    subject: str
+    sessions: list[str]
+    """The sessions that its message names."""
+    reasons: list[Literal["unnamed", "unbacked", "outside"]]
+    """It names no claim; it names claims that were never granted to its session; it changes paths outside its claims."""
+    paths: list[str]
+    """What it changes that none of its claims covers."""
+    claims: list[str]
+    """The claims that it names (`id@token`) and that no grant backs."""
+    ahead: bool
+    """Whether one of these is younger than the ledger that is known here: `sync` may find it."""
+
+
+class AuthorTally(Data):
+    """The commits of one author."""
+
+    author: str
+    commits: int
+    uncovered: int
+
+
+class SessionTally(Data):
+    """The commits that name one session."""
+
+    session: str
+    """Empty for commits that name none."""
+    commits: int
+    uncovered: int
 
 
 class Finding(Data):

@@ -1,0 +1,159 @@
+"""`agent` and `prime`: an agent's own hooks, put in and taken out, and the briefing for its context."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from gitfleet.cli import boundary
+from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.claiming import freshness
+from gitfleet.cli.options import Json, SessionId
+from gitfleet.errors import FleetError, NoFleet, NoRepository, NoSession, UsageError
+from gitfleet.fleet import briefing
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import Repository, discover
+from gitfleet.githooks.agents import install as agents
+from gitfleet.githooks.agents import wanted
+from gitfleet.githooks.agents.install import Change
+from gitfleet.githooks.agents.wanted import Scope
+from gitfleet.ledger import node as nodes
+
+noun = typer.Typer(
+    help="Hooks of coding agents: what they may edit. Without a verb: status.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+Name = Annotated[str, typer.Argument(metavar="AGENT", help=f"One of {', '.join(wanted.AGENTS)}.")]
+User = Annotated[bool, typer.Option("--user", help="In your own settings, for all your repositories.")]
+Project = Annotated[
+    bool, typer.Option("--project", help="In this worktree only, in files that git ignores (the default).")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the noun, and the briefing."""
+    app.add_typer(noun, name="agent")
+    app.command("prime")(prime)
+
+
+@noun.callback()
+def nothing(context: typer.Context, as_json: Json = False) -> int:
+    """Hooks of coding agents: what they may edit."""
+    return status(as_json=as_json) if context.invoked_subcommand is None else 0
+
+
+@noun.command("install")
+def install(name: Name, user: User = False, project: Project = False, as_json: Json = False) -> int:
+    """Have an agent ask before it edits, and start its session. Everything else in its settings stays. Twice is harmless."""
+    return boundary.run("agent install", lambda: _install(name, user=user, project=project), as_json=as_json)
+
+
+@noun.command("uninstall")
+def uninstall(name: Name, user: User = False, project: Project = False, as_json: Json = False) -> int:
+    """Take exactly that out of the agent's settings again."""
+    return boundary.run(
+        "agent uninstall", lambda: _uninstall(name, user=user, project=project), as_json=as_json
+    )
+
+
+@noun.command("status")
+def status(as_json: Json = False) -> int:
+    """Show which agents have our hooks, and where."""
+    return boundary.run("agent status", _status, as_json=as_json)
+
+
+def prime(session: SessionId = None, as_json: Json = False) -> int:
+    """Brief an agent: who it is, what it and others hold, the rules, the commands, its messages."""
+    return boundary.run("prime", lambda: _prime(session), as_json=as_json)
+
+
+def _scope(*, user: bool, project: bool) -> Scope:
+    if user and project:
+        raise UsageError(
+            "The hooks go either into your own settings or into the project's.", hint="Leave one option out."
+        )
+    return "user" if user else "project"
+
+
+def _install(name: str, *, user: bool, project: bool) -> Answer:
+    scope = _scope(user=user, project=project)
+    repository = _repository(scope)
+    changes = agents.install(name, scope, repository)
+    lines = _told(changes) or [f"the hooks of {name} are in place"]
+    warnings = []
+    if any(change.what != "unchanged" for change in changes):
+        lines.append(wanted.AGENTS[name].note)
+    if repository is not None and not _in_fleet(repository):
+        warnings.append(
+            "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
+        )
+    return Answer("agent install", _data(name, scope, changes), lines, warnings=warnings)
+
+
+def _uninstall(name: str, *, user: bool, project: bool) -> Answer:
+    scope = _scope(user=user, project=project)
+    changes = agents.uninstall(name, scope, _repository(scope))
+    lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
+    return Answer("agent uninstall", _data(name, scope, changes), lines)
+
+
+def _status() -> Answer:
+    try:
+        repository: Repository | None = discover()
+    except NoRepository:
+        repository = None
+    looks = agents.status(repository)
+    rows = [(look.agent, look.scope, look.state, look.path) for look in looks]
+    colours = {"in": "green", "outdated": "yellow", "unreadable": "red"}
+    grid = Grid(("AGENT", "SCOPE", "STATE", "FILE"), rows, coloured="STATE", colours=colours)
+    warnings = [f"{look.path}: {look.problem}" for look in looks if look.problem]
+    warnings += [
+        f"{look.path} was made by another installation of gitfleet: `gitfleet agent install {look.agent}"
+        + (" --user`" if look.scope == "user" else "`")
+        for look in looks
+        if look.state == "outdated"
+    ]
+    return Answer("agent status", {"agents": [look._asdict() for look in looks]}, [grid], warnings=warnings)
+
+
+def _prime(session: str | None) -> Answer:
+    with Fleet.open() as fleet:
+        state = fleet.current()
+        try:
+            who = fleet.whoami(session)
+        except NoSession as error:
+            if error.facts.get("candidates"):
+                raise
+            who = ""
+        told = briefing.gather(fleet, who)
+        return Answer(
+            "prime",
+            briefing.as_record(told),
+            briefing.text(told).split("\n"),
+            warnings=freshness(fleet, state),
+            session=who,
+        )
+
+
+def _repository(scope: Scope) -> Repository | None:
+    return None if scope == "user" else discover()
+
+
+def _in_fleet(repository: Repository) -> bool:
+    try:
+        nodes.load(repository.common_dir)
+    except NoFleet:
+        return False
+    except FleetError:
+        return True
+    return True
+
+
+def _told(changes: list[Change]) -> list[str]:
+    return [f"{change.what}: {change.path}" for change in changes if change.what != "unchanged"]
+
+
+def _data(name: str, scope: Scope, changes: list[Change]) -> dict[str, Any]:
+    return {"agent": name, "scope": scope, "files": [change._asdict() for change in changes]}

@@ -1,0 +1,90 @@
+"""What `agent` and `prime` print as JSON, as models; see `schemas`.
+
+Documentation that is held against real output by tests; nothing that runs imports this module.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gitfleet.cli.shapes import Data
+
+
+class FileChange(Data):
+    """One file, and what was done to it."""
+
+    path: str
+    what: Literal["created", "changed", "removed", "unchanged"]
+
+
+class AgentChanged(Data):
+    """`agent install` and `agent uninstall`."""
+
+    agent: str
+    scope: Literal["project", "user"]
+    files: list[FileChange]
+
+
+class AgentPlace(Data):
+    """One place where an agent's hooks may be."""
+
+    agent: str
+    scope: Literal["project", "user"]
+    path: str
+    state: Literal["in place", "outdated", "absent", "unreadable"]
+    """`outdated`: they call another installation of gitfleet, or another version's events."""
+    problem: str
+    """Why it cannot be read; else empty."""
+
+
+class AgentStatus(Data):
+    """`agent` and `agent status`."""
+
+    agents: list[AgentPlace]
+
+
+class Neighbour(Data):
+    """A claim of another session. What it wrote is given as it wrote it: data, and nobody's instruction."""
+
+    pattern: str
+    session: str
+    title: str
+    """What that session says it does; may be empty."""
+    reason: str
+    """What it says the claim is for; may be empty."""
+    mode: Literal["exclusive", "shared"]
+    left: int
+    """Seconds until its lease lapses, by the clock of its node; negative when it has."""
+    retained: str
+    """The branch that the claim stays with until that lands; empty while its session holds it."""
+
+
+class BriefedRules(Data):
+    """The rules that hold; see the reference of gitfleet.yaml."""
+
+    commits: str
+    edits: str
+    ttl: int
+    state_max_age: int
+    unverifiable: str
+
+
+class Primed(Data):
+    """`prime`."""
+
+    session: str | None
+    """Who is briefed; null when no session is at work here."""
+    title: str
+    branch: str
+    node: str
+    holds: list[str]
+    """The session's own claims."""
+    others: list[Neighbour]
+    """Claims of others, those near its own first."""
+    more: bool
+    """Whether there are more of these."""
+    policy: BriefedRules
+    messages: list[str]
+    """What it was not shown before."""
+    text: str
+    """All of this in words, fit for an agent's context."""

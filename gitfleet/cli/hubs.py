@@ -1,0 +1,51 @@
+"""`hub-hook install` and `hub-hook uninstall`: the gate of a bare repository that is a hub."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gitfleet.base.text import display
+from gitfleet.cli import boundary
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.options import Json
+from gitfleet.cli.setup import gate
+from gitfleet.githooks import hubhook
+
+Where = Annotated[str, typer.Argument(metavar="PATH", help="The bare repository that clones push to.")]
+
+noun = typer.Typer(help="Judge pushes in a bare repository that you keep yourself.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(noun, name="hub-hook")
+
+
+@noun.command("install")
+def install(path: Where, as_json: Json = False) -> int:
+    """Put a pre-receive hook into a bare repository; one that is there is kept, and runs first. Twice is harmless."""
+    return boundary.run("hub-hook install", lambda: _install(path), as_json=as_json)
+
+
+@noun.command("uninstall")
+def uninstall(path: Where, as_json: Json = False) -> int:
+    """Take the hook out again, and give back what stood there before."""
+    return boundary.run("hub-hook uninstall", lambda: _uninstall(path), as_json=as_json)
+
+
+def _install(path: str) -> Answer:
+    done = hubhook.install(path, interpreter=sys.executable, gate=gate())
+    state = "put into" if done.changed else "in place in"
+    lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes]
+    data = {"folders": list(done.folders), "changed": done.changed, "notes": list(done.notes)}
+    return Answer("hub-hook install", data, lines)
+
+
+def _uninstall(path: str) -> Answer:
+    done = hubhook.uninstall(path)
+    lines = ["the hook is gone from this repository" if done.changed else "there was no hook of gitfleet"]
+    data = {"changed": done.changed, "notes": list(done.notes)}
+    return Answer("hub-hook uninstall", data, [*lines, *done.notes])

@@ -1,0 +1,112 @@
+"""`session start -- COMMAND`: a command run as a session, in a worktree of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gitfleet.cli import render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.setup import put_hooks
+from gitfleet.errors import FleetError
+from gitfleet.fleet import launcher, policyfile, upkeep
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
+from gitfleet.fleet.maintainer import Options
+from gitfleet.worktrees.ensure import Wish
+
+__all__ = ["Launch", "Where", "start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the command is to work: `here`, or in a managed worktree that follows `base`."""
+
+    here: bool = False
+    folder: str = ""
+    base: str = ""
+    strategy: str = "merge"
+    maintain: bool = True
+    force_new: bool = False
+
+
+def start(launch: Launch, where: Where) -> Answer:
+    """Run it to its end. Says what goes on to standard error: standard output is the command's own."""
+    command = launcher.program(launch.command, launch.agent)
+    agent = launch.agent or launcher.agent_of(command)
+    launch = Launch(
+        command, launch.id, agent, launch.title, launch.orchestrator, launch.claims, launch.shared
+    )
+    with Fleet.open(announce=say) as fleet:
+        _ready(fleet, where)
+        place = _place(fleet, launch, where)
+    ended = Launcher(place, say).run(launch)
+    return _answer(ended)
+
+
+def say(words: str) -> None:
+    """Tell people, if there is still somebody: a terminal that was closed must not keep the session from its end."""
+    with suppress(OSError):
+        render.note(words)
+
+
+def _ready(fleet: Fleet, where: Where) -> None:
+    """Upkeep before anything starts: what fails is said, and stops nothing."""
+    for words in [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]:
+        say(f"warning: {words}")
+    if not where.maintain:
+        return
+    try:
+        strategy = (
+            "merge" if where.strategy == "rebase" else where.strategy
+        )  # nobody asked for others' to be rewritten
+        done = upkeep.run(fleet, Options(strategy=strategy), ledger=False)
+    except FleetError as error:
+        say(f"warning: upkeep failed: {error.message}")
+        return
+    failed = [f"{one.session}: {one.reason}" for one in done.outcomes if one.failed]
+    for words in [
+        *(f"{failure.step}: {failure.message}" for failure in done.failures),
+        *failed,
+        *done.warnings,
+    ]:
+        say(f"warning: upkeep: {words}")
+
+
+def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
+    if where.here:
+        return Place(fleet.repository.worktree or os.getcwd())
+    wish = Wish(
+        agent=launch.agent, base=where.base, session=launch.id or None, folder=where.folder,
+        force_new=where.force_new, pid=os.getpid(),
+    )  # fmt: skip
+    found = fleet.worktrees.ensure(wish, reconcile=True, strategy=where.strategy)
+    if found.outcome is not None and found.outcome.failed:
+        say(f"warning: {found.outcome.reason}")
+    made = "new" if found.choice.created else "reused"
+    say(f"worktree {found.managed.path} ({made}, branch {found.managed.branch})")
+    return Place(found.managed.path, found.managed if found.choice.created else None)
+
+
+def _answer(ended: Ended) -> Answer:
+    released = [record["pattern"] for record in ended.answer.get("released", [])]
+    retained = [record["pattern"] for record in ended.answer.get("retained", [])]
+    words = f"session {ended.session['id']} ended, exit code {ended.code}"
+    words += _listed("released", released) + _listed("retained by its branch", retained)
+    say(f"gitfleet: {words}")
+    data = {
+        "session": ended.session,
+        "worktree": ended.worktree,
+        "log": ended.log,
+        "exit_code": ended.code,
+        "released": ended.answer.get("released", []),
+        "retained": ended.answer.get("retained", []),
+    }
+    status = "ok" if ended.code == 0 else "command-failed"
+    return Answer("session start", data, [], status, ended.code, ended.warnings)
+
+
+def _listed(verb: str, patterns: Sequence[str]) -> str:
+    return f"; {verb}: {', '.join(patterns)}" if patterns else ""

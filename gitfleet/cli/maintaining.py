@@ -1,0 +1,279 @@
+"""`worktree maintain`, and `maintainer install|status|uninstall|logs|run`: upkeep now, and regularly."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from gitfleet.base import clock
+from gitfleet.base.text import duration
+from gitfleet.cli import boundary, render, worktrees
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.options import Json, seconds
+from gitfleet.errors import FleetError
+from gitfleet.fleet import maintainer, schedulers, upkeep
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.maintainer import Maintainer, Options
+from gitfleet.git.repository import Repository, discover
+from gitfleet.ledger import node as nodes
+
+noun = typer.Typer(
+    help="Upkeep that the system runs regularly. Without a verb: status.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+Base = Annotated[
+    str, typer.Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")
+]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        "--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."
+    ),
+]
+Ttl = Annotated[
+    float,
+    typer.Option(
+        "--ttl-hours", min=0.0, max=87600.0, metavar="HOURS", help="How long idle worktrees are kept."
+    ),
+]
+OnlyReconcile = Annotated[
+    bool,
+    typer.Option("--reconcile-only/--cleanup", help="Whether to leave out the removal of idle worktrees."),
+]
+IncludeActive = Annotated[
+    bool, typer.Option("--include-active", help="Also worktrees in which somebody is at work.")
+]
+Branches = Annotated[
+    bool,
+    typer.Option(
+        "--delete-branches/--no-delete-branches", help="Whether cleanup deletes branches that have landed."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", metavar="KIND", help="launchd, systemd or cron (default: what this system has)."),
+]
+Print = Annotated[
+    bool, typer.Option("--print", "--dry-run", help="Show what would be put where, and change nothing.")
+]
+Tail = Annotated[int, typer.Option("--tail", min=1, max=100_000, metavar="N", help="How many lines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands; `worktree` is there already."""
+    worktrees.noun.command("maintain")(maintain)
+    app.add_typer(noun, name="maintainer")
+
+
+def maintain(
+    base: Base = "", strategy: Strategy = "merge", ttl_hours: Ttl = 24.0, reconcile_only: OnlyReconcile = False,
+    include_active: IncludeActive = False, delete_branches: Branches = False, dry_run: DryRun = False, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Bring the base in everywhere, clean up what is idle and safe, end dead sessions, exchange with the hub.
+
+    Whatever fails keeps nothing else from being done; exit code 21 then, with a summary.
+    """
+    options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
+    return boundary.run("worktree maintain", lambda: _maintain(options, dry_run=dry_run), as_json=as_json)
+
+
+@noun.callback()
+def nothing(context: typer.Context, as_json: Json = False) -> int:
+    """The maintainer: upkeep that the system runs regularly."""
+    return status(as_json=as_json) if context.invoked_subcommand is None else 0
+
+
+@noun.command("install")
+def install(
+    every: Every = "5m", kind: Kind = None, strategy: Strategy = "merge", base: Base = "", ttl_hours: Ttl = 24.0,
+    reconcile_only: OnlyReconcile = True, include_active: IncludeActive = False, delete_branches: Branches = False,
+    preview: Print = False, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Have the system run upkeep of this clone regularly. Twice is harmless; the later options hold."""
+    options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
+    return boundary.run(
+        "maintainer install",
+        lambda: _install(kind, seconds(every), options, preview=preview),
+        as_json=as_json,
+    )
+
+
+@noun.command("status")
+def status(as_json: Json = False) -> int:
+    """Say what is installed, how the last run went, and when the next one comes."""
+    return boundary.run("maintainer status", _status, as_json=as_json)
+
+
+@noun.command("uninstall")
+def uninstall(as_json: Json = False) -> int:
+    """Take it away again, and nothing else."""
+    return boundary.run("maintainer uninstall", _uninstall, as_json=as_json)
+
+
+@noun.command("logs")
+def logs(tail: Tail = 50, as_json: Json = False) -> int:
+    """Show the end of the log of its runs."""
+    return boundary.run("maintainer logs", lambda: _logs(tail), as_json=as_json)
+
+
+@noun.command("run")
+def run(as_json: Json = False) -> int:
+    """One run, as the system starts it: with the options of the install, logged, and only while no other goes on."""
+    return boundary.run("maintainer run", _run, as_json=as_json)
+
+
+def _maintain(options: Options, *, dry_run: bool) -> Answer:
+    with Fleet.open(bulk=True, announce=render.note) as fleet:
+        done = upkeep.run(fleet, options, dry_run=dry_run)
+    data = upkeep.as_record(done, dry_run=dry_run)
+    word = "partial" if done.code else "ok"
+    return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
+
+
+def _install(kind: str | None, every: int, options: Options, *, preview: bool) -> Answer:
+    found = _clone()
+    scheduler = schedulers.choose(kind)
+    if preview:
+        puts = found.preview(scheduler, every)
+        lines = [
+            line
+            for put in puts
+            for line in (f"# {put.path}", *put.text.decode("utf-8", "replace").splitlines(), "")
+        ]
+        return Answer(
+            "maintainer install", _install_data(scheduler.kind, found.name, every, puts, done=False), lines
+        )
+    found.install(scheduler, every, options)
+    puts = found.preview(scheduler, every)
+    lines = [
+        f"{scheduler.kind} runs upkeep of this clone every {duration(every)}: {', '.join(put.path for put in puts)}"
+    ]
+    lines += _advice(scheduler.kind)
+    return Answer(
+        "maintainer install", _install_data(scheduler.kind, found.name, every, puts, done=True), lines
+    )
+
+
+def _install_data(
+    kind: str, name: str, every: int, puts: list[schedulers.Put], *, done: bool
+) -> dict[str, Any]:
+    files = [{"path": put.path, "text": put.text.decode("utf-8", "backslashreplace")} for put in puts]
+    return {"installed": done, "kind": kind, "name": name, "every": every, "files": files}
+
+
+def _advice(kind: str) -> list[str]:
+    if kind == "systemd":
+        return ["it runs while you are logged in; `loginctl enable-linger` has it run always"]
+    return []
+
+
+def _status() -> Answer:
+    found = _clone()
+    record, last, there = found.installed(), found.last(), found.look()
+    every = record.every if record else maintainer.EVERY
+    running = found.running()
+    upcoming = there[0].next_run(last.started if last else None, every) if there else None
+    problems = _problems(found, there, last, every, running=running)
+    data: dict[str, Any] = {
+        "installed": there is not None,
+        "kind": there[0].kind if there else "",
+        "name": found.name,
+        "every": every if there else 0,
+        "places": list(there[1].places) if there else [],
+        "active": bool(there and there[1].on),
+        "running": running,
+        "last": None if last is None else {**_last_data(last)},
+        "next_run": upcoming,
+        "log": found.log,
+        "problems": problems,
+    }
+    lines = [
+        f"installed: {there[0].kind}, every {duration(every)}, {', '.join(there[1].places)}"
+        if there
+        else "not installed"
+    ]
+    lines += [f"running now: {running}"] if running else []
+    lines += [f"last run: {_last_words(last)}"] if last else ["last run: none yet"]
+    lines += [f"next run: about {clock.iso(upcoming)}"] if upcoming else []
+    lines += [f"problem: {problem}" for problem in problems]
+    return Answer("maintainer status", data, lines)
+
+
+def _last_data(last: maintainer.LastRun) -> dict[str, Any]:
+    return {"started": last.started, "ended": last.ended, "code": last.code, "words": list(last.words)}
+
+
+def _last_words(last: maintainer.LastRun) -> str:
+    began = f"{clock.iso(last.started)}, {duration(clock.now() - last.started)} ago"
+    if last.ended is None:
+        return f"{began}, not ended"
+    how = {0: "all done", 21: "partly done"}.get(last.code or 0, "failed")
+    first = f": {last.words[0]}" if last.code and last.words else ""
+    return f"{began}, {how} (exit code {last.code}){first}"
+
+
+def _problems(
+    found: Maintainer, there: tuple[schedulers.Scheduler, schedulers.Found] | None, last: maintainer.LastRun | None,
+    every: int, *, running: str,
+) -> list[str]:  # fmt: skip
+    """What is not as it should be."""
+    record = found.installed()
+    problems = list(there[1].words) if there else []
+    if record and not there:
+        problems.append(f"it was installed for {record.kind}, which does not know it any more")
+    if record and not os.access(record.interpreter, os.X_OK):
+        problems.append(f"its Python is gone: {record.interpreter}; install it again")
+    if last and last.ended is None and not running:
+        problems.append("the last run never came to its end")
+    since = max(last.started if last else 0, record.at if record else 0)
+    if there and since and clock.now() - since > 3 * every + 60:
+        problems.append(f"it has not run for {duration(clock.now() - since)}")
+    return problems
+
+
+def _uninstall() -> Answer:
+    kinds = Maintainer(discover()).uninstall()
+    lines = [f"the maintainer is gone from {kind}" for kind in kinds] or ["no maintainer was installed"]
+    return Answer("maintainer uninstall", {"removed": kinds}, lines)
+
+
+def _logs(tail: int) -> Answer:
+    found = _clone()
+    lines = found.tail(tail)
+    return Answer("maintainer logs", {"log": found.log, "lines": lines}, lines or ["nothing was logged yet"])
+
+
+def _run() -> Answer:
+    repository = discover()
+    nodes.load(repository.common_dir)  # no fleet, no state folder
+    found = Maintainer(repository)
+    turn = found.begin()
+    if turn is None:
+        words = f"another run goes on: {found.lock.holder()}"
+        return Answer("maintainer run", {"ran": False, "reason": words}, [words])
+    record = found.installed()
+    os.environ["PATH"] = maintainer.search_path(record)
+    options = record.options if record else Options()
+    code, lines = 70, ["the run ended early"]
+    try:
+        with Fleet.open(bulk=True) as fleet:
+            done = upkeep.run(fleet, options)
+        code, lines = done.code, [*done.words(), *[f"warning: {words}" for words in done.warnings]]
+    except FleetError as error:
+        code, lines = error.exit_code, [error.message]
+        raise
+    finally:
+        turn.end(code, lines)
+    data = {"ran": True, "reason": "", **upkeep.as_record(done, dry_run=False)}
+    return Answer("maintainer run", data, lines, "partial" if code else "ok", code)
+
+
+def _clone() -> Maintainer:
+    repository: Repository = discover()
+    nodes.load(repository.common_dir)
+    return Maintainer(repository)

@@ -1,0 +1,212 @@
+"""`worktree cleanup|archive|restore`: taking worktrees away, and getting them back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from gitfleet.base import clock
+from gitfleet.base.text import duration
+from gitfleet.cli import boundary, render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.options import Json
+from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, noun
+from gitfleet.errors import UsageError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import discover
+from gitfleet.worktrees import archiving, cleanup, ignored, restore, shelf
+from gitfleet.worktrees.archive import Archive
+from gitfleet.worktrees.cleanup import Cleaned
+from gitfleet.worktrees.keeping import HOUR, Terms
+from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
+from gitfleet.worktrees.service import Selection
+
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignored",
+        metavar="WHICH",
+        help="Ignored files to archive: small (default), all, none, or a pattern; repeatable.",
+    ),
+]
+Hours = Annotated[
+    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long one must have been idle.")
+]
+Delete = Annotated[
+    bool,
+    typer.Option(
+        "--delete-branches/--no-delete-branches",
+        help="Delete the branches of what is removed (default: keep).",
+    ),
+]
+
+
+def register() -> None:
+    """Add the verbs to the noun."""
+    noun.command("cleanup")(clean)
+    noun.command("archive")(archive)
+    noun.command("restore")(bring_back)
+
+
+def clean(
+    base: BaseName = "",
+    ttl_hours: Hours = 24.0,
+    everything: All = False,
+    paths: Paths = None,
+    sessions: Sessions = None,
+    delete_branches: Delete = False,
+    include_active: IncludeActive = False,
+    ignored_files: Ignored = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Remove managed worktrees that are idle and whose work is on the hub; archive the rest of what they hold first."""
+
+    def action() -> Answer:
+        selection = Selection(
+            everything=everything or not (paths or sessions), paths=paths or (), sessions=sessions or ()
+        )
+        terms = Terms(
+            ttl=_seconds(ttl_hours),
+            include_active=include_active,
+            delete_branches=delete_branches,
+            ignored=ignored.check(ignored_files or ()),
+            dry_run=dry_run,
+        )
+        with Fleet.open(announce=render.note) as fleet:
+            return _cleaned(
+                cleanup.clean(fleet.worktrees, selection, terms, base=base, announce=render.note),
+                dry_run=dry_run,
+            )
+
+    return boundary.run("worktree cleanup", action, as_json=as_json)
+
+
+def archive(
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="[PATH|SESSION]", help="Which worktree (default: the one that this runs in)."),
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List the archives of this clone.")] = False,
+    drop: Annotated[
+        str | None, typer.Option("--drop", metavar="ID", help="Let an archive go, for good.")
+    ] = None,
+    ignored_files: Ignored = None,
+    as_json: Json = False,
+) -> int:
+    """Keep everything that a worktree holds in one commit of this clone, and remove nothing."""
+
+    def action() -> Answer:
+        if sum([place is not None, listing, drop is not None]) > 1:
+            raise UsageError(
+                "A worktree, --list and --drop exclude each other. Nothing was changed.", hint="Choose one."
+            )
+        if listing:
+            return _listed()
+        return _dropped(drop) if drop is not None else _archived(place, ignored_files or ())
+
+    return boundary.run("worktree archive", action, as_json=as_json)
+
+
+def bring_back(
+    archive_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
+    ],
+    path: Annotated[
+        str | None, typer.Option("--path", metavar="PATH", help="Where to (default: where it was).")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Bring an archived worktree back: its branch, index and files, byte for byte. Overwrites nothing."""
+
+    def action() -> Answer:
+        with Fleet.open(announce=render.note) as fleet, fleet.worktrees.lock.held(60.0, render.note):
+            found = restore.restore(fleet.repository, archive_id, path)
+        data = {
+            "archive": found.archive.as_record(),
+            "path": found.path,
+            "branch": found.branch,
+            "notes": list(found.notes),
+        }
+        on = (
+            f"on the branch {found.branch}"
+            if found.branch
+            else f"at {found.archive.owner.head[:12]}, on no branch"
+        )
+        lines = [f"restored: {found.path}, {on}, {found.archive.files} files", *found.notes]
+        return Answer("worktree restore", data, lines, session=found.archive.owner.session)
+
+    return boundary.run("worktree restore", action, as_json=as_json)
+
+
+def _seconds(hours: float) -> int:
+    if not math.isfinite(hours) or not 0 <= hours <= 24 * 3660:
+        raise UsageError(
+            f"{hours} is no time to live. Nothing was changed.", hint="Pass hours, e.g. --ttl-hours 24."
+        )
+    return int(hours * HOUR)
+
+
+def _cleaned(found: Cleaned, *, dry_run: bool) -> Answer:
+    counts = summary(found.outcomes)
+    data = {
+        "outcomes": [outcome.as_record() for outcome in found.outcomes],
+        "summary": counts,
+        "bases": [base.as_record() for base in found.bases],
+        "broken": [item._asdict() for item in found.broken],
+        "recovered": list(found.recovered),
+        "dry_run": dry_run,
+    }
+    lines = [*found.recovered, *[_line(outcome) for outcome in found.outcomes]] or ["no managed worktrees"]
+    if len(found.outcomes) > 1:
+        lines.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+    warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
+    warnings += [f"{item.path}: {item.why}; it was left alone" for item in found.broken]
+    return Answer(
+        "worktree cleanup", data, lines, warnings=warnings,
+        status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
+    )  # fmt: skip
+
+
+def _line(outcome: Outcome) -> str:
+    deleted = "; its branch was deleted" if outcome.facts.get("branch_deleted") else ""
+    return f"{outcome.result}: {outcome.session}: {outcome.reason}{deleted}"
+
+
+def _archived(place: str | None, words: Sequence[str]) -> Answer:
+    made = archiving.take(discover(), place, words)
+    lines = [f"archived: {made.owner.path} as {made.id}, {made.files} files"]
+    lines += [f"not archived: {row}" for row in made.left_out]
+    return _answer("worktree archive", {"archive": made.as_record(), "dropped": False}, lines, made)
+
+
+def _dropped(archive_id: str) -> Answer:
+    common = discover().git
+    found = shelf.find(common, archive_id)
+    shelf.drop(common, found)
+    lines = [f"dropped: {found.id} (its commit was {found.oid}, which git keeps for a while)"]
+    return _answer("worktree archive", {"archive": found.as_record(), "dropped": True}, lines, found)
+
+
+def _answer(command: str, data: dict[str, Any], lines: list[str], found: Archive) -> Answer:
+    return Answer(command, data, lines, session=found.owner.session)
+
+
+def _listed() -> Answer:
+    found = shelf.everything(discover().git)
+    rows = [
+        (
+            one.id,
+            f"{duration(clock.now() - one.at)} ago",
+            one.owner.branch.removeprefix("refs/heads/") or "(detached)",
+            str(one.files),
+            one.owner.path,
+        )
+        for one in found.archives
+    ]
+    lines = render.table(rows, ("ARCHIVE", "MADE", "BRANCH", "FILES", "WAS AT")) if rows else ["no archives"]
+    data = {"archives": [one.as_record() for one in found.archives]}
+    return Answer("worktree archive", data, lines, warnings=found.broken)

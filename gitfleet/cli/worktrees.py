@@ -1,0 +1,250 @@
+"""`worktree ensure|list|status|reconcile`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from gitfleet.base.text import duration
+from gitfleet.cli import boundary, render
+from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.options import Json
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.worktrees import verdict
+from gitfleet.worktrees.ensure import Wish
+from gitfleet.worktrees.model import MANAGED_DIR
+from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
+from gitfleet.worktrees.service import Ensured, Reconciled, Selection
+from gitfleet.worktrees.status import Row
+from gitfleet.worktrees.upstream import Base
+from gitfleet.worktrees.verdict import Wanted
+
+noun = typer.Typer(
+    help="Managed worktrees, one for each session. Without a verb: list.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is for.")]
+BaseName = Annotated[
+    str,
+    typer.Option("--base", metavar="BRANCH", help="The hub's branch to follow (default: the fleet's trunk)."),
+]
+Session = Annotated[
+    str | None, typer.Option("--session", "--session-id", metavar="ID", help="The session's own worktree.")
+]
+ManagedDir = Annotated[
+    str, typer.Option("--managed-dir", metavar="DIR", help="The folder that worktrees are made in.")
+]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        "--strategy", metavar="HOW", help="merge, rebase, ff-only or none: how the base is brought in."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why; do nothing.")]
+All = Annotated[bool, typer.Option("--all", help="All managed worktrees of this clone.")]
+Paths = Annotated[
+    list[str] | None, typer.Option("--path", metavar="PATH", help="The worktree at PATH; repeatable.")
+]
+Sessions = Annotated[
+    list[str] | None,
+    typer.Option("--session", metavar="ID", help="The worktree of this session; repeatable."),
+]
+IncludeActive = Annotated[
+    bool, typer.Option("--include-active", help="Also where a process or a session is at work.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the noun."""
+    app.add_typer(noun, name="worktree")
+
+
+@noun.callback()
+def nothing(context: typer.Context, as_json: Json = False) -> int:
+    """Worktrees that gitfleet makes, keeps up with the base, and takes away."""
+    return listing(as_json=as_json) if context.invoked_subcommand is None else 0
+
+
+@noun.command("ensure")
+def ensure(
+    agent: Agent = "codex",
+    base: BaseName = "",
+    session: Session = None,
+    managed_dir: ManagedDir = MANAGED_DIR,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Bring the base into a worktree that is reused.")
+    ] = False,
+    strategy: Strategy = verdict.MERGE,
+    force_new: Annotated[
+        bool, typer.Option("--force-new", help="Make a new one, even if one is free.")
+    ] = False,
+    print_path: Annotated[bool, typer.Option("--print-path", help="Print nothing but its path.")] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Give a session a worktree of its own: a free one of the same agent, or a new one."""
+    wish = Wish(
+        agent=agent, base=base, session=session, folder=managed_dir, force_new=force_new, dry_run=dry_run
+    )
+
+    def action() -> Answer:
+        with Fleet.open(announce=render.note) as fleet:
+            found = fleet.worktrees.ensure(wish, reconcile=reconcile, strategy=strategy)
+        return _ensured(found, print_path=print_path)
+
+    return boundary.run("worktree ensure", action, as_json=as_json)
+
+
+@noun.command("list")
+def listing(as_json: Json = False) -> int:
+    """List the managed worktrees of this clone."""
+    return boundary.run("worktree list", _list, as_json=as_json)
+
+
+@noun.command("status")
+def status(as_json: Json = False) -> int:
+    """Show each managed worktree: its branch, what it has changed, who is at work there, and what reconcile would do."""
+    return boundary.run("worktree status", _status, as_json=as_json)
+
+
+@noun.command("reconcile")
+def reconcile(
+    everything: All = False,
+    paths: Paths = None,
+    sessions: Sessions = None,
+    base: BaseName = "",
+    strategy: Strategy = verdict.MERGE,
+    include_active: IncludeActive = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Bring the base into managed worktrees (default: the one that this runs in)."""
+    selection = Selection(everything=everything, paths=paths or (), sessions=sessions or ())
+    wanted = Wanted(strategy=strategy, include_active=include_active, dry_run=dry_run)
+
+    def action() -> Answer:
+        with Fleet.open(announce=render.note) as fleet:
+            return _reconciled(fleet.worktrees.reconcile(selection, wanted, base=base))
+
+    return boundary.run("worktree reconcile", action, as_json=as_json)
+
+
+def _ensured(found: Ensured, *, print_path: bool) -> Answer:
+    managed, choice = found.managed, found.choice
+    data: dict[str, Any] = {
+        "session": managed.session,
+        "agent": managed.agent,
+        "path": managed.path,
+        "branch": managed.branch,
+        "created": choice.created,
+        "done": choice.done,
+        "base": found.base.as_record(),
+        "passed": [{"path": path, "why": why} for path, why in choice.passed],
+        "reconciled": found.outcome.as_record() if found.outcome else None,
+    }
+    made = "new" if choice.created else "reused"
+    told = made if choice.done else f"would be {made}"
+    lines = (
+        [managed.path]
+        if print_path
+        else [f"{told}: {managed.path} (session {managed.session}, branch {managed.branch})"]
+    )
+    if not print_path:
+        lines += [f"not free: {path}: {why}" for path, why in choice.passed]
+        lines += [_line(found.outcome)] if found.outcome else []
+    failed = found.outcome is not None and found.outcome.failed
+    return Answer(
+        "worktree ensure", data, lines, warnings=_stale([found.base]),
+        status="partial" if failed else "ok", code=PARTIAL if failed else 0, session=managed.session,
+    )  # fmt: skip
+
+
+def _list() -> Answer:
+    with Fleet.open() as fleet:
+        found = fleet.worktrees.look()
+    rows = [
+        {
+            "session": managed.session,
+            "agent": managed.agent,
+            "path": managed.path,
+            "branch": managed.branch,
+            "base": managed.base,
+            "created_at": managed.created_at,
+            "missing": worktree.prunable is not None,
+            "locked": worktree.locked,
+        }
+        for managed, worktree in found.managed
+    ]
+    cells = [
+        (
+            m.session,
+            m.agent,
+            m.branch,
+            m.base,
+            m.path + (" (its folder is gone)" if w.prunable is not None else ""),
+        )
+        for m, w in found.managed
+    ]
+    head = ("SESSION", "AGENT", "BRANCH", "BASE", "PATH")
+    lines = render.table(cells, head) if cells else ["no managed worktrees"]
+    broken = [item._asdict() for item in found.broken]
+    warnings = [f"{item.path}: {item.why}" for item in found.broken]
+    return Answer("worktree list", {"worktrees": rows, "broken": broken}, lines, warnings=warnings)
+
+
+def _status() -> Answer:
+    with Fleet.open() as fleet:
+        rows, broken = fleet.worktrees.status()
+    data = {"worktrees": [row.as_record() for row in rows], "broken": [item._asdict() for item in broken]}
+    head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
+    grid = Grid(head, [_cells(row) for row in rows], optional=("AGENT", "BRANCH", "IDLE"))
+    warnings = [f"{item.path}: {item.why}" for item in broken]
+    lines: list[str | Grid] = [grid] if rows else ["no managed worktrees"]
+    return Answer("worktree status", data, lines, warnings=warnings)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ahead, behind = row.counts or ("?", "?")
+    branch = "?" if row.state.problem else row.state.branch or "(detached)"
+    dirty = "?" if row.state.problem else str(row.state.dirty)
+    idle = "?" if row.idle is None else duration(row.idle)
+    used = str(row.users[0]) if row.users else "reserved" if row.reserved else ""
+    would = (
+        f"would bring it in ({row.verdict.reason})"
+        if row.verdict.word == "go"
+        else f"{row.verdict.word}: {row.verdict.reason}"
+    )
+    return (row.managed.session, row.managed.agent, branch, str(ahead), str(behind), dirty, idle, used, would)
+
+
+def _reconciled(found: Reconciled) -> Answer:
+    counts = summary(found.outcomes)
+    data = {
+        "outcomes": [outcome.as_record() for outcome in found.outcomes],
+        "summary": counts,
+        "bases": [base.as_record() for base in found.bases],
+        "broken": [item._asdict() for item in found.broken],
+    }
+    lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
+    if len(found.outcomes) > 1:
+        lines.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+    warnings = [*_stale(found.bases), *[f"{item.path}: {item.why}" for item in found.broken]]
+    return Answer(
+        "worktree reconcile", data, lines, warnings=warnings,
+        status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
+    )  # fmt: skip
+
+
+def _line(outcome: Outcome) -> str:
+    return f"{outcome.result}: {outcome.session}: {outcome.reason}"
+
+
+def _stale(bases: Sequence[Base]) -> list[str]:
+    return [
+        f"{base.name} could not be fetched, so this rests on what was last seen of it: {base.error}"
+        for base in bases
+        if not base.fresh
+    ]
