@@ -74,7 +74,18 @@ def plain(text: str, clone: Gated) -> str:
 def normal(value: Any, clone: Gated) -> Any:
     """JSON without moments and ages."""
     if isinstance(value, dict):
-        gone = {"granted_at", "renewed_at", "started_at", "age", "left", "at", "active_at", "last_activity"}
+        gone = {
+            "granted_at",
+            "renewed_at",
+            "started_at",
+            "uptime",
+            "idle",
+            "age",
+            "left",
+            "at",
+            "active_at",
+            "last_activity",
+        }
         return {key: normal(item, clone) for key, item in value.items() if key not in gone}
     if isinstance(value, str):
         return plain(value, clone)

@@ -416,7 +416,12 @@ def test_reconcile_from_several_processes_at_once_is_done_once(
     argv = gitfleet.argv("worktree", "reconcile", "--all", "--json")
     ran = race([Entrant(argv, yard.top, gitfleet.environment())] * 4)
     results = [item["result"] for one in ran for item in one.ok().json()["data"]["outcomes"]]
-    assert sorted(results) == ["merged"] * 3 + ["up-to-date"] * 9
+    assert results.count("merged") == 3
+    assert set(results) <= {
+        "merged",
+        "up-to-date",
+        "skipped",
+    }  # skipped: the git of another one is at work there
     assert all(parents(git, path)[1] == base for path in paths)
 
 
