@@ -25,7 +25,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.resources import MOST_UNITS, name_of
+from gitfleet.claims.resources import MOST_UNITS
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import UsageError
 from gitfleet.ledger.model import View
@@ -61,10 +61,10 @@ def asked(body: Mapping[str, Any]) -> dict[str, int]:
         if type(capacity) is not int or not 0 < capacity <= MOST_UNITS or row["mode"] != model.EXCLUSIVE:
             raise ValueError(f"{wanted} {row['mode']}, capacity {capacity}")
         check(wanted, capacity)
-        if name_of(wanted) in named:
+        if wanted.resource in named:
             words = f"{display(wanted.text)} was asked for twice at once. Nothing was changed."
             raise UsageError(words, hint="Name each resource once, with the number of units: `res:gpu:2`.")
-        named.add(name_of(wanted))
+        named.add(wanted.resource)
         found[wanted.text] = capacity
     return found
 
@@ -74,7 +74,7 @@ def check(wanted: Pattern, capacity: int) -> None:
     if wanted.units > capacity:
         there = f"there are {capacity}" if capacity > 1 else "there is 1"
         raise UsageError(
-            f"{wanted.units} units of '{name_of(wanted)}' were asked for, and {there} in all. Nothing was changed.",
+            f"{wanted.units} units of '{wanted.resource}' were asked for, and {there} in all. Nothing was changed.",
             hint="Ask for fewer. How many there are stands in `resources:` of gitfleet.yaml on the trunk.",
         )
 

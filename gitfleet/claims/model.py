@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_ulid, shard
-from gitfleet.claims import past, patterns
+from gitfleet.claims import past, patterns, resources
 from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.resources import MOST_UNITS
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import FORMAT, View
@@ -286,14 +285,14 @@ def drop(view: View, claim: Claim, at: int) -> dict[str, bytes | None]:
 
 def _has_units(claim: Claim, units: int) -> bool:
     """Whether it says which units it has, as many as its pattern names, if that is a resource."""
-    sound = all(type(slot) is int and 0 <= slot < MOST_UNITS for slot in claim.slots)
-    capacity = 0 < claim.capacity <= MOST_UNITS if units else claim.capacity == 0
+    sound = all(type(slot) is int and 0 <= slot < resources.MOST_UNITS for slot in claim.slots)
+    capacity = 0 < claim.capacity <= resources.MOST_UNITS if units else claim.capacity == 0
     return sound and capacity and len(set(claim.slots)) == len(claim.slots) == units
 
 
 def _resource(where: str) -> Pattern:
     try:
-        return parsed(patterns.PREFIX + where.split("/")[1].removeprefix("="))
+        return parsed(resources.PREFIX + where.split("/")[1].removeprefix("="))
     except FleetError:
         return parsed("**")
 

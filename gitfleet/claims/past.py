@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid
-from gitfleet.claims.patterns import PREFIX
+from gitfleet.claims.resources import PREFIX
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import FORMAT, Accepted, Decision, Operation, View

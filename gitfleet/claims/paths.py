@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from gitfleet.base.text import display
-from gitfleet.claims import patterns
+from gitfleet.claims import patterns, resources
 from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import BadPath
 from gitfleet.git.program import Git
@@ -25,7 +25,7 @@ def resolve(texts: Iterable[str], *, worktree: str | None, git: Git) -> list[Pat
     """
     found: dict[str, Pattern] = {}
     for text in texts:
-        if text.startswith(patterns.PREFIX):
+        if text.startswith(resources.PREFIX):
             named = patterns.parse(text)
         else:
             relative, top = _relative(text, worktree, git) if os.path.isabs(text) else (text, worktree)

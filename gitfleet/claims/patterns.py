@@ -24,6 +24,7 @@ Hooks import this on every commit, hence what is imported late or not at all her
 
 from __future__ import annotations
 
+from gitfleet.claims import resources
 from gitfleet.claims.keys import key
 
 TYPE_CHECKING = False
@@ -37,8 +38,6 @@ __all__ = ["LONGEST", "Pattern", "key", "literal", "matches", "parse"]
 
 LONGEST = 4096
 """Bytes of UTF-8 that a path or pattern may have."""
-PREFIX = "res:"
-"""What the name of a resource begins with."""
 
 _WILD = frozenset("*?[\\")
 _SPECIAL = frozenset("*?[\\{")
@@ -126,6 +125,11 @@ class Pattern:
     def __reduce__(self) -> tuple[Any, ...]:
         return _only, (self.text,)
 
+    @property
+    def resource(self) -> str:
+        """The name of the resource that is meant (`gpu`); only where `units` is not 0."""
+        return self.prefix[1]
+
     def elements(self, *, case_sensitive: bool = False) -> Elements:
         """The compiled form (see `wildmatch`), folded unless `case_sensitive`. Kept once made."""
         kept = self._exact if case_sensitive else self._folded
@@ -145,10 +149,8 @@ def parse(text: str) -> tuple[Pattern, ...]:
     escapes nothing, braces for more than 64 patterns).
     """
     _check_text(text)
-    if text.startswith(PREFIX):
-        from gitfleet.claims.resources import read  # see `Pattern.elements`
-
-        return (read(text),)
+    if text.startswith(resources.PREFIX):
+        return (_resource(text),)
     if _SPECIAL.isdisjoint(text) and not text.startswith("!"):
         return (_plain(text, text.split("/")),)
     from gitfleet.claims.braces import expand  # see `Pattern.elements`
@@ -157,7 +159,17 @@ def parse(text: str) -> tuple[Pattern, ...]:
     try:
         return tuple(dict.fromkeys(_read(spelled, text) for spelled in expand(text)))
     except Unreadable as problem:
-        raise bad_pattern(text, problem.why, problem.hint) from None
+        raise _bad_pattern(text, problem.why, problem.hint) from None
+
+
+def _resource(text: str) -> Pattern:
+    try:
+        name, units = resources.read(text)
+    except ValueError as problem:
+        why, hint = problem.args
+        raise _bad_pattern(text, why, hint) from None
+    spelled = resources.spelled(name, units)
+    return Pattern(spelled, (spelled,), ("", name), subtree=False, units=units)
 
 
 def literal(path: str, *, directory: bool = False) -> Pattern:
@@ -236,7 +248,7 @@ def _spelled(given: str, components: list[str], *, subtree: bool) -> tuple[str, 
         text = "\\" + text if text[0] == "!" else text
         text = text if inert(text) else guard(text)
         components = text.removesuffix("/").split("/")
-    if text.startswith(PREFIX):
+    if text.startswith(resources.PREFIX):
         text = "./" + text
     _check_length(given, text)
     return text, components
@@ -300,7 +312,7 @@ def _bad_path(given: str, why: str, hint: str) -> BadPath:
     )
 
 
-def bad_pattern(given: str, why: str, hint: str) -> BadPattern:
+def _bad_pattern(given: str, why: str, hint: str) -> BadPattern:
     """The error about a pattern that cannot be read."""
     from gitfleet.base.text import one_line  # see `_bad_path`
     from gitfleet.errors import BadPattern

@@ -13,7 +13,7 @@ from typing import Any
 
 from gitfleet.base import canonical, files
 from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.resources import MOST_UNITS, is_name, name_of
+from gitfleet.claims.resources import MOST_UNITS, is_name
 
 COMMITS = ("require-claim", "claim-on-commit", "conflicts-only", "warn", "off")
 EDITS = ("claim-on-edit", "require-claim", "conflicts-only", "warn", "off")
@@ -42,7 +42,7 @@ class Policy:
 
     def capacity(self, wanted: Pattern) -> int:
         """How many units there are of a resource: one, where the rules say nothing of it; 0 for a path."""
-        return self.resources.get(name_of(wanted), 1) if wanted.units else 0
+        return self.resources.get(wanted.resource, 1) if wanted.units else 0
 
 
 _DEFAULTS = Policy()

@@ -10,8 +10,12 @@ Names are compared without case, and are written small. A file whose name begins
 
 from __future__ import annotations
 
-from gitfleet.claims.patterns import PREFIX, Pattern, bad_pattern
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitfleet.claims.classes import Unreadable
 
+PREFIX = "res:"
+"""What the name of a resource begins with."""
 LONGEST_NAME = 64
 MOST_UNITS = 1000
 """The largest capacity that a resource may have."""
@@ -25,8 +29,8 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= LONGEST_NAME and text[0] in _FIRST and _FURTHER.issuperset(text)
 
 
-def read(text: str) -> Pattern:
-    """The resource that `text` spells. Raises BadPattern."""
+def read(text: str) -> tuple[str, int]:
+    """The name and the number of units that `text` spells. Raises classes.Unreadable."""
     name, counted, count = text.removeprefix(PREFIX).partition(":")
     name = name.lower() if name.isascii() else name
     if not is_name(name):
@@ -35,23 +39,28 @@ def read(text: str) -> Pattern:
             f"A name has 1 to {LONGEST_NAME} letters, digits, `.`, `_` and `-`, and begins with a letter or a digit. "
             "A file whose name begins so is written `./res:…`."
         )
-        raise bad_pattern(text, why, hint)
+        raise _unreadable(why, hint)
     units = 1
     if counted:
         sound = count.isascii() and count.isdecimal() and len(count) <= len(str(MOST_UNITS))
         units = int(count) if sound else 0
         if not 0 < units <= MOST_UNITS:
             why = "what follows the name of a resource is how many units of it are wanted"
-            raise bad_pattern(text, why, f"Write a number from 1 to {MOST_UNITS}, as in `res:gpu:2`.")
-    spelled = f"{PREFIX}{name}" + (f":{units}" if units > 1 else "")
-    return Pattern(spelled, (spelled,), ("", name), subtree=False, units=units)
+            raise _unreadable(why, f"Write a number from 1 to {MOST_UNITS}, as in `res:gpu:2`.")
+    return name, units
 
 
-def name_of(pattern: Pattern) -> str:
-    """The name of the resource that `pattern` is (`gpu`)."""
-    return pattern.prefix[1]
+def spelled(name: str, units: int) -> str:
+    """The canonical text for so many units of a resource."""
+    return f"{PREFIX}{name}" + (f":{units}" if units > 1 else "")
 
 
 def is_counted(text: str) -> bool:
     """Whether `text` says how many units it means; to be asked of what was typed."""
     return text.startswith(PREFIX) and ":" in text[len(PREFIX) :]
+
+
+def _unreadable(why: str, hint: str) -> Unreadable:
+    from gitfleet.claims.classes import Unreadable  # only who is refused pays for it
+
+    return Unreadable(why, hint)

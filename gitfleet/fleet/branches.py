@@ -1,4 +1,4 @@
-"""What sessions' branches change, and what becomes of the branches: pushed, landed, or gone from the hub.
+"""What becomes of the branches that retain claims: pushed, landed, or gone from the hub.
 
 Owns the look at git that `claims.retained` needs as facts. Everything is asked of this clone and, once for all branches,
 of the hub; with nothing retained nobody is asked. What cannot be told changes nothing: a branch that was never seen on
@@ -9,42 +9,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from gitfleet.base import canonical, files
-from gitfleet.claims import model, patterns
+from gitfleet.claims import model
 from gitfleet.claims import retained as rules
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
-from gitfleet.fleet import checkouts, landing, trunk
+from gitfleet.fleet import landing, leaving, trunk
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.landing import HEADS, Branch
 from gitfleet.git import refs
-from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
-HEADS = "refs/heads/"
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 AT_ONCE = 200
-
-
-class Branch(NamedTuple):
-    """A branch at one commit."""
-
-    name: str
-    head: str
-
-
-def leaving(fleet: Fleet, session_id: str) -> Mapping[str, Any] | None:
-    """What the branch of a session of this node retains when it ends, as the body of `session.end` says it."""
-    view = fleet.current().view
-    session = sessions.find(view, session_id)
-    if session is None or session.node != fleet.ledger.node.id:
-        return None
-    branch = _branch_of(fleet, session)
-    return _retained(fleet, branch, _claims(fleet, session)) if branch else None
 
 
 def retain_pushed(fleet: Fleet) -> list[str]:
@@ -57,13 +37,16 @@ def retain_pushed(fleet: Fleet) -> list[str]:
         return []
     asked: dict[str, Operation] = {}
     for session in _own_sessions(fleet, node):
-        mine = _claims(fleet, session)
-        here = _branch_of(fleet, session) if mine else None
+        mine = leaving.claims(fleet.current().view, session)
+        here = leaving.branch_of(fleet.repository, session) if mine else None
         there = refs.read(fleet.repository.git, f"refs/remotes/{hub}/{here.name}") if here else {}
         pushed = there.get(f"refs/remotes/{hub}/{here.name}") if here else None
         if here is None or pushed is None:
             continue
-        body = _retained(fleet, Branch(here.name, pushed), [claim for claim in mine if claim.head != pushed])
+        more = [claim for claim in mine if claim.head != pushed]
+        body = leaving.retained(
+            fleet.repository, fleet.ledger.node, fleet.policy, Branch(here.name, pushed), more
+        )
         if body:
             asked[here.name] = fleet.ledger.operation("claim.retain", session.id, body)
     return _submit(fleet, asked)
@@ -97,7 +80,7 @@ def _proposals(
     tip = trunk.tip(fleet.repository.git, fleet.ledger.node)
     if tips is None or tip is None:
         return
-    judge = landing.Judge(fleet, tip)
+    judge = landing.Judge(fleet.repository.git, fleet.ledger.node.hub, fleet.ledger.lock, tip)
     for branch in wanted:
         there = tips.get(branch.name)
         if there:
@@ -130,51 +113,6 @@ def _own_sessions(fleet: Fleet, node: str) -> list[Session]:
     """The sessions of one node."""
     found = sessions.everyone(fleet.current().view)
     return [item for item in found if isinstance(item, Session) and item.node == node]
-
-
-def _claims(fleet: Fleet, session: Session) -> list[Claim]:
-    found = model.of_session(fleet.current().view, session.id)
-    return [item for item in found if isinstance(item, Claim) and not model.parsed(item.pattern).units]
-
-
-def _branch_of(fleet: Fleet, session: Session) -> Branch | None:
-    """The branch that a session is on and where it is; None when detached, or before the first commit.
-
-    Of a worktree that is gone, the branch that the session was on when it was last looked at.
-    """
-    git_dir = checkouts.known(fleet.repository).get(os.path.realpath(session.worktree))
-    if git_dir and os.path.isdir(session.worktree):
-        here = Git(git_dir, cwd=session.worktree)
-        ref = here.line("symbolic-ref", "--quiet", "HEAD") or ""
-    else:
-        here, ref = fleet.repository.git, HEADS + session.branch if session.branch else ""
-    head = refs.resolve(here, f"{ref}^{{commit}}") if ref.startswith(HEADS) else None
-    return Branch(ref.removeprefix(HEADS), head) if head else None
-
-
-def _retained(fleet: Fleet, branch: Branch, claims: Sequence[Claim]) -> dict[str, Any] | None:
-    """The claims on what the branch has and the trunk has not; none once its work is there in another form."""
-    git = fleet.repository.git
-    tip = trunk.tip(git, fleet.ledger.node)
-    changed = changes(git, tip, branch.head) if claims else []
-    exact = fleet.policy.case_sensitive
-    ids = [
-        claim.id
-        for claim in claims
-        if claim.retained in {"", branch.name}
-        and any(patterns.matches(model.parsed(claim.pattern), path, case_sensitive=exact) for path in changed)
-    ]
-    if not ids or (tip and landing.how(git, tip, branch.head)):
-        return None
-    return {"branch": branch.name, "head": branch.head, "claims": ids}
-
-
-def changes(git: Git, tip: str | None, head: str) -> list[str]:
-    """The paths that a commit changes against its merge base with the trunk; against nothing where there is none."""
-    base = git.line("merge-base", tip, head) if tip else None
-    argv = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none")
-    out = git.run(*argv, base or EMPTY_TREE, head, timeout=300.0)
-    return [path for path in os.fsdecode(out).split("\0") if path]
 
 
 def _plain(name: str) -> bool:

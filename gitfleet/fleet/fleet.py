@@ -79,14 +79,14 @@ class Fleet:
     @cached_property
     def sessions(self) -> Sessions:
         """The fleet's sessions."""
-        from gitfleet.fleet import branches
+        from gitfleet.fleet import leaving
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
 
         return Sessions(
             self.repository,
             self.ledger,
             policy.markers(self.ledger.state),
-            lambda id_: branches.leaving(self, id_),
+            lambda id_: leaving.facts(self.repository, self.ledger, self.policy, id_),
         )
 
     @cached_property

@@ -6,26 +6,31 @@ callers: nothing is let go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
 
-if TYPE_CHECKING:
-    from gitfleet.fleet.branches import Branch
-    from gitfleet.fleet.fleet import Fleet
-
+HEADS = "refs/heads/"
 ANCESTOR, PATCHES, TREE = "ancestor", "patches", "tree"
+
+
+class Branch(NamedTuple):
+    """A branch at one commit."""
+
+    name: str
+    head: str
 
 
 class Judge:
     """Judges branches against one commit of the trunk. Fetches a branch whose commits are not here, once."""
 
-    def __init__(self, fleet: Fleet, tip: str) -> None:
-        self._git = fleet.repository.git
-        self._hub = fleet.ledger.node.hub
-        self._lock = fleet.ledger.lock
+    def __init__(self, git: Git, hub: str | None, lock: NodeLock, tip: str) -> None:
+        self._git = git
+        self._hub = hub
+        self._lock = lock
         self._tip = tip
         self._fetched: set[str] = set()
 
@@ -51,7 +56,7 @@ class Judge:
         self._fetched.add(name)
         try:
             with self._lock.held(30.0):
-                Remote(self._git, self._hub).fetch(f"refs/heads/{name}", prune=False)
+                Remote(self._git, self._hub).fetch(f"{HEADS}{name}", prune=False)
         except FleetError:
             return  # its commits stay unknown, and so does whether it has landed
 

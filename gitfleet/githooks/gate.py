@@ -30,8 +30,6 @@ _NUMBERS = ("token", "ttl", "granted_at")
 
 def main(arguments: list[str]) -> int:
     """Answer one hook: 0, or what the full gate says."""
-    if arguments[0] == "reference-transaction":
-        return _moves(arguments[2])
     if arguments[0] in {"pre-commit", "prepare-commit-msg"}:
         try:
             if quick(arguments):
@@ -39,20 +37,6 @@ def main(arguments: list[str]) -> int:
         except Exception:  # noqa: BLE001, S110 - a doubt of whatever kind is for the full gate, which names it
             pass
     return hand_over(arguments)
-
-
-def _moves(git: str) -> int:
-    """Answer for branches that are about to move, as standard input tells; `git` is the process that moves them."""
-    from gitfleet.githooks import moves  # of no use to the other hooks
-
-    lines = sys.stdin.buffer.read()
-    try:
-        moves.leave_git_dir()
-        if moves.quick(lines):
-            return 0
-    except Exception:  # noqa: BLE001, S110 - as above
-        pass
-    return hand_over(["reference-transaction", git, *moves.tips(lines)])
 
 
 def hand_over(arguments: list[str], program: str = "") -> int:

@@ -8,6 +8,7 @@ Standard library only; whatever is unclear goes to `moving`.
 from __future__ import annotations
 
 import os
+import sys
 
 from gitfleet.git.fleetrefs import seen_base, seen_trunk
 from gitfleet.githooks import gate
@@ -18,6 +19,18 @@ KNOWN = ("--branches", "--remotes", "--tags", f"--glob={seen_trunk('*')}", f"--g
 _PIPE = 60_000  # bytes that go into a pipe before anybody reads them; with more, both sides could wait
 _PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _DIFF = ("diff-tree", "--stdin", "--root", "-r", "-c", "--no-commit-id", "--name-only", "--no-renames", "-z")
+
+
+def main(git: str) -> int:
+    """Answer for branches that are about to move, as standard input tells; `git` is the process that moves them."""
+    lines = sys.stdin.buffer.read()
+    try:
+        leave_git_dir()
+        if quick(lines):
+            return 0
+    except Exception:  # noqa: BLE001, S110 - a doubt of whatever kind is for the full gate, which names it
+        pass
+    return gate.hand_over(["reference-transaction", git, *tips(lines)])
 
 
 def tips(lines: bytes) -> list[str]:

@@ -12,6 +12,10 @@ if __name__ == "__main__":
         from gitfleet.githooks import full
 
         sys.exit(full.main(sys.argv[2:]))
+    if sys.argv[1] == "reference-transaction":
+        from gitfleet.githooks import moves
+
+        sys.exit(moves.main(sys.argv[3]))
     from gitfleet.githooks import gate
 
     sys.exit(gate.main(sys.argv[1:]))

@@ -31,7 +31,7 @@ from gitfleet.git.program import Git
 from gitfleet.git.trees import FOLDER as TREE
 from gitfleet.git.trees import Entry, Objects, serialise
 from gitfleet.worktrees import blobs
-from gitfleet.worktrees.capture import FILE, LINK, Capture, Item, Staged
+from gitfleet.worktrees.capture import FILE, LINK, Capture, Staged
 
 FORMAT = 1
 SETTINGS = ("config.worktree", "info/sparse-checkout", "logs/HEAD")
@@ -247,29 +247,3 @@ def _name(common: Git, archive_id: str, oid: str) -> str:
             return name
     words = f"There are {_TRIES} archives of {archive_id}. Nothing was changed."
     raise UsageError(words, hint="Drop some: `gitfleet worktree archive --drop ID`.")
-
-
-def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Item]) -> list[str]:
-    """Where the things in `items`, as they lie below `top` now, differ from the archive as it is read back from git.
-
-    Every byte of both is read. Raises Corrupt when an object of the archive is missing or damaged.
-    """
-    from gitfleet.worktrees import shelf  # reads what this writes; most of it is needed only there
-
-    kept = shelf.contents(common, archive.oid)
-    with blobs.Reader(common.git_dir) as reader:
-        for oid in {oid for _, oid in kept.entries.values()}:
-            reader.copy(oid, len)
-    both = kept.listing.keys() & items.keys()
-    other = {path for path in both if kept.listing[path] != (items[path].kind, items[path].mode)}
-    other |= {path for path in both - other if not _same_content(kept.entries, top, path, items[path])}
-    return sorted((kept.listing.keys() ^ items.keys()) | other)
-
-
-def _same_content(entries: Mapping[str, tuple[str, str]], top: str, path: str, item: Item) -> bool:
-    where = os.path.join(top, path)
-    if item.kind == FILE:
-        return blobs.of_file(where) == entries[path][1]
-    if item.kind == LINK:
-        return blobs.of_bytes(os.fsencode(os.readlink(where))) == entries[path][1]
-    return True

@@ -18,7 +18,7 @@ from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
-from gitfleet.worktrees import archive, blobs, capture, exclude, listing, marker, shelf
+from gitfleet.worktrees import archive, blobs, capture, comparison, exclude, listing, marker, shelf
 from gitfleet.worktrees.archive import Archive, Owner
 from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
 from gitfleet.worktrees.model import Managed
@@ -163,7 +163,7 @@ def _write(reader: blobs.Reader, oid: str, where: str, mode: int) -> None:
 
 
 def _check(common: Git, found: Archive, place: str) -> None:
-    wrong = archive.differences(common, found, place, capture.walked(place))
+    wrong = comparison.differences(common, found, place, capture.walked(place))
     if wrong:
         raise Corrupt(
             f"What was written to {display(place)} is not what the archive {found.id} holds: {display(wrong[0])}. "
