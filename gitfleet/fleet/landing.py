@@ -12,9 +12,11 @@ from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
+from gitfleet.worktrees import landed
 
 HEADS = "refs/heads/"
 ANCESTOR, PATCHES, TREE = "ancestor", "patches", "tree"
+_WORDS = {"merged": ANCESTOR, "rebased": PATCHES, "squashed": TREE}
 
 
 class Branch(NamedTuple):
@@ -62,29 +64,13 @@ class Judge:
 
 
 def how(git: Git, trunk: str, head: str) -> str:
-    """How the work of `head` came to be on `trunk`: by ancestry, as the same patches, as one with the same effect; else ""."""
+    """How the work of `head` came to be on `trunk`: by ancestry, as the same patches, as one with the same effect; else "".
+
+    Of a history that is not whole here, only ancestry is told. The costs are those of `worktrees.landed`.
+    """
     if _contains(git, trunk, head):
         return ANCESTOR
-    if _as_patches(git, trunk, head):
-        return PATCHES
-    return TREE if _as_a_whole(git, trunk, head) else ""
-
-
-def _as_patches(git: Git, trunk: str, head: str) -> bool:
-    """Whether each commit is there as another one with the same patch. A merge has no patch, and decides against it."""
-    merges = git.line("rev-list", "--count", "--merges", head, f"^{trunk}")
-    if merges != "0":
-        return False
-    done = git.ask("cherry", trunk, head, timeout=300.0)
-    lines = done.stdout.split(b"\n")[:-1]
-    return done.code == 0 and bool(lines) and all(line.startswith(b"- ") for line in lines)
-
-
-def _as_a_whole(git: Git, trunk: str, head: str) -> bool:
-    """Whether merging `head` into the trunk would change nothing: a squash merge, for one, leaves it so."""
-    done = git.ask("merge-tree", "--write-tree", "--no-messages", trunk, head, timeout=300.0)
-    tree = git.line("rev-parse", "--verify", "--quiet", f"{trunk}^{{tree}}")
-    return done.code == 0 and tree is not None and done.stdout.split()[:1] == [tree.encode()]
+    return _WORDS.get(landed.judge(git, head, trunk, "the trunk").word, "")
 
 
 def _contains(git: Git, commit: str, other: str) -> bool:

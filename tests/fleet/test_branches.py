@@ -378,7 +378,8 @@ def test_partial_request_of_who_builds_on_the_branch_gets_it_too(left: Hubbed, g
         ("same", "ancestor"),
         ("behind", "ancestor"),
         ("ahead", ""),
-        ("picked", "patches"),
+        ("picked", "tree"),
+        ("picked-and-changed-since", "patches"),
         ("squashed", "tree"),
         ("half-picked", ""),
         ("conflicting", ""),
@@ -398,9 +399,11 @@ def test_landing_is_told_by_ancestry_patches_or_effect(
     elif what == "behind":
         git(repository, "merge", "--quiet", "feature")
         git.commit(repository, {"later": "x\n"})
-    elif what in {"picked", "half-picked"}:
+    elif what in {"picked", "picked-and-changed-since", "half-picked"}:
         git.commit(repository, {"README.md": "x\n"})
-        git(repository, "cherry-pick", *([one, two] if what == "picked" else [one]))
+        git(repository, "cherry-pick", *([one] if what == "half-picked" else [one, two]))
+        if what == "picked-and-changed-since":
+            git.commit(repository, {"src/api/a.py": "A = 9\n"})
     elif what == "squashed":
         git.commit(repository, {"README.md": "x\n"})
         git(repository, "merge", "--quiet", "--squash", "feature")
