@@ -12,6 +12,7 @@ from gitfleet.claims.service import Terms, Verdict, time_left
 from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.hearing import heard, told
 from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
@@ -30,7 +31,8 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
     """Claim paths for the session."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        result = fleet.claims.claim(session, paths, terms)
+        with told(fleet, session):
+            result = fleet.claims.claim(session, paths, terms)
         refused = result.answer["refused"]
         lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
         lines += [
@@ -51,7 +53,8 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
     """Claim paths for the session, standing in line for what others hold."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        claims = fleet.claims.wait(session, paths, terms, limit=limit)
+        with told(fleet, session):
+            claims = fleet.claims.wait(session, paths, terms, limit=limit)
         lines = [
             f"claimed: {claim.pattern}{_units(claim.as_record())}, token {claim.token}" for claim in claims
         ]
@@ -70,7 +73,8 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        result = fleet.claims.release(session, None if everything else paths)
+        with told(fleet, session):
+            result = fleet.claims.release(session, None if everything else paths)
         lines = _told(result, "released", "released")
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
         lines = lines or ["nothing to release"]
@@ -105,9 +109,8 @@ def claims(common: Common, paths: Sequence[str], *, older_than: int | None = Non
             [_cells(row) for row in rows], ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         )
         lines = lines if rows else ["no claims"]
-        warnings = [item.error.message for item in found if isinstance(item, Unreadable)] + freshness(
-            fleet, state
-        )
+        warnings = [item.error.message for item in found if isinstance(item, Unreadable)]
+        warnings += [*heard(fleet), *freshness(fleet, state)]
         return Answer("claims", {"claims": rows, **knowledge(state)}, lines, warnings=warnings)
 
 
@@ -129,7 +132,7 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
             lines,
             EXIT_CODES[code][0] if code else "ok",
             code,
-            freshness(fleet, state),
+            [*heard(fleet, common.session), *freshness(fleet, state)],
             session or "",
         )
 

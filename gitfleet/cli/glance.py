@@ -9,6 +9,7 @@ from typing import Any
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
+from gitfleet.cli.hearing import heard
 from gitfleet.fleet import situation, status
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.status import SessionStatus, Status
@@ -24,7 +25,7 @@ def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
     with Fleet.open(bulk=True) as fleet:
         found = status.gather(fleet, tail=tail)
-        warnings = [*found.warnings, *freshness(fleet, found.state)]
+        warnings = [*found.warnings, *heard(fleet), *freshness(fleet, found.state)]
         alarm = found.ledger["alarm"]
         if alarm:
             warnings.append(f"{alarm['message']} {alarm['hint']}")

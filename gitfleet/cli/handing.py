@@ -12,6 +12,7 @@ from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, freshness, knowledge
+from gitfleet.cli.hearing import heard
 from gitfleet.fleet.fleet import Fleet
 
 
@@ -39,7 +40,10 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         broken = [item.message for item in places if not isinstance(item, Ticket)]
         data = {"tickets": rows, "left": left, **knowledge(state)}
         return Answer(
-            "waiting", data, lines or ["nobody waits"], warnings=[*broken, *freshness(fleet, state)]
+            "waiting",
+            data,
+            lines or ["nobody waits"],
+            warnings=[*broken, *heard(fleet), *freshness(fleet, state)],
         )
 
 

@@ -14,6 +14,7 @@ from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import freshness, knowledge
+from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
@@ -270,7 +271,7 @@ def _list() -> Answer:
             "session list",
             {"sessions": rows, **knowledge(state)},
             lines,
-            warnings=[*broken, *peers.warnings, *freshness(fleet, state)],
+            warnings=[*broken, *peers.warnings, *heard(fleet), *freshness(fleet, state)],
         )
 
 

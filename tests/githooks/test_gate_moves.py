@@ -116,7 +116,7 @@ def test_moves_that_bring_nothing_new_pass(clone: Gated, tmp_path: Path) -> None
     clone.out("tag", "somewhere", made(clone))
     clone.out("update-ref", "refs/other/x", made(clone))
     clone.out("checkout", "--quiet", "--detach")
-    clone.write(PATH)
+    clone.write(PATH, "newer\n")  # else it could be the very commit from before
     clone.commit().ok()  # a detached HEAD is no branch
     refused(clone.git("branch", "from-there"), PATH)
 

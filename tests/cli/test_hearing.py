@@ -1,0 +1,37 @@
+"""A message is shown at the next command of its session, whichever that is, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+WORDS = "the tests are yours"
+COMMANDS = [
+    ("check", "README.md"),
+    ("claims",),
+    ("waiting",),
+    ("status",),
+    ("session", "list"),
+    ("claim", "README.md"),
+    ("claim", "src/"),
+    ("release", "--all"),
+    ("prime",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_message_is_shown_at_the_next_command_once(cli: Cli, command: tuple[str, ...]) -> None:
+    cli("claim", "src/", env=cli.other).ok()
+    cli("tell", cli.clone.session, WORDS, env=cli.other).ok()
+    first, again = cli(*command), cli(*command)
+    assert (first.stdout + first.stderr).count(WORDS) == 1, first
+    assert WORDS not in again.stdout + again.stderr
+
+
+def test_message_of_a_session_is_not_shown_to_another_one(cli: Cli) -> None:
+    cli("tell", cli.clone.session, WORDS, env=cli.other).ok()
+    for env in (cli.other, cli.nobody):
+        ran = cli("claims", env=env)
+        assert WORDS not in ran.stdout + ran.stderr
+    assert WORDS in cli("claims").ok().stderr
