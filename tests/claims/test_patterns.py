@@ -752,7 +752,7 @@ sys.stdout.write("\\n".join(sys.modules.keys() - before))
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
     )
-    wanted = {"", ".keys", ".overlap", ".patterns"}
+    wanted = {"", ".keys", ".overlap", ".patterns", ".resources"}
     assert set(done.stdout.split()) - {"__future__"} == {f"gitfleet.claims{name}" for name in wanted}
 
 
