@@ -38,6 +38,8 @@ __all__ = ["LONGEST", "Pattern", "key", "literal", "matches", "parse"]
 
 LONGEST = 4096
 """Bytes of UTF-8 that a path or pattern may have."""
+DEEPEST = 256
+"""Parts that a pattern may have. Each is a folder of the ledger, and folders are gone through by recursion."""
 
 _WILD = frozenset("*?[\\")
 _SPECIAL = frozenset("*?[\\{")
@@ -250,6 +252,8 @@ def _spelled(given: str, components: list[str], *, subtree: bool) -> tuple[str, 
         components = text.removesuffix("/").split("/")
     if text.startswith(resources.PREFIX):
         text = "./" + text
+    if len(components) > DEEPEST:
+        raise _bad_path(given, f"it has more than {DEEPEST} parts", "claim a folder further up")
     _check_length(given, text)
     return text, components
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gitfleet.claims import keys, sequences
 from gitfleet.claims.braces import expand
 from gitfleet.claims.charsets import accepts
-from gitfleet.claims.patterns import LONGEST, Pattern, key, literal, matches, parse
+from gitfleet.claims.patterns import DEEPEST, LONGEST, Pattern, key, literal, matches, parse
 from gitfleet.errors import BadPath, BadPattern
 from tests.claims import bruteforce
 from tests.workbench import ROOT, Git
@@ -203,6 +203,8 @@ def test_parse_of_what_misses_some_path_does_not_say_everything(text: str) -> No
         ("a" * (LONGEST + 1), BadPath, "longer"),
         ("é" * (LONGEST // 2 + 1), BadPath, "longer"),
         ("*" * LONGEST + "/", BadPath, "longer"),
+        ("a/" * DEEPEST + "a", BadPath, "parts"),
+        ("*/" * DEEPEST + "a/", BadPath, "parts"),
         ("{a,}", BadPath, "empty"),
         ("{/a,b}", BadPath, "absolute"),
         ("{a,..}/b", BadPath, ".."),
@@ -251,7 +253,7 @@ def test_parse_of_deep_braces_without_commas_does_not_recurse() -> None:
 
 @pytest.mark.parametrize("size", [LONGEST - 1, LONGEST])
 def test_parse_of_the_longest_path_works(size: int) -> None:
-    path = "a/" * (size // 2) + "b" * (size % 2)
+    path = "a/" * (DEEPEST - 1) + "b" * (size - 2 * DEEPEST + 2)
     assert one(path).text == path
     assert matches(one("**"), path.removesuffix("/"))
     assert matches(one("**/a/**/*[a-b]"), path.removesuffix("/"))

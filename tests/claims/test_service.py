@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from gitfleet.claims.model import Claim
+from gitfleet.claims.patterns import DEEPEST
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import FREE, MINE, THEIRS, UNVERIFIABLE, Claims, Terms
-from gitfleet.errors import BadName, Conflict, PolicyRefused, UsageError
+from gitfleet.errors import BadName, BadPath, Conflict, PolicyRefused, UsageError
 from gitfleet.fleet.fleet import Fleet
 from tests.fleetbench import Fleets
 
@@ -97,6 +98,17 @@ def test_requests_beyond_measure_are_refused_before_anything_is_left(fleets: Fle
     assert fleets.waiting("alone") == []
     assert fleets.chain("alone").claims == []
     assert len(fleet.claims.claim("alone-1", [f"f{n}" for n in range(1000)]).answer["granted"]) == 1000
+
+
+def test_claim_as_deep_as_any_may_be_is_granted_and_released_and_a_deeper_one_leaves_nothing(
+    fleets: Fleets, fleet: Fleet
+) -> None:
+    deepest = "d/" * (DEEPEST - 1) + "f"
+    assert fleet.claims.claim("alone-1", [deepest]).answer["granted"]
+    assert fleet.claims.release("alone-1", [deepest]).answer["released"]
+    with pytest.raises(BadPath):
+        fleet.claims.claim("alone-1", ["d/" * DEEPEST + "f"])
+    assert fleets.waiting("alone") == []
 
 
 @pytest.mark.parametrize(
