@@ -111,10 +111,13 @@ def _unread(agent: str, rest: list[str]) -> str:
 def _begin(agent: str, rest: list[str]) -> str:
     """An agent's session starts, or goes on: it gets a session of the fleet, and the briefing."""
     del rest
+    told = _heard()
     try:
-        told = said.parse(said.everything())
-        _enter(told)
+        _enter(told or {})
         with Fleet.open(announce=note) as fleet:
+            if told is None:
+                words = f"gitfleet could not start a session: what {agent} said could not be read."
+                return answer.at_start(words, [words])
             warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
             session = identity.session_of(fleet, agent, _text(told, "session_id"))
             _export(session)
@@ -148,8 +151,8 @@ def _export(session: str) -> None:
 def _end(agent: str, rest: list[str]) -> str:
     """An agent's session ends. Agents wait a second at most, so the work goes on by itself."""
     del rest
-    with suppress(ValueError, OSError):
-        told = said.parse(said.everything())
+    with suppress(OSError):
+        told = _heard() or {}
         own = _text(told, "session_id")
         if own and _text(told, "reason") not in GOES_ON:
             _enter(told)
@@ -167,6 +170,14 @@ def _finish(agent: str, rest: list[str]) -> str:
         if known and known.ours and known.session not in notes.taken():
             fleet.sessions.end(known.session)
     return ""
+
+
+def _heard() -> dict[str, Any] | None:
+    """What the agent said; None for what cannot be read."""
+    try:
+        return said.parse(said.everything())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _enter(told: dict[str, Any]) -> None:

@@ -42,11 +42,17 @@ class Notes:
         return _parse(data) if data else None
 
     def keep(self, agent: str, own: str, note: Note) -> None:
-        """Keep a note. Atomic; nothing happens where the agent told no id of its own."""
+        """Keep a note. Atomic; nothing happens where the agent told no id of its own.
+
+        A session that hooks started has one agent: the note under an id that the agent had before (`/clear`) goes.
+        """
         path = self._path(agent, own)
         if path and self.get(agent, own) != note:
             files.folder(self._root)
             files.replace(path, canonical.dump(note._asdict()))
+        for name, other in self._all().items() if path and note.ours else ():
+            if other == note and os.path.join(self._root, name) != path:
+                files.remove(os.path.join(self._root, name))
 
     def forget(self, agent: str, own: str) -> None:
         """Let a note go."""

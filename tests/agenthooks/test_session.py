@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from gitfleet.agenthooks.identity import Notes
 from tests.agenthooks.agentbench import Agent, Starter, holders, known, new
 from tests.gatebench import Gated
@@ -96,6 +98,30 @@ def test_end_of_an_agent_ends_the_session_that_its_hooks_started(start: Starter,
     eventually(lambda: not new(alone))
     assert holders(alone) == {}
     assert not list((alone.fleets.state("alone") / "agents").iterdir())
+
+
+def test_end_of_an_agent_after_a_clear_ends_the_session_that_went_on(start: Starter, alone: Gated) -> None:
+    claude = start("claude", "own-1", alone.path)
+    claude.begin()
+    claude.edit(alone.path / "src/a.py")
+    claude.hook("end", {"reason": "clear"})
+    cleared = claude.as_other("own-2")
+    cleared.begin("clear")
+    assert [note_of(alone, cleared)] == new(alone)
+    cleared.hook("end", {"reason": "prompt_input_exit"})
+    eventually(lambda: not new(alone))
+    assert holders(alone) == {}
+
+
+@pytest.mark.parametrize("told", ["", "garbage", "[]", "[" * 100_000])
+def test_start_and_end_of_which_nothing_can_be_read_are_said_and_stop_nobody(
+    start: Starter, alone: Gated, repository: Path, told: str
+) -> None:
+    claude = start("claude", "own-1", alone.path)
+    assert "could not be read" in claude.hook("begin", told).context
+    assert claude.hook("end", told).silent
+    assert new(alone) == []
+    assert claude.hook("begin", told, cwd=repository).silent
 
 
 def test_session_that_somebody_else_started_is_used_and_not_ended(
