@@ -25,6 +25,7 @@ FILES = {
 
 PATCH = "apply_patch"
 _HEADERS = ("*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: ")
+_UPDATES = _HEADERS[1], _HEADERS[3]
 
 
 class Edit:
@@ -89,10 +90,15 @@ def edit(agent: str, told: dict[str, Any]) -> Edit | None:
 
 
 def patched(patch: str) -> list[str]:
-    """The files that a patch in Codex's format adds, changes, deletes or moves to, each once."""
-    found = {}
-    for line in patch.split("\n"):
+    """The files that a patch in Codex's format adds, changes, deletes or moves to, each once.
+
+    As Codex reads it, blanks before a header do not count, but within an update, where they make a line of the file.
+    """
+    found, updating = {}, False
+    for given in patch.split("\n"):
+        line = given if updating else given.lstrip()
         for header in _HEADERS:
             if line.startswith(header) and line[len(header) :].strip():
                 found[line[len(header) :].strip()] = True
+                updating = header in _UPDATES
     return list(found)

@@ -406,6 +406,16 @@ def test_patch_of_codex_is_checked_with_all_of_its_files(start: Starter, alone: 
     assert codex.patch("*** Begin Patch\n*** End Patch\n").silent
 
 
+def test_patch_of_codex_is_read_as_codex_reads_it(start: Starter, alone: Gated) -> None:
+    codex = start("codex", "x-1", alone.path).named(alone.session)
+    codex.patch("*** Begin Patch\n  *** Add File: a.md\n+*** Add File: text.md\n\t*** Delete File: b.md\n")
+    assert set(holders(alone)) == {"a.md", "b.md"}
+    codex.patch(
+        "*** Begin Patch\n*** Update File: README.md\n@@\n *** Add File: a line of the file\n-x\n+y\n"
+    )
+    assert set(holders(alone)) == {"a.md", "b.md", "README.md"}
+
+
 def test_clone_of_another_fleet_is_judged_by_its_own(start: Starter, alone: Gated, ada: Gated) -> None:
     codex = start("codex", "x-1", alone.path)
     patch = f"*** Update File: src/a.py\n*** Update File: {ada.path}/src/a.py\n"
