@@ -78,5 +78,7 @@ def without(text: bytes, name: str, style: Style) -> bytes | None:
     known = find(text, name, style)
     if known is None:
         return text
-    rest = text[: known.start] + text[known.end :]
+    before, after = text[: known.start], text[known.end :]
+    glued = before and after and not (before.endswith(b"\n") or after.startswith((b"\n", b"\r\n")))
+    rest = before + (known.newline if glued else b"") + after
     return None if known.made and not rest else rest

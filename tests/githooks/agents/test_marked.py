@@ -50,6 +50,15 @@ def test_what_was_added_to_a_file_that_the_block_made_stays() -> None:
     assert marked.without(b"mine\n", "codex", MARKDOWN) == b"mine\n"
 
 
+def test_line_that_was_added_behind_the_block_stays_a_line_of_its_own() -> None:
+    for newline in (b"\n", b"\r\n"):
+        text = marked.put(b"# A" + newline + b"no end", "codex", MARKDOWN, BODY) + b"mine" + newline
+        assert (
+            marked.without(text, "codex", MARKDOWN)
+            == b"# A" + newline + b"no end" + newline + b"mine" + newline
+        )
+
+
 def test_block_without_an_end_is_refused() -> None:
     text = marked.put(b"# A\n", "codex", MARKDOWN, BODY).replace(b"gitfleet:end", b"gone")
     with pytest.raises(ValueError, match="gitfleet:end codex"):
