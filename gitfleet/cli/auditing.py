@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 from gitfleet.claims import grants
 from gitfleet.cli import boundary
@@ -50,10 +51,11 @@ def _audit(revisions: Sequence[str], since: str | None) -> Answer:
         granted = grants.read(fleet.repository.git, tip)
         made = history.walk(fleet.repository.here, revisions, since=since)
         found = audits.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
+        cut = files.read(os.path.join(fleet.repository.common_dir, "shallow")) or b""
     code = UNCOVERED if found.uncovered else 0
     lines = list(_lines(found, granted))
     return Answer(
-        "audit", _data(found, granted), lines, "uncovered" if code else "ok", code, _warnings(found)
+        "audit", _data(found, granted), lines, "uncovered" if code else "ok", code, [*_warnings(found, cut)]
     )
 
 
@@ -106,10 +108,15 @@ def _some(items: Sequence[str]) -> str:
     return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown
 
 
-def _warnings(found: audits.Audit) -> list[str]:
+def _warnings(found: audits.Audit, cut: bytes) -> Iterator[str]:
+    """What may make the answer untrue; `cut` names the commits at which this clone's history was cut off."""
     ahead = sum(item.ahead for item in found.uncovered)
-    if not ahead:
-        return []
-    return [
-        f"{ahead} commits name claims younger than the ledger that is known here; run `gitfleet sync` first"
-    ]
+    if ahead:
+        named = counted(ahead, "commit")
+        yield f"younger than the ledger that is known here are claims of {named}; run `gitfleet sync` first"
+    ends = cut.decode("ascii", "replace").split()
+    if any(item.commit.oid in ends for item in found.uncovered):
+        yield (
+            "history is cut off in this clone, and its oldest commits look as if they had made every file; "
+            "run `git fetch --unshallow` first"
+        )

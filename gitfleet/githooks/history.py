@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
 from gitfleet.git.program import Git, redact
+from gitfleet.githooks.gate import PLAIN_TRAILERS
 
 _FIELDS = "%x00".join(
     ["%H", "%ct", "%aN <%aE>", "%s", "%(trailers:key=Fleet-Session,valueonly)", "%(trailers:key=Fleet-Claim,valueonly)", ""]
@@ -39,9 +41,9 @@ def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Ite
     does not know. Takes some 300 bytes of memory a commit.
     """
     mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
-    dates = [f"--since={since}"] if since else []
+    dates = _since(git, since) if since else []
     done = git.ask(
-        "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+        *PLAIN_TRAILERS, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
         "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *dates, "--end-of-options",
         *revisions, "--", timeout=_PATIENCE,
     )  # fmt: skip
@@ -54,6 +56,19 @@ def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Ite
     parts = os.fsdecode(done.stdout).split(mark)[1:]
     for head, names in zip(parts[::2], parts[1::2], strict=True):
         yield _made(head, names)
+
+
+def _since(git: Git, since: str) -> list[str]:
+    """The option for `git log`. To git whatever is no date is now, and no commit is younger. Raises UsageError."""
+    before = clock.now()
+    said = git.line("rev-parse", f"--since={since}") or ""
+    number = said.removeprefix("--max-age=")
+    if not number.isdigit() or int(number) >= before:
+        raise UsageError(
+            f"'{display(since[:80])}' is no moment in the past.",
+            hint="Write a date, e.g. 2024-06-01 or 1.year.",
+        )
+    return [said]
 
 
 def _made(head: str, names: str) -> Made:

@@ -190,6 +190,9 @@ def test_range_that_git_does_not_know_is_a_usage_error(alone: Gated) -> None:
 def test_range_can_be_cut_by_date(alone: Gated) -> None:
     assert audited(alone, "HEAD").commits == 1
     assert audited(alone, "HEAD", since="2024-06-01").commits == 0
+    for bad in ("garbage", "now", "2099-01-01", "--all"):
+        with pytest.raises(UsageError, match="no moment in the past"):
+            audited(alone, "HEAD", since=bad)
 
 
 def made(
@@ -267,6 +270,12 @@ def test_command_warns_of_what_this_clone_does_not_know_yet(ada: Gated, gitfleet
     raw(ada, PATH, named(ada, f"{ulid()}@99"))
     (warning,) = asked(gitfleet, ada, "HEAD~1..", code=16)["warnings"]
     assert "gitfleet sync" in warning
+
+
+def test_command_in_a_clone_whose_history_is_cut_off_says_so(ada: Gated, gitfleet: Gitfleet) -> None:
+    (ada.path / ".git/shallow").write_text(ada.out("rev-parse", "HEAD") + "\n")
+    (warning,) = asked(gitfleet, ada, "HEAD", code=16)["warnings"]
+    assert "cut off" in warning
 
 
 def test_command_outside_of_a_fleet_is_a_usage_error(repository: Path, gitfleet: Gitfleet) -> None:
