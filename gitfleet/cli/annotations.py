@@ -14,6 +14,7 @@ from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.claims.fencing import Verdict
 from gitfleet.claims.policy import Policy
+from gitfleet.errors import UsageError
 from gitfleet.githooks import verdicts
 from gitfleet.githooks.verdicts import Judged
 
@@ -49,7 +50,10 @@ def for_github(policy: Policy, rows: Sequence[Judged]) -> list[str]:
 
 
 def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
-    """Write GitLab's code quality report: JSON, a list with an item for each path that stops. Atomic."""
+    """Write GitLab's code quality report: JSON, a list with an item for each path that stops. Atomic.
+
+    Raises UsageError for a path where no file can be, LocalStorage.
+    """
     severity = "minor" if policy.commits == "warn" else "critical"
     items = [
         {
@@ -61,7 +65,13 @@ def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
         }
         for row, verdict in verdicts.stopping(policy, rows)
     ]
-    files.replace(os.path.abspath(path), json.dumps(items, indent=1).encode() + b"\n")
+    try:
+        files.replace(os.path.abspath(path), json.dumps(items, indent=1).encode() + b"\n")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise UsageError(
+            f"The report cannot be written to {display(path)}: {error.strerror}. Nothing was changed.",
+            hint="Name a file in a folder that is there.",
+        ) from error
 
 
 def _annotation(level: str, row: Judged, verdict: Verdict) -> str:

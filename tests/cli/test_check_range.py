@@ -423,6 +423,15 @@ def test_report_for_gitlab_lists_what_stops(ada: Gated, ci: Ci) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["nowhere/report.json", ".", "README.md/report.json"])
+def test_report_for_gitlab_that_cannot_be_written_is_a_usage_error(ada: Gated, ci: Ci, path: str) -> None:
+    branch(ada)
+    unseen(ada, "README.md", "unseen")
+    push(ada, "feature")
+    said = checked_out(ci).check("origin/main..HEAD", "--gitlab-report", path).ended(2).stderr
+    assert "report cannot be written" in said
+
+
 # Other places to stand in.
 
 
