@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 TRAILERS = ("Fleet-Session", "Fleet-Claim")
+PLAIN_TRAILERS = ("-c", "trailer.separators=:")
+"""Whatever the user's own trailers are written with."""
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
 _NUMBERS = ("token", "ttl", "granted_at")
@@ -119,7 +121,7 @@ def sign(arguments: list[str], session: str, claims: list[str]) -> None:
     unwritten = source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":"  # `:`: git opens no editor
     if unwritten:
         return
-    argv = ["git", "interpret-trailers", "--in-place", "--no-divider"]
+    argv = ["git", *PLAIN_TRAILERS, "interpret-trailers", "--in-place", "--no-divider"]
     argv += ["--if-exists", "addIfDifferent", "--if-missing", "add"]
     for name, value in [(TRAILERS[0], session), *((TRAILERS[1], claim) for claim in claims)]:
         argv += ["--trailer", f"{name}: {value}"]

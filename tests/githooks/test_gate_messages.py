@@ -88,6 +88,16 @@ def test_message_signed_off_by_git_has_one_block_of_trailers(staged: Gated) -> N
     assert "Signed-off-by: Ada Tester" in staged.message().split("\n\n")[-1]
 
 
+def test_message_has_trailers_that_all_read_whatever_the_users_own_look_like(ada: Gated) -> None:
+    ada.claim("README.md")
+    ada.write("README.md")
+    ada.out("config", "trailer.separators", "%")
+    ada.commit("-m", "subject").ok()
+    ada.out("push", "--quiet")  # read by the gate, too
+    ada.out("config", "--unset", "trailer.separators")
+    ours(ada)
+
+
 def test_message_of_a_template_that_is_filled_in_is_kept(staged: Gated, tmp_path: Path) -> None:
     (tmp_path / "template").write_text("Ticket: \n")
     env = editor(tmp_path, 'sed -i "1s/$/42/" "$1"')
