@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from gitfleet.githooks import gate, incoming
 
-HOOKS = ("pre-commit", "prepare-commit-msg", "pre-push")
+HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push")
 
 
 def main(arguments: Sequence[str]) -> int:

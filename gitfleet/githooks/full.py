@@ -64,6 +64,13 @@ def _prepare(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
+def _written(fleet: Fleet, rest: list[str]) -> int:
+    """The message has been written: what `_prepare` could not put into it yet goes in now."""
+    del fleet
+    gate.written(rest[0])
+    return 0
+
+
 def _commit(fleet: Fleet) -> Judgement:
     """Judge what is staged. Raises the refusal; says what policy only warns about."""
     if fleet.policy.commits == "off":
@@ -181,6 +188,7 @@ def _background_sync(fleet: Fleet, rest: list[str]) -> int:
 HOOKS = {
     "pre-commit": _pre_commit,
     "prepare-commit-msg": _prepare,
+    "commit-msg": _written,
     "pre-push": _pre_push,
     "reference-transaction": _reference_transaction,
     "background-sync": _background_sync,

@@ -25,6 +25,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 TRAILERS = ("Fleet-Session", "Fleet-Claim")
 PLAIN_TRAILERS = ("-c", "trailer.separators=:")
 """Whatever the user's own trailers are written with."""
+QUICK = frozenset(["pre-commit", "prepare-commit-msg", "commit-msg"])
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
 _NUMBERS = ("token", "ttl", "granted_at")
@@ -32,7 +33,7 @@ _NUMBERS = ("token", "ttl", "granted_at")
 
 def main(arguments: list[str]) -> int:
     """Answer one hook: 0, or what the full gate says."""
-    if arguments[0] in {"pre-commit", "prepare-commit-msg"}:
+    if arguments[0] in QUICK:
         try:
             if quick(arguments):
                 return 0
@@ -61,6 +62,10 @@ def detach(argv: list[str]) -> None:
 
 def quick(arguments: list[str]) -> bool:
     """Whether the answer is a certain yes. For `prepare-commit-msg` the trailers are then added."""
+    if arguments[0] == "commit-msg":
+        return written(arguments[1])
+    if arguments[0] == "prepare-commit-msg":
+        _forget()  # what a commit has left that came to nothing
     git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
     common_dir = common_dir_of(git_dir)
     session = session_here(git_dir, common_dir)
@@ -115,18 +120,50 @@ def staged() -> list[bytes]:
 def sign(arguments: list[str], session: str, claims: list[str]) -> None:
     """Put the session and the claims it used into a commit message, each once. `arguments` are those of the hook.
 
-    Not where somebody is about to write the message and ends the commit by writing none: to git, trailers are one.
+    Where somebody is about to write the message, and ends the commit by writing none, `unwritten` has them wait.
     """
     source = arguments[1] if len(arguments) > 1 else ""
-    unwritten = source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":"  # `:`: git opens no editor
-    if unwritten:
+    named = [f"{TRAILERS[0]}: {session}", *(f"{TRAILERS[1]}: {claim}" for claim in claims)]
+    if source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":":  # `:`: git opens no editor
+        from gitfleet.githooks import unwritten  # where somebody writes, a millisecond is none
+
+        unwritten.leave(note(), arguments[0], named)
         return
+    add_trailers(arguments[0], named)
+
+
+def written(file: str) -> bool:
+    """Put trailers that waited for the message in `file` to be written into it. Raises Unexpected, OSError."""
+    if os.path.exists(note()):
+        from gitfleet.githooks import unwritten
+
+        trailers = unwritten.due(note(), file)
+        if trailers:
+            add_trailers(file, trailers)
+        _forget()
+    return True
+
+
+def note() -> str:
+    """Where trailers wait for this worktree's next message (see `unwritten`); the shim of `commit-msg` looks there too."""
+    git_dir = os.environ.get("GIT_DIR") or ".git"
+    common_dir = common_dir_of(git_dir_of(git_dir))
+    return f"{common_dir}/gitfleet/unwritten-{git_dir.rpartition('/')[2]}"
+
+
+def _forget() -> None:
+    if os.path.exists(note()):
+        os.unlink(note())
+
+
+def add_trailers(file: str, trailers: list[str]) -> None:
+    """Add the trailers that a message does not have yet."""
     argv = ["git", *PLAIN_TRAILERS, "interpret-trailers", "--in-place", "--no-divider"]
     argv += ["--if-exists", "addIfDifferent", "--if-missing", "add"]
-    for name, value in [(TRAILERS[0], session), *((TRAILERS[1], claim) for claim in claims)]:
-        argv += ["--trailer", f"{name}: {value}"]
-    _end_last_line(arguments[0])
-    pid, out, _ = spawn([*argv, arguments[0]])
+    for trailer in trailers:
+        argv += ["--trailer", trailer]
+    _end_last_line(file)
+    pid, out, _ = spawn([*argv, file])
     collect(pid, out)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 # A new gate needs a script in `hooks/` and its name here, nothing else.
-GATED = ("pre-commit", "prepare-commit-msg", "pre-push")
+GATED = ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push")
 # Gates that the fleet's rules switch on; they are put in and looked for only where they are.
 OPTIONAL = ("reference-transaction",)
 # The gate of a bare repository that is a hub (`hubhook`); never in a clone.

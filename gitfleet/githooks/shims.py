@@ -21,7 +21,6 @@ from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
 # if they exist when we install.
 HANDED_ON = (
     "applypatch-msg",
-    "commit-msg",
     "post-applypatch",
     "post-checkout",
     "post-commit",

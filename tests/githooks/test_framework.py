@@ -39,6 +39,9 @@ def call(clone: Gated, hook: str, *args: str | Path, env: Overlay | None = None)
     return run([*entry(hook), *args], clone.path, env={**clone.as_session(clone.session), **(env or {})})
 
 
+MESSAGES = ("prepare-commit-msg", "commit-msg")
+
+
 @pytest.fixture
 def clone(ada: Gated) -> Gated:
     """A clone of a fleet without hooks of its own."""
@@ -54,7 +57,7 @@ def test_every_gate_is_offered_at_its_stage_and_asked_once_for_all_files() -> No
     for one in offered():
         assert one["language"] == "python"
         assert one["always_run"] is True
-        assert one.get("pass_filenames", True) is (one["stages"] == ["prepare-commit-msg"])
+        assert one.get("pass_filenames", True) is (one["stages"][0] in MESSAGES)
 
 
 def test_pre_commit_stops_what_is_not_claimed(clone: Gated) -> None:
@@ -65,7 +68,7 @@ def test_pre_commit_stops_what_is_not_claimed(clone: Gated) -> None:
 
 
 @pytest.mark.parametrize(("source", "signed"), [("message", True), ("", False)])
-def test_message_names_the_claims_unless_somebody_is_about_to_write_it(
+def test_message_names_the_claims_once_somebody_has_written_it(
     clone: Gated, tmp_path: Path, source: str, *, signed: bool
 ) -> None:
     message = tmp_path / "message"
@@ -76,6 +79,9 @@ def test_message_names_the_claims_unless_somebody_is_about_to_write_it(
     claim = clone.claim(PATH)
     call(clone, "prepare-commit-msg", message, env=told).ok()
     assert (f"Fleet-Claim: {claim}" in message.read_text()) is signed
+    message.write_text(message.read_text() + "more words\n")
+    call(clone, "commit-msg", message, env=told).ok()
+    assert message.read_text().count(f"Fleet-Claim: {claim}") == 1
 
 
 def test_push_is_judged_by_what_the_framework_tells_of_it(clone: Gated) -> None:

@@ -117,6 +117,36 @@ def test_message_that_nobody_writes_ends_the_commit(
     assert staged.out("rev-parse", "HEAD") == before
 
 
+@pytest.mark.parametrize("options", [(), ("-v",), ("-s",), ("-t", "template"), ("--cleanup=scissors",)])
+def test_message_written_in_an_editor_has_the_trailers(
+    staged: Gated, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (staged.path / "template").write_text("Ticket: \n")
+    write = editor(tmp_path, 'printf "words\\n" | cat - "$1" >"$1.new" && mv "$1.new" "$1"')
+    staged.git("commit", *options, env=write).ok()
+    assert staged.message().startswith("words\n")
+    assert "diff --git" not in staged.message()
+    ours(staged)
+    assert left_over(staged) == []
+
+
+@pytest.mark.parametrize("said", ["Signed-off-by: Ann <ann@example.org>", "# words", ""])
+def test_message_of_which_git_makes_none_ends_the_commit_and_leaves_nothing_for_the_next(
+    staged: Gated, tmp_path: Path, said: str
+) -> None:
+    ran = staged.git("commit", env=editor(tmp_path, f'echo "{said}" >"$1"'))
+    assert "empty commit message" in ran.stderr
+    staged.git("commit", "--no-verify", env=editor(tmp_path, 'echo words >"$1"')).ok()
+    staged.write("README.md", "more\n")
+    staged.commit("-m", "subject").ok()
+    ours(staged)
+    assert left_over(staged) == []
+
+
+def left_over(clone: Gated) -> list[str]:
+    return [path.name for path in clone.fleets.state("alone").glob("unwritten*")]
+
+
 def test_message_emptied_by_hand_ends_the_commit(staged: Gated, tmp_path: Path) -> None:
     ran = staged.git("commit", "-e", "-m", "subject", env=editor(tmp_path, ': >"$1"'))
     assert "empty commit message" in ran.stderr

@@ -82,6 +82,7 @@ def test_install_with_hooks_of_every_kind_runs_them_first_and_uninstall_gives_th
     assert chained == {
         "pre-commit": str(kept / "pre-commit"),
         "prepare-commit-msg": str(kept / "prepare-commit-msg"),
+        "commit-msg": None,
         "pre-push": None,
     }
     bench.uninstall()
@@ -123,9 +124,9 @@ def test_install_with_a_hook_that_finds_its_neighbours_by_its_own_path_works(ben
 
 def test_install_again_when_a_neighbour_went_away_forgets_it(bench: Bench) -> None:
     bench.hook("pre-commit")
-    bench.hook("commit-msg")
+    bench.hook("post-commit")
     bench.install()
-    (bench.common / "hooks/commit-msg").unlink()
+    (bench.common / "hooks/post-commit").unlink()
     bench.install()
     assert os.listdir(bench.common / "hooks-before-gitfleet") == ["pre-commit"]
 

@@ -33,6 +33,7 @@ OWN = "own.txt"
 HOOKS = ("pre-commit", "prepare-commit-msg", "reference-transaction", "pre-push")
 GATES = (*HOOKS, "check --range", "pre-receive")
 NAMES = "names its claims"
+ALL = (*HOOKS, "commit-msg")  # that stops nothing by itself
 LONG_AGO: Overlay = {"GIT_AUTHOR_DATE": "@1500000000 +0000", "GIT_COMMITTER_DATE": "@1500000000 +0000"}
 
 
@@ -134,6 +135,21 @@ def with_newer_library(clone: Gated) -> None:
 def commit(clone: Gated) -> Ran:
     clone.write(PATH)
     return clone.commit()
+
+
+WRITING: Overlay = {"GIT_EDITOR": "sed -i.old 1s/^/written/"}
+
+
+@way("`git commit`, its message written in an editor")
+def commit_written(clone: Gated) -> Ran:
+    clone.write(PATH)
+    return clone.git("commit", "--quiet", env=WRITING)
+
+
+@way("`git commit --no-verify`, its message written in an editor")
+def commit_written_unverified(clone: Gated) -> Ran:
+    clone.write(PATH)
+    return clone.git("commit", "--quiet", "--no-verify", env=WRITING)
 
 
 @way("`git commit --all`")
@@ -359,7 +375,7 @@ def test_all_gates_stop_what_nobody_has_claimed_before_the_hub_has_it(
 ) -> None:
     clone, made = ready(""), WAYS[name]
     made.prepare(clone)
-    keep(clone, *HOOKS)
+    keep(clone, *ALL)
     stopped = by_us(made.go(clone)) or by_us(push(clone))
     assert stopped == any(cell == "stops" for cell in told()[name].values())
 
@@ -370,7 +386,7 @@ def test_all_gates_pass_what_the_session_has_claimed(
 ) -> None:
     clone, made = ready("ada-1"), WAYS[name]
     made.prepare(clone)
-    keep(clone, *HOOKS)
+    keep(clone, *ALL)
     made.go(clone).ok()
     push(clone).ok()
     message = git(_where(clone), "log", "-1", "--format=%(trailers)")
