@@ -86,7 +86,8 @@ def _git_only(folder: Path) -> str:
         ("*** Begin Patch\n*** Add File: a b.txt\n+x\n*** End Patch", ["a b.txt"]),
         ("*** Update File: a\r\n*** Move to: b\r\n", ["a", "b"]),
         ("*** Delete File: a\n*** Add File: a\n", ["a"]),
-        ("+*** Add File: a\n *** Add File: b\n-*** Add File: c\n*** Add File: \n", []),
+        ("*** Update File: u\n+*** Add File: a\n *** Add File: b\n-*** Add File: c\n*** Add File: \n", ["u"]),
+        ("  *** Delete File: a\n\t*** Add File: b\n+ *** Add File: c\n", ["a", "b"]),
     ],
 )  # fmt: skip
 def test_patch_names_its_files_once(patch: str, paths: list[str]) -> None:
