@@ -14,7 +14,7 @@ from typing import Any
 
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
-from gitfleet.claims import line, model, tickets
+from gitfleet.claims import line, model, past, tickets
 from gitfleet.claims.model import Claim
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
@@ -149,12 +149,18 @@ def may_take(view: View, claim: Claim, body: Mapping[str, Any], *, lapsed: bool)
     return contains and (ended or lapsed)
 
 
-def moved(claim: Claim, operation: Operation, generation: int) -> Claim:
+def moved(view: View, claim: Claim, operation: Operation, generation: int) -> Claim:
     """A retained claim as the session gets it that builds on its branch: whole, so that nothing of it is left open.
 
-    It says upon which grants it builds: commits made under these are part of the session's work now.
+    It says upon which grants it builds, those of the builders before it included: commits made under any of them are
+    part of the session's work now.
     """
-    upon = f"{claim.upon} {claim.session}@{claim.token}".strip()[-sessions.MAX_TEXT :]
+    before = [
+        f"{claim.session}/{one.who}@{one.token}" for one in past.former(view, claim) if one.who != claim.id
+    ]
+    upon = " ".join([claim.upon, *before, f"{claim.session}@{claim.token}"]).strip()
+    while len(upon) > sessions.MAX_TEXT:
+        upon = upon.partition(" ")[2]
     return replace(
         claim, session=operation.session, node=operation.node, token=generation, granted_at=operation.at,
         uptime=str(operation.body.get("uptime", ""))[:128], ttl=int(operation.body["ttl"]), operation=operation.id,
