@@ -46,7 +46,8 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
     """`session.end`: the session goes, and its claims with it, but for those that its branch retains.
 
     Body: `retain`, absent or `{"branch", "head", "claims"}`: the ids of the claims on what the branch changed; `was`,
-    absent or the process (`pid`, `start`) that the session lived with: refused with Conflict when it has another since.
+    absent or the process (`pid`, `start`) that the session lived with: refused with Conflict when it has another since;
+    `seen`, the names of messages that were shown. The inbox ends with the session: the rest is in the answer (`unheard`).
     """
     session = session_rules.own(view, operation)
     was = operation.body.get("was")
@@ -56,6 +57,8 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
     said = operation.body.get("retain")
     branch, head, wanted = _said(said) if said is not None else ("", "", frozenset[str]())
     kept = _marked(mine, branch, head, wanted)
+    seen = operation.body.get("seen", [])
+    unheard = [message.words for message in inbox.read(view, session.id) if message.name not in seen]
     released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
     changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
     for claim in released:
@@ -70,6 +73,7 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
         "released": [claim.as_record() for claim in released],
         "retained": [claim.as_record() for claim in kept],
         "served": [claim.as_record() for claim in served],
+        "unheard": unheard,
     }
     subject = f"session {session.id} ends, releasing {counted(len(released), 'claim')}"
     for name in sorted({claim.retained for claim in kept}):

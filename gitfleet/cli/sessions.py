@@ -216,7 +216,7 @@ def _end(session_id: str | None) -> Answer:
             for record in result.answer["retained"]
         ]
         lines += left
-        warnings = fleet.ledger.notices.show(session_id)
+        warnings = [*fleet.ledger.notices.show(session_id), *result.answer.get("unheard", [])]
         data = {
             "session": result.answer["session"],
             "released": result.answer["released"],
@@ -307,7 +307,8 @@ def _show(session_id: str) -> Answer:
         )
         lines = [f"{name}: {record[name]}" for name in wanted if record[name]]
         lines += [f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})" for claim in held]
-        return Answer("session show", {"session": record, "claims": held, **knowledge(state)}, lines)
+        data = {"session": record, "claims": held, **knowledge(state)}
+        return Answer("session show", data, lines, warnings=heard(fleet))
 
 
 def _record(fleet: Fleet, session: model.Session, peers: Peers) -> dict[str, Any]:

@@ -239,7 +239,10 @@ def test_retained_claim_of_a_live_session_is_not_to_be_had_by_building_on_it_nor
     world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
     claim, renewed = world.claims()["src/"], world.session("n-1").renewed
     seen: dict[str, Any] = {"lapsed": {claim.id: renewed}, "outlived": {claim.id: claim.token}}
-    assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD})), Conflict)
+    refused = world.refuse("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD}))
+    assert isinstance(refused, Conflict)
+    assert "holds src/" in refused.message
+    assert ("build on it" in refused.hint, "--wait" in refused.hint) == (False, True)
     assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", **seen)), Conflict)
     answer = world.take("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD}, **seen))
     assert patterns(answer["taken_over"]) == ["src/"]
