@@ -21,6 +21,7 @@ from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions.model import Session
 
 Changes = dict[str, bytes | None]
 
@@ -67,8 +68,8 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
 def offer(view: View, operation: Operation, generation: int) -> Decision:
     """`claim.offer`: the session's own claims on or below `patterns` are offered to the session `to`, which may accept.
 
-    An offer is of the grant as it is: it is void when the claim has ended meanwhile, or has a newer token. Raises NoSession
-    when there is no such session, UsageError for a part of a claim, Conflict for what the session does not claim.
+    The same may be offered to several; the first to accept has it. Raises NoSession when there is no such session,
+    UsageError for a part of a claim, Conflict for what the session does not claim.
     """
     del generation
     session = session_rules.own(view, operation)
@@ -86,9 +87,7 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     changes: Changes = {}
     _check_whole(mine, offered)
     for claim in offered:
-        note = canonical.dump(
-            {"where": claim.where, "claim": claim.id, "from": session.id, "token": claim.token}
-        )
+        note = canonical.dump({"where": claim.where, "claim": claim.id, "from": session.id})
         changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = note
     what = ", ".join(claim.pattern for claim in offered)
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
@@ -135,6 +134,7 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
             hint="Ask for what you need: `gitfleet claim`.",
             conflicts=[],
         )
+    changes |= _other_offers(view, taken)
     changes |= dict([session_rules.renewed(session, operation)])
     changes, served = line.serve(
         view, changes, generation, operation.at
@@ -193,10 +193,21 @@ def _offered(view: View, where: str) -> Claim | None:
         claim = model.read(view, str(note["where"]))
     except (ValueError, KeyError):
         return None
-    if not isinstance(claim, Claim):
+    if not isinstance(claim, Claim) or claim.id != note.get("claim") or claim.session != note.get("from"):
         return None
-    same = (claim.id, claim.session) == (note.get("claim"), note.get("from"))
-    return claim if same and claim.token == note.get("token", claim.token) else None
+    return claim
+
+
+def _other_offers(view: View, taken: list[Claim]) -> Changes:
+    """The changes that void the offers of these claims to others: none may come to life when a claim is given back."""
+    everyone = [item.id for item in sessions.everyone(view) if isinstance(item, Session)]
+    gone = {claim.id for claim in taken}
+    notes = [
+        (f"{sessions.folder(id_)}/offers", name)
+        for id_ in everyone
+        for name, _ in view.names(f"{sessions.folder(id_)}/offers")
+    ]
+    return {f"{folder}/{name}": None for folder, name in notes if name in gone}
 
 
 def _of_others(view: View, wanted: list[Pattern], session_id: str) -> list[Claim]:
