@@ -163,7 +163,15 @@ def end(
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
     """End a session: its claims are released, and what it left is said."""
-    return boundary.run("session end", lambda: _end(session if id_ is None else id_), as_json=as_json)
+
+    def action() -> Answer:
+        if id_ is not None and session not in {None, id_}:
+            raise UsageError(
+                "Two sessions were named. Nothing was changed.", hint="Name the one to end, once."
+            )
+        return _end(session if id_ is None else id_)
+
+    return boundary.run("session end", action, as_json=as_json)
 
 
 @noun.command("list")
