@@ -134,8 +134,9 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     before = {item.held.id for item in conflicts if item.waiting and isinstance(item.held, Claim)}
     place = len(before) + 1
     hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."
-    branches = {(item.held.retained, item.held.head) for item in conflicts if isinstance(item.held, Claim)}
-    if branches and all(branch for branch, _ in branches):
+    left = [item.held for item in conflicts if isinstance(item.held, Claim) and _is_left(item)]
+    branches = {(claim.retained, claim.head) for claim in left}
+    if branches and len(left) == len(conflicts):
         names = ", ".join(f"{head[:12]} of {display(branch)}" for branch, head in sorted(branches))
         hint = f"Work on other paths until it has landed. Or build on it: merge {names}, and ask again."
     return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
@@ -143,8 +144,13 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
 
 def _verb(items: list[InTheWay]) -> str:
     """What a holder does with what it has: holds it, or has left it with a branch."""
-    retained = {item.held.retained for item in items if isinstance(item.held, Claim)} - {""}
+    retained = {item.held.retained for item in items if isinstance(item.held, Claim) and _is_left(item)}
     return f"has left with branch {', '.join(map(display, sorted(retained)))}" if retained else "holds"
+
+
+def _is_left(item: InTheWay) -> bool:
+    """Whether a branch retains a claim whose session has ended: then it goes to who builds on the branch."""
+    return isinstance(item.held, Claim) and bool(item.held.retained) and item.session is None
 
 
 def _by_holder(conflicts: list[InTheWay]) -> dict[str, list[InTheWay]]:

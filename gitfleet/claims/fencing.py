@@ -181,9 +181,13 @@ def _own(
     keeps its id, and tells of the grants before.
     """
     for _, grant in grants:
-        for who, until in _upon(grant):
-            if who in sessions and said.get(grant.id, 0) in {until, None}:
-                yield _Mine(who, until, grant.mode, f"{grant.id}@{until}", standing=False)
+        before = 0
+        for who, claim, until in _upon(grant):
+            named = said.get(claim, 0)
+            held = until if named is None else named
+            if who in sessions and before < held <= until:
+                yield _Mine(who, held, grant.mode, f"{claim}@{held}", standing=False)
+            before = until
         if grant.session not in sessions:
             continue
         tokens = {grant.id: grant.token}
@@ -242,12 +246,13 @@ def _builds_upon(grant: Claim | Grant, sessions: Collection[str], token: int) ->
 
     See `retained`: a branch's claim goes to another session only with the branch's commits.
     """
-    return any(who in sessions and token <= until for who, until in _upon(grant))
+    return any(who in sessions and token <= until for who, _, until in _upon(grant))
 
 
-def _upon(grant: Claim | Grant) -> Iterator[tuple[str, int]]:
-    """The grants (session and token) that the work under this one builds upon."""
+def _upon(grant: Claim | Grant) -> Iterator[tuple[str, str, int]]:
+    """The grants (session, claim and token) that the work under this one builds upon, oldest first; mostly of the same claim."""
     for text in grant.upon.split():
-        who, _, until = text.rpartition("@")
+        named, _, until = text.rpartition("@")
+        who, _, claim = named.partition("/")
         if until.isascii() and until.isdigit() and len(until) < 18:
-            yield who, int(until)
+            yield who, claim or grant.id, int(until)

@@ -14,12 +14,14 @@ from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import Claim
 from gitfleet.claims.overlap import covers, overlap
 from gitfleet.claims.patterns import Pattern
+from gitfleet.claims.retained import given
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions.model import Session
 
 Changes = dict[str, bytes | None]
 
@@ -27,7 +29,8 @@ Changes = dict[str, bytes | None]
 def break_(view: View, operation: Operation, generation: int) -> Decision:
     """`claim.break`: a person takes live claims on or below `patterns` away from whoever holds them, with a `reason`.
 
-    Only for sessions of persons (PolicyRefused). Raises Conflict when nothing of it is claimed.
+    Only for sessions of persons (PolicyRefused). Raises Conflict when nothing of it is claimed, UsageError for a part of
+    a claim.
     """
     session = session_rules.own(view, operation)
     reason = str(operation.body.get("reason", "")).strip()
@@ -40,12 +43,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
         raise UsageError(
             "Breaking a claim needs a reason. Nothing was changed.", hint="Say it: `--reason TEXT`."
         )
-    going = [
-        claim
-        for pattern in _patterns(operation)
-        for claim in _below(view, pattern)
-        if claim.session != session.id
-    ]
+    going = _of_others(view, _patterns(operation), session.id)
     if not going:
         raise Conflict(
             "Nobody else holds a claim there. Nothing was changed.",
@@ -56,7 +54,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
     for number, claim in enumerate(going):
         changes |= model.drop(view, claim, operation.at)
         words = f"Your claim on {claim.pattern} was broken by {session.id}: {reason}"
-        changes |= inbox.post(view, claim.session, words, operation, number=number)
+        changes |= inbox.post(Overlay(view, changes), claim.session, words, operation, number=number)
     changes, served = line.serve(view, changes, generation, operation.at)
     answer = {
         "broken": [c.as_record() for c in going],
@@ -64,22 +62,28 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
         "reason": reason,
     }
     what = ", ".join(f"{claim.pattern} of {claim.session}" for claim in going)
-    return Accepted(changes, answer, one_line(f"{session.id} breaks {what}: {reason}"))
+    return Accepted(changes, answer, one_line(f"{session.id} breaks {what}{given(served)}: {reason}"))
 
 
 def offer(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.offer`: the session's own claims on or below `patterns` are offered to the session `to`, which may accept."""
+    """`claim.offer`: the session's own claims on or below `patterns` are offered to the session `to`, which may accept.
+
+    The same may be offered to several; the first to accept has it. Raises NoSession when there is no such session,
+    UsageError for a part of a claim, Conflict for what the session does not claim.
+    """
     del generation
     session = session_rules.own(view, operation)
-    to = session_rules.required(view, str(operation.body["to"]))
-    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
-    offered = [c for c in mine if any(covers(p, model.parsed(c.pattern)) for p in _patterns(operation))]
-    if not offered:
-        raise Conflict(
-            "This session has no claim there to offer. Nothing was changed.",
-            hint="See what it has: `gitfleet claims`.",
-            conflicts=[],
+    to = session_rules.recipient(view, str(operation.body["to"]))
+    if to.id == session.id:
+        raise UsageError(
+            "A session cannot offer its claims to itself. Nothing was changed.",
+            hint="Name another: see `gitfleet session list`.",
         )
+    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
+    patterns = _patterns(operation)
+    for pattern in patterns:
+        _check_named(mine, pattern)
+    offered = [c for c in mine if any(covers(p, model.parsed(c.pattern)) for p in patterns)]
     changes: Changes = {}
     _check_whole(mine, offered)
     for claim in offered:
@@ -123,13 +127,14 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         changes |= model.put(mine)
         taken.append(mine)
         words = f"{session.id} has accepted your claim on {claim.pattern}; it is no longer yours."
-        changes |= inbox.post(view, claim.session, words, operation, number=len(taken))
+        changes |= inbox.post(Overlay(view, changes), claim.session, words, operation, number=len(taken))
     if not taken:
         raise Conflict(
             "Nothing is on offer for this session. Nothing was changed.",
             hint="Ask for what you need: `gitfleet claim`.",
             conflicts=[],
         )
+    changes |= _other_offers(view, taken)
     changes |= dict([session_rules.renewed(session, operation)])
     changes, served = line.serve(
         view, changes, generation, operation.at
@@ -145,7 +150,24 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
             return Refused(stuck)
     what = ", ".join(claim.pattern for claim in taken)
     answer = {"taken": [c.as_record() for c in taken], "served": [c.as_record() for c in served]}
-    return Accepted(changes, answer, one_line(f"{session.id} accepts {what}"))
+    return Accepted(changes, answer, one_line(f"{session.id} accepts {what}{given(served)}"))
+
+
+def _check_named(mine: list[Claim], pattern: Pattern) -> None:
+    """Refuse to offer what the session does not claim, or a part of what it claims. Raises Conflict, UsageError."""
+    held = [model.parsed(claim.pattern) for claim in mine]
+    if any(covers(pattern, one) for one in held):
+        return
+    if any(overlap(one, pattern) for one in held):
+        raise UsageError(
+            f"{display(pattern.text)} is only a part of what this session claims. Nothing was changed.",
+            hint="Offer the whole claim; see `gitfleet claims`.",
+        )
+    raise Conflict(
+        f"This session has no claim on {display(pattern.text)} to offer. Nothing was changed.",
+        hint="See what it has: `gitfleet claims`.",
+        conflicts=[],
+    )
 
 
 def _check_whole(mine: list[Claim], offered: list[Claim]) -> None:
@@ -176,9 +198,33 @@ def _offered(view: View, where: str) -> Claim | None:
     return claim
 
 
-def _below(view: View, pattern: Pattern) -> list[Claim]:
-    found = [claim for claim in model.near(view, pattern.prefix_key) if isinstance(claim, Claim)]
-    return [claim for claim in found if covers(pattern, model.parsed(claim.pattern))]
+def _other_offers(view: View, taken: list[Claim]) -> Changes:
+    """The changes that void the offers of these claims to others: none may come to life when a claim is given back."""
+    everyone = [item.id for item in sessions.everyone(view) if isinstance(item, Session)]
+    gone = {claim.id for claim in taken}
+    notes = [
+        (f"{sessions.folder(id_)}/offers", name)
+        for id_ in everyone
+        for name, _ in view.names(f"{sessions.folder(id_)}/offers")
+    ]
+    return {f"{folder}/{name}": None for folder, name in notes if name in gone}
+
+
+def _of_others(view: View, wanted: list[Pattern], session_id: str) -> list[Claim]:
+    """The claims of others on or below the patterns, each once. Raises UsageError for a part of one."""
+    found: dict[str, Claim] = {}
+    for pattern in wanted:
+        near = [claim for claim in model.near(view, pattern.prefix_key) if isinstance(claim, Claim)]
+        near = [claim for claim in near if claim.session != session_id]
+        below = {claim.id: claim for claim in near if covers(pattern, model.parsed(claim.pattern))}
+        wider = [claim for claim in near if overlap(model.parsed(claim.pattern), pattern)]
+        if wider and not below:
+            words = f"{display(pattern.text)} is only a part of what {wider[0].session} claims: {display(wider[0].pattern)}."
+            raise UsageError(
+                f"{words} Nothing was changed.", hint="Name the whole claim; see `gitfleet claims`."
+            )
+        found |= below
+    return list(found.values())
 
 
 def _patterns(operation: Operation) -> list[Pattern]:

@@ -37,8 +37,8 @@ class Claim:
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
     `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
     `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branch that a
-    claim stays with, at `head`, also when its session has ended; `upon` the grants (`session@token`) that its session's
-    work contains, since it got the claim from a branch. On a resource, `slots` are the numbers of its units
+    claim stays with, at `head`, also when its session has ended; `upon` the grants that its session's work contains,
+    since it got the claim from a branch (`session@token`, or `session/claim@token` where that was another claim). On a resource, `slots` are the numbers of its units
     and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
     """
 

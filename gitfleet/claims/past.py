@@ -112,6 +112,17 @@ def note(view: View, claim: Ended, at: int) -> dict[str, bytes | None]:
     return {where: grant.as_bytes()}
 
 
+def former(view: View, claim: Ended) -> tuple[Former, ...]:
+    """The grants of a claim's pattern to its session before this one, with nobody's in between, oldest first."""
+    try:
+        before = read(view, _where(claim))
+    except FleetError:
+        return ()
+    if before is None or before.session != claim.session:
+        return ()
+    return (*before.earlier, Former(before.id, before.token))
+
+
 def read(view: View, where: str) -> Grant | None:
     """The record at `where`, or None. Raises Corrupt, NewerFormat."""
     data = view.get(where)

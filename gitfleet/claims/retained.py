@@ -14,7 +14,7 @@ from typing import Any
 
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
-from gitfleet.claims import line, model, tickets
+from gitfleet.claims import line, model, past, tickets
 from gitfleet.claims.model import Claim
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
@@ -46,7 +46,8 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
     """`session.end`: the session goes, and its claims with it, but for those that its branch retains.
 
     Body: `retain`, absent or `{"branch", "head", "claims"}`: the ids of the claims on what the branch changed; `was`,
-    absent or the process (`pid`, `start`) that the session lived with: refused with Conflict when it has another since.
+    absent or the process (`pid`, `start`) that the session lived with: refused with Conflict when it has another since;
+    `seen`, the names of messages that were shown. The inbox ends with the session: the rest is in the answer (`unheard`).
     """
     session = session_rules.own(view, operation)
     was = operation.body.get("was")
@@ -56,6 +57,8 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
     said = operation.body.get("retain")
     branch, head, wanted = _said(said) if said is not None else ("", "", frozenset[str]())
     kept = _marked(mine, branch, head, wanted)
+    seen = operation.body.get("seen", [])
+    unheard = [message.words for message in inbox.read(view, session.id) if message.name not in seen]
     released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
     changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
     for claim in released:
@@ -70,6 +73,7 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
         "released": [claim.as_record() for claim in released],
         "retained": [claim.as_record() for claim in kept],
         "served": [claim.as_record() for claim in served],
+        "unheard": unheard,
     }
     subject = f"session {session.id} ends, releasing {counted(len(released), 'claim')}"
     for name in sorted({claim.retained for claim in kept}):
@@ -149,12 +153,18 @@ def may_take(view: View, claim: Claim, body: Mapping[str, Any], *, lapsed: bool)
     return contains and (ended or lapsed)
 
 
-def moved(claim: Claim, operation: Operation, generation: int) -> Claim:
+def moved(view: View, claim: Claim, operation: Operation, generation: int) -> Claim:
     """A retained claim as the session gets it that builds on its branch: whole, so that nothing of it is left open.
 
-    It says upon which grants it builds: commits made under these are part of the session's work now.
+    It says upon which grants it builds, those of the builders before it included: commits made under any of them are
+    part of the session's work now.
     """
-    upon = f"{claim.upon} {claim.session}@{claim.token}".strip()[-sessions.MAX_TEXT :]
+    before = [
+        f"{claim.session}/{one.who}@{one.token}" for one in past.former(view, claim) if one.who != claim.id
+    ]
+    upon = " ".join([claim.upon, *before, f"{claim.session}@{claim.token}"]).strip()
+    while len(upon) > sessions.MAX_TEXT:
+        upon = upon.partition(" ")[2]
     return replace(
         claim, session=operation.session, node=operation.node, token=generation, granted_at=operation.at,
         uptime=str(operation.body.get("uptime", ""))[:128], ttl=int(operation.body["ttl"]), operation=operation.id,

@@ -121,7 +121,7 @@ def _search(
             continue
         over = [item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over]
         found.over.extend(over)
-        moved = [retained.moved(claim, operation, generation) for claim in over if claim.retained]
+        moved = [retained.moved(view, claim, operation, generation) for claim in over if claim.retained]
         found.granted.extend(moved)
         if _covering(moved, pattern, mode, exact_case=exact_case) is None:
             found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)

@@ -40,7 +40,7 @@ def holder(item: Mapping[str, Any]) -> str:
         words.append(units(item))
     else:
         words.append(str(item["mode"]) + (f" claim on {item['held']}" if item["held"] != path else " claim"))
-    if item["witness"] not in {path, item["held"]}:
+    if item["held"] != path and item["witness"] not in {path, item["held"]}:
         words.append(f"(both match {item['witness']})")
     left = int(item["renewed_at"]) + int(item["ttl"]) - clock.now()
     words.append(f"- {duration(left)} left" if left > 0 else "- its time is over")

@@ -88,7 +88,8 @@ def let_go(common: Common, branch: str) -> Answer:
     """Release what a branch retains, as a person."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        result = fleet.claims.let_go(session, branch)
+        with told(fleet, session):
+            result = fleet.claims.let_go(session, branch)
         lines = [f"released: {record['pattern']}" for record in result.answer["released"]]
         data = {"session": session, **_how(result), "not_held": [], **result.answer}
         return Answer(

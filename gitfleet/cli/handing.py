@@ -12,7 +12,7 @@ from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, freshness, knowledge
-from gitfleet.cli.hearing import heard
+from gitfleet.cli.hearing import heard, told
 from gitfleet.fleet.fleet import Fleet
 
 
@@ -51,7 +51,8 @@ def tell(common: Common, to: str, text: str) -> Answer:
     """Leave a message."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        fleet.claims.tell(session, to, text)
+        with told(fleet, session):
+            fleet.claims.tell(session, to, text)
         data = {"session": session, "to": to, "text": text}
         return Answer("tell", data, [f"told {to}"], warnings=fleet.messages(session), session=session)
 
@@ -60,7 +61,8 @@ def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
     """Offer claims."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        answer = fleet.claims.offer(session, to, paths).answer
+        with told(fleet, session):
+            answer = fleet.claims.offer(session, to, paths).answer
         lines = [f"offered to {to}: {record['pattern']}" for record in answer["offered"]]
         return Answer(
             "offer", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
@@ -71,7 +73,8 @@ def accept(common: Common) -> Answer:
     """Accept what is on offer."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        answer = fleet.claims.take(session).answer
+        with told(fleet, session):
+            answer = fleet.claims.take(session).answer
         lines = [
             f"claimed: {record['pattern']}{_units(record)}, token {record['token']}"
             for record in answer["taken"]
@@ -85,7 +88,8 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
     """Break claims."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
-        answer = fleet.claims.break_(session, paths, reason).answer
+        with told(fleet, session):
+            answer = fleet.claims.break_(session, paths, reason).answer
         lines = [
             f"broken: {record['pattern']} of {record['session']}, who is told" for record in answer["broken"]
         ]

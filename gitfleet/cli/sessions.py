@@ -163,7 +163,15 @@ def end(
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
     """End a session: its claims are released, and what it left is said."""
-    return boundary.run("session end", lambda: _end(session if id_ is None else id_), as_json=as_json)
+
+    def action() -> Answer:
+        if id_ is not None and session not in {None, id_}:
+            raise UsageError(
+                "Two sessions were named. Nothing was changed.", hint="Name the one to end, once."
+            )
+        return _end(session if id_ is None else id_)
+
+    return boundary.run("session end", action, as_json=as_json)
 
 
 @noun.command("list")
@@ -216,7 +224,7 @@ def _end(session_id: str | None) -> Answer:
             for record in result.answer["retained"]
         ]
         lines += left
-        warnings = fleet.ledger.notices.show(session_id)
+        warnings = [*fleet.ledger.notices.show(session_id), *result.answer.get("unheard", [])]
         data = {
             "session": result.answer["session"],
             "released": result.answer["released"],
@@ -307,7 +315,8 @@ def _show(session_id: str) -> Answer:
         )
         lines = [f"{name}: {record[name]}" for name in wanted if record[name]]
         lines += [f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})" for claim in held]
-        return Answer("session show", {"session": record, "claims": held, **knowledge(state)}, lines)
+        data = {"session": record, "claims": held, **knowledge(state)}
+        return Answer("session show", data, lines, warnings=heard(fleet))
 
 
 def _record(fleet: Fleet, session: model.Session, peers: Peers) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class Launcher:
         log.close()
         alive.stop(PATIENCE)
         answer, words = _end(repository, session)
-        faults = [fault for fault in (log.fault, alive.fault, words) if fault]
+        faults = [fault for fault in (log.fault, alive.fault, words) if fault] + answer.get("unheard", [])
         return Ended(record, self._place.path, log.path, code, answer, faults)
 
     def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:

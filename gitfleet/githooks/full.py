@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gitfleet.base import clock
 from gitfleet.base.console import note
@@ -169,6 +170,9 @@ def _committer(fleet: Fleet) -> str | None:
 
 def _pre_push(fleet: Fleet, rest: list[str]) -> int:
     del rest
+    with suppress(FleetError):  # the push may need no session
+        session = whoami(fleet)
+        _tell(fleet.messages(session) if session else [])
     pushing.judge_push(fleet, sys.stdin.buffer.read(), _committer)
     return 0
 

@@ -45,8 +45,9 @@ class Message(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The message for people."""
-        return f"{self.sender} says: {self.text}" if self.sender else self.text
+        """The message for people. Its further lines are set in, so that none looks like something that we say."""
+        text = self.text.replace("\n", "\n  ")
+        return f"{self.sender} says: {text}" if self.sender else text
 
 
 def folder(session_id: str) -> str:
@@ -112,7 +113,7 @@ def tell(view: View, operation: Operation, generation: int) -> Decision:
     if not text or len(text) > MAX_MESSAGE:
         words = f"A message has 1 to {MAX_MESSAGE} characters. Nothing was sent."
         raise UsageError(words, hint="Say it shorter.")
-    to = rules.required(view, str(operation.body["to"]))
+    to = rules.recipient(view, str(operation.body["to"]))
     changes = post(view, to.id, text, operation, sender=operation.session)
     return Accepted(
         changes, {"to": to.id, "text": text}, one_line(f"{operation.session} tells {to.id}: {text}")

@@ -95,6 +95,15 @@ def required(view: View, session_id: str) -> Session:
     return session
 
 
+def recipient(view: View, session_id: str) -> Session:
+    """The session that something is for, or NoSession."""
+    try:
+        return required(view, session_id)
+    except NoSession as error:
+        hint = "See who is there: `gitfleet session list`."
+        raise NoSession(error.message, hint=hint, candidates=[]) from error
+
+
 def own(view: View, operation: Operation) -> Session:
     """The session that the operation is for, which must be one of the operation's own node. Raises NoSession, Conflict.
 

@@ -16,6 +16,7 @@ from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Result
 from gitfleet.sessions import model, orchestration
 from gitfleet.sessions.local import Here, LocalSessions, candidates, mark
+from gitfleet.sessions.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,16 @@ class Sessions:
         return result
 
     def end(self, session_id: str, *, timeout: float = 30.0, was: Mapping[str, int] | None = None) -> Result:
-        """End a session and release its claims but those that its branch retains; the answer has both. Raises NoSession.
+        """End a session and release its claims but those that its branch retains; the answer has both, and the messages that
+        it was not shown (`unheard`). Raises NoSession.
 
         With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
         """
         model.folder(session_id)
         body: dict[str, Any] = {} if was is None else {"was": dict(was)}
+        seen = Reading(self._ledger.state).seen(session_id)
+        if seen:
+            body["seen"] = seen
         retain = self._leaving(session_id)
         if retain:
             body["retain"] = dict(retain)

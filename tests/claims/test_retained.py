@@ -34,6 +34,16 @@ def retained(world: World) -> dict[str, str]:
     return {c.pattern: c.retained for c in model.retained(world.view) if isinstance(c, Claim)}
 
 
+def cited(world: World) -> str:
+    """The claim on `src/` as a commit names it."""
+    claim = world.claims()["src/"]
+    return f"{claim.id}@{claim.token}"
+
+
+def judged(world: World, session: str, claim: str) -> str:
+    return fencing.judge(world.view, session, [claim], ["src/a.py"])[0].state
+
+
 def ended(world: World, *paths: str, held: tuple[str, ...] = ("src/", "docs/")) -> None:
     """`n-1` has claimed `held`, and ended; its branch retains `paths`."""
     world.take("n-1", ACQUIRE, **wanted(*held))
@@ -177,11 +187,41 @@ def test_commits_that_the_new_holder_builds_upon_are_covered_as_long_as_it_holds
     second = world.claims()["src/"]
     world.take("n-2", ACQUIRE, **wanted("src/b.py", based_on={old.id: LATER}))
     (verdict,) = fencing.judge(world.view, "m-1", [f"{old.id}@{second.token}"], ["src/a.py"])
-    assert verdict.state == fencing.OK  # of the grants before that one, too little is remembered (see `past`)
+    assert verdict.state == fencing.OK
+    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state == fencing.OK
     world.take("n-2", "claim.release", patterns=None)
     world.take("m-1", "session.start", worktree="/m-1")
     world.take("m-1", ACQUIRE, **wanted("src/"))
     assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state != fencing.OK
+
+
+@pytest.mark.parametrize("again", ["released", "lapsed"])
+def test_every_authors_commits_stay_fine_however_many_build_on_the_branch(world: World, again: str) -> None:
+    """Also those made before the first author's claim was renewed under a newer token, or made anew."""
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    authors = [("n-1", cited(world))]
+    if again == "released":
+        world.take("n-1", "claim.release", patterns=None)
+        world.take("n-1", ACQUIRE, **wanted("src/"))
+    else:
+        world.now += 10_000
+        world.take("n-1", "session.renew", regrant=True, margin=120, max_age=86400, uptime="")
+    authors.append(("n-1", cited(world)))
+    for number, (session, after) in enumerate([("n-1", "m-1"), ("m-1", "n-2"), ("n-2", "m-2")]):
+        if after == "m-2":
+            world.take("m-2", "session.start", worktree="/m-2")
+        head = f"{number:040x}"
+        world.take(session, END, retain=body(world, session, "src/", branch=f"b{number}", head=head))
+        world.take(after, ACQUIRE, **wanted("src/a.py", based_on={world.claims()["src/"].id: head}))
+        authors.append((after, cited(world)))
+        assert [judged(world, *one) for one in authors] == [fencing.OK] * len(authors)
+    world.take("m-2", "claim.release", patterns=None)
+    assert [judged(world, *one) for one in authors] == [fencing.OK] * len(authors)
+    assert judged(world, "n-2", authors[0][1]) != fencing.OK
+    world.take("m-2", "session.end")
+    world.take("n-1", "session.start", worktree="/n-1")
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    assert judged(world, *authors[-1]) == fencing.STALE
 
 
 def test_wanted_path_that_reaches_beyond_the_retained_claim_is_claimed_beside_it(world: World) -> None:
@@ -199,7 +239,10 @@ def test_retained_claim_of_a_live_session_is_not_to_be_had_by_building_on_it_nor
     world.take("n-1", RETAIN, **body(world, "n-1", "src/"))
     claim, renewed = world.claims()["src/"], world.session("n-1").renewed
     seen: dict[str, Any] = {"lapsed": {claim.id: renewed}, "outlived": {claim.id: claim.token}}
-    assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD})), Conflict)
+    refused = world.refuse("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD}))
+    assert isinstance(refused, Conflict)
+    assert "holds src/" in refused.message
+    assert ("build on it" in refused.hint, "--wait" in refused.hint) == (False, True)
     assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", **seen)), Conflict)
     answer = world.take("m-1", ACQUIRE, **wanted("src/", based_on={claim.id: HEAD}, **seen))
     assert patterns(answer["taken_over"]) == ["src/"]

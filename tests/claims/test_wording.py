@@ -24,6 +24,7 @@ def test_holder_is_named_with_work_node_claim_and_time() -> None:
         assert part in words
     assert "both match" not in words
     assert "(both match x/y)" in holder(item(witness="x/y"))
+    assert "both match" not in holder(item(path="src/", held="src/", witness="src"))
     assert "(why)" in holder(item(title=""))
     assert "time is over" in holder(item(renewed_at=1))
 

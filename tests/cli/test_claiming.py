@@ -261,3 +261,10 @@ def test_text_of_others_never_reaches_the_terminal_raw(cli: Cli) -> None:
         assert answer.isascii()
         assert "\x1b" not in answer
         json.loads(answer)
+
+
+def test_session_to_end_is_named_once_and_by_an_id(cli: Cli) -> None:
+    ran = cli("session", "end", "--session", cli.clone.session, cli.clone.other).ended(2)
+    assert "Two sessions were named" in ran.stderr
+    assert "gitfleet: '../x' is no session id." in cli("offer", "--to", "../x", "src/").ended(2).stderr
+    cli("session", "end", "--session", cli.clone.other, cli.clone.other).ok()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.gatebench import Copies
+from tests.workbench import Gitfleet
 
 WORDS = "the tests are yours"
 COMMANDS = [
@@ -17,6 +19,13 @@ COMMANDS = [
     ("claim", "src/"),
     ("release", "--all"),
     ("prime",),
+    ("session", "show", "alone-1"),
+    ("accept",),
+    ("tell", "nobody-9", "hello"),
+    ("offer", "--to", "nobody-9", "lib/"),
+    ("break", "src/", "--reason", "mine"),
+    ("release", "--branch", "none"),
+    ("session", "end"),
 ]
 
 
@@ -27,6 +36,16 @@ def test_message_is_shown_at_the_next_command_once(cli: Cli, command: tuple[str,
     first, again = cli(*command), cli(*command)
     assert (first.stdout + first.stderr).count(WORDS) == 1, first
     assert WORDS not in again.stdout + again.stderr
+
+
+def test_message_is_shown_at_a_push_once(copies: Copies, gitfleet: Gitfleet) -> None:
+    ada = copies.clone("ada")
+    ada.claim("lib/")
+    ada.write("lib/a")
+    ada.commit().ok()
+    Cli(ada, gitfleet)("tell", ada.session, WORDS, env=Cli(ada, gitfleet).other).ok()
+    pushes = [ada.git("push", "--quiet", "origin", f"HEAD:{name}").ok() for name in ("one", "two")]
+    assert [ran.stderr.count(WORDS) for ran in pushes] == [1, 0]
 
 
 def test_message_of_a_session_is_not_shown_to_another_one(cli: Cli) -> None:
