@@ -8,6 +8,7 @@ the session once its process is dead; nothing of ours has to survive for that.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -175,9 +176,7 @@ class Launcher:
             record: dict[str, Any] = fleet.sessions.start(start).answer["session"]
             registered = True
             if launch.claims:
-                claimed = fleet.claims.claim(launch.id, launch.claims, Terms(shared=launch.shared))
-                if claimed.status is Status.TENTATIVE:
-                    self._announce("the hub is out of reach: the claims are tentative until it agrees")
+                self._claim(fleet, launch)
             self._stops.keep()
             _go(child, launch)
         except BaseException as error:
@@ -191,6 +190,15 @@ class Launcher:
                     fleet.sessions.end(launch.id, was=was)
             raise
         return record
+
+    def _claim(self, fleet: Fleet, launch: Launch) -> None:
+        try:
+            claimed = fleet.claims.claim(launch.id, launch.claims, Terms(shared=launch.shared))
+        except Conflict as error:  # its hint is for somebody who has a session
+            again = "Start it again when they are free, or with other paths."
+            raise Conflict(error.message, hint=again, **error.facts) from error
+        if claimed.status is Status.TENTATIVE:
+            self._announce("the hub is out of reach: the claims are tentative until it agrees")
 
     def _end(self, repository: Repository, session: str) -> tuple[dict[str, Any], str]:
         """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
@@ -223,7 +231,11 @@ def _go(child: Child, launch: Launch) -> None:
     except OSError as error:
         name = display(launch.command[0][:200])
         words = f"'{name}' could not be started: {error.strerror or error}. Nothing was changed."
-        raise UsageError(words, hint="See whether it runs by itself.") from error
+        script = error.errno == errno.ENOEXEC
+        hint = (
+            "A script begins with a line such as `#!/bin/sh`." if script else "See whether it runs by itself."
+        )
+        raise UsageError(words, hint=hint) from error
 
 
 def _check_free(fleet: Fleet, session: str) -> None:
@@ -258,14 +270,23 @@ def _find(name: str, where: str = "") -> str:
 def _log(repository: Repository, session: str, live: set[str]) -> tuple[Recording, bool]:
     """The session's log, and whether it is new: in the worktree's own git dir, where neither `git status` nor `git add` sees it."""
     folder = files.folder(os.path.join(repository.git_dir, LOGS), mode=0o700)
-    old = [os.path.join(folder, name) for name in files.names(folder) if name.split(".log")[0] not in live]
-    old.sort(key=lambda path: os.lstat(path).st_mtime, reverse=True)
-    for path in old[KEPT_LOGS:]:
-        files.remove(path)
+    _forget_old(folder, {*live, session})
     path = os.path.join(folder, f"{session}.log")
     fresh = not os.path.lexists(path)
     with files.storage(path):
         return Recording(path), fresh
+
+
+def _forget_old(folder: str, live: set[str]) -> None:
+    """Remove the logs of all but the last sessions; each may have two."""
+    found: dict[str, list[str]] = {}
+    for name in files.names(folder):
+        found.setdefault(name.removesuffix(".1").removesuffix(".log"), []).append(os.path.join(folder, name))
+    old = [paths for session, paths in found.items() if session not in live]
+    old.sort(key=lambda paths: max(os.lstat(path).st_mtime for path in paths), reverse=True)
+    for paths in old[KEPT_LOGS:]:
+        for path in paths:
+            files.remove(path)
 
 
 def _line(text: str, before: bytes = b"") -> bytes:
