@@ -230,7 +230,8 @@ def _problems(
     if record and not there:
         problems.append(f"it was installed for {record.kind}, which does not know it any more")
     if moved := found.moved():
-        problems.append(f"{moved.kind} still looks for it in {display(moved.clone)}; install it again")
+        was = f"it was installed for {moved.kind} while this clone was {display(moved.clone)}"
+        problems.append(f"{was}; install it again, or uninstall it")
     if record and not os.access(record.interpreter, os.X_OK):
         problems.append(f"its Python is gone: {record.interpreter}; install it again")
     if last and last.ended is None and not running:
