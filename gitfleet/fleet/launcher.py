@@ -204,7 +204,9 @@ class Launcher:
         """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
         try:
             with Fleet.open(repository.git.cwd, announce=self._announce) as fleet:
-                return dict(fleet.sessions.end(session).answer), ""
+                ended = fleet.sessions.end(session)
+                late = "the hub was out of reach: the end of the session is tentative until it agrees"
+                return dict(ended.answer), late if ended.status is Status.TENTATIVE else ""
         except NoSession:  # it was ended from within, or by somebody else
             return {}, ""
         except FleetError as error:

@@ -187,6 +187,16 @@ def test_command_here_works_in_this_worktree_as_its_session(cli: Cli, agent: Age
     assert "mine" not in sessions(cli)
 
 
+def test_session_that_ends_without_the_hub_says_so_and_is_on_no_list(hub_cli: Cli, agent: Agent) -> None:
+    hub_cli.clone.fleets.hub.rename(hub_cli.clone.fleets.root / "away.git")
+    ran = launch(hub_cli, "--here", "--id", "brief", "--", agent("exit 2")).ended(2)
+    assert "the end of the session is tentative" in ran.stderr
+    assert "ended (tentative: the hub was out of reach)" in hub_cli("session", "end").ok().stdout
+    listed = hub_cli("session", "list", env=hub_cli.nobody).ok()
+    assert "cannot be read" not in listed.stderr
+    assert "brief" not in listed.stdout
+
+
 def test_id_that_is_at_work_is_refused_and_its_log_is_left_alone(
     cli: Cli, agent: Agent, running: Running
 ) -> None:
