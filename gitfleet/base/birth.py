@@ -15,18 +15,8 @@ from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 WORD = b"go\0"
-_RESET = (
-    "SIGPIPE",
-    "SIGXFSZ",
-    "SIGINT",
-    "SIGTERM",
-    "SIGHUP",
-    "SIGQUIT",
-    "SIGTSTP",
-    "SIGTTOU",
-    "SIGCHLD",
-    "SIGWINCH",
-)
+_RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTTOU)
+"""What Python and we ignore. What our caller had us ignore (`nohup`) stays so; handlers end with the `exec` anyway."""
 _PR_SET_PDEATHSIG = 1
 _ENV_LIMIT = 1 << 20
 
@@ -55,8 +45,8 @@ def become(program: Program, gate: Gate, connect: Callable[[], None]) -> NoRetur
         data = _read_all(gate.word)
         if data.startswith(WORD):
             env = {**program.env, **_variables(data[len(WORD) :])}
-            for name in _RESET:
-                signal.signal(getattr(signal, name), signal.SIG_DFL)
+            for number in _RESET:
+                signal.signal(number, signal.SIG_DFL)
             code = _run(program, env, gate.news)
     finally:
         os._exit(code)

@@ -44,12 +44,16 @@ class Relay:
         self._code: int | None = None
         self._news: list[int] = []
 
-    def run(self) -> int:
-        """Pass everything on until the child has ended; its exit code (128 and the signal that ended it)."""
+    def run(self, asked: Sequence[int] = ()) -> int:
+        """Pass everything on until the child has ended; its exit code (128 and the signal that ended it).
+
+        `asked` are signals that came before, for the child to hear of.
+        """
         for handle in self._child.outputs:
             os.set_blocking(handle, False)
         with self._signals() as bell, self._own or nullcontext():
             self._resize()
+            self._heard(bytes(asked))
             due = clock.elapsed() + self._every
             while self._code is None:
                 self._turn(bell, max(0.0, due - clock.elapsed()))
@@ -165,8 +169,11 @@ class Relay:
             os.close(rope)
 
     def _wanted(self) -> Sequence[signal.Signals]:
-        own = (signal.SIGCHLD, signal.SIGWINCH, *_PASSED_ON)
-        return (*own, signal.SIGTSTP, signal.SIGCONT) if self._child.apart else own
+        """Those that we listen to: not what our caller had us ignore (`nohup`), for then the child ignores it, too."""
+        passed_on = (*_PASSED_ON, signal.SIGTSTP) if self._child.apart else _PASSED_ON
+        heeded = [number for number in passed_on if signal.getsignal(number) is not signal.SIG_IGN]
+        own = (signal.SIGCHLD, signal.SIGWINCH, *heeded)
+        return (*own, signal.SIGCONT) if self._child.apart else own
 
     def _heard(self, numbers: bytes) -> None:
         for number in numbers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from gitfleet.cli import quick
@@ -10,6 +11,14 @@ from gitfleet.cli import quick
 
 def main() -> int:
     """Run the command line of this process; its exit code."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, every git seems to have ended with 0
+    try:
+        return _run()
+    except KeyboardInterrupt:  # before or after the command itself, which answers in its own way
+        return 130
+
+
+def _run() -> int:
     for name in ("stdout", "stderr"):  # closed by the caller: there is nobody to tell
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gitfleet.base import clock
-from gitfleet.base.text import duration
+from gitfleet.base.text import display, duration
 from gitfleet.cli import boundary, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
@@ -18,6 +18,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer, Options
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
+from gitfleet.worktrees import verdict
 
 noun = typer.Typer(
     help="Upkeep that the system runs regularly. Without a verb: status.",
@@ -128,6 +129,7 @@ def run(as_json: Json = False) -> int:
 
 
 def _maintain(options: Options, *, dry_run: bool) -> Answer:
+    verdict.check_strategy(options.strategy)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = upkeep.run(fleet, options, dry_run=dry_run)
     data = upkeep.as_record(done, dry_run=dry_run)
@@ -136,6 +138,7 @@ def _maintain(options: Options, *, dry_run: bool) -> Answer:
 
 
 def _install(kind: str | None, every: int, options: Options, *, preview: bool) -> Answer:
+    verdict.check_strategy(options.strategy)
     found = _clone()
     scheduler = schedulers.choose(kind)
     if preview:
@@ -226,6 +229,9 @@ def _problems(
     problems = list(there[1].words) if there else []
     if record and not there:
         problems.append(f"it was installed for {record.kind}, which does not know it any more")
+    if moved := found.moved():
+        was = f"it was installed for {moved.kind} while this clone was {display(moved.clone)}"
+        problems.append(f"{was}; install it again, or uninstall it")
     if record and not os.access(record.interpreter, os.X_OK):
         problems.append(f"its Python is gone: {record.interpreter}; install it again")
     if last and last.ended is None and not running:

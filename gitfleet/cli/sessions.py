@@ -218,7 +218,8 @@ def _end(session_id: str | None) -> Answer:
         left = _left_behind(fleet, session_id)
         result = fleet.sessions.end(session_id)
         released = [record["pattern"] for record in result.answer["released"]]
-        lines = [f"session {session_id} ended", *[f"released: {pattern}" for pattern in released]]
+        tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
+        lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
         lines += [
             f"retained by branch {record['retained']} until it lands: {record['pattern']}"
             for record in result.answer["retained"]

@@ -8,6 +8,7 @@ the session once its process is dead; nothing of ours has to survive for that.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -16,12 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from gitfleet.base import clock, files, terminal
+from gitfleet.base import clock, files, identity, terminal
 from gitfleet.base.children import Child, Program
 from gitfleet.base.identity import program_name
 from gitfleet.base.ids import is_name
 from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
+from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
@@ -85,7 +87,7 @@ def program(command: Sequence[str], agent: str = "") -> list[str]:
     there is no such program; nothing has been made by then.
     """
     if command:
-        _find(command[0], os.getcwd())
+        _find(command[0])
         return list(command)
     named = [name for name in AGENTS if agent == name or agent.startswith(f"{name}-")]
     for name in named or AGENTS:
@@ -111,9 +113,18 @@ class Launcher:
     def __init__(self, place: Place, announce: Callable[[str], None]) -> None:
         self._place = place
         self._announce = announce
+        self._stops = StopRequests()
 
     def run(self, launch: Launch) -> Ended:
-        """Run it to its end. Raises Conflict and whatever else refuses registration or claims, with nothing left behind."""
+        """Run it to its end. Raises Conflict and whatever else refuses registration or claims, with nothing left behind.
+
+        So does a request to stop that comes before the command runs. Those that come after it do not keep the session
+        from its end. For the main thread.
+        """
+        with self._stops:
+            return self._run(launch)
+
+    def _run(self, launch: Launch) -> Ended:
         try:
             child, record, log, repository = self._start(launch)
         except BaseException:
@@ -123,11 +134,13 @@ class Launcher:
         self._announce(f"session {session} at work in {display(self._place.path)}")
         alive = KeepAlive(session, self._place.path, repository.git_dir)
         log.write(_line(f"session {session}: {display(shlex.join(launch.command))}"))
-        code = Relay(child, keepalive.counting(alive, log.write), alive.tick, every=keepalive.EVERY).run()
+        relay = Relay(child, keepalive.counting(alive, log.write), alive.tick, every=keepalive.EVERY)
+        code = relay.run(self._stops.kept)
+        self._stops.ignore()
         log.write(_line(f"session {session} ended with {code}", before=b"\n"))
         log.close()
         alive.stop(PATIENCE)
-        answer, words = _end(repository, session)
+        answer, words = self._end(repository, session)
         faults = [fault for fault in (log.fault, alive.fault, words) if fault] + answer.get("unheard", [])
         return Ended(record, self._place.path, log.path, code, answer, faults)
 
@@ -163,17 +176,41 @@ class Launcher:
             record: dict[str, Any] = fleet.sessions.start(start).answer["session"]
             registered = True
             if launch.claims:
-                claimed = fleet.claims.claim(launch.id, launch.claims, Terms(shared=launch.shared))
-                if claimed.status is Status.TENTATIVE:
-                    self._announce("the hub is out of reach: the claims are tentative until it agrees")
+                self._claim(fleet, launch)
+            self._stops.keep()
             _go(child, launch)
-        except BaseException:
+        except BaseException as error:
+            process = identity.identify(child.pid)
             child.abandon()
-            if registered:
+            if registered or (
+                process and not isinstance(error, FleetError)
+            ):  # it may be registered all the same
+                was = {"pid": process.pid, "start": process.start} if process else None
                 with suppress(FleetError):  # then upkeep ends it: its process is dead
-                    fleet.sessions.end(launch.id)
+                    fleet.sessions.end(launch.id, was=was)
             raise
         return record
+
+    def _claim(self, fleet: Fleet, launch: Launch) -> None:
+        try:
+            claimed = fleet.claims.claim(launch.id, launch.claims, Terms(shared=launch.shared))
+        except Conflict as error:  # its hint is for somebody who has a session
+            again = "Start it again when they are free, or with other paths."
+            raise Conflict(error.message, hint=again, **error.facts) from error
+        if claimed.status is Status.TENTATIVE:
+            self._announce("the hub is out of reach: the claims are tentative until it agrees")
+
+    def _end(self, repository: Repository, session: str) -> tuple[dict[str, Any], str]:
+        """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
+        try:
+            with Fleet.open(repository.git.cwd, announce=self._announce) as fleet:
+                ended = fleet.sessions.end(session)
+                late = "the hub was out of reach: the end of the session is tentative until it agrees"
+                return dict(ended.answer), late if ended.status is Status.TENTATIVE else ""
+        except NoSession:  # it was ended from within, or by somebody else
+            return {}, ""
+        except FleetError as error:
+            return {}, f"the session could not be ended now, upkeep will do it: {error.message}"
 
     def _fresh_id(self, agent: str) -> str:
         """A new worktree is named after its first session; those after it have ids of their own."""
@@ -196,18 +233,11 @@ def _go(child: Child, launch: Launch) -> None:
     except OSError as error:
         name = display(launch.command[0][:200])
         words = f"'{name}' could not be started: {error.strerror or error}. Nothing was changed."
-        raise UsageError(words, hint="See whether it runs by itself.") from error
-
-
-def _end(repository: Repository, session: str) -> tuple[dict[str, Any], str]:
-    """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
-    try:
-        with Fleet.open(repository.git.cwd) as fleet:
-            return dict(fleet.sessions.end(session).answer), ""
-    except NoSession:  # it was ended from within, or by somebody else
-        return {}, ""
-    except FleetError as error:
-        return {}, f"the session could not be ended now, upkeep will do it: {error.message}"
+        script = error.errno == errno.ENOEXEC
+        hint = (
+            "A script begins with a line such as `#!/bin/sh`." if script else "See whether it runs by itself."
+        )
+        raise UsageError(words, hint=hint) from error
 
 
 def _check_free(fleet: Fleet, session: str) -> None:
@@ -222,17 +252,17 @@ def _check_free(fleet: Fleet, session: str) -> None:
         )
 
 
-def _find(name: str, where: str) -> str:
-    """The file of a program. With a slash in it, it counts from the worktree, else from where the user is. Raises UsageError."""
+def _find(name: str, where: str = "") -> str:
+    """The file of a program. With a slash in it, it counts from `where`, else from where the user is. Raises UsageError."""
     if "/" not in name:
         found = shutil.which(name)
         if found:
             return os.path.abspath(found)
     else:
-        for base in (where, os.getcwd()):
+        for base in (where, ""):
             path = os.path.join(base, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):
-                return path
+                return os.path.abspath(path)
     raise UsageError(
         f"There is no program '{display(name[:200])}' that could be run. Nothing was changed.",
         hint="Name one on PATH, or with its path.",
@@ -242,14 +272,23 @@ def _find(name: str, where: str) -> str:
 def _log(repository: Repository, session: str, live: set[str]) -> tuple[Recording, bool]:
     """The session's log, and whether it is new: in the worktree's own git dir, where neither `git status` nor `git add` sees it."""
     folder = files.folder(os.path.join(repository.git_dir, LOGS), mode=0o700)
-    old = [os.path.join(folder, name) for name in files.names(folder) if name.split(".log")[0] not in live]
-    old.sort(key=lambda path: os.lstat(path).st_mtime, reverse=True)
-    for path in old[KEPT_LOGS:]:
-        files.remove(path)
+    _forget_old(folder, {*live, session})
     path = os.path.join(folder, f"{session}.log")
     fresh = not os.path.lexists(path)
     with files.storage(path):
         return Recording(path), fresh
+
+
+def _forget_old(folder: str, live: set[str]) -> None:
+    """Remove the logs of all but the last sessions; each may have two."""
+    found: dict[str, list[str]] = {}
+    for name in files.names(folder):
+        found.setdefault(name.removesuffix(".1").removesuffix(".log"), []).append(os.path.join(folder, name))
+    old = [paths for session, paths in found.items() if session not in live]
+    old.sort(key=lambda paths: max(os.lstat(path).st_mtime for path in paths), reverse=True)
+    for paths in old[KEPT_LOGS:]:
+        for path in paths:
+            files.remove(path)
 
 
 def _line(text: str, before: bytes = b"") -> bytes:

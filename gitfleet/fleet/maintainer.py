@@ -42,7 +42,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """How it was installed here. `path` is the PATH of whoever did: git and ssh are to be found as they were then."""
+    """How it was installed here. `path` is the PATH of whoever did: git and ssh are to be found as they were then.
+
+    `clone` is where the clone lay: a clone that was moved has a schedule that looks for it there. "" in older records.
+    """
 
     kind: str
     name: str
@@ -51,6 +54,7 @@ class Installed:
     path: str
     at: int
     options: Options
+    clone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,9 @@ class Maintainer:
             )
         self.uninstall(but=scheduler.kind)
         path = os.environ.get("PATH", os.defpath)
-        done = Installed(scheduler.kind, plan.name, every, sys.executable, path, clock.now(), options)
+        done = Installed(
+            scheduler.kind, plan.name, every, sys.executable, path, clock.now(), options, plan.clone
+        )
         files.folder(self.folder, mode=0o700)
         files.replace(self._record, canonical.dump(asdict(done)), mode=0o600)
         try:
@@ -122,21 +128,23 @@ class Maintainer:
 
     def uninstall(self, *, but: str = "") -> list[str]:
         """Take it away, wherever it is; the kinds that it was there as. Its log and last run stay with the clone."""
-        record = self.installed()
+        record, moved = self.installed(), self.moved()
         gone = []
         for kind in schedulers.KINDS:
             if kind != but and self._take_from(
-                schedulers.ALL[kind], sure=record is not None and record.kind == kind
+                schedulers.ALL[kind], self.name, sure=record is not None and record.kind == kind
             ):
                 gone.append(kind)  # noqa: PERF401 - each is an act
+        if moved and self._take_from(schedulers.ALL[moved.kind], moved.name, sure=True):
+            gone.append(moved.kind)
         if not but:
             files.remove(self._record)
-        return gone
+        return list(dict.fromkeys(gone))
 
-    def _take_from(self, scheduler: Scheduler, *, sure: bool) -> bool:
+    def _take_from(self, scheduler: Scheduler, name: str, *, sure: bool) -> bool:
         """Take it from one system. What never had it for certain may refuse to be asked (a crontab that is forbidden)."""
         try:
-            return scheduler.remove(self.name)
+            return scheduler.remove(name)
         except FleetError:
             if sure:
                 raise
@@ -144,20 +152,35 @@ class Maintainer:
 
     def installed(self) -> Installed | None:
         """How it was installed here; None when it was not, or when the record is that of a clone that this was copied from."""
+        found = self._recorded()
+        return found if found and found.name == self.name else None
+
+    def moved(self) -> Installed | None:
+        """How it was installed where this clone lay before; None when it is there still, or when the other place lives on."""
+        found = self._recorded()
+        elsewhere = found is not None and found.name != self.name and found.clone
+        return found if elsewhere and not os.path.lexists(str(elsewhere)) else None
+
+    def _recorded(self) -> Installed | None:
         try:
             raw = canonical.load(files.read(self._record) or b"{}")
             raw["options"] = Options(**_known(Options, raw["options"]))
             found = Installed(**_known(Installed, raw))
         except (KeyError, TypeError, ValueError):
             return None
-        return found if found.name == self.name and found.kind in schedulers.ALL else None
+        return found if found.kind in schedulers.ALL else None
 
     def look(self) -> tuple[Scheduler, Found] | None:
         """What the system has of it: as recorded, or wherever else it is found."""
         record = self.installed()
         known = [schedulers.ALL[record.kind]] if record else []
         for scheduler in [*known, *schedulers.ALL.values()]:
-            found = scheduler.look(self.name)
+            try:
+                found = scheduler.look(self.name)
+            except FleetError:
+                if scheduler in known:
+                    raise
+                continue  # a crontab that is forbidden never had it
             if found.places:
                 return scheduler, found
         return None

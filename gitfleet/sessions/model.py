@@ -126,8 +126,11 @@ def everyone(view: View) -> Iterator[Session | Corrupt | NewerFormat]:
     """Every session of the fleet, ordered by shard and id; for a record that cannot be read, the error about it."""
     for shard_name, _ in view.names(ROOT):
         for name, _ in view.names(f"{ROOT}/{shard_name}"):
-            where = f"{ROOT}/{shard_name}/{name}/session.json"
+            home = f"{ROOT}/{shard_name}/{name}"
+            where = f"{home}/session.json"
             data = view.get(where)
+            if data is None and next(view.files(home), None) is None:
+                continue  # it has ended, and that is not on the hub yet
             try:
                 yield parse(data or b"", where)
             except (Corrupt, NewerFormat) as error:

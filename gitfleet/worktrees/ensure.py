@@ -189,7 +189,7 @@ class Chooser:
         if os.path.lexists(plan.path):
             raise Blocked(
                 f"{display(plan.path)} is there, and gitfleet did not make it. Nothing was changed.",
-                hint="Choose another `--session`, or move it away.",
+                hint="Choose another session id, or move it away.",
                 path=plan.path,
             )
         ref = f"refs/heads/{plan.branch}"
@@ -197,7 +197,7 @@ class Chooser:
         if holder is not None:
             raise Blocked(
                 f"The branch {plan.branch} is checked out in {display(holder)}. Nothing was changed.",
-                hint="Choose another `--session`.",
+                hint="Choose another session id.",
                 path=holder,
             )
         return ref in refs.read(self._repository.git, ref)
@@ -229,7 +229,7 @@ class Chooser:
     def _taken(self, managed: Managed, why: str) -> Conflict:
         return Conflict(
             f"The worktree {display(managed.path)} of session {managed.session} {display(why)}. Nothing was changed.",
-            hint="Choose another `--session`, or leave it out to be given a free one.",
+            hint="Choose another session id, or leave it out to be given a free worktree.",
             conflicts=[
                 {"worktree": managed.path, "session": managed.session, "agent": managed.agent, "why": why}
             ],

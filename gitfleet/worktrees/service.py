@@ -98,7 +98,7 @@ class Worktrees:
         the way; Unverifiable when nothing is known of the base. With `reconcile` a reused one gets the base.
         """
         ensure.check(wish, self.repository)
-        _check_strategy(strategy)
+        verdict.check_strategy(strategy)
         base = self.base(wish.base)
         if wish.dry_run:
             return Ensured(Chooser(self.repository, self.state, wish, base).choose(), base)
@@ -118,7 +118,7 @@ class Worktrees:
         Raises UsageError when a worktree that was named is none of ours; whatever else goes wrong is an outcome. The process
         that calls, and those above it, are no obstacle in a worktree that was named.
         """
-        _check_strategy(wanted.strategy)
+        verdict.check_strategy(wanted.strategy)
         if base:
             validity.check_branch(base)
         found = self.look()
@@ -158,14 +158,6 @@ class Worktrees:
             return upstream.fetch(self.repository.git, self.ledger, name)
         except FleetError as error:
             return Base(name, None, fresh=False, error=error.message)
-
-
-def _check_strategy(strategy: str) -> None:
-    if strategy not in verdict.STRATEGIES:
-        raise UsageError(
-            f"'{display(strategy[:40])}' is no strategy. Nothing was changed.",
-            hint=f"Choose one of {', '.join(verdict.STRATEGIES)}.",
-        )
 
 
 def _by_session(managed: Iterable[Target], session: str) -> Target:

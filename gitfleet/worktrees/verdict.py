@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gitfleet.base.text import display
+from gitfleet.errors import UsageError
 from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import checkout
 from gitfleet.worktrees.checkout import State
@@ -18,6 +20,15 @@ from gitfleet.worktrees.upstream import Base
 
 MERGE, REBASE, FORWARD, NONE = "merge", "rebase", "ff-only", "none"
 STRATEGIES = (MERGE, REBASE, FORWARD, NONE)
+
+
+def check_strategy(strategy: str) -> None:
+    """Raise UsageError for what is no strategy."""
+    if strategy not in STRATEGIES:
+        raise UsageError(
+            f"'{display(strategy[:40])}' is no strategy. Nothing was changed.",
+            hint=f"Choose one of {', '.join(STRATEGIES)}.",
+        )
 
 
 class Seen(NamedTuple):

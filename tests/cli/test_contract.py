@@ -154,6 +154,24 @@ def test_interrupt_ends_with_130_and_leaves_nothing_half_done(cli: Cli, args: li
     cli("sync").ok()
 
 
+INTERRUPTED = """
+import signal, sys
+class AtImport:
+    def find_spec(self, name, *rest):
+        if name == "gitfleet.cli.app":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, AtImport())
+from gitfleet.cli.main import main
+sys.exit(main())
+"""
+
+
+def test_interrupt_before_the_command_has_begun_ends_with_130(cli: Cli) -> None:
+    argv = [sys.executable, "-c", INTERRUPTED, "worktree"]
+    done = subprocess.run(argv, capture_output=True, env=overlaid(cli.gitfleet.environment()))
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_bug_of_ours_is_one_line_and_exit_code_70(cli: Cli) -> None:
     broken = cli.clone.fleets.state("alone") / "sessions"
     broken.mkdir(exist_ok=True)

@@ -105,6 +105,7 @@ def test_claim_that_is_refused_starts_nothing_and_leaves_nothing(
         cli, "--claim", "docs/", "--claim", "src/api/a.py", "--", agent(f"touch {tmp_path}/ran")
     ).ended(10)
     assert cli.clone.other in ran.stderr
+    assert "next: Start it again when they are free" in ran.stderr
     assert not (tmp_path / "ran").exists()
     assert (sessions(cli), cli.clone.out("for-each-ref", "refs/heads")) == before
     assert worktrees(cli) == []
@@ -186,6 +187,16 @@ def test_command_here_works_in_this_worktree_as_its_session(cli: Cli, agent: Age
     assert "mine" not in sessions(cli)
 
 
+def test_session_that_ends_without_the_hub_says_so_and_is_on_no_list(hub_cli: Cli, agent: Agent) -> None:
+    hub_cli.clone.fleets.hub.rename(hub_cli.clone.fleets.root / "away.git")
+    ran = launch(hub_cli, "--here", "--id", "brief", "--", agent("exit 2")).ended(2)
+    assert "the end of the session is tentative" in ran.stderr
+    assert "ended (tentative: the hub was out of reach)" in hub_cli("session", "end").ok().stdout
+    listed = hub_cli("session", "list", env=hub_cli.nobody).ok()
+    assert "cannot be read" not in listed.stderr
+    assert "brief" not in listed.stdout
+
+
 def test_id_that_is_at_work_is_refused_and_its_log_is_left_alone(
     cli: Cli, agent: Agent, running: Running
 ) -> None:
@@ -193,6 +204,23 @@ def test_id_that_is_at_work_is_refused_and_its_log_is_left_alone(
     launch(cli, "--here", "--id", "one", "--", agent("echo second")).ended(10)
     assert [log.name for log in logs(cli)] == ["one.log"]
     first.end(signal.SIGTERM)
+
+
+def test_logs_of_the_last_ten_sessions_stay_and_those_of_the_live_ones(cli: Cli, agent: Agent) -> None:
+    folder = cli.clone.path / ".git/gitfleet-logs"
+    folder.mkdir()
+    for age in range(12):
+        for name in (f"old{age}.log", f"old{age}.log.1"):
+            (folder / name).touch()
+            os.utime(folder / name, (age, age))
+    cli("session", "start", "--id", "web.login", "--pid", str(os.getpid()), env=cli.nobody).ok()
+    (folder / "web.login.log").touch()
+    os.utime(folder / "web.login.log", (0, 0))
+    launch(cli, "--here", "--id", "new", "--", agent("exit 0")).ok()
+    kept = {f"old{age}.log" for age in range(2, 12)}
+    assert {path.name for path in folder.iterdir()} == {
+        *kept, *[f"{name}.1" for name in kept], "web.login.log", "new.log"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -223,6 +251,8 @@ def test_file_that_is_no_program_after_all_leaves_nothing(cli: Cli, tmp_path: Pa
     assert "could not be started" in ran.stderr
     assert worktrees(cli) == []
     assert logs(cli) == []
+    broken.write_text("echo hi\n")
+    assert "begins with a line such as `#!/bin/sh`" in launch(cli, "--", str(broken)).ended(2).stderr
 
 
 def test_output_that_nobody_reads_ends_the_command(cli: Cli, agent: Agent, running: Running) -> None:

@@ -63,6 +63,14 @@ def test_maintainer_from_install_to_uninstall(cli: Cli, cron: Overlay) -> None:
     assert not table.exists()
 
 
+@pytest.mark.parametrize("verb", [("worktree", "maintain"), ("maintainer", "install", "--kind", "cron")])
+def test_strategy_that_is_none_is_refused_before_anything_is_done(
+    cli: Cli, cron: Overlay, verb: tuple[str, ...]
+) -> None:
+    assert "is no strategy" in cli(*verb, "--strategy", "odd", env=cron).ended(2).stderr
+    assert not (Path(str(cron["HOME"])) / "table").exists()
+
+
 def test_second_run_says_so_and_ends_with_0(cli: Cli) -> None:
     turn = Maintainer(discover(str(cli.clone.path))).begin()
     assert turn

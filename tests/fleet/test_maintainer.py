@@ -210,6 +210,33 @@ def test_two_clones_have_maintainers_of_their_own_and_a_copy_is_another(
     assert found.name in (home / "table").read_text()
 
 
+def test_clone_that_was_moved_takes_its_old_schedule_along(
+    found: Maintainer, home: Path, tmp_path: Path
+) -> None:
+    program(home, "crontab", CRONTAB)
+    found.install(schedulers.choose("cron"), 300, Options())
+    clone = os.path.dirname(os.path.dirname(os.path.dirname(found.folder)))
+    os.rename(clone, tmp_path / "moved")
+    moved = Maintainer(discover(str(tmp_path / "moved")))
+    before = moved.moved()
+    assert before
+    assert before.clone == clone
+    assert moved.installed() is None
+    moved.install(schedulers.choose("cron"), 300, Options())
+    (line,) = (home / "table").read_text().splitlines()
+    assert line.endswith(moved.name)
+    os.rename(tmp_path / "moved", tmp_path / "again")
+    assert Maintainer(discover(str(tmp_path / "again"))).uninstall() == ["cron"]
+    assert not (home / "table").exists()
+
+
+def test_crontab_that_may_not_be_read_never_had_what_was_not_installed(found: Maintainer, home: Path) -> None:
+    program(home, "crontab", CRONTAB)
+    (home / "forbidden").touch()
+    assert found.look() is None
+    assert found.uninstall() == []
+
+
 def test_options_and_path_of_the_install_are_those_of_the_run(found: Maintainer, home: Path) -> None:
     program(home, "crontab", CRONTAB)
     options = Options(strategy="rebase", base="dev", reconcile_only=False, ttl=3600)

@@ -99,3 +99,12 @@ def test_everyone_tells_of_records_that_cannot_be_read(view: Snapshot) -> None:
     assert len(found) == 2
     assert [item.id for item in found if isinstance(item, Session)] == ["s-1"]
     assert [type(item) for item in found if isinstance(item, FleetError)] == [Corrupt]
+
+
+def test_everyone_passes_over_a_session_that_has_ended_but_is_not_written_yet(view: Snapshot) -> None:
+    ask(view, "session.start", {})
+    view.write()
+    ask(view, "session.end", {})
+    assert list(model.everyone(view)) == []
+    view.put(f"{model.folder('s-2')}/claims/x", b"")
+    assert [type(item) for item in model.everyone(view)] == [Corrupt]
