@@ -64,6 +64,17 @@ def test_discover_outside_of_any_repository_says_so(tmp_path: Path) -> None:
         discover(str(tmp_path / "missing"))
 
 
+def test_discover_in_a_folder_that_was_deleted_meanwhile_says_so(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = repository / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(NoRepository, match="current folder is not in a git repository"):
+        discover()
+
+
 def test_discover_in_a_sha256_repository_refuses_with_exit_code_2(tmp_path: Path, git: Git) -> None:
     git(tmp_path, "init", "-q", "--object-format=sha256", "new")
     with pytest.raises(UnsupportedRepository, match="sha256") as caught:
