@@ -45,8 +45,9 @@ class Message(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The message for people."""
-        return f"{self.sender} says: {self.text}" if self.sender else self.text
+        """The message for people, on one line: no part of it can pass for a line of ours."""
+        text = " ".join(self.text.split())
+        return f"{self.sender} says: {text}" if self.sender else text
 
 
 def folder(session_id: str) -> str:
