@@ -55,6 +55,7 @@ _HERE_FULL = (
     b"couldn't write",
     b"unable to write",
 )
+_HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
 _HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
 _CHATTER = (
     "error: failed to push some refs",
@@ -137,7 +138,8 @@ class Remote:
         """The error for a failed exchange, in git's own words."""
         here = b"\n".join(line for line in done.stderr.splitlines() if not line.startswith(b"remote:"))
         output = redact(done.stderr.decode("utf-8", "replace")).strip()
-        if _any(_HERE_FULL, here):
+        forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
+        if forbidden or _any(_HERE_FULL, here):
             return LocalStorage(
                 f"git could not write in {self._git.git_dir}: {_words(output)}. Nothing was changed.",
                 hint="Make room or give permission there, then run the same command again.",

@@ -117,6 +117,7 @@ def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> No
     full = (
         f"error: cannot update ref '{SEEN}a': couldn't write '.git/{SEEN}a.lock'",
         "error: unable to write file .git/objects/aa/bb",
+        f"error: cannot lock ref '{SEEN}a': Unable to create '.git/{SEEN}a.lock': Permission denied",
     )
     for words in full:
         done = Completed(("git", "fetch"), 1, b"", words.encode())
