@@ -32,5 +32,8 @@ def wait(seconds: float) -> None:
 
 
 def iso(stamp: int) -> str:
-    """`stamp` as people and other programs read it: `2026-11-21T02:58:23Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stamp))
+    """`stamp` as people and other programs read it: `2026-11-21T02:58:23Z`; `?` for one that is no time (records may hold any)."""
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stamp))
+    except (OverflowError, ValueError, OSError):
+        return "?"

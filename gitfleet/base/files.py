@@ -40,6 +40,16 @@ def storage(path: str) -> Iterator[None]:
         ) from error
 
 
+def forbidden(error: PermissionError) -> LocalStorage:
+    """What an entry point says of a file that may not be read, such as one that was made with sudo."""
+    path = os.fsdecode(error.filename or "a file of this clone")
+    return LocalStorage(
+        f"This user has no permission for {path}.",
+        hint="Give it permission there (another user may have made it), then run the same command again.",
+        path=path,
+    )
+
+
 def replace(path: str, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Put `data` at `path`: a reader sees the old file or the new one, also after a crash.
 

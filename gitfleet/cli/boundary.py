@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.errors import FleetError
@@ -80,13 +80,19 @@ def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer
     try:
         return action()
     except FleetError as error:
-        if not as_json:
-            render.show_failure(error)
-        return render.failure(command, error)
+        return _refused(command, error, as_json=as_json)
+    except PermissionError as error:
+        return _refused(command, files.forbidden(error), as_json=as_json)
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes exit code 70
         return _bug(command, error)
+
+
+def _refused(command: str, error: FleetError, *, as_json: bool) -> Answer:
+    if not as_json:
+        render.show_failure(error)
+    return render.failure(command, error)
 
 
 def _bug(command: str, error: Exception) -> Answer:

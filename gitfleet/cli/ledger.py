@@ -115,7 +115,10 @@ def _log(path: str | None, session: str | None, kind: str | None, limit: int) ->
             fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
         )
         lines = list(itertools.islice(found, limit or None))
-        shown = [f"{line.generation:>6}  {clock.iso(line.at)}  {line.node}  {line.subject}" for line in lines]
+        shown = [
+            f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
+            for line in lines
+        ]
         return Answer("log", {"operations": [line.as_record() for line in lines]}, shown or ["nothing"])
 
 

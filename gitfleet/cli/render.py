@@ -28,7 +28,7 @@ def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
         else:
             out(display(line))
     for warning in answer.warnings:
-        note(f"warning: {warning}")
+        note(f"warning: {display(warning)}")
 
 
 def _json(record: Mapping[str, Any], *, compact: bool) -> str:
@@ -52,7 +52,7 @@ def show_failure(error: FleetError) -> None:
         head = error.message.split(":", 1)[0]
         note(f"gitfleet: {head[:1].lower()}{head[1:]}; nothing was changed")
         for item in conflicts:
-            note(f"  {holder(item)}")
+            note(f"  {display(holder(item))}")
     else:
         note(f"gitfleet: {error.message}")
     if error.hint:

@@ -81,7 +81,7 @@ def _init(hub: str | None) -> Answer:
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
         warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
         person = _person(fleet)
-    where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone (it has no remote)"
+    where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
         *[f"hub: {finding.what}: {'ok' if finding.ok else finding.words}" for finding in joined.findings],

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from gitfleet.base import canonical, files, resources
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
-from gitfleet.errors import Blocked, Corrupt, NoFleet, UsageError
+from gitfleet.base.text import display
+from gitfleet.errors import Blocked, Corrupt, HubAlarm, NoFleet, UsageError
 from gitfleet.fleet import probe, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
@@ -45,7 +46,7 @@ class Joined:
 
 
 def join(repository: Repository, hub: str | None, announce: Callable[[str], None]) -> Joined:
-    """Make this clone a node of the fleet at `hub` (None: as before, else `origin`, the only remote, or the clone itself).
+    """Make this clone a node of the fleet at `hub` (None: as before, else `origin`, the only remote, or, where there is none, the clone itself).
 
     Twice is harmless; two nodes at once agree. Raises UsageError, HubUnreachable, HubRefused, HubAlarm with the clone
     as it was.
@@ -133,17 +134,26 @@ def _before(common_dir: str) -> Node | None:
 
 
 def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str:
-    remotes = os.fsdecode(repository.git.run("remote")).split()
+    remotes = _remotes(repository)
     if wanted is not None:
-        if wanted in remotes or wanted == "":
+        if wanted in remotes:
             return wanted
-        words = f"There is no remote '{wanted}' here (remotes: {', '.join(remotes) or 'none'}). Nothing was changed."
+        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'}). Nothing was changed."
         raise UsageError(words, hint="Add it with `git remote add`, or leave `--hub` out.")
     if before is not None:
         return before.hub
     if "origin" in remotes:
         return "origin"
-    return remotes[0] if len(remotes) == 1 else ""
+    if len(remotes) > 1:  # to guess would let two clones agree through different hubs, or through none
+        raise UsageError(
+            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'. Nothing was changed.",
+            hint="Say which one the fleet agrees through: `gitfleet init --hub REMOTE`.",
+        )
+    return remotes[0] if remotes else ""
+
+
+def _remotes(repository: Repository) -> list[str]:
+    return os.fsdecode(repository.git.run("remote")).split()
 
 
 def _trunk(repository: Repository, hub: str, before: Node | None) -> str:
@@ -181,17 +191,39 @@ def _open_hub(
         begun = remote.push([Update(fleetrefs.COORD, ours or root, None)])
         if begun.outcome is Push.REFUSED:
             raise hub_error(node.hub, begun.output, what="write to", refused=True)
-    hub.fetch()
+    try:
+        hub.fetch()
+    except HubAlarm as error:
+        if before is not None and before.hub != node.hub:
+            raise _another_fleet(node, before, error) from error
+        raise
     return findings, warnings
 
 
+def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
+    """The hub named anew belongs to others: no hub of ours is damaged, and there is nothing to repair."""
+    whose = f"that of the hub '{before.hub}'" if before.hub else "its own"
+    return HubAlarm(
+        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}. Nothing was changed.",
+        hint=f"To leave that for the fleet of '{node.hub}': `gitfleet uninstall`, then `gitfleet init --hub {node.hub}`.",
+        **found.facts,
+    )
+
+
 def _open_here(repository: Repository, root: str, before: Node | None) -> list[str]:
+    remotes = _remotes(repository)
+    warnings = []
+    if remotes:
+        warnings = [f"there is a remote now; to agree through it: `gitfleet init --hub {remotes[0]}`"]
     if fleetrefs.COORD in refs.read(repository.git, fleetrefs.COORD):
-        return []
+        return warnings
     refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
     if before is None or before.hub:
-        return []
-    return [f"{fleetrefs.COORD} was gone, and this clone was its only place: the fleet begins anew"]
+        return warnings
+    return [
+        *warnings,
+        f"{fleetrefs.COORD} was gone, and this clone was its only place: the fleet begins anew",
+    ]
 
 
 def _second(objects: Objects, root: str) -> str:

@@ -48,7 +48,14 @@ _DENIED = (
     b"HTTP 403",
 )
 # What stands in the way on this machine, in lines that do not come from the hub.
-_HERE_FULL = (b"No space left on device", b"Disk quota exceeded", b"Read-only file system")
+_HERE_FULL = (
+    b"No space left on device",
+    b"Disk quota exceeded",
+    b"Read-only file system",
+    b"couldn't write",
+    b"unable to write",
+)
+_HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
 _HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
 _CHATTER = (
     "error: failed to push some refs",
@@ -131,7 +138,8 @@ class Remote:
         """The error for a failed exchange, in git's own words."""
         here = b"\n".join(line for line in done.stderr.splitlines() if not line.startswith(b"remote:"))
         output = redact(done.stderr.decode("utf-8", "replace")).strip()
-        if _any(_HERE_FULL, here):
+        forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
+        if forbidden or _any(_HERE_FULL, here):
             return LocalStorage(
                 f"git could not write in {self._git.git_dir}: {_words(output)}. Nothing was changed.",
                 hint="Make room or give permission there, then run the same command again.",
@@ -147,7 +155,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     words = _words(output) or "git gave no reason"
     if refused:
         return HubRefused(
-            f"The hub '{hub}' refused: {words}",
+            f"The hub '{hub}' refused: {words}. Nothing was changed.",
             hint=f"Give this user the right to write {fleetrefs.ROOT}* there, or choose another hub: `gitfleet init --hub REMOTE`.",
             hub=hub,
             output=output,
@@ -180,5 +188,5 @@ def _any(phrases: Sequence[bytes], text: bytes) -> bool:
 
 def _words(output: str) -> str:
     """What git said, as one line, without what says nothing."""
-    lines = [line.strip() for line in output.splitlines()]
+    lines = [" ".join(line.replace("\\x09", " ").split()) for line in output.splitlines()]
     return "; ".join(line for line in lines if line and not line.startswith(_CHATTER))

@@ -54,7 +54,7 @@ def discover(path: str = ".") -> Repository:
     lines = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")
     if answer.code or len(lines) < 4:
         raise NoRepository(
-            f"{display(_full(path))} is not in a git repository: {_words(answer)}",
+            f"{_absolute(path)} is not in a git repository: {_words(answer)}",
             hint="Go into a clone of the repository, or pass `-C PATH`.",
             path=path,
         )
@@ -90,11 +90,11 @@ def _ask(path: str, questions: tuple[str, ...]) -> processes.Completed:
         return processes.Completed(tuple(argv), 128, b"", f"{error.strerror}".encode())
 
 
-def _full(path: str) -> str:
+def _absolute(path: str) -> str:
     try:
-        return os.path.abspath(path)
-    except FileNotFoundError:  # we are in a folder that was removed
-        return path
+        return display(os.path.abspath(path))
+    except FileNotFoundError:  # the folder that we were started in has been deleted
+        return "The current folder"
 
 
 def _words(answer: processes.Completed) -> str:

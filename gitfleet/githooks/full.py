@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoFleet, NoSession
@@ -40,16 +40,20 @@ def main(arguments: Sequence[str]) -> int:
             return HOOKS[hook](fleet, rest)
     except NoFleet:
         return 0
-    except FleetError as error:
-        note(f"gitfleet: {error.message}")
-        if error.hint:
-            note(f"next: {error.hint}")
-        return error.exit_code
+    except (FleetError, PermissionError) as error:
+        return _stop(files.forbidden(error) if isinstance(error, PermissionError) else error)
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - as on the command line, a bug is said in one line, and stops git
         note(f"gitfleet: internal error in {hook}, please report it: {type(error).__name__}: {error}")
         return 70
+
+
+def _stop(error: FleetError) -> int:
+    note(f"gitfleet: {error.message}")
+    if error.hint:
+        note(f"next: {error.hint}")
+    return error.exit_code
 
 
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:

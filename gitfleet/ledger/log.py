@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitfleet.errors import FleetError
+from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.model import Accepted, Rule
+
+UNREADABLE = "unreadable"
+"""The kind of a line that stands for a commit whose transaction cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,17 @@ def lines(
     meets: Callable[[str], bool] | None = None,
 ) -> Iterator[Line]:  # fmt: skip
     """The operations of the chain from `tip` back, newest first; filtered by session, by kind (`claim` or `claim.release`)
-    and by a test of their patterns. Costs three objects a generation. Raises Corrupt at a commit that is none.
+    and by a test of their patterns. Costs three objects a generation. Raises Corrupt at a commit that is none; one whose
+    transaction cannot be read is a line of its own, of the kind UNREADABLE, whatever is asked for.
     """
     link: Tip | None = tip
     while link is not None:
         parent = commits.read(objects, link.parent) if link.parent else None
-        carried = commits.transaction(objects, link).raw
+        try:
+            carried = commits.transaction(objects, link).raw
+        except Corrupt as error:
+            carried = ()
+            yield Line(link.generation, link.oid, 0, "?", "", UNREADABLE, "", (), error.message)
         for raw in reversed(carried):
             if session and raw.get("session") != session:
                 continue

@@ -45,8 +45,8 @@ class Message(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The message for people. Its further lines are set in, so that none looks like something that we say."""
-        text = self.text.replace("\n", "\n  ")
+        """The message for people, on one line: no part of it can pass for a line of ours."""
+        text = " ".join(self.text.split())
         return f"{self.sender} says: {text}" if self.sender else text
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 from gitfleet.base import identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.errors import NoRepository, NoSession, UsageError
+from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Result
 from gitfleet.sessions import model, orchestration
 from gitfleet.sessions.local import Here, LocalSessions, candidates, mark
 from gitfleet.sessions.reading import Reading
+
+_NAMES = r"(?:[\w-]*[-_])?(?:apikey|key|token|secret|password|passwd)"
+_SECRET_OPTION = re.compile(rf"(?i)((?:^|\s){_NAMES}=|(?:^|\s)-{_NAMES}\s)\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class Sessions:
             "branch": branch.removeprefix("refs/heads/"),
             "base": git.line("rev-parse", "--verify", "--quiet", "HEAD") or "",
             "agent": start.agent or (identity.program_name(argv[0]) if argv else ""),
-            "command": " ".join(argv)[:500],
+            "command": shown_command(argv),
             "user": git.line("config", "--get", "user.name") or "",
             "pattern": inferred.label,
             **{name: text for name, text in told.items() if text},
@@ -157,6 +162,11 @@ def _may_go_on(known: Here, start: Start, process: identity.ProcessIdentity | No
     if known.person or start.person:
         return known.person and start.person
     return not known.alive or known.process == process
+
+
+def shown_command(argv: Sequence[str]) -> str:
+    """A command line as the fleet may read it: at most 500 characters, without what options like `--api-key` are given."""
+    return redact(_SECRET_OPTION.sub(r"\1***", " ".join(argv)[:4000]))[:500]
 
 
 def new_id(agent: str) -> str:

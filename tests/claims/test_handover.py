@@ -80,7 +80,7 @@ def test_break_takes_shared_claims_from_each_of_their_holders_who_are_told_once(
     assert sorted(record["session"] for record in broken) == ["b-1", "c-1"]
     left = [claim for claim in model.everything(world.view) if not isinstance(claim, model.Unreadable)]
     assert [claim.session for claim in left if claim.pattern == "lib/"] == ["p-1"]
-    assert told(world, "b-1") == ["Your claim on lib/ was broken by p-1: so\n  said"]
+    assert told(world, "b-1") == ["Your claim on lib/ was broken by p-1: so said"]
 
 
 def test_break_of_a_part_is_refused_with_the_whole_named(world: World) -> None:

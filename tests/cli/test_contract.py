@@ -172,6 +172,19 @@ def test_interrupt_before_the_command_has_begun_ends_with_130(cli: Cli) -> None:
     assert (done.returncode, done.stderr) == (130, b"")
 
 
+def test_file_of_ours_that_may_not_be_read_is_no_bug(cli: Cli) -> None:
+    code = "import sys\nfrom gitfleet.cli import boundary\n"
+    code += "def look():\n    raise PermissionError(13, 'Permission denied', '/there/node.json')\n"
+    code += "sys.exit(boundary.run('x', look, as_json='--json' in sys.argv))"
+    for args in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *args], capture_output=True, env=overlaid(cli.gitfleet.environment())
+        )
+        assert done.returncode == 20
+        assert b"no permission for /there/node.json" in done.stdout + done.stderr
+        assert (b'"local-storage"' in done.stdout) == bool(args)
+
+
 def test_bug_of_ours_is_one_line_and_exit_code_70(cli: Cli) -> None:
     broken = cli.clone.fleets.state("alone") / "sessions"
     broken.mkdir(exist_ok=True)

@@ -295,20 +295,56 @@ def test_newer_commit_on_the_hub_is_named_and_nothing_changes_here(
     assert fleets.tip("ada") == before
 
 
-def test_transaction_on_the_hub_that_cannot_be_read_does_not_hold_up_the_search_for_our_own(
-    fleets: Fleets,
-) -> None:
-    base = fleets.tip() or ""
-    plant(fleets, {"docs": b"by hand"})
+def plant_transaction(fleets: Fleets, data: bytes) -> None:
+    """Somebody with the right to push adds a commit with `data` for its transaction."""
     git, objects = Program(str(fleets.hub)), PlumbingObjects(str(fleets.hub))
     tip = commits.read(objects, fleets.tip() or "")
     tree = Snapshot(objects, tip.tree)
-    tree.put("transaction.json", b"by hand")
+    tree.put("transaction.json", data)
     oid_tree = tree.write()
     message = f"by hand\n\nFleet-Generation: {tip.generation + 1}\nFleet-Schema: 1\n"
     oid = objects.write("commit", commits.as_bytes(oid_tree, tip.oid, "hand", 1, message))
     objects.flush()
     objects.close()
     refs.move(git, fleetrefs.COORD, new=oid, old=tip.oid)
+
+
+@pytest.mark.parametrize("place", ["all", "src/a.py", "--session", "--kind"])
+def test_log_shows_what_can_be_read_around_a_transaction_that_cannot(
+    fleets: Fleets, gitfleet: Gitfleet, place: str
+) -> None:
+    fleets.claim("ada", "ada-1", "src/a.py")
+    plant_transaction(fleets, b"by hand")
+    fleets.claim("ada", "ada-1", "src/a.py", "docs/")
+    asked = {"all": [], "--session": ["--session", "ada-1"], "--kind": ["--kind", "claim"]}.get(
+        place, [place]
+    )
+    lines = gitfleet(fleets.clone("ada"), "log", *asked).ok().stdout.splitlines()
+    assert [line for line in lines if "no readable transaction" in line]
+    assert [line for line in lines if line.endswith("ada-1 claims src/a.py")]
+    gitfleet(fleets.clone("ada"), "log", "--json").ok()
+
+
+@pytest.mark.parametrize("moment", [10**23, -(10**23)])
+def test_log_of_an_operation_at_no_moment_of_any_clock_shows_it(
+    fleets: Fleets, gitfleet: Gitfleet, moment: int
+) -> None:
+    generation = len(fleets.chain().links)
+    record = {
+        "v": 1, "kind": "transaction", "generation": generation, "node": "hand", "at": 1,
+        "operations": [operation(at=moment)],
+    }  # fmt: skip
+    plant_transaction(fleets, canonical.dump(record))
+    gitfleet(fleets.clone("ada"), "sync").ok()
+    first = gitfleet(fleets.clone("ada"), "log").ok().stdout.splitlines()[0]
+    assert first.split()[:2] == [str(generation), "?"]
+
+
+def test_transaction_on_the_hub_that_cannot_be_read_does_not_hold_up_the_search_for_our_own(
+    fleets: Fleets,
+) -> None:
+    base = fleets.tip() or ""
+    plant(fleets, {"docs": b"by hand"})
+    plant_transaction(fleets, b"by hand")
     (fleets.state() / "outbox/attempt").write_text(f"{base}\n01M7Y5000000000000000000AA\n")
     assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED

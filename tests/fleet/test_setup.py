@@ -126,6 +126,48 @@ def test_hub_is_origin_or_the_only_remote_or_the_one_named(clone: Clone, hub: Pa
     assert join(bob).node.hub == "upstream"
 
 
+def test_hub_is_never_guessed_among_several_remotes(clone: Clone, hub: Path, git: Git) -> None:
+    ada = clone("ada")
+    git(ada, "remote", "rename", "origin", "upstream")
+    git(ada, "remote", "add", "fork", hub)
+    before = picture(ada)
+    for named in (None, ""):
+        with pytest.raises(UsageError, match="upstream"):
+            join(ada, named)
+    assert picture(ada) == before
+    assert join(ada, "fork").node.hub == "fork"
+
+
+def test_joining_again_where_a_remote_came_later_says_how_to_agree_through_it(
+    repository: Path, hub: Path, git: Git
+) -> None:
+    assert join(repository).warnings == []
+    git(repository, "remote", "add", "origin", hub)
+    again = join(repository)
+    assert (again.node.hub, again.fresh) == ("", False)
+    assert "gitfleet init --hub origin" in again.warnings[0]
+
+
+def test_joining_anew_through_the_hub_of_another_fleet_advises_no_repair(
+    clone: Clone, repository: Path, hub: Path, git: Git
+) -> None:
+    ada = clone("ada")
+    join(ada)
+    with Fleet.open(str(ada)) as fleet:
+        start_sessions(fleet, ["ada-1"])
+    join(repository)
+    with Fleet.open(str(repository)) as fleet:
+        start_sessions(fleet, ["alone-1"])
+    git(repository, "remote", "add", "origin", hub)
+    there, here = coord(hub, git), coord(repository, git)
+    with pytest.raises(HubAlarm) as caught:
+        join(repository, "origin")
+    assert "gitfleet uninstall" in caught.value.hint
+    assert "repair" not in caught.value.hint
+    assert (coord(hub, git), coord(repository, git)) == (there, here)
+    assert join(repository).node.hub == ""
+
+
 def test_joining_anew_through_another_hub_takes_the_ledger_along(
     clone: Clone, git: Git, tmp_path: Path
 ) -> None:

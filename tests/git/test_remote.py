@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.errors import HubError, HubRefused, HubUnreachable
+from gitfleet.base.processes import Completed
+from gitfleet.errors import HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import refs
 from gitfleet.git.objects import BulkObjects, PlumbingObjects
 from gitfleet.git.program import Git as Program
 from gitfleet.git.program import GitFailed
-from gitfleet.git.remote import Push, Remote, Update
+from gitfleet.git.remote import Push, Remote, Update, hub_error
 from gitfleet.git.repository import discover
 from tests.places import file_system, make_read_only, needs_mount, needs_sshd, ssh_command, web_server
 from tests.workbench import Git
@@ -100,6 +101,29 @@ def test_push_that_a_hook_declines_is_refused_in_its_words(
     assert answer.outcome is Push.REFUSED
     assert "no refs/fleet here" in answer.output
     assert remote.look("refs/fleet/*") == {}
+
+
+def test_words_about_a_refusal_hold_no_escapes_of_ours(remote: Remote, hub: Path, news: list[str]) -> None:
+    hook(hub, "pre-receive", "exit 1")
+    answer = remote.push([Update(A, news[0], None)])
+    error = hub_error("origin", answer.output, what="write to", refused=True)
+    assert (
+        f"! {news[0]}:{A} [remote rejected] (pre-receive hook declined). Nothing was changed."
+        in error.message
+    )
+
+
+def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> None:
+    full = (
+        f"error: cannot update ref '{SEEN}a': couldn't write '.git/{SEEN}a.lock'",
+        "error: unable to write file .git/objects/aa/bb",
+        f"error: cannot lock ref '{SEEN}a': Unable to create '.git/{SEEN}a.lock': Permission denied",
+    )
+    for words in full:
+        done = Completed(("git", "fetch"), 1, b"", words.encode())
+        assert isinstance(remote.error(done, "read from"), LocalStorage)
+    away = Completed(("git", "fetch"), 1, b"", f"remote: {full[1]}".encode())
+    assert isinstance(remote.error(away, "read from"), HubUnreachable)
 
 
 def test_push_to_a_hub_that_hides_the_namespace_is_refused(

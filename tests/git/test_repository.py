@@ -64,14 +64,14 @@ def test_discover_outside_of_any_repository_says_so(tmp_path: Path) -> None:
         discover(str(tmp_path / "missing"))
 
 
-def test_discover_in_a_folder_that_was_removed_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_discover_in_a_folder_that_was_deleted_meanwhile_says_so(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = tmp_path / "gone"
+    gone = repository / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(NoRepository, match="not in a git repository"):
+    with pytest.raises(NoRepository, match="current folder is not in a git repository"):
         discover()
 
 

@@ -359,7 +359,11 @@ def test_commit_as_a_session_of_another_node_is_refused(ada: Gated, bob: Gated) 
 
 def test_commit_without_a_session_is_refused_with_what_to_do(alone: Gated) -> None:
     edit(alone)
-    refused(alone.git("commit", "-qm", "x", env=alone.as_session(None)), "gitfleet session start")
+    refused(
+        alone.git("commit", "-qm", "x", env=alone.as_session(None)),
+        "no session is at work in this worktree",
+        "gitfleet session start",
+    )
 
 
 def test_commit_under_a_lease_that_is_over_takes_it_back_when_it_still_stands(alone: Gated) -> None:

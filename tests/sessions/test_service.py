@@ -14,7 +14,7 @@ from gitfleet.base.ids import is_name
 from gitfleet.errors import BadName, Conflict, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import model
-from gitfleet.sessions.service import Start
+from gitfleet.sessions.service import Start, shown_command
 from tests.fleetbench import Fleets
 from tests.workbench import Git
 
@@ -48,6 +48,20 @@ def test_start_registers_what_is_known_of_process_and_worktree(opened: Open, age
     assert (session.pid, session.command, session.pattern) == (process.pid, "sleep 1000", "crewai")
     assert (session.title, session.user, session.log) == ("do it", "Ada Tester", os.path.abspath("out.log"))
     assert fleet.whoami() == session.id
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("agent --api-key=s3cr3t --model m", "agent --api-key=*** --model m"),
+        ("agent --token s3cr3t --max-tokens 5", "agent --token *** --max-tokens 5"),
+        ("env OPENAI_API_KEY=s3cr3t agent -p hi", "env OPENAI_API_KEY=*** agent -p hi"),
+        ("agent https://ann:s3cr3t@host/x", "agent https://host/x"),
+        ("python3 -m agent --keyboard us key.py", "python3 -m agent --keyboard us key.py"),
+    ],
+)
+def test_command_that_the_fleet_may_read_has_no_secrets(typed: str, kept: str) -> None:
+    assert shown_command(typed.split()) == kept
 
 
 def test_start_takes_the_caller_for_the_process_and_its_program_for_the_agent(opened: Open) -> None:
