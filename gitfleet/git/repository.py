@@ -54,7 +54,7 @@ def discover(path: str = ".") -> Repository:
     lines = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")
     if answer.code or len(lines) < 4:
         raise NoRepository(
-            f"{display(os.path.abspath(path))} is not in a git repository: {_words(answer)}",
+            f"{_spoken(path)} is not in a git repository: {_words(answer)}",
             hint="Go into a clone of the repository, or pass `-C PATH`.",
             path=path,
         )
@@ -71,6 +71,13 @@ def discover(path: str = ".") -> Repository:
             feature=object_format,
         )
     return Repository(common_dir, git_dir, None if bare == "true" or not top else top[0])
+
+
+def _spoken(path: str) -> str:
+    try:
+        return display(os.path.abspath(path))
+    except FileNotFoundError:
+        return "The current folder was deleted, and"
 
 
 def _ask(path: str, questions: tuple[str, ...]) -> processes.Completed:

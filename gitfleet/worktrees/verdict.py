@@ -127,7 +127,7 @@ def _way(state: State, wanted: Wanted, ahead: int, apart: str) -> Verdict:
         return Verdict("behind", kind, f"{apart}; strategy none")
     if wanted.strategy == FORWARD and ahead:
         return Verdict("diverged", kind, f"{apart}; ff-only cannot bring it in")
-    if wanted.strategy == REBASE and state.changed:
+    if wanted.strategy == REBASE and ahead and state.changed:
         return Verdict("skipped", "dirty", f"{apart}; uncommitted changes are in the way of a rebase")
     if state.staged and ahead:
         return Verdict("skipped", "dirty", f"{apart}; staged changes are in the way of a merge")
