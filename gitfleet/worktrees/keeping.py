@@ -127,6 +127,8 @@ class _Asking:
         managed = self._managed
         git = Git(managed.git_dir, cwd=managed.path)
         self._linked()
+        if not self._terms.dry_run:
+            activity.back(managed.git_dir)
         found = capture.look(git, self._terms.ignored)
         self._idle(found, renewed_at)
         head, branch = self._head(git)
@@ -160,6 +162,10 @@ class _Asking:
                 "missing",
                 f"its folder is gone, and so is {display(os.path.dirname(managed.folder))}: not mounted?",
             )
+        gone = clock.now() - activity.gone_since(managed.git_dir, note=not self._terms.dry_run)
+        if gone < self._terms.ttl:
+            words = f"its folder has been gone for {duration(gone)}; if it was moved: `git worktree repair NEW-PATH`"
+            raise _Keep("missing", words)
         git = Git(managed.git_dir)
         head, branch = self._head(git)
         kept = bool(branch) and refs.read(self._common, branch).get(branch) == head

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from gitfleet.base import files
@@ -98,16 +99,14 @@ class Worktrees:
         the way; Unverifiable when nothing is known of the base. With `reconcile` a reused one gets the base.
         """
         ensure.check(wish, self.repository)
-        _check_strategy(strategy)
+        check_strategy(strategy)
         base = self.base(wish.base)
-        if wish.dry_run:
-            return Ensured(Chooser(self.repository, self.state, wish, base).choose(), base)
-        with self.lock.held(LOCK_TIME, self._announce):
+        with nullcontext() if wish.dry_run else self.lock.held(LOCK_TIME, self._announce):
             choice = Chooser(self.repository, self.state, wish, base).choose()
         if not reconcile or choice.created:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
-        wanted = Wanted(strategy=strategy, named=True)
+        wanted = Wanted(strategy=strategy, named=True, dry_run=wish.dry_run)
         runner = Reconciler(self.repository, self.state, self.lock, wanted, liveness.own_family())
         (outcome,) = runner.run(target, lambda _: base)
         return Ensured(choice, base, outcome)
@@ -118,7 +117,7 @@ class Worktrees:
         Raises UsageError when a worktree that was named is none of ours; whatever else goes wrong is an outcome. The process
         that calls, and those above it, are no obstacle in a worktree that was named.
         """
-        _check_strategy(wanted.strategy)
+        check_strategy(wanted.strategy)
         if base:
             validity.check_branch(base)
         found = self.look()
@@ -160,7 +159,8 @@ class Worktrees:
             return Base(name, None, fresh=False, error=error.message)
 
 
-def _check_strategy(strategy: str) -> None:
+def check_strategy(strategy: str) -> None:
+    """Raise UsageError for what is no strategy."""
     if strategy not in verdict.STRATEGIES:
         raise UsageError(
             f"'{display(strategy[:40])}' is no strategy. Nothing was changed.",
@@ -196,4 +196,4 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
     )
 
 
-__all__ = ["ACTION", "Ensured", "Reconciled", "Selection", "Worktrees"]
+__all__ = ["ACTION", "Ensured", "Reconciled", "Selection", "Worktrees", "check_strategy"]
