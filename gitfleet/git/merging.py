@@ -149,7 +149,7 @@ def merge(
         f"--config-env=branch.{branch}.mergeOptions=GITFLEET_NO_OPTIONS",
         "merge", "--quiet", "--no-edit", "--no-autostash", "--no-squash", "--commit", "--no-overwrite-ignore", *how,
         "--end-of-options", commit,
-        timeout=CHECKOUT_TIME, own_session=True,
+        timeout=CHECKOUT_TIME, own_session=True, leaves=True,
         env={"GIT_MERGE_AUTOEDIT": "no", "GIT_EDITOR": ":", "GITFLEET_NO_OPTIONS": "", **env},
     )  # fmt: skip
     if done.code == 0:

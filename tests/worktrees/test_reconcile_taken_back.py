@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +86,22 @@ def test_reconcile_where_somebody_changed_what_git_wrote_keeps_that_and_says_so(
     assert (outcome.result, outcome.facts["kind"]) == ("failed", "stuck")
     assert (path / "a-first").read_text() == "edited\n"
     assert git(path, "status", "--porcelain") == "?? a-first"
+
+
+def test_reconcile_waits_for_no_process_that_a_hook_leaves_running(
+    yard: Yard, git: Git, tmp_path: Path
+) -> None:
+    yard.make("one")
+    yard.advance({"new": "x\n"})
+    pid = tmp_path / "pid"
+    hook = yard.top.parent / "hooks/post-merge"
+    hook.parent.mkdir()
+    hook.write_text(f'#!/bin/sh\ncd /; sleep 600 & echo $! >"{pid}"\n')
+    hook.chmod(0o755)
+    git(yard.top, "config", "core.hooksPath", str(hook.parent))
+    outcome = yard.outcome("one")
+    os.kill(int(pid.read_text()), signal.SIGKILL)  # it is there still: nobody has waited for it
+    assert outcome.result == "fast-forwarded"
 
 
 def test_reconcile_merges_as_it_says_whatever_the_settings_of_merges_are(yard: Yard, git: Git) -> None:
