@@ -267,6 +267,21 @@ def test_submodule_without_anything_of_its_own_is_no_obstacle(
     assert git(with_submodule, "status", "--porcelain") == before
 
 
+def test_submodule_that_only_the_base_has_moved_is_no_obstacle(
+    yard: Yard, with_submodule: Path, git: Git
+) -> None:
+    bob = yard.fleets.clone("bob")
+    git(bob, "fetch", "--quiet", "origin")
+    git(bob, "checkout", "--quiet", "--detach", "origin/main")
+    newer = yard.head(bob)
+    git(bob, "update-index", "--cacheinfo", f"160000,{newer},sub")
+    git(bob, "commit", "--quiet", "--no-verify", "-m", "moved")
+    git(bob, "push", "--quiet", "--no-verify", "origin", "HEAD:main")
+    assert yard.outcome("s1").result == "fast-forwarded"
+    assert git(with_submodule, "status", "--porcelain") == " M sub"
+    assert outcome(yard, "s1").result == "removed"
+
+
 def _change(git: Git, sub: Path) -> None:
     (sub / "README.md").write_text("changed", encoding="ascii")
 
