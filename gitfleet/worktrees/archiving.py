@@ -31,7 +31,7 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
     operation = git_worktrees.in_progress(worktree.git_dir)
     if operation is not None:
         raise Blocked(
-            f"A {operation} is in progress in {display(worktree.path)}; an archive does not hold that. Nothing was changed.",
+            f"There is {git_worktrees.begun(operation)} in progress in {display(worktree.path)}; an archive does not hold that. Nothing was changed.",
             hint=f"End it or abort it (`git {operation} --abort`), then archive.",
         )
     top = os.path.realpath(worktree.path)

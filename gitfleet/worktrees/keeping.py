@@ -114,7 +114,7 @@ class _Asking:
             raise _Keep("locked", f"it is locked ({display(self._worktree.locked) or 'without a reason'})")
         operation = git_worktrees.in_progress(self._managed.git_dir)
         if operation is not None:
-            raise _Keep("in-progress", f"a {operation} is in progress there")
+            raise _Keep("in-progress", f"{git_worktrees.begun(operation)} is in progress there")
         if users and not self._terms.include_active:
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")

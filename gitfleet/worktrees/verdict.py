@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import checkout
 from gitfleet.worktrees.checkout import State
@@ -66,15 +67,14 @@ def _unreadable(seen: Seen) -> list[tuple[bool, Verdict]]:
     """What makes it impossible to work there, in the order in which it counts."""
     state, lock = seen.state, seen.worktree.locked
     locked = f"it is locked: {lock}" if lock else "it is locked"
+    busy = f"{git_worktrees.begun(state.operation)} is in progress" if state.operation else ""
+    unmerged = f"{len(state.unmerged)} {'path is' if len(state.unmerged) == 1 else 'paths are'} unmerged"
     return [
         (state.problem == checkout.GONE, Verdict("skipped", "missing", state.problem)),
         (bool(state.problem), Verdict("failed", "unreadable", state.problem)),
         (lock is not None, Verdict("skipped", "locked", locked)),
-        (bool(state.operation), Verdict("skipped", "in-progress", f"a {state.operation} is in progress")),
-        (
-            bool(state.unmerged),
-            Verdict("skipped", "in-progress", f"{len(state.unmerged)} paths are unmerged"),
-        ),
+        (bool(busy), Verdict("skipped", "in-progress", busy)),
+        (bool(state.unmerged), Verdict("skipped", "in-progress", unmerged)),
     ]
 
 
