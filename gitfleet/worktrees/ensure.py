@@ -260,6 +260,8 @@ def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.Use
 
 
 def _untidy(state: checkout.State) -> str:
-    if state.problem or state.operation:
-        return state.problem or f"{git_worktrees.begun(state.operation)} is in progress there"
+    if state.problem:
+        return state.problem
+    if state.operation:
+        return f"{git_worktrees.begun(state.operation)} is in progress there"
     return f"{state.dirty} paths are changed or untracked there" if state.dirty else ""

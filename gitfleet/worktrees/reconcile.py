@@ -47,6 +47,7 @@ class Reconciler:
         self._wanted = wanted
         self._without = frozenset(without)
         self._history = History(self._git)
+        self._everything: Sequence[Worktree] | None = None
 
     def run(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Outcome]:
         """What became of each target; `bases` gives the base of a name. Raises for nothing that one worktree does."""
@@ -132,9 +133,10 @@ class Reconciler:
 
     def _elsewhere(self, seen: Seen, found: Verdict) -> Outcome | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
-        branch = f"refs/heads/{seen.state.branch}"
-        others = [one for one in git_worktrees.listed(self._git) if one.branch == branch]
-        other = next((one.path for one in others if one.path != seen.worktree.path), None)
+        if self._everything is None:
+            self._everything = git_worktrees.listed(self._git)
+        same = [one.path for one in self._everything if one.branch == f"refs/heads/{seen.state.branch}"]
+        other = next((path for path in same if path != seen.worktree.path), None)
         if other is None:
             return None
         words = f"{found.reason}; its branch is checked out in {display(other)}, too"
