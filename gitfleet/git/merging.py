@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.processes import Completed
+from gitfleet.errors import Blocked
 from gitfleet.git import undoing
 from gitfleet.git.program import Git, failed, redact
+from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
 
@@ -58,13 +60,17 @@ class _Before(NamedTuple):
 
 
 def preview(here: Git, ours: str, theirs: str) -> Preview:
-    """Merge two commits in memory. Raises GitFailed when git cannot (a missing object, unrelated histories)."""
+    """Merge two commits in memory. Raises Blocked for unrelated histories, GitFailed when git cannot (a missing object)."""
     done = here.ask(
         "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs, timeout=600.0
     )
     if done.code not in {0, 1}:
         if done.code == 129:  # usage: older than 2.38
             return Preview(None, known=False)
+        if b"unrelated histories" in done.stderr:
+            raise Blocked(
+                "it has no commit in common with what would be brought in; git merges no unrelated histories"
+            )
         raise failed(done)
     tree, *names = os.fsdecode(done.stdout).split("\0")
     if done.code == 0:
@@ -76,14 +82,20 @@ def preview_rebase(here: Git, head: str, onto: str) -> Preview:
     """Put the commits of `head` that `onto` does not have on top of it, in memory. Raises GitFailed. Two git processes for each."""
     tree = f"{onto}^{{tree}}"
     for commit, parents in _own(here, head, onto, "--cherry-pick", "--no-merges"):
-        if len(parents) != 1:  # a second root: git alone knows
-            return Preview(None, known=False)
-        stand_in = os.fsdecode(here.run(*_NOBODY, "commit-tree", "-m", "", "-p", parents[0], tree)).strip()
-        found = preview(here, stand_in, commit)
+        parent, picked = next(iter(parents), ""), commit
+        if not parent:
+            parent = _stand_in(here, EMPTY_TREE)
+            picked = _stand_in(here, f"{commit}^{{tree}}", "-p", parent)
+        found = preview(here, _stand_in(here, tree, "-p", parent), picked)
         if found.tree is None:
             return found
         tree = found.tree
     return Preview(tree)
+
+
+def _stand_in(here: Git, tree: str, *parent: str) -> str:
+    """A commit that nobody keeps: it gives a merge of two trees the base that it has to have."""
+    return os.fsdecode(here.run(*_NOBODY, "commit-tree", "-m", "", *parent, tree)).strip()
 
 
 def own_merge(here: Git, head: str, onto: str) -> str:
@@ -92,7 +104,10 @@ def own_merge(here: Git, head: str, onto: str) -> str:
     A rebase leaves merges out, and would drop that.
     """
     for commit, parents in _own(here, head, onto, "--min-parents=2"):
-        made = preview(here, *parents) if len(parents) == 2 else Preview(None)
+        try:
+            made = preview(here, *parents) if len(parents) == 2 else Preview(None)
+        except Blocked:  # of histories that have nothing in common, which git would not have merged by itself
+            return commit
         if made.tree is None or made.tree != here.line("rev-parse", f"{commit}^{{tree}}"):
             return commit
     return ""

@@ -163,6 +163,23 @@ def test_reconcile_by_rebase_keeps_a_merge_that_holds_something_of_its_own(yard:
     assert yard.head(own) == head
 
 
+def test_reconcile_with_a_base_that_began_anew_tells_the_same_in_both_runs(yard: Yard, git: Git) -> None:
+    path = yard.make("one")
+    git.commit(path, {"mine.txt": "mine\n"})
+    bob = yard.fleets.clone("bob")
+    git(bob, "checkout", "--quiet", "--orphan", "anew")
+    git(bob, "rm", "--quiet", "-r", "-f", ".")
+    git.commit(bob, {"README.md": "# Anew\n"})
+    git(bob, "push", "--quiet", "--force", "origin", "HEAD:main")
+    for strategy, result, words in (
+        ("merge", "failed", "no commit in common"),
+        ("rebase", "conflict", "README.md"),
+    ):
+        for dry_run in (True, False):
+            outcome = yard.outcome("one", strategy=strategy, dry_run=dry_run)
+            assert (outcome.result, words in outcome.reason) == (result, True), outcome.reason
+
+
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_reconcile_tells_beforehand_of_changes_that_git_was_told_to_pass_over(
     yard: Yard, git: Git, flag: str
