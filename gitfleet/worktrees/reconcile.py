@@ -21,7 +21,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, in_the_way, liveness, reservation, verdict
+from gitfleet.worktrees import bookkeeping, checkout, liveness, obstacles, reservation, verdict
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.upstream import Base
@@ -120,7 +120,7 @@ class Reconciler:
             elif not rebasing:  # a rebase begins with the files of the base
                 new = preview.tree or commit
         moved = merging.changes(here, head, new)
-        obstacle = in_the_way.look(here, seen.state, moved)
+        obstacle = obstacles.look(here, seen.state, moved)
         if obstacle is not None:
             words = f"{found.reason}; {obstacle.words}: {', '.join(obstacle.paths[:3])}"
             return _outcome(
