@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import IO, NamedTuple
 
 
@@ -33,26 +33,47 @@ def run(
     data: bytes = b"",
     timeout: float = 60.0,
     own_session: bool = False,
+    leaves: bool = False,
 ) -> Completed:
     """Run a program to its end and answer what it did. Raises TimedOut, FileNotFoundError.
+
+    With `leaves` it may leave others running that hold its output (a hook that starts a server): they are not waited for.
 
     With `own_session` a signal for our process group (Ctrl-C, a supervisor's kill) does not reach it: a push
     that is cut in two can leave a lock behind on the hub.
     """
-    try:
-        done = subprocess.run(
-            list(argv),
-            input=data,
-            capture_output=True,
-            check=False,
-            cwd=cwd,
-            env=dict(env),
-            timeout=timeout,
-            start_new_session=own_session,
+    with ExitStack() as stack:
+        out, err = [stack.enter_context(_file()) if leaves else subprocess.PIPE for _ in range(2)]
+        try:
+            done = subprocess.run(
+                list(argv),
+                input=data,
+                stdout=out,
+                stderr=err,
+                check=False,
+                cwd=cwd,
+                env=dict(env),
+                timeout=timeout,
+                start_new_session=own_session,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
+        stdout, stderr = (
+            told if isinstance(file, int) else _read(file)
+            for file, told in ((out, done.stdout), (err, done.stderr))
         )
-    except subprocess.TimeoutExpired as error:
-        raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
-    return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+    return Completed(tuple(argv), done.returncode, stdout, stderr)
+
+
+def _file() -> IO[bytes]:
+    import tempfile  # 5 ms, and only for what runs hooks of others
+
+    return tempfile.TemporaryFile()
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 class Conversation:

@@ -18,7 +18,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer, Options
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
-from gitfleet.worktrees import verdict
+from gitfleet.worktrees import validity, verdict
 
 noun = typer.Typer(
     help="Upkeep that the system runs regularly. Without a verb: status.",
@@ -128,8 +128,15 @@ def run(as_json: Json = False) -> int:
     return boundary.run("maintainer run", _run, as_json=as_json)
 
 
-def _maintain(options: Options, *, dry_run: bool) -> Answer:
+def _check(options: Options) -> None:
+    """What no run could ever do is refused before anything is done."""
     verdict.check_strategy(options.strategy)
+    if options.base:
+        validity.check_branch(options.base)
+
+
+def _maintain(options: Options, *, dry_run: bool) -> Answer:
+    _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = upkeep.run(fleet, options, dry_run=dry_run)
     data = upkeep.as_record(done, dry_run=dry_run)
@@ -138,7 +145,7 @@ def _maintain(options: Options, *, dry_run: bool) -> Answer:
 
 
 def _install(kind: str | None, every: int, options: Options, *, preview: bool) -> Answer:
-    verdict.check_strategy(options.strategy)
+    _check(options)
     found = _clone()
     scheduler = schedulers.choose(kind)
     if preview:

@@ -13,8 +13,22 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.processes import Completed
+from gitfleet.errors import Blocked
+from gitfleet.git import undoing
 from gitfleet.git.program import Git, failed, redact
+from gitfleet.git.trees import EMPTY_TREE
+from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
+
+# the author of commits that nobody keeps
+_NOBODY = (
+    "-c",
+    "user.name=gitfleet",
+    "-c",
+    "user.email=nobody@gitfleet.invalid",
+    "-c",
+    "commit.gpgSign=false",
+)
 
 
 class Preview(NamedTuple):
@@ -23,14 +37,6 @@ class Preview(NamedTuple):
     tree: str | None
     conflicts: tuple[str, ...] = ()
     known: bool = True
-
-
-class Change(NamedTuple):
-    """One path: `letter` is A, M, D or T; `gitlink` whether it is a submodule on either side."""
-
-    path: str
-    letter: str
-    gitlink: bool
 
 
 class Attempt(NamedTuple):
@@ -45,19 +51,76 @@ class Attempt(NamedTuple):
     stuck: bool = False
 
 
+class _Before(NamedTuple):
+    """A worktree before it was changed: its branch, the commit of that, and the whole index."""
+
+    branch: str | None
+    head: str | None
+    entries: bytes | None
+
+
 def preview(here: Git, ours: str, theirs: str) -> Preview:
-    """Merge two commits in memory. Raises GitFailed when git cannot (a missing object, unrelated histories)."""
+    """Merge two commits in memory. Raises Blocked for unrelated histories, GitFailed when git cannot (a missing object)."""
     done = here.ask(
         "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs, timeout=600.0
     )
     if done.code not in {0, 1}:
         if done.code == 129:  # usage: older than 2.38
             return Preview(None, known=False)
+        if b"unrelated histories" in done.stderr:
+            raise Blocked(
+                "it has no commit in common with what would be brought in; git merges no unrelated histories"
+            )
         raise failed(done)
     tree, *names = os.fsdecode(done.stdout).split("\0")
     if done.code == 0:
         return Preview(tree)
     return Preview(None, tuple(dict.fromkeys(name for name in names if name)))
+
+
+def preview_rebase(here: Git, head: str, onto: str) -> Preview:
+    """Put the commits of `head` that `onto` does not have on top of it, in memory. Raises GitFailed. Two git processes for each."""
+    tree = f"{onto}^{{tree}}"
+    for commit, parents in _own(here, head, onto, "--cherry-pick", "--no-merges"):
+        parent, picked = next(iter(parents), ""), commit
+        if not parent:
+            parent = _stand_in(here, EMPTY_TREE)
+            picked = _stand_in(here, f"{commit}^{{tree}}", "-p", parent)
+        found = preview(here, _stand_in(here, tree, "-p", parent), picked)
+        if found.tree is None:
+            return found
+        tree = found.tree
+    return Preview(tree)
+
+
+def _stand_in(here: Git, tree: str, *parent: str) -> str:
+    """A commit that nobody keeps: it gives a merge of two trees the base that it has to have."""
+    return os.fsdecode(here.run(*_NOBODY, "commit-tree", "-m", "", *parent, tree)).strip()
+
+
+def own_merge(here: Git, head: str, onto: str) -> str:
+    """A merge among the commits of `head` that `onto` does not have, which holds more than git makes of its parents; "" for none.
+
+    A rebase leaves merges out, and would drop that.
+    """
+    for commit, parents in _own(here, head, onto, "--min-parents=2"):
+        try:
+            made = preview(here, *parents) if len(parents) == 2 else Preview(None)
+        except Blocked:  # of histories that have nothing in common, which git would not have merged by itself
+            return commit
+        if made.tree is None or made.tree != here.line("rev-parse", f"{commit}^{{tree}}"):
+            return commit
+    return ""
+
+
+def _own(here: Git, head: str, onto: str, *which: str) -> list[tuple[str, list[str]]]:
+    """Commits of `head` that `onto` does not have, the oldest first, each with its parents."""
+    out = here.run(
+        "rev-list", "--reverse", "--topo-order", "--parents", "--right-only", *which, f"{onto}...{head}", "--",
+        timeout=600.0,
+    )  # fmt: skip
+    rows = [row.split(" ") for row in out.decode("ascii", "replace").splitlines()]
+    return [(row[0], row[1:]) for row in rows]
 
 
 def merge_base(here: Git, one: str, other: str) -> str:
@@ -74,30 +137,47 @@ def changes(here: Git, old: str, new: str) -> list[Change]:
     if len(fields) % 2 == 0:  # one commit alone is named before its changes
         fields = fields[1:]
     return [
-        Change(path, how[-1:], "160000" in how) for how, path in zip(fields[::2], fields[1::2], strict=False)
+        Change(path, how[-1:], "160000" in how, how.split(" ")[3])
+        for how, path in zip(fields[::2], fields[1::2], strict=False)
     ]
 
 
 def merge(
-    here: Git, commit: str, *, message: str, forward_only: bool, env: Mapping[str, str | None]
+    here: Git,
+    commit: str,
+    moved: Sequence[Change],
+    *,
+    branch: str,
+    message: str,
+    forward_only: bool,
+    env: Mapping[str, str | None],
 ) -> Attempt:
-    """Merge `commit` into what is checked out. Hooks run as `here` says; git refuses where changes would be overwritten."""
-    how = ["--ff-only"] if forward_only else ["--ff", "-m", message]
-    index = _save_index(here.git_dir)
+    """Merge `commit` into `branch`, which is checked out. Hooks run as `here` says; git refuses where changes would be overwritten.
+
+    `moved` is what that changes, where nothing else was in the way: those paths are put back if it fails. What the user's
+    settings say of the way to merge does not count: another strategy would not bring in what `preview` said.
+    """
+    how = ["--ff-only"] if forward_only else ["--ff", "--strategy=ort", "-m", message]
+    before = _before(here)
     done = here.ask(
         "-c", "rerere.enabled=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+        f"--config-env=branch.{branch}.mergeOptions=GITFLEET_NO_OPTIONS",
         "merge", "--quiet", "--no-edit", "--no-autostash", "--no-squash", "--commit", "--no-overwrite-ignore", *how,
         "--end-of-options", commit,
-        timeout=CHECKOUT_TIME, own_session=True, env={"GIT_MERGE_AUTOEDIT": "no", "GIT_EDITOR": ":", **env},
+        timeout=CHECKOUT_TIME, own_session=True, leaves=True,
+        env={"GIT_MERGE_AUTOEDIT": "no", "GIT_EDITOR": ":", "GITFLEET_NO_OPTIONS": "", **env},
     )  # fmt: skip
     if done.code == 0:
         return Attempt(done=True)
-    return _take_back(here, done, ["merge", "--abort"], index)
+    return _take_back(here, done, ["merge", "--abort"], before, moved)
 
 
-def rebase(here: Git, commit: str, *, env: Mapping[str, str | None]) -> Attempt:
-    """Put the commits that `commit` does not have on top of it. The worktree has to be clean but for untracked files."""
-    index = _save_index(here.git_dir)
+def rebase(here: Git, commit: str, moved: Sequence[Change], *, env: Mapping[str, str | None]) -> Attempt:
+    """Put the commits that `commit` does not have on top of it. The worktree has to be clean but for untracked files.
+
+    `moved` is what a checkout of `commit` changes, where nothing else was in the way.
+    """
+    before = _before(here)
     done = here.ask(
         "-c", "rerere.enabled=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "rebase.updateRefs=false",
         "rebase", "--quiet", "--merge", "--no-autostash", "--no-autosquash", "--no-fork-point", "--end-of-options", commit,
@@ -105,24 +185,37 @@ def rebase(here: Git, commit: str, *, env: Mapping[str, str | None]) -> Attempt:
     )  # fmt: skip
     if done.code == 0:
         return Attempt(done=True)
-    return _take_back(here, done, ["rebase", "--abort"], index)
+    return _take_back(here, done, ["rebase", "--abort"], before, moved)
 
 
-def _take_back(here: Git, done: Completed, abort: Sequence[str], index: bytes | None) -> Attempt:
+def _take_back(
+    here: Git, done: Completed, abort: Sequence[str], before: _Before, moved: Sequence[Change]
+) -> Attempt:
     """Undo what git began, to the byte of the index; what it refused from the outset needs nothing."""
-    if in_progress(here.git_dir) is None:
-        return Attempt(done=False, words=_words(done))
-    conflicts = _unmerged(here)
-    undone = here.ask(*abort, timeout=CHECKOUT_TIME, own_session=True)
-    if undone.code or in_progress(here.git_dir) is not None:
-        return Attempt(done=False, conflicts=conflicts, words=_words(undone), stuck=True)
-    if index is not None:
-        files.replace(os.path.join(here.git_dir, "index"), index)
-    return Attempt(done=False, conflicts=conflicts, words=_words(done))
+    head = _head(here)
+    if in_progress(here.git_dir) is None and head[0] == before.branch and head[1] != before.head:
+        return Attempt(done=True)  # it was stopped in a hook, after all was done
+    conflicts: tuple[str, ...] = ()
+    quiet = ("-c", "core.hooksPath=/dev/null")
+    if in_progress(here.git_dir) is not None:
+        conflicts = _unmerged(here)
+        here.ask(*quiet, *abort, timeout=CHECKOUT_TIME, own_session=True)
+    if before.branch and _head(here)[0] != before.branch:  # a rebase that could not move its branch leaves it
+        name = before.branch.removeprefix("refs/heads/")
+        away = ("checkout", "--quiet", "--no-overwrite-ignore", "--no-recurse-submodules")
+        here.ask(*quiet, *away, name, "--", timeout=CHECKOUT_TIME, own_session=True)
+    stuck = in_progress(here.git_dir) is not None or _head(here) != (before.branch, before.head)
+    stuck = stuck or not undoing.put_back(here, before.entries, moved)
+    return Attempt(done=False, conflicts=conflicts, words=_words(done), stuck=stuck)
 
 
-def _save_index(git_dir: str) -> bytes | None:
-    return files.read(os.path.join(git_dir, "index"))
+def _before(here: Git) -> _Before:
+    return _Before(*_head(here), files.read(os.path.join(here.git_dir, "index")))
+
+
+def _head(here: Git) -> tuple[str | None, str | None]:
+    """The branch that is checked out (full ref; None: detached), and the commit of HEAD."""
+    return here.line("symbolic-ref", "--quiet", "HEAD"), here.line("rev-parse", "--verify", "--quiet", "HEAD")
 
 
 def _unmerged(here: Git) -> tuple[str, ...]:

@@ -98,6 +98,7 @@ class Git:
         data: bytes = b"",
         timeout: float = 60.0,
         own_session: bool = False,
+        leaves: bool = False,
         env: Mapping[str, str | None] | None = None,
     ) -> processes.Completed:
         """Run git and answer whatever came of it; the caller reads the exit code (124 when it took longer than `timeout`)."""
@@ -110,6 +111,7 @@ class Git:
                 data=data,
                 timeout=timeout,
                 own_session=own_session,
+                leaves=leaves,
             )
         except processes.TimedOut as error:
             return processes.Completed(tuple(argv), 124, b"", str(error).encode())

@@ -110,6 +110,11 @@ def in_progress(git_dir: str) -> str | None:
     return next((name for file, name in _OPERATIONS if os.path.lexists(os.path.join(git_dir, file))), None)
 
 
+def begun(operation: str) -> str:
+    """An operation with its article."""
+    return f"{'an' if operation == 'am' else 'a'} {operation}"
+
+
 def short(ref: str | None) -> str:
     """The branch name in a full ref; "" for None (detached)."""
     return ref.removeprefix(_HEADS) if ref else ""

@@ -21,6 +21,7 @@ from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.model import Managed
 
 NAME = "gitfleet-future.json"
+GONE = "gitfleet-gone.json"
 SLACK = 60
 
 
@@ -51,6 +52,18 @@ def last(managed: Managed, found: Capture | None, *, renewed_at: int = 0, note: 
     return _present(managed.git_dir, seen, note=note)
 
 
+def gone_since(git_dir: str, *, note: bool = True) -> int:
+    """When the folder of a worktree was first found to be gone (seconds since 1970): it may have been moved by hand, and
+    somebody works there. Without `note` nothing is written down.
+    """
+    return _met(git_dir, 0, clock.now(), note=note, name=GONE)
+
+
+def back(git_dir: str) -> None:
+    """The folder is there: that it was gone once is forgotten."""
+    files.remove(os.path.join(git_dir, GONE))
+
+
 def _touched(top: str, found: Capture, spans: list[tuple[int, int]]) -> list[Activity]:
     """The newest time of a file or folder that is not ours."""
     newest, what = 0, ""
@@ -75,9 +88,9 @@ def _present(git_dir: str, seen: list[Activity], *, note: bool) -> Activity:
     return max(past, Activity(met, f"{future.what}, in the future"))
 
 
-def _met(git_dir: str, stamp: int, now: int, *, note: bool) -> int:
-    """When this time in the future was first met."""
-    path = os.path.join(git_dir, NAME)
+def _met(git_dir: str, stamp: int, now: int, *, note: bool, name: str = NAME) -> int:
+    """When this (a time in the future, by default) was first met."""
+    path = os.path.join(git_dir, name)
     try:
         raw = canonical.load(files.read(path) or b"")
         if raw["stamp"] == stamp and type(raw["met"]) is int and raw["met"] <= now + SLACK:

@@ -18,6 +18,7 @@ The same state makes the same tree, so it is archived once however often it is a
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One archive: its id (the last part of the ref), commit, tree, and when it was made (seconds since 1970)."""
+    """One archive: its id (the last part of the ref), commit, tree, and when it was made (seconds since 1970).
+
+    `mode` has the permission bits of the worktree's own folder, None where they are not known.
+    """
 
     id: str
     oid: str
@@ -70,6 +74,7 @@ class Archive:
     owner: Owner
     files: int
     left_out: tuple[str, ...] = ()
+    mode: int | None = None
 
     @property
     def ref(self) -> str:
@@ -107,7 +112,7 @@ def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str
         objects.close()
     name = _name(common, owner.id, oid)
     files_ = sum(item.kind in {FILE, LINK} for item in found.items.values())
-    return Archive(name, oid, tree, at, owner, files_, tuple(found.left_out))
+    return Archive(name, oid, tree, at, owner, files_, tuple(found.left_out), _mode(git, found))
 
 
 def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
@@ -118,7 +123,10 @@ def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
         for path, item in sorted(found.items.items())
     )
     top: dict[str, tuple[str, str]] = {
-        "archive.json": ("100644", objects.write("blob", canonical.dump(_record(owner, found)))),
+        "archive.json": (
+            "100644",
+            objects.write("blob", canonical.dump(_record(owner, found, _mode(git, found)))),
+        ),
         "listing": ("100644", objects.write("blob", listing)),
     }
     top |= {f"worktree/{path}": entry for path, entry in entries.items()}
@@ -177,9 +185,15 @@ def _index_file(git: Git) -> bytes | None:
         files.remove(aside)
 
 
-def _record(owner: Owner, found: Capture) -> dict[str, Any]:
+def _record(owner: Owner, found: Capture, mode: int | None) -> dict[str, Any]:
     owned = {name: getattr(owner, name) for name in Owner.__slots__}
-    return {**owned, "v": FORMAT, "left_out": list(found.left_out)}
+    record = {**owned, "v": FORMAT, "left_out": list(found.left_out)}
+    return record if mode is None else {**record, "mode": mode}
+
+
+def _mode(git: Git, found: Capture) -> int | None:
+    """The permission bits of the worktree's own folder; None when nothing lies there, for it may be gone."""
+    return stat.S_IMODE(os.lstat(git.cwd).st_mode) if found.items else None
 
 
 def plant(objects: Objects, entries: Mapping[str, tuple[str, str]]) -> str:

@@ -31,7 +31,7 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
     operation = git_worktrees.in_progress(worktree.git_dir)
     if operation is not None:
         raise Blocked(
-            f"A {operation} is in progress in {display(worktree.path)}; an archive does not hold that. Nothing was changed.",
+            f"There is {git_worktrees.begun(operation)} in progress in {display(worktree.path)}; an archive does not hold that. Nothing was changed.",
             hint=f"End it or abort it (`git {operation} --abort`), then archive.",
         )
     top = os.path.realpath(worktree.path)
@@ -59,6 +59,8 @@ def _choose(repository: Repository, found: Found, place: str | None) -> Worktree
                 return _present(worktree)
     real = os.path.realpath(place if place is not None else repository.worktree or ".")
     inside = [one for one in found.everything if not one.bare and _holds(os.path.realpath(one.path), real)]
+    if not os.path.lexists(real):  # a session that is misspelt is no path in the worktree that this runs in
+        inside = [one for one in inside if os.path.realpath(one.path) == real]
     if not inside:
         raise UsageError(
             f"{display((place or real)[:200])} is no session with a worktree here, and in no worktree of this clone. "

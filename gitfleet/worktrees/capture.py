@@ -233,7 +233,7 @@ def _nested(walk: _Walk, git: Git, staged: Sequence[Staged]) -> tuple[list[str],
         if any(path.startswith(f"{above}/") for above in walk.nested):
             continue  # the one above answers for it
         words = (
-            submodules.own(walk.top, path, wanted[path])
+            submodules.own(git, path, wanted[path])
             if path in wanted
             else f"another repository lies in it: {display(path)}"
         )

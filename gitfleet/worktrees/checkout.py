@@ -27,8 +27,9 @@ class State(NamedTuple):
     """One worktree as it is. `branch` is "" when detached, `head` None before the first commit.
 
     `staged` are paths whose index entry differs from HEAD, `unstaged` those whose file differs from the index (submodules that
-    have moved or are dirty too), `unmerged` those in conflict, `untracked` files and folders (with `/` at the end). `problem`
-    says why git could not tell; nothing else is then known.
+    have moved or are dirty too), `unmerged` those in conflict, `untracked` files and folders (with `/` at the end). `shifted`
+    are submodules that are clean, but at another commit than the index says. `problem` says why git could not tell; nothing
+    else is then known.
     """
 
     branch: str = ""
@@ -38,6 +39,7 @@ class State(NamedTuple):
     unmerged: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
     submodules: tuple[str, ...] = ()
+    shifted: tuple[str, ...] = ()
     operation: str | None = None
     problem: str = ""
 
@@ -92,7 +94,7 @@ def _why(done: Completed) -> str:
 def _parse(out: bytes) -> State:
     """Rows of git's porcelain version 2: `1 XY sub … path`, `u XY sub … path`, `? path`."""
     branch, head = "", None
-    staged, unstaged, unmerged, untracked, submodules = [], [], [], [], []
+    staged, unstaged, unmerged, untracked, submodules, shifted = [], [], [], [], [], []
     for row in os.fsdecode(out).split("\0"):
         kind, _, rest = row.partition(" ")
         if row.startswith("# branch.oid "):
@@ -107,10 +109,12 @@ def _parse(out: bytes) -> State:
                 unstaged.append(path)
             if sub[0] == "S":
                 submodules.append(path)
+            if codes[0] == "." and sub == "SC..":
+                shifted.append(path)
         elif kind == "u":
             unmerged.append(row.split(" ", 10)[10])
         elif kind == "?":
             untracked.append(rest)
     return State(
-        branch, head, tuple(staged), tuple(unstaged), tuple(unmerged), tuple(untracked), tuple(submodules)
-    )
+        branch, head, tuple(staged), tuple(unstaged), tuple(unmerged), tuple(untracked), tuple(submodules), tuple(shifted)
+    )  # fmt: skip

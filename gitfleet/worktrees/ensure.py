@@ -106,7 +106,8 @@ class Chooser:
                 raise Blocked(
                     f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it. "
                     "Nothing was changed.",
-                    hint="`gitfleet worktree cleanup` takes what is gone off the list; its branch stays.",
+                    hint=f"Moved by hand? `git worktree repair NEW-PATH`. Else `gitfleet worktree cleanup --session {session} "
+                    "--ttl-hours 0` takes it off the list; its branch stays.",
                     path=managed.path,
                 )
             if worktree.locked is not None:
@@ -259,6 +260,8 @@ def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.Use
 
 
 def _untidy(state: checkout.State) -> str:
-    if state.problem or state.operation:
-        return state.problem or f"a {state.operation} is in progress there"
+    if state.problem:
+        return state.problem
+    if state.operation:
+        return f"{git_worktrees.begun(state.operation)} is in progress there"
     return f"{state.dirty} paths are changed or untracked there" if state.dirty else ""

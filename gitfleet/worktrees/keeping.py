@@ -114,7 +114,7 @@ class _Asking:
             raise _Keep("locked", f"it is locked ({display(self._worktree.locked) or 'without a reason'})")
         operation = git_worktrees.in_progress(self._managed.git_dir)
         if operation is not None:
-            raise _Keep("in-progress", f"a {operation} is in progress there")
+            raise _Keep("in-progress", f"{git_worktrees.begun(operation)} is in progress there")
         if users and not self._terms.include_active:
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
@@ -127,6 +127,8 @@ class _Asking:
         managed = self._managed
         git = Git(managed.git_dir, cwd=managed.path)
         self._linked()
+        if not self._terms.dry_run:
+            activity.back(managed.git_dir)
         found = capture.look(git, self._terms.ignored)
         self._idle(found, renewed_at)
         head, branch = self._head(git)
@@ -160,6 +162,10 @@ class _Asking:
                 "missing",
                 f"its folder is gone, and so is {display(os.path.dirname(managed.folder))}: not mounted?",
             )
+        gone = clock.now() - activity.gone_since(managed.git_dir, note=not self._terms.dry_run)
+        if gone < self._terms.ttl:
+            words = f"its folder has been gone for {duration(gone)}; if it was moved: `git worktree repair NEW-PATH`"
+            raise _Keep("missing", words)
         git = Git(managed.git_dir)
         head, branch = self._head(git)
         kept = bool(branch) and refs.read(self._common, branch).get(branch) == head

@@ -19,6 +19,7 @@ from gitfleet.sessions.local import Here
 
 LOCK_FILES = (".claude-session-active", ".codex_session_active", ".nomic-session-active")
 _MAX_LOCK = 16 * 1024
+_DEEP = 64  # folders above a working directory that are looked at
 _SLACK = 5.0  # seconds between the start of a process and the time on the lock file that it may be behind
 
 
@@ -59,9 +60,12 @@ def users(
     if not found:
         return found
     places = {os.path.realpath(path): path for path in paths}
+    tops = {known: path for path in paths for known in _identity(path)}
     seen: set[tuple[str, int]] = set()
     for pid, how, where in _traces():
         path = _tree_of(where, places)
+        if path is None and how == "cwd":
+            path = _tree_around(f"/proc/{pid}/cwd", tops)
         if path is None or pid in without or (path, pid) in seen:
             continue
         seen.add((path, pid))
@@ -153,6 +157,30 @@ def _tree_of(where: str, places: Mapping[str, str]) -> str | None:
             return places[where]
         where = where.rpartition("/")[0]
     return None
+
+
+def _tree_around(folder: str, tops: Mapping[tuple[int, int], str]) -> str | None:
+    """The innermost of the trees that a folder lies in, by the folders themselves: a process in a container, or below a
+    mount, has other names for them.
+    """
+    for _ in range(_DEEP):
+        found = _identity(folder)
+        if not found or found[0] in tops:
+            return tops[found[0]] if found else None
+        above = _identity(f"{folder}/..")
+        if above == found:
+            return None
+        folder += "/.."
+    return None
+
+
+def _identity(folder: str) -> list[tuple[int, int]]:
+    """Device and number of a folder; empty where it cannot be told."""
+    try:
+        seen = os.stat(folder)
+    except OSError:
+        return []
+    return [(seen.st_dev, seen.st_ino)]
 
 
 def _name(pid: int) -> str:

@@ -7,19 +7,21 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.text import display
 from gitfleet.errors import FleetError
 from gitfleet.git import merging, refs
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.history import History
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
+from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, liveness, reservation, verdict
+from gitfleet.worktrees import bookkeeping, checkout, liveness, obstacles, reservation, verdict
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.upstream import Base
@@ -45,6 +47,7 @@ class Reconciler:
         self._wanted = wanted
         self._without = frozenset(without)
         self._history = History(self._git)
+        self._everything: Sequence[Worktree] | None = None
 
     def run(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Outcome]:
         """What became of each target; `bases` gives the base of a name. Raises for nothing that one worktree does."""
@@ -100,40 +103,61 @@ class Reconciler:
     def _bring(self, seen: Seen, found: Verdict) -> Outcome:
         """Bring the base in, if it can be told that nothing is in the way."""
         managed, commit, head = seen.managed, seen.base.commit or "", seen.state.head or ""
-        here = Git(managed.git_dir, cwd=managed.path, hooks=self._wanted.strategy != REBASE)
+        rebasing = self._wanted.strategy == REBASE and not found.forward
+        here = Git(managed.git_dir, cwd=managed.path, hooks=not rebasing)
+        first = self._elsewhere(seen, found) or (_merges(seen, found, here) if rebasing else None)
+        if first is not None:
+            return first
         new = commit
-        if not found.forward and self._wanted.strategy != REBASE:
-            preview = merging.preview(here, head, commit)
+        if not found.forward:
+            trial = merging.preview_rebase if rebasing else merging.preview
+            preview = trial(here, head, commit)
             if preview.known and preview.tree is None:
                 return _conflict(seen, found, preview.conflicts, "nothing was touched")
-            if preview.tree is None:  # git is too old to merge in memory: what the base has changed, at most
+            if preview.tree is None and not rebasing:
+                # git is too old to merge in memory: what the base has changed, at most
                 head, new = merging.merge_base(here, head, commit), commit
-            else:
-                new = preview.tree
+            elif not rebasing:  # a rebase begins with the files of the base
+                new = preview.tree or commit
         moved = merging.changes(here, head, new)
-        obstacle = _in_the_way(seen, found, moved)
+        obstacle = obstacles.look(here, seen.state, moved)
         if obstacle is not None:
-            return obstacle
+            words = f"{found.reason}; {obstacle.words}: {', '.join(obstacle.paths[:3])}"
+            return _outcome(
+                seen, Verdict("skipped", obstacle.kind, words), paths=list(obstacle.paths[:_SHOWN])
+            )
         word = _word(self._wanted.strategy, found)
         if self._wanted.dry_run:
             return _outcome(seen, Verdict(f"would-{word[0]}", found.kind, found.reason), changes=len(moved))
         return self._change(seen, found, here, word[1], moved)
 
-    def _change(
-        self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[merging.Change]
-    ) -> Outcome:
+    def _elsewhere(self, seen: Seen, found: Verdict) -> Outcome | None:
+        """A second worktree on the same branch would show all that is brought in as taken back."""
+        if self._everything is None:
+            self._everything = git_worktrees.listed(self._git)
+        same = [one.path for one in self._everything if one.branch == f"refs/heads/{seen.state.branch}"]
+        other = next((path for path in same if path != seen.worktree.path), None)
+        if other is None:
+            return None
+        words = f"{found.reason}; its branch is checked out in {display(other)}, too"
+        return _outcome(seen, Verdict("skipped", "shared-branch", words))
+
+    def _change(self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[Change]) -> Outcome:
         commit = seen.base.commit or ""
         env = {
             "GIT_REFLOG_ACTION": bookkeeping.ACTION,
             "GITFLEET_SESSION": None,
         }  # the caller's is not this tree's
         with bookkeeping.span(seen.managed.git_dir):
-            if self._wanted.strategy == REBASE:
-                attempt = merging.rebase(here, commit, env=env)
+            if self._wanted.strategy == REBASE and not found.forward:
+                attempt = merging.rebase(here, commit, moved, env=env)
             else:
-                message = f"Merge branch '{seen.base.name}' into {seen.state.branch}"
+                branch = seen.state.branch
+                message = f"Merge branch '{seen.base.name}' into {branch}"
                 forward = found.forward or self._wanted.strategy == FORWARD
-                attempt = merging.merge(here, commit, message=message, forward_only=forward, env=env)
+                attempt = merging.merge(
+                    here, commit, moved, branch=branch, message=message, forward_only=forward, env=env
+                )
         if attempt.done:
             return self._done(seen, found, here, word, moved)
         if attempt.conflicts and not attempt.stuck:
@@ -143,9 +167,7 @@ class Reconciler:
             words += "; it could not be taken back: look at `git status` there"
         return _outcome(seen, Verdict("failed", "stuck" if attempt.stuck else "refused", words))
 
-    def _done(
-        self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[merging.Change]
-    ) -> Outcome:
+    def _done(self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[Change]) -> Outcome:
         head = refs.resolve(here, "HEAD")
         links = [change.path for change in moved if change.gitlink]
         reason = found.reason
@@ -169,45 +191,13 @@ def _word(strategy: str, found: Verdict) -> tuple[str, str]:
     return ("fast-forward", "fast-forwarded") if found.forward else ("merge", "merged")
 
 
-def _in_the_way(seen: Seen, found: Verdict, moved: Sequence[merging.Change]) -> Outcome | None:
-    """What would be overwritten: uncommitted changes, and files that git does not track (the ignored ones, too)."""
-    state, top = seen.state, seen.managed.path
-    dirty = [change.path for change in moved if change.path in state.changed]
-    if dirty:
-        words = f"{found.reason}; uncommitted changes are in the way: {', '.join(dirty[:3])}"
-        return _outcome(seen, Verdict("skipped", "dirty", words), paths=dirty[:_SHOWN])
-    added = [change.path for change in moved if change.letter == "A" and not change.gitlink]
-    blocked = [path for path in added if _occupied(top, path)]
-    gone = {change.path for change in moved if change.letter in {"D", "T"}}
-    blocked = [path for path in blocked if not _makes_room(top, path, gone)]
-    if blocked:
-        words = f"{found.reason}; files that git does not track are in the way: {', '.join(blocked[:3])}"
-        return _outcome(seen, Verdict("skipped", "untracked", words), paths=blocked[:_SHOWN])
-    return None
-
-
-def _occupied(top: str, path: str) -> bool:
-    """Whether something stands where a file is to be made, or in the place of one of its folders."""
-    where = top
-    for part in path.split("/"):
-        where = os.path.join(where, part)
-        if os.path.islink(where) or not os.path.isdir(where):
-            return os.path.lexists(where)
-    return True
-
-
-def _makes_room(top: str, path: str, gone: set[str]) -> bool:
-    """Whether all that stands there is itself taken away: a file for a folder, or a folder with tracked files for a file."""
-    parts = path.split("/")
-    if {"/".join(parts[:depth]) for depth in range(1, len(parts))} & gone:
-        return True
-    where = os.path.join(top, path)
-    there = [
-        os.path.relpath(os.path.join(folder, name), top)
-        for folder, _, names in os.walk(where)
-        for name in names
-    ]
-    return os.path.isdir(where) and not os.path.islink(where) and set(there) <= gone
+def _merges(seen: Seen, found: Verdict, here: Git) -> Outcome | None:
+    """A merge with edits of its own, such as resolved conflicts, would be lost by a rebase."""
+    commit = merging.own_merge(here, seen.state.head or "", seen.base.commit or "")
+    if not commit:
+        return None
+    words = f"{found.reason}; a rebase would drop what the merge {commit[:12]} holds of its own; `--strategy merge` keeps it"
+    return _outcome(seen, Verdict("skipped", "merges", words))
 
 
 def _conflict(seen: Seen, found: Verdict, paths: Sequence[str], state: str) -> Outcome:

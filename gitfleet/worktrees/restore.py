@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gitfleet.base import clock, files
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, UsageError
+from gitfleet.errors import Blocked, Corrupt, FleetError, UsageError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
@@ -55,13 +55,20 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
     contents = shelf.contents(common, found.oid)
     if not found.owner.head or blobs.missing(common, [found.owner.head]):
         raise Corrupt(f"The commit that {found.id} was at is missing. Nothing was changed.", where=found.ref)
-    branch, notes = _branch(common, found.owner)
-    git = _make(common, found, place, branch)
+    branch, notes, made = _branch(common, found.owner)
+    try:
+        git = _make(common, found, place, branch)
+    except FleetError:
+        if made:
+            refs.delete(common, _HEADS + branch, old=found.owner.head)
+        raise
     _fill(common, git, contents)
     _check(common, found, place)
     notes += _settings(common, git, contents)
     _index(common, git, contents)
     notes += _mark(repository, found.owner, git, place, branch)
+    if found.mode is not None:
+        os.chmod(place, found.mode)
     _unlock(common, place)
     return Restored(found, place, branch, tuple(notes))
 
@@ -95,10 +102,13 @@ def _place(repository: Repository, owner: Owner, path: str | None) -> str:
     return place
 
 
-def _branch(common: Git, owner: Owner) -> tuple[str, list[str]]:
-    """The branch to check out: the one it had where that is free, made again if it is gone; else one of another name."""
+def _branch(common: Git, owner: Owner) -> tuple[str, list[str], bool]:
+    """The branch to check out: the one it had where that is free, made again if it is gone; else one of another name.
+
+    The last of the three says whether it was made now.
+    """
     if not owner.branch.startswith(_HEADS):
-        return "", []
+        return "", [], False
     name = owner.branch.removeprefix(_HEADS)
     used = {worktree.branch for worktree in git_worktrees.listed(common)}
     at = refs.read(common, owner.branch).get(owner.branch)
@@ -107,12 +117,13 @@ def _branch(common: Git, owner: Owner) -> tuple[str, list[str]]:
         and owner.branch not in used
         and (at or refs.move(common, owner.branch, new=owner.head, old=None))
     ):
-        return name, []
+        return name, [], at is None
     why = "is checked out elsewhere" if owner.branch in used else "has moved on"
     for number in range(1, 1000):
         other = f"{name}-restored" + (f"-{number}" if number > 1 else "")
         if refs.move(common, _HEADS + other, new=owner.head, old=None):
-            return other, [f"its branch {display(name)} {why}, so it is on the new branch {display(other)}"]
+            words = f"its branch {display(name)} {why}, so it is on the new branch {display(other)}"
+            return other, [words], True
     raise Blocked(
         f"No branch name is free for {display(name)}. Nothing was changed.", hint="Delete some branches."
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from gitfleet.base import files
@@ -100,14 +101,12 @@ class Worktrees:
         ensure.check(wish, self.repository)
         verdict.check_strategy(strategy)
         base = self.base(wish.base)
-        if wish.dry_run:
-            return Ensured(Chooser(self.repository, self.state, wish, base).choose(), base)
-        with self.lock.held(LOCK_TIME, self._announce):
+        with nullcontext() if wish.dry_run else self.lock.held(LOCK_TIME, self._announce):
             choice = Chooser(self.repository, self.state, wish, base).choose()
         if not reconcile or choice.created:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
-        wanted = Wanted(strategy=strategy, named=True)
+        wanted = Wanted(strategy=strategy, named=True, dry_run=wish.dry_run)
         runner = Reconciler(self.repository, self.state, self.lock, wanted, liveness.own_family())
         (outcome,) = runner.run(target, lambda _: base)
         return Ensured(choice, base, outcome)

@@ -134,6 +134,8 @@ def _read(objects: PlumbingObjects, line: str) -> Archive:
         listing = objects.read(entries["listing"].oid)[1]
         owner = Owner(**{field: _text(raw[field]) for field in Owner.__slots__})
         left_out = tuple(_text(row) for row in raw["left_out"])
+        mode = raw.get("mode")
+        mode = mode & 0o7777 if type(mode) is int else None
         known = type(version) is int and entries.keys() <= _ROOT
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(f"The archive {display(name)} cannot be read. It was left alone.", where=ref) from error
@@ -143,7 +145,7 @@ def _read(objects: PlumbingObjects, line: str) -> Archive:
     if not known:
         raise Corrupt(f"The archive {display(name)} is none of gitfleet's. It was left alone.", where=ref)
     files = sum(row[:1] in {b"f", b"l"} for row in listing.split(b"\0"))
-    return Archive(name, oid, tree, int(at), owner, files, left_out)
+    return Archive(name, oid, tree, int(at), owner, files, left_out, mode)
 
 
 def _text(value: Any) -> str:

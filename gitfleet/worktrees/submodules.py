@@ -14,8 +14,10 @@ from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
+from gitfleet.worktrees import traces
 
 _TIME = 300.0
+_BACK = 100  # lines of the log of HEAD
 _STATUS = (
     "status",
     "--porcelain",
@@ -36,16 +38,18 @@ def repository(top: str, path: str) -> str:
     return os.path.normpath(os.path.join(top, path, target)) if target != words else ""
 
 
-def own(top: str, path: str, wanted: str) -> str:
-    """What the submodule at `path` holds of its own, in words; "" when its hub has all of it. `wanted` is what the index names.
+def own(here: Git, path: str, wanted: str) -> str:
+    """What the submodule at `path` of the worktree `here` holds of its own, in words; "" when its hub has all of it.
 
-    Three git processes.
+    `wanted` is the commit that the index names; one that the worktree named before will do, since upkeep brings in newer ones
+    without a checkout. Three git processes, and one more for each such commit.
     """
-    git_dir = repository(top, path)
+    git_dir = repository(here.cwd, path)
     if not git_dir:
         return f"the submodule {display(path)} cannot be read"
-    git = Git(git_dir, cwd=os.path.join(top, path))
-    if git.line("rev-parse", "--verify", "--quiet", "HEAD") != wanted:
+    git = Git(git_dir, cwd=os.path.join(here.cwd, path))
+    head = git.line("rev-parse", "--verify", "--quiet", "HEAD")
+    if head != wanted and not (head and _named(here, path, head)):
         return f"the submodule {display(path)} is at another commit than the index says"
     status = git.ask("-c", "core.fsmonitor=false", *_STATUS, timeout=_TIME)
     if status.code or status.stdout or git_worktrees.in_progress(git_dir):
@@ -58,6 +62,12 @@ def own(top: str, path: str, wanted: str) -> str:
     if found.code or found.stdout:
         return f"the submodule {display(path)} has commits that no remote has"
     return ""
+
+
+def _named(here: Git, path: str, commit: str) -> bool:
+    """Whether a commit that the worktree was at, as far back as its log is looked at, names this one for the submodule."""
+    been = dict.fromkeys(line.oid for line in traces.log(here)[:_BACK])
+    return any(here.line("rev-parse", "--quiet", "--verify", f"{oid}:{path}") == commit for oid in been)
 
 
 def others(git_dir: str, known: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import checkout
 from gitfleet.worktrees.checkout import State
@@ -77,15 +78,14 @@ def _unreadable(seen: Seen) -> list[tuple[bool, Verdict]]:
     """What makes it impossible to work there, in the order in which it counts."""
     state, lock = seen.state, seen.worktree.locked
     locked = f"it is locked: {lock}" if lock else "it is locked"
+    busy = f"{git_worktrees.begun(state.operation)} is in progress" if state.operation else ""
+    unmerged = f"{len(state.unmerged)} {'path is' if len(state.unmerged) == 1 else 'paths are'} unmerged"
     return [
         (state.problem == checkout.GONE, Verdict("skipped", "missing", state.problem)),
         (bool(state.problem), Verdict("failed", "unreadable", state.problem)),
         (lock is not None, Verdict("skipped", "locked", locked)),
-        (bool(state.operation), Verdict("skipped", "in-progress", f"a {state.operation} is in progress")),
-        (
-            bool(state.unmerged),
-            Verdict("skipped", "in-progress", f"{len(state.unmerged)} paths are unmerged"),
-        ),
+        (bool(busy), Verdict("skipped", "in-progress", busy)),
+        (bool(state.unmerged), Verdict("skipped", "in-progress", unmerged)),
     ]
 
 
@@ -138,7 +138,7 @@ def _way(state: State, wanted: Wanted, ahead: int, apart: str) -> Verdict:
         return Verdict("behind", kind, f"{apart}; strategy none")
     if wanted.strategy == FORWARD and ahead:
         return Verdict("diverged", kind, f"{apart}; ff-only cannot bring it in")
-    if wanted.strategy == REBASE and state.changed:
+    if wanted.strategy == REBASE and ahead and state.changed:
         return Verdict("skipped", "dirty", f"{apart}; uncommitted changes are in the way of a rebase")
     if state.staged and ahead:
         return Verdict("skipped", "dirty", f"{apart}; staged changes are in the way of a merge")

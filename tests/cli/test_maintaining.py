@@ -108,6 +108,16 @@ def test_maintain_with_one_worktree_that_fails_sees_to_the_others(hub_cli: Cli, 
     assert git(trees["one"], "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("wrong", ["--strategy=bogus", "--base=-x"])
+@pytest.mark.parametrize("command", ["worktree maintain", "maintainer install --kind cron"])
+def test_options_that_no_run_could_follow_are_refused_before_anything_is_done(
+    cli: Cli, cron: Overlay, command: str, wrong: str
+) -> None:
+    ran = cli(*command.split(), wrong, env={**cli.nobody, **cron}).ended(2)
+    assert "Nothing was changed" in ran.stderr
+    assert not Path(cron["HOME"] or "", "table").exists()
+
+
 def test_maintain_without_the_hub_does_the_rest_and_says_what_failed(hub_cli: Cli) -> None:
     cli = hub_cli
     cli("worktree", "ensure", "--session", "one", env=cli.nobody).ok()

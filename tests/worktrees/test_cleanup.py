@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from gitfleet.base import canonical, clock
 from gitfleet.cli import archiveshapes, schemas
 from gitfleet.errors import UsageError
 from gitfleet.git.repository import discover
-from gitfleet.worktrees import capture, removal, reservation, restore
+from gitfleet.worktrees import activity, capture, removal, reservation, restore
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git, Gitfleet, Ran
 from tests.worktrees.attic import DAY, age, archives, clean, git_dir, listed, outcome, portrait, push
@@ -40,6 +41,13 @@ def kept(yard: Yard, kind: str, **terms: object) -> str:
     assert "s1" in [managed.id for managed in yard.managed()]
     assert archives(yard) == []
     return found.reason
+
+
+def long_gone(yard: Yard, session: str) -> Path:
+    """As if the folder had been found gone more than a day ago; the note of that."""
+    note = yard.top / ".git/worktrees" / session / activity.GONE
+    note.write_bytes(canonical.dump({"v": 1, "stamp": 0, "met": clock.now() - DAY - 3600}))
+    return note
 
 
 def test_idle_clean_worktree_is_removed_without_an_archive_and_its_branch_stays(
@@ -259,6 +267,21 @@ def test_submodule_without_anything_of_its_own_is_no_obstacle(
     assert git(with_submodule, "status", "--porcelain") == before
 
 
+def test_submodule_that_only_the_base_has_moved_is_no_obstacle(
+    yard: Yard, with_submodule: Path, git: Git
+) -> None:
+    bob = yard.fleets.clone("bob")
+    git(bob, "fetch", "--quiet", "origin")
+    git(bob, "checkout", "--quiet", "--detach", "origin/main")
+    newer = yard.head(bob)
+    git(bob, "update-index", "--cacheinfo", f"160000,{newer},sub")
+    git(bob, "commit", "--quiet", "--no-verify", "-m", "moved")
+    git(bob, "push", "--quiet", "--no-verify", "origin", "HEAD:main")
+    assert yard.outcome("s1").result == "fast-forwarded"
+    assert git(with_submodule, "status", "--porcelain") == " M sub"
+    assert outcome(yard, "s1").result == "removed"
+
+
 def _change(git: Git, sub: Path) -> None:
     (sub / "README.md").write_text("changed", encoding="ascii")
 
@@ -408,10 +431,24 @@ def test_folder_that_is_gone_is_pruned_and_others_stay_listed(yard: Yard, git: G
     git(yard.top, "worktree", "add", "--quiet", foreign, "-b", "foreign")
     shutil.rmtree(worktree)
     shutil.rmtree(foreign)
-    assert outcome(yard, "s1", dry_run=True).result == "would-prune"
-    assert outcome(yard, "s1").result == "pruned"
+    assert outcome(yard, "s1", dry_run=True, ttl=0).result == "would-prune"
+    assert outcome(yard, "s1", ttl=0).result == "pruned"
     assert listed(yard) == [str(foreign)]
     assert archives(yard) == []
+
+
+def test_folder_that_was_moved_by_hand_is_kept_until_it_has_been_gone_for_long(
+    yard: Yard, git: Git, tmp_path: Path
+) -> None:
+    worktree, elsewhere = yard.make("s1"), tmp_path / "elsewhere"
+    shutil.move(worktree, elsewhere)
+    assert "git worktree repair" in kept(yard, "missing")
+    assert git(elsewhere, "status", "--porcelain") == ""
+    note = long_gone(yard, "s1")
+    assert outcome(yard, "s1", dry_run=True).result == "would-prune"
+    shutil.move(elsewhere, worktree)
+    assert outcome(yard, "s1").facts["kind"] == "fresh"
+    assert not note.exists()
 
 
 def test_folder_that_is_gone_with_work_in_the_index_is_archived_first(yard: Yard, git: Git) -> None:
@@ -419,7 +456,7 @@ def test_folder_that_is_gone_with_work_in_the_index_is_archived_first(yard: Yard
     (worktree / "new").write_text("staged only\n", encoding="ascii")
     git(worktree, "add", "new")
     shutil.rmtree(worktree)
-    assert outcome(yard, "s1").result == "pruned"
+    assert outcome(yard, "s1", ttl=0).result == "pruned"
     assert git(yard.top, "show", f"{archives(yard)[0].ref}:index/0/new") == "staged only"
 
 
@@ -428,7 +465,7 @@ def test_folder_that_is_gone_with_detached_commits_is_kept(yard: Yard, git: Git)
     git(worktree, "checkout", "--quiet", "--detach")
     git.commit(worktree, {"x": "1"})
     shutil.rmtree(worktree)
-    kept(yard, "missing")
+    kept(yard, "missing", ttl=0)
 
 
 def test_managed_folder_that_is_gone_altogether_is_kept(yard: Yard) -> None:
@@ -544,6 +581,7 @@ def test_dry_run_says_of_each_what_the_run_then_does(yard: Yard, git: Git) -> No
     age(git, ahead)
     yard.make("fresh")
     shutil.rmtree(yard.make("gone"))
+    long_gone(yard, "gone")
     git(clean_, "stash", "list")
     would = {item.session: item for item in clean(yard, dry_run=True, delete_branches=True).outcomes}
     done = {item.session: item for item in clean(yard, delete_branches=True).outcomes}
@@ -567,7 +605,7 @@ def test_folder_that_is_gone_keeps_a_branch_that_has_not_landed(yard: Yard, git:
     worktree = yard.make("s1")
     head = git.commit(worktree, {"x": "1"})
     shutil.rmtree(worktree)
-    found = outcome(yard, "s1", delete_branches=True)
+    found = outcome(yard, "s1", delete_branches=True, ttl=0)
     assert (found.result, found.facts["branch_deleted"]) == ("pruned", False)
     assert yard.head(yard.top, "fleet/codex/s1") == head
 
@@ -654,7 +692,7 @@ def test_command_line_archives_lists_restores_and_drops(yard: Yard, gitfleet: Gi
     assert (yard.top.parent / "again/new").read_text(encoding="ascii") == "x\n"
     command("archive", "--drop", "s1").ok()
     assert archives(yard) == []
-    for args in (["--drop", "s1"], ["--list", "--drop", "s1"], ["../nowhere"]):
+    for args in (["--drop", "s1"], ["--list", "--drop", "s1"], ["../nowhere"], ["misspelt"]):
         command("archive", *args).ended(2)
     for hours in ("-1", "nan", "inf", "x"):
         command("cleanup", "--ttl-hours", hours).ended(2)

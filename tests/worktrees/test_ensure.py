@@ -237,6 +237,15 @@ def test_ensure_with_reconcile_brings_the_base_into_one_that_is_reused(yard: Yar
     assert (found.outcome.result, yard.head(path)) == ("fast-forwarded", newest)
 
 
+def test_ensure_with_reconcile_in_a_dry_run_tells_what_the_base_would_bring(yard: Yard) -> None:
+    path = yard.make("one")
+    before = yard.head(path)
+    yard.advance({"new": "1\n"})
+    outcome = yard.ensure("codex", reconcile=True, dry_run=True).outcome
+    assert outcome is not None
+    assert (outcome.result, yard.head(path)) == ("would-fast-forward", before)
+
+
 def test_ensure_of_two_agents_with_one_id_does_not_touch_the_first(yard: Yard) -> None:
     path = yard.make("one", agent="codex")
     before = picture(path)

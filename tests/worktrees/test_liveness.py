@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -87,6 +88,22 @@ def test_tree_behind_a_symbolic_link_is_looked_at_where_it_lies(
     process = at_work(tree)
     path = str(tmp_path / "link" / "one")
     assert [user.pid for user in users([path])[path]] == [process.pid]
+
+
+def test_process_that_has_another_name_for_the_tree_is_found(tree: Path, tmp_path: Path) -> None:
+    """As in a container, into which the clone is mounted elsewhere."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    script = f'mount --bind "{tree}" "{inside}" && cd "{inside}/src" && echo there && exec sleep 60'
+    argv = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    if not shutil.which("unshare"):
+        pytest.skip("needs unshare")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != b"there\n":
+            pytest.skip("may make no mounts of its own here")
+        assert [(user.pid, user.how) for user in found(tree)] == [(process.pid, "cwd")]
+        process.kill()
 
 
 def test_own_family_is_passed_over_only_where_the_caller_says_so(

@@ -10,6 +10,7 @@ import pytest
 
 from gitfleet.errors import Blocked, Corrupt, UsageError
 from gitfleet.git import fleetrefs
+from gitfleet.git.program import GitFailed
 from gitfleet.git.repository import discover
 from gitfleet.worktrees import archiving, restore
 from gitfleet.worktrees.archive import Archive
@@ -192,6 +193,31 @@ def test_place_where_something_is_refuses_and_leaves_it(yard: Yard, git: Git, ki
         bring_back(yard, made.id)
     assert os.path.lexists(worktree)
     assert listed(yard) == []
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_restore_that_git_refuses_leaves_no_branch_behind(
+    yard: Yard, git: Git, tmp_path: Path, *, deleted: bool
+) -> None:
+    worktree = yard.make("s1")
+    made = archive(yard, "s1")
+    if deleted:
+        remove(git, yard, worktree)
+        git(yard.top, "branch", "-D", "fleet/codex/s1")
+    branches = git(yard.top, "for-each-ref", "refs/heads")
+    (tmp_path / "file").touch()
+    with pytest.raises(GitFailed):
+        bring_back(yard, made.id, tmp_path / "file/below")
+    assert git(yard.top, "for-each-ref", "refs/heads") == branches
+
+
+def test_permissions_of_the_folder_itself_come_back(yard: Yard, git: Git) -> None:
+    worktree = yard.make("s1")
+    worktree.chmod(0o700)
+    made = archive(yard, "s1")
+    remove(git, yard, worktree)
+    bring_back(yard, made.id)
+    assert worktree.stat().st_mode & 0o7777 == 0o700
 
 
 def test_second_restore_elsewhere_is_a_worktree_that_gitfleet_leaves_alone(

@@ -1,0 +1,119 @@
+"""Putting a worktree back after git was stopped in the middle of changing it, without a note by which git itself could.
+
+A filter that fails, a hook that refuses the new commit, a ref that is locked, a killed git: each leaves new files below the
+old HEAD. Only what git wrote is taken away or overwritten, and the caller is told where that is not all. Leaves to `merging`
+what git has a note of (`merge --abort`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from gitfleet.base import files, ids
+from gitfleet.git.program import Git, failed
+
+_TIME = 1800.0
+
+
+class Change(NamedTuple):
+    """One path: `letter` is A, M, D or T; `gitlink` whether it is a submodule on either side; `oid` what it is then."""
+
+    path: str
+    letter: str
+    gitlink: bool
+    oid: str
+
+
+def put_back(here: Git, index: bytes | None, moved: Sequence[Change]) -> bool:
+    """Undo what was begun of the change `moved`; whether all is as it was. `index` is the whole index from before.
+
+    Nothing of what `moved` names may have been changed or in the way before. Raises GitFailed, LocalStorage.
+    """
+    path = os.path.join(here.git_dir, "index")
+    if os.path.lexists(f"{path}.lock"):
+        return not _touched(here, moved)
+    if index is not None and files.read(path) != index:
+        files.replace(path, index)
+    touched = _touched(here, moved)
+    added = {change.path for change in touched if change.letter == "A"}
+    ours = written(here, {change.path: change.oid for change in touched})
+    for name in added & set(ours):
+        _remove(here.cwd, name)
+    again = [change.path for change in touched if change.letter != "A"]
+    again = [name for name in again if name in ours or not stands(here.cwd, name)]
+    data = "".join(f"{name}\0" for name in again)
+    if again:
+        here.ask("checkout-index", "--force", "-z", "--stdin", data=os.fsencode(data), timeout=_TIME)
+    return not (touched and _touched(here, moved))
+
+
+def _touched(here: Git, moved: Sequence[Change]) -> list[Change]:
+    """What of the change is there already: new files, and files that are not those of the index.
+
+    The index itself stays to the byte: what it knows of the files is brought up to date in a copy.
+    """
+    aside = os.path.join(here.git_dir, f"gitfleet-index.{ids.ulid()}")
+    env = {"GIT_INDEX_FILE": aside}
+    quick = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false")
+    try:
+        files.replace(aside, files.read(os.path.join(here.git_dir, "index")) or b"")
+        here.ask(*quick, "update-index", "-q", "--refresh", env=env, timeout=_TIME)
+        done = here.ask(
+            *quick, "diff-files", "--name-only", "-z", "--ignore-submodules=all", env=env, timeout=_TIME
+        )
+    finally:
+        files.remove(aside)
+    if done.code:
+        raise failed(done)
+    others = set(os.fsdecode(done.stdout).split("\0"))
+    return [
+        change
+        for change in moved
+        if (
+            stands(here.cwd, change.path) and not change.gitlink
+            if change.letter == "A"
+            else change.path in others
+        )
+    ]
+
+
+def written(here: Git, wanted: dict[str, str]) -> list[str]:
+    """Those of the paths at which just the wanted blob stands."""
+    there = [name for name in wanted if stands(here.cwd, name)]
+    return [name for name, oid in hashed(here, there).items() if wanted[name] == oid]
+
+
+def hashed(here: Git, names: Sequence[str]) -> dict[str, str]:
+    """The blob that each file would be committed as; without those that cannot be told."""
+    links = [name for name in names if os.path.islink(os.path.join(here.cwd, name))]
+    found = {
+        name: _line(here, "--stdin", os.fsencode(os.readlink(os.path.join(here.cwd, name)))) for name in links
+    }
+    plain = [name for name in names if name not in found and "\n" not in name]
+    data = b"".join(os.fsencode(name) + b"\n" for name in plain)
+    oids = _line(here, "--stdin-paths", data).split("\n") if plain else []
+    if len(oids) != len(plain):  # a filter failed for one of them
+        oids = [_line(here, "--stdin-paths", os.fsencode(name) + b"\n") for name in plain]
+    return found | dict(zip(plain, oids, strict=True))
+
+
+def _line(here: Git, source: str, data: bytes) -> str:
+    done = here.ask("hash-object", source, data=data, timeout=_TIME)
+    return done.stdout.decode("ascii", "replace").strip() if done.code == 0 else ""
+
+
+def stands(top: str, name: str) -> bool:
+    where = os.path.join(top, name)
+    return os.path.islink(where) or os.path.isfile(where)
+
+
+def _remove(top: str, path: str) -> None:
+    """Remove a file, and the folders above it that are empty then."""
+    os.unlink(os.path.join(top, path))
+    with suppress(OSError):
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            os.rmdir(os.path.join(top, path))
