@@ -14,7 +14,7 @@ from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
-from gitfleet.claims.waiting import Waiter
+from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.claims.watch import Watch
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, UsageError
 from gitfleet.git.repository import Repository
@@ -30,6 +30,8 @@ THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
 MAX_TEXT = 256 * 1024
 """Characters that the patterns of one request may have together; an operation has to fit into one record."""
+MOST_PARTS = 400
+"""Parts that a path may have: each is one more folder of the ledger inside another, and those are written recursively."""
 
 
 class Verdict(NamedTuple):
@@ -91,6 +93,7 @@ class Claims:
             "branch": terms.branch,
             "partial": terms.partial,
             "case_sensitive": self._policy.case_sensitive,
+            "take_up": True,
             **self._seen_over(),
         }
         if terms.wait:
@@ -124,7 +127,7 @@ class Claims:
 
     def wait(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
-    ) -> list[Claim]:
+    ) -> Waited:
         """Claim all of `texts`, standing in line for what others hold; the claims, once all are the session's.
 
         First come, first served within a priority. Raises Queued after `limit` seconds (the place is kept), Deadlock
@@ -140,8 +143,11 @@ class Claims:
         )
         if result.answer["ticket"] is not None:
             return waiter.wait(result.answer["ticket"], limit)
-        held = [*result.answer["granted"], *result.answer["already_held"]]
-        return waiter.accept(session, [model.from_record(record) for record in held])
+        granted, held = (
+            [model.from_record(record) for record in result.answer[name]]
+            for name in ("granted", "already_held")
+        )
+        return waiter.accept(session, granted, held)
 
     def break_(self, session: str, texts: Sequence[str], reason: str) -> Result:
         """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""
@@ -355,6 +361,10 @@ def _check_size(wanted: Sequence[Pattern], reason: str) -> None:
     if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
         words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."
         raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
+    deep = [pattern.text for pattern in wanted if len(pattern.components) > MOST_PARTS]
+    if deep:
+        words = f"`{display(deep[0][:80])}…` has more than {MOST_PARTS} parts. Nothing was changed."
+        raise UsageError(words, hint="Name a folder further up.")
     if len(reason) > sessions.MAX_TEXT:
         words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
         raise UsageError(words, hint="Say it in fewer words.")
