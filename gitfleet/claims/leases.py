@@ -98,7 +98,7 @@ def _kept(view: View, operation: Operation, generation: int, decision: Accepted)
         changes, served = line.serve(view, changes, generation, operation.at)
         answer["served"] = [*answer.get("served", []), *(claim.as_record() for claim in served)]
         words += "".join(f"; gives up {claim.pattern}, which was too old" for claim in gone)
-    return Accepted(changes, answer, one_line(decision.subject + words))
+    return decision._replace(changes=changes, answer=answer, subject=one_line(decision.subject + words))
 
 
 def _divide(

@@ -54,13 +54,10 @@ def earlier(line: Sequence[Ticket], place: tuple[int, int, str] | None) -> list[
     return [ticket for ticket in line if place is None or ticket.place < place]
 
 
-def blockers(
-    view: View, line: Sequence[Ticket], wants: Sequence[Want], session_id: str, *,
-    place: tuple[int, int, str] | None = None, case_sensitive: bool = False,
-) -> list[Blocker]:  # fmt: skip
-    """Everything that keeps a session from `wants` now: claims of others, and earlier tickets of others."""
-    before = earlier(line, place)
-    return list(_blockers(view, before, wants, session_id, case_sensitive=case_sensitive))
+def blockers(view: View, line: Sequence[Ticket], ticket: Ticket) -> list[Blocker]:
+    """Why a ticket of the line waits: claims of others on what it wants, and earlier tickets of others."""
+    before = earlier(line, ticket.place)
+    return list(_blockers(view, before, ticket.wants, ticket.session, case_sensitive=ticket.exact_case))
 
 
 def _blockers(
@@ -154,8 +151,7 @@ def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Chang
         if sessions.find(now, ticket.session) is None:
             after[ticket.where] = None
             continue
-        exact_case = ticket.terms.get("case_sensitive") is True
-        in_its_way = _blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=exact_case)
+        in_its_way = _blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=ticket.exact_case)
         if next(in_its_way, None) is not None:
             waiting.append(ticket)
             continue
@@ -186,7 +182,7 @@ def deadlock(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | N
     def behind(session: str) -> list[Blocker]:
         """What a session waits for; asked only of those that the search comes by."""
         own = tickets.of_session(all_tickets, session)
-        return [found for item in own for found in _behind(view, all_tickets, item)]
+        return [found for item in own for found in blockers(view, all_tickets, item)]
 
     cycle = _cycle(behind, ticket.session)
     if cycle is not None and any(model.parsed(blocker.wanted).units for _, blocker in cycle):
@@ -220,7 +216,6 @@ def _stuck(view: View, line: Sequence[Ticket]) -> set[str]:
 
 def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[str]) -> bool:
     """Whether a ticket is served once nobody but the sessions `waiting` has or wants anything."""
-    exact_case = ticket.terms.get("case_sensitive") is True
     before = [other for other in earlier(line, ticket.place) if other.session in waiting]
     for want in ticket.wants:
         pattern = model.parsed(want.pattern)
@@ -231,16 +226,10 @@ def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[s
             if not units.fits(pattern, want.capacity, held, aside):
                 return False
             continue
-        found = _blockers(view, before, [want], ticket.session, case_sensitive=exact_case)
+        found = _blockers(view, before, [want], ticket.session, case_sensitive=ticket.exact_case)
         if any(blocker.session in waiting for blocker in found):
             return False
     return True
-
-
-def _behind(view: View, line: Sequence[Ticket], ticket: Ticket) -> list[Blocker]:
-    """Why a ticket of the line waits."""
-    exact_case = ticket.terms.get("case_sensitive") is True
-    return blockers(view, line, ticket.wants, ticket.session, place=ticket.place, case_sensitive=exact_case)
 
 
 def _cycle(behind: Callable[[str], list[Blocker]], start: str) -> list[tuple[str, Blocker]] | None:

@@ -39,7 +39,7 @@ __all__ = ["LONGEST", "Pattern", "key", "literal", "matches", "parse"]
 LONGEST = 4096
 """Bytes of UTF-8 that a path or pattern may have."""
 DEEPEST = 256
-"""Parts that a pattern may have. Each is a folder of the ledger, and folders are gone through by recursion."""
+"""Parts that what is claimed may have. Each is a folder of the ledger, and folders are gone through by recursion."""
 
 _WILD = frozenset("*?[\\")
 _SPECIAL = frozenset("*?[\\{")
@@ -147,21 +147,27 @@ def parse(text: str) -> tuple[Pattern, ...]:
     """The patterns that `text` names: one, or one for each alternative of its braces, without duplicates.
 
     `./a//b` is `a/b`. Raises BadPath for a path that cannot be in a repository (empty, absolute, with `..`, `.git` or
-    control characters, too long), BadPattern for what cannot be read (`!…`, an open `[`, a backslash that
+    control characters, too long or too deep), BadPattern for what cannot be read (`!…`, an open `[`, a backslash that
     escapes nothing, braces for more than 64 patterns).
     """
     _check_text(text)
     if text.startswith(resources.PREFIX):
         return (_resource(text),)
     if _SPECIAL.isdisjoint(text) and not text.startswith("!"):
-        return (_plain(text, text.split("/")),)
+        return (_shallow(_plain(text, text.split("/")), text),)
     from gitfleet.claims.braces import expand  # see `Pattern.elements`
     from gitfleet.claims.classes import Unreadable
 
     try:
-        return tuple(dict.fromkeys(_read(spelled, text) for spelled in expand(text)))
+        return tuple(dict.fromkeys(_shallow(_read(spelled, text), text) for spelled in expand(text)))
     except Unreadable as problem:
         raise _bad_pattern(text, problem.why, problem.hint) from None
+
+
+def _shallow(pattern: Pattern, given: str) -> Pattern:
+    if len(pattern.components) > DEEPEST:
+        raise _bad_path(given, f"it has more than {DEEPEST} parts", "claim a folder further up")
+    return pattern
 
 
 def _resource(text: str) -> Pattern:
@@ -252,8 +258,6 @@ def _spelled(given: str, components: list[str], *, subtree: bool) -> tuple[str, 
         components = text.removesuffix("/").split("/")
     if text.startswith(resources.PREFIX):
         text = "./" + text
-    if len(components) > DEEPEST:
-        raise _bad_path(given, f"it has more than {DEEPEST} parts", "claim a folder further up")
     _check_length(given, text)
     return text, components
 

@@ -14,7 +14,7 @@ from typing import Any
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model, retained, tickets
+from gitfleet.claims import conflicts, model, retained, tickets, turns
 from gitfleet.claims import line as line_rules
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.found import Found
@@ -34,29 +34,38 @@ Changes = dict[str, bytes | None]
 
 
 def acquire(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.acquire`: all of `paths` or, with `partial`, what is free; with `wait`, a ticket for what is not.
+    """`claim.acquire`: all of `paths` or, with `partial`, what is free; with `wait`, a ticket for everything.
 
     Body: `paths` (a list of `{"pattern", "claim", "mode"}`, for a resource with its `capacity`, see there; the claim
     ids are made by the caller), `ttl`, `reason`,
     `branch`, `partial`, `wait`, `ticket` (its id), `priority`, `case_sensitive`, `lapsed` (by claim or ticket id, the
     holder's `renewed` as it was watched), `outlived` (by claim id, the token that stood longer than a grant may),
-    `based_on` (by claim id, the head of the retaining branch, which the session's work contains). Refused with Conflict, listing every conflict once, or with Deadlock.
+    `based_on` (by claim id, the head of the retaining branch, which the session's work contains), `take_up` (what the
+    line gave and is asked for here is taken up). Refused with Conflict, listing every conflict once, or with Deadlock.
     """
     session = session_rules.own(view, operation)
     wanted = _wanted(operation.body)
     gone = _lapsed_tickets(view, operation)
     line = [ticket for ticket in tickets.line(view) if ticket.where not in gone]
     found = _search(view, operation, wanted, line, generation)
-    if found.blocked and not (operation.body.get("partial") is True and (found.granted or found.held)):
+    refusal = conflicts.refusal(_once(found.blocked)) if found.blocked else None
+    lacking = refusal.message.removesuffix(" Nothing was changed.") if refusal else ""
+    if refusal and not (operation.body.get("partial") is True and (found.granted or found.held)):
         if operation.body.get("wait") is True:
             lost = [claim for claim in found.lapsed if not claim.retained]
-            return _queue(view, operation, wanted, line, {**gone, **_lose(view, operation, lost)}, generation)
-        return Refused(conflicts.refusal(_once(found.blocked)))
+            gone |= _lose(view, operation, lost)
+            return _queue(view, operation, wanted, line, gone, generation, lacking)
+        return Refused(refusal)
     changes = {**gone, **_lose(view, operation, found.over)}
     changes |= _changes(view, operation, found.granted + found.longer, found.weaker)
     for ticket in tickets.of_session(line, session.id):
         if all(
-            _covering(found.granted + found.held, model.parsed(want.pattern), want.mode, exact_case=False)
+            _covering(
+                found.granted + found.held,
+                model.parsed(want.pattern),
+                want.mode,
+                exact_case=ticket.exact_case,
+            )
             for want in ticket.wants
         ):
             changes[ticket.where] = None
@@ -75,7 +84,8 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     what = ", ".join(claim.pattern for claim in found.granted) or "nothing new"
     verb = "claims" if all(claim.mode == EXCLUSIVE for claim in found.granted) else "shares"
     over = "".join(f"; takes over {claim.pattern} of {claim.session}" for claim in found.over)
-    return Accepted(changes, answer, one_line(f"{session.id} {verb} {what}{over}{retained.given(served)}"))
+    subject = one_line(f"{session.id} {verb} {what}{over}{retained.given(served)}")
+    return Accepted(changes, answer, subject, lacking and f"{lacking} The rest was granted.")
 
 
 def _search(
@@ -94,8 +104,7 @@ def _search(
         mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == operation.session]
         present = _covering(mine + found.granted, pattern, mode, exact_case=exact_case)
         if present is not None:
-            found.held.extend([] if present in found.granted else [present])
-            found.longer.extend(_longer(present, pattern, operation, capacities.get(pattern.text, 0)))
+            _has(found, present, pattern, operation, capacities.get(pattern.text, 0))
             continue
         place = min(
             (t.place for t in in_line if (pattern.text, mode) in {w.names for w in t.wants}), default=None
@@ -129,6 +138,16 @@ def _search(
     return found
 
 
+def _has(found: Found, present: Claim, wanted: Pattern, operation: Operation, capacity: int) -> None:
+    """Note that the session has what it asks for, if only for the taking up."""
+    if present.accept_within and operation.body.get("take_up") is True:
+        taken = turns.taken_up(present, operation)
+        found.granted.extend([] if taken in found.granted else [taken])
+        return
+    found.held.extend([] if present in found.granted else [present])
+    found.longer.extend(_longer(present, wanted, operation, capacity))
+
+
 def _lose(view: View, operation: Operation, lost: Sequence[Claim]) -> Changes:
     """The changes that take claims from their holders, each of whom is told if it is still there."""
     changes: Changes = {}
@@ -142,7 +161,7 @@ def _lose(view: View, operation: Operation, lost: Sequence[Claim]) -> Changes:
 
 def _queue(
     view: View, operation: Operation, wanted: Sequence[tuple[Pattern, str, str]], line: Sequence[Ticket], gone: Changes,
-    generation: int,
+    generation: int, lacking: str,
 ) -> Decision:  # fmt: skip
     """A ticket for everything that was asked; the one that the session has for the same paths, if it has one."""
     session = session_rules.own(view, operation)
@@ -170,7 +189,7 @@ def _queue(
     where, data = session_rules.renewed(session, operation)
     changes = {**gone, **tickets.put(ticket), where: data}
     changes, served = line_rules.serve(view, changes, generation, operation.at)
-    blocked = line_rules.blockers(Overlay(view, changes), line, ticket.wants, session.id, place=ticket.place)
+    blocked = line_rules.blockers(Overlay(view, changes), line, ticket)
     mine = [claim for claim in served if claim.session == session.id]
     answer = {
         "granted": [claim.as_record() for claim in mine], "already_held": [], "refused": [], "taken_over": [],
@@ -179,40 +198,8 @@ def _queue(
         "blocked_by": [item.as_record() for item in blocked],
     }  # fmt: skip
     what = ", ".join(want.pattern for want in ticket.wants)
-    return Accepted(changes, answer, one_line(f"{session.id} waits for {what}"))
-
-
-def accept(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.accept`: the session takes up what the waiting line gave it; `claims` lists the ids."""
-    del generation
-    session = session_rules.own(view, operation)
-    wanted = {str(item) for item in operation.body["claims"]}
-    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in wanted]
-    moment = str(operation.body.get("uptime", ""))
-    taken = [replace(c, accept_within=0, granted_at=operation.at, uptime=moment) for c in mine]
-    changes: Changes = {}
-    for claim in taken:
-        changes |= model.put(claim)
-    where, data = session_rules.renewed(session, operation)
-    changes[where] = data
-    what = ", ".join(claim.pattern for claim in taken) or "nothing"
-    return Accepted(
-        changes,
-        {"accepted": [claim.as_record() for claim in taken]},
-        one_line(f"{session.id} takes up {what}"),
-    )
-
-
-def leave(view: View, operation: Operation, generation: int) -> Decision:
-    """`ticket.leave`: the session gives up its places in the waiting line (`tickets` lists ids, None: all)."""
-    session = session_rules.own(view, operation)
-    wanted = operation.body.get("tickets")
-    mine = tickets.of_session(tickets.line(view), session.id)
-    going = [ticket for ticket in mine if wanted is None or ticket.id in wanted]
-    changes: Changes = {ticket.where: None for ticket in going}
-    changes, served = line_rules.serve(view, changes, generation, operation.at)
-    answer = {"left": [t.as_record() for t in going], "served": [claim.as_record() for claim in served]}
-    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained.given(served)}"))
+    lacking = "" if mine else f"{lacking} It waits in line for all that was asked."
+    return Accepted(changes, answer, one_line(f"{session.id} waits for {what}"), lacking)
 
 
 def release(view: View, operation: Operation, generation: int) -> Decision:
@@ -387,7 +374,7 @@ def _not_ours(strangers: list[InTheWay]) -> Conflict:
 
 RULES = {
     "claim.acquire": acquire,
-    "claim.accept": accept,
+    "claim.accept": turns.accept,
     "claim.release": release,
-    "ticket.leave": leave,
+    "ticket.leave": turns.leave,
 }

@@ -14,7 +14,7 @@ from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
-from gitfleet.claims.waiting import Waiter
+from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.claims.watch import Watch
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, UsageError
 from gitfleet.git.repository import Repository
@@ -91,6 +91,7 @@ class Claims:
             "branch": terms.branch,
             "partial": terms.partial,
             "case_sensitive": self._policy.case_sensitive,
+            "take_up": True,
             **self._seen_over(),
         }
         if terms.wait:
@@ -124,7 +125,7 @@ class Claims:
 
     def wait(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
-    ) -> list[Claim]:
+    ) -> Waited:
         """Claim all of `texts`, standing in line for what others hold; the claims, once all are the session's.
 
         First come, first served within a priority. Raises Queued after `limit` seconds (the place is kept), Deadlock
@@ -140,8 +141,11 @@ class Claims:
         )
         if result.answer["ticket"] is not None:
             return waiter.wait(result.answer["ticket"], limit)
-        held = [*result.answer["granted"], *result.answer["already_held"]]
-        return waiter.accept(session, [model.from_record(record) for record in held])
+        granted, held = (
+            [model.from_record(record) for record in result.answer[name]]
+            for name in ("granted", "already_held")
+        )
+        return waiter.accept(session, granted, held)
 
     def break_(self, session: str, texts: Sequence[str], reason: str) -> Result:
         """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""

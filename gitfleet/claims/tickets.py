@@ -84,6 +84,11 @@ class Ticket:
         return -self.priority, self.since, self.id
 
     @property
+    def exact_case(self) -> bool:
+        """Whether its session's rules keep names apart that differ in case only."""
+        return self.terms.get("case_sensitive") is True
+
+    @property
     def where(self) -> str:
         """Where it is filed."""
         return f"{ROOT}/{self.id}.json"

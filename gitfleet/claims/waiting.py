@@ -8,9 +8,9 @@ few seconds, less often the longer it takes. Nothing can be missed: what is look
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.claims import line, model, tickets
@@ -19,10 +19,19 @@ from gitfleet.claims.overlap import covers
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
 from gitfleet.claims.watch import Watch
 from gitfleet.errors import HubError, Lost, Queued
+from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 
 LOOK_EVERY = 0.25
 ASK_FIRST, ASK_MOST = 2.0, 20.0
+
+
+class Waited(NamedTuple):
+    """All that was asked for, in the end. `tentative`: the hub was out of reach, and has yet to agree."""
+
+    granted: list[Claim]
+    already_held: list[Claim]
+    tentative: bool
 
 
 class Waiter:
@@ -47,7 +56,7 @@ class Waiter:
         self._ask_pause = ASK_FIRST
         self._renew_at = clock.elapsed() + WAITING_TTL / 3
 
-    def wait(self, record: Mapping[str, Any], timeout: float | None) -> list[Claim]:
+    def wait(self, record: Mapping[str, Any], timeout: float | None) -> Waited:
         """Wait until the ticket in `record` is served, take up its claims, and answer them.
 
         Raises Queued (the ticket stays) after `timeout` seconds, Lost when ticket and claims are both gone.
@@ -69,15 +78,30 @@ class Waiter:
             clock.wait(LOOK_EVERY)
             self._keep_up(ticket)
 
-    def accept(self, session: str, mine: list[Claim]) -> list[Claim]:
-        """Take up what the line gave; what was taken up already stays as it is. Raises Lost when it went on to another."""
+    def accept(self, session: str, mine: list[Claim], held: Sequence[Claim] = ()) -> Waited:
+        """Take up what the line gave; what was taken up already stays as it is, as does what is `held` besides.
+
+        Raises Lost when it went on to another.
+        """
         fresh = [claim.id for claim in mine if claim.accept_within]
         if fresh:
             answer = self._ledger.request("claim.accept", session, {"claims": fresh}).answer
             if len(answer["accepted"]) != len(fresh):
                 words = "The claims that the waiting line gave went to another session."
                 raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
-        return [replace(claim, accept_within=0) for claim in mine]
+        granted = [replace(claim, accept_within=0) for claim in mine]
+        state = self._ledger.current()
+        return Waited(granted, [*held], not all(self._is_agreed(state, claim) for claim in [*granted, *held]))
+
+    def _is_agreed(self, state: State, claim: Claim) -> bool:
+        """Whether a claim stands, and is taken up, also without what the hub has not seen."""
+        if not state.tentative:
+            return True
+        found = model.read(self._agreed(state), claim.where)
+        return isinstance(found, Claim) and found.token == claim.token and not found.accept_within
+
+    def _agreed(self, state: State) -> Snapshot:
+        return Snapshot(self._ledger.objects, state.tip.tree)
 
     def _observe(self, state: State, ticket: Ticket) -> None:
         """Watch the leases of those who stand before us."""
@@ -116,11 +140,17 @@ class Waiter:
     def _queued(self, ticket: Ticket) -> Queued:
         state = self._ledger.current()
         in_line = tickets.line(state.view)
-        blocked = line.blockers(state.view, in_line, ticket.wants, ticket.session, place=ticket.place)
+        blocked = line.blockers(state.view, in_line, ticket)
+        agreed = not state.tentative or self._agreed(state).get(ticket.where) is not None
+        place = (
+            "kept for as long as this session is active"
+            if agreed
+            else "tentative: the hub is out of reach, and has yet to agree"
+        )
         who = sorted({blocker.session for blocker in blocked if blocker.session})
         return Queued(
             f"Not yet: {', '.join(want.pattern for want in ticket.wants)} still waits for {', '.join(who) or 'its turn'}. "
-            "The place in the line is kept for as long as this session is active.",
+            f"The place in the line is {place}.",
             hint="Go on with other work and ask again: `gitfleet claim --wait` with the same paths.",
             ticket=ticket.as_record(),
             blocked_by=[blocker.as_record() for blocker in blocked],
@@ -139,7 +169,7 @@ def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
             c
             for c in mine
             if c.mode in {EXCLUSIVE, want.mode}
-            and covers(model.parsed(c.pattern), pattern)
+            and covers(model.parsed(c.pattern), pattern, case_sensitive=ticket.exact_case)
             and len(c.slots) >= pattern.units
         ]
         if not fitting:

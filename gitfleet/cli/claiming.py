@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
@@ -54,12 +54,17 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            claims = fleet.claims.wait(session, paths, terms, limit=limit)
-        lines = [
-            f"claimed: {claim.pattern}{_units(claim.as_record())}, token {claim.token}" for claim in claims
-        ]
-        data = {"session": session, "outcome": "granted", "granted": [claim.as_record() for claim in claims]}
-        return Answer("claim", data, lines, warnings=fleet.messages(session), session=session)
+            got = fleet.claims.wait(session, paths, terms, limit=limit)
+        granted, held = ([claim.as_record() for claim in some] for some in (got.granted, got.already_held))
+        lines = _lines(granted, "claimed", tentative=got.tentative)
+        lines += _lines(held, "already held, renewed", tentative=got.tentative)
+        outcome = "tentative" if got.tentative else "granted"
+        data = {"session": session, "outcome": outcome, "granted": granted, "already_held": held}
+        warnings = fleet.ledger.outbox.warnings + fleet.messages(session)
+        if got.tentative:
+            warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
+        status = "tentative" if got.tentative else "ok"
+        return Answer("claim", data, lines, status, warnings=warnings, session=session)
 
 
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
@@ -168,12 +173,16 @@ def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
 
 
 def _told(result: Result, key: str, verb: str) -> list[str]:
-    tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
+    return _lines(result.answer[key], verb, tentative=result.status is Status.TENTATIVE)
+
+
+def _lines(records: Iterable[Mapping[str, Any]], verb: str, *, tentative: bool) -> list[str]:
+    unsure = " (tentative: the hub was out of reach)" if tentative else ""
     lines = []
-    for record in result.answer[key]:
+    for record in records:
         shared = " (shared)" if record["mode"] == "shared" else _units(record)
-        token = f", token {record['token']}" if verb != "released" and not tentative else ""
-        lines.append(f"{verb}: {record['pattern']}{shared}{token}{tentative}")
+        token = f", token {record['token']}" if verb != "released" and not unsure else ""
+        lines.append(f"{verb}: {record['pattern']}{shared}{token}{unsure}")
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gitfleet.base.text import counted
 from gitfleet.claims import line, tickets
 from gitfleet.claims.model import SHARED
 from gitfleet.claims.tickets import Ticket
@@ -28,11 +29,11 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         standing = tickets.line(state.view)
         rows = []
         for number, ticket in enumerate(standing, start=1):
-            blocked = line.blockers(state.view, standing, ticket.wants, ticket.session, place=ticket.place)
+            blocked = line.blockers(state.view, standing, ticket)
             rows.append(
                 {**ticket.as_record(), "place": number, "blocked_by": [item.as_record() for item in blocked]}
             )
-        lines = [f"left {left} places"] if leave else []
+        lines = [f"left {counted(left, 'place')}"] if leave else []
         lines += [
             f"{row['place']}. {_words(ticket, row['blocked_by'])}"
             for row, ticket in zip(rows, standing, strict=True)

@@ -157,8 +157,9 @@ class Waited(Data):
     """`claim --wait`. Once all is granted; before, it is the error `queued`, with `ticket` and `blocked_by`."""
 
     session: str
-    outcome: Literal["granted"]
+    outcome: Literal["granted", "tentative"]
     granted: list[ClaimRecord]
+    already_held: list[ClaimRecord]
 
 
 class Released(Decided):

@@ -15,6 +15,7 @@ from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, HubAlarm, HubError
 from gitfleet.fleet import policyfile
 from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.unmatched import unmatched
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
@@ -34,7 +35,8 @@ class Finding:
 
 def examine(fleet: Fleet) -> list[Finding]:
     """Look at everything once. Asks the hub; a hub that is out of reach is a finding, not an error."""
-    return [*_hub(fleet), *_records(fleet), *_outbox(fleet), *_policy(fleet), *_repository(fleet)]
+    looks = (_hub, _records, _claims, _outbox, _policy, _repository)
+    return [finding for look in looks for finding in look(fleet)]
 
 
 def repair(fleet: Fleet) -> list[str]:
@@ -90,6 +92,13 @@ def _records(fleet: Fleet) -> Iterator[Finding]:
         )
     if not broken:
         yield Finding("records", ok=True, words="every record can be read")
+
+
+def _claims(fleet: Fleet) -> Iterator[Finding]:
+    for claim in unmatched(fleet):
+        words = f"{display(claim.pattern)} of {claim.session} matches no file here, in no worktree and on no branch"
+        advice = "If the name is wrong, its session claims the right one, and releases this one."
+        yield Finding("claims", ok=False, words=words, advice=advice)
 
 
 def _outbox(fleet: Fleet) -> Iterator[Finding]:

@@ -178,13 +178,18 @@ class Leader:
     def _settle(self, decided: Decided, commit: Tip | None, status: Status) -> None:
         for operation, decision in decided.accepted:
             assert commit is not None
+            less = bool(decision.lacking) and self._outbox.was_whole(operation)
             self._finish(
                 operation.id,
                 Result(operation.id, status, decision.answer, None, commit.oid, commit.generation),
+                lost=operation if less else None,
+                why=decision.lacking,
             )
         told = {operation.id: operation for operation in self._outbox.tentative()} if decided.refused else {}
         for result in decided.refused:
-            self._finish(result.operation, result, lost=told.get(result.operation))
+            assert result.error is not None
+            why = f"{result.error.message} {result.error.hint}".strip()
+            self._finish(result.operation, result, lost=told.get(result.operation), why=why)
 
     def _without_landed(self, batch: Sequence[Operation], tip: Tip) -> list[Operation]:
         """What of `batch` is not in the chain yet, where an earlier push may have brought it there unseen."""
@@ -249,7 +254,8 @@ class Leader:
             decision = apply(self._rules, tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
                 answer = {**decision.answer, "hub_error": error.message}
-                if self._keep(operation, answer, unsure=operation.id in unsure):
+                whole = not decision.lacking
+                if self._keep(operation, answer, unsure=operation.id in unsure, whole=whole):
                     kept.append(operation)
                     continue
                 tree = Snapshot(self._objects, tip.tree)  # without what could not be kept
@@ -262,7 +268,7 @@ class Leader:
             ):
                 self._finish(operation.id, Result(operation.id, Status.REFUSED, error=decision.error))
 
-    def _keep(self, operation: Operation, answer: Mapping[str, object], *, unsure: bool) -> bool:
+    def _keep(self, operation: Operation, answer: Mapping[str, object], *, unsure: bool, whole: bool) -> bool:
         """Keep an operation as tentative and tell its caller, once. False when there is no room for that: it has failed.
 
         One that may have landed never fails: it stays in hand, where the next turn looks for it.
@@ -270,7 +276,7 @@ class Leader:
         result = Result(operation.id, Status.TENTATIVE, answer)
         try:
             if not self._outbox.is_tentative(operation):
-                self._outbox.keep_tentative(operation)
+                self._outbox.keep_tentative(operation, whole=whole)
                 self.results[operation.id] = result
                 self._outbox.tell(result)
         except LocalStorage as error:
@@ -286,13 +292,13 @@ class Leader:
         attempt = self._outbox.attempt()
         return attempt.operations if attempt else frozenset()
 
-    def _report_lost(self, operation: Operation, result: Result) -> None:
-        assert result.error is not None
+    def _report_lost(self, operation: Operation, result: Result, why: str) -> None:
+        became = "gave less" if result.ok else "was decided against"
         text = (
-            f"Lost: '{operation.kind}' was accepted tentatively while the hub was out of reach, and was decided "
-            f"against when it came back. {result.error.message} {result.error.hint}"
+            f"Lost: '{operation.kind}' was accepted tentatively while the hub was out of reach, and {became} "
+            f"when it came back. {why}"
         )
-        self._notices.leave(operation.session, text.strip(), kind="lost")
+        self._notices.leave(operation.session, text, kind="lost")
 
     def _give_up(self, batch: Sequence[Operation], error: FleetError) -> None:
         """Tell callers that nothing was decided. What was accepted tentatively, or may have landed, stays."""
@@ -306,15 +312,17 @@ class Leader:
         if any(operation.id in unsure and operation.id not in self.results for operation in kept):
             self._tentatively(kept, error)
 
-    def _finish(self, operation_id: str, result: Result, *, lost: Operation | None = None) -> None:
-        """Let an operation go and tell its caller; `lost` is one whose session believes that it holds.
+    def _finish(
+        self, operation_id: str, result: Result, *, lost: Operation | None = None, why: str = ""
+    ) -> None:
+        """Let an operation go and tell its caller; `lost` is one whose session believes that it holds, `why` it does not.
 
         Where there is no room to tell, the operation stays in hand and the turn ends: the next one finds it again.
         """
         self.results[operation_id] = result
         try:
             if lost is not None:
-                self._report_lost(lost, result)
+                self._report_lost(lost, result, why)
             self._outbox.finish(result)
         except LocalStorage:
             self._stuck = True
@@ -331,7 +339,7 @@ def decide(
         return rule(view, operation, generation)
     except FleetError as error:
         return Refused(error)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
         return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
 

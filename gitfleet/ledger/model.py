@@ -88,11 +88,15 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
 
 
 class Accepted(NamedTuple):
-    """The rule says yes: record files to put (bytes) or delete (None), and the caller's answer (JSON-ready)."""
+    """The rule says yes: record files to put (bytes) or delete (None), and the caller's answer (JSON-ready).
+
+    `lacking` says in words what the caller wanted and did not get, where yes may be less than all.
+    """
 
     changes: Mapping[str, bytes | None]
     answer: Mapping[str, Any]
     subject: str
+    lacking: str = ""
 
 
 class Refused(NamedTuple):

@@ -78,14 +78,23 @@ class Outbox:
         """What was accepted tentatively and is not decided yet. Reads only, so that it needs no lock."""
         return self._read("tentative", tidy=False)
 
-    def keep_tentative(self, operation: Operation) -> None:
-        """Keep an operation in hand until the hub answers. It is durable when this returns."""
-        files.replace(self._at("tentative", operation.id), canonical.dump(operation.as_record()))
+    def keep_tentative(self, operation: Operation, *, whole: bool = True) -> None:
+        """Keep an operation in hand until the hub answers; `whole` if its caller is told that it got all it wanted.
+
+        It is durable when this returns.
+        """
+        record = operation.as_record() | ({} if whole else {"whole": False})
+        files.replace(self._at("tentative", operation.id), canonical.dump(record))
         files.remove(self._at("taken", operation.id))
 
     def is_tentative(self, operation: Operation) -> bool:
         """Whether its caller has already been told that it was accepted tentatively."""
         return os.path.exists(self._at("tentative", operation.id))
+
+    def was_whole(self, operation: Operation) -> bool:
+        """Whether its caller has been told, tentatively, that it got all it wanted."""
+        data = files.read(self._at("tentative", operation.id))
+        return data is not None and canonical.load(data).get("whole") is not False
 
     def finish(self, result: Result) -> None:
         """Leave a result for its caller and let the operation go.

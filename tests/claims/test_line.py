@@ -401,6 +401,35 @@ def test_line_served_claim_that_is_not_taken_up_goes_to_the_next_who_watched() -
     assert simulation.holders("f") == {"c"}
 
 
+@pytest.mark.parametrize("asked", [["f"], ["d/x"], ["d/x", "d/"], ["f", "d/x", "new"]])
+def test_line_served_claim_is_taken_up_by_asking_for_any_of_it(asked: list[str]) -> None:
+    simulation = Simulation("a", "b")
+    simulation.claim("a", "f", "d/")
+    simulation.claim("b", "f", "d/")
+    simulation.release("a")
+    assert all(claim.accept_within for claim in simulation.claims())
+    decision = simulation.claim("b", *asked, wait=False, take_up=True)
+    assert isinstance(decision, Accepted)
+    granted = [record["pattern"] for record in decision.answer["granted"]]
+    assert granted == sorted({{"d/x": "d/"}.get(path, path) for path in asked}, key=granted.index)
+    assert decision.answer["already_held"] == []
+    taken = {claim.pattern: claim.accept_within == 0 for claim in simulation.claims()}
+    assert taken == {"f": "f" in asked, "d/": "d/x" in asked} | ({"new": True} if "new" in asked else {})
+    decision = simulation.claim("b", *asked, wait=False, take_up=True)
+    assert isinstance(decision, Accepted)
+    assert decision.answer["granted"] == []
+
+
+def test_line_ticket_for_a_name_in_another_case_stays_where_case_makes_names() -> None:
+    simulation = Simulation("a", "b")
+    simulation.claim("a", "readme", case_sensitive=True)
+    simulation.claim("b", "readme", case_sensitive=True)
+    simulation.claim("b", "README", wait=False, case_sensitive=True)
+    (ticket,) = simulation.line()
+    assert [want.pattern for want in ticket.wants] == ["readme"]
+    assert [blocker.session for blocker in line.blockers(simulation.view, [ticket], ticket)] == ["a"]
+
+
 def test_line_upgrade_of_the_only_shared_claim_is_granted() -> None:
     simulation = Simulation("a", "b")
     simulation.claim("a", "f", mode="shared")

@@ -246,6 +246,12 @@ def test_parse_of_what_is_no_pattern_is_refused_with_a_hint(
     assert text in caught.value.facts.values()
 
 
+def test_literal_path_may_be_deeper_than_what_is_claimed() -> None:
+    path = "a/" * DEEPEST + "b"
+    assert matches(one("a/"), path)
+    assert literal(path).text == path
+
+
 def test_parse_of_deep_braces_without_commas_does_not_recurse() -> None:
     text = "{" * 2000 + "}" * 2000
     assert one(text).prefix == (text,)

@@ -15,7 +15,7 @@ from gitfleet.claims.model import Claim
 from gitfleet.claims.patterns import DEEPEST
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import FREE, MINE, THEIRS, UNVERIFIABLE, Claims, Terms
-from gitfleet.errors import BadName, BadPath, Conflict, PolicyRefused, UsageError
+from gitfleet.errors import BadName, BadPath, Conflict, PolicyRefused, Queued, UsageError
 from gitfleet.fleet.fleet import Fleet
 from tests.fleetbench import Fleets
 
@@ -47,6 +47,50 @@ def as_if_seen_earlier(fleet: Fleet, seconds: int) -> None:
     for item in seen.values():
         item["since"] -= seconds
     path.write_text(json.dumps(seen))
+
+
+def test_path_with_more_parts_than_a_tree_can_hold_is_refused_and_leaves_the_clone_working(
+    fleet: Fleet,
+) -> None:
+    deep = "d/" * (DEEPEST + 1)
+    for given in (deep, "d/*/" * 250, "{x,y}/" + deep):
+        with pytest.raises(BadPath, match="more than 256 parts"):
+            fleet.claims.claim("alone-1", ["README.md", given])
+        with pytest.raises(BadPath, match="more than 256 parts"):
+            fleet.claims.release("alone-1", [given])
+    assert fleet.claims.claim("alone-1", ["d/" * DEEPEST]).answer["granted"]
+    assert states(fleet.claims, fleet, "alone-1", "d/" * DEEPEST, "README.md") == [MINE, FREE]
+    assert fleet.claims.release("alone-1", ["d/" * DEEPEST]).answer["released"]
+
+
+def test_wait_for_what_the_session_has_says_so(fleet: Fleet) -> None:
+    fleet.claims.claim("alone-1", ["a"])
+    got = fleet.claims.wait("alone-1", ["a", "b"])
+    assert [claim.pattern for claim in got.granted] == ["b"]
+    assert [claim.pattern for claim in got.already_held] == ["a"]
+    assert not got.tentative
+
+
+def test_wait_for_a_name_in_another_case_goes_on_where_case_makes_names(fleet: Fleet) -> None:
+    claims = with_rules(fleet, case_sensitive=True)
+    claims.claim("alone-2", ["readme"])
+    with pytest.raises(Queued):
+        claims.wait("alone-1", ["readme"], limit=0.0)
+    claims.claim("alone-1", ["README"])
+    with pytest.raises(Queued):
+        claims.wait("alone-1", ["readme"], limit=0.0)
+    claims.release("alone-2", ["readme"])
+    assert [claim.pattern for claim in claims.wait("alone-1", ["readme"]).granted] == ["readme"]
+
+
+def test_claim_of_what_the_line_has_given_takes_it_up(fleet: Fleet) -> None:
+    fleet.claims.claim("alone-1", ["x"])
+    with pytest.raises(Queued):
+        fleet.claims.wait("alone-2", ["x"], limit=0.0)
+    fleet.claims.release("alone-1", ["x"])
+    assert states(fleet.claims, fleet, "alone-2", "x") == [FREE]
+    assert [record["pattern"] for record in fleet.claims.claim("alone-2", ["x"]).answer["granted"]] == ["x"]
+    assert states(fleet.claims, fleet, "alone-2", "x") == [MINE]
 
 
 def test_claim_of_everything_needs_policy(fleet: Fleet) -> None:
@@ -98,17 +142,6 @@ def test_requests_beyond_measure_are_refused_before_anything_is_left(fleets: Fle
     assert fleets.waiting("alone") == []
     assert fleets.chain("alone").claims == []
     assert len(fleet.claims.claim("alone-1", [f"f{n}" for n in range(1000)]).answer["granted"]) == 1000
-
-
-def test_claim_as_deep_as_any_may_be_is_granted_and_released_and_a_deeper_one_leaves_nothing(
-    fleets: Fleets, fleet: Fleet
-) -> None:
-    deepest = "d/" * (DEEPEST - 1) + "f"
-    assert fleet.claims.claim("alone-1", [deepest]).answer["granted"]
-    assert fleet.claims.release("alone-1", [deepest]).answer["released"]
-    with pytest.raises(BadPath):
-        fleet.claims.claim("alone-1", ["d/" * DEEPEST + "f"])
-    assert fleets.waiting("alone") == []
 
 
 @pytest.mark.parametrize(

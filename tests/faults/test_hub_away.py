@@ -39,6 +39,45 @@ def test_claim_while_the_hub_is_away_is_tentative_with_exit_0_and_a_warning(
     assert "ada-1" in ran.stdout
 
 
+def test_wait_while_the_hub_is_away_says_that_what_it_got_is_tentative(
+    fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    go(fleets)
+    ada = fleets.clone("ada")
+    ran = gitfleet(ada, "claim", "--wait", "src/a.py", "--session", "ada-1").ok()
+    assert ran.stdout == "claimed: src/a.py (tentative: the hub was out of reach)\n"
+    assert "tentative until the hub agrees" in ran.stderr
+    answer = gitfleet(ada, "claim", "--wait", "b", "--session", "ada-1", "--json").ok().json()
+    assert (answer["status"], answer["data"]["outcome"]) == ("tentative", "tentative")
+    asked = ("claim", "--wait", "--timeout", "0s", "src/a.py", "--session", "ada-2")
+    assert "tentative" in gitfleet(ada, *asked).ended(11).stderr
+    come_back(fleets)
+    gitfleet(ada, "sync").ok()
+    assert "is kept" in gitfleet(ada, *asked).ended(11).stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [("--partial", "The rest was granted"), ("--wait", "It waits in line")]
+)
+def test_session_is_told_when_less_came_of_what_it_got_tentatively(
+    fleets: Fleets, gitfleet: Gitfleet, how: str, says: str
+) -> None:
+    fleets.claim("ada", "ada-1", "held")
+    go(fleets)
+    ada, bob = fleets.clone("ada"), fleets.clone("bob")
+    gitfleet(ada, "claim", how, "x", "y", "--session", "ada-2").ok()
+    known = ("claim", how, "held", "z") if how == "--partial" else ("claim", how, "--timeout", "0s", "held")
+    gitfleet(ada, *known, "--session", "ada-2").ended(21 if how == "--partial" else 11)
+    come_back(fleets)
+    gitfleet(bob, "claim", "x", "--session", "bob-1").ok()
+    gitfleet(ada, "sync").ok()
+    told = gitfleet(ada, "claim", "new", "--session", "ada-2").ok().stderr
+    assert told.count("Lost") == 1, "what it was told at once is told once"
+    assert "bob-1" in told
+    assert says in told
+    assert fleets.chain().holders("x") == ["bob-1"]
+
+
 def test_claims_while_the_hub_is_away_exclude_each_other_on_the_same_host(fleets: Fleets) -> None:
     go(fleets)
     fleets.claim("ada", "ada-1", "src/")

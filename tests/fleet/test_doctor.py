@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.base.ids import ulid
 from gitfleet.errors import HubError
-from gitfleet.fleet import doctor, exchange
+from gitfleet.fleet import doctor, exchange, unmatched
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
@@ -170,3 +170,37 @@ def test_exchange_leaves_the_refs_of_the_user_alone(
     exchange.sync(open_clone("ada"))
     assert git(clone, "for-each-ref", *ours) == before
     assert not (clone / ".git/FETCH_HEAD").exists()
+
+
+def test_claims_that_match_nothing_for_a_while_are_named(
+    fleet: Fleet, fleets: Fleets, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = fleets.clone("ada")
+    git.commit(top, {"Src/a.py": "1\n", "b.txt": "1\n"})
+    (top / "new").mkdir()
+    (top / "new/caf\u00e9.txt").write_text("not added\n")
+    there = ["src/", "b.txt", "*/*.PY", "new/CAFE\u0301.txt", "res:gpu"]
+    fleet.claims.claim("ada-1", [*there, "scr/", "[ab].txtt"])
+    with fleets.open("bob") as bob:
+        bob.claims.claim("bob-1", ["nowhere"])
+    fleet.ledger.sync()
+    assert "claims" not in problems(fleet), "they may be about to be made"
+    monkeypatch.setattr(unmatched, "A_WHILE", -1)
+    assert {claim.pattern for claim in unmatched.unmatched(fleet)} == {"[ab].txtt", "scr/"}
+    assert "matches no file here" in problems(fleet)["claims"]
+    fleet.claims.release("ada-1", ["scr/", "[ab].txtt"])
+    assert problems(fleet) == {}
+
+
+def test_claim_that_matches_a_file_of_another_branch_or_worktree_is_not_named(
+    fleet: Fleet, fleets: Fleets, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = fleets.clone("ada")
+    git(top, "switch", "-q", "-c", "elsewhere")
+    git.commit(top, {"only/there.py": "1\n"})
+    git(top, "switch", "-q", "-")
+    git(top, "worktree", "add", "-q", "--detach", str(fleets.root / "linked"))
+    (fleets.root / "linked/loose.txt").write_text("1\n")
+    fleet.claims.claim("ada-1", ["only/", "loose.txt"])
+    monkeypatch.setattr(unmatched, "A_WHILE", -1)
+    assert unmatched.unmatched(fleet) == []

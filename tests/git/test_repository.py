@@ -102,14 +102,3 @@ def test_relative_hub_address_with_a_git_directory_elsewhere_counts_from_the_wor
     found = discover(str(tmp_path / "work"))
     assert refs.read(found.git, "refs/remotes/origin/main")
     assert "refs/heads/main" in Remote(found.git, "origin").look()
-
-
-def test_discover_in_a_folder_that_was_deleted_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "deleted"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
-    with pytest.raises(NoRepository, match="was deleted"):
-        discover()
