@@ -139,6 +139,9 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     if branches and len(left) == len(conflicts):
         names = ", ".join(f"{head[:12]} of {display(branch)}" for branch, head in sorted(branches))
         hint = f"Work on other paths until it has landed. Or build on it: merge {names}, and ask again."
+    broken = [item.held.error for item in conflicts if isinstance(item.held, Unreadable)]
+    if broken:  # which never ends by itself, as a claim does
+        hint = f"Work on other paths. {broken[0].hint or 'Ask whoever looks after the fleet to run `gitfleet fsck`.'}"
     return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
 
 

@@ -52,6 +52,12 @@ def discover(path: str = ".") -> Repository:
     if answer.code and answer.stdout.startswith(b"true"):
         answer = _ask(path, _QUESTIONS[:-1])
     lines = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")
+    if answer.code and b"safe.directory" in answer.stderr:
+        raise NoRepository(
+            f"git does not trust the repository at {_absolute(path)}, which belongs to another user.",
+            hint="Work there as that user; or, if you trust it: `git config --global --add safe.directory PATH`.",
+            path=path,
+        )
     if answer.code or len(lines) < 4:
         raise NoRepository(
             f"{_absolute(path)} is not in a git repository: {_words(answer)}",

@@ -64,6 +64,15 @@ def test_discover_outside_of_any_repository_says_so(tmp_path: Path) -> None:
         discover(str(tmp_path / "missing"))
 
 
+def test_discover_of_what_git_does_not_trust_says_that(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(NoRepository, match="does not trust") as caught:
+        discover(str(repository))
+    assert "safe.directory" in caught.value.hint
+
+
 def test_discover_in_a_folder_that_was_deleted_meanwhile_says_so(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
