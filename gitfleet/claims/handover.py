@@ -43,7 +43,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
     going = [
         claim
         for pattern in _patterns(operation)
-        for claim in _below(view, pattern)
+        for claim in _below(view, pattern, exact_case=_exact_case(operation))
         if claim.session != session.id
     ]
     if not going:
@@ -73,7 +73,11 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     session = session_rules.own(view, operation)
     to = session_rules.required(view, str(operation.body["to"]))
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
-    offered = [c for c in mine if any(covers(p, model.parsed(c.pattern)) for p in _patterns(operation))]
+    exact = _exact_case(operation)
+    wanted = _patterns(operation)
+    offered = [
+        c for c in mine if any(covers(p, model.parsed(c.pattern), case_sensitive=exact) for p in wanted)
+    ]
     if not offered:
         raise Conflict(
             "This session has no claim there to offer. Nothing was changed.",
@@ -176,9 +180,15 @@ def _offered(view: View, where: str) -> Claim | None:
     return claim
 
 
-def _below(view: View, pattern: Pattern) -> list[Claim]:
+def _exact_case(operation: Operation) -> bool:
+    return operation.body.get("case_sensitive") is True
+
+
+def _below(view: View, pattern: Pattern, *, exact_case: bool) -> list[Claim]:
     found = [claim for claim in model.near(view, pattern.prefix_key) if isinstance(claim, Claim)]
-    return [claim for claim in found if covers(pattern, model.parsed(claim.pattern))]
+    return [
+        claim for claim in found if covers(pattern, model.parsed(claim.pattern), case_sensitive=exact_case)
+    ]
 
 
 def _patterns(operation: Operation) -> list[Pattern]:
