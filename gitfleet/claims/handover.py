@@ -43,7 +43,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
         raise UsageError(
             "Breaking a claim needs a reason. Nothing was changed.", hint="Say it: `--reason TEXT`."
         )
-    going = _of_others(view, _patterns(operation), session.id)
+    going = _of_others(view, operation)
     if not going:
         raise Conflict(
             "Nobody else holds a claim there. Nothing was changed.",
@@ -80,12 +80,14 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
             hint="Name another: see `gitfleet session list`.",
         )
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
-    patterns = _patterns(operation)
+    patterns, exact = _patterns(operation), _exact_case(operation)
     for pattern in patterns:
-        _check_named(mine, pattern)
-    offered = [c for c in mine if any(covers(p, model.parsed(c.pattern)) for p in patterns)]
+        _check_named(mine, pattern, exact_case=exact)
+    offered = [
+        c for c in mine if any(covers(p, model.parsed(c.pattern), case_sensitive=exact) for p in patterns)
+    ]
     changes: Changes = {}
-    _check_whole(mine, offered)
+    _check_whole(mine, offered, exact_case=exact)
     for claim in offered:
         note = canonical.dump({"where": claim.where, "claim": claim.id, "from": session.id})
         changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = note
@@ -153,12 +155,12 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
     return Accepted(changes, answer, one_line(f"{session.id} accepts {what}{given(served)}"))
 
 
-def _check_named(mine: list[Claim], pattern: Pattern) -> None:
+def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> None:
     """Refuse to offer what the session does not claim, or a part of what it claims. Raises Conflict, UsageError."""
     held = [model.parsed(claim.pattern) for claim in mine]
-    if any(covers(pattern, one) for one in held):
+    if any(covers(pattern, one, case_sensitive=exact_case) for one in held):
         return
-    if any(overlap(one, pattern) for one in held):
+    if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
         raise UsageError(
             f"{display(pattern.text)} is only a part of what this session claims. Nothing was changed.",
             hint="Offer the whole claim; see `gitfleet claims`.",
@@ -170,12 +172,13 @@ def _check_named(mine: list[Claim], pattern: Pattern) -> None:
     )
 
 
-def _check_whole(mine: list[Claim], offered: list[Claim]) -> None:
+def _check_whole(mine: list[Claim], offered: list[Claim], *, exact_case: bool) -> None:
     """Refuse to offer a claim that meets one which stays: two sessions would have the same paths. Raises UsageError."""
     for claim in offered:
         for other in mine:
             stays = other not in offered and model.EXCLUSIVE in {claim.mode, other.mode} and not claim.slots
-            if stays and overlap(model.parsed(claim.pattern), model.parsed(other.pattern)) is not None:
+            parsed = model.parsed(claim.pattern), model.parsed(other.pattern)
+            if stays and overlap(*parsed, case_sensitive=exact_case) is not None:
                 words = f"This session also claims {display(other.pattern)}, which meets {display(claim.pattern)}. Nothing was changed."
                 raise UsageError(words, hint="Offer both, or release one of them first.")
 
@@ -210,14 +213,25 @@ def _other_offers(view: View, taken: list[Claim]) -> Changes:
     return {f"{folder}/{name}": None for folder, name in notes if name in gone}
 
 
-def _of_others(view: View, wanted: list[Pattern], session_id: str) -> list[Claim]:
+def _exact_case(operation: Operation) -> bool:
+    return operation.body.get("case_sensitive") is True
+
+
+def _of_others(view: View, operation: Operation) -> list[Claim]:
     """The claims of others on or below the patterns, each once. Raises UsageError for a part of one."""
+    exact = _exact_case(operation)
     found: dict[str, Claim] = {}
-    for pattern in wanted:
+    for pattern in _patterns(operation):
         near = [claim for claim in model.near(view, pattern.prefix_key) if isinstance(claim, Claim)]
-        near = [claim for claim in near if claim.session != session_id]
-        below = {claim.id: claim for claim in near if covers(pattern, model.parsed(claim.pattern))}
-        wider = [claim for claim in near if overlap(model.parsed(claim.pattern), pattern)]
+        near = [claim for claim in near if claim.session != operation.session]
+        below = {
+            claim.id: claim
+            for claim in near
+            if covers(pattern, model.parsed(claim.pattern), case_sensitive=exact)
+        }
+        wider = [
+            claim for claim in near if overlap(model.parsed(claim.pattern), pattern, case_sensitive=exact)
+        ]
         if wider and not below:
             words = f"{display(pattern.text)} is only a part of what {wider[0].session} claims: {display(wider[0].pattern)}."
             raise UsageError(

@@ -152,12 +152,17 @@ class Claims:
         body = {
             "patterns": [pattern.text for pattern in self.patterns(texts, counted=False)],
             "reason": reason,
+            "case_sensitive": self._policy.case_sensitive,
         }
         return self._request("claim.break", session, body, 30.0)
 
     def offer(self, session: str, to: str, texts: Sequence[str]) -> Result:
         """Offer the session's own claims on or below `texts` to another session, which is told."""
-        body = {"patterns": [pattern.text for pattern in self.patterns(texts, counted=False)], "to": to}
+        body = {
+            "patterns": [pattern.text for pattern in self.patterns(texts, counted=False)],
+            "to": to,
+            "case_sensitive": self._policy.case_sensitive,
+        }
         return self._request("claim.offer", session, body, 30.0)
 
     def take(self, session: str) -> Result:

@@ -83,6 +83,20 @@ def test_wait_for_a_name_in_another_case_goes_on_where_case_makes_names(fleet: F
     assert [claim.pattern for claim in claims.wait("alone-1", ["readme"]).granted] == ["readme"]
 
 
+def test_break_and_offer_leave_a_name_in_another_case_alone_where_case_makes_names(fleet: Fleet) -> None:
+    claims = with_rules(fleet, case_sensitive=True)
+    claims.claim("alone-2", ["readme"])
+    person = {"worktree": fleet.repository.worktree or "", "person": True}
+    fleet.ledger.request("session.start", "ben", person)
+    with pytest.raises(Conflict, match="Nobody else"):
+        claims.break_("ben", ["README"], "release day")
+    with pytest.raises(Conflict, match="no claim on README"):
+        claims.offer("alone-2", "alone-1", ["README"])
+    assert [claim["pattern"] for claim in claims.break_("ben", ["readme"], "why").answer["broken"]] == [
+        "readme"
+    ]
+
+
 def test_claim_of_what_the_line_has_given_takes_it_up(fleet: Fleet) -> None:
     fleet.claims.claim("alone-1", ["x"])
     with pytest.raises(Queued):
