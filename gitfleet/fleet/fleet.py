@@ -81,12 +81,14 @@ class Fleet:
         """The fleet's sessions."""
         from gitfleet.fleet import leaving
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
+        from gitfleet.worktrees import reservation
 
         return Sessions(
             self.repository,
             self.ledger,
             policy.markers(self.ledger.state),
             lambda id_: leaving.facts(self.repository, self.ledger, self.policy, id_),
+            reservation.clear,
         )
 
     @cached_property

@@ -62,15 +62,15 @@ def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
 
 
 def _unclaimed(session: str, paths: Sequence[str]) -> PolicyRefused:
-    whose = (
-        f"that session {session} has not claimed" if session else "and no session is at work in this worktree"
-    )
+    whose = f"that session {session} has not claimed."
+    if not session:
+        whose = "that nobody has claimed: no session is at work in this worktree."
     hint = f"Claim them first: gitfleet claim {' '.join(word(path) for path in paths[:HINTED])}"
     if len(paths) > HINTED:
         hint += " ... (or the directories that they are in)"
     if not session:
         hint = "Start a session: gitfleet session start; then claim the paths."
-    return PolicyRefused(f"Stopped: this touches paths {whose}.{_list(paths)}", hint=hint)
+    return PolicyRefused(f"Stopped: this touches paths {whose}{_list(paths)}", hint=hint)
 
 
 def _list(items: Sequence[str]) -> str:

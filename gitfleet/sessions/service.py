@@ -47,12 +47,17 @@ class Sessions:
         ledger: Ledger,
         markers: Mapping[str, Any] | None = None,
         leaving: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
+        arrived: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told."""
+        """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told.
+
+        `arrived` hears of the worktree (its git dir) in which a session has begun.
+        """
         self._repository = repository
         self._ledger = ledger
         self._markers = markers or {}
         self._leaving = leaving
+        self._arrived = arrived
         self.local = LocalSessions(ledger.state)
 
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
@@ -77,6 +82,7 @@ class Sessions:
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
         log = str(body.get("log") or (known.log if known else ""))
         self.local.remember(Here(session_id, worktree, start.person, process, log))
+        self._arrived(self._repository.git_dir)
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)

@@ -121,12 +121,7 @@ class Chooser:
         there = liveness.users([managed.path], sessions=self._sessions().all(), without=family)[managed.path]
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
-        note = reservation.read(managed.git_dir)
-        if (
-            note is not None
-            and note.stands
-            and not (note.process and note.process.pid in {*family, self._pid()})
-        ):
+        if reservation.stands(managed.git_dir, besides={*family, self._pid()}):
             raise self._taken(managed, "was just handed to another process")
 
     def _free(self) -> tuple[Managed | None, list[tuple[str, str]]]:

@@ -17,7 +17,7 @@ from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
 from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import activity, capture, ignored, landed, reservation, traces
+from gitfleet.worktrees import activity, capture, ignored, landed, liveness, reservation, traces
 from gitfleet.worktrees.activity import Activity
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
@@ -118,8 +118,8 @@ class _Asking:
         if users and not self._terms.include_active:
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
-        note = reservation.read(self._managed.git_dir)
-        if note is not None and note.stands and not self._terms.include_active:
+        kept = reservation.stands(self._managed.git_dir, besides=liveness.own_family())
+        if kept and not self._terms.include_active:
             raise _Keep("active", "it was just handed to a session")
 
     def about_the_present(self, renewed_at: int) -> Verdict:

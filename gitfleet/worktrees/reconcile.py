@@ -46,6 +46,7 @@ class Reconciler:
         self._lock = lock
         self._wanted = wanted
         self._without = frozenset(without)
+        self._family = liveness.own_family()
         self._history = History(self._git)
         self._everything: Sequence[Worktree] | None = None
 
@@ -65,13 +66,16 @@ class Reconciler:
             counts = (
                 self._history.ahead_behind(state.head, base.commit) if state.head and base.commit else None
             )
-            there, reserved = users[managed.path], reservation.stands(managed.git_dir)
+            there, reserved = users[managed.path], self._reserved(managed)
             found.append(Seen(managed, worktree, state, there, base, counts, reserved))
         return found
 
     def _users(self, paths: Sequence[str]) -> dict[str, list[liveness.User]]:
         self._looked = clock.elapsed()
         return liveness.users(paths, sessions=LocalSessions(self._state).all(), without=self._without)
+
+    def _reserved(self, managed: Managed) -> bool:
+        return reservation.stands(managed.git_dir, besides=self._family)
 
     def _one(self, seen: Seen) -> Outcome:
         found = verdict.judge(seen, self._wanted)
@@ -97,8 +101,7 @@ class Reconciler:
         counts = seen.counts
         if state.head != seen.state.head and state.head and seen.base.commit:
             counts = self._history.ahead_behind(state.head, seen.base.commit)
-        reserved = reservation.stands(managed.git_dir)
-        return seen._replace(state=state, users=users, counts=counts, reserved=reserved)
+        return seen._replace(state=state, users=users, counts=counts, reserved=self._reserved(managed))
 
     def _bring(self, seen: Seen, found: Verdict) -> Outcome:
         """Bring the base in, if it can be told that nothing is in the way."""

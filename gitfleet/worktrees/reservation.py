@@ -8,6 +8,7 @@ never goes there must not keep it for ever.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base import canonical, clock, files
@@ -41,10 +42,10 @@ def read(git_dir: str) -> Reservation | None:
     return Reservation(at, ProcessIdentity.from_record(raw.get("process"))) if type(at) is int else None
 
 
-def stands(git_dir: str) -> bool:
-    """Whether the worktree was handed out a moment ago, and is kept for whom it was handed to."""
+def stands(git_dir: str, *, besides: Collection[int] = ()) -> bool:
+    """Whether the worktree was handed out a moment ago, and is kept for a process that is none of `besides` (pids)."""
     note = read(git_dir)
-    return note is not None and note.stands
+    return note is not None and note.stands and not (note.process and note.process.pid in besides)
 
 
 def write(git_dir: str, pid: int) -> None:

@@ -82,18 +82,21 @@ def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed
     users = liveness.users([m.path for m, _ in targets], sessions=LocalSessions(ledger.state).all())
     commits = upstream.known(git, ledger.node, {managed.base for managed, _ in targets})
     history = History(git) if targets else None
+    family = liveness.own_family()
     found = []
     for managed, worktree in targets:
         state, commit = states[managed.path, managed.git_dir], commits[managed.base]
         counts = history.ahead_behind(state.head, commit) if history and state.head and commit else None
         base = Base(managed.base, commit, fresh=not ledger.node.hub)  # status asks nobody
-        reserved = reservation.stands(managed.git_dir)
-        seen = Seen(managed, worktree, state, users[managed.path], base, counts, reserved)
+        seen = Seen(
+            managed, worktree, state, users[managed.path], base, counts,
+            reserved=reservation.stands(managed.git_dir, besides=family),
+        )  # fmt: skip
         found.append(
             Row(
                 managed, worktree, state, users[managed.path], base, counts,
                 idle=_idle(managed, state),
-                reserved=reserved,
+                reserved=reservation.stands(managed.git_dir),
                 verdict=verdict.judge(seen, Wanted()),
             )
         )  # fmt: skip

@@ -210,9 +210,13 @@ def test_active_worktree_is_removed_when_asked(yard: Yard, idle: Path, at_work: 
     assert not idle.exists()
 
 
-def test_worktree_that_was_just_handed_out_is_kept(yard: Yard, idle: Path, git: Git) -> None:
-    reservation.write(str(git_dir(git, idle)), os.getpid())
+def test_worktree_that_was_just_handed_out_is_kept_from_all_but_whom_it_was_handed_to(
+    yard: Yard, idle: Path, git: Git, at_work: Start
+) -> None:
+    reservation.write(str(git_dir(git, idle)), at_work(yard.fleets.root).pid)
     kept(yard, "active")
+    reservation.write(str(git_dir(git, idle)), os.getppid())
+    assert outcome(yard, "s1", ttl=0).result == "removed"
 
 
 def test_locked_worktree_is_kept(yard: Yard, idle: Path, git: Git) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.errors import BadPath, Blocked, Conflict, Unverifiable, UsageError
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.program import GitFailed
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees import marker, reservation
@@ -79,6 +80,15 @@ def test_ensure_twice_never_hands_out_the_same(yard: Yard) -> None:
     first, second = yard.ensure("codex"), yard.ensure("codex")
     assert first.managed.path != second.managed.path
     assert second.choice.passed == [(first.managed.path, "it was just handed to another session")]
+
+
+def test_worktree_whose_session_has_come_and_gone_is_free_for_the_next_of_the_same_caller(yard: Yard) -> None:
+    first = yard.ensure("codex").managed
+    with Fleet.open(first.path) as fleet:
+        fleet.sessions.start(Start(id="one"))
+        assert yard.ensure("codex", dry_run=True).managed.path != first.path
+        fleet.sessions.end("one")
+    assert yard.ensure("codex", dry_run=True).managed.path == first.path
 
 
 def test_reservation_of_a_process_that_is_gone_or_of_long_ago_holds_nobody_up(yard: Yard) -> None:

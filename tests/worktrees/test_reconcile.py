@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.errors import UsageError
 from gitfleet.sessions.service import Start
-from gitfleet.worktrees import bookkeeping, marker
+from gitfleet.worktrees import bookkeeping, marker, reservation
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Entrant, Git, Gitfleet, Race
 from tests.worktrees.yard import Yard, index_of, picture
@@ -189,10 +189,14 @@ def test_reconcile_of_an_active_one_happens_only_when_asked_for(yard: Yard, at_w
     assert yard.head(path) == base
 
 
-def test_reconcile_skips_one_that_was_just_handed_out(yard: Yard) -> None:
-    yard.ensure("codex", "one")
-    yard.advance({"new": "x\n"})
+def test_reconcile_skips_one_that_was_just_handed_to_another_process(yard: Yard, at_work: AtWork) -> None:
+    handed = yard.ensure("codex", "one").choice.managed
+    base = yard.advance({"new": "x\n"})
+    reservation.write(handed.git_dir, at_work(yard.fleets.root).pid)
     assert yard.outcome("one").facts["kind"] == "in-use"
+    reservation.write(handed.git_dir, os.getppid())
+    assert yard.outcome("one").result == "fast-forwarded"
+    assert yard.head(Path(handed.path)) == base
 
 
 def test_reconcile_without_the_hub_calls_nothing_up_to_date(yard: Yard, git: Git) -> None:
