@@ -7,6 +7,7 @@ do is in `pushing`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, mark
+from gitfleet.worktrees import bookkeeping
 
 ASK_THE_HUB = 15.0
 NEEDS_CLAIMS = frozenset(["require-claim", "claim-on-commit"])
@@ -99,7 +101,8 @@ def _judged(fleet: Fleet, session: str | None) -> Judgement:
     session = _known(fleet, state, session)
     _tell(fleet.messages(session) if session else [])
     staged = incoming.pending(fleet.repository)
-    judgement = judge(fleet, state, session, staged)
+    branch = _kept_up(fleet) if session is None else ""
+    judgement = judge(fleet, state, session, staged, branch=branch)
     if session is None:
         return judgement
     if not judgement.theirs and _take(fleet, session, judgement):
@@ -108,6 +111,14 @@ def _judged(fleet: Fleet, session: str | None) -> Judgement:
     else:
         renew(fleet, state, session)
     return judgement
+
+
+def _kept_up(fleet: Fleet) -> str:
+    """The branch here, where it is upkeep that brings something into it; for what it does there, no session is at work."""
+    if os.environ.get("GIT_REFLOG_ACTION") != bookkeeping.ACTION:
+        return ""
+    ref = fleet.repository.here.line("symbolic-ref", "--quiet", "HEAD") or ""
+    return ref.removeprefix("refs/heads/")
 
 
 def _tell(texts: Sequence[str]) -> None:

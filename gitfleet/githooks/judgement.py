@@ -29,11 +29,14 @@ class Judgement:
     stale: Sequence[str] = ()
 
 
-def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[str]) -> Judgement:
-    """Judge `paths` for a session on the agreed state.
+def judge(
+    fleet: Fleet, state: State, session_id: str | None, paths: Iterable[str], *, branch: str = ""
+) -> Judgement:
+    """Judge `paths` for a session on the agreed state; or for a `branch` whose session has ended, by what it retains.
 
     What is mine by a lease that holds is mine however old the state is: nobody else may have taken it.
     """
+    ended: set[str] = set()
     renewed = fleet.claims.renewed_at(state, session_id)
     used: set[str] = set()
     free, theirs, unclear, lapsed = [], [], [], []
@@ -41,7 +44,9 @@ def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[st
     for path in paths:
         held = _holding(fleet, state, path)
         mine = [claim for claim in held if isinstance(claim, Claim) and claim.session == session_id]
-        standing = [
+        left = [claim for claim in held if branch and isinstance(claim, Claim) and claim.retained == branch]
+        ended |= {claim.session for claim in left}
+        standing = left or [
             claim
             for claim in mine
             if fleet.claims.holds(claim, renewed, tentative=claim.operation in state.tentative)
@@ -57,7 +62,8 @@ def judge(fleet: Fleet, state: State, session_id: str | None, paths: Iterable[st
             unclear.append(path)
         else:
             free.append(path)
-    return Judgement(session_id or "", frozenset(used), free, theirs, unclear, lapsed)
+    whose = session_id or "".join(sorted(ended)[:1])
+    return Judgement(whose, frozenset(used), free, theirs, unclear, lapsed)
 
 
 def _holding(fleet: Fleet, state: State, path: str) -> list[Claim | Unreadable]:

@@ -337,6 +337,33 @@ def test_reconcile_merges_with_the_hooks_of_the_repository_and_our_gate_lets_it_
     )  # our gate for pushes finds nothing unclaimed in it
 
 
+def test_reconcile_of_a_branch_whose_session_has_ended_goes_by_what_the_branch_retains(
+    yard: Yard, git: Git, gitfleet: Gitfleet
+) -> None:
+    git(yard.top, "remote", "set-url", "origin", yard.fleets.hub)
+    gitfleet(yard.top, "init").ok()
+    lines = [f"{number}\n" for number in range(20)]
+    yard.advance({"retained": "".join(lines), "free": "".join(lines)})
+    path = yard.make("one")
+    gitfleet(path, "session", "start", "--id", "one").ok()
+    gitfleet(path, "claim", "retained", "free").ok()
+    for name in ("retained", "free"):
+        (path / name).write_text("".join(["ours\n", *lines[1:]]))
+    git(path, "commit", "--quiet", "--all", "--message", "ours")
+    gitfleet(path, "session", "end", "one").ok()
+    base = yard.advance({"retained": "".join([*lines[:-1], "theirs\n"])})
+    ran = gitfleet(yard.top, "worktree", "reconcile", "--all").ok()
+    assert ran.stdout.startswith("merged: one")
+    assert "Fleet-Session: one" in git(path, "log", "-1", "--format=%B")
+    gitfleet(path, "check", "--range", f"{base}..HEAD").ok()
+    yard.advance({"free": "".join([*lines[:-1], "theirs\n"])})
+    git(path, "fetch", "--quiet", "origin")
+    merged = git.ask(path, "merge", "--quiet", "--no-edit", "origin/main")
+    assert (merged.returncode, "retained by branch" in merged.stderr) == (1, True), (
+        "only upkeep is the branch's"
+    )
+
+
 def test_reconcile_where_a_hook_says_no_takes_the_merge_back(yard: Yard, git: Git) -> None:
     path = yard.make("one")
     diverge(git, path)
