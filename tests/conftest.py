@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ from tests.workbench import OUTER_ENVIRONMENT, Git, Gitfleet, Race
 
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's
 hypothesis.settings.load_profile("house")
+
+# Children inherit what is ignored: under `nohup`, or in a background job of a shell, tests of signals would mean nothing.
+for _signal in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.default_int_handler if _signal is signal.SIGINT else signal.SIG_DFL)
 
 # What would make a test depend on who runs it (PYTHONDONTWRITEBYTECODE alone would make each process of ours slower).
 LEAKS = (

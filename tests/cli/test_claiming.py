@@ -99,7 +99,7 @@ def test_claim_of_everything_is_refused_by_policy_and_allowed_by_it(cli: Cli) ->
         (["claim", "x", "--shared", "--exclusive"], "either shared or exclusive"),
         (["claim", "x", "--timeout", "5s"], "for --wait"),
         (["claim", "x", "--priority", "90"], "for --wait"),
-        (["claim", "d/" * 401], "more than 400 parts"),
+        (["claim", "d/" * 401], "more than 256 parts"),
         (["claim", "x", "--reason", "r" * 5000], "4096"),
         (["claim", "x", "--session", ""], "no session id"),
         (["claim", "x", "--session", "../x"], "no session id"),
