@@ -17,14 +17,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from gitfleet.cli import upkeepshapes
 from gitfleet.cli.agentshapes import AgentChanged, AgentStatus, Primed
 from gitfleet.cli.archiveshapes import WorktreeArchived, WorktreeArchives, WorktreeCleaned, WorktreeRestored
-from gitfleet.cli.commitshapes import JudgedCommit
+from gitfleet.cli.claimshapes import (
+    Broken,
+    Checked,
+    CheckedCommits,
+    Claimed,
+    ClaimList,
+    Line,
+    Offered,
+    Released,
+    Taken,
+    Told,
+    Waited,
+)
 from gitfleet.cli.shapes import (
     AuthorTally,
     ClaimRecord,
-    ClaimRow,
-    Conflict,
     Data,
-    Decided,
     DemoStep,
     Finding,
     Hooks,
@@ -38,11 +47,7 @@ from gitfleet.cli.shapes import (
     SessionRecord,
     SessionRow,
     SessionTally,
-    Ticket,
-    TicketRow,
     UncoveredCommit,
-    UnreadableRow,
-    Verdict,
 )
 from gitfleet.cli.treeshapes import WorktreeEnsured, WorktreeList, WorktreeReconciled, WorktreeStatus
 
@@ -135,104 +140,6 @@ class SessionShown(Knowledge):
     claims: list[ClaimRecord]
 
 
-class Claimed(Decided):
-    """`claim`."""
-
-    granted: list[ClaimRecord]
-    already_held: list[ClaimRecord]
-    """What the session held before; renewed."""
-    refused: list[Conflict]
-    """With `--partial`: what was not granted."""
-    taken_over: list[ClaimRecord]
-    """Lapsed claims of others that were replaced."""
-    served: list[ClaimRecord] = Field(default=[])
-    """What thereby went to others who had waited for it."""
-    ticket: Ticket | None = None
-    """Always null here: only `--wait` stands in line."""
-    hub_error: str = ""
-    """While tentative: why the hub did not answer."""
-
-
-class Waited(Data):
-    """`claim --wait`. Once all is granted; before, it is the error `queued`, with `ticket` and `blocked_by`."""
-
-    session: str
-    outcome: Literal["granted", "tentative"]
-    granted: list[ClaimRecord]
-    already_held: list[ClaimRecord]
-
-
-class Released(Decided):
-    """`release`."""
-
-    released: list[ClaimRecord]
-    not_held: list[str]
-    """What was named and nobody holds."""
-    branch: str = ""
-    """With `--branch`: the branch that retained it."""
-    served: list[ClaimRecord] = Field(default=[])
-    """What thereby went to others who had waited for it."""
-    hub_error: str = ""
-    """While tentative: why the hub did not answer."""
-
-
-class ClaimList(Knowledge):
-    """`claims`."""
-
-    claims: list[ClaimRow | UnreadableRow]
-
-
-class Checked(Knowledge):
-    """`check`."""
-
-    session: str | None
-    """For whom it was asked; null when no session is at work here."""
-    paths: list[Verdict]
-
-
-class CheckedCommits(Data):
-    """`check --range` and `check --staged`, newest first."""
-
-    base: str
-    """The commits of the range; both empty with `--staged`."""
-    head: str
-    hub: str
-    """The remote that was asked; empty when this clone is the hub."""
-    trunk: str
-    """The branch of the hub that the rules are from."""
-    generation: int
-    """The ledger that it was judged by."""
-    ledger: str
-    rules: str
-    """`commits` of the rules; with `off`, nothing is judged."""
-    commits: list[JudgedCommit]
-
-
-class Line(Knowledge):
-    """`waiting`."""
-
-    tickets: list[TicketRow]
-    """First place first."""
-    left: int
-    """With `--leave`: how many places were given up."""
-
-
-class Told(Data):
-    """`tell`."""
-
-    session: str
-    to: str
-    text: str
-
-
-class Offered(Data):
-    """`offer`."""
-
-    session: str
-    to: str
-    offered: list[ClaimRecord]
-
-
 class HubHookInstalled(Data):
     """`hub-hook install`."""
 
@@ -246,26 +153,6 @@ class HubHookTaken(Data):
 
     changed: bool
     notes: list[str]
-
-
-class Taken(Data):
-    """`accept`."""
-
-    session: str
-    taken: list[ClaimRecord]
-    served: list[ClaimRecord] = Field(default=[])
-    """What thereby went to others who had waited for it."""
-
-
-class Broken(Data):
-    """`break`."""
-
-    session: str
-    reason: str
-    broken: list[ClaimRecord]
-    """As they were."""
-    served: list[ClaimRecord] = Field(default=[])
-    """What thereby went to others who had waited for it."""
 
 
 class Synced(Data):
