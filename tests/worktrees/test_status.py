@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitfleet.cli import schemas
-from gitfleet.worktrees import marker
+from gitfleet.worktrees import marker, reservation
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git, Gitfleet
 from tests.worktrees.yard import Yard, picture
@@ -21,8 +21,8 @@ MANY = 24
 
 def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_work: AtWork) -> None:
     paths = {name: yard.make(name) for name in ("busy", "dirty", "ahead", "picking", "gone", "detached")}
-    yard.ensure("claude", "new")
     process = at_work(paths["busy"])
+    reservation.write(yard.ensure("claude", "new").managed.git_dir, process.pid)
     (paths["dirty"] / "README.md").write_text("x")
     (paths["dirty"] / "né w").write_text("x")
     git.commit(paths["ahead"], {"x": "x\n"})
