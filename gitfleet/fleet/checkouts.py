@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 
@@ -51,13 +52,7 @@ def known(repository: Repository) -> dict[str, str]:
         found[os.path.realpath(parent)] = repository.common_dir
     if repository.worktree:
         found[os.path.realpath(repository.worktree)] = repository.git_dir
-    folder = os.path.join(repository.common_dir, "worktrees")
-    for entry in files.names(folder):
-        git_dir = os.path.join(folder, entry)
-        link = os.fsdecode(files.read(os.path.join(git_dir, "gitdir")) or b"").rstrip("\n")
-        if link:
-            found[os.path.realpath(os.path.dirname(os.path.join(git_dir, link)))] = git_dir
-    return found
+    return found | git_worktrees.folders(repository.common_dir)
 
 
 def look(worktrees: Mapping[str, str], git: Git, trunk: str | None, *, seconds: float) -> dict[str, Checkout]:

@@ -18,7 +18,6 @@ from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import Node, state_folder
 
 CONFIG = "gitfleet.yaml"
-trunk_tip = trunk.tip
 
 
 def refresh(repository: Repository, node: Node) -> list[str]:

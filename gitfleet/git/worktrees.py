@@ -51,12 +51,12 @@ def listed(git: Git) -> list[Worktree]:
     A folder that is gone is listed with `prunable`. What git itself cannot read it passes over: see `unlisted`.
     """
     out = os.fsdecode(git.run("worktree", "list", "--porcelain", "-z"))
-    folders = _folders(git.git_dir)
+    git_dirs = folders(git.git_dir)
     found = []
     for number, block in enumerate(block for block in out.split("\0\0") if block.strip("\0")):
         fields = dict(_pair(line) for line in block.strip("\0").split("\0"))
         path = fields["worktree"]
-        git_dir = git.git_dir if number == 0 else folders.get(os.path.realpath(path), "")
+        git_dir = git.git_dir if number == 0 else git_dirs.get(os.path.realpath(path), "")
         head = fields.get("HEAD")
         found.append(
             Worktree(
@@ -69,6 +69,18 @@ def listed(git: Git) -> list[Worktree]:
                 prunable=fields.get("prunable"),
             )
         )
+    return found
+
+
+def folders(common_dir: str) -> dict[str, str]:
+    """The folder of git itself of each linked worktree, by the real path of the worktree."""
+    top = os.path.join(common_dir, "worktrees")
+    found = {}
+    for name in files.names(top):
+        git_dir = os.path.join(top, name)
+        link = os.fsdecode(files.read(os.path.join(git_dir, "gitdir")) or b"").rstrip("\n")
+        if link:
+            found[os.path.realpath(os.path.dirname(os.path.join(git_dir, link)))] = git_dir
     return found
 
 
@@ -118,18 +130,6 @@ def begun(operation: str) -> str:
 def short(ref: str | None) -> str:
     """The branch name in a full ref; "" for None (detached)."""
     return ref.removeprefix(_HEADS) if ref else ""
-
-
-def _folders(common_dir: str) -> dict[str, str]:
-    """The folder of git itself of each linked worktree, by the real path of the worktree."""
-    top = os.path.join(common_dir, "worktrees")
-    found = {}
-    for name in files.names(top):
-        git_dir = os.path.join(top, name)
-        link = os.fsdecode(files.read(os.path.join(git_dir, "gitdir")) or b"").rstrip("\n")
-        if link:
-            found[os.path.realpath(os.path.dirname(os.path.join(git_dir, link)))] = git_dir
-    return found
 
 
 def _pair(line: str) -> tuple[str, str]:

@@ -82,16 +82,7 @@ def _commit(fleet: Fleet) -> Judgement:
     """Judge what is staged. Raises the refusal; says what policy only warns about."""
     if fleet.policy.commits == "off":
         return Judgement("")
-    try:
-        session = whoami(fleet)
-        judgement = _judged(fleet, session)
-    except FleetError as error:
-        if fleet.policy.commits != "warn":
-            raise
-        note(f"gitfleet: warning: {error.message}")
-        return Judgement("")
-    refusal.stop_or_warn(fleet.policy, judgement)
-    return judgement
+    return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)))
 
 
 def _judged(fleet: Fleet, session: str | None) -> Judgement:

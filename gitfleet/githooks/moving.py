@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from gitfleet.base.console import note
 from gitfleet.base.identity import command_line
-from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.githooks import incoming, moves, pushing, refusal
@@ -31,14 +29,7 @@ def judge_moves(fleet: Fleet, git: str, tips: Sequence[str], whoami: Callable[[F
         return
     if git.isdigit() and _carries(command_line(int(git))):
         return
-    try:
-        judgement = pushing.judged(fleet, _new(fleet, tips), whoami)
-    except FleetError as error:
-        if fleet.policy.commits != "warn":
-            raise
-        note(f"gitfleet: warning: {error.message}")
-        return
-    refusal.stop_or_warn(fleet.policy, judgement)
+    refusal.settle(fleet.policy, lambda: pushing.judged(fleet, _new(fleet, tips), whoami))
 
 
 def _new(fleet: Fleet, tips: Iterable[str]) -> list[Commit]:

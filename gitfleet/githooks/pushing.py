@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.base.console import note
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
-from gitfleet.errors import FleetError, PolicyRefused
+from gitfleet.errors import PolicyRefused
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.githooks import incoming, refusal, verdicts
@@ -45,14 +44,7 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     tips = [row.new for row in rows if row.new != incoming.ZERO and row.ref.startswith("refs/heads/")]
     if not tips or fleet.policy.commits == "off" or not fleet.ledger.node.hub:
         return
-    try:
-        judgement = judged(fleet, list(_new_commits(fleet, tips)), whoami)
-    except FleetError as error:
-        if fleet.policy.commits != "warn":
-            raise
-        note(f"gitfleet: warning: {error.message}")
-        return
-    refusal.stop_or_warn(fleet.policy, judgement)
+    refusal.settle(fleet.policy, lambda: judged(fleet, list(_new_commits(fleet, tips)), whoami))
 
 
 def judged(fleet: Fleet, new: Sequence[Commit], whoami: Callable[[Fleet], str | None]) -> Judgement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
@@ -17,7 +17,23 @@ HINTED = 8
 _STANDS_IN = "\ue000"  # of no meaning to anybody; where a path has it, `?` matches that too
 
 
-def stop_or_warn(policy: Policy, judgement: Judgement) -> None:
+def settle(policy: Policy, ask: Callable[[], Judgement]) -> Judgement:
+    """The judgement that `ask` comes to, once nothing in it stops. Raises the refusal, and what `ask` raises.
+
+    Where policy only warns, either is said instead; what cannot be judged then is an empty judgement.
+    """
+    try:
+        judgement = ask()
+    except FleetError as error:
+        if policy.commits != "warn":
+            raise
+        note(f"gitfleet: warning: {error.message}")
+        return Judgement("")
+    _stop_or_warn(policy, judgement)
+    return judgement
+
+
+def _stop_or_warn(policy: Policy, judgement: Judgement) -> None:
     """Raise the refusal for a judgement, or say it where policy only warns."""
     error = _refusal(judgement, policy)
     if error is None:
