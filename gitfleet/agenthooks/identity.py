@@ -16,7 +16,7 @@ from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import model
-from gitfleet.sessions.local import CONFIGURED, VARIABLE, Here
+from gitfleet.sessions.local import VARIABLE, Here, configured
 from gitfleet.sessions.service import Start
 
 PATIENCE = 20.0
@@ -134,7 +134,7 @@ def _goes_on(fleet: Fleet, agent: str, note: Note) -> bool:
 
 
 def _found(fleet: Fleet, agent: str, notes: Notes) -> Note | None:
-    if fleet.repository.here.line("config", "--get", CONFIGURED):
+    if configured(fleet.repository.here):
         return Note(fleet.whoami(), ours=False)
     live = [
         here for here in fleet.sessions.local.in_worktree(fleet.repository.worktree or "") if not here.person

@@ -84,7 +84,7 @@ def _find(fleet: Fleet, session: str, paths: Sequence[str]) -> Finding:
     if wanted and fleet.policy.edits == "claim-on-edit":
         told = _claim(fleet, session, wanted)
     elif judgement.lapsed and not judgement.theirs and fleet.policy.edits == "require-claim":
-        fleet.ledger.request("session.renew", session, {}, timeout=full.ASK_THE_HUB)
+        fleet.claims.renew(session, timeout=full.ASK_THE_HUB)
     else:
         full.renew(fleet, state, session)
         return Finding(judgement)

@@ -28,12 +28,19 @@ def holder(item: Mapping[str, Any]) -> str:
     session = item.get("session")
     if session is None:
         return f"{path} is held by a record that cannot be read"
+    if item.get("retained"):
+        words = f"{path} is retained by branch {quoted(str(item['retained']))} of session {session} until it lands"
+        return words + _wider(item)
     verb = "was asked for earlier" if item.get("waiting") else "is held"
     words = f"{path} {verb} by session {session} on node {item.get('node')}"
     words += f", titled {quoted(str(item['title']))}" if item.get("title") else ""
     words += f", with the reason {quoted(str(item['reason']))}" if item.get("reason") else ""
-    held = str(item.get("held", ""))
-    if held != item.get("path"):
-        words += f"; its claim is on {quoted(held)}"
+    words += _wider(item)
     left = int(item.get("renewed_at", 0)) + int(item.get("ttl", 0)) - clock.now()
     return words + (f"; {duration(left)} left" if left > 0 else "; its time is over")
+
+
+def _wider(item: Mapping[str, Any]) -> str:
+    """What is claimed, where that is not the path itself."""
+    held = str(item.get("held", ""))
+    return f"; its claim is on {quoted(held)}" if held != item.get("path") else ""

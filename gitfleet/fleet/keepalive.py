@@ -11,7 +11,8 @@ import os
 import threading
 from collections.abc import Callable
 
-from gitfleet.base import clock
+from gitfleet.base import clock, uptime
+from gitfleet.claims import leases
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError, NoSession
@@ -61,7 +62,8 @@ class KeepAlive:
             if session is None:
                 return False
             held = [one.ttl for one in claims.of_session(view, self._session) if isinstance(one, Claim)]
-            if clock.now() - session.renewed_at < min([fleet.policy.ttl, *held]) / 3:
+            idle = leases.idle(session, clock.now(), uptime.stamp())
+            if idle is not None and idle < min([fleet.policy.ttl, *held]) / 3:
                 return False
             seen = (self.written, self._tree())
             if seen == self._seen:

@@ -139,10 +139,10 @@ def _named(flag: str | None, environment: Mapping[str, str], git: Git) -> tuple[
         return flag, ""
     if VARIABLE in environment:
         return environment[VARIABLE], f" ({VARIABLE})"
-    return _configured(git), f" (git config {CONFIGURED})"
+    return configured(git), f" (git config {CONFIGURED})"
 
 
-def _configured(git: Git) -> str | None:
+def configured(git: Git) -> str | None:
     """The worktree's own setting, or the clone's. One of the user's would mean the same session in every clone."""
     done = git.ask("config", "--show-scope", "-z", "--get-all", CONFIGURED)
     fields = os.fsdecode(done.stdout).split("\0")

@@ -24,11 +24,12 @@ SHELL = Style("# ", "")
 class Found(NamedTuple):
     """Where a block stands (`start`, `end`: with the line breaks that were added), what is in it, and whether it made the file.
 
-    `newline` is how its lines end.
+    `at` is where that begins, `newline` how its lines end.
     """
 
     start: int
     end: int
+    at: int
     body: bytes
     made: bool
     newline: bytes
@@ -49,7 +50,8 @@ def find(text: bytes, name: str, style: Style) -> Found | None:
     start = head.start()
     for _ in range(int(head[2])):
         start -= len(head[3]) if text[:start].endswith(head[3]) else 0
-    return Found(start, tail.end(), text[head.end() : tail.start()], head[1] is not None, head[3])
+    body = text[head.end() : tail.start()]
+    return Found(start, tail.end(), head.end(), body, head[1] is not None, head[3])
 
 
 def put(text: bytes | None, name: str, style: Style, body: bytes) -> bytes:
@@ -58,19 +60,13 @@ def put(text: bytes | None, name: str, style: Style, body: bytes) -> bytes:
     newline = known.newline if known else b"\r\n" if text and b"\r\n" in text else b"\n"
     body = body.replace(b"\n", newline)
     if known is not None and text is not None:
-        head = text[known.start : known.end].index(known.body) if known.body else 0
-        return text if known.body == body else _with_body(text, known, head, body)
+        return text[: known.at] + body + text[known.at + len(known.body) :]
     before = text or b""
     gap = 0 if not before else 1 if before.endswith(b"\n") else 2
     made = " made" if text is None else ""
     opening = f"{style.opening}gitfleet:begin {name}{made} gap={gap}{style.closing}".encode()
     closing = f"{style.opening}gitfleet:end {name}{style.closing}".encode()
     return before + newline * gap + opening + newline + body + closing + newline
-
-
-def _with_body(text: bytes, known: Found, head: int, body: bytes) -> bytes:
-    start = known.start + head
-    return text[:start] + body + text[start + len(known.body) :]
 
 
 def without(text: bytes, name: str, style: Style) -> bytes | None:

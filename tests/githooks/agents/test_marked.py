@@ -44,6 +44,12 @@ def test_block_follows_a_new_text_in_its_place() -> None:
     assert marked.without(new, "codex", MARKDOWN) == b"# A\nafter\n"
 
 
+def test_block_that_was_emptied_is_filled_in_its_place() -> None:
+    whole = marked.put(b"A\n", "codex", SHELL, BODY)
+    assert marked.put(whole.replace(BODY, b""), "codex", SHELL, BODY) == whole
+    assert marked.put(whole.replace(BODY, b"\n"), "codex", SHELL, BODY) == whole
+
+
 def test_what_was_added_to_a_file_that_the_block_made_stays() -> None:
     text = marked.put(None, "codex", MARKDOWN, BODY)
     assert marked.without(text + b"mine\n", "codex", MARKDOWN) == b"mine\n"
