@@ -68,7 +68,9 @@ Staged = Annotated[bool, typer.Option("--staged", help="What is staged, as a com
 Hub = Annotated[str | None, typer.Option("--hub", metavar="REMOTE", help="With --range: the hub to ask.")]
 Report = Annotated[
     str | None,
-    typer.Option("--gitlab-report", metavar="FILE", help="With --range: write a code quality report, too."),
+    typer.Option(
+        "--gitlab-report", metavar="FILE", help="With --range or --staged: write a code quality report, too."
+    ),
 ]
 
 
@@ -173,7 +175,7 @@ def check(
 
     With --range or --staged: judge commits, or what is staged, against the hub of now and the rules on its trunk. Exit
     code 10 where another session holds a path, 15 where the path was granted to another since, 16 where a commit names
-    no claim for it, 13 where that cannot be told, 30 where the hub cannot be reached. Needs no `gitfleet init`.
+    no claim for it, 13 where that cannot be told, 30 where the hub cannot be reached. --range needs no `gitfleet init`.
     """
 
     def action() -> Answer:

@@ -39,7 +39,7 @@ class EndedSession(Data):
 class StepFailure(Data):
     """A step of upkeep that could not be done."""
 
-    step: Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync"]
+    step: Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget"]
     message: str
     hint: str
 
