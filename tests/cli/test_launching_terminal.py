@@ -199,7 +199,9 @@ def test_launcher_that_is_killed_hangs_up_on_the_command_and_upkeep_ends_the_ses
     assert select.select([ear], [], [], PATIENCE)[0], "the command was not told"
     os.close(ear)
     ran = cli("worktree", "maintain", "--reconcile-only").ok()
+    end = time.monotonic() + PATIENCE
     while "live" in sessions(cli):  # the command may have been about to end
+        assert time.monotonic() < end, "its session was never ended"
         ran = cli("worktree", "maintain", "--reconcile-only").ok()
     assert "session live ended" in ran.stdout
 

@@ -326,42 +326,16 @@ def test_ensure_after_a_crash_in_the_middle_goes_on(yard: Yard, git: Git, step: 
     note.write_bytes(canonical.dump(plan))
     if step == "branched":
         git(yard.top, "branch", branch)
-    elif step == "registered":
-        git(
-            yard.top,
-            "worktree",
-            "add",
-            "--quiet",
-            "--no-checkout",
-            "--lock",
-            "--reason",
-            "initializing",
-            "-b",
-            branch,
-            path,
-        )
-        (yard.top / ".git/worktrees/one/HEAD").write_text(f"{'0' * 40}\n")
-    elif step == "half-made":
-        git(
-            yard.top,
-            "worktree",
-            "add",
-            "--quiet",
-            "--no-checkout",
-            "--lock",
-            "--reason",
-            "initializing",
-            "-b",
-            branch,
-            path,
-        )
-        (path / "README.md").write_text("# A pro")
+    elif step in {"registered", "half-made"}:
+        how = ("--no-checkout", "--lock", "--reason", "initializing")
+        git(yard.top, "worktree", "add", "--quiet", *how, "-b", branch, path)
+        if step == "registered":
+            (yard.top / ".git/worktrees/one/HEAD").write_text(f"{'0' * 40}\n")
+        else:
+            (path / "README.md").write_text("# A pro")
     elif step == "made":
         git(yard.top, "worktree", "add", "--quiet", "-b", branch, path)
-    assert (
-        yard.ensure("codex", "two").choice.created is (step in {"noted", "branched", "registered"})
-        or step != "noted"
-    )
+    assert yard.ensure("codex", "two").choice.created
     found = yard.ensure("codex", "one")
     assert found.managed.path == str(path)
     assert git(path, "status", "--porcelain") == ""
