@@ -193,6 +193,14 @@ def state(identity: ProcessIdentity) -> State:
     return "alive" if status not in "ZX" and abs(start - identity.start) <= slack else "dead"
 
 
+def parent(pid: int) -> int:
+    """The pid of the process above `pid`; 0 where that cannot be told."""
+    try:
+        return _observe(pid)[1]
+    except OSError:
+        return 0
+
+
 def _observe(pid: int) -> tuple[str, int, int]:
     """(state letter, parent's pid, start) of `pid`. Raises ProcessLookupError if gone, OSError if hidden."""
     return _from_proc(pid) if _PROC else _from_psutil(pid)

@@ -11,7 +11,7 @@ import os
 import select
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from gitfleet.base import clock
@@ -132,13 +132,12 @@ class Relay:
         self._keys = bool(data)  # a terminal that is gone says so for ever
 
     def _type(self, keyboard: int) -> None:
-        with suppress(BlockingIOError):
-            try:
-                self._typed = self._typed[os.write(keyboard, self._typed) :]
-            except BlockingIOError:
-                raise
-            except OSError:
-                self._typed = b""
+        try:
+            self._typed = self._typed[os.write(keyboard, self._typed) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._typed = b""
 
     def _last_words(self) -> None:
         """What was written before it ended or stopped, and nothing of what others may go on writing."""

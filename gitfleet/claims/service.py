@@ -96,15 +96,16 @@ class Claims:
         }
         if terms.wait:
             body |= {"wait": True, "ticket": ulid(), "priority": terms.priority}
+        known: dict[str, str] = {}
         if terms.wait or terms.partial:
-            body["based_on"] = self._built_upon(_retained(self._ledger.current()))
+            known = body["based_on"] = self._built_upon(_retained(self._ledger.current()))
         try:
             result = self._request("claim.acquire", session, body, timeout)
         except Conflict as error:
             met = error.facts.get("conflicts", [])
             self._watch.saw(met)
             based_on = self._built_upon({item["claim"]: item["head"] for item in met if item.get("head")})
-            if not based_on:
+            if based_on.items() <= known.items():
                 raise
             result = self._request("claim.acquire", session, {**body, "based_on": based_on}, timeout)
         if result.answer.get("refused"):
@@ -293,9 +294,7 @@ class Claims:
             return False
         if session is None or session.person:
             return False
-        process = identity.ProcessIdentity.from_record(
-            {name: getattr(session, name) for name in ("pid", "start", "boot", "namespace")}
-        )
+        process = session.process
         here = session.node == self._ledger.node.id or session.boot == identity.boot_id()
         return process is not None and here and identity.state(process) == "dead"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
@@ -29,16 +29,13 @@ class Where:
     base: str = ""
     strategy: str = "merge"
     maintain: bool = True
-    force_new: bool = False
 
 
 def start(launch: Launch, where: Where) -> Answer:
     """Run it to its end. Says what goes on to standard error: standard output is the command's own."""
     command = launcher.program(launch.command, launch.agent)
     agent = launch.agent or launcher.agent_of(command)
-    launch = Launch(
-        command, launch.id, agent, launch.title, launch.orchestrator, launch.claims, launch.shared
-    )
+    launch = replace(launch, command=command, agent=agent)
     with Fleet.open(announce=say) as fleet:
         _ready(fleet, where)
         place = _place(fleet, launch, where)
@@ -80,7 +77,7 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
         return Place(fleet.repository.worktree or os.getcwd())
     wish = Wish(
         agent=launch.agent, base=where.base, session=launch.id or None, folder=where.folder,
-        force_new=where.force_new, pid=os.getpid(),
+        pid=os.getpid(),
     )  # fmt: skip
     found = fleet.worktrees.ensure(wish, reconcile=True, strategy=where.strategy)
     if found.outcome is not None and found.outcome.failed:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitfleet.base import identity
-from gitfleet.base.identity import ProcessIdentity
 from gitfleet.fleet import checkouts, logtail, trunk
 from gitfleet.fleet.beats import MAX_NUMBER, PERSON, UNKNOWN, Detail
 from gitfleet.fleet.checkouts import Checkout
@@ -35,13 +34,7 @@ def process_liveness(session: Session) -> str:
     """`alive`, `dead`, `unknown` by the session's process, or `person`. Only for sessions of this node."""
     if session.person:
         return PERSON
-    process = _process(session)
-    return identity.state(process) if process else UNKNOWN
-
-
-def _process(session: Session) -> ProcessIdentity | None:
-    names = ("pid", "start", "boot", "namespace")
-    return ProcessIdentity.from_record({name: getattr(session, name) for name in names})
+    return identity.state(session.process) if session.process else UNKNOWN
 
 
 def gather(
@@ -86,7 +79,7 @@ def _several(ids: Sequence[str]) -> str:
 
 
 def _detail(session: Session, local: LocalSessions, checkout: Checkout | None, wanted: Wanted) -> Detail:
-    process = _process(session)
+    process = session.process
     here = local.get(session.id) if session.log else None
     log = here.log if here else ""
     tail = logtail.read(log, wanted.lines, limit=wanted.limit) if log and wanted.lines else None

@@ -96,7 +96,7 @@ class Fleet:
         """The managed worktrees of this clone."""
         from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
 
-        return Worktrees(self.repository, self.ledger, self.policy, announce=self._announce)
+        return Worktrees(self.repository, self.ledger, announce=self._announce)
 
     def whoami(self, flag: str | None = None) -> str:
         """The session that a command in this worktree acts for. Raises NoSession, BadName."""

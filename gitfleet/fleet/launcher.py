@@ -25,7 +25,6 @@ from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
-from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
 from gitfleet.fleet import keepalive
 from gitfleet.fleet.fleet import Fleet
@@ -58,7 +57,6 @@ class Launch:
     title: str = ""
     orchestrator: str = ""
     claims: Sequence[str] = ()
-    shared: bool | None = None
 
 
 class Place(NamedTuple):
@@ -193,7 +191,7 @@ class Launcher:
 
     def _claim(self, fleet: Fleet, launch: Launch) -> None:
         try:
-            claimed = fleet.claims.claim(launch.id, launch.claims, Terms(shared=launch.shared))
+            claimed = fleet.claims.claim(launch.id, launch.claims)
         except Conflict as error:  # its hint is for somebody who has a session
             again = "Start it again when they are free, or with other paths."
             raise Conflict(error.message, hint=again, **error.facts) from error

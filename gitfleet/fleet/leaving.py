@@ -18,13 +18,12 @@ from gitfleet.fleet.landing import HEADS, Branch
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
+from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import View
 from gitfleet.ledger.node import Node
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
-
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
 def facts(

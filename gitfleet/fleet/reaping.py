@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gitfleet.base import identity
-from gitfleet.base.identity import ProcessIdentity
 from gitfleet.errors import Conflict, FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import model
@@ -47,9 +46,7 @@ def reap(fleet: Fleet, *, dry_run: bool = False) -> list[Reaped]:
 
 def dead_for_certain(session: Session) -> bool:
     """Whether the process of a session of this node has ended, beyond doubt."""
-    process = ProcessIdentity.from_record(
-        {name: getattr(session, name) for name in ("pid", "start", "boot", "namespace")}
-    )
+    process = session.process
     if session.person or process is None or identity.state(process) != "dead":
         return False
     return process.boot == identity.boot_id() or max(session.started_at, session.renewed_at) < _booted()

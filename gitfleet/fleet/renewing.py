@@ -15,7 +15,7 @@ from gitfleet.fleet import checkouts, logtail
 from gitfleet.fleet.beats import ALIVE
 from gitfleet.fleet.details import process_liveness
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import Status
+from gitfleet.ledger.model import Status, View
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
@@ -40,7 +40,7 @@ def renew_live(fleet: Fleet) -> list[str]:
         if isinstance(item, Session)
         and item.node == fleet.ledger.node.id
         and item.id not in waiting
-        and _is_due(fleet, item)
+        and _is_due(state.view, item)
         and process_liveness(item) == ALIVE
         and _worked_since(fleet, item)
     )
@@ -52,8 +52,8 @@ def renew_live(fleet: Fleet) -> list[str]:
     return [operation.session for operation in asked if operation.id not in failed]
 
 
-def _is_due(fleet: Fleet, session: Session) -> bool:
-    found = model.of_session(fleet.current().view, session.id)
+def _is_due(view: View, session: Session) -> bool:
+    found = model.of_session(view, session.id)
     shortest = min((claim.ttl for claim in found if isinstance(claim, Claim)), default=0)
     idle = leases.idle(session, clock.now(), uptime.stamp())
     return shortest > 0 and (idle is None or idle >= shortest / 3)

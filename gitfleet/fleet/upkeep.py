@@ -18,11 +18,9 @@ from gitfleet.fleet.maintainer import Options
 from gitfleet.fleet.reaping import Reaped
 from gitfleet.worktrees import cleanup
 from gitfleet.worktrees.keeping import Terms
-from gitfleet.worktrees.outcome import Outcome, summary
+from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
 from gitfleet.worktrees.service import Selection, Worktrees
 from gitfleet.worktrees.verdict import Wanted
-
-PARTIAL = 21
 
 
 @dataclass(frozen=True, slots=True)

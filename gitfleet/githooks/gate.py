@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 TRAILERS = ("Fleet-Session", "Fleet-Claim")
 PLAIN_TRAILERS = ("-c", "trailer.separators=:")
 """Whatever the user's own trailers are written with."""

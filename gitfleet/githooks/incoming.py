@@ -16,7 +16,6 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.githooks.gate import PLAIN_TRAILERS
 
-ZERO = "0" * 40
 _FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
 
 

@@ -12,7 +12,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import fencing
 from gitfleet.errors import PolicyRefused
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.git import fleetrefs
+from gitfleet.git import fleetrefs, refs
 from gitfleet.githooks import incoming, refusal, verdicts
 from gitfleet.githooks.incoming import Commit
 from gitfleet.githooks.judgement import Judgement, judge
@@ -41,7 +41,7 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     for row in rows:
         if row.ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)):
             raise _hands_off(row)
-    tips = [row.new for row in rows if row.new != incoming.ZERO and row.ref.startswith("refs/heads/")]
+    tips = [row.new for row in rows if row.new != refs.ZERO and row.ref.startswith("refs/heads/")]
     if not tips or fleet.policy.commits == "off" or not fleet.ledger.node.hub:
         return
     refusal.settle(fleet.policy, lambda: judged(fleet, list(_new_commits(fleet, tips)), whoami))
@@ -67,7 +67,7 @@ def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[Commit]:
 
 
 def _hands_off(row: Update) -> PolicyRefused:
-    what = "delete" if row.new == incoming.ZERO else "overwrite"
+    what = "delete" if row.new == refs.ZERO else "overwrite"
     return PolicyRefused(
         f"Stopped: this push would {what} {display(row.ref)}, which is the fleet's own record. Nothing was pushed.",
         hint="Push branches and tags by name; `gitfleet sync` brings the fleet's records to the hub.",

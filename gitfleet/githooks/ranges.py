@@ -15,14 +15,13 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Unverifiable, UsageError
+from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.scratch import Scratch, scratch
 
 DEPTHS = (50, 250, 1250, 6250)
 """Commits of history that are asked for, one after the other, until the range is whole."""
-
-_ZERO = "0" * 40
 
 
 class Ends(NamedTuple):
@@ -63,7 +62,7 @@ def opened(repository: Repository, hub: str, trunk: str, text: str) -> Iterator[
     Raises UsageError for names of nothing, Unverifiable when the range cannot be made whole, HubUnreachable, HubRefused.
     """
     wanted = ends(text)
-    if wanted.base == _ZERO:
+    if wanted.base == refs.ZERO:
         wanted = wanted._replace(base=f"{hub}/{trunk}" if hub else trunk)
     git = repository.here
     base, head = (_commit(git, name) for name in wanted)
@@ -110,7 +109,7 @@ def _fetched(place: Scratch, wanted: list[str]) -> Range:
 
 
 def _commit(git: Git, name: str) -> str | None:
-    return git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return refs.resolve(git, f"{name}^{{commit}}")
 
 
 def _on_hub(place: Scratch, name: str) -> str:

@@ -58,6 +58,6 @@ def _tips(git: Git, lines: bytes) -> Iterator[str]:
         _, _, rest = os.fsdecode(line).partition(" ")
         new, _, ref = rest.partition(" ")
         if ref.startswith(_JUDGED) and new.strip("0"):
-            commit = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{new}^{{commit}}")
+            commit = refs.resolve(git, f"{new}^{{commit}}")
             if commit is not None:
                 yield commit

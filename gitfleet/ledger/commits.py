@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
 from gitfleet.errors import Corrupt, NewerFormat
-from gitfleet.git.trees import Entry, Objects, Snapshot, parse, serialise
+from gitfleet.git.trees import Objects, Snapshot, parse
 from gitfleet.ledger.model import FLEET, FORMAT, TRANSACTION, Operation, operation_from
 
 ROOT_TIME = 946684800
@@ -132,18 +132,6 @@ def transaction(objects: Objects, tip: Tip) -> Transaction:
             f"The ledger commit {tip.oid} carries a transaction that is not its own.", where=tip.oid
         )
     return Transaction(tip.generation, node, at, tuple(operations))
-
-
-def records_tree(objects: Objects, tip: Tip) -> dict[str, Entry]:
-    """The root tree of `tip` without its transaction: what the fleet has agreed, apart from how."""
-    entries = parse(objects.read(tip.tree)[1])
-    entries.pop(TRANSACTION, None)
-    return entries
-
-
-def same_records(one: dict[str, Entry], other: dict[str, Entry]) -> bool:
-    """Whether two root trees hold the same records."""
-    return serialise(one) == serialise(other)
 
 
 def trailer(message: str, name: str) -> str:

@@ -17,7 +17,6 @@ from gitfleet.errors import Corrupt, FleetError, NewerFormat
 FORMAT = 1
 FLEET = "fleet.json"
 TRANSACTION = "transaction.json"
-MAX_OPERATION = 4 * 1024 * 1024
 
 
 class View(Protocol):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
 from gitfleet.errors import BadName, Corrupt, NewerFormat
 from gitfleet.ledger import format
@@ -53,6 +54,12 @@ class Session:
     renewed_at: int = 0
     uptime: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def process(self) -> ProcessIdentity | None:
+        """Its process, where it told of one."""
+        names = ("pid", "start", "boot", "namespace")
+        return ProcessIdentity.from_record({name: getattr(self, name) for name in names})
 
     def as_record(self) -> dict[str, Any]:
         """As it is written into the ledger."""

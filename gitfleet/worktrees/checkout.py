@@ -38,7 +38,6 @@ class State(NamedTuple):
     unstaged: tuple[str, ...] = ()
     unmerged: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
-    submodules: tuple[str, ...] = ()
     shifted: tuple[str, ...] = ()
     operation: str | None = None
     problem: str = ""
@@ -52,11 +51,6 @@ class State(NamedTuple):
     def dirty(self) -> int:
         """How many paths differ from HEAD or are untracked."""
         return len(self.changed) + len(self.untracked)
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing is there but what HEAD has (and ignored files), and nothing is under way."""
-        return not self.problem and not self.dirty and self.operation is None
 
 
 def look(path: str, git_dir: str, *, seconds: float = SECONDS) -> State:
@@ -94,7 +88,7 @@ def _why(done: Completed) -> str:
 def _parse(out: bytes) -> State:
     """Rows of git's porcelain version 2: `1 XY sub … path`, `u XY sub … path`, `? path`."""
     branch, head = "", None
-    staged, unstaged, unmerged, untracked, submodules, shifted = [], [], [], [], [], []
+    staged, unstaged, unmerged, untracked, shifted = [], [], [], [], []
     for row in os.fsdecode(out).split("\0"):
         kind, _, rest = row.partition(" ")
         if row.startswith("# branch.oid "):
@@ -107,8 +101,6 @@ def _parse(out: bytes) -> State:
                 staged.append(path)
             if codes[1] != ".":
                 unstaged.append(path)
-            if sub[0] == "S":
-                submodules.append(path)
             if codes[0] == "." and sub == "SC..":
                 shifted.append(path)
         elif kind == "u":
@@ -116,5 +108,5 @@ def _parse(out: bytes) -> State:
         elif kind == "?":
             untracked.append(rest)
     return State(
-        branch, head, tuple(staged), tuple(unstaged), tuple(unmerged), tuple(untracked), tuple(submodules), tuple(shifted)
+        branch, head, tuple(staged), tuple(unstaged), tuple(unmerged), tuple(untracked), tuple(shifted)
     )  # fmt: skip

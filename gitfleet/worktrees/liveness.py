@@ -85,7 +85,7 @@ def own_family() -> set[int]:
     family, pid = set[int](), os.getpid()
     while pid > 1 and pid not in family and len(family) < 64:
         family.add(pid)
-        pid = _parent(pid)
+        pid = identity.parent(pid)
     return family
 
 
@@ -186,15 +186,6 @@ def _identity(folder: str) -> list[tuple[int, int]]:
 def _name(pid: int) -> str:
     arguments = identity.command_line(pid)
     return identity.program_name(arguments[0]) if arguments else ""
-
-
-def _parent(pid: int) -> int:
-    import psutil  # 20 ms; only what is about to change a worktree asks
-
-    try:
-        return psutil.Process(pid).ppid()
-    except psutil.Error:
-        return 0
 
 
 def _read_lock(path: str) -> tuple[bytes, float] | None:

@@ -41,11 +41,6 @@ class Outcome:
         }
 
 
-def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """0, or 21 when some failed: the others were seen to all the same."""
-    return PARTIAL if any(outcome.failed for outcome in outcomes) else 0
-
-
 def summary(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many there are of each result."""
     counts: dict[str, int] = {}

@@ -25,7 +25,7 @@ from gitfleet.worktrees import bookkeeping, checkout, liveness, obstacles, reser
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.upstream import Base
-from gitfleet.worktrees.verdict import FORWARD, REBASE, Seen, Verdict, Wanted
+from gitfleet.worktrees.verdict import REBASE, Seen, Verdict, Wanted
 
 ACTION = "reconcile"
 LOCK_TIME = 600.0
@@ -157,7 +157,7 @@ class Reconciler:
             else:
                 branch = seen.state.branch
                 message = f"Merge branch '{seen.base.name}' into {branch}"
-                forward = found.forward or self._wanted.strategy == FORWARD
+                forward = found.forward
                 attempt = merging.merge(
                     here, commit, moved, branch=branch, message=message, forward_only=forward, env=env
                 )

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
@@ -23,7 +22,7 @@ from gitfleet.worktrees.ensure import Choice, Chooser, Wish
 from gitfleet.worktrees.listing import Broken, Found
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
-from gitfleet.worktrees.reconcile import ACTION, LOCK_TIME, Reconciler, Target
+from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
 from gitfleet.worktrees.upstream import Base
 from gitfleet.worktrees.verdict import Wanted
 
@@ -72,14 +71,12 @@ class Worktrees:
         self,
         repository: Repository,
         ledger: Ledger,
-        policy: Policy | None = None,
         *,
         announce: Callable[[str], None] | None = None,
     ) -> None:
         self.repository = repository
         self.ledger = ledger
         self._announce = announce
-        self.policy = policy or Policy()
         self.state = ledger.state
 
     @property
@@ -187,4 +184,4 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
     )
 
 
-__all__ = ["ACTION", "Ensured", "Reconciled", "Selection", "Worktrees"]
+__all__ = ["Ensured", "Reconciled", "Selection", "Worktrees"]
