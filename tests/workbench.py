@@ -5,17 +5,26 @@ Everything here reads the environment as the seal around each test has set it, a
 
 from __future__ import annotations
 
+import faulthandler
+import gc
+import importlib
 import json
 import os
+import pkgutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, NoReturn
+
+import gitfleet
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTER_ENVIRONMENT = dict(os.environ)  # the user's: conftest imports this module before it seals anything
@@ -104,12 +113,25 @@ class Git:
 
 
 class Gitfleet:
-    """`gitfleet(directory, "claim", "src")`: runs our command line as a process of its own, however it ends."""
+    """`gitfleet(directory, "claim", "src")`: runs our command line as a process of its own, however it ends.
+
+    The process is a fork of the one that runs the tests, which has loaded our modules already: starting Python and
+    loading them costs more than most commands do. What a process needs to be told at its start takes a new one.
+    """
+
+    def __init__(self) -> None:
+        for module in pkgutil.walk_packages(gitfleet.__path__, "gitfleet."):
+            if module.name.rpartition(".")[2] not in {"run", "__main__"}:
+                importlib.import_module(module.name)
+        gc.freeze()
 
     def __call__(
         self, directory: Path, *args: str | Path, env: Overlay | None = None, stdin: str = ""
     ) -> Ran:
-        return run(self.argv(*args), directory, env={**self.environment(), **(env or {})}, stdin=stdin)
+        env = {**self.environment(), **(env or {})}
+        if any(name.startswith(_AT_START) for name in env if name != "PYTHONPATH"):
+            return run(self.argv(*args), directory, env=env, stdin=stdin)
+        return _forked(self.argv(*args), directory, overlaid(env), stdin)
 
     def argv(self, *args: str | Path) -> tuple[str, ...]:
         """The command line; `-P` keeps modules of the directory it runs in away, as the installed command does."""
@@ -118,6 +140,66 @@ class Gitfleet:
     def environment(self) -> dict[str, str]:
         """What makes this checkout importable where gitfleet is not installed."""
         return {"PYTHONPATH": str(ROOT)}
+
+
+_AT_START = ("PYTHON", "LC_", "LANG")  # variables that Python reads once
+
+
+def _forked(args: tuple[str, ...], directory: Path, environment: Mapping[str, str], stdin: str) -> Ran:
+    """Run `args`, a command line of `Gitfleet.argv`, in a fork of this process."""
+    with ExitStack() as stack:
+        streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        streams[0].write(os.fsencode(stdin))
+        streams[0].seek(0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            _become(args, directory, environment, [stream.fileno() for stream in streams])
+        timer = threading.Timer(PATIENCE, os.kill, (child, signal.SIGKILL))
+        timer.start()
+        try:
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        finally:
+            timer.cancel()
+        for stream in streams:
+            stream.seek(0)
+        return Ran(args, code, os.fsdecode(streams[1].read()), os.fsdecode(streams[2].read()))
+
+
+def _become(
+    args: tuple[str, ...], directory: Path, environment: Mapping[str, str], streams: Sequence[int]
+) -> NoReturn:
+    """In the fork: be as a process that has just been started, run, and end without what belongs to the tests."""
+    code = 70
+    try:
+        faulthandler.disable()
+        sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
+        warnings.simplefilter("ignore")
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        os.closerange(3, 1 << 16)
+        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115 - the process closes it
+        sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+        os.chdir(directory)
+        os.environ.clear()
+        os.environ.update(environment)
+        time.tzset()
+        tempfile.tempdir = None  # it was chosen by another environment
+        sys.argv = [str(ROOT / "gitfleet/__main__.py"), *args[args.index("gitfleet") + 1 :]]
+        from gitfleet.cli.main import main
+
+        code = main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - what would end a process is told as it would be
+        sys.excepthook(*sys.exc_info())
+    finally:
+        for written in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                written.flush()
+        os._exit(code)
 
 
 class Entrant(NamedTuple):

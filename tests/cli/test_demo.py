@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.cli import schemas, story
-from tests.workbench import Git, Gitfleet
+from tests.workbench import Git, Gitfleet, run
 
 HOSTILE = """\
 [user]
@@ -59,7 +59,7 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
 ) -> None:
     config = Path(hostile["GIT_CONFIG_GLOBAL"]).read_text(encoding="utf-8")
 
-    said = gitfleet(tmp_path, "demo", env=hostile).ok().stdout
+    said = run(gitfleet.argv("demo"), tmp_path, env={**gitfleet.environment(), **hostile}).ok().stdout
 
     place = only(tmp_path / "tmp")
     lines = said.splitlines()
