@@ -18,8 +18,8 @@ from gitfleet.claims import conflicts, model, retained, tickets, turns
 from gitfleet.claims import line as line_rules
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.found import Found
-from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
-from gitfleet.claims.overlap import covers
+from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
+from gitfleet.claims.overlap import covers, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import Conflict, UsageError
@@ -212,7 +212,11 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
     mine = [claim for claim in model.of_session(view, session.id) if isinstance(claim, Claim)]
     texts = operation.body.get("patterns")
     going, idle = (mine, []) if texts is None else _select(mine, _texts(texts), exact_case=exact_case)
-    inside = [p.text for p in idle if _covering(mine, p, SHARED, exact_case=exact_case)]
+    inside = [
+        p.text
+        for p in idle
+        if any(takes_in(model.parsed(claim.pattern), p, case_sensitive=exact_case) for claim in mine)
+    ]
     if inside:
         words = (
             f"{display(', '.join(inside))} is only a part of what this session claims. Nothing was changed."
@@ -343,19 +347,13 @@ def _select(
     idle = []
     for pattern in wanted:
         found = [
-            claim for claim in mine if _lets_go(pattern, model.parsed(claim.pattern), exact_case=exact_case)
+            claim
+            for claim in mine
+            if takes_in(pattern, model.parsed(claim.pattern), case_sensitive=exact_case)
         ]
         going |= {claim.id: claim for claim in found}
         idle += [] if found else [pattern]
     return list(going.values()), idle
-
-
-def _lets_go(wanted: Pattern, held: Pattern, *, exact_case: bool) -> bool:
-    """Whether releasing `wanted` releases `held`; a folder may be named without its slash, for it may be gone."""
-    if covers(wanted, held, case_sensitive=exact_case):
-        return True
-    same = wanted.prefix == held.prefix if exact_case else wanted.prefix_key == held.prefix_key
-    return same and wanted.shape == "file" and held.shape == "dir"
 
 
 def _texts(texts: Any) -> list[Pattern]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, leases, model, paths, patterns, resources, retained, rules, tickets
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
-from gitfleet.claims.overlap import covers, overlap
+from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.waiting import Waited, Waiter
@@ -58,19 +59,23 @@ DEFAULT = Terms()
 class Claims:
     """The claims of a fleet, through one node's ledger."""
 
-    def __init__(self, repository: Repository, ledger: Ledger, policy: Policy) -> None:
+    def __init__(self, repository: Repository, ledger: Ledger, policy: Policy, folder: str = ".") -> None:
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
+        self._folder = folder
         self._watch = Watch(ledger.state)
 
     def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
-        """The patterns that `texts` stand for; without `counted`, a resource is meant whole. Raises BadPath, BadPattern."""
+        """The patterns that `texts` stand for (`paths.resolve`, `./` counts from the folder that the fleet was opened in).
+
+        Without `counted`, a resource is meant whole. Raises BadPath, BadPattern.
+        """
         texts = list(texts)
         for text in texts:
             if not counted and resources.is_counted(text):
                 raise _all_units(text)
-        return paths.resolve(texts, worktree=self._repository.worktree, git=self._repository.git)
+        return paths.resolve(texts, self._repository, self._folder)
 
     def claim(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, timeout: float = 30.0
@@ -271,6 +276,8 @@ class Claims:
             return Verdict(pattern.text, MINE)
         if met:
             return Verdict(pattern.text, THEIRS, tuple(item.as_record() for item in met))
+        if not self._is_folder(pattern) and any(self._takes_in(claim, pattern) for claim in mine):
+            return Verdict(pattern.text, MINE)
         return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
 
     def is_old(self, state: State) -> bool:
@@ -308,6 +315,16 @@ class Claims:
         }
         return {claim: head for claim, head in heads.items() if head in contained}
 
+    def _takes_in(self, claim: Claim, wanted: Pattern) -> bool:
+        """Whether a claim matches the very path that is asked about, if not what would be beneath."""
+        held = model.parsed(claim.pattern)
+        return not held.units and takes_in(held, wanted, case_sensitive=self._policy.case_sensitive)
+
+    def _is_folder(self, wanted: Pattern) -> bool:
+        """Whether a path is a folder here, so that a change there would be one beneath it."""
+        top = self._repository.worktree
+        return bool(top) and wanted.shape == "path" and os.path.isdir(os.path.join(top or "", *wanted.prefix))
+
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
 
@@ -336,7 +353,9 @@ class Claims:
 
     def _is_shared(self, pattern: Pattern) -> bool:
         return any(
-            self._covers(shared, pattern) for text in self._policy.shared for shared in patterns.parse(text)
+            takes_in(shared, pattern, case_sensitive=self._policy.case_sensitive)
+            for text in self._policy.shared
+            for shared in patterns.parse(text)
         )
 
     def _ttl(self, ttl: int | None) -> int:
