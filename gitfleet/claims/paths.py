@@ -21,11 +21,11 @@ _WILD = frozenset("*?[\\{")
 _HERE = frozenset({".", ".."})
 
 
-def resolve(texts: Iterable[str], repository: Repository, folder: str = ".") -> list[Pattern]:
+def resolve(texts: Iterable[str], repository: Repository, folder: str | None = None) -> list[Pattern]:
     """The patterns that `texts` stand for, relative to the repository's root. Raises BadPath, BadPattern.
 
     =====================  =========================================================================================
-    `./x`, `../x`, `.`     from `folder` (which may be any spelling of a folder in the worktree)
+    `./x`, `../x`, `.`     from `folder` (any spelling of a folder in the worktree; None: its top)
     `:/x`, `:/`            from the root
     `/a/b`                 an absolute path, inside of any worktree of this clone
     `res:x`                the resource
@@ -62,9 +62,9 @@ def _named(text: str, repository: Repository, here: Sequence[str] | None) -> tup
     return named
 
 
-def _inside(top: str | None, folder: str) -> list[str] | None:
+def _inside(top: str | None, folder: str | None) -> list[str] | None:
     """The names from the top of a worktree down to a folder; None where it lies elsewhere. No worktree is all root."""
-    if top is None:
+    if top is None or folder is None:
         return []
     top, real = os.path.realpath(top), os.path.realpath(folder)
     if real == top:

@@ -40,16 +40,31 @@ def missing(git: Git, top: str, wanted: Iterable[Pattern], *, case_sensitive: bo
     return [one for one in left if not any(matches(one, name, case_sensitive=case_sensitive) for name in names)]
 
 
-def in_trees(
+def without(
     objects: Objects, roots: Iterable[str], wanted: Iterable[Pattern], *, case_sensitive: bool = False
 ) -> list[Pattern]:
-    """Those of `wanted` that match something in one of the trees."""
-    roots = list(roots)
-    return [
-        one
-        for one in wanted
-        if any(next(differing(objects, None, root, one, case_sensitive=case_sensitive), None) for root in roots)
-    ]
+    """Those of `wanted` that match nothing in any of the trees. Raises Corrupt for a tree that is not here."""
+    left = list(wanted)
+    for root in roots:
+        left = [
+            one
+            for one in left
+            if next(differing(objects, None, root, one, case_sensitive=case_sensitive), None) is None
+        ]
+        if not left:
+            break
+    return left
+
+
+def tree_of(objects: Objects, commit: str) -> str:
+    """The tree of a commit. Raises Corrupt where it is not here."""
+    try:
+        kind, data = objects.read(commit)
+    except (KeyError, ValueError) as error:
+        raise Corrupt(f"The commit {commit} cannot be read in this clone.", where=commit) from error
+    if kind != "commit" or not data.startswith(b"tree "):
+        raise Corrupt(f"{commit} is no commit.", where=commit)
+    return data[5:45].decode("ascii")
 
 
 def differing(

@@ -59,7 +59,7 @@ DEFAULT = Terms()
 class Claims:
     """The claims of a fleet, through one node's ledger."""
 
-    def __init__(self, repository: Repository, ledger: Ledger, policy: Policy, folder: str = ".") -> None:
+    def __init__(self, repository: Repository, ledger: Ledger, policy: Policy, folder: str | None = None) -> None:
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
@@ -67,7 +67,7 @@ class Claims:
         self._watch = Watch(ledger.state)
 
     def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
-        """The patterns that `texts` stand for (`paths.resolve`, `./` counts from the folder that the fleet was opened in).
+        """The patterns that `texts` stand for (`paths.resolve`; `./` counts from the folder that the fleet was opened in).
 
         Without `counted`, a resource is meant whole. Raises BadPath, BadPattern.
         """

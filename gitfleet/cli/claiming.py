@@ -14,6 +14,7 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.hearing import heard, told
 from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
+from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Result, Status
@@ -42,11 +43,11 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
             for c in result.answer["taken_over"]
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
-        data = {"session": session, **_how(result), **result.answer}
+        said = remarks.of_grant(fleet, result.answer["granted"])
+        data = {"session": session, **_how(result), **result.answer, **said.as_record()}
         code = 21 if refused else 0
-        return Answer(
-            "claim", data, lines, _status(result, code), code, _warnings(fleet, result, session), session
-        )
+        warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
+        return Answer("claim", data, lines, _status(result, code), code, warnings, session)
 
 
 def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
@@ -59,8 +60,9 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
         outcome = "tentative" if got.tentative else "granted"
-        data = {"session": session, "outcome": outcome, "granted": granted, "already_held": held}
-        warnings = fleet.ledger.outbox.warnings + fleet.messages(session)
+        said = remarks.of_grant(fleet, granted)
+        data = {"session": session, "outcome": outcome, "granted": granted, "already_held": held, **said.as_record()}
+        warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
         status = "tentative" if got.tentative else "ok"

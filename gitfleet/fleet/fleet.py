@@ -49,7 +49,7 @@ class Fleet:
         repository: Repository,
         ledger: Ledger,
         announce: Callable[[str], None] | None = None,
-        folder: str = ".",
+        folder: str | None = None,
     ) -> None:
         self.repository = repository
         self.ledger = ledger
