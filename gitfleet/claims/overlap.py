@@ -122,7 +122,12 @@ def takes_in(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
     """
     if covers(a, b, case_sensitive=case_sensitive):
         return True
-    if a.shape != "glob" or not b.subtree or b.text.endswith("/") or not _prefixes_meet(a, b, case_sensitive=case_sensitive):
+    if (
+        a.shape != "glob"
+        or not b.subtree
+        or b.text.endswith("/")
+        or not _prefixes_meet(a, b, case_sensitive=case_sensitive)
+    ):
         return False
     themselves = [one[:-1] for one in b.readings(case_sensitive=case_sensitive)]
     return _readings_cover(a, themselves, case_sensitive=case_sensitive)
@@ -133,7 +138,8 @@ def _readings_cover(a: Pattern, narrow: Iterable[Elements], *, case_sensitive: b
 
     wide = a.readings(case_sensitive=case_sensitive)
     return all(
-        any(len(x) * len(y) <= STEPS and sequence_covers(x, y, _component_covers) for x in wide) for y in narrow
+        any(len(x) * len(y) <= STEPS and sequence_covers(x, y, _component_covers) for x in wide)
+        for y in narrow
     )
 
 

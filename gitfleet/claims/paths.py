@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from gitfleet.base.text import display
 from gitfleet.claims import patterns, resources
 from gitfleet.claims.patterns import ROOT, Pattern
-from gitfleet.errors import BadPath
+from gitfleet.errors import BadPath, UsageError
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 
@@ -21,8 +21,11 @@ _WILD = frozenset("*?[\\{")
 _HERE = frozenset({".", ".."})
 
 
-def resolve(texts: Iterable[str], repository: Repository, folder: str | None = None) -> list[Pattern]:
-    """The patterns that `texts` stand for, relative to the repository's root. Raises BadPath, BadPattern.
+def resolve(
+    texts: Iterable[str], repository: Repository, folder: str | None = None, *, counted: bool = True
+) -> list[Pattern]:
+    """The patterns that `texts` stand for, relative to the repository's root. Raises BadPath, BadPattern; UsageError
+    for units of a resource where they are not `counted`, since all of it is meant.
 
     =====================  =========================================================================================
     `./x`, `../x`, `.`     from `folder` (any spelling of a folder in the worktree; None: its top)
@@ -35,6 +38,8 @@ def resolve(texts: Iterable[str], repository: Repository, folder: str | None = N
     here = _inside(repository.worktree, folder)
     found: dict[str, Pattern] = {}
     for text in texts:
+        if not counted and resources.is_counted(text):
+            raise _all_units(text)
         for pattern in _named(text, repository, here):
             found.setdefault(pattern.text, pattern)
     return list(found.values())
@@ -52,11 +57,13 @@ def _named(text: str, repository: Repository, here: Sequence[str] | None) -> tup
         return patterns.parse(text)
     if os.path.isabs(text):
         return patterns.parse(_from_top(text, repository.worktree, repository.git))
-    if text.split("/")[0] in _HERE:
+    if text.split("/", maxsplit=1)[0] in _HERE:
         return patterns.parse(_from_here(text, here))
     named = patterns.parse(text)
     if text.startswith("{") and any(one[:2] in {"./", ".."} for one in text[1:].split(",")):
-        raise _bad(text, "`./` and `../` stand before braces", "Write `./{a,b}`, or name each path by itself.")
+        raise _bad(
+            text, "`./` and `../` stand before braces", "Write `./{a,b}`, or name each path by itself."
+        )
     if here and repository.worktree:
         _ask_back(text, named, repository.here, repository.worktree, here)
     return named
@@ -76,7 +83,9 @@ def _from_here(text: str, here: Sequence[str] | None) -> str:
     """A text that counts from the current folder, as it counts from the root; the folder's own names are names."""
     if here is None:
         raise _bad(
-            text, "the current folder is in no worktree of this repository", "Name it from the root: `:/PATH`."
+            text,
+            "the current folder is in no worktree of this repository",
+            "Name it from the root: `:/PATH`.",
         )
     parts = [_escaped(name) for name in here]
     typed = text.split("/")
@@ -102,7 +111,11 @@ def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Seq
     from gitfleet.claims import presence  # with what reads globs; at the root of a worktree it is of no use
 
     new = presence.missing(git, top, named)
-    near = [pattern for one in new for pattern in patterns.parse(_from_here(f"./{'/'.join(one.components)}", here))]
+    near = [
+        pattern
+        for one in new
+        for pattern in patterns.parse(_from_here(f"./{'/'.join(one.components)}", here))
+    ]
     there = set(near) - set(presence.missing(git, top, near))
     if not there:
         return
@@ -130,7 +143,9 @@ def _from_top(text: str, worktree: str | None, git: Git) -> str:
     if os.path.realpath(text) in tops:
         return ROOT
     raise _bad(
-        text, "it lies outside the worktrees of this repository", "Name it relative to the root of the repository."
+        text,
+        "it lies outside the worktrees of this repository",
+        "Name it relative to the root of the repository.",
     )
 
 
@@ -139,6 +154,11 @@ def _spellings(text: str) -> Sequence[str]:
     plain = os.path.normpath("/" + text.lstrip("/"))
     parent, name = os.path.split(plain)
     return (plain, os.path.join(os.path.realpath(parent), name))
+
+
+def _all_units(text: str) -> UsageError:
+    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units. Nothing was changed."
+    return UsageError(words, hint="Name it without a number.")
 
 
 def _bad(text: str, why: str, hint: str) -> BadPath:

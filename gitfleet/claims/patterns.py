@@ -116,7 +116,9 @@ class Pattern:
         _set(self, "subtree", subtree)
         _set(self, "_folded", None)
         _set(self, "_exact", None)
-        _set(self, "everything", glob and self.readings() == (((None,), None),))  # one component, and whatever follows
+        _set(
+            self, "everything", glob and self.readings() == (((None,), None),)
+        )  # one component, and whatever follows
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Pattern does not change: {name}")
@@ -154,7 +156,9 @@ class Pattern:
             from gitfleet.claims.wildmatch import compile_path  # claims on paths never need it
 
             spelled = [self.components] if self.names is None else [self.components, self.names]
-            kept = tuple(compile_path(one, subtree=self.subtree, folded=not case_sensitive) for one in spelled)
+            kept = tuple(
+                compile_path(one, subtree=self.subtree, folded=not case_sensitive) for one in spelled
+            )
             _set(self, "_exact" if case_sensitive else "_folded", kept)
         return kept
 

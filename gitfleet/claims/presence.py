@@ -37,7 +37,9 @@ def missing(git: Git, top: str, wanted: Iterable[Pattern], *, case_sensitive: bo
     specs = [spec for one in left for spec in _specs(one)]
     argv = ("ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if _any_glob(left) else []))
     names = os.fsdecode(git.run(*argv, "--", *specs, timeout=_PATIENCE)).split("\0")[:-1]
-    return [one for one in left if not any(matches(one, name, case_sensitive=case_sensitive) for name in names)]
+    return [
+        one for one in left if not any(matches(one, name, case_sensitive=case_sensitive) for name in names)
+    ]
 
 
 def without(

@@ -10,7 +10,7 @@ from gitfleet.base import clock, identity, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, leases, model, paths, patterns, resources, retained, rules, tickets
+from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, rules, tickets
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
@@ -59,7 +59,9 @@ DEFAULT = Terms()
 class Claims:
     """The claims of a fleet, through one node's ledger."""
 
-    def __init__(self, repository: Repository, ledger: Ledger, policy: Policy, folder: str | None = None) -> None:
+    def __init__(
+        self, repository: Repository, ledger: Ledger, policy: Policy, folder: str | None = None
+    ) -> None:
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
@@ -71,11 +73,7 @@ class Claims:
 
         Without `counted`, a resource is meant whole. Raises BadPath, BadPattern.
         """
-        texts = list(texts)
-        for text in texts:
-            if not counted and resources.is_counted(text):
-                raise _all_units(text)
-        return paths.resolve(texts, self._repository, self._folder)
+        return paths.resolve(texts, self._repository, self._folder, counted=counted)
 
     def claim(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, timeout: float = 30.0
@@ -276,7 +274,7 @@ class Claims:
             return Verdict(pattern.text, MINE)
         if met:
             return Verdict(pattern.text, THEIRS, tuple(item.as_record() for item in met))
-        if not self._is_folder(pattern) and any(self._takes_in(claim, pattern) for claim in mine):
+        if any(self._is_at(claim, pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
 
@@ -315,15 +313,15 @@ class Claims:
         }
         return {claim: head for claim, head in heads.items() if head in contained}
 
-    def _takes_in(self, claim: Claim, wanted: Pattern) -> bool:
-        """Whether a claim matches the very path that is asked about, if not what would be beneath."""
-        held = model.parsed(claim.pattern)
-        return not held.units and takes_in(held, wanted, case_sensitive=self._policy.case_sensitive)
-
-    def _is_folder(self, wanted: Pattern) -> bool:
-        """Whether a path is a folder here, so that a change there would be one beneath it."""
-        top = self._repository.worktree
-        return bool(top) and wanted.shape == "path" and os.path.isdir(os.path.join(top or "", *wanted.prefix))
+    def _is_at(self, claim: Claim, wanted: Pattern) -> bool:
+        """Whether a claim matches the very path that is asked about; not if it is a folder here: changes are beneath it."""
+        top, folder = self._repository.worktree, False
+        if top and wanted.shape == "path":
+            folder = os.path.isdir(os.path.join(top, *wanted.prefix))
+        exact = self._policy.case_sensitive
+        return not (wanted.units or folder) and takes_in(
+            model.parsed(claim.pattern), wanted, case_sensitive=exact
+        )
 
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
@@ -385,11 +383,6 @@ def _check_size(wanted: Sequence[Pattern], reason: str) -> None:
     if len(reason) > sessions.MAX_TEXT:
         words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
         raise UsageError(words, hint="Say it in fewer words.")
-
-
-def _all_units(text: str) -> UsageError:
-    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units. Nothing was changed."
-    return UsageError(words, hint="Name it without a number.")
 
 
 def time_left(claim: Claim, session: sessions.Session | None) -> int:

@@ -61,7 +61,13 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
         outcome = "tentative" if got.tentative else "granted"
         said = remarks.of_grant(fleet, granted)
-        data = {"session": session, "outcome": outcome, "granted": granted, "already_held": held, **said.as_record()}
+        data = {
+            "session": session,
+            "outcome": outcome,
+            "granted": granted,
+            "already_held": held,
+            **said.as_record(),
+        }
         warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")

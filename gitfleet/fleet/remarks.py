@@ -68,7 +68,9 @@ def of_grant(fleet: Fleet, granted: Iterable[Mapping[str, Any]], *, new: bool = 
     try:
         absent = nowhere(fleet, wanted) if new else []
         older = list(behind(fleet, (one for one in wanted if one not in absent)))
-    except FleetError:  # a tree or a worktree that cannot be read: then nothing is known to be missing, or old
+    except (
+        FleetError
+    ):  # a tree or a worktree that cannot be read: then nothing is known to be missing, or old
         pass
     return Remarks(tuple(one.text for one in absent), tuple(older), by_name)
 

@@ -49,11 +49,23 @@ def nowhere(fleet: Fleet, wanted: Iterable[Pattern]) -> list[Pattern]:
     if here.worktree:
         left = presence.missing(here.here, here.worktree, left, case_sensitive=exact)
     if left:
-        places = ["refs/heads", "refs/remotes", *([seen_trunk(hub)] if (hub := fleet.ledger.node.hub) else [])]
-        roots = dict.fromkeys(here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split())
+        places = [
+            "refs/heads",
+            "refs/remotes",
+            *([seen_trunk(hub)] if (hub := fleet.ledger.node.hub) else []),
+        ]
+        roots = dict.fromkeys(
+            here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
+        )
         left = presence.without(fleet.ledger.objects, roots, left, case_sensitive=exact)
     for other in worktrees.listed(here.git) if left else ():
-        if left and not other.bare and other.git_dir and other.path != here.worktree and os.path.isdir(other.path):
+        if (
+            left
+            and not other.bare
+            and other.git_dir
+            and other.path != here.worktree
+            and os.path.isdir(other.path)
+        ):
             git = Git(other.git_dir, cwd=other.path)
             left = presence.missing(git, other.path, left, case_sensitive=exact)
     return left

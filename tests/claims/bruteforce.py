@@ -35,7 +35,9 @@ def _one(parts: list[str], subtree: bool, *, by_name: bool) -> str:
         else:
             name = by_name and not set(part) & set("*?")
             # `*` may be empty, a component may not
-            expression += "(?=[^/\n])" + (re.escape(part) if name else component_regex(part)) + ("" if last else "/")
+            expression += (
+                "(?=[^/\n])" + (re.escape(part) if name else component_regex(part)) + ("" if last else "/")
+            )
     return expression + ("(?:/[^/\n]+)*" if subtree else "")
 
 

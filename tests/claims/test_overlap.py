@@ -277,7 +277,9 @@ def test_overlap_of_paths_agrees_with_all_paths(a: str, b: str) -> None:
 
 NAMED = st.builds(
     lambda parts, slash: "/".join(parts) + slash,
-    st.lists(st.sampled_from(["a", "[a]", "[b]a", "[ab]", "*", "?[a]", "[a]*", "**"]), min_size=1, max_size=3),
+    st.lists(
+        st.sampled_from(["a", "[a]", "[b]a", "[ab]", "*", "?[a]", "[a]*", "**"]), min_size=1, max_size=3
+    ),
     st.sampled_from(["", "", "/"]),
 )
 

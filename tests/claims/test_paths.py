@@ -82,7 +82,19 @@ def test_text_that_is_no_pattern_is_refused(repository: Path, typed: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["a[1].txt", "b*c", "{x,y}", "q?", "-", "{", "src", "app/[id]", "app/(group)/[[...slug]]/page.tsx", "[größe]"]
+    "name",
+    [
+        "a[1].txt",
+        "b*c",
+        "{x,y}",
+        "q?",
+        "-",
+        "{",
+        "src",
+        "app/[id]",
+        "app/(group)/[[...slug]]/page.tsx",
+        "[größe]",
+    ],
 )
 def test_text_means_the_same_whether_or_not_there_is_such_a_name(repository: Path, name: str) -> None:
     typed = [name, f"./{name}", f"sub/{name}", str(repository / name), f"{name}/"]
@@ -96,7 +108,11 @@ def test_text_means_the_same_whether_or_not_there_is_such_a_name(repository: Pat
 
 
 def test_text_that_says_the_same_twice_is_one_pattern(repository: Path) -> None:
-    assert resolve(repository, ["src", "src/", "./src", "README.md", "README.md"]) == ["src", "src/", "README.md"]
+    assert resolve(repository, ["src", "src/", "./src", "README.md", "README.md"]) == [
+        "src",
+        "src/",
+        "README.md",
+    ]
 
 
 # --- where a text counts from
@@ -225,7 +241,11 @@ def test_subfolder_of_a_linked_worktree_counts_from_that_worktrees_root(
     folder = tmp_path / "linked/only/here"
     folder.mkdir(parents=True)
     (folder / "x.py").touch()
-    assert resolve(folder, ["./x.py", "../y", str(folder / "z")]) == ["only/here/x.py", "only/y", "only/here/z"]
+    assert resolve(folder, ["./x.py", "../y", str(folder / "z")]) == [
+        "only/here/x.py",
+        "only/y",
+        "only/here/z",
+    ]
     with pytest.raises(BadPath, match="Nothing was changed"):
         resolve(folder, ["x.py"])
 
