@@ -119,12 +119,14 @@ def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Seq
     there = set(near) - set(presence.missing(git, top, near))
     if not there:
         return
-    meant, new_ones = (", ".join(sorted(one.text for one in some)) for some in (there, new))
+    meant = ", ".join(sorted(one.text for one in there))
+    what = "a new folder" if text.endswith("/") else "a new file"
+    if any(one.shape == "glob" for one in new):
+        what = "what is new"
     raise BadPath(
         f"Nothing at the root of the repository is called {display(text)}, but something in the current folder is. "
         "Nothing was changed.",
-        hint=f"Did you mean `./{display(text)}`, that is {display(meant)}? `:/{display(text)}` is a new file at the root"
-        f" ({display(new_ones)}).",
+        hint=f"Did you mean `./{display(text)}`, that is {display(meant)}? `:/{display(text)}` is {what} at the root.",
         path=text,
     )
 

@@ -10,7 +10,8 @@ from gitfleet.base import clock, identity, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, rules, tickets
+from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, tickets
+from gitfleet.claims.bounds import check_size
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
@@ -29,8 +30,6 @@ FREE = "free"
 MINE = "mine"
 THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
-MAX_TEXT = 256 * 1024
-"""Characters that the patterns of one request may have together; an operation has to fit into one record."""
 
 
 class Verdict(NamedTuple):
@@ -85,7 +84,7 @@ class Claims:
         the ledger raises. Of two at once on overlapping paths, one wins.
         """
         wanted = self.patterns(texts)
-        _check_size(wanted, terms.reason)
+        check_size(wanted, terms.reason)
         rows = [self._row(pattern, terms.shared) for pattern in wanted]
         body = {
             "paths": rows,
@@ -186,7 +185,7 @@ class Claims:
         """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`."""
         wanted = None if texts is None else self.patterns(texts, counted=False)
         if wanted is not None:
-            _check_size(wanted, "")
+            check_size(wanted, "")
         body = {
             "patterns": None if wanted is None else [pattern.text for pattern in wanted],
             "case_sensitive": self._policy.case_sensitive,
@@ -370,19 +369,6 @@ class Claims:
         if seen:
             body["seen"] = seen
         return self._ledger.request(kind, session, body, timeout=timeout)
-
-
-def _check_size(wanted: Sequence[Pattern], reason: str) -> None:
-    """Refuse what no record or operation could hold, before anything is left in the outbox. Raises UsageError."""
-    if not 0 < len(wanted) <= rules.MAX_PATTERNS:
-        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}. Nothing was changed."
-        raise UsageError(words, hint="Name a directory or a glob instead of very many files.")
-    if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
-        words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."
-        raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
-    if len(reason) > sessions.MAX_TEXT:
-        words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
-        raise UsageError(words, hint="Say it in fewer words.")
 
 
 def time_left(claim: Claim, session: sessions.Session | None) -> int:
