@@ -7,7 +7,7 @@ here or does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -122,9 +122,14 @@ def _search(
         found.lapsed.extend(
             item.held for item in met if item not in standing and isinstance(item.held, Claim)
         )
-        standing += line_rules.in_line(
-            view, before, pattern, mode, operation.session, case_sensitive=exact_case
+        waiting = list(
+            line_rules.in_line(view, before, pattern, mode, operation.session, case_sensitive=exact_case)
         )
+        within = _covering(mine, pattern, mode, exact_case=exact_case, how=takes_in)
+        if waiting and within is not None and not standing:  # it has the very path: what is beneath can wait
+            _has(found, within, pattern, operation, 0)
+            continue
+        standing += waiting
         if standing:
             found.blocked.extend(standing)
             continue
@@ -296,10 +301,12 @@ def _changes(view: View, operation: Operation, granted: list[Claim], gone: list[
     return changes
 
 
-def _covering(claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool) -> Claim | None:
+def _covering(
+    claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool, how: Callable[..., bool] = covers
+) -> Claim | None:
     for claim in claims:
         enough = claim.mode in {EXCLUSIVE, mode} and len(claim.slots) >= wanted.units
-        if enough and covers(model.parsed(claim.pattern), wanted, case_sensitive=exact_case):
+        if enough and how(model.parsed(claim.pattern), wanted, case_sensitive=exact_case):
             return claim
     return None
 
