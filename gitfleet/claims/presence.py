@@ -31,7 +31,7 @@ def missing(git: Git, top: str, wanted: Iterable[Pattern], *, case_sensitive: bo
 
     `git` is that worktree's own. Costs one git process where a name is not on disk.
     """
-    left = [one for one in wanted if not one.units and not _on_disk(top, one)]
+    left = [one for one in wanted if not one.units and not _on_disk(top, one, case_sensitive=case_sensitive)]
     if not left:
         return []
     specs = [spec for one in left for spec in _specs(one)]
@@ -135,10 +135,24 @@ def _closed(elements: Elements, states: set[int]) -> frozenset[int]:
     return frozenset(states)
 
 
-def _on_disk(top: str, wanted: Pattern) -> bool:
-    if wanted.everything:
-        return True
-    return wanted.shape == "path" and os.path.lexists(os.path.join(top, *wanted.prefix))
+def _on_disk(top: str, wanted: Pattern, *, case_sensitive: bool) -> bool:
+    if wanted.shape != "path":
+        return wanted.everything
+    places = [top]
+    for name in wanted.prefix:
+        places = [found for place in places for found in _called(place, name, case_sensitive=case_sensitive)]
+    return bool(places)
+
+
+def _called(folder: str, name: str, *, case_sensitive: bool) -> list[str]:
+    """What a folder has under a name; only where that is nothing, what it has under another spelling of it."""
+    if os.path.lexists(os.path.join(folder, name)):
+        return [os.path.join(folder, name)]
+    try:
+        names = [] if case_sensitive else os.listdir(folder)
+    except OSError:
+        return []
+    return [os.path.join(folder, other) for other in names if key(other) == key(name)]
 
 
 def _any_glob(wanted: Iterable[Pattern]) -> bool:

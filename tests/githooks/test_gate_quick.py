@@ -34,7 +34,23 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 PATTERNS = st.one_of(
     PATHS.map(lambda path: patterns.literal(path).text),
     PATHS.map(lambda path: patterns.literal(path + "/").text),
-    st.sampled_from(["*", "*.py", "a/*", "**/b.py", "a/**", "[ab]*", "?/", "A/"]),
+    st.sampled_from(
+        [
+            "*",
+            "*.py",
+            "a/*",
+            "**/b.py",
+            "a/**",
+            "[ab]*",
+            "?/",
+            "A/",
+            "[1]",
+            "[1]/b.py",
+            "[ab]",
+            "a/[1]/",
+            "[1]/*",
+        ]
+    ),
 )
 
 
