@@ -22,14 +22,16 @@ from gitfleet.cli.shapes import (
 
 
 class Behind(Data):
-    """Claimed paths of which the trunk has newer versions than this worktree's HEAD: merge first."""
+    """Claimed paths of which a branch of the hub has newer versions than this worktree's HEAD: merge first."""
 
     pattern: str
     files: list[str]
-    """Those that it matches and that differ; the first of them, if they are many."""
-    trunk: str
+    """Those that it matches and that differ; the first of them, if they are many. Empty where the commit is not here."""
+    branch: str
+    """The trunk; or, with `session`, where the last holder has pushed what has not landed."""
     commit: str
-    """Where the trunk is."""
+    """Where that branch is."""
+    session: str
 
 
 class Remarked(Data):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.fleet import remarks
+from gitfleet.fleet import branches, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.remarks import Remarks
 from tests.fleetbench import Fleets
@@ -130,6 +130,32 @@ def test_claim_of_what_both_have_changed_is_behind_until_it_is_the_same(
     assert behind(claim(fleet, "src")) == {"src": ("src/api/a.py",)}
     git.commit(top, {"src/api/a.py": "theirs\n"})  # picked, not merged
     assert claim(fleet, "src").behind == ()
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
+    fleet: Fleet, fleets: Fleets, git: Git, fetched: bool
+) -> None:
+    bob, top = fleets.clone("bob"), fleets.clone("ada")
+    git(bob, "switch", "-q", "-c", "feat")
+    with fleets.open("bob") as there:
+        there.ledger.submit([there.ledger.operation("session.change", "bob-1", {"worktree": str(bob)})])
+        there.claims.claim("bob-1", ["src/api/", "README.md"])
+        land(fleets, git, {"src/api/a.py": "feat\n"}, "feat")
+        git(bob, "fetch", "-q", "origin")
+        assert branches.retain_pushed(there, "bob-1") == ["feat"]
+        there.claims.release("bob-1", None)
+    if fetched:
+        git(top, "fetch", "-q", "origin")
+    assert behind(claim(fleet, "README.md")) == {}
+    found = claim(fleet, "src/api/a.py")
+    assert behind(found) == {"src/api/a.py": ("src/api/a.py",) if fetched else ()}
+    assert (found.behind[0].branch, found.behind[0].session) == ("feat", "bob-1")
+    assert "'feat', where session bob-1 pushed it, has a newer version" in found.words("origin")[0]
+    git(top, "pull", "-q", "--no-rebase", "origin", "feat")
+    with fleets.open("ada") as again:
+        granted = again.claims.claim("ada-2", ["src"]).answer["granted"]
+        assert remarks.of_grant(again, granted).behind == ()
 
 
 def test_claim_asks_the_hub_no_more_often_for_knowing_the_trunk(
