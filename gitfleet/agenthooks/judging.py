@@ -16,7 +16,7 @@ from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, Unverifiable
-from gitfleet.fleet import hearsay
+from gitfleet.fleet import hearsay, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import full, refusal
 from gitfleet.githooks.judgement import Judgement, judge
@@ -102,10 +102,12 @@ def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
     patterns = [refusal.claimable(path) for path in paths]
     result = fleet.claims.claim(session, patterns, Terms(reason=REASON), timeout=full.ASK_THE_HUB)
     names = ", ".join(display(path) for path in paths[:SHOWN])
+    said = remarks.of_grant(fleet, result.answer["granted"], new=False).words(fleet.ledger.node.hub)
+    older = [f"gitfleet: {words}" for words in said]
     if result.status is Status.TENTATIVE:
         words = f"gitfleet: claimed {names} for session {session}, but only tentatively: the hub is out of reach. "
-        return [words + "Before you push, run `gitfleet sync`."]
-    return [f"gitfleet: claimed {names} for session {session}."]
+        return [words + "Before you push, run `gitfleet sync`.", *older]
+    return [f"gitfleet: claimed {names} for session {session}.", *older]
 
 
 def _decide(fleet: Fleet, finding: Finding) -> Verdict:

@@ -44,6 +44,10 @@ class Unreadable(ValueError):
         self.hint = hint
 
 
+class LongMember(Unreadable):
+    """A class of which one member's key is more than one character."""
+
+
 def read_literal(text: str, at: int) -> tuple[str, int]:
     r"""The literal character at `text[at]`, or the one that a backslash there escapes, and the index behind it.
 
@@ -138,7 +142,7 @@ class _Reader:
     def _single(self, char: str) -> None:
         folded = key(char) if self.folded else char
         if len(folded) != 1:
-            raise Unreadable(
+            raise LongMember(
                 f"`{char}` in a class equals `{folded}`, which is more than one character, when case does not count",
                 f"write `{{{char},…}}` in place of `[{char}…]`",
             )

@@ -139,10 +139,27 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     if branches and len(left) == len(conflicts):
         names = ", ".join(f"{head[:12]} of {display(branch)}" for branch, head in sorted(branches))
         hint = f"Work on other paths until it has landed. Or build on it: merge {names}, and ask again."
+    alone = {name for item in conflicts if (name := _name_alone(item))}
+    if alone:
+        hint += f" Or ask for the name alone: {', '.join(_quoted(name) for name in sorted(alone))}."
     broken = [item.held.error for item in conflicts if isinstance(item.held, Unreadable)]
     if broken:  # which never ends by itself, as a claim does
         hint = f"Work on other paths. {broken[0].hint or 'Ask whoever looks after the fleet to run `gitfleet fsck`.'}"
     return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
+
+
+def _quoted(pattern: str) -> str:
+    return f"'{display(pattern)}'"
+
+
+def _name_alone(item: InTheWay) -> str:
+    """How to ask for what is wanted by its name alone, where only its classes meet what is held; else nothing."""
+    wanted = model.parsed(item.wanted)
+    if wanted.names is None:
+        return ""
+    name = model.parsed("/".join(wanted.names) + "/" * item.wanted.endswith("/"))
+    held = item.held.pattern if isinstance(item.held, Unreadable) else model.parsed(item.held.pattern)
+    return name.text if overlap(name, held) is None else ""
 
 
 def _verb(items: list[InTheWay]) -> str:

@@ -12,7 +12,7 @@ from gitfleet.base import canonical
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import Claim
-from gitfleet.claims.overlap import covers, overlap
+from gitfleet.claims.overlap import overlap, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.retained import given
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
@@ -84,7 +84,7 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     for pattern in patterns:
         _check_named(mine, pattern, exact_case=exact)
     offered = [
-        c for c in mine if any(covers(p, model.parsed(c.pattern), case_sensitive=exact) for p in patterns)
+        c for c in mine if any(takes_in(p, model.parsed(c.pattern), case_sensitive=exact) for p in patterns)
     ]
     changes: Changes = {}
     _check_whole(mine, offered, exact_case=exact)
@@ -158,7 +158,7 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
 def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> None:
     """Refuse to offer what the session does not claim, or a part of what it claims. Raises Conflict, UsageError."""
     held = [model.parsed(claim.pattern) for claim in mine]
-    if any(covers(pattern, one, case_sensitive=exact_case) for one in held):
+    if any(takes_in(pattern, one, case_sensitive=exact_case) for one in held):
         return
     if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
         raise UsageError(
@@ -227,7 +227,7 @@ def _of_others(view: View, operation: Operation) -> list[Claim]:
         below = {
             claim.id: claim
             for claim in near
-            if covers(pattern, model.parsed(claim.pattern), case_sensitive=exact)
+            if takes_in(pattern, model.parsed(claim.pattern), case_sensitive=exact)
         }
         wider = [
             claim for claim in near if overlap(model.parsed(claim.pattern), pattern, case_sensitive=exact)

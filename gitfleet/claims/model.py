@@ -96,7 +96,7 @@ class Unreadable(NamedTuple):
             return _resource(self.where)
         names = [name.removeprefix("=") for name in self.where.split("/")[1:-1]]
         try:
-            return patterns.literal("/".join(names), directory=True)
+            return patterns.literal("/".join(names))
         except FleetError:
             return parsed("**")
 

@@ -5,7 +5,7 @@ patterns to `patterns`, and what a conflict means to the service. Two claims con
 repository can hold matches both; a guess in either direction would block sessions for nothing, or let two of
 them edit one file.
 
-Files and folders are compared as they stand. Globs are intersected as automata, on two levels: components
+Paths are compared as they stand. Globs are intersected as automata, on two levels: components
 between `/`, and characters within a component (`sequences.meet`). That takes at most the product of the lengths,
 and `STEPS` bounds it; beyond that the answer is "yes, as far as I can tell" (`exact` False).
 """
@@ -16,10 +16,11 @@ from gitfleet.claims.patterns import matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, NoReturn
 
     from gitfleet.claims.patterns import Pattern
-    from gitfleet.claims.wildmatch import Component
+    from gitfleet.claims.wildmatch import Component, Elements
 
 STEPS = 60_000
 """Pairs of positions that one answer may look at. Patterns that people write take fewer than a thousand."""
@@ -74,21 +75,20 @@ def _again(witness: str, exact: bool) -> Overlap:
 def overlap(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> Overlap | None:
     """Whether some path matches both patterns: such a path, or None when there is none.
 
-    Symmetric but for the spelling of the witness. Takes microseconds for files and folders, and never more
-    than `STEPS` steps. A resource meets itself only, however many units either asks for.
+    Symmetric but for the spelling of the witness. Takes microseconds for paths, and never more than `STEPS` steps for
+    each pair of readings. A resource meets itself only, however many units either asks for.
     """
     if a.units or b.units:
         return Overlap(a.text if a.units <= b.units else b.text) if a.prefix == b.prefix else None
     if not _prefixes_meet(a, b, case_sensitive=case_sensitive):
         return None
-    shorter, longer = (a, b) if len(a.prefix) < len(b.prefix) else (b, a)
-    if a.shape != "glob" and b.shape != "glob":
-        reaches = shorter.subtree or len(shorter.prefix) == len(longer.prefix)
-        return Overlap("/".join(longer.prefix)) if reaches else None
-    for file, other in ((a, b), (b, a)):
-        if file.shape == "file":
-            path = "/".join(file.prefix)
-            return Overlap(path) if matches(other, path, case_sensitive=case_sensitive) else None
+    longer = b if len(a.prefix) < len(b.prefix) else a
+    if a.shape == b.shape == "path":
+        return Overlap("/".join(longer.prefix))
+    for one, other in ((a, b), (b, a)):
+        path = "/".join(one.prefix)
+        if one.shape == "path" and matches(other, path, case_sensitive=case_sensitive):
+            return Overlap(path)
     pair = (a.text, b.text, case_sensitive)
     if pair not in _FOUND:
         if len(_FOUND) >= _KEPT:
@@ -100,8 +100,8 @@ def overlap(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> Overlap 
 def covers(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
     """True only if every path that `b` matches is matched by `a`.
 
-    Exact when `b` is a file or a folder. When it is a glob, False where it takes more to see than putting the two
-    side by side. A resource covers itself, however many units either asks for.
+    Exact when `b` is a path. When it is a glob, False where it takes more to see than putting the two side by side. A
+    resource covers itself, however many units either asks for.
     """
     if a.units or b.units:
         return a.prefix == b.prefix
@@ -109,14 +109,38 @@ def covers(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
         return True
     if not _prefixes_meet(a, b, case_sensitive=case_sensitive):
         return False
-    if b.shape == "file":
-        return matches(a, "/".join(b.prefix), case_sensitive=case_sensitive)
-    if a.shape != "glob":  # a folder holds whatever begins with its names
-        return a.subtree and len(a.prefix) <= len(b.prefix)
-    from gitfleet.claims.sequences import covers as sequence_covers  # see `Pattern.elements`
+    if a.shape == "path":  # it holds whatever begins with its names
+        return len(a.prefix) <= len(b.prefix)
+    return _readings_cover(a, b.readings(case_sensitive=case_sensitive), case_sensitive=case_sensitive)
 
-    x, y = a.elements(case_sensitive=case_sensitive), b.elements(case_sensitive=case_sensitive)
-    return len(x) * len(y) <= STEPS and sequence_covers(x, y, _component_covers)
+
+def takes_in(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
+    """Whether who names `a` means the claim on `b`, too: `a` covers it, or matches the very path that it is on.
+
+    So `src/*.py` takes in `src/a.py`, though not what would be beneath if that were a folder. What is written with a slash
+    is a folder to whoever wrote it, and is taken in as a whole or not at all. No right to change anything follows.
+    """
+    if covers(a, b, case_sensitive=case_sensitive):
+        return True
+    if (
+        a.shape != "glob"
+        or not b.subtree
+        or b.text.endswith("/")
+        or not _prefixes_meet(a, b, case_sensitive=case_sensitive)
+    ):
+        return False
+    themselves = [one[:-1] for one in b.readings(case_sensitive=case_sensitive)]
+    return _readings_cover(a, themselves, case_sensitive=case_sensitive)
+
+
+def _readings_cover(a: Pattern, narrow: Iterable[Elements], *, case_sensitive: bool) -> bool:
+    from gitfleet.claims.sequences import covers as sequence_covers  # see `Pattern.readings`
+
+    wide = a.readings(case_sensitive=case_sensitive)
+    return all(
+        any(len(x) * len(y) <= STEPS and sequence_covers(x, y, _component_covers) for x in wide)
+        for y in narrow
+    )
 
 
 def _prefixes_meet(a: Pattern, b: Pattern, *, case_sensitive: bool) -> bool:
@@ -126,7 +150,7 @@ def _prefixes_meet(a: Pattern, b: Pattern, *, case_sensitive: bool) -> bool:
 
 
 def _component_covers(x: Component, y: Component) -> bool:
-    from gitfleet.claims.charsets import includes  # see `Pattern.elements`
+    from gitfleet.claims.charsets import includes  # see `Pattern.readings`
     from gitfleet.claims.sequences import covers as sequence_covers
     from gitfleet.claims.wildmatch import ANY_COMPONENT, component_matches
 
@@ -138,21 +162,22 @@ def _component_covers(x: Component, y: Component) -> bool:
 
 
 def _search(a: Pattern, b: Pattern, prefix: tuple[str, ...], *, case_sensitive: bool) -> Overlap | None:
-    from gitfleet.claims.names import Names  # see `Pattern.elements`
+    from gitfleet.claims.names import Names  # see `Pattern.readings`
     from gitfleet.claims.sequences import Budget, Spent, meet
 
-    names = Names(Budget(STEPS), folded=not case_sensitive)
-    try:
-        path = meet(
-            a.elements(case_sensitive=case_sensitive),
-            b.elements(case_sensitive=case_sensitive),
-            start=None,
-            step=names.step,
-            accepts=lambda _state: True,
-            budget=names.budget,
-        )
-    except Spent:
-        return Overlap("/".join(prefix), exact=False)
-    if path is not None:
-        return Overlap("/".join([*prefix, *path[len(prefix) :]]))  # the prefix as its claimant spells it
-    return None if names.certain else Overlap("/".join(prefix), exact=False)
+    found = None
+    for x in a.readings(case_sensitive=case_sensitive):
+        for y in b.readings(case_sensitive=case_sensitive):
+            names = Names(Budget(STEPS), folded=not case_sensitive)
+            try:
+                path = meet(
+                    x, y, start=None, step=names.step, accepts=lambda _state: True, budget=names.budget
+                )
+            except Spent:
+                path, names.certain = None, False
+            if path is not None:
+                # The prefix as its claimant spells it.
+                return Overlap("/".join([*prefix, *path[len(prefix) :]]))
+            if not names.certain:
+                found = Overlap("/".join(prefix), exact=False)
+    return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
@@ -42,6 +43,10 @@ class Ended(Protocol):
     @property
     def upon(self) -> str: ...
     @property
+    def retained(self) -> str: ...
+    @property
+    def head(self) -> str: ...
+    @property
     def where(self) -> str: ...
 
 
@@ -57,7 +62,8 @@ class Grant:
     """The last grant of a pattern that is over, ended at `at` (seconds, the clock of whoever ended it).
 
     `earlier` are grants of the same pattern to the same session before it, with nobody's in between (id and token);
-    `after` is the last grant to another session before those. `upon` is the claim's own (`claims.model`).
+    `after` is the last grant to another session before those. `upon` is the claim's own (`claims.model`). `branch` and
+    `head` say where its session had pushed work on it that had not landed when the grant was over.
     """
 
     id: str
@@ -69,6 +75,8 @@ class Grant:
     earlier: tuple[Former, ...] = ()
     after: Former | None = None
     upon: str = ""
+    branch: str = ""
+    head: str = ""
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
@@ -80,8 +88,9 @@ class Grant:
             record["earlier"] = [list(former) for former in self.earlier]
         if self.after:
             record["after"] = list(self.after)
-        if self.upon:
-            record["upon"] = self.upon
+        for name in ("upon", "branch", "head"):
+            if getattr(self, name):
+                record[name] = getattr(self, name)
         return canonical.dump(record)
 
 
@@ -107,8 +116,9 @@ def note(view: View, claim: Ended, at: int) -> dict[str, bytes | None]:
     elif before is not None:
         after = Former(before.session, before.token)
     grant = Grant(
-        claim.id, claim.token, claim.session, claim.pattern, claim.mode, at, earlier, after, claim.upon
-    )
+        claim.id, claim.token, claim.session, claim.pattern, claim.mode, at, earlier, after, claim.upon,
+        claim.retained if claim.head else "", claim.head,
+    )  # fmt: skip
     return {where: grant.as_bytes()}
 
 
@@ -137,10 +147,10 @@ def parse(data: bytes, where: str) -> Grant:
             id=raw["id"], token=raw["token"], session=raw["session"], pattern=raw["pattern"], mode=raw["mode"],
             at=raw["at"], earlier=tuple(_former(item) for item in raw.get("earlier", [])),
             after=_former(raw["after"]) if "after" in raw else None, upon=raw.get("upon", ""),
+            branch=raw.get("branch", ""), head=raw.get("head", ""),
         )  # fmt: skip
-        texts = all(
-            isinstance(text, str) for text in (grant.id, grant.session, grant.pattern, grant.mode, grant.upon)
-        )
+        said = (grant.id, grant.session, grant.pattern, grant.mode, grant.upon, grant.branch, grant.head)
+        texts = all(isinstance(text, str) for text in said)
         sound = texts and type(grant.token) is int and type(grant.at) is int
         sound = sound and is_ulid(grant.id) and is_name(grant.session)
     except (KeyError, TypeError, ValueError) as error:
@@ -156,6 +166,17 @@ def filed(view: View, keys: tuple[str, ...]) -> Iterator[tuple[str, Grant | Flee
     for name, is_folder in view.names(place):
         if name.startswith("@") and not is_folder:
             yield f"{place}/{name}", _try(view, f"{place}/{name}")
+
+
+def near(view: View, keys: tuple[str, ...], *, most: int) -> Iterator[Grant]:
+    """The records that could be about a pattern with this literal prefix, unreadable ones aside; below it, `most` at most."""
+    for depth in range(len(keys)):
+        yield from (grant for _, grant in filed(view, keys[:depth]) if isinstance(grant, Grant))
+    place = "/".join([ROOT, *(f"={key}" for key in keys)])
+    for where in islice(view.files(place), most):
+        grant = _try(view, where)
+        if isinstance(grant, Grant):
+            yield grant
 
 
 def everything(view: View) -> Iterator[tuple[str, Grant | FleetError]]:

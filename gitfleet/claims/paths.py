@@ -1,7 +1,8 @@
 """Paths as people and agents type them, made into patterns of this repository.
 
-Owns what needs to look at the disk: absolute paths inside any worktree of the clone, and directories that are named
-without their slash. The grammar is in `patterns`.
+Owns where a text counts from: the current folder, the root, or a worktree that an absolute path lies in. What the text
+then means is decided by itself (`patterns`), so that it is the same claim in every clone; the disk is looked at only to
+ask back where a name was most likely meant for the current folder.
 """
 
 from __future__ import annotations
@@ -11,26 +12,35 @@ from collections.abc import Iterable, Sequence
 
 from gitfleet.base.text import display
 from gitfleet.claims import patterns, resources
-from gitfleet.claims.patterns import Pattern
-from gitfleet.errors import BadPath
+from gitfleet.claims.patterns import ROOT, Pattern
+from gitfleet.errors import BadPath, UsageError
 from gitfleet.git.program import Git
+from gitfleet.git.repository import Repository
+
+_WILD = frozenset("*?[\\{")
+_HERE = frozenset({".", ".."})
 
 
-def resolve(texts: Iterable[str], *, worktree: str | None, git: Git) -> list[Pattern]:
-    """The patterns that `texts` stand for, relative to the repository's root. Raises BadPath, BadPattern.
+def resolve(
+    texts: Iterable[str], repository: Repository, folder: str | None = None, *, counted: bool = True
+) -> list[Pattern]:
+    """The patterns that `texts` stand for, relative to the repository's root. Raises BadPath, BadPattern; UsageError
+    for units of a resource where they are not `counted`, since all of it is meant.
 
-    A text counts from the root wherever it is typed. An absolute path must lie inside a worktree of this clone. A
-    name that is a directory in `worktree` and has no slash at its end means the directory; a name that exists there
-    exactly as typed is that name, whatever characters it has, but for `res:NAME`, which is always the resource.
+    =====================  =========================================================================================
+    `./x`, `../x`, `.`     from `folder` (any spelling of a folder in the worktree; None: its top)
+    `:/x`, `:/`            from the root
+    `/a/b`                 an absolute path, inside of any worktree of this clone
+    `res:x`                the resource
+    `x`                    from the root; refused where nothing there is called so, but something in `folder` is
+    =====================  =========================================================================================
     """
+    here = _inside(repository.worktree, folder)
     found: dict[str, Pattern] = {}
     for text in texts:
-        if text.startswith(resources.PREFIX):
-            named = patterns.parse(text)
-        else:
-            relative, top = _relative(text, worktree, git) if os.path.isabs(text) else (text, worktree)
-            named = _patterns(relative, top)
-        for pattern in named:
+        if not counted and resources.is_counted(text):
+            raise _all_units(text)
+        for pattern in _named(text, repository, here):
             found.setdefault(pattern.text, pattern)
     return list(found.values())
 
@@ -42,23 +52,102 @@ def worktrees(git: Git) -> list[str]:
     return [fields[0].removeprefix("worktree ") for fields in entries if fields[0] and "bare" not in fields]
 
 
-def _relative(text: str, worktree: str | None, git: Git) -> tuple[str, str]:
-    """An absolute path as it counts from the top of the worktree that it lies in, and that top."""
-    known = {*worktrees(git), *([worktree] if worktree else [])}  # a submodule's own is not in git's list
-    tops = [(spelled, top) for top in known for spelled in (top, os.path.realpath(top))]
-    tops.sort(key=lambda pair: len(pair[0]), reverse=True)
-    for path in _spellings(text):
-        for spelled, top in tops:
-            if path == spelled:
-                return ".", top
-            if path.startswith(spelled + "/"):
-                return "./" + path[len(spelled) + 1 :] + "/" * text.endswith("/"), top
-    if os.path.realpath(text) in {spelled for spelled, _ in tops}:
-        return ".", os.path.realpath(text)
+def _named(text: str, repository: Repository, here: Sequence[str] | None) -> tuple[Pattern, ...]:
+    if text.startswith((resources.PREFIX, ROOT)):
+        return patterns.parse(text)
+    if os.path.isabs(text):
+        return patterns.parse(_from_top(text, repository.worktree, repository.git))
+    if text.split("/", maxsplit=1)[0] in _HERE:
+        return patterns.parse(_from_here(text, here))
+    named = patterns.parse(text)
+    if text.startswith("{") and any(one[:2] in {"./", ".."} for one in text[1:].split(",")):
+        raise _bad(
+            text, "`./` and `../` stand before braces", "Write `./{a,b}`, or name each path by itself."
+        )
+    if here and repository.worktree:
+        _ask_back(text, named, repository.here, repository.worktree, here)
+    return named
+
+
+def _inside(top: str | None, folder: str | None) -> list[str] | None:
+    """The names from the top of a worktree down to a folder; None where it lies elsewhere. No worktree is all root."""
+    if top is None or folder is None:
+        return []
+    top, real = os.path.realpath(top), os.path.realpath(folder)
+    if real == top:
+        return []
+    return real[len(top) :].strip("/").split("/") if real.startswith(top.rstrip("/") + "/") else None
+
+
+def _from_here(text: str, here: Sequence[str] | None) -> str:
+    """A text that counts from the current folder, as it counts from the root; the folder's own names are names."""
+    if here is None:
+        raise _bad(
+            text,
+            "the current folder is in no worktree of this repository",
+            "Name it from the root: `:/PATH`.",
+        )
+    parts = [_escaped(name) for name in here]
+    typed = text.split("/")
+    for part in typed:
+        if part == "..":
+            if not parts:
+                raise _bad(text, "it leads out of the repository", "Name it from the root: `:/PATH`.")
+            if len(parts) > len(here) and not _WILD.isdisjoint(parts[-1]):
+                raise _bad(text, "`..` follows a wildcard", "Name the folder itself.")
+            parts.pop()
+            here = here[: len(parts)]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return ROOT + "/".join(parts) + "/" * (bool(parts) and typed[-1] in {"", *_HERE})
+
+
+def _escaped(name: str) -> str:
+    return "".join("\\" + char if char in _WILD else char for char in name)
+
+
+def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Sequence[str]) -> None:
+    """Refuse a name that is nothing at the root, while something in the current folder is called so. Raises BadPath."""
+    from gitfleet.claims import presence  # with what reads globs; at the root of a worktree it is of no use
+
+    new = presence.missing(git, top, named)
+    near = [
+        pattern
+        for one in new
+        for pattern in patterns.parse(_from_here(f"./{'/'.join(one.components)}", here))
+    ]
+    there = set(near) - set(presence.missing(git, top, near))
+    if not there:
+        return
+    meant = ", ".join(sorted(one.text for one in there))
+    what = "a new folder" if text.endswith("/") else "a new file"
+    if any(one.shape == "glob" for one in new):
+        what = "what is new"
     raise BadPath(
-        f"{display(text)} lies outside the worktrees of this repository. Nothing was changed.",
-        hint="Name it relative to the root of the repository.",
+        f"Nothing at the root of the repository is called {display(text)}, but something in the current folder is. "
+        "Nothing was changed.",
+        hint=f"Did you mean `./{display(text)}`, that is {display(meant)}? `:/{display(text)}` is {what} at the root.",
         path=text,
+    )
+
+
+def _from_top(text: str, worktree: str | None, git: Git) -> str:
+    """An absolute path as it counts from the top of the worktree that it lies in."""
+    known = {*worktrees(git), *([worktree] if worktree else [])}  # a submodule's own is not in git's list
+    tops = [spelled for top in known for spelled in (top, os.path.realpath(top))]
+    tops.sort(key=len, reverse=True)
+    for path in _spellings(text):
+        for top in tops:
+            if path == top:
+                return ROOT
+            if path.startswith(top.rstrip("/") + "/"):
+                return ROOT + path[len(top.rstrip("/")) + 1 :] + "/" * text.endswith("/")
+    if os.path.realpath(text) in tops:
+        return ROOT
+    raise _bad(
+        text,
+        "it lies outside the worktrees of this repository",
+        "Name it relative to the root of the repository.",
     )
 
 
@@ -69,23 +158,10 @@ def _spellings(text: str) -> Sequence[str]:
     return (plain, os.path.join(os.path.realpath(parent), name))
 
 
-def _patterns(text: str, worktree: str | None) -> tuple[Pattern, ...]:
-    name, folder = _looked_up(text)
-    if worktree and name:
-        place = os.path.join(worktree, name)
-        if os.path.isdir(place) and not os.path.islink(place):
-            if not os.path.lexists(os.path.join(place, ".git")):
-                return (patterns.literal(name, directory=True),)
-        elif folder:
-            return patterns.parse(text)
-        if os.path.lexists(place):
-            return (patterns.literal(name, directory=folder),)
-    return patterns.parse(text)
+def _all_units(text: str) -> UsageError:
+    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units. Nothing was changed."
+    return UsageError(words, hint="Name it without a number.")
 
 
-def _looked_up(text: str) -> tuple[str, bool]:
-    """How to look `text` up on disk, and whether it asks for a folder; the name is empty where that would leave the worktree."""
-    parts = text.split("/")
-    names = [part for part in parts if part not in {"", "."}]
-    sound = "\0" not in text and ".." not in names
-    return "/".join(names) if sound else "", parts[-1] in {"", "."}
+def _bad(text: str, why: str, hint: str) -> BadPath:
+    return BadPath(f"`{display(text)}` cannot be claimed: {why}. Nothing was changed.", hint=hint, path=text)

@@ -4,16 +4,21 @@ Owns reading and normalising a pattern, refusing what cannot be one, and whether
 Leaves whether two patterns can meet to `overlap`, wildcards to `wildmatch`, braces to `braces`.
 
 ======================  ==================================================================================
-`src/a.py`              shape `file`: that path, at the root of the repository, never at any depth
-`src/api/`              shape `dir`: the path `src/api` itself and everything beneath it (a directory may be
-                        replaced by a file or a link)
+`src/a`, `src/a/`       shape `path`: that path at the root of the repository, never at any depth, and everything
+                        beneath it: the same set with and without the slash, whether or not there is such a path
 `src/*.py`, `**/x`      shape `glob`: git's wildmatch with WM_PATHNAME; `*` matches leading dots too
 `src/**`                everything beneath `src`, not `src` itself
 `src/*/`                every match of `src/*`, and everything beneath each (`subtree`)
+`src/[id].ts`           shape `glob` with two readings: as a class, and as the name that it is (`names`)
 `.`                     everything, spelled `**`
 `res:gpu`, `res:gpu:2`  shape `resource`: no path at all, but units of something with a name (`resources`); a file
-                        of such a name is `./res:gpu`
+                        of such a name is `:/res:gpu`
 ======================  ==================================================================================
+
+Many projects have names like `[id].ts` or `[[...slug]]`. A part of a path whose only wildcards are classes may be meant
+either way, and what lies on one disk cannot settle what the text means to all clones. So it means both: the pattern
+with such parts as classes, and the pattern with all of them as names. Where it has no other wildcards it is a path in
+both readings, and takes in everything beneath.
 
 Paths and patterns are relative to the repository's root, `str` as `os.fsdecode` gives them. By default two
 spellings with one comparison key (`keys.key`) are one path; with `case_sensitive=True` only equal strings are,
@@ -34,10 +39,12 @@ if TYPE_CHECKING:
     from gitfleet.claims.wildmatch import Elements
     from gitfleet.errors import BadPath, BadPattern
 
-__all__ = ["LONGEST", "Pattern", "key", "literal", "matches", "parse"]
+__all__ = ["LONGEST", "ROOT", "Pattern", "key", "literal", "matches", "parse"]
 
 LONGEST = 4096
 """Bytes of UTF-8 that a path or pattern may have."""
+ROOT = ":/"
+"""What a path from the root may begin with, wherever it is typed; as in git."""
 DEEPEST = 256
 """Parts that what is claimed may have. Each is a folder of the ledger, and folders are gone through by recursion."""
 
@@ -51,12 +58,13 @@ class Pattern:
     """What one claim names. Immutable; equal and hashed by `text`; made by `parse` and `literal` only.
 
     - `text`: canonical spelling; `parse(p.text) == (p,)`
-    - `shape`: `"file"`, `"dir"`, `"glob"` or `"resource"`
+    - `shape`: `"path"`, `"glob"` or `"resource"`
     - `units`: how many units of a resource are meant; 0 for everything that is a path
     - `components`: those of `text`, as spelled there
     - `prefix`: the leading components without wildcards, as names (escapes taken out): all of them unless a glob
     - `prefix_key`: the comparison keys of `prefix`
-    - `subtree`: whether everything beneath each match is matched as well (always for `dir`)
+    - `names`: where it may be meant by name: its components with each class as the name that it is; else None
+    - `subtree`: whether everything beneath each match is matched as well (always for a path)
     - `everything`: whether every path matches: `**`, `*/`, `**/*`, …
     """
 
@@ -65,6 +73,7 @@ class Pattern:
         "_folded",
         "components",
         "everything",
+        "names",
         "prefix",
         "prefix_key",
         "shape",
@@ -76,13 +85,14 @@ class Pattern:
     text: str
     shape: str
     components: tuple[str, ...]
+    names: tuple[str, ...] | None
     prefix: tuple[str, ...]
     prefix_key: tuple[str, ...]
     subtree: bool
     everything: bool
     units: int
-    _folded: Elements | None
-    _exact: Elements | None
+    _folded: tuple[Elements, ...] | None
+    _exact: tuple[Elements, ...] | None
 
     def __init__(
         self,
@@ -90,21 +100,25 @@ class Pattern:
         components: tuple[str, ...],
         prefix: tuple[str, ...],
         *,
-        subtree: bool,
-        folded: Elements | None = None,
+        subtree: bool = True,
+        glob: bool = False,
+        names: tuple[str, ...] | None = None,
         units: int = 0,
     ) -> None:
-        shape = "glob" if folded is not None else "dir" if subtree else "resource" if units else "file"
+        shape = "resource" if units else "glob" if glob else "path"
         _set(self, "text", text)
         _set(self, "shape", shape)
         _set(self, "units", units)
         _set(self, "components", components)
         _set(self, "prefix", prefix)
         _set(self, "prefix_key", tuple(key("/".join(prefix)).split("/")) if prefix else ())
+        _set(self, "names", names)
         _set(self, "subtree", subtree)
-        _set(self, "everything", folded == ((None,), None))  # any one component, and whatever follows
-        _set(self, "_folded", folded)
+        _set(self, "_folded", None)
         _set(self, "_exact", None)
+        _set(
+            self, "everything", glob and self.readings() == (((None,), None),)
+        )  # one component, and whatever follows
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError(f"a Pattern does not change: {name}")
@@ -132,13 +146,19 @@ class Pattern:
         """The name of the resource that is meant (`gpu`); only where `units` is not 0."""
         return self.prefix[1]
 
-    def elements(self, *, case_sensitive: bool = False) -> Elements:
-        """The compiled form (see `wildmatch`), folded unless `case_sensitive`. Kept once made."""
+    def readings(self, *, case_sensitive: bool = False) -> tuple[Elements, ...]:
+        """The compiled forms (see `wildmatch`), folded unless `case_sensitive`: what any of them matches is matched.
+
+        One, or two for a pattern that may be meant by name. Kept once made.
+        """
         kept = self._exact if case_sensitive else self._folded
         if kept is None:
-            from gitfleet.claims.wildmatch import compile_path  # claims on files and folders never need it
+            from gitfleet.claims.wildmatch import compile_path  # claims on paths never need it
 
-            kept = compile_path(self.components, subtree=self.subtree, folded=not case_sensitive)
+            spelled = [self.components] if self.names is None else [self.components, self.names]
+            kept = tuple(
+                compile_path(one, subtree=self.subtree, folded=not case_sensitive) for one in spelled
+            )
             _set(self, "_exact" if case_sensitive else "_folded", kept)
         return kept
 
@@ -146,16 +166,19 @@ class Pattern:
 def parse(text: str) -> tuple[Pattern, ...]:
     """The patterns that `text` names: one, or one for each alternative of its braces, without duplicates.
 
-    `./a//b` is `a/b`. Raises BadPath for a path that cannot be in a repository (empty, absolute, with `..`, `.git` or
-    control characters, too long or too deep), BadPattern for what cannot be read (`!…`, an open `[`, a backslash that
-    escapes nothing, braces for more than 64 patterns).
+    `./a//b` and `:/a/b` are `a/b`: what a text means depends on nothing but the text. Raises BadPath for a path that
+    cannot be in a repository (empty, absolute, with `..`, `.git` or control characters, too long or too deep),
+    BadPattern for what cannot be read (`!…`, an open `[`, a backslash that escapes nothing, braces for more than 64
+    patterns).
     """
     _check_text(text)
     if text.startswith(resources.PREFIX):
         return (_resource(text),)
+    if text.startswith(ROOT):
+        text = "." + text[1:]
     if _SPECIAL.isdisjoint(text) and not text.startswith("!"):
         return (_shallow(_plain(text, text.split("/")), text),)
-    from gitfleet.claims.braces import expand  # see `Pattern.elements`
+    from gitfleet.claims.braces import expand  # see `Pattern.readings`
     from gitfleet.claims.classes import Unreadable
 
     try:
@@ -180,24 +203,25 @@ def _resource(text: str) -> Pattern:
     return Pattern(spelled, (spelled,), ("", name), subtree=False, units=units)
 
 
-def literal(path: str, *, directory: bool = False) -> Pattern:
-    """The pattern for exactly this path: wildcards, braces, `!` and backslashes are the characters that they are.
+def literal(path: str) -> Pattern:
+    """The pattern for this path and all beneath: wildcards, braces, `!` and backslashes are the characters that they are.
 
-    With `directory` (or a `/` at the end), for it and everything beneath it. Raises BadPath.
+    Raises BadPath.
     """
     _check_text(path)
-    return _plain(path, path.split("/"), directory=directory)
+    return _plain(path, path.split("/"))
 
 
 def matches(pattern: Pattern, path: str, *, case_sensitive: bool = False) -> bool:
     """Whether `pattern` matches `path`, a path of the repository without `.`, `..` or empty components."""
     path = path if case_sensitive else key(path)
     if pattern.shape == "glob":
-        from gitfleet.claims.wildmatch import path_matches  # see `Pattern.elements`
+        from gitfleet.claims.wildmatch import path_matches  # see `Pattern.readings`
 
-        return path_matches(pattern.elements(case_sensitive=case_sensitive), path.split("/"))
+        names = path.split("/")
+        return any(path_matches(one, names) for one in pattern.readings(case_sensitive=case_sensitive))
     claimed = "/".join(pattern.prefix if case_sensitive else pattern.prefix_key)
-    return path == claimed or (pattern.subtree and path.startswith(claimed + "/"))
+    return path == claimed or path.startswith(claimed + "/")
 
 
 def _only(text: str) -> Pattern:
@@ -206,34 +230,60 @@ def _only(text: str) -> Pattern:
 
 def _read(text: str, given: str) -> Pattern:
     """One alternative of the pattern that was given. Raises Unreadable, BadPath."""
-    from gitfleet.claims.classes import Unreadable  # see `Pattern.elements`
-    from gitfleet.claims.wildmatch import compile_path, is_globstar, literal_name
+    from gitfleet.claims.classes import Unreadable  # see `Pattern.readings`
+    from gitfleet.claims.wildmatch import is_globstar
 
     if text.startswith("!"):
         raise Unreadable("`!` excludes, and a claim only includes", "write `\\!` for a name that begins so")
     if text.startswith("/"):
         raise _absolute(given)
-    parts = [(part, literal_name(part)) for part in text.split("/")]
-    if all(name is not None for _, name in parts):
-        return _plain(given, [name or "" for _, name in parts])
-    said = [(part, name) for part, name in parts if name not in _SAYS_NOTHING]
-    _check_names(given, [name for _, name in said if name is not None])
+    parts = [(part, *_meant(part)) for part in text.split("/")]
+    if all(name is not None and not wild for _, name, wild in parts):
+        return _plain(given, [name or "" for _, name, _ in parts])
+    said = [(part, name, wild) for part, name, wild in parts if wild or name not in _SAYS_NOTHING]
+    _check_names(given, [name for _, name, wild in said if name is not None and not wild])
     components: list[str] = []
-    for part, name in said:
-        component = "**" if is_globstar(part) else part if name is None else _escaped(name)
+    for part, name, wild in said:
+        component = "**" if is_globstar(part) else part if wild else _escaped(name or "")
         if component != "**" or components[-1:] != ["**"]:
             components.append(component)
+    by_name = all(name is not None for _, name, _ in said)
     # What `x/**` matches, it matches with everything beneath.
-    subtree = parts[-1][1] in _SAYS_NOTHING and components[-1] != "**"
-    spelled, components = _spelled(given, components, subtree=subtree)
-    folded = compile_path(components, subtree=subtree, folded=True)
-    wild = [name for _, name in said].index(None)
-    prefix = tuple(name or "" for _, name in said[:wild])
-    return Pattern(spelled, tuple(components), prefix, subtree=subtree, folded=folded)
+    subtree = (by_name or parts[-1][1] in _SAYS_NOTHING) and components[-1] != "**"
+    slash = parts[-1][1] in _SAYS_NOTHING and components[-1] != "**"
+    spelled, components = _spelled(given, components, slash=slash)
+    names = None
+    if any(wild and name is not None for _, name, wild in said):
+        names = tuple(
+            "**" if is_globstar(part) else part if name is None else _escaped(name) for part, name, _ in said
+        )
+    first = [wild for _, _, wild in said].index(True)
+    prefix = tuple(name or "" for _, name, _ in said[:first])
+    return Pattern(spelled, tuple(components), prefix, subtree=subtree, glob=True, names=names)
 
 
-def _plain(given: str, parts: list[str], *, directory: bool = False) -> Pattern:
-    """The file or folder at the end of the names in `parts`. Raises BadPath."""
+def _meant(part: str) -> tuple[str | None, bool]:
+    """The name that a part of a pattern may mean (None: it cannot be one), and whether it has wildcards.
+
+    Raises Unreadable.
+    """
+    from gitfleet.claims.classes import LongMember  # see `Pattern.readings`
+    from gitfleet.claims.wildmatch import compile_component, is_globstar, literal_name, name_with_classes
+
+    name = literal_name(part)
+    if name is not None or is_globstar(part):
+        return name, name is None
+    name = name_with_classes(part)
+    if name is not None:
+        try:
+            compile_component(part, folded=True)
+        except LongMember:  # `[größe]` can be no class, but is a name all the same
+            return name, False
+    return name, True
+
+
+def _plain(given: str, parts: list[str]) -> Pattern:
+    """The path at the end of the names in `parts`. Raises BadPath."""
     if parts == [""]:
         raise _bad_path(
             given, "it is empty", "name a file, a folder with `/` behind it, or `.` for everything"
@@ -242,22 +292,22 @@ def _plain(given: str, parts: list[str], *, directory: bool = False) -> Pattern:
     if not names:
         return _read("**", given)
     _check_names(given, names)
-    subtree = directory or parts[-1] in _SAYS_NOTHING
-    spelled, components = _spelled(given, [_escaped(name) for name in names], subtree=subtree)
-    return Pattern(spelled, tuple(components), tuple(names), subtree=subtree)
+    slash = parts[-1] in _SAYS_NOTHING
+    spelled, components = _spelled(given, [_escaped(name) for name in names], slash=slash)
+    return Pattern(spelled, tuple(components), tuple(names))
 
 
-def _spelled(given: str, components: list[str], *, subtree: bool) -> tuple[str, list[str]]:
+def _spelled(given: str, components: list[str], *, slash: bool) -> tuple[str, list[str]]:
     """The text that reads as these components, and they as they stand in it. Raises BadPath."""
-    text = "/".join(components) + "/" * subtree
+    text = "/".join(components) + "/" * slash
     if text[0] == "!" or "{" in text:
-        from gitfleet.claims.braces import guard, inert  # see `Pattern.elements`
+        from gitfleet.claims.braces import guard, inert  # see `Pattern.readings`
 
         text = "\\" + text if text[0] == "!" else text
         text = text if inert(text) else guard(text)
         components = text.removesuffix("/").split("/")
-    if text.startswith(resources.PREFIX):
-        text = "./" + text
+    if text.startswith((resources.PREFIX, ROOT)):
+        text = ROOT + text
     _check_length(given, text)
     return text, components
 

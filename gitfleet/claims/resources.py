@@ -5,7 +5,7 @@ fleet, and who may have one to `capacity`.
 
 A resource is a pattern like any other, of shape `resource`, so that whatever carries patterns carries it too. It
 matches no path, and meets nothing but itself: its prefix begins with an empty name, which no path of a repository has.
-Names are compared without case, and are written small. A file whose name begins with `res:` is `./res:…`.
+Names are compared without case, and are written small. A file whose name begins with `res:` is `:/res:…`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read(text: str) -> tuple[str, int]:
         why = "it begins like a resource (`res:NAME`), and that is no name of one"
         hint = (
             f"A name has 1 to {LONGEST_NAME} letters, digits, `.`, `_` and `-`, and begins with a letter or a digit. "
-            "A file whose name begins so is written `./res:…`."
+            "A file whose name begins so is written `:/res:…`."
         )
         raise _unreadable(why, hint)
     units = 1

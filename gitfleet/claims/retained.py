@@ -127,7 +127,10 @@ def landed(view: View, operation: Operation, generation: int) -> Decision:
         return Refused(Conflict(words, hint="See `gitfleet claims`.", conflicts=[]))
     changes: Changes = {}
     for claim in going:
-        changes |= model.drop(view, claim, operation.at)
+        over = (
+            claim if outcome == RELEASED else replace(claim, head="")
+        )  # nothing of it is to be had elsewhere
+        changes |= model.drop(view, over, operation.at)
     for number, session in enumerate(sorted({claim.session for claim in going if is_name(claim.session)})):
         what = ", ".join(claim.pattern for claim in going if claim.session == session)
         words = f"Your branch {branch} {_HOW[outcome]}: your claims on {what} are released."

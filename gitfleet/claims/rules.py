@@ -7,7 +7,7 @@ here or does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,8 @@ from gitfleet.claims import conflicts, model, retained, tickets, turns
 from gitfleet.claims import line as line_rules
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.found import Found
-from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
-from gitfleet.claims.overlap import covers
+from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
+from gitfleet.claims.overlap import covers, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import Conflict, UsageError
@@ -122,9 +122,14 @@ def _search(
         found.lapsed.extend(
             item.held for item in met if item not in standing and isinstance(item.held, Claim)
         )
-        standing += line_rules.in_line(
-            view, before, pattern, mode, operation.session, case_sensitive=exact_case
+        waiting = list(
+            line_rules.in_line(view, before, pattern, mode, operation.session, case_sensitive=exact_case)
         )
+        within = _covering(mine, pattern, mode, exact_case=exact_case, how=takes_in)
+        if waiting and within is not None and not standing:  # it has the very path: what is beneath can wait
+            _has(found, within, pattern, operation, 0)
+            continue
+        standing += waiting
         if standing:
             found.blocked.extend(standing)
             continue
@@ -212,7 +217,11 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
     mine = [claim for claim in model.of_session(view, session.id) if isinstance(claim, Claim)]
     texts = operation.body.get("patterns")
     going, idle = (mine, []) if texts is None else _select(mine, _texts(texts), exact_case=exact_case)
-    inside = [p.text for p in idle if _covering(mine, p, SHARED, exact_case=exact_case)]
+    inside = [
+        p.text
+        for p in idle
+        if any(takes_in(model.parsed(claim.pattern), p, case_sensitive=exact_case) for claim in mine)
+    ]
     if inside:
         words = (
             f"{display(', '.join(inside))} is only a part of what this session claims. Nothing was changed."
@@ -292,10 +301,12 @@ def _changes(view: View, operation: Operation, granted: list[Claim], gone: list[
     return changes
 
 
-def _covering(claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool) -> Claim | None:
+def _covering(
+    claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool, how: Callable[..., bool] = covers
+) -> Claim | None:
     for claim in claims:
         enough = claim.mode in {EXCLUSIVE, mode} and len(claim.slots) >= wanted.units
-        if enough and covers(model.parsed(claim.pattern), wanted, case_sensitive=exact_case):
+        if enough and how(model.parsed(claim.pattern), wanted, case_sensitive=exact_case):
             return claim
     return None
 
@@ -343,19 +354,13 @@ def _select(
     idle = []
     for pattern in wanted:
         found = [
-            claim for claim in mine if _lets_go(pattern, model.parsed(claim.pattern), exact_case=exact_case)
+            claim
+            for claim in mine
+            if takes_in(pattern, model.parsed(claim.pattern), case_sensitive=exact_case)
         ]
         going |= {claim.id: claim for claim in found}
         idle += [] if found else [pattern]
     return list(going.values()), idle
-
-
-def _lets_go(wanted: Pattern, held: Pattern, *, exact_case: bool) -> bool:
-    """Whether releasing `wanted` releases `held`; a folder may be named without its slash, for it may be gone."""
-    if covers(wanted, held, case_sensitive=exact_case):
-        return True
-    same = wanted.prefix == held.prefix if exact_case else wanted.prefix_key == held.prefix_key
-    return same and wanted.shape == "file" and held.shape == "dir"
 
 
 def _texts(texts: Any) -> list[Pattern]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,9 +10,10 @@ from gitfleet.base import clock, identity, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, leases, model, paths, patterns, resources, retained, rules, tickets
+from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, tickets
+from gitfleet.claims.bounds import check_size
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
-from gitfleet.claims.overlap import covers, overlap
+from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.waiting import Waited, Waiter
@@ -28,8 +30,6 @@ FREE = "free"
 MINE = "mine"
 THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
-MAX_TEXT = 256 * 1024
-"""Characters that the patterns of one request may have together; an operation has to fit into one record."""
 
 
 class Verdict(NamedTuple):
@@ -58,19 +58,21 @@ DEFAULT = Terms()
 class Claims:
     """The claims of a fleet, through one node's ledger."""
 
-    def __init__(self, repository: Repository, ledger: Ledger, policy: Policy) -> None:
+    def __init__(
+        self, repository: Repository, ledger: Ledger, policy: Policy, folder: str | None = None
+    ) -> None:
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
+        self._folder = folder
         self._watch = Watch(ledger.state)
 
     def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
-        """The patterns that `texts` stand for; without `counted`, a resource is meant whole. Raises BadPath, BadPattern."""
-        texts = list(texts)
-        for text in texts:
-            if not counted and resources.is_counted(text):
-                raise _all_units(text)
-        return paths.resolve(texts, worktree=self._repository.worktree, git=self._repository.git)
+        """The patterns that `texts` stand for (`paths.resolve`; `./` counts from the folder that the fleet was opened in).
+
+        Without `counted`, a resource is meant whole. Raises BadPath, BadPattern.
+        """
+        return paths.resolve(texts, self._repository, self._folder, counted=counted)
 
     def claim(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, timeout: float = 30.0
@@ -82,7 +84,7 @@ class Claims:
         the ledger raises. Of two at once on overlapping paths, one wins.
         """
         wanted = self.patterns(texts)
-        _check_size(wanted, terms.reason)
+        check_size(wanted, terms.reason)
         rows = [self._row(pattern, terms.shared) for pattern in wanted]
         body = {
             "paths": rows,
@@ -183,7 +185,7 @@ class Claims:
         """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`."""
         wanted = None if texts is None else self.patterns(texts, counted=False)
         if wanted is not None:
-            _check_size(wanted, "")
+            check_size(wanted, "")
         body = {
             "patterns": None if wanted is None else [pattern.text for pattern in wanted],
             "case_sensitive": self._policy.case_sensitive,
@@ -271,6 +273,8 @@ class Claims:
             return Verdict(pattern.text, MINE)
         if met:
             return Verdict(pattern.text, THEIRS, tuple(item.as_record() for item in met))
+        if any(self._is_at(claim, pattern) for claim in mine):
+            return Verdict(pattern.text, MINE)
         return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
 
     def is_old(self, state: State) -> bool:
@@ -308,6 +312,16 @@ class Claims:
         }
         return {claim: head for claim, head in heads.items() if head in contained}
 
+    def _is_at(self, claim: Claim, wanted: Pattern) -> bool:
+        """Whether a claim matches the very path that is asked about; not if it is a folder here: changes are beneath it."""
+        top, folder = self._repository.worktree, False
+        if top and wanted.shape == "path":
+            folder = os.path.isdir(os.path.join(top, *wanted.prefix))
+        exact = self._policy.case_sensitive
+        return not (wanted.units or folder) and takes_in(
+            model.parsed(claim.pattern), wanted, case_sensitive=exact
+        )
+
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
 
@@ -336,7 +350,9 @@ class Claims:
 
     def _is_shared(self, pattern: Pattern) -> bool:
         return any(
-            self._covers(shared, pattern) for text in self._policy.shared for shared in patterns.parse(text)
+            takes_in(shared, pattern, case_sensitive=self._policy.case_sensitive)
+            for text in self._policy.shared
+            for shared in patterns.parse(text)
         )
 
     def _ttl(self, ttl: int | None) -> int:
@@ -353,24 +369,6 @@ class Claims:
         if seen:
             body["seen"] = seen
         return self._ledger.request(kind, session, body, timeout=timeout)
-
-
-def _check_size(wanted: Sequence[Pattern], reason: str) -> None:
-    """Refuse what no record or operation could hold, before anything is left in the outbox. Raises UsageError."""
-    if not 0 < len(wanted) <= rules.MAX_PATTERNS:
-        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}. Nothing was changed."
-        raise UsageError(words, hint="Name a directory or a glob instead of very many files.")
-    if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
-        words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."
-        raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
-    if len(reason) > sessions.MAX_TEXT:
-        words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
-        raise UsageError(words, hint="Say it in fewer words.")
-
-
-def _all_units(text: str) -> UsageError:
-    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units. Nothing was changed."
-    return UsageError(words, hint="Name it without a number.")
 
 
 def time_left(claim: Claim, session: sessions.Session | None) -> int:

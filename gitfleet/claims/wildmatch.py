@@ -53,6 +53,21 @@ def literal_name(component: str) -> str | None:
     return "".join(name)
 
 
+def name_with_classes(component: str) -> str | None:
+    r"""The name that a component means if its brackets are characters; None where it has other wildcards.
+
+    None, too, where a bracket or a backslash is escaped: who writes so means a pattern.
+    """
+    name = []
+    at = 0
+    while at < len(component):
+        if component[at] in "*?" or component[at : at + 2] in {r"\[", r"\]", r"\\"}:
+            return None
+        char, at = (component[at], at + 1) if component[at] == "[" else read_literal(component, at)
+        name.append(char)
+    return "".join(name)
+
+
 def compile_component(component: str, *, folded: bool) -> Component:
     """One component, compiled (not `**`). Raises Unreadable."""
     name = literal_name(component)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
@@ -14,6 +15,7 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.hearing import heard, told
 from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
+from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Result, Status
@@ -42,11 +44,11 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
             for c in result.answer["taken_over"]
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
-        data = {"session": session, **_how(result), **result.answer}
+        said = remarks.of_grant(fleet, result.answer["granted"])
+        data = {"session": session, **_how(result), **result.answer, **said.as_record()}
         code = 21 if refused else 0
-        return Answer(
-            "claim", data, lines, _status(result, code), code, _warnings(fleet, result, session), session
-        )
+        warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
+        return Answer("claim", data, lines, _status(result, code), code, warnings, session)
 
 
 def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
@@ -59,8 +61,15 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
         outcome = "tentative" if got.tentative else "granted"
-        data = {"session": session, "outcome": outcome, "granted": granted, "already_held": held}
-        warnings = fleet.ledger.outbox.warnings + fleet.messages(session)
+        said = remarks.of_grant(fleet, granted)
+        data = {
+            "session": session,
+            "outcome": outcome,
+            "granted": granted,
+            "already_held": held,
+            **said.as_record(),
+        }
+        warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
         status = "tentative" if got.tentative else "ok"
@@ -79,6 +88,7 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
+            _note_pushed(fleet, session)
             result = fleet.claims.release(session, None if everything else paths)
         lines = _told(result, "released", "released")
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
@@ -87,6 +97,14 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
+
+
+def _note_pushed(fleet: Fleet, session: str) -> None:
+    """Have the ledger know on which branch work on the claims was pushed, so that who has them next is told."""
+    from gitfleet.fleet import branches  # what has landed takes much to tell; of no use to a claim
+
+    with suppress(FleetError):
+        branches.retain_pushed(fleet, session)
 
 
 def let_go(common: Common, branch: str) -> Answer:

@@ -16,7 +16,7 @@ from gitfleet.errors import UsageError
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...", help="Files, `dir/`, globs, from the repository's root; or `res:NAME`."
+        metavar="PATH...", help="Files, folders, globs, from the root (`./x`: from here); or `res:NAME`."
     ),
 ]
 SomePaths = Annotated[

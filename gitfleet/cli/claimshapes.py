@@ -21,7 +21,30 @@ from gitfleet.cli.shapes import (
 )
 
 
-class Claimed(Decided):
+class Behind(Data):
+    """Claimed paths of which a branch of the hub has newer versions than this worktree's HEAD: merge first."""
+
+    pattern: str
+    files: list[str]
+    """Those that it matches and that differ; the first of them, if they are many. Empty where the commit is not here."""
+    branch: str
+    """The trunk; or, with `session`, where the last holder has pushed what has not landed."""
+    commit: str
+    """Where that branch is."""
+    session: str
+
+
+class Remarked(Data):
+    """What to know of claims that were granted just now."""
+
+    absent: list[str]
+    """Granted, and no such path yet: nothing in a worktree of this clone or on a branch that it knows."""
+    behind: list[Behind]
+    by_name: list[str]
+    """Granted with `[…]`, which is read as a name and as a class: both are claimed."""
+
+
+class Claimed(Decided, Remarked):
     """`claim`."""
 
     granted: list[ClaimRecord]
@@ -39,7 +62,7 @@ class Claimed(Decided):
     """While tentative: why the hub did not answer."""
 
 
-class Waited(Data):
+class Waited(Remarked):
     """`claim --wait`. Once all is granted; before, it is the error `queued`, with `ticket` and `blocked_by`."""
 
     session: str
@@ -124,6 +147,7 @@ class Taken(Data):
 
     session: str
     taken: list[ClaimRecord]
+    behind: list[Behind]
     served: list[ClaimRecord] = Field(default=[])
     """What thereby went to others who had waited for it."""
 

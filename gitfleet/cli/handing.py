@@ -14,6 +14,7 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, freshness, knowledge
 from gitfleet.cli.hearing import heard, told
+from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 
 
@@ -80,9 +81,10 @@ def accept(common: Common) -> Answer:
             f"claimed: {record['pattern']}{_units(record)}, token {record['token']}"
             for record in answer["taken"]
         ]
-        return Answer(
-            "accept", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
-        )
+        said = remarks.of_grant(fleet, answer["taken"], new=False)
+        data = {"session": session, **answer, "behind": said.as_record()["behind"]}
+        warnings = [*fleet.messages(session), *said.words(fleet.ledger.node.hub)]
+        return Answer("accept", data, lines, warnings=warnings, session=session)
 
 
 def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:

@@ -37,6 +37,8 @@ def start(launch: Launch, where: Where) -> Answer:
     agent = launch.agent or launcher.agent_of(command)
     launch = replace(launch, command=command, agent=agent)
     with Fleet.open(announce=say) as fleet:
+        claims = [pattern.text for pattern in fleet.claims.patterns(launch.claims)]  # from this folder
+        launch = replace(launch, claims=claims)
         _ready(fleet, where)
         place = _place(fleet, launch, where)
     ended = Launcher(place, say).run(launch)

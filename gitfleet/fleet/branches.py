@@ -27,8 +27,8 @@ from gitfleet.sessions.model import Session
 AT_ONCE = 200
 
 
-def retain_pushed(fleet: Fleet) -> list[str]:
-    """Have the branches of this node's sessions retain what was pushed of their claims; the branches that do so now.
+def retain_pushed(fleet: Fleet, only: str | None = None) -> list[str]:
+    """Have the branches of this node's sessions (or `only` one) retain what was pushed of their claims; those that do now.
 
     Local: git notes where the hub's branch is when it has pushed there. One transaction, and none when nothing is new.
     """
@@ -36,7 +36,7 @@ def retain_pushed(fleet: Fleet) -> list[str]:
     if not hub:
         return []
     asked: dict[str, Operation] = {}
-    for session in _own_sessions(fleet, node):
+    for session in _own_sessions(fleet, node) if only is None else _own_session(fleet, only):
         mine = leaving.claims(fleet.current().view, session)
         here = leaving.branch_of(fleet.repository, session) if mine else None
         there = refs.read(fleet.repository.git, f"refs/remotes/{hub}/{here.name}") if here else {}
@@ -113,6 +113,11 @@ def _own_sessions(fleet: Fleet, node: str) -> list[Session]:
     """The sessions of one node."""
     found = sessions.everyone(fleet.current().view)
     return [item for item in found if isinstance(item, Session) and item.node == node]
+
+
+def _own_session(fleet: Fleet, id_: str) -> list[Session]:
+    found = sessions.find(fleet.current().view, id_)
+    return [found] if found is not None and found.node == fleet.ledger.node.id else []
 
 
 def _plain(name: str) -> bool:

@@ -45,13 +45,17 @@ class Fleet:
     """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
 
     def __init__(
-        self, repository: Repository, ledger: Ledger, announce: Callable[[str], None] | None = None
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        announce: Callable[[str], None] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.repository = repository
         self.ledger = ledger
         self._announce = announce
         self.policy = policy.load(ledger.state)
-        self.claims = Claims(repository, ledger, self.policy)
+        self.claims = Claims(repository, ledger, self.policy, folder)
         ledger.facts = self.claims.facts
 
     @classmethod
@@ -74,7 +78,7 @@ class Fleet:
             rules=RULES,
             announce=announce,
         )
-        return cls(repository, ledger, announce)
+        return cls(repository, ledger, announce, path)
 
     @cached_property
     def sessions(self) -> Sessions:

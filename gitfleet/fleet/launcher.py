@@ -26,7 +26,7 @@ from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
 from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
-from gitfleet.fleet import keepalive
+from gitfleet.fleet import keepalive, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -197,6 +197,8 @@ class Launcher:
             raise Conflict(error.message, hint=again, **error.facts) from error
         if claimed.status is Status.TENTATIVE:
             self._announce("the hub is out of reach: the claims are tentative until it agrees")
+        for words in remarks.of_grant(fleet, claimed.answer["granted"]).words(fleet.ledger.node.hub):
+            self._announce(f"warning: {words}")
 
     def _end(self, repository: Repository, session: str) -> tuple[dict[str, Any], str]:
         """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.ledger.node import Node
@@ -9,13 +11,27 @@ from gitfleet.ledger.node import Node
 
 def tip(git: Git, node: Node) -> str | None:
     """The newest commit of the trunk that this clone has seen of the hub; of the branch itself without a hub."""
+    names = _names(node)
+    known = refs.read(git, *names)
+    return _newest(git, [known.get(name) for name in names])
+
+
+def with_head(here: Git, node: Node) -> tuple[str | None, str | None]:
+    """A worktree's HEAD, and the same as `tip`. One git process, and one more while two refs of the trunk differ."""
+    head, *known = refs.look_up(here, "HEAD", *_names(node))
+    return head, _newest(here, known)
+
+
+def _names(node: Node) -> list[str]:
+    """Where the trunk is: as it was last seen by us and, of the hub's, by whoever fetched."""
     if not node.hub:
-        return refs.read(git, f"refs/heads/{node.trunk}").get(f"refs/heads/{node.trunk}")
-    theirs, tracked = fleetrefs.seen_trunk(node.hub), f"refs/remotes/{node.hub}/{node.trunk}"
-    known = refs.read(git, theirs, tracked)
-    if theirs not in known or tracked not in known:
-        return known.get(theirs) or known.get(tracked)
-    if known[theirs] == known[tracked]:
-        return known[theirs]
-    newer = git.ask("merge-base", "--is-ancestor", known[theirs], known[tracked]).code == 0
-    return known[tracked] if newer else known[theirs]
+        return [f"refs/heads/{node.trunk}"]
+    return [fleetrefs.seen_trunk(node.hub), f"refs/remotes/{node.hub}/{node.trunk}"]
+
+
+def _newest(git: Git, known: Sequence[str | None]) -> str | None:
+    found = list(dict.fromkeys(oid for oid in known if oid))
+    if len(found) < 2:
+        return found[0] if found else None
+    theirs, tracked = found
+    return tracked if git.ask("merge-base", "--is-ancestor", theirs, tracked).code == 0 else theirs

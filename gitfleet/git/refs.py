@@ -25,6 +25,13 @@ def resolve(git: Git, name: str) -> str | None:
     return git.line("rev-parse", "--verify", "--quiet", "--end-of-options", name)
 
 
+def look_up(git: Git, *names: str) -> list[str | None]:
+    """The object that each revision names, or None. One git process for all."""
+    data = "".join(f"{name}\n" for name in names).encode()
+    out = os.fsdecode(git.run("cat-file", "--batch-check=%(objectname)", data=data)).split("\n")
+    return [None if line.endswith(" missing") else line for line in out[: len(names)]]
+
+
 def move(git: Git, name: str, *, new: str, old: str | None) -> bool:
     """Set `name` to `new` if it is at `old` (None: does not exist). Answers whether it did.
 

@@ -16,7 +16,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoFleet, NoSession
-from gitfleet.fleet import branches
+from gitfleet.fleet import branches, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
 from gitfleet.githooks.judgement import Judgement, judge
@@ -121,7 +121,9 @@ def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:
     """Ask the hub for what policy lets a commit take on the spot. Answers whether anything was asked for."""
     wanted = [*judgement.free, *judgement.unverifiable]
     if wanted and fleet.policy.commits == "claim-on-commit":
-        fleet.claims.claim(session, [refusal.claimable(path) for path in wanted], timeout=ASK_THE_HUB)
+        paths = [refusal.claimable(path) for path in wanted]
+        granted = fleet.claims.claim(session, paths, timeout=ASK_THE_HUB).answer["granted"]
+        _tell(remarks.of_grant(fleet, granted, new=False).words(fleet.ledger.node.hub))
         return True
     if judgement.lapsed and fleet.policy.commits in NEEDS_CLAIMS:
         fleet.claims.renew(session, timeout=ASK_THE_HUB)

@@ -27,6 +27,8 @@ PLAIN_TRAILERS = ("-c", "trailer.separators=:")
 QUICK = frozenset(["pre-commit", "prepare-commit-msg", "commit-msg"])
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
+_SPECIAL = frozenset("*?[\\{!:")
+"""What makes a pattern more than a path, or at its beginning could."""
 _NUMBERS = ("token", "ttl", "granted_at")
 
 
@@ -293,9 +295,10 @@ def _claim(data: bytes) -> dict[str, Any]:
 
 def _covers(pattern: str, path: str, place: tuple[str, ...]) -> bool:
     """Whether a pattern that is filed at `place` belongs there and matches the path."""
-    if pattern == path:
-        return place == _place(path)
-    from gitfleet.claims import patterns  # 3 ms, where a claim is more than a file
+    name = pattern.removesuffix("/")
+    if _SPECIAL.isdisjoint(name) and (path == name or path.startswith(name + "/")):
+        return place == _place(name)
+    from gitfleet.claims import patterns  # 3 ms, where a claim is more than a path as it is written
 
     (parsed,) = patterns.parse(pattern)
     return place[1:] == tuple("=" + name for name in parsed.prefix_key) and patterns.matches(parsed, path)

@@ -99,7 +99,7 @@ def word(path: str) -> str:
     import shlex  # only refusals need it
 
     text = claimable(path)
-    text = f"./{text}" if text.startswith("-") else text
+    text = f":/{text}" if text.startswith("-") else text
     if display(text) == text:
         return shlex.quote(text)
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")

@@ -69,18 +69,25 @@ class LocalHub:
 
 
 class RemoteHub:
-    """A git remote. One round trip to fetch, one to publish, one to read back."""
+    """A git remote. One round trip to fetch, one to publish, one to read back.
 
-    def __init__(self, git: Git, objects: Objects, remote: Remote) -> None:
+    What is fetched is the ledger, and on the same connection the trunk: whoever is granted a path can then be told that
+    the trunk has a newer version of it.
+    """
+
+    def __init__(self, git: Git, objects: Objects, remote: Remote, trunk: str = "") -> None:
         self._git = git
         self._objects = objects
         self._remote = remote
         self.name = remote.name
         self._seen = fleetrefs.seen_coord(remote.name)
+        self._wanted = [f"+{fleetrefs.COORD}*:{self._seen}*"]
+        if trunk:
+            self._wanted.append(f"+refs/heads/{trunk}*:{fleetrefs.seen_trunk(remote.name)}*")
 
     def fetch(self) -> Tip:
         """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
-        self._remote.fetch(f"+{fleetrefs.COORD}*:{self._seen}*")
+        self._remote.fetch(*self._wanted)
         return self.take_over()
 
     def take_over(self) -> Tip:

@@ -61,7 +61,9 @@ class Ledger:
         self.lock = NodeLock(os.path.join(self.state, "lock"))
         self.outbox = Outbox(self.state)
         self.notices = Notices(self.state)
-        self.hub: Hub = RemoteHub(git, objects, Remote(git, node.hub)) if node.hub else LocalHub(git, objects)
+        self.hub: Hub = (
+            RemoteHub(git, objects, Remote(git, node.hub), node.trunk) if node.hub else LocalHub(git, objects)
+        )
         self.facts: Callable[[], Mapping[str, Any]] = dict
         """What this node tells in the body of each of its operations, besides what the operation is about."""
         self._seen = os.path.join(self.state, "seen")

@@ -13,17 +13,31 @@ FORBIDDEN = {"", ".", "..", ".git"}
 
 
 def regex(pattern: str) -> str:
-    """An expression for the full match of a path; `pattern` has no braces, escapes or POSIX classes."""
-    subtree = pattern.endswith("/")
+    """An expression for the full match of a path; `pattern` has no braces, escapes or POSIX classes.
+
+    Without `*` and `?` it is a path, and takes in everything beneath. A part whose only wildcards are classes is a class in
+    one reading, and a name in the other; the pattern is both.
+    """
+    subtree = pattern.endswith("/") or not set(pattern) & set("*?")
     parts = pattern.rstrip("/").split("/")
+    readings = [_one(parts, subtree, by_name=False)]
+    if any("[" in part and not set(part) & set("*?") for part in parts):
+        readings.append(_one(parts, subtree, by_name=True))
+    return "(?:" + "|".join(readings) + ")"
+
+
+def _one(parts: list[str], subtree: bool, *, by_name: bool) -> str:
     expression = ""
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         if re.fullmatch(r"\*\*+", part):
             expression += "[^/\n]+(?:/[^/\n]+)*" if last else "(?:[^/\n]+/)*"
         else:
+            name = by_name and not set(part) & set("*?")
             # `*` may be empty, a component may not
-            expression += "(?=[^/\n])" + component_regex(part) + ("" if last else "/")
+            expression += (
+                "(?=[^/\n])" + (re.escape(part) if name else component_regex(part)) + ("" if last else "/")
+            )
     return expression + ("(?:/[^/\n]+)*" if subtree else "")
 
 

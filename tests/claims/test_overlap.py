@@ -89,6 +89,21 @@ def both_ways(a: str, b: str, *, case_sensitive: bool = False) -> Overlap | None
         ("Src/*/", "src/A*", "Src/a"),
         ("caf\u00e9/*", "cafe\u0301/", "café/x"),
         ("*.*", ".??*", ".ax"),
+        ("src", "src/a.py", "src/a.py"),
+        ("src", "src/**", "src/x"),
+        ("src", "src/*", "src/x"),
+        ("src/a.py", "src/*/x.md", "src/a.py/x.md"),
+        ("new", "**/x.py", "new/x.py"),
+        ("app/[id]/page.tsx", r"app/\[id]/page.tsx", "app/[id]/page.tsx"),
+        ("app/[id]/page.tsx", "app/[id]/page.tsx", "app/i/page.tsx"),
+        ("app/[id]/page.tsx", "app/d/", "app/d/page.tsx"),
+        ("app/[id]/page.tsx", "app/?id]/*", "app/[id]/page.tsx"),
+        ("pages/[id]", r"pages/\[id]/edit.tsx", "pages/[id]/edit.tsx"),
+        ("pages/[id]/", "pages/[id]/edit.tsx", "pages/i/edit.tsx"),
+        ("[[...slug]].tsx", r"\[\[...slug]].tsx", "[[...slug]].tsx"),
+        ("app/(group)/[id]/*.tsx", r"app/(group)/\[id]/page.tsx", "app/(group)/[id]/page.tsx"),
+        ("[A]/x", r"\[a]/X", "[a]/x"),
+        ("app/[größe]/x", r"app/\[größe]/x", "app/[größe]/x"),
     ],
 )
 def test_overlap_of_patterns_that_meet_is_witnessed(a: str, b: str, witness: str) -> None:
@@ -102,11 +117,15 @@ def test_overlap_of_patterns_that_meet_is_witnessed(a: str, b: str, witness: str
     ("a", "b"),
     [
         ("src/a.py", "src/b.py"),
-        ("src", "src/a.py"),
+        ("src", "srcs"),
         ("src/", "srcs"),
         ("src/", "src2/"),
-        ("src", "src/**"),
-        ("src", "src/*"),
+        ("[id]*.tsx", r"\[id].tsx"),
+        (r"\[id]", "i"),
+        (r"[i\]d]", r"\[i\]d]"),
+        ("app/[id]/page.tsx", "app/[slug]/page.tsx"),
+        ("[a]/[b]", r"\[a]/b"),
+        ("src", "srb/*"),
         ("src/*.py", "src/api/"),
         ("src/*.py", "src/*.md"),
         ("src/*", "src/*/*"),
@@ -123,14 +142,13 @@ def test_overlap_of_patterns_that_meet_is_witnessed(a: str, b: str, witness: str
         ("a?c", "a/c"),
         ("*a*b", "*c"),
         ("[[:cntrl:]]*", "**"),
-        ("[[:cntrl:]]", "[[:cntrl:]]"),
+        ("[[:cntrl:]]?", "[[:cntrl:]]?"),
         (".gi?", ".?it"),
         (".g[i]?", ".[g]?t"),
         (".GI?", ".?It"),
         ("?.", ".?"),
         ("[.]", "?"),
-        ("**/.[g]i[t]/x", "**/x"),
-        ("[z-a]b", "[!z]*"),
+        ("[z-a]b?", "[!z]*"),
     ],
 )
 def test_overlap_of_patterns_that_never_meet_is_none(a: str, b: str) -> None:
@@ -206,7 +224,8 @@ def test_overlap_of_names_at_the_length_limit_is_found() -> None:
     assert overlap(one(path), one(path)) == Overlap(path)
     assert overlap(one(path), one("a/")) == Overlap(path)
     assert overlap(one(path), one("**/x*")) == Overlap(path)
-    assert overlap(one(path), one("**/y*")) is None
+    assert overlap(one(path), one("**/y*")) == Overlap(f"{path}/y")
+    assert overlap(one(path), one("*/y*")) is None
     assert overlap(literal("é" * 2048), one("É*")) == Overlap("é" * 2048)
 
 
@@ -254,6 +273,26 @@ GLOBS = st.builds(
 @settings(max_examples=250)
 def test_overlap_of_paths_agrees_with_all_paths(a: str, b: str) -> None:
     assert_agrees(a, b, world("ab", 2, 5))
+
+
+NAMED = st.builds(
+    lambda parts, slash: "/".join(parts) + slash,
+    st.lists(
+        st.sampled_from(["a", "[a]", "[b]a", "[ab]", "*", "?[a]", "[a]*", "**"]), min_size=1, max_size=3
+    ),
+    st.sampled_from(["", "", "/"]),
+)
+
+
+@given(NAMED, NAMED)
+@settings(max_examples=250)
+def test_overlap_of_what_may_be_names_agrees_with_all_paths(a: str, b: str) -> None:
+    assert_agrees(a, b, world_of("a", "b", "[a]", "[b]a", "[ab]", "a]", "aa", "ba", "[a]a", deepest=4))
+
+
+@cache
+def world_of(*names: str, deepest: int) -> str:
+    return "\n".join(bruteforce.paths(list(names), deepest))
 
 
 DOTTED = st.lists(
@@ -354,7 +393,8 @@ def test_overlap_of_any_two_patterns_is_witnessed_and_goes_both_ways(
         ("src/**", "src/*/x/"),
         ("src/*", "src/*.py"),
         ("src/*.py", "src/test_*.py"),
-        ("src/*.py", "src/a.py"),
+        ("src", "src/"),
+        ("src", "src/a.py"),
         ("**/*.py", "src/**/*.py"),
         ("**/*.py", "*.py"),
         ("**/x", "a/**/x"),
@@ -374,7 +414,10 @@ def test_covers_of_what_holds_all_of_it_is_true(a: str, b: str) -> None:
     ("a", "b"),
     [
         ("src/a.py", "src/"),
-        ("src", "src/"),
+        ("src/*.py", "src/a.py"),
+        ("src/*", "src/[ab]"),
+        ("[ab]", "[!c]"),
+        (r"\[ab]", "[ab]"),
         ("src/api/", "src/"),
         ("src/**", "src/"),
         ("src/*", "src/"),
@@ -436,7 +479,7 @@ def test_covers_of_a_file_or_folder_is_exact(a: str, b: str) -> None:
 def steps(a: str, b: str) -> int:
     """What one pair of components costs."""
     names = Names(Budget(10**9), folded=True)
-    (x,), (y,) = one(a).elements(), one(b).elements()
+    ((x,),), ((y,),) = one(a).readings(), one(b).readings()
     list(names.step(x, y, None))
     return 10**9 - names.budget.left
 

@@ -87,7 +87,7 @@ def test_claim_of_a_file_that_is_called_like_a_resource_is_one_on_the_file(fleet
         fleet.claims.claim("alone-1", ["./res:x"])
         fleet.claims.claim("alone-2", ["res:x", "./res:y"])
         (again,) = fleet.claims.claim("alone-1", [str(top / "res:x")]).answer["already_held"]
-        assert again["pattern"] == "./res:x"
+        assert again["pattern"] == ":/res:x"
         state = fleet.current()
         judged = judge(fleet, state, "alone-1", ["res:x"])
         assert (len(judged.used), judged.theirs) == (1, [])

@@ -77,8 +77,8 @@ def test_parse_resource_with_a_control_character_is_refused(text: str) -> None:
 @pytest.mark.parametrize("name", ["res:x", "res:x/y", "res:", "res:*", "res:a b", "res:{a"])
 def test_literal_file_that_is_called_like_a_resource_stays_a_file(name: str) -> None:
     pattern = patterns.literal(name)
-    assert pattern.shape == "file"
-    assert pattern.text.startswith("./res:")
+    assert pattern.shape == "path"
+    assert pattern.text.startswith(":/res:")
     assert patterns.parse(pattern.text) == (pattern,)
     assert patterns.matches(pattern, name)
     assert patterns.matches(patterns.parse("res:x")[0], name) is False

@@ -160,6 +160,29 @@ def test_commit_names_differing_in_case_alone_are_one_path(alone: Gated) -> None
     assert alone.trailers() == trailers(alone, claim)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "made"),
+    [
+        ("newdir", "newdir/one.py"),
+        ("newdir", "newdir/deep/er/one.py"),
+        ("newdir/", "newdir"),
+        ("NewDir", "newdir/one.py"),
+        ("app/[id]/page.tsx", "app/[id]/page.tsx"),
+        ("app/[id]", "app/[id]/page.tsx"),
+        ("app/(group)/[[...slug]]/*.tsx", "app/(group)/[[...slug]]/page.tsx"),
+        (r"app/\[id]/", "app/[id]/page.tsx"),
+    ],
+)
+def test_commit_of_what_was_claimed_before_it_was_there_is_its_holders(
+    alone: Gated, claimed: str, made: str
+) -> None:
+    claim = alone.claim(claimed, session=alone.other)
+    alone.write(made)
+    refused(alone.commit(), "other sessions hold", alone.other)
+    alone.git("commit", "-qm", "try", env=alone.as_session(alone.other)).ok()
+    assert f"Fleet-Claim: {claim}" in alone.message()
+
+
 def test_commit_all_judges_what_is_not_staged_yet(alone: Gated) -> None:
     (alone.path / "src/api/a.py").write_text("changed\n")
     refused(alone.commit("-a", "-m", "all"), "src/api/a.py")

@@ -33,8 +33,24 @@ NAMES = st.sampled_from(["a", "A", "b.py", "é", "e\u0301", "x y", "[1]", ".hid"
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 PATTERNS = st.one_of(
     PATHS.map(lambda path: patterns.literal(path).text),
-    PATHS.map(lambda path: patterns.literal(path, directory=True).text),
-    st.sampled_from(["*", "*.py", "a/*", "**/b.py", "a/**", "[ab]*", "?/", "A/"]),
+    PATHS.map(lambda path: patterns.literal(path + "/").text),
+    st.sampled_from(
+        [
+            "*",
+            "*.py",
+            "a/*",
+            "**/b.py",
+            "a/**",
+            "[ab]*",
+            "?/",
+            "A/",
+            "[1]",
+            "[1]/b.py",
+            "[ab]",
+            "a/[1]/",
+            "[1]/*",
+        ]
+    ),
 )
 
 

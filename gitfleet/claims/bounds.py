@@ -1,0 +1,26 @@
+"""How much one request may ask for, so that a record and an operation can hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitfleet.claims import rules
+from gitfleet.claims.patterns import Pattern
+from gitfleet.errors import UsageError
+from gitfleet.sessions import model as sessions
+
+MAX_TEXT = 256 * 1024
+"""Characters that the patterns of one request may have together; an operation has to fit into one record."""
+
+
+def check_size(wanted: Sequence[Pattern], reason: str) -> None:
+    """Refuse what no record or operation could hold, before anything is left in the outbox. Raises UsageError."""
+    if not 0 < len(wanted) <= rules.MAX_PATTERNS:
+        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}. Nothing was changed."
+        raise UsageError(words, hint="Name a directory or a glob instead of very many files.")
+    if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
+        words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."
+        raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
+    if len(reason) > sessions.MAX_TEXT:
+        words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
+        raise UsageError(words, hint="Say it in fewer words.")

@@ -1,0 +1,179 @@
+"""What whoever was granted paths should know of them at once: how they were read, that there is no such path yet, that
+this clone has an older version of them than the trunk has.
+
+Nothing of it changes what was granted. Asks nobody: the claim itself has just brought the trunk here. What cannot be found
+out is not said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple
+
+from gitfleet.base.text import display
+from gitfleet.claims import model, past, presence
+from gitfleet.claims.overlap import overlap
+from gitfleet.claims.past import Grant
+from gitfleet.claims.patterns import Pattern
+from gitfleet.errors import FleetError
+from gitfleet.fleet import trunk
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.unmatched import nowhere
+from gitfleet.git import refs
+from gitfleet.git.program import Git
+
+SHOWN = 20
+MOST_PAST = 200
+_OID = re.compile("[0-9a-f]{40}")
+
+
+class Behind(NamedTuple):
+    """A claimed pattern of which `branch`, at `commit`, has newer versions than HEAD: of `files`, the first of them.
+
+    The branch is the trunk or, with `session`, where the last holder pushed what has not landed; then `files` is empty
+    where that commit is not here.
+    """
+
+    pattern: str
+    files: tuple[str, ...]
+    branch: str
+    commit: str
+    session: str = ""
+
+
+class Remarks(NamedTuple):
+    """`absent` and `by_name` are patterns: those that match nothing yet, and those that are also meant as names."""
+
+    absent: tuple[str, ...] = ()
+    behind: tuple[Behind, ...] = ()
+    by_name: tuple[str, ...] = ()
+
+    def as_record(self) -> dict[str, Any]:
+        """As it appears in JSON output."""
+        return {
+            "absent": list(self.absent),
+            "behind": [{**item._asdict(), "files": list(item.files)} for item in self.behind],
+            "by_name": list(self.by_name),
+        }
+
+    def words(self, hub: str | None) -> list[str]:
+        """The same for people."""
+        said = [_both(text) for text in self.by_name]
+        said += [f"no such path yet: {display(text)}" for text in self.absent]
+        return [*said, *(_older(item, hub) for item in self.behind)]
+
+
+def of_grant(fleet: Fleet, granted: Iterable[Mapping[str, Any]], *, new: bool = True) -> Remarks:
+    """The remarks on claims (as records) that were granted just now; without `new`, only what is behind.
+
+    Costs a process or two of git, a few more where something is not there, and the folders that are claimed.
+    """
+    granted = list(granted)
+    wanted = [model.parsed(str(record["pattern"])) for record in granted]
+    wanted = [one for one in wanted if not one.units]
+    if not wanted or fleet.repository.worktree is None:
+        return Remarks()
+    by_name = tuple(one.text for one in wanted if one.names) if new else ()
+    absent: list[Pattern] = []
+    older: list[Behind] = []
+    try:
+        absent = nowhere(fleet, wanted) if new else []
+        older = list(behind(fleet, wanted, granted))
+    except (
+        FleetError
+    ):  # a tree or a worktree that cannot be read: then nothing is known to be missing, or old
+        pass
+    return Remarks(tuple(one.text for one in absent), tuple(older), by_name)
+
+
+def behind(fleet: Fleet, wanted: Iterable[Pattern], granted: Sequence[Mapping[str, Any]]) -> Iterator[Behind]:
+    """Those of `wanted` that others have changed since this worktree's HEAD left them, and that HEAD has otherwise.
+
+    Others are the trunk and, of each pattern, the last holder, if that was none of those `granted` now. Compares trees, and
+    goes into no folder that is the same on both sides. What is remembered of grants below a folder is looked at up to a
+    bound. Raises Corrupt, GitFailed.
+    """
+    here, node = fleet.repository.here, fleet.ledger.node
+    head, tip = trunk.with_head(here, node)
+    if head is None:
+        return
+    landed = _Versions(fleet, head, tip) if tip and tip != head else None
+    own = {str(record["session"]) for record in granted}
+    for one in wanted:
+        newer = landed.newer(one) if landed else ()
+        if newer and tip:
+            yield Behind(one.text, newer, node.trunk, tip)
+        last = _last(fleet, one)
+        if last is None or last.session in own or any(_contains(here, end, last.head) for end in (head, tip)):
+            continue
+        known = refs.resolve(here, f"{last.head}^{{commit}}") is not None
+        newer = _Versions(fleet, head, last.head).newer(one) if known else ()
+        if newer or not known:
+            yield Behind(one.text, newer, last.branch, last.head, last.session)
+
+
+class _Versions:
+    """What one commit has that another one, `head`, has not."""
+
+    def __init__(self, fleet: Fleet, head: str, other: str) -> None:
+        self._fleet, self._ends = fleet, (head, other)
+        self._ours, self._theirs = (presence.tree_of(fleet.ledger.objects, end) for end in self._ends)
+
+    def newer(self, one: Pattern) -> tuple[str, ...]:
+        """The files that the other has changed since the two went apart, and that `head` has otherwise; the first of them."""
+        found = set(self._differing(self._ours, one))
+        return (
+            tuple(islice((path for path in self._differing(self._base, one) if path in found), SHOWN))
+            if found
+            else ()
+        )
+
+    @cached_property
+    def _base(self) -> str | None:
+        left = self._fleet.repository.here.line("merge-base", *self._ends)
+        return presence.tree_of(self._fleet.ledger.objects, left) if left else None
+
+    def _differing(self, old: str | None, one: Pattern) -> Iterator[str]:
+        objects, exact = self._fleet.ledger.objects, self._fleet.policy.case_sensitive
+        return (
+            path for path, *_ in presence.differing(objects, old, self._theirs, one, case_sensitive=exact)
+        )
+
+
+def _last(fleet: Fleet, one: Pattern) -> Grant | None:
+    """The last grant that is over of what a pattern matches, if its session had pushed what has not landed."""
+    exact = fleet.policy.case_sensitive
+    met = [
+        grant
+        for grant in past.near(fleet.current().view, one.prefix_key, most=MOST_PAST)
+        if overlap(model.parsed(grant.pattern), one, case_sensitive=exact)
+    ]
+    last = max(met, key=lambda grant: grant.token, default=None)
+    return last if last and _OID.fullmatch(last.head) else None
+
+
+def _contains(here: Git, commit: str | None, other: str) -> bool:
+    return commit is not None and here.ask("merge-base", "--is-ancestor", other, commit).code == 0
+
+
+def _both(text: str) -> str:
+    name = "/".join(model.parsed(text).names or ()) + "/" * text.endswith("/")
+    return (
+        f"{display(text)} is claimed as that name, and also as a pattern in which `[…]` is one character; "
+        f"'{display(name)}' is the name alone"
+    )
+
+
+def _older(item: Behind, hub: str | None) -> str:
+    names = ", ".join(display(path) for path in item.files[:3])
+    more = f" and {len(item.files) - 3} more" if len(item.files) > 3 else ""
+    what = "" if item.files in {(), (item.pattern,)} else f" ({names}{more})"
+    how = f"`git pull {hub} {item.branch}`" if hub else f"`git merge {item.branch}`"
+    who = f", where session {item.session} pushed it," if item.session else ""
+    return (
+        f"behind: merge first: '{display(item.branch)}'{display(who)} has a newer version of {display(item.pattern)}{what} "
+        f"than this worktree; {display(how)}"
+    )
