@@ -60,7 +60,8 @@ def uninstall(force: Force = False, as_json: Json = False) -> int:
 def put_hooks(repository: Repository) -> list[str]:
     """Put the hooks in place again, and say what was mended."""
     done = _install(repository)
-    return [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+    put = [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+    return [*put, *done.closed]
 
 
 def _install(repository: Repository) -> hooks.Installation:
@@ -76,7 +77,7 @@ def _init(hub: str | None) -> Answer:
     repository = discover()
     joined = fleets.join(repository, hub, render.note)
     installed = _install(repository)
-    warnings = list(joined.warnings)
+    warnings = [*joined.warnings, *installed.closed]
     with Fleet.open() as fleet:
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
         warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before

@@ -17,7 +17,7 @@ from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, HubAlarm, NoFleet, UsageError
-from gitfleet.fleet import probe, trunk
+from gitfleet.fleet import probe, sharing, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -59,6 +59,7 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
     fresh = not os.path.exists(state)
     known = refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB)
     files.folder(state)
+    sharing.share(repository.git, [state])  # what is put in below follows it
     try:
         with NodeLock(os.path.join(state, "lock")).held(30.0, announce):
             return _join(repository, hub)
