@@ -450,7 +450,7 @@ def test_edit_where_the_fleet_cannot_be_read_is_denied(ada: Gated, place: str) -
     mode = locked.stat().st_mode
     locked.chmod(0)
     try:
-        argv = [*PLAIN, sys.executable, "-I", "-S", RUN, "claude", "edit"]
+        argv: list[str | Path] = [*PLAIN, sys.executable, "-I", "-S", RUN, "claude", "edit"]
         ran = run(argv, ada.path, env={"GITFLEET_SESSION": ada.session}, stdin=json.dumps(told)).ok()
         unread = run(argv, ada.path, stdin="{").ok()
     finally:

@@ -131,7 +131,7 @@ def test_share_tells_what_belongs_to_another_user_and_stays_closed(repository: P
     state = repository / "state"
     (state / "outbox").mkdir(parents=True)
     give(state)
-    argv = [*PLAIN, sys.executable, "-c", _SHARE, repository / ".git", state]
+    argv: list[str | Path] = [*PLAIN, sys.executable, "-c", _SHARE, repository / ".git", state]
     told = run(argv, repository, env={"PYTHONPATH": str(ROOT)}).ok().stdout.splitlines()
     assert [line.partition(" has mode")[0] for line in told] == [str(state), str(state / "outbox")]
     assert mode(state) == 0o755
