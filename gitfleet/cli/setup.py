@@ -21,8 +21,10 @@ from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
 from gitfleet.githooks.agents import install as agents
+from gitfleet.ledger.node import state_folder
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
+from gitfleet.worktrees import leaving
 
 Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
 Hub = Annotated[
@@ -138,6 +140,9 @@ def _person(fleet: Fleet) -> str:
 
 def _uninstall(*, force: bool) -> Answer:
     repository = discover()
+    if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
+        kept = leaving.leave(repository)
+        return Answer("uninstall", {"kept": kept}, ["what was left for worktrees is looked after", *kept])
     if not force:
         fleets.check_leaving(repository)
     warnings = _end_sessions(force=force)

@@ -7,6 +7,7 @@ on the way leaves nothing that acts. Leaving takes it away first. Hooks themselv
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
 
 
 def leave(repository: Repository, *, force: bool) -> list[str]:
-    """Take back all that `join` and use have left in this clone; what is said about what stays.
+    """Take back all that `join` and use have left in this clone; what stays here and on the hub, and what takes that away.
 
     Refuses (Blocked) while operations wait for the hub, unless forced. The hub's refs belong to the fleet and stay;
     so do unreachable objects, until git's own `gc`. A `gitfleet.yaml` that was changed or committed stays.
@@ -98,14 +99,25 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     state = state_folder(repository.common_dir)
     if not force:
         check_leaving(repository)
-    kept = [*draft.take_back(state), *leaving.leave(repository)]
+    before = _before(repository.common_dir)
+    kept = [*draft.take_back(state), *leaving.leave(repository), *_on_the_hub(before.hub if before else "")]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
-    for folder in [repository.common_dir, *_worktree_dirs(repository.common_dir)]:
-        files.remove(os.path.join(folder, "gitfleet-session"))
-        shutil.rmtree(os.path.join(folder, "gitfleet-logs"), ignore_errors=True)  # of launched sessions
     shutil.rmtree(state)
     return kept
+
+
+def _on_the_hub(hub: str) -> list[str]:
+    """What stays on the hub, and how whoever leaves last takes it away: git deletes there what is not here any more."""
+    if not hub:
+        return []
+    every = f"{fleetrefs.ROOT}*"
+    command = f"git push --prune {shlex.quote(display(hub))} '{every}:{every}'"
+    guarded = "where the hub has our gate: `gitfleet hub-hook uninstall PATH` there, first"
+    return [
+        f"stays on the hub '{display(hub)}', for the others: the fleet's records ({every}), and what was pushed",
+        f"the last one to leave takes the records away: `{command}` ({guarded})",
+    ]
 
 
 def check_leaving(repository: Repository) -> None:
@@ -267,11 +279,6 @@ def _forget_refs(repository: Repository, known: Mapping[str, str]) -> None:
         if name not in known:
             refs.delete(repository.git, name, old=oid)
     _remove_empty(repository.common_dir)
-
-
-def _worktree_dirs(common_dir: str) -> list[str]:
-    folder = os.path.join(common_dir, "worktrees")
-    return [os.path.join(folder, name) for name in files.names(folder)]
 
 
 def _remove_empty(common_dir: str) -> None:

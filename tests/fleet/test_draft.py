@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,7 +133,7 @@ def test_sync_after_one_has_landed_takes_the_draft_away(
 
 def test_pull_in_a_clone_that_was_moved_takes_the_place_of_the_draft(ada: Path, ben: Path, git: Git) -> None:
     land(ben, git)
-    moved = shutil.move(ada, ada.parent / "moved")
+    moved = ada.rename(ada.parent / "moved")
     git(moved, "pull", "--quiet")
     assert (moved / "gitfleet.yaml").read_text() == RULES
 
