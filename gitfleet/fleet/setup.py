@@ -265,7 +265,8 @@ def _write_config(repository: Repository, node: Node, root: str) -> str:
     """
     assert repository.worktree is not None
     tip = trunk.tip(repository.git, node)
-    if os.path.lexists(os.path.join(repository.worktree, draft.CONFIG)):
+    path = os.path.join(repository.worktree, draft.CONFIG)
+    if os.path.lexists(path) or draft.pending(state_folder(repository.common_dir)):
         return "kept"
     if tip and refs.resolve(repository.git, f"{tip}:{draft.CONFIG}"):
         return "kept"
