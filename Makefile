@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-lowest demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -20,6 +20,9 @@ test: ## run the whole test suite; ARGS="-k claims" for a part of it
 	@scripts/system-packages
 	@scripts/bootstrap
 	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
+
+test-lowest: ## run what touches other people's libraries with the lowest versions that pyproject.toml admits; ARGS="tests" for all
+	@scripts/test-lowest $(ARGS)
 
 demo: venv ## play the main job on a scratch hub with two clones, and leave them to play in; ARGS=DIR to say where
 	@$(VENV)/bin/gitfleet demo $(ARGS)
@@ -64,5 +67,5 @@ worktree-maintainer-uninstall: venv ## take the maintainer away
 	@$(VENV)/bin/gitfleet maintainer uninstall $(ARGS)
 
 clean: ## remove what the targets above made
-	rm -rf .venv dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find gitfleet tests -name __pycache__ -type d -prune -exec rm -rf {} +

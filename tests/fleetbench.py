@@ -189,7 +189,8 @@ def prepare(base: Path, prepared: Path, git: Git) -> None:
     shutil.copytree(prepared / "work", base / "alone")
     for name, sessions in SESSIONS.items():
         join(base / name, sessions)
-        (base / name / "gitfleet.yaml").unlink()
+        (base / name / "gitfleet.yaml").unlink(missing_ok=True)
+        (base / name / ".git/gitfleet/made.json").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,30 @@ needs_sshd = pytest.mark.skipif(
 )
 
 
+_BARE = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+PLAIN: tuple[str, ...] = _BARE if os.geteuid() == 0 else ()
+"""Before a command: run it so that permissions count, also for root, which then is one user among others."""
+GROUP = 54321
+MEMBER = (*_BARE, f"--groups={GROUP}")
+"""The same, for somebody in a group of that number. Root only: things of other users are made by `chown`."""
+
+
+@cache
+def _can_be_plain() -> bool:
+    return not PLAIN or bool(shutil.which("setpriv"))
+
+
+needs_plain = pytest.mark.skipif(not _can_be_plain(), reason="needs setpriv, to be root without its power")
+needs_users = pytest.mark.skipif(
+    not PLAIN or not _can_be_plain(), reason="needs root and setpriv, to act as several users"
+)
+
+
+def give(path: Path, *, uid: int = 54321, gid: int = GROUP) -> None:
+    """Have `path`, and everything below it, belong to another user and that group."""
+    subprocess.run(["chown", "-hR", f"{uid}:{gid}", path], check=True)
+
+
 @contextmanager
 def file_system(folder: Path, *, size: str) -> Iterator[Path]:
     """A file system of its own at `folder`, with room for `size` (as mount reads it: `3m`)."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from gitfleet.agenthooks import answer, identity, judging, place, said
 from gitfleet.agenthooks.answer import Verdict
+from gitfleet.base import files
 from gitfleet.base.console import note, out
 from gitfleet.errors import FleetError, NoFleet, NoRepository
 from gitfleet.fleet import briefing, policyfile
@@ -64,12 +65,12 @@ def _judged(agent: str, own: str, top: str, paths: Sequence[str]) -> Verdict:
         os.chdir(top)
         with Fleet.open(announce=note) as fleet:
             return judging.check(fleet, agent, own, paths)
-    except NoFleet:
-        return Verdict()
-    except NoRepository as error:  # git will have none of it; is it one of a fleet's all the same?
+    except (NoFleet, NoRepository) as error:  # git will have none of it; is it one of a fleet's all the same?
         return _unable(top, judging.said(error)) if place.in_fleet(top) else Verdict()
     except FleetError as error:
         return _unable(top, judging.said(error))
+    except PermissionError as error:
+        return _unable(top, judging.said(files.forbidden(error)))
     except OSError as error:
         return _unable(top, f"{judging.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and lets nothing through
@@ -101,6 +102,8 @@ def _unread(agent: str, rest: list[str]) -> str:
         nodes.load(discover(here).common_dir)
     except (NoFleet, NoRepository):
         return ""
+    except PermissionError as error:
+        return answer.before_edit(_unable(here, judging.said(files.forbidden(error))))
     except FleetError as error:
         return answer.before_edit(_unable(here, judging.said(error)))
     words = f"What {agent} said of this edit could not be read ({rest[0]}), so nobody knows which file it is about."
@@ -125,7 +128,8 @@ def _begin(agent: str, rest: list[str]) -> str:
         return answer.at_start(words, warnings)
     except (NoFleet, NoRepository):
         return ""
-    except FleetError as error:
+    except (FleetError, PermissionError) as raised:
+        error = files.forbidden(raised) if isinstance(raised, PermissionError) else raised
         words = f"gitfleet could not start a session: {error.message}"
         return answer.at_start(f"{words} Next: {error.hint}" if error.hint else words, [words])
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and keeps no agent from starting

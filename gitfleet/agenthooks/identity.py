@@ -14,7 +14,9 @@ from gitfleet.base import canonical, files, identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
+from gitfleet.fleet import draft
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.model import Status
 from gitfleet.sessions import model
 from gitfleet.sessions.local import VARIABLE, Here, configured
 from gitfleet.sessions.service import Start
@@ -159,7 +161,10 @@ def _left_over(fleet: Fleet, agent: str, live: list[Here], notes: Notes) -> list
 
 def _started(fleet: Fleet, agent: str) -> Note:
     started = fleet.sessions.start(Start(agent=agent))
-    return Note(str(started.answer["session"]["id"]), ours=True)
+    session = str(started.answer["session"]["id"])
+    if started.status is not Status.TENTATIVE:
+        draft.hold(fleet, session)
+    return Note(session, ours=True)
 
 
 def _in_ledger(fleet: Fleet, session: str) -> bool:

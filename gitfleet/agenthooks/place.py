@@ -51,9 +51,14 @@ def tops(paths: list[str], folder: str) -> list[Place]:
 
 
 def in_fleet(top: str) -> bool:
-    """Whether the worktree at `top` belongs to a clone that is part of a fleet, as far as that can be told without git."""
+    """Whether the worktree at `top` belongs to a clone that is part of a fleet, as far as that can be told without git.
+
+    A fleet that this user may not look into is one.
+    """
     try:
         return _place(top) is not None
+    except PermissionError:
+        return True
     except (OSError, ValueError):
         return False
 
@@ -74,4 +79,4 @@ def _top(real: str) -> str | None:
 def _place(top: str) -> Place | None:
     git_dir = gate.git_dir_of(f"{top}/.git")
     common_dir = gate.common_dir_of(git_dir)
-    return Place(top, git_dir, common_dir) if os.path.exists(f"{common_dir}/gitfleet/node.json") else None
+    return Place(top, git_dir, common_dir) if gate.in_fleet(common_dir) else None

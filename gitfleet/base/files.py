@@ -1,15 +1,19 @@
-"""Files that are either there whole or not at all.
+"""Files that are either there whole or not at all, for whom they are meant.
 
 Owns replacement by write-aside, fsync and rename, and turns the system's refusals (disk full, read-only, no
 permission) into `LocalStorage`, which says what is unharmed.
+
+What is written without a mode is for whoever its folder is for: where that lets a group or others in (`fleet.sharing` sees to
+it in a repository that is shared), so does the file, whatever the umask. What is secret gets its mode from the caller.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from gitfleet.base import ids
 from gitfleet.errors import LocalStorage
@@ -50,16 +54,19 @@ def forbidden(error: PermissionError) -> LocalStorage:
     )
 
 
-def replace(path: str, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+def replace(
+    path: str, data: bytes, *, mode: int | None = None, program: bool = False, durable: bool = True
+) -> None:
     """Put `data` at `path`: a reader sees the old file or the new one, also after a crash.
 
     Two writers at once: the last rename wins, each file whole. The folder must exist. Without `durable` a crash of
-    the machine (not of the process) may lose it.
+    the machine (not of the process) may lose it. The file gets `mode` to the bit; without one it is for whoever its folder
+    is for: to read and write; or, as a `program`, to read and run.
     """
     aside = f"{path}.{ids.ulid()}.tmp"
     with storage(path):
         try:
-            _write(aside, data, mode, durable=durable)
+            _write(aside, data, mode, program=program, durable=durable)
             os.rename(aside, path)
             if durable:
                 sync_folder(os.path.dirname(path))
@@ -68,12 +75,12 @@ def replace(path: str, data: bytes, *, mode: int = 0o644, durable: bool = True) 
             raise
 
 
-def create(path: str, data: bytes, *, mode: int = 0o644) -> bool:
+def create(path: str, data: bytes, *, program: bool = False) -> bool:
     """Put `data` at `path` unless something is there. Answers whether it did; one of two racers wins."""
     aside = f"{path}.{ids.ulid()}.tmp"
     with storage(path):
         try:
-            _write(aside, data, mode)
+            _write(aside, data, program=program)
             os.link(aside, path)
         except FileExistsError:
             return False
@@ -101,11 +108,69 @@ def remove(path: str) -> bool:
         return True
 
 
-def folder(path: str, *, mode: int = 0o755) -> str:
-    """Make the folder (and those above it) if need be; `path` back."""
+def touch(path: str) -> None:
+    """Have an empty file at `path` that was written to just now."""
     with storage(path):
-        os.makedirs(path, mode=mode, exist_ok=True)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            create(path, b"")
+
+
+def folder(path: str, *, mode: int | None = None) -> str:
+    """Make the folder (and those above it) if need be; `path` back. With a `mode` it is for that alone, if it is new."""
+    with storage(path):
+        _make_folder(path, mode)
     return path
+
+
+def _make_folder(path: str, mode: int | None) -> None:
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    if above:
+        _make_folder(above, None)
+    try:
+        os.mkdir(path, 0o777 if mode is None else mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return
+    if mode is None:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            follow(handle, above)
+        finally:
+            os.close(handle)
+
+
+def follow(handle: int, above: str, *, program: bool = False) -> None:
+    """Let those have the open file or folder whom the folder `above` is for, where that is shared beyond the umask."""
+    there, now = os.stat(above or ".").st_mode, os.fstat(handle).st_mode
+    _permit(handle, now, like(there, now, program=program))
+
+
+def _permit(handle: int, now: int, wanted: int) -> None:
+    if wanted != stat.S_IMODE(now):
+        with suppress(
+            PermissionError
+        ):  # a file system that knows no modes; `fleet.sharing` looks whether it matters
+            os.fchmod(handle, wanted)
+
+
+def like(above: int, mode: int, *, program: bool = False) -> int:
+    """The permissions of something new with `mode` in a folder with the mode `above`.
+
+    Shared is a folder that hands on its group, or that the group may write to, unless everybody puts things there. Nobody
+    may write to a program but its owner: whoever may write to its folder can replace it.
+    """
+    now = stat.S_IMODE(mode)
+    if above & stat.S_ISVTX or not above & (stat.S_ISGID | stat.S_IWGRP):
+        return now & ~0o022 if program else now
+    if stat.S_ISDIR(mode):
+        return now & 0o5700 | stat.S_IMODE(above) & 0o2077
+    open_to = above & 0o066 if now & stat.S_IWUSR else above & 0o044
+    return now & ~0o077 | (open_to & 0o044 | (open_to & 0o044) >> 2 if program else open_to)
 
 
 def names(path: str) -> list[str]:
@@ -130,9 +195,16 @@ def sync_folder(path: str) -> None:
         os.close(handle)
 
 
-def _write(path: str, data: bytes, mode: int, *, durable: bool = True) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+def _write(
+    path: str, data: bytes, mode: int | None = None, *, program: bool = False, durable: bool = True
+) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    handle = os.open(path, flags, mode if mode is not None else 0o777 if program else 0o666)
     with os.fdopen(handle, "wb") as file:
+        if mode is None:
+            follow(handle, os.path.dirname(path), program=program)
+        else:
+            _permit(handle, os.fstat(handle).st_mode, mode)  # what the umask took from it
         file.write(data)
         file.flush()
         if durable:

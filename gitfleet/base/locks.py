@@ -7,6 +7,7 @@ it the holder writes down who it is, for the people who wait; that note decides 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.text import display, duration
-from gitfleet.errors import LockHeld
+from gitfleet.errors import LocalStorage, LockHeld
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -35,7 +36,7 @@ class NodeLock:
         from filelock import FileLock, Timeout  # 25 ms, which what only reads need not pay
 
         if self._lock is None:
-            self._lock = FileLock(self.path, timeout=0, thread_local=False)
+            self._lock = FileLock(self.path, timeout=0, thread_local=False, mode=self._mode())
         if self._lock.is_locked:
             return False  # filelock itself would count
         with files.storage(self.path):
@@ -43,7 +44,9 @@ class NodeLock:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 return False
-        with suppress(OSError):  # a full disk must not leave us with a lock that nobody gives back
+        with suppress(
+            OSError, LocalStorage
+        ):  # a full disk must not leave us with a lock that nobody gives back
             self._sign()
         return True
 
@@ -79,8 +82,13 @@ class NodeLock:
     def _sign(self) -> None:
         command = " ".join(os.path.basename(part) for part in sys.argv[:3])
         note = {"pid": os.getpid(), "since": clock.now(), "command": command[:200]}
-        with open(self._note, "wb") as file:
-            file.write(canonical.dump(note))
+        files.replace(self._note, canonical.dump(note), durable=False)
+
+    def _mode(self) -> int:
+        """The permissions of the lock's file, which is made if need be: for all users whom its folder is for."""
+        if not os.path.exists(self.path):
+            files.create(self.path, b"")
+        return stat.S_IMODE(os.stat(self.path).st_mode)
 
 
 class Wait:

@@ -41,7 +41,8 @@ def _install(path: str) -> Answer:
     state = "put into" if done.changed else "in place in"
     lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes]
     data = {"folders": list(done.folders), "changed": done.changed, "notes": list(done.notes)}
-    return Answer("hub-hook install", data, lines)
+    status, code = ("partial", 21) if done.closed else ("ok", 0)
+    return Answer("hub-hook install", data, lines, status, code, done.closed)
 
 
 def _uninstall(path: str) -> Answer:

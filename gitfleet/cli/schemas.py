@@ -97,7 +97,7 @@ class Init(Data):
     hooks: Hooks
     session: str
     """The session of the person whose worktree this is."""
-    config: Literal["written", "kept"]
+    config: Literal["written", "kept", "none"]
     """Whether a gitfleet.yaml was written, or one was there."""
 
 

@@ -18,7 +18,7 @@ from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
-from gitfleet.fleet import heartbeat, policyfile, situation
+from gitfleet.fleet import draft, heartbeat, policyfile, situation
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
@@ -198,6 +198,8 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         warnings = [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
+        if result.status is not Status.TENTATIVE:
+            warnings += draft.hold(fleet, record["id"])
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
         if others:
             warnings.append(

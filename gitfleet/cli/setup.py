@@ -14,15 +14,17 @@ from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import policyfile
+from gitfleet.fleet import draft, exchange, policyfile
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
 from gitfleet.githooks.agents import install as agents
+from gitfleet.ledger.node import state_folder
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
+from gitfleet.worktrees import leaving
 
 Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
 Hub = Annotated[
@@ -60,7 +62,8 @@ def uninstall(force: Force = False, as_json: Json = False) -> int:
 def put_hooks(repository: Repository) -> list[str]:
     """Put the hooks in place again, and say what was mended."""
     done = _install(repository)
-    return [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+    put = [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+    return [*put, *done.closed]
 
 
 def _install(repository: Repository) -> hooks.Installation:
@@ -76,19 +79,23 @@ def _init(hub: str | None) -> Answer:
     repository = discover()
     joined = fleets.join(repository, hub, render.note)
     installed = _install(repository)
-    warnings = list(joined.warnings)
+    warnings = [*joined.warnings, *installed.closed]
     with Fleet.open() as fleet:
+        if draft.pending(fleet.ledger.state):
+            exchange.fetch_trunk(fleet)  # one may have landed that is not here yet
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
         warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
         person = _person(fleet)
+        warnings += draft.hold(fleet, person)
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
         *[f"hub: {finding.what}: {'ok' if finding.ok else finding.words}" for finding in joined.findings],
         f"hooks: {'put into' if installed.changed else 'in place in'} {', '.join(installed.folders)}",
         *[f"hooks: {note}" for note in installed.notes],
-        f"gitfleet.yaml: {joined.config}; its rules hold once it has landed on '{joined.node.trunk}'",
+        f"gitfleet.yaml: {_CONFIG[joined.config].format(trunk=joined.node.trunk)}",
         f"your session in this worktree: {person}",
+        *_next(joined.config, joined.node.hub),
     ]
     data = {
         "node": joined.node.id,
@@ -101,6 +108,21 @@ def _init(hub: str | None) -> Answer:
         "config": joined.config,
     }
     return Answer("init", data, lines, warnings=warnings)
+
+
+_CONFIG = {
+    "written": "written, and claimed for you; its rules hold once it has landed on '{trunk}'",
+    "kept": "kept; its rules hold once it has landed on '{trunk}'",
+    "none": "none yet, so the defaults hold; the clone that began the fleet has one to land on '{trunk}'",
+}
+
+
+def _next(config: str, hub: str) -> list[str]:
+    """What one does now."""
+    push = ", `git push`" if hub else ""
+    land = f"`git add gitfleet.yaml`, `git commit`{push}: the rules, changed as you like, hold for all"
+    work = f"`gitfleet claim PATH`, change it, `git commit`{push}"
+    return [f"next: {work}", *([f"next: {land}"] if config == "written" else [])]
 
 
 def _person(fleet: Fleet) -> str:
@@ -118,6 +140,9 @@ def _person(fleet: Fleet) -> str:
 
 def _uninstall(*, force: bool) -> Answer:
     repository = discover()
+    if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
+        kept = leaving.leave(repository)
+        return Answer("uninstall", {"kept": kept}, ["what was left for worktrees is looked after", *kept])
     if not force:
         fleets.check_leaving(repository)
     warnings = _end_sessions(force=force)

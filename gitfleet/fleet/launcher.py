@@ -26,7 +26,7 @@ from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
 from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
-from gitfleet.fleet import keepalive, remarks
+from gitfleet.fleet import draft, keepalive, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -171,8 +171,11 @@ class Launcher:
         )  # fmt: skip
         registered = False
         try:
-            record: dict[str, Any] = fleet.sessions.start(start).answer["session"]
+            started = fleet.sessions.start(start)
+            record: dict[str, Any] = started.answer["session"]
             registered = True
+            if started.status is not Status.TENTATIVE:
+                draft.hold(fleet, launch.id)
             if launch.claims:
                 self._claim(fleet, launch)
             self._stops.keep()

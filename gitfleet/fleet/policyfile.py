@@ -12,12 +12,11 @@ from typing import Any
 from gitfleet.base import canonical, files
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
-from gitfleet.fleet import trunk
+from gitfleet.fleet import draft, trunk
+from gitfleet.fleet.draft import CONFIG
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import Node, state_folder
-
-CONFIG = "gitfleet.yaml"
 
 
 def refresh(repository: Repository, node: Node) -> list[str]:
@@ -31,6 +30,8 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     if not blob:
         files.remove(path)
         return []
+    if draft.pending(os.path.dirname(path)):
+        draft.settle(repository.common_dir)
     known = _compiled(path)
     if known.get("blob") == blob:
         return [str(known["fault"])] if known.get("fault") else []

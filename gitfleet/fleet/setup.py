@@ -6,21 +6,20 @@ on the way leaves nothing that acts. Leaving takes it away first. Hooks themselv
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import canonical, files, resources
+from gitfleet.base import files
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, HubAlarm, NoFleet, UsageError
-from gitfleet.fleet import probe, trunk
+from gitfleet.fleet import draft, probe, sharing, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
-from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, Remote, Update, hub_error
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Objects, Snapshot
@@ -30,8 +29,6 @@ from gitfleet.ledger.hub import RemoteHub, alarm
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
 from gitfleet.worktrees import leaving
-
-CONFIG = "gitfleet.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,7 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
     fresh = not os.path.exists(state)
     known = refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB)
     files.folder(state)
+    sharing.share(repository.git, [state])  # what is put in below follows it
     try:
         with NodeLock(os.path.join(state, "lock")).held(30.0, announce):
             return _join(repository, hub)
@@ -85,7 +83,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
     finally:
         objects.close()
     Outbox(state_folder(repository.common_dir)).prepare()
-    config = _write_config(repository, node)
+    config = _write_config(repository, node, root)
     if before is None:
         _note_beginning(repository)
     nodes.save(repository.common_dir, node)
@@ -93,7 +91,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
 
 
 def leave(repository: Repository, *, force: bool) -> list[str]:
-    """Take back all that `join` and use have left in this clone; what is said about what stays.
+    """Take back all that `join` and use have left in this clone; what stays here and on the hub, and what takes that away.
 
     Refuses (Blocked) while operations wait for the hub, unless forced. The hub's refs belong to the fleet and stay;
     so do unreachable objects, until git's own `gc`. A `gitfleet.yaml` that was changed or committed stays.
@@ -101,14 +99,25 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     state = state_folder(repository.common_dir)
     if not force:
         check_leaving(repository)
-    kept = [*_remove_config(state), *leaving.leave(repository)]
+    before = _before(repository.common_dir)
+    kept = [*draft.take_back(state), *leaving.leave(repository), *_on_the_hub(before.hub if before else "")]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
-    for folder in [repository.common_dir, *_worktree_dirs(repository.common_dir)]:
-        files.remove(os.path.join(folder, "gitfleet-session"))
-        shutil.rmtree(os.path.join(folder, "gitfleet-logs"), ignore_errors=True)  # of launched sessions
     shutil.rmtree(state)
     return kept
+
+
+def _on_the_hub(hub: str) -> list[str]:
+    """What stays on the hub, and how whoever leaves last takes it away: git deletes there what is not here any more."""
+    if not hub:
+        return []
+    every = f"{fleetrefs.ROOT}*"
+    command = f"git push --prune {shlex.quote(display(hub))} '{every}:{every}'"
+    guarded = "where the hub has our gate: `gitfleet hub-hook uninstall PATH` there, first"
+    return [
+        f"stays on the hub '{display(hub)}', for the others: the fleet's records ({every}), and what was pushed",
+        f"the last one to leave takes the records away: `{command}` ({guarded})",
+    ]
 
 
 def check_leaving(repository: Repository) -> None:
@@ -249,37 +258,20 @@ def _note_beginning(repository: Repository) -> None:
     files.replace(path, "".join(f"{oid}\n" for oid in sorted(tips) if oid).encode())
 
 
-def _write_config(repository: Repository, node: Node) -> str:
-    """Put a commented gitfleet.yaml into the worktree, once for the clone, unless the trunk has one already."""
+def _write_config(repository: Repository, node: Node, root: str) -> str:
+    """Put a commented gitfleet.yaml into the worktree where the fleet begins: its ledger holds nothing yet.
+
+    In every clone it would be one more file that git will not pull over, once somebody has landed one.
+    """
     assert repository.worktree is not None
-    path = os.path.join(repository.worktree, CONFIG)
-    note = os.path.join(state_folder(repository.common_dir), "made.json")
-    if os.path.lexists(path) or os.path.exists(note):
-        return "kept"
     tip = trunk.tip(repository.git, node)
-    if tip and refs.resolve(repository.git, f"{tip}:{CONFIG}"):
+    path = os.path.join(repository.worktree, draft.CONFIG)
+    if os.path.lexists(path) or draft.pending(state_folder(repository.common_dir)):
         return "kept"
-    template = resources.read("templates", CONFIG)
-    files.replace(note, canonical.dump({"path": path, "sha256": hashlib.sha256(template).hexdigest()}))
-    return "written" if files.create(path, template) else "kept"
-
-
-def _remove_config(state: str) -> list[str]:
-    note = files.read(os.path.join(state, "made.json"))
-    if note is None:
-        return []
-    made = canonical.load(note)
-    path = str(made["path"])
-    data = files.read(path)
-    if data is None:
-        return []
-    folder = os.path.dirname(path)
-    there = Git(os.path.join(folder, ".git"), cwd=folder)
-    tracked = there.ask("ls-files", "--error-unmatch", "--", CONFIG).code == 0
-    if tracked or hashlib.sha256(data).hexdigest() != made["sha256"]:
-        return [f"{path} was changed or committed since, so it stays"]
-    files.remove(path)
-    return []
+    if tip and refs.resolve(repository.git, f"{tip}:{draft.CONFIG}"):
+        return "kept"
+    begins = refs.read(repository.git, fleetrefs.COORD).get(fleetrefs.COORD) == root
+    return "written" if begins and draft.write(repository) else "none"
 
 
 def _forget_refs(repository: Repository, known: Mapping[str, str]) -> None:
@@ -288,11 +280,6 @@ def _forget_refs(repository: Repository, known: Mapping[str, str]) -> None:
         if name not in known:
             refs.delete(repository.git, name, old=oid)
     _remove_empty(repository.common_dir)
-
-
-def _worktree_dirs(common_dir: str) -> list[str]:
-    folder = os.path.join(common_dir, "worktrees")
-    return [os.path.join(folder, name) for name in files.names(folder)]
 
 
 def _remove_empty(common_dir: str) -> None:

@@ -20,6 +20,18 @@ def read(git: Git, *patterns: str) -> dict[str, str]:
     return {name: oid for oid, name in rows}
 
 
+def locked_away(git: Git, name: str) -> str:
+    """The file of a ref, or a folder above it, that this user may not read: for git, such a ref is not there. "" if none is."""
+    path = git.git_dir
+    for part in name.split("/"):
+        path = os.path.join(path, part)
+        if not os.path.lexists(path):
+            return ""
+        if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
+            return path
+    return ""
+
+
 def resolve(git: Git, name: str) -> str | None:
     """The object that a revision names, or None."""
     return git.line("rev-parse", "--verify", "--quiet", "--end-of-options", name)

@@ -26,6 +26,10 @@ class Pending:
     def __init__(self, git_dir: str) -> None:
         self._git_dir = git_dir
         self._folder = os.path.join(git_dir, "objects")
+        state = os.path.join(
+            git_dir, "gitfleet"
+        )  # there it shows first for whom new things are (`fleet.sharing`)
+        self._like = state if os.path.isdir(state) else self._folder
         self._objects: dict[str, tuple[str, bytes]] = {}
 
     def add(self, kind: str, data: bytes) -> str:
@@ -56,11 +60,12 @@ class Pending:
         with files.storage(self._folder):
             if not os.path.isdir(folder):
                 os.makedirs(folder, exist_ok=True)
-                os.chmod(folder, os.stat(self._folder).st_mode & 0o7777)  # core.sharedRepository shows there
+                os.chmod(folder, os.stat(self._like).st_mode & 0o7777)
             aside = os.path.join(folder, f"tmp_obj_{ids.ulid()}")
             try:
                 handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
                 with os.fdopen(handle, "wb") as file:
+                    files.follow(handle, self._like)
                     file.write(zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), 1))
                     file.flush()
                     os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoFleet, NoSession
 from gitfleet.fleet import branches, remarks
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import discover
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
 from gitfleet.githooks.judgement import Judgement, judge
 from gitfleet.ledger.ledger import State
@@ -40,8 +41,10 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         with Fleet.open(announce=note) as fleet:
             return HOOKS[hook](fleet, rest)
-    except NoFleet:
-        return 0
+    except (
+        NoFleet
+    ) as error:  # left in this very moment; or the ledger is gone, and nobody knows who holds what
+        return _stop(error) if gate.in_fleet(discover().common_dir) else 0
     except (FleetError, PermissionError) as error:
         return _stop(files.forbidden(error) if isinstance(error, PermissionError) else error)
     except KeyboardInterrupt:

@@ -371,6 +371,19 @@ def common_dir_of(git_dir: str) -> str:
     return os.path.join(git_dir, os.fsdecode(_read(link)).rstrip("\n"))
 
 
+def in_fleet(common_dir: str) -> bool:
+    """Whether a clone is part of a fleet. Raises PermissionError where that cannot be seen and there are traces of one."""
+    try:
+        os.stat(f"{common_dir}/gitfleet/node.json")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        if os.path.lexists(f"{common_dir}/gitfleet"):
+            raise
+        return False
+    return True
+
+
 def _listed(folder: str) -> list[str]:
     try:
         return os.listdir(folder)

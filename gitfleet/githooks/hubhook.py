@@ -13,6 +13,7 @@ import shutil
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked
+from gitfleet.fleet import sharing
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import placement, record, shims
 from gitfleet.githooks.install import Installation, Removal
@@ -33,6 +34,7 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
         made = tuple(name for name in ("gitfleet", "hooks") if not os.path.lexists(home.path(name)))
         files.folder(home.path("gitfleet"))
         files.folder(home.path("hooks"))
+        sharing.share(repository.git, [home.path("gitfleet")])  # what is put in below follows it
         present = [shims.fingerprint(shims.text(hook)) for hook in ON_HUBS]
         kept = Record(tuple({*before.known, *present}), before.made if before.known else made)
         record.save(home.record, kept)
@@ -42,7 +44,8 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
             files.replace(home.launcher, launcher)
         notes = placement.settle(home.place(kept), {hook: shims.text(hook) for hook in ON_HUBS})
         shutil.rmtree(home.path("gitfleet/hooks-staging"), ignore_errors=True)
-        return Installation((home.path("hooks"),), changed, tuple(notes))
+        closed = sharing.share(repository.git, [home.path("gitfleet")], home.open_to_all())
+        return Installation((home.path("hooks"),), changed, tuple(notes), tuple(closed))
 
 
 def uninstall(path: str) -> Removal:
@@ -85,6 +88,12 @@ class _Home:
     def stands(self) -> bool:
         paths = {hook: self.path(f"hooks/{hook}") for hook in ON_HUBS}
         return all(files.read(path) == shims.text(hook) for hook, path in paths.items())
+
+    def open_to_all(self) -> list[str]:
+        """What whoever pushes must be able to get at, beside our own folder."""
+        return [
+            self.path(name) for name in ("hooks", "hooks-before-gitfleet", *(f"hooks/{h}" for h in ON_HUBS))
+        ]
 
 
 def _checked(repository: Repository) -> Repository:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from gitfleet.base import files
 from gitfleet.base.text import display
+from gitfleet.fleet import sharing
 from gitfleet.githooks import record, shims
 from gitfleet.githooks.hookspath import CHAINED_TO, Clone, Scope
 from gitfleet.githooks.placement import Place
@@ -71,6 +72,10 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
         hooks += [_state(clone, scope, place, hook) for hook in shims.gates(clone.state)]
         if scope.live:
             problems += _not_handed_on(clone, scope, place)
+    if recorded:
+        scripts = [hook.path for hook in hooks if hook.in_force]
+        alone = [clone.hooks, *clone.folders_of_kept(), *scripts]
+        problems += sharing.lacking(clone.git, [clone.state], alone)
     return Inspection(recorded is not None, tuple(hooks), tuple(problems))
 
 

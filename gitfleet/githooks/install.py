@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, FleetError, LocalStorage, LockHeld
+from gitfleet.fleet import sharing
 from gitfleet.githooks import placement, record, shims
 from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
@@ -34,11 +35,15 @@ _OURS = (*GATED, *OPTIONAL)
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What `install` did: the folders that hold our scripts now, whether anything was changed, and what to tell."""
+    """What `install` did: the folders that hold our scripts now, whether anything was changed, and what to tell.
+
+    `closed` is what users whom the repository is for cannot get at all the same, in words.
+    """
 
     folders: tuple[str, ...]
     changed: bool
     notes: tuple[str, ...]
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +96,14 @@ class _Installer:
         self._write_down_plan()
         try:
             notes = self._put_in(launcher, scopes)
+            closed = sharing.share(self._clone.git, [self._clone.state], self._open_to_all())
         except (FleetError, OSError):
             if self._first:
                 with contextlib.suppress(FleetError, OSError):
                     self._take_out()
             raise
         self._sweep()
-        return Installation(tuple(self._folders()), self._picture() != before, tuple(notes))
+        return Installation(tuple(self._folders()), self._picture() != before, tuple(notes), tuple(closed))
 
     def _write_down_plan(self) -> None:
         if self._first:
@@ -105,6 +111,7 @@ class _Installer:
             self._record = replace(self._record, made=tuple(made))
         self._record = replace(self._record, known=tuple(sorted(self._known())))
         files.folder(self._clone.state)
+        sharing.share(self._clone.git, [self._clone.state])  # what is put in below follows it
         self._save()
 
     def _put_in(self, launcher: str, scopes: list[Scope]) -> list[str]:
@@ -223,6 +230,16 @@ class _Installer:
     def _own(self, slug: str) -> Place:
         folder = os.path.join(self._clone.own, slug)
         return Place(folder, f"{self._clone.before}.{slug}", self._staging, self._known())
+
+    def _open_to_all(self) -> list[str]:
+        """What whoever commits must be able to get at, beside our own folder."""
+        default = self._default()
+        scripts = [path for hook in _OURS for path in default.ours(hook)]
+        return [
+            default.folder,
+            *self._clone.folders_of_kept(),
+            *(os.path.join(default.folder, p) for p in scripts),
+        ]
 
     def _folders(self) -> list[str]:
         own = sorted({value for _, value in self._clone.edited_files(self._record)})

@@ -73,12 +73,9 @@ def build(place: Place, texts: Mapping[str, bytes], paper: str, line: bytes) -> 
     staged = os.path.join(place.staging, "folder")
     shutil.rmtree(staged, ignore_errors=True)
     files.folder(staged)
-    for name, data, mode in [(paper, line, 0o644), *((hook, text, 0o755) for hook, text in texts.items())]:
-        handle = os.open(os.path.join(staged, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    files.create(os.path.join(staged, paper), line)
+    for hook, text in texts.items():
+        files.create(os.path.join(staged, hook), text, program=True)
     files.folder(os.path.dirname(place.folder))
     os.rename(staged, place.folder)
     files.sync_folder(os.path.dirname(place.folder))
@@ -96,12 +93,19 @@ def _settle(place: Place, hook: str, text: bytes) -> list[str]:
     elif found.kind == "foreign":
         notes += _make_room(place, hook, home, found)
         _keep(path, place.kept(hook))
-    if files.read(path) != text or not os.access(path, os.X_OK):
+    if files.read(path) != text or not _runs(place, path):
         _put(place, path, text)
     for position in place.ours(hook):
         if position != home:
             files.remove(os.path.join(place.folder, position))
     return notes
+
+
+def _runs(place: Place, path: str) -> bool:
+    """Whether a script of ours may be run by all whom our own folder is for."""
+    mode = os.stat(path).st_mode
+    wanted = files.like(os.stat(os.path.dirname(place.staging)).st_mode, mode, program=True)
+    return bool(mode & stat.S_IXUSR) and wanted & ~mode & 0o077 == 0
 
 
 def _make_room(place: Place, hook: str, home: str, newcomer: shims.Found) -> list[str]:
@@ -213,7 +217,7 @@ def _left(place: Place, notes: list[str]) -> list[str]:
 
 def _put(place: Place, path: str, text: bytes) -> None:
     staged = os.path.join(files.folder(place.staging), "script")
-    files.replace(staged, text, mode=0o755)
+    files.replace(staged, text, program=True)
     os.rename(staged, path)
     files.sync_folder(place.folder)
 

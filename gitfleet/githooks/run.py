@@ -12,6 +12,10 @@ if __name__ == "__main__":
         from gitfleet.githooks import full
 
         sys.exit(full.main(sys.argv[2:]))
+    if sys.argv[1] == "fetched":
+        from gitfleet.fleet import draft
+
+        sys.exit(draft.main(sys.argv[2:]))
     if sys.argv[1] == "reference-transaction":
         from gitfleet.githooks import moves
 

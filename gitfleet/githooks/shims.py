@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from gitfleet.base import resources
 from gitfleet.claims import policy
+from gitfleet.fleet import draft
 from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
 
 # Hooks in which we have no part. Where our folder stands in for the user's, each of these is handed on, whether
@@ -66,8 +67,8 @@ def text(hook: str) -> bytes:
 
 
 def gates(state: str) -> tuple[str, ...]:
-    """The hooks that have a gate by the rules which hold in the clone whose own folder is `state`."""
-    return (*GATED, *OPTIONAL) if policy.load(state).reference_transaction else GATED
+    """The hooks that have a gate by the rules which hold in the clone whose own folder is `state`, or a task (`fleet.draft`)."""
+    return (*GATED, *OPTIONAL) if policy.load(state).reference_transaction or draft.pending(state) else GATED
 
 
 def texts_beside_others(gated: Sequence[str]) -> dict[str, bytes]:

@@ -47,8 +47,7 @@ class Contention:
         self.stalls = self.stalls + 1 if tip == self._tip else 0
         self._tip = tip
         self.losses += 1
-        with files.storage(self._mark), open(self._mark, "wb"):
-            os.utime(self._mark)
+        files.touch(self._mark)
 
     def wait(self) -> None:
         """Wait before the next attempt, the less the more often we lost, and start to measure it.

@@ -6,6 +6,7 @@ or wait for one, and come back with what is true. N callers on a node share one 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -149,8 +150,10 @@ class Ledger:
         return State(tip, view, frozenset(tentative), self.age())
 
     def tip(self) -> Tip | None:
-        """The newest ledger commit verified here."""
+        """The newest ledger commit verified here. Raises PermissionError where this user may not read it."""
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
+        if oid is None and (path := refs.locked_away(self._git, fleetrefs.COORD)):
+            raise PermissionError(errno.EACCES, "no permission", path)
         return commits.read(self.objects, oid) if oid else None
 
     def age(self) -> int | None:
@@ -240,8 +243,7 @@ class Ledger:
     def _saw_hub(self) -> None:
         if self.node.hub:
             files.remove(self._alarm)
-            with files.storage(self._seen), open(self._seen, "wb"):
-                os.utime(self._seen)
+            files.touch(self._seen)
 
 
 def _undecided(timeout: float) -> Unverifiable:

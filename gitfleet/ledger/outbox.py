@@ -156,10 +156,7 @@ class Outbox:
     def _tell(self, result: Result) -> None:
         # Not synced: after a crash the operation itself is looked up again.
         path = os.path.join(self._results, f"{result.operation}.json")
-        with files.storage(path):
-            with open(f"{path}.tmp", "wb") as file:
-                file.write(canonical.dump(result.as_record()))
-            os.rename(f"{path}.tmp", path)
+        files.replace(path, canonical.dump(result.as_record()), durable=False)
 
     def _read(self, place: str, *, tidy: bool = True) -> list[Operation]:
         found = []

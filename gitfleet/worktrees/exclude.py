@@ -7,10 +7,14 @@ own; whatever else is in the file stays to the byte. The caller holds the worktr
 from __future__ import annotations
 
 import os
+import re
 
 from gitfleet.base import files
 
 SIGN = b"# gitfleet keeps worktrees in the next folder\n"
+JOINED = b"# gitfleet keeps worktrees in the next folder (the line before this one had no end)\n"
+NEW = b"# gitfleet keeps worktrees in the next folder (and made this file)\n"
+_SIGNS = (SIGN, JOINED, NEW)
 
 
 def has(common_dir: str, relative: str) -> bool:
@@ -24,26 +28,49 @@ def add(common_dir: str, relative: str) -> bool:
     if has(common_dir, relative):
         return False
     path = _path(common_dir)
-    data = files.read(path) or b""
+    data = files.read(path)
     files.folder(os.path.dirname(path))
-    gap = b"" if not data or data.endswith(b"\n") else b"\n"
-    _replace(path, data + gap + SIGN + _line(relative) + b"\n")
+    sign = NEW if data is None else SIGN if not data or data.endswith(b"\n") else JOINED
+    _replace(path, (data or b"") + (b"\n" if sign == JOINED else b"") + sign + _line(relative) + b"\n")
     return True
 
 
-def remove(common_dir: str) -> bool:
-    """Take out every line that `add` put in. Answers whether there was one."""
+def folders(common_dir: str) -> list[str]:
+    """The folders whose lines `add` put in, relative to the top of the worktree; none that would lead out of it."""
+    lines = (files.read(_path(common_dir)) or b"").splitlines(keepends=True)
+    ours = [line for number, line in enumerate(lines) if number and lines[number - 1] in _SIGNS]
+    found = [os.fsdecode(re.sub(rb"\\(.)", rb"\1", line.rstrip(b"\r\n")[1:-1])) for line in ours]
+    return [folder for folder in found if folder and not {"", ".", ".."} & set(folder.split("/"))]
+
+
+def remove(common_dir: str, relative: str | None = None) -> bool:
+    """Take out the line that `add` put in for `relative`, or every one. Answers whether there was one.
+
+    The file is then as it was before, to the byte, and gone where there was none, if nobody else has written to it.
+    """
     path = _path(common_dir)
     data = files.read(path)
-    if data is None or SIGN not in data:
+    if data is None or not any(sign in data for sign in _SIGNS):
         return False
-    lines = data.splitlines(keepends=True)
-    kept = [
-        line
-        for number, line in enumerate(lines)
-        if line != SIGN and (number == 0 or lines[number - 1] != SIGN)
-    ]
-    _replace(path, b"".join(kept))
+    lines, kept, new = data.splitlines(keepends=True), list[bytes](), False
+    wanted = None if relative is None else _line(relative) + b"\n"
+    at = 0
+    while at < len(lines):
+        ours = lines[at] in _SIGNS and at + 1 < len(lines)
+        if ours and wanted in {None, lines[at + 1]}:
+            new = new or lines[at] == NEW
+            if lines[at] == JOINED and kept:
+                kept[-1] = kept[-1].removesuffix(b"\n")
+            at += 2
+        else:
+            kept.append(lines[at])
+            at += 1
+    if kept == lines:
+        return False
+    if new and not kept and not os.path.islink(path):
+        files.remove(path)
+    else:
+        _replace(path, b"".join(kept))
     return True
 
 

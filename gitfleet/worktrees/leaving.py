@@ -1,37 +1,104 @@
-"""What managed worktrees leave in a clone that leaves its fleet: nothing, if there are none any more.
+"""What managed worktrees leave in a clone that leaves its fleet: nothing of ours, and all that is anybody's work.
 
-Worktrees may hold work that is nowhere else, so none is taken away here; as long as one stands, the line that keeps its
-folder out of `git status` stays too.
+Worktrees may hold work that is nowhere else, so none is taken away here; they are plain worktrees of git's afterwards. As
+long as one stands below it, the line that keeps their folder out of `git status` stays too: `git add --all` would take them
+for repositories to be added. What stays is said, with what takes it away.
 """
 
 from __future__ import annotations
 
-from gitfleet.base.text import display
-from gitfleet.git import fleetrefs
+import os
+import shutil
+
+from gitfleet.base import files
+from gitfleet.base.text import counted, display
+from gitfleet.git import fleetrefs, refs
 from gitfleet.git.repository import Repository
+from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import exclude, listing, shelf
+from gitfleet.worktrees.model import BRANCHES
 
 _SHOWN = 3
+_OURS = "gitfleet-"
 
 
 def leave(repository: Repository) -> list[str]:
-    """Take the line out of `info/exclude`, or say what stays."""
-    return [*_worktrees(repository), *_archives(repository)]
+    """Take what is ours out of git's folders of worktrees, `info/exclude`, and folders that are empty; what stays, in words."""
+    found = listing.look(repository)
+    managed = {one.path for one, _ in found.managed}
+    top = found.everything[0].path if found.everything else ""
+    kept = _standing(top, [worktree for worktree in found.everything[1:] if worktree.path in managed])
+    _unmark(repository.common_dir)
+    for folder in exclude.folders(repository.common_dir):
+        _remove_empty(top, folder)
+        there = [one.path for one in found.everything[1:] if os.path.isdir(one.path)]
+        if not any(_is_below(path, os.path.join(top, folder)) for path in there):
+            exclude.remove(repository.common_dir, folder)
+    return [*kept, *_branches(repository), *_archives(repository)]
+
+
+def left(repository: Repository) -> bool:
+    """Whether a clone that has left its fleet still has something of ours, for the sake of worktrees that stood then."""
+    return bool(exclude.folders(repository.common_dir))
+
+
+def _standing(top: str, worktrees: list[Worktree]) -> list[str]:
+    if not worktrees:
+        return []
+    names = ", ".join(display(one.path) for one in worktrees[:_SHOWN])
+    more = f" and {len(worktrees) - _SHOWN} more" if len(worktrees) > _SHOWN else ""
+    words = f"stays: {counted(len(worktrees), 'worktree')}, with what is in them ({names}{more})"
+    way = "`git worktree remove PATH` takes one away"
+    if any(_is_below(one.path, top) for one in worktrees):
+        words += ", and what keeps them out of `git status`, in .git/info/exclude"
+        way += "; `gitfleet uninstall`, after the last of them, the rest"
+    return [f"{words}; {way}"]
+
+
+def _branches(repository: Repository) -> list[str]:
+    names = sorted(
+        name.removeprefix("refs/heads/") for name in refs.read(repository.git, f"refs/heads/{BRANCHES}")
+    )
+    if not names:
+        return []
+    some = f"{', '.join(map(display, names[:_SHOWN]))}{', …' if len(names) > _SHOWN else ''}"
+    return [f"stays: branches that were made for sessions ({some}); `git branch -D NAME` deletes one"]
 
 
 def _archives(repository: Repository) -> list[str]:
     found = shelf.everything(repository.git)
     count = len(found.archives) + len(found.broken)
-    return [f"{count} archived worktrees stay, below {fleetrefs.ARCHIVE}"] if count else []
-
-
-def _worktrees(repository: Repository) -> list[str]:
-    found = listing.managed(repository)
-    if not found:
-        exclude.remove(repository.common_dir)
+    if not count:
         return []
-    names = ", ".join(display(managed.path) for managed in found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return [
-        f"managed worktrees stay, with what is in them ({names}{more}); `git worktree remove` takes one away"
-    ]
+    words = f"stays: {counted(count, 'archived worktree')}, below {fleetrefs.ARCHIVE}"
+    return [f"{words}; `git update-ref -d REF` deletes one, `gitfleet init` makes them restorable again"]
+
+
+def _unmark(common_dir: str) -> None:
+    """Take away every file of ours in git's own folders: markers, reservations, logs, who is meant."""
+    above = os.path.join(common_dir, "worktrees")
+    for folder in [common_dir, *(os.path.join(above, name) for name in files.names(above))]:
+        for name in files.names(folder):
+            path = os.path.join(folder, name)
+            if not name.startswith(_OURS):
+                continue
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)  # of launched sessions
+            else:
+                files.remove(path)
+
+
+def _remove_empty(top: str, folder: str) -> None:
+    """Remove a folder that is empty now, and those above it that are so then, within the worktree."""
+    while folder:
+        try:
+            os.rmdir(os.path.join(top, folder))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return
+        folder = os.path.dirname(folder)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))

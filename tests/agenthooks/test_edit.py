@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,10 @@ from gitfleet.ledger import commits
 from gitfleet.sessions import model as sessions
 from tests.agenthooks.agentbench import Agent, Said, Starter, holders, new
 from tests.gatebench import Copies, Gated
-from tests.workbench import Git, Gitfleet, run
+from tests.places import PLAIN, needs_plain
+from tests.workbench import ROOT, Git, Gitfleet, run
+
+RUN = ROOT / "gitfleet/agenthooks/run.py"
 
 TOOLS = ["Edit", "MultiEdit", "Write", "NotebookEdit"]
 
@@ -431,3 +435,27 @@ def test_agent_started_by_a_git_hook_is_not_led_astray(claude: Agent, alone: Gat
     astray = Agent(claude.name, claude.own, claude.cwd, env, claude.process)
     stopped(astray.edit(alone.path / "src/a.py"), "alone-2")
     shutil.rmtree(repository)
+
+
+@needs_plain
+@pytest.mark.parametrize("place", [".git/gitfleet", ".git/gitfleet/node.json", ".git/refs/fleet"])
+def test_edit_where_the_fleet_cannot_be_read_is_denied(ada: Gated, place: str) -> None:
+    told = {
+        "session_id": "one",
+        "cwd": str(ada.path),
+        "tool_name": "Edit",
+        "tool_input": {"file_path": str(ada.path / "src/api/a.py")},
+    }
+    locked = ada.path / place
+    mode = locked.stat().st_mode
+    locked.chmod(0)
+    try:
+        argv: list[str | Path] = [*PLAIN, sys.executable, "-I", "-S", RUN, "claude", "edit"]
+        ran = run(argv, ada.path, env={"GITFLEET_SESSION": ada.session}, stdin=json.dumps(told)).ok()
+        unread = run(argv, ada.path, stdin="{").ok()
+    finally:
+        locked.chmod(mode)
+    said = json.loads(ran.stdout)["hookSpecificOutput"]
+    assert said["permissionDecision"] == "deny"
+    assert "no permission" in said["permissionDecisionReason"]
+    assert json.loads(unread.stdout)["hookSpecificOutput"]["permissionDecision"] == "deny"

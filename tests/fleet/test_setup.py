@@ -372,7 +372,7 @@ def test_rules_that_were_written_go_unless_they_are_somebodys(clone: Clone, git:
             git(ada, "add", "gitfleet.yaml")
         told = leave(ada)
         assert (ada / "gitfleet.yaml").exists() is stays, name
-        assert any("stays" in words for words in told) is (stays and name != "own")
+        assert any("so it stays" in words for words in told) is (stays and name != "own")
 
 
 def test_beginning_is_where_the_branches_stood(clone: Clone, git: Git) -> None:

@@ -11,7 +11,8 @@ import pytest
 from gitfleet.errors import Blocked, FleetError, NoRepository
 from gitfleet.githooks import hubhook
 from tests.gatebench import GATE, Gated, refused
-from tests.workbench import Git, Ran, run
+from tests.places import MEMBER, PLAIN, give, needs_plain, needs_users
+from tests.workbench import Git, Gitfleet, Ran, run
 
 A = "src/api/a.py"
 UNSEEN = ("-c", "core.hooksPath=/dev/null")
@@ -262,3 +263,91 @@ def test_install_where_hooks_lie_elsewhere_is_refused(ada: Gated, git: Git) -> N
 
 def test_script_is_sound_shell() -> None:
     run(["sh", "-n", str(GATE.parents[2] / "hooks/pre-receive")], GATE.parent).ok()
+
+
+# A hub that others push to, too.
+
+
+@pytest.mark.parametrize("shared", ["group", "all", "0660", "true"])
+def test_install_under_a_narrow_umask_in_a_shared_hub_is_for_all_whom_the_hub_is_for(
+    ada: Gated, git: Git, gitfleet: Gitfleet, shared: str
+) -> None:
+    bare = ada.fleets.hub
+    git(bare, "config", "core.sharedRepository", shared)
+    (bare / "hooks").chmod(0o700)
+    theirs = bare / "hooks/pre-receive"
+    theirs.write_text("#!/bin/sh\nexit 0\n")
+    theirs.chmod(0o755)
+    before = os.umask(0o077)
+    try:
+        gitfleet(ada.fleets.root, "hub-hook", "install", bare).ok()
+    finally:
+        os.umask(before)
+    for name in ("hooks/pre-receive", "hooks", "hooks-before-gitfleet", "gitfleet"):
+        assert (bare / name).stat().st_mode & 0o050 == 0o050, name
+    assert (bare / "gitfleet/launcher").stat().st_mode & 0o060 == 0o060
+    assert theirs.stat().st_mode & 0o022 == 0
+
+
+def test_install_again_after_the_hub_became_shared_opens_the_hook(ada: Gated, git: Git) -> None:
+    bare, before = ada.fleets.hub, os.umask(0o077)
+    try:
+        install(bare)
+        assert (bare / "hooks/pre-receive").stat().st_mode & 0o777 == 0o700
+        git(bare, "config", "core.sharedRepository", "group")
+        install(bare)
+    finally:
+        os.umask(before)
+    assert (bare / "hooks/pre-receive").stat().st_mode & 0o777 == 0o750
+
+
+@needs_users
+def test_install_in_a_hub_whose_hooks_folder_is_another_users_and_closed_says_that_it_is_not_in_force(
+    ada: Gated, git: Git, gitfleet: Gitfleet
+) -> None:
+    bare = ada.fleets.hub
+    git(bare, "config", "core.sharedRepository", "group")
+    (bare / "gitfleet").mkdir()
+    give(bare / "gitfleet")
+    (bare / "gitfleet").chmod(0o707)  # the installing user may write there, the group may not
+    git(bare, "config", "--global", "safe.directory", "*")
+    argv = [*PLAIN, *gitfleet.argv("hub-hook", "install", bare)]
+    ran = run(argv, ada.fleets.root, env=gitfleet.environment()).ended(21)
+    assert f"{bare}/gitfleet has mode 0707" in ran.stderr
+
+
+@needs_users
+def test_push_of_a_member_of_the_group_is_judged(ada: Gated, git: Git) -> None:
+    bare, before = ada.fleets.hub, os.umask(0o077)
+    git(bare, "config", "core.sharedRepository", "group")
+    git(bare, "config", "--global", "safe.directory", "*")
+    try:
+        install(bare)
+    finally:
+        os.umask(before)
+    give(bare)
+    for folder, _, names in os.walk(bare):  # what git would have made so
+        for name in [".", *names]:
+            path = Path(folder, name)
+            path.chmod(
+                path.stat().st_mode | (0o070 if path.is_dir() else 0o060 if "hooks" not in folder else 0)
+            )
+    raw(ada, A)
+    refs = git(bare, "for-each-ref")
+    declined(run([*MEMBER, "git", *UNSEEN, "push", "origin", "main"], ada.path), f"{A}: not claimed")
+    assert git(bare, "for-each-ref") == refs
+
+
+@needs_plain
+@pytest.mark.parametrize("place", ["refs/fleet", "refs/fleet/coord", "gitfleet", "gitfleet/launcher"])
+def test_push_where_the_hub_keeps_what_may_not_be_read_is_declined(ada: Gated, hub: Path, place: str) -> None:
+    raw(ada, A)
+    locked = hub / place
+    mode = locked.stat().st_mode
+    locked.chmod(0)
+    try:
+        ran = run([*PLAIN, "git", *UNSEEN, "push", "origin", "main"], ada.path)
+    finally:
+        locked.chmod(mode)
+    assert ran.returncode, ran
+    assert "gitfleet: " in ran.stderr, ran

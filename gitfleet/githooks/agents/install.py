@@ -248,9 +248,7 @@ def _replace(path: str, data: bytes) -> None:
     except FileExistsError as error:
         words = f"{os.path.dirname(path)} is no folder"
         raise settings.unusable(path, ValueError(words)) from error
-    files.replace(path, data, mode=0o644 if mode is None else mode)
-    if mode is not None:
-        os.chmod(path, mode)  # what the umask took from it
+    files.replace(path, data, mode=mode)
 
 
 def _remove_empty(folder: str) -> None:
