@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
+from gitfleet.git.remote import Remote
 from gitfleet.ledger.node import Node
 
 
@@ -19,3 +20,18 @@ def tip(git: Git, node: Node) -> str | None:
         return known[theirs]
     newer = git.ask("merge-base", "--is-ancestor", known[theirs], known[tracked]).code == 0
     return known[tracked] if newer else known[theirs]
+
+
+def fetch(git: Git, node: Node) -> None:
+    """Bring the hub's trunk into a ref of ours, which goes where the hub has no such branch. Callers hold the node's lock.
+
+    Raises HubUnreachable, HubRefused.
+    """
+    Remote(git, node.hub).fetch(f"+refs/heads/{node.trunk}*:{fleetrefs.seen_trunk(node.hub)}*")
+
+
+def forget(git: Git, hub: str) -> None:
+    """Forget where the trunk stood: what is the trunk has changed."""
+    ref = fleetrefs.seen_trunk(hub)
+    for oid in refs.read(git, ref).values():
+        refs.delete(git, ref, old=oid)

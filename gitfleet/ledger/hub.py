@@ -7,12 +7,14 @@ a chain that vanished, went back or was rewritten raises `HubAlarm` and is never
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from gitfleet.errors import Corrupt, FleetError, HubAlarm, NoFleet
+from gitfleet.errors import Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.program import Git
+from gitfleet.git.head import Head
+from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.remote import Push, PushAnswer, Remote, Update
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
@@ -59,7 +61,12 @@ class LocalHub:
 
     def publish(self, tip: Tip) -> PushAnswer:
         """Move the ref by compare-and-swap."""
-        moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+        try:
+            moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+        except GitFailed as error:
+            if refs.NO_OBJECT not in str(error.facts["output"]):
+                raise
+            return PushAnswer(Push.BROKEN, error.message)
         return PushAnswer(Push.DONE if moved else Push.LOST, "")
 
     def confirm(self, tip: Tip) -> bool:
@@ -71,16 +78,26 @@ class LocalHub:
 class RemoteHub:
     """A git remote. One round trip to fetch, one to publish, one to read back."""
 
-    def __init__(self, git: Git, objects: Objects, remote: Remote) -> None:
+    def __init__(
+        self,
+        git: Git,
+        objects: Objects,
+        remote: Remote,
+        heard: Callable[[Head | None], None] = lambda _: None,
+    ) -> None:
         self._git = git
         self._objects = objects
         self._remote = remote
         self.name = remote.name
         self._seen = fleetrefs.seen_coord(remote.name)
+        self._heard = heard
 
     def fetch(self) -> Tip:
-        """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
-        self._remote.fetch(f"+{fleetrefs.COORD}*:{self._seen}*")
+        """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed.
+
+        What the hub says of its HEAD goes to whoever listens.
+        """
+        self._heard(self._remote.fetch(f"+{fleetrefs.COORD}*:{self._seen}*"))
         return self.take_over()
 
     def take_over(self) -> Tip:
@@ -128,6 +145,8 @@ class RemoteHub:
     def _read(self, ours: str | None, theirs: str) -> Tip:
         try:
             return commits.read(self._objects, theirs)
+        except Damaged:
+            raise
         except Corrupt as error:
             raise alarm("unreadable", self.name, ours, theirs) from error
 
@@ -145,6 +164,8 @@ class RemoteHub:
             for link in links(self._objects, tip, down_to=base.generation):
                 if link.generation == base.generation:
                     return link.oid == base.oid
+        except Damaged:
+            raise
         except Corrupt:
             return False
         return False
@@ -152,6 +173,8 @@ class RemoteHub:
     def _check_from_root(self, tip: Tip) -> None:
         try:
             first = links(self._objects, tip, down_to=0)[-1]
+        except Damaged:
+            raise
         except Corrupt as error:
             raise alarm("unreadable", self.name, None, tip.oid) from error
         if first.oid != commits.write_root(self._objects):

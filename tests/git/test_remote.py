@@ -103,14 +103,16 @@ def test_push_that_a_hook_declines_is_refused_in_its_words(
     assert remote.look("refs/fleet/*") == {}
 
 
-def test_words_about_a_refusal_hold_no_escapes_of_ours(remote: Remote, hub: Path, news: list[str]) -> None:
-    hook(hub, "pre-receive", "exit 1")
+def test_words_about_a_refusal_are_those_of_the_server_without_its_colours(
+    remote: Remote, hub: Path, news: list[str]
+) -> None:
+    hook(
+        hub, "pre-receive", r"printf '\033[1;31merror: GH006\033[0m: %s\n\n' protected protected >&2; exit 1"
+    )
     answer = remote.push([Update(A, news[0], None)])
     error = hub_error("origin", answer.output, what="write to", refused=True)
-    assert (
-        f"! {news[0]}:{A} [remote rejected] (pre-receive hook declined). Nothing was changed."
-        in error.message
-    )
+    said = f"error: GH006: protected; {A}: pre-receive hook declined"
+    assert error.message == f"The hub 'origin' refused: {said}. Nothing was changed."
 
 
 def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> None:
