@@ -22,7 +22,7 @@ from gitfleet.git.remote import Addresses, Push, PushAnswer, Remote, Update, els
 CREATE, UPDATE, RACE, ATOMIC, DELETE = "create", "leased update", "lost race", "atomic pair", "delete"
 PLACES = 16
 _TRIES = 4
-_NOT_RUN = "it could not be tried, since git ran no pre-push hook here"
+_NOT_RUN = "it could not be tried: git ran no pre-push hook here, or the hub serves one connection at a time"
 _NO_ANSWER = "the push that lost it ended without a word of the hub"
 _NOT_ATOMIC = "it has no atomic push; gitfleet moves each ref by itself"
 _BEARABLE = frozenset([_NOT_RUN, _NO_ANSWER, _NOT_ATOMIC])
@@ -139,8 +139,7 @@ class _Try:
         raced = racing.race(
             self._remote, slow, [Update(contested, fast, start[contested])], self._ground.hooks
         )
-        if raced.fast is not None and raced.fast.outcome is not Push.LOST:
-            self._values[contested].append(fast)
+        self._values[contested].append(fast)
         return raced
 
     def _judged(

@@ -18,7 +18,10 @@ from gitfleet.base import files
 from gitfleet.base.processes import Completed
 from gitfleet.git import answers
 from gitfleet.git.answers import PushAnswer
-from gitfleet.git.remote import TIMEOUT, Remote, Update
+from gitfleet.git.remote import Remote, Update
+
+PATIENCE = 40.0
+"""Seconds for both. A hub that serves one connection after the other never answers the faster push while the slower waits."""
 
 _HOOK = """\
 #!/bin/sh
@@ -30,7 +33,7 @@ exit 0
 
 
 class Raced(NamedTuple):
-    """What the slower push was told, and the faster one; None where git did not run the hook that makes it."""
+    """What the slower push was told, and the faster one; None where git did not run the hook that makes it, or it did not end."""
 
     slow: PushAnswer
     fast: PushAnswer | None
@@ -52,7 +55,7 @@ def race(remote: Remote, slow: Sequence[Update], fast: Sequence[Update], folder:
             push=shlex.join(argv), **{name: shlex.quote(path) for name, path in quoted.items()}
         )
         files.replace(os.path.join(place, "pre-push"), os.fsencode(script), mode=0o755)
-        told = remote.push_watched(slow, place, timeout=2 * TIMEOUT)
+        told = remote.push_watched(slow, place, timeout=PATIENCE)
         ended = files.read(code)
         if ended is None:
             return Raced(told, None)

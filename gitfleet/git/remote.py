@@ -99,7 +99,8 @@ class Remote:
     def push_watched(self, updates: Sequence[Update], hooks: str, *, timeout: float = TIMEOUT) -> PushAnswer:
         """The same, but the `pre-push` hook in the folder `hooks` runs between the hub's word where its refs are, and what we send."""
         argv = self._pushing(updates, "--verify", atomic=len(updates) > 1)
-        done = self._git.ask("-c", f"core.hooksPath={hooks}", *argv, timeout=timeout, own_session=True)
+        hooked = ("-c", f"core.hooksPath={hooks}")
+        done = self._git.ask(*hooked, *argv, timeout=timeout, own_session=True, leaves=True)
         return answers.of_push(done)
 
     def push_command(self, updates: Sequence[Update]) -> tuple[str, list[str]]:
