@@ -262,3 +262,18 @@ def test_install_where_hooks_lie_elsewhere_is_refused(ada: Gated, git: Git) -> N
 
 def test_script_is_sound_shell() -> None:
     run(["sh", "-n", str(GATE.parents[2] / "hooks/pre-receive")], GATE.parent).ok()
+
+
+def test_hub_in_a_place_where_bare_repositories_have_to_be_named_is_judged_too(
+    ada: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.bareRepository")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "explicit")
+    install(ada.fleets.hub)
+    monkeypatch.chdir(ada.fleets.hub)
+    install(Path())
+    raw(ada, A)
+    declined(push(ada, "main"), f"{A}: not claimed")
+    assert hubhook.uninstall(str(ada.fleets.hub)).changed
+    push(ada, "main").ok()
