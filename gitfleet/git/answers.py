@@ -112,7 +112,7 @@ def of_push(done: Completed) -> PushAnswer:
 def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence[bytes]) -> Push:
     if done.code == 0 and rows and not reasons:
         return Push.DONE
-    if _HERE_GONE.search(of_this_side(done)):
+    if is_broken(done):
         return Push.BROKEN
     if any(_any(_DECLINED, reason) for reason in reasons):
         return Push.REFUSED
@@ -133,6 +133,11 @@ def is_full_or_forbidden(done: Completed) -> bool:
     here = of_this_side(done)
     forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
     return forbidden or _any(_HERE_FULL, here)
+
+
+def is_broken(done: Completed) -> bool:
+    """Whether an object that it needs is gone from this clone."""
+    return _HERE_GONE.search(of_this_side(done)) is not None
 
 
 def is_locked(done: Completed) -> bool:

@@ -148,6 +148,8 @@ class Remote:
             )
         if answers.is_locked(done):
             return failed(done)
+        if answers.is_broken(done):
+            return answers.gone(output, self._git.git_dir)
         return hub_error(self.name, output, what=what, refused=answers.is_denied(done))
 
     def _pushing(self, updates: Sequence[Update], *flags: str, atomic: bool = True) -> list[str]:
