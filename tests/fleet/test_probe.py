@@ -15,6 +15,7 @@ from gitfleet.fleet.setup import Joined
 from gitfleet.git.repository import discover
 from tests import oddhub
 from tests.fleetbench import start_sessions
+from tests.places import git_server
 from tests.workbench import Entrant, Git, Gitfleet, Race
 
 Clone = Callable[[str], Path]
@@ -140,6 +141,45 @@ def test_clones_that_try_one_place_at_once_all_join(
     for ran in race([Entrant(program, place, gitfleet.environment()) for place in clones]):
         ran.ok()
     assert fleet_refs(hub, git) == [COORD]
+
+
+@pytest.mark.parametrize("version", ["0", "2"])
+@pytest.mark.parametrize("way", ["file", "http", "ssh", "relative"])
+def test_hub_is_tried_alike_however_it_is_reached(
+    clone: Clone, hub: Path, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, version: str
+) -> None:
+    ssh = tmp_path / "an ssh"
+    ssh.write_text('#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\nexec sh -c "$1"\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(ssh))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    ada = clone("it's a clone")
+    git(ada, "config", "protocol.version", version)
+    (ada / "sub").mkdir()
+    monkeypatch.chdir(ada / "sub")
+    with git_server(hub.parent) as address:
+        places = {"file": f"file://{hub}", "http": f"{address}/hub.git", "ssh": f"host:{hub}", "relative": "../hub.git"}
+        git(ada, "remote", "set-url", "origin", places[way])
+        joined = join(ada)
+    assert (missing(joined), joined.warnings, joined.node.trunk) == ([], [], "main")
+    assert fleet_refs(hub, git) == [COORD]
+
+
+def test_trying_a_hub_costs_eight_connections_at_the_beginning_of_a_fleet_and_seven_later(
+    clone: Clone, git: Git, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    for name in ("ada", "bob"):
+        place = clone(name)
+        for pack in ("upload-pack", "receive-pack"):
+            counter = tmp_path / pack
+            counter.write_text(f'#!/bin/sh\necho {pack} >>"{log}"\nexec git-{pack} "$@"\n')
+            counter.chmod(0o755)
+            git(place, "config", f"remote.origin.{pack.replace('-', '')}", str(counter))
+        join(place)
+        told = log.read_text().split()
+        assert len(told) == (8 if name == "ada" else 7), told
+        log.unlink()
 
 
 # Remotes that lead to two places.
