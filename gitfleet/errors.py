@@ -23,6 +23,7 @@
     ├── Blocked                        20  a safety gate: nothing was changed
     │   ├── LockHeld                       another process keeps the node's lock
     │   ├── Corrupt                        a record or a ledger commit that does not verify
+    │   │   └── Damaged                    an object of the ledger that is gone from this clone
     │   └── LocalStorage                   disk full, read-only, no permission
     ├── Partial                        21  some of it was done
     ├── HubError                       30  the hub (or a host) could not do its part
@@ -169,6 +170,10 @@ class LockHeld(Blocked):
 
 class Corrupt(Blocked):
     """Facts: `where` (path in the ledger, or commit)."""
+
+
+class Damaged(Corrupt):
+    """Facts: `where` (path in the ledger, or the object's id)."""
 
 
 class LocalStorage(Blocked):

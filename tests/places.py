@@ -129,7 +129,69 @@ def web_server(status: int) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             del format, args
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    with _serving(Answer) as address:
+        yield address
+
+
+@contextmanager
+def git_server(folder: Path) -> Iterator[str]:
+    """The address of a web server that serves the bare repositories in `folder` through `git http-backend`, pushes too."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            asked = {
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "GIT_PROJECT_ROOT": str(folder),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "REMOTE_USER": "somebody",
+                "REMOTE_ADDR": "127.0.0.1",
+            }
+            data = self._body()
+            done = subprocess.run(
+                ["git", "http-backend"],
+                input=data,
+                env={**os.environ, **asked, "CONTENT_LENGTH": str(len(data))},
+                capture_output=True,
+                check=True,
+            )
+            head, _, rest = done.stdout.partition(b"\r\n\r\n")
+            rows = [row.split(": ", 1) for row in head.decode().split("\r\n")]
+            self.send_response(next((int(row[1][:3]) for row in rows if row[0] == "Status"), 200))
+            for name, value in rows:
+                if name != "Status":
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(rest)))
+            self.end_headers()
+            self.wfile.write(rest)
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            data = b""
+            while size := int(self.rfile.readline(), 16):
+                data += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return data
+
+        def log_message(self, format: str, *args: object) -> None:
+            del format, args
+
+    with _serving(Answer) as address:
+        yield address
+
+
+@contextmanager
+def _serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -6,6 +6,8 @@ every run has a time limit.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -40,29 +42,42 @@ def run(
     With `leaves` it may leave others running that hold its output (a hook that starts a server): they are not waited for.
 
     With `own_session` a signal for our process group (Ctrl-C, a supervisor's kill) does not reach it: a push
-    that is cut in two can leave a lock behind on the hub.
+    that is cut in two can leave a lock behind on the hub. When its time is over, what it has started ends with it.
     """
     with ExitStack() as stack:
         out, err = [stack.enter_context(_file()) if leaves else subprocess.PIPE for _ in range(2)]
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            cwd=cwd,
+            env=dict(env),
+            start_new_session=own_session,
+        )
         try:
-            done = subprocess.run(
-                list(argv),
-                input=data,
-                stdout=out,
-                stderr=err,
-                check=False,
-                cwd=cwd,
-                env=dict(env),
-                timeout=timeout,
-                start_new_session=own_session,
-            )
+            told = _communicate(process, data, timeout, whole=own_session)
         except subprocess.TimeoutExpired as error:
             raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
         stdout, stderr = (
-            told if isinstance(file, int) else _read(file)
-            for file, told in ((out, done.stdout), (err, done.stderr))
+            said or b"" if isinstance(file, int) else _read(file)
+            for file, said in zip((out, err), told, strict=True)
         )
-    return Completed(tuple(argv), done.returncode, stdout, stderr)
+    return Completed(tuple(argv), process.returncode, stdout, stderr)
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], data: bytes, timeout: float, *, whole: bool
+) -> tuple[bytes | None, bytes | None]:
+    """Feed it, and wait for its end. What takes too long is killed, and with `whole` all that it has started."""
+    with process:
+        try:
+            return process.communicate(data, timeout=timeout)
+        except BaseException as error:
+            if whole and isinstance(error, subprocess.TimeoutExpired):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            raise
 
 
 def _file() -> IO[bytes]:

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from gitfleet.claims import model
-from gitfleet.errors import Corrupt
+from gitfleet.errors import Corrupt, Damaged
 from gitfleet.git.program import Git, failed
+from gitfleet.git.trees import MEND
 from gitfleet.ledger import commits
 
 TENTATIVE = "tentative"
@@ -137,7 +138,7 @@ def _records(git: Git, wanted: Mapping[str, str]) -> dict[str, model.Claim]:
         line = out.index(b"\n", at)
         words = out[at:line].split()
         if len(words) != 3 or words[1] != b"blob":
-            raise Corrupt(f"The record {oid} of the ledger is missing in this clone.", where=where)
+            raise Damaged(f"The record {oid} of the ledger is missing in this clone.", hint=MEND, where=where)
         end = line + 1 + int(words[2])
         found[oid] = model.parse(out[line + 1 : end], where)
         at = end + 1

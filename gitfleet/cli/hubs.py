@@ -16,6 +16,11 @@ from gitfleet.githooks import hubhook
 
 Where = Annotated[str, typer.Argument(metavar="PATH", help="The bare repository that clones push to.")]
 
+_REACH = (
+    "it judges what git itself receives here (over ssh, git-http-backend, or a path); servers with a git of their own, such "
+    "as JGit's and dulwich's, run no hooks, so it is not in force there"
+)
+
 noun = typer.Typer(help="Judge pushes in a bare repository that you keep yourself.", no_args_is_help=True)
 
 
@@ -39,7 +44,7 @@ def uninstall(path: Where, as_json: Json = False) -> int:
 def _install(path: str) -> Answer:
     done = hubhook.install(path, interpreter=sys.executable, gate=gate())
     state = "put into" if done.changed else "in place in"
-    lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes]
+    lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes, _REACH]
     data = {"folders": list(done.folders), "changed": done.changed, "notes": list(done.notes)}
     status, code = ("partial", 21) if done.closed else ("ok", 0)
     return Answer("hub-hook install", data, lines, status, code, done.closed)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from gitfleet.base import files
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
-from gitfleet.errors import FleetError, HubAlarm, HubError
-from gitfleet.fleet import policyfile
+from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError
+from gitfleet.fleet import hubhead, policyfile
 from gitfleet.fleet.fleet import RULES, Fleet
 from gitfleet.fleet.unmatched import unmatched
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
+from gitfleet.ledger import damage
 from gitfleet.ledger.repair import Repairer
 from gitfleet.sessions import model as sessions
 
@@ -35,8 +36,14 @@ class Finding:
 
 def examine(fleet: Fleet) -> list[Finding]:
     """Look at everything once. Asks the hub; a hub that is out of reach is a finding, not an error."""
-    looks = (_hub, _records, _claims, _outbox, _policy, _repository)
-    return [finding for look in looks for finding in look(fleet)]
+    looks = (_hub, _trunk, _objects, _records, _claims, _outbox, _policy, _repository)
+    found: list[Finding] = []
+    for look in looks:
+        try:
+            found += look(fleet)
+        except Damaged as error:
+            found.append(Finding(look.__name__.strip("_"), ok=False, words=error.message, advice=error.hint))
+    return found
 
 
 def repair(fleet: Fleet) -> list[str]:
@@ -46,11 +53,12 @@ def repair(fleet: Fleet) -> list[str]:
     done: list[str] = []
     if ledger.node.hub:
         with ledger.lock.held(30.0):
+            done += damage.mend(fleet.repository.git, ledger.node.hub)
             try:
                 ledger.hub.fetch()
             except HubAlarm as alarm:
                 git = fleet.repository.git
-                remote = Remote(git, ledger.node.hub)
+                remote = Remote(git, ledger.node.hub, ledger.node.push)
                 repairer = Repairer(
                     git=git, objects=ledger.objects, remote=remote, outbox=ledger.outbox, rules=RULES
                 )
@@ -67,6 +75,7 @@ def _hub(fleet: Fleet) -> Iterator[Finding]:
     try:
         with ledger.lock.held(30.0):
             tip = ledger.hub.fetch()
+        hubhead.ask(fleet)
     except HubAlarm as error:
         yield Finding("hub", ok=False, words=error.message, advice="gitfleet doctor --repair")
     except HubError as error:
@@ -75,6 +84,30 @@ def _hub(fleet: Fleet) -> Iterator[Finding]:
         yield Finding(
             "hub", ok=True, words=f"'{ledger.node.hub}' agrees with this clone at generation {tip.generation}"
         )
+
+
+def _trunk(fleet: Fleet) -> Iterator[Finding]:
+    node = fleet.ledger.node
+    if not node.hub:
+        yield Finding("trunk", ok=True, words=f"'{display(node.trunk)}' of this clone")
+        return
+    ok = hubhead.is_sound(fleet)
+    advice = "" if ok else "On the hub: `git symbolic-ref HEAD refs/heads/BRANCH`."
+    yield Finding("trunk", ok=ok, words=hubhead.words(fleet), advice=advice)
+
+
+def _objects(fleet: Fleet) -> Iterator[Finding]:
+    lacking = damage.lacking(fleet.repository.git)
+    if not lacking:
+        yield Finding("objects", ok=True, words="the ledger is whole in this clone")
+        return
+    words = f"the ledger is damaged in this clone: {lacking}"
+    advice = (
+        "gitfleet doctor --repair"
+        if fleet.ledger.node.hub
+        else "`git fsck` tells more; a backup or a copy of this clone has it."
+    )
+    yield Finding("objects", ok=False, words=words, advice=advice)
 
 
 def _records(fleet: Fleet) -> Iterator[Finding]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 
 from gitfleet.base import files
 from gitfleet.errors import FleetError
-from gitfleet.fleet import branches, heartbeat, policyfile
+from gitfleet.fleet import branches, heartbeat, hubhead, policyfile, trunk
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.git import fleetrefs
-from gitfleet.git.remote import Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +31,10 @@ def sync(fleet: Fleet) -> Exchange:
     ledger = fleet.ledger
     before = _waiting(fleet)
     tip = ledger.sync()
+    hubhead.ask(fleet)
     warnings = [*fetch_trunk(fleet), *heartbeat.exchange(fleet)]
     warnings += policyfile.refresh(fleet.repository, ledger.node)
+    warnings += hubhead.news(fleet, once=True)
     lost = [
         f"{session.id}: {text}"
         for session in fleet.sessions.local.all()
@@ -63,13 +63,11 @@ def _waiting(fleet: Fleet) -> int:
 
 def fetch_trunk(fleet: Fleet) -> list[str]:
     """Bring the hub's trunk into a ref of ours, for its rules; a hub without that branch is no error."""
-    node = fleet.ledger.node
-    if not node.hub:
+    if not fleet.ledger.node.hub:
         return []
-    remote = Remote(fleet.repository.git, node.hub)
     try:
         with fleet.ledger.lock.held(30.0):
-            remote.fetch(f"+refs/heads/{node.trunk}*:{fleetrefs.seen(node.hub)}trunk*", prune=True)
+            trunk.fetch(fleet.repository.git, fleet.ledger.node)
     except FleetError as error:
         return [error.message]
     return []

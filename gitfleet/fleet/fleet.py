@@ -16,6 +16,7 @@ from gitfleet.claims import handover, leases, past, policy, retained
 from gitfleet.claims import rules as claim_rules
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
+from gitfleet.fleet import hubhead
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
@@ -54,9 +55,9 @@ class Fleet:
         self.repository = repository
         self.ledger = ledger
         self._announce = announce
-        self.policy = policy.load(ledger.state)
-        self.claims = Claims(repository, ledger, self.policy, folder)
-        ledger.facts = self.claims.facts
+        self._folder = folder
+        self.take_rules()
+        ledger.follow = lambda head: hubhead.follow(self, head)
 
     @classmethod
     def open(
@@ -79,6 +80,12 @@ class Fleet:
             announce=announce,
         )
         return cls(repository, ledger, announce, path)
+
+    def take_rules(self) -> None:
+        """Go by the rules as they were compiled last."""
+        self.policy = policy.load(self.ledger.state)
+        self.claims = Claims(self.repository, self.ledger, self.policy, self._folder)
+        self.ledger.facts = self.claims.facts
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -1,6 +1,7 @@
 """The ref of this node: written anew at every beat, brought to the hub, and compared with what is there.
 
-`refs/fleet/nodes/<id>` holds one commit without parents, so beats leave no history; what else is in its tree stays. The
+`refs/fleet/nodes/<id>` holds one commit without parents, so beats leave no history; what else is in its tree stays. On a
+hub where refs only move forward (`git init --shared` makes such), each follows the one before. The
 hub is moved only from a value that this node has itself sent there (each is noted before it is sent). Any other value
 is the work of another clone with the same node id, which copying a clone makes: that is said, and nothing is
 overwritten.
@@ -24,7 +25,8 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers, tree_of
 from gitfleet.fleet.pulse import Pulse
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.remote import Push, Remote, Update
+from gitfleet.git.answers import Push, PushAnswer, words
+from gitfleet.git.remote import Remote, Update
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
 from gitfleet.sessions import model
@@ -35,10 +37,13 @@ LOCK = 30.0
 
 
 class Note(NamedTuple):
-    """What this node remembers of its beats: how many there were, and what was last sent to each hub."""
+    """What this node remembers of its beats: how many there were, what was last sent to each hub, and the hubs where refs
+    only move forward.
+    """
 
     beat: int
     sent: dict[str, list[str]]
+    forward: tuple[str, ...] = ()
 
 
 def exchange(fleet: Fleet) -> list[str]:
@@ -74,22 +79,36 @@ def publish(fleet: Fleet, told: Sequence[Detail]) -> list[str]:
     with open_peers(fleet) as peers:
         old, warning = peers.tips.get(node.id), duplicate(fleet, peers)
     note = _load(fleet)
-    oid = _write(fleet, told, note.beat + 1)
     if warning or not node.hub:
-        _save(fleet, Note(note.beat + 1, note.sent))
+        _write(fleet, told, note.beat + 1)
+        _save(fleet, note._replace(beat=note.beat + 1))
         return [warning] if warning else []
-    sent = [*note.sent.get(node.hub, []), oid][-KEPT:]
-    _save(fleet, Note(note.beat + 1, {**note.sent, node.hub: sent}))
-    answer = Remote(fleet.repository.git, node.hub).push([Update(fleetrefs.node(node.id), oid, old)])
+    follows = node.hub in note.forward
+    answer = _send(fleet, told, old, after=old if follows else None)
+    if answer.rejected and old and not follows:  # perhaps since it does not follow the beat before
+        again = _send(fleet, told, old, after=old)
+        if again.outcome is Push.DONE:
+            answer = again
+            _save(fleet, _load(fleet)._replace(forward=tuple(sorted({*note.forward, node.hub}))))
     if answer.outcome is Push.DONE:
         return []
-    return [f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {one_line(answer.output)}"]
+    return [f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {words(answer.output)}"]
+
+
+def _send(fleet: Fleet, told: Sequence[Detail], old: str | None, *, after: str | None) -> PushAnswer:
+    """Write the next beat and send it, from the value `old` on the hub. What is sent is noted before."""
+    node, note = fleet.ledger.node, _load(fleet)
+    oid = _write(fleet, told, note.beat + 1, after=after)
+    sent = [*note.sent.get(node.hub, []), oid][-KEPT:]
+    _save(fleet, note._replace(beat=note.beat + 1, sent={**note.sent, node.hub: sent}))
+    return Remote(fleet.repository.git, node.hub, node.push).push([Update(fleetrefs.node(node.id), oid, old)])
 
 
 _LOST = {
     Push.LOST: "another clone with its id was faster, or its ref is locked there",
     Push.REFUSED: "the hub refused it",
     Push.UNKNOWN: "the hub did not answer",
+    Push.BROKEN: "an object of it is gone from this clone",
 }
 
 
@@ -127,8 +146,8 @@ def _look(fleet: Fleet) -> Sequence[Detail]:
     return list(found.values())
 
 
-def _write(fleet: Fleet, told: Sequence[Detail], beat: int) -> str:
-    """Move our own ref to a new commit that says all this; its id. What else is in the tree stays."""
+def _write(fleet: Fleet, told: Sequence[Detail], beat: int, *, after: str | None = None) -> str:
+    """Move our own ref to a new commit that says all this; its id. It follows `after`, if given. What else is in the tree stays."""
     node, git, objects = fleet.ledger.node.id, fleet.repository.git, fleet.ledger.objects
     ref = fleetrefs.node(node)
     old = refs.read(git, ref).get(ref)
@@ -139,7 +158,7 @@ def _write(fleet: Fleet, told: Sequence[Detail], beat: int) -> str:
     heartbeat = Heartbeat(node, beat, at, boot_id(), os.uname().nodename[:256], ulid())
     tree.put(beats.HEARTBEAT, beats.as_bytes(heartbeat))
     message = f"Heartbeat {beat} of node {node}\n"
-    oid = objects.write("commit", commits.as_bytes(tree.write(), None, node, at, message))
+    oid = objects.write("commit", commits.as_bytes(tree.write(), after, node, at, message))
     objects.flush()
     refs.move(git, ref, new=oid, old=old)
     return oid
@@ -164,14 +183,16 @@ def _load(fleet: Fleet) -> Note:
         raw = canonical.load(files.read(_path(fleet)) or b"{}")
         sent: Any = raw.get("sent", {})
         return Note(
-            int(raw.get("beat", 0)), {str(hub): [str(oid) for oid in oids] for hub, oids in sent.items()}
+            int(raw.get("beat", 0)),
+            {str(hub): [str(oid) for oid in oids] for hub, oids in sent.items()},
+            tuple(str(hub) for hub in raw.get("forward", ())),
         )
     except (ValueError, TypeError, AttributeError):
         return Note(0, {})
 
 
 def _save(fleet: Fleet, note: Note) -> None:
-    files.replace(_path(fleet), canonical.dump({"beat": note.beat, "sent": note.sent}))
+    files.replace(_path(fleet), canonical.dump(note._asdict()))
 
 
 def _path(fleet: Fleet) -> str:

@@ -17,7 +17,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import NoFleet, UsageError
-from gitfleet.fleet import exchange, policyfile
+from gitfleet.fleet import exchange, hubhead, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import open_objects
@@ -66,8 +66,10 @@ def present(repository: Repository, hub: str | None = None) -> Iterator[Present]
 
 def of_node(fleet: Fleet) -> Present:
     """The same for a clone that is part of the fleet; its own copy is then as new."""
-    node, ledger = fleet.ledger.node, fleet.ledger
+    ledger = fleet.ledger
     tip = ledger.sync()
+    hubhead.ask(fleet)
+    node = ledger.node  # its trunk may just have moved
     warnings = [*exchange.fetch_trunk(fleet), *policyfile.refresh(fleet.repository, node)]
     view = Snapshot(ledger.objects, tip.tree)
     format.check(view)

@@ -6,23 +6,25 @@ on the way leaves nothing that acts. Leaving takes it away first. Hooks themselv
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitfleet.base import files
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, HubAlarm, NoFleet, UsageError
-from gitfleet.fleet import draft, probe, sharing, trunk
+from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
+from gitfleet.fleet import draft, hubhead, probe, sharing, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
-from gitfleet.git.remote import Push, Remote, Update, hub_error
+from gitfleet.git.program import Git
+from gitfleet.git.remote import Addresses, Push, Remote, Update, elsewhere, hub_error
 from gitfleet.git.repository import Repository
-from gitfleet.git.trees import Objects, Snapshot
+from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.hub import RemoteHub, alarm
@@ -60,7 +62,9 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
     try:
         with NodeLock(os.path.join(state, "lock")).held(30.0, announce):
             return _join(repository, hub)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, HubUnreachable):
+            error.hint = "Nothing was changed here: run `gitfleet init` again when the hub can be reached."
         if fresh and not os.path.exists(os.path.join(state, "node.json")):
             _forget_refs(repository, known)
             shutil.rmtree(state, ignore_errors=True)
@@ -70,16 +74,16 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
 def _join(repository: Repository, hub: str | None) -> Joined:
     before = _before(repository.common_dir)
     name = _hub(repository, hub, before)
-    node = Node(id=before.id if before else _new_id(), hub=name, trunk=_trunk(repository, name, before))
+    node = Node(before.id if before else _new_id(), name, before.trunk if before else "")
+    findings: list[probe.Finding] = []
     objects = open_objects(repository.common_dir)
     try:
         root = commits.write_root(objects)
         objects.flush()
-        findings, warnings = (
-            _open_hub(repository, objects, node, root, before)
-            if name
-            else ([], _open_here(repository, root, before))
-        )
+        if name:
+            node, findings, warnings = _open_hub(repository, objects, node, root, before)
+        else:
+            node, warnings = _open_here(repository, node, root, before)
     finally:
         objects.close()
     Outbox(state_folder(repository.common_dir)).prepare()
@@ -165,17 +169,6 @@ def _remotes(repository: Repository) -> list[str]:
     return os.fsdecode(repository.git.run("remote")).split()
 
 
-def _trunk(repository: Repository, hub: str, before: Node | None) -> str:
-    if before is not None and before.hub == hub == "":
-        return before.trunk
-    if hub:
-        out = repository.git.ask("ls-remote", "--symref", "--quiet", "--", hub, "HEAD").stdout
-        for line in os.fsdecode(out).splitlines():
-            if line.startswith("ref: refs/heads/"):
-                return line.removeprefix("ref: refs/heads/").split("\t")[0]
-    return _main_branch(repository)
-
-
 def _main_branch(repository: Repository) -> str:
     """What people will take for the trunk in a clone that is its own hub: rarely the branch that happens to be out."""
     git = repository.git
@@ -187,26 +180,51 @@ def _main_branch(repository: Repository) -> str:
 
 def _open_hub(
     repository: Repository, objects: Objects, node: Node, root: str, before: Node | None
-) -> tuple[list[probe.Finding], list[str]]:
-    """Find the hub able, and the ledger there; make the ledger if there is none."""
-    git, remote = repository.git, Remote(repository.git, node.hub)
-    hub = RemoteHub(git, objects, remote)
-    findings = probe.probe(remote, node.id, root, _second(objects, root))
+) -> tuple[Node, list[probe.Finding], list[str]]:
+    """Find the hub able, and the ledger there; make the ledger if there is none. The node, with what was learnt."""
+    git, state = repository.git, state_folder(repository.common_dir)
+    again = before is not None and before.hub == node.hub
+    remote = Remote(git, node.hub, None)
+    addresses = _one_address(remote)
+    place = _place(repository)
+    head, shown = remote.survey("HEAD", fleetrefs.COORD, *probe.names(place))
+    ground = probe.Ground(place, probe.folder(state), lambda parent: _throwaway(objects, root, parent))
+    try:
+        findings = probe.probe(remote, addresses, ground, shown)
+    finally:
+        _drop(git, fleetrefs.seen_probe(node.hub))
     warnings = probe.demand(findings, node.hub)
     ours = refs.read(git, fleetrefs.COORD).get(fleetrefs.COORD)
-    if fleetrefs.COORD not in remote.look(fleetrefs.COORD):
-        if ours is not None and before is not None and before.hub == node.hub:
+    if fleetrefs.COORD not in shown:
+        if ours is not None and again:
             raise alarm("vanished", node.hub, ours, None)
         begun = remote.push([Update(fleetrefs.COORD, ours or root, None)])
         if begun.outcome is Push.REFUSED:
             raise hub_error(node.hub, begun.output, what="write to", refused=True)
     try:
-        hub.fetch()
+        RemoteHub(git, objects, remote).fetch()
     except HubAlarm as error:
-        if before is not None and before.hub != node.hub:
+        if before is not None and not again:
             raise _another_fleet(node, before, error) from error
         raise
-    return findings, warnings
+    named = head.branch or (node.trunk if again else "") or _main_branch(repository)
+    if before is not None and named != before.trunk:
+        trunk.forget(git, node.hub)
+    hubhead.begin(state, head)
+    return node._replace(trunk=named, push=addresses.apart), findings, warnings
+
+
+def _one_address(remote: Remote) -> Addresses:
+    found = remote.addresses()
+    if len(found.push) > 1:
+        raise elsewhere(remote.name, found, why="These are several places.")
+    return found
+
+
+def _place(repository: Repository) -> int:
+    """Where on the hub this clone tries it: always in the same place, also after it has left."""
+    name = f"{os.uname().nodename}:{repository.common_dir}"
+    return hashlib.sha256(os.fsencode(name)).digest()[0]
 
 
 def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
@@ -219,7 +237,13 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
     )
 
 
-def _open_here(repository: Repository, root: str, before: Node | None) -> list[str]:
+def _open_here(repository: Repository, node: Node, root: str, before: Node | None) -> tuple[Node, list[str]]:
+    if before is None or before.hub:
+        node = node._replace(trunk=_main_branch(repository))
+    return node, _begin_here(repository, root, before)
+
+
+def _begin_here(repository: Repository, root: str, before: Node | None) -> list[str]:
     remotes = _remotes(repository)
     warnings = []
     if remotes:
@@ -235,12 +259,13 @@ def _open_here(repository: Repository, root: str, before: Node | None) -> list[s
     ]
 
 
-def _second(objects: Objects, root: str) -> str:
-    """Another commit for the probe: a child of the root that no ledger has."""
-    tip = commits.read(objects, root)
-    return commits.write(
-        objects, Snapshot(objects, tip.tree), tip, [], ["probe"], node="probe", at=commits.ROOT_TIME
-    ).oid
+def _throwaway(objects: Objects, root: str, parent: str | None) -> str:
+    """A commit for a try of the hub, like no other, that follows `parent`; it has the files of the ledger's root."""
+    message = f"gitfleet tries what this hub can do ({os.urandom(8).hex()})\n"
+    tree = commits.read(objects, root).tree
+    oid = objects.write("commit", commits.as_bytes(tree, parent, "probe", commits.ROOT_TIME, message))
+    objects.flush()
+    return oid
 
 
 def _new_id() -> str:
@@ -276,10 +301,14 @@ def _write_config(repository: Repository, node: Node, root: str) -> str:
 
 def _forget_refs(repository: Repository, known: Mapping[str, str]) -> None:
     """Take away the fleet's refs in this clone, but for those in `known`, and the folders that they leave empty."""
-    for name, oid in refs.read(repository.git, fleetrefs.ROOT, fleetrefs.HUB).items():
-        if name not in known:
-            refs.delete(repository.git, name, old=oid)
+    _drop(repository.git, fleetrefs.ROOT, fleetrefs.HUB, known=known)
     _remove_empty(repository.common_dir)
+
+
+def _drop(git: Git, *names: str, known: Collection[str] = ()) -> None:
+    for name, oid in refs.read(git, *names).items():
+        if name not in known:
+            refs.delete(git, name, old=oid)
 
 
 def _remove_empty(common_dir: str) -> None:

@@ -13,7 +13,7 @@ from gitfleet.base import clock
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.errors import FleetError
-from gitfleet.fleet import details, heartbeat, logtail, situation
+from gitfleet.fleet import details, heartbeat, hubhead, logtail, situation
 from gitfleet.fleet.beats import Detail
 from gitfleet.fleet.details import Wanted
 from gitfleet.fleet.fleet import Fleet
@@ -99,7 +99,7 @@ def gather(fleet: Fleet, *, tail: int = 0) -> Status:
         nodes = [_node(peers, name) for name in peers.nodes]
         twice = heartbeat.duplicate(fleet, peers)
     rows.sort(key=lambda row: (row.session.started_at, row.session.id))
-    warnings += [*unreadable, *problems, *peers.warnings, *([twice] if twice else [])]
+    warnings += [*unreadable, *problems, *peers.warnings, *([twice] if twice else []), *hubhead.news(fleet)]
     return Status(rows, _ledger(fleet, state), nodes, warnings, state)
 
 

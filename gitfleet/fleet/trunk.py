@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
+from gitfleet.git.remote import Remote
 from gitfleet.ledger.node import Node
 
 
@@ -35,3 +36,18 @@ def _newest(git: Git, known: Sequence[str | None]) -> str | None:
         return found[0] if found else None
     theirs, tracked = found
     return tracked if git.ask("merge-base", "--is-ancestor", theirs, tracked).code == 0 else theirs
+
+
+def fetch(git: Git, node: Node) -> None:
+    """Bring the hub's trunk into a ref of ours, which goes where the hub has no such branch. Callers hold the node's lock.
+
+    Raises HubUnreachable, HubRefused.
+    """
+    Remote(git, node.hub).fetch(f"+refs/heads/{node.trunk}*:{fleetrefs.seen_trunk(node.hub)}*")
+
+
+def forget(git: Git, hub: str) -> None:
+    """Forget where the trunk stood: what is the trunk has changed."""
+    ref = fleetrefs.seen_trunk(hub)
+    for oid in refs.read(git, ref).values():
+        refs.delete(git, ref, old=oid)

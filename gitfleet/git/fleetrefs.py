@@ -26,6 +26,16 @@ def seen_coord(remote: str) -> str:
     return f"{HUB}{remote}/coord"
 
 
+def seen_head(remote: str) -> str:
+    """A name that nothing is ever kept under: fetches ask what the hub's HEAD is, and bring nothing of it."""
+    return f"{HUB}{remote}/HEAD"
+
+
+def seen_probe(remote: str) -> str:
+    """What an earlier try of the hub could not take away there, for the time of the next one."""
+    return f"{HUB}{remote}/probe/"
+
+
 def seen_trunk(remote: str) -> str:
     """The hub's trunk as it was last seen."""
     return f"{HUB}{remote}/trunk"

@@ -44,6 +44,7 @@ _FOREIGN = frozenset(
     ]
 )
 _FIXED = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
+_STYLING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _SECRET = re.compile(r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)")
 
 
@@ -65,8 +66,9 @@ def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]
 
 
 def redact(text: str) -> str:
-    """`text` without passwords and tokens, safe to show."""
-    return "\n".join(display(line) for line in _SECRET.sub("", text).splitlines())
+    """`text` without passwords, tokens and terminal escapes, safe to show; tabs are blanks."""
+    plain = _STYLING.sub("", _SECRET.sub("", text)).replace("\t", " ")
+    return "\n".join(display(line) for line in plain.splitlines())
 
 
 class Git:

@@ -11,6 +11,7 @@ from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 ZERO = "0" * 40
+NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
 
 
 def read(git: Git, *patterns: str) -> dict[str, str]:

@@ -1,78 +1,30 @@
 """The hub as git sees it: fetch, compare-and-swap push, and a look at its refs.
 
-Owns the flags that keep the user's refs, FETCH_HEAD, tags, hooks and maintenance out of it, and the reading of
-what push answers. Leaves the decision what a lost race means to the ledger: a push that failed for whatever reason
-is only ever *looked up*, never guessed at, since a broken connection may hide a success.
+Owns the flags that keep the user's refs, FETCH_HEAD, tags, hooks and maintenance out of it. Every exchange names its
+refs, and no configuration adds any. Leaves the decision what a lost race means to the ledger: a push that failed for
+whatever reason is only ever *looked up*, never guessed at, since a broken connection may hide a success.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
-from enum import Enum
+import re
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.processes import Completed
-from gitfleet.errors import FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
-from gitfleet.git import fleetrefs
+from gitfleet.errors import FleetError, HubRefused, LocalStorage
+from gitfleet.git import answers, head
+from gitfleet.git.answers import Push, PushAnswer, hub_error
+from gitfleet.git.head import Head
 from gitfleet.git.program import Git, failed, redact
 
 TIMEOUT = 60.0
 
-# Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
-_DECLINED = (
-    b"declined",
-    b"prohibited",
-    b"protected",
-    b"hidden ref",
-    b"deny updating",
-    b"not allowed",
-    b"not permitted",
-    b"permission",
-    b"denied",
-    b"refusing",
-    b"unpacker error",
-)
-# How ssh, web servers and git say no to the user before they look at any ref.
-_DENIED = (
-    b"Permission denied",
-    b"insufficient permission",
-    b"ermission to ",
-    b"access denied",
-    b"Access denied",
-    b"Authentication failed",
-    b"terminal prompts disabled",
-    b"returned error: 401",
-    b"returned error: 403",
-    b"HTTP 401",
-    b"HTTP 403",
-)
-# What stands in the way on this machine, in lines that do not come from the hub.
-_HERE_FULL = (
-    b"No space left on device",
-    b"Disk quota exceeded",
-    b"Read-only file system",
-    b"couldn't write",
-    b"unable to write",
-)
-_HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
-_HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
-_CHATTER = (
-    "error: failed to push some refs",
-    "Please make sure you have",
-    "and the repository exists.",
-    "To ",
-    "Done",
-)
-
-
-class Push(Enum):
-    """What a push answered. Only DONE is certain; the others are looked up."""
-
-    DONE = "done"
-    LOST = "lost"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
+_OID = re.compile(r"[0-9a-f]{40}")
+_QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
+          "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
 
 class Update(NamedTuple):
@@ -83,110 +35,165 @@ class Update(NamedTuple):
     old: str | None
 
 
-class PushAnswer(NamedTuple):
-    """The outcome and git's words, secrets taken out."""
+class Addresses(NamedTuple):
+    """Where a remote's fetches come from, and where its pushes go, as git would call them. Not safe to show."""
 
-    outcome: Push
-    output: str
+    fetch: str
+    push: tuple[str, ...]
+
+    @property
+    def apart(self) -> str:
+        """A hash of the place that pushes go to, if it is called otherwise than that of fetches; else ""."""
+        if self.push == (self.fetch,):
+            return ""
+        return hashlib.sha256("\n".join(self.push).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class Remote:
-    """One remote of one repository, by name."""
+    """One remote of one repository, by name.
 
-    def __init__(self, git: Git, name: str) -> None:
+    `trusted` is the `Addresses.apart` that was found to be the hub itself ("": no such place; None: it is yet to be found
+    out, by whoever pushes): nothing is ever pushed to another place.
+    """
+
+    def __init__(self, git: Git, name: str, trusted: str | None = "") -> None:
         self._git = git
+        self._trusted = trusted
         self.name = name
 
-    def fetch(self, *refspecs: str, prune: bool = True, timeout: float = TIMEOUT) -> None:
-        """Bring refs into the names that the refspecs give.
+    def fetch(
+        self, *refspecs: str, prune: bool = True, again: bool = False, timeout: float = TIMEOUT
+    ) -> Head | None:
+        """Bring refs into the names that the refspecs give; what the hub's HEAD is, which it tells by the way.
 
-        Raises HubUnreachable, HubRefused; LocalStorage or GitFailed when it is this clone that could not. Callers hold the node's lock: two fetches into one ref make both fail.
+        With `again` everything is sent anew, as if nothing of it were here. Raises HubUnreachable, HubRefused; LocalStorage or
+        GitFailed when it is this clone that could not. Callers hold the node's lock: two fetches into one ref make both fail.
         """
+        if not refspecs:  # git would take those of the configuration
+            raise ValueError("a fetch names its refs")
         done = self._git.ask(
-            "-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-filter",
-            "--recurse-submodules=no", "--refmap=", *(["--prune"] if prune else []), "--end-of-options", self.name, *refspecs,
-            timeout=timeout,
+            *_QUIET, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-filter",
+            "--recurse-submodules=no", "--refmap=", *(["--prune", "--no-prune-tags"] if prune else []),
+            *(["--refetch"] if again else []), "--end-of-options", self.name, *refspecs, *head.asking(self.name),
+            timeout=timeout, env=head.TRACE,
         )  # fmt: skip
+        plain = done._replace(stderr=head.without_trace(done.stderr))
         if done.code:
-            raise self.error(done, "read from")
+            raise self.error(plain, "read from")
+        return head.heard(done.stderr)
 
     def push(self, updates: Sequence[Update], *, atomic: bool = True, timeout: float = TIMEOUT) -> PushAnswer:
-        """Move refs on the hub, each only from the value named. All or nothing with `atomic`.
+        """Move refs on the hub, each only from the value named. All or nothing, unless not `atomic`; without updates nothing is asked.
 
-        The push runs in a session of its own: it ends by itself even when we are killed.
+        The push runs in a session of its own: it ends by itself even when we are killed. Raises HubRefused, with nothing
+        pushed, when pushes go elsewhere than fetches come from.
         """
-        leases = [f"--force-with-lease={u.ref}:{u.old or ''}" for u in updates]
-        specs = [f"{u.new or ''}:{u.ref}" for u in updates]
-        flags = ["--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"]
+        if not updates:
+            return PushAnswer(Push.DONE, "")
+        self._demand_one_place()
         done = self._git.ask(
-            "-c", "push.pushOption=", "-c", f"remote.{self.name}.mirror=false", "push", *flags, *(["--atomic"] if atomic else []), *leases, "--", self.name, *specs,
-            timeout=timeout, own_session=True,
-        )  # fmt: skip
-        output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
-        return PushAnswer(_read(done), output)
+            *self._pushing(updates, "--no-verify", atomic=atomic), timeout=timeout, own_session=True
+        )
+        return answers.of_push(done)
+
+    def push_watched(self, updates: Sequence[Update], hooks: str, *, timeout: float = TIMEOUT) -> PushAnswer:
+        """The same, but the `pre-push` hook in the folder `hooks` runs between the hub's word where its refs are, and what we send."""
+        argv = self._pushing(updates, "--verify", atomic=len(updates) > 1)
+        hooked = ("-c", f"core.hooksPath={hooks}")
+        done = self._git.ask(*hooked, *argv, timeout=timeout, own_session=True, leaves=True)
+        return answers.of_push(done)
+
+    def push_command(self, updates: Sequence[Update]) -> tuple[str, list[str]]:
+        """The folder and the command line with which git would make this push, for a hook."""
+        return self._git.cwd, self._git.argv(*self._pushing(updates, "--no-verify"))
 
     def look(self, *patterns: str, timeout: float = TIMEOUT) -> dict[str, str]:
         """Object ids by ref name on the hub, now. Raises HubUnreachable, HubRefused. Changes nothing."""
-        done = self._git.ask("ls-remote", "--quiet", "--refs", "--", self.name, *patterns, timeout=timeout)
+        return self.survey(*patterns, timeout=timeout)[1]
+
+    def survey(self, *patterns: str, timeout: float = TIMEOUT) -> tuple[Head, dict[str, str]]:
+        """What the hub's HEAD is, if that is asked for ("HEAD"), and object ids by ref name, HEAD left out.
+
+        Raises HubUnreachable, HubRefused. Changes nothing.
+        """
+        done = self._git.ask("ls-remote", "--symref", "--quiet", "--", self.name, *patterns, timeout=timeout)
         if done.code:
             raise self.error(done, "read from")
-        rows = (line.split("\t", 1) for line in os.fsdecode(done.stdout).split("\n") if line)
-        return {name: oid for oid, name in rows}
+        found, refs = Head(head.NONE), {}
+        for line in os.fsdecode(done.stdout).split("\n"):
+            value, _, name = line.partition("\t")
+            if name == "HEAD":
+                if value.startswith("ref: "):
+                    found = head.named(value.removeprefix("ref: "))
+                elif found.state == head.NONE:
+                    found = Head(head.UNTOLD)
+            elif name and not value.startswith("ref: ") and not name.endswith("^{}"):
+                refs[name] = value
+        return found, refs
+
+    def addresses(self) -> Addresses:
+        """Where fetches come from and pushes go to. Costs two git processes."""
+        fetch = self._git.line("ls-remote", "--get-url", self.name) or self.name
+        push = os.fsdecode(self._git.ask("remote", "get-url", "--push", "--all", self.name).stdout)
+        return Addresses(fetch, tuple(push.split("\n")[:-1]) or (fetch,))
 
     def error(self, done: Completed, what: str) -> FleetError:
         """The error for a failed exchange, in git's own words."""
-        here = b"\n".join(line for line in done.stderr.splitlines() if not line.startswith(b"remote:"))
         output = redact(done.stderr.decode("utf-8", "replace")).strip()
-        forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
-        if forbidden or _any(_HERE_FULL, here):
+        if answers.is_full_or_forbidden(done):
             return LocalStorage(
-                f"git could not write in {self._git.git_dir}: {_words(output)}. Nothing was changed.",
+                f"git could not write in {self._git.git_dir}: {answers.words(output)}. Nothing was changed.",
                 hint="Make room or give permission there, then run the same command again.",
                 path=self._git.git_dir,
             )
-        if _any(_HERE_LOCKED, here):
+        if answers.is_locked(done):
             return failed(done)
-        return hub_error(self.name, output, what=what, refused=_any(_DENIED, done.stderr))
+        if answers.is_broken(done):
+            return answers.gone(output, self._git.git_dir)
+        return hub_error(self.name, output, what=what, refused=answers.is_denied(done))
+
+    def _pushing(self, updates: Sequence[Update], *flags: str, atomic: bool = True) -> list[str]:
+        """The arguments of a push. No configuration adds a ref, an option, a signature or a connection to it."""
+        _check(updates)
+        leases = [f"--force-with-lease={u.ref}:{u.old or ''}" for u in updates]
+        specs = [f"{u.new or ''}:{u.ref}" for u in updates]
+        whole = ["--atomic"] if atomic and len(updates) > 1 else ["--no-atomic"]
+        return [
+            "-c", "push.pushOption=", "-c", "push.negotiate=false", "-c", f"remote.{self.name}.mirror=false",
+            "push", "--porcelain", "--no-signed", "--no-follow-tags", "--no-force-if-includes", "--recurse-submodules=no",
+            *flags, *whole, *leases, "--", self.name, *specs,
+        ]  # fmt: skip
+
+    def _demand_one_place(self) -> None:
+        if self._trusted is None:
+            return
+        found = self.addresses()
+        if found.apart not in {"", self._trusted}:
+            raise elsewhere(self.name, found)
 
 
-def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
-    """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
-    words = _words(output) or "git gave no reason"
-    if refused:
-        return HubRefused(
-            f"The hub '{hub}' refused: {words}. Nothing was changed.",
-            hint=f"Give this user the right to write {fleetrefs.ROOT}* there, or choose another hub: `gitfleet init --hub REMOTE`.",
-            hub=hub,
-            output=output,
-        )
-    return HubUnreachable(
-        f"Could not {what} the hub '{hub}': {words}",
-        hint="Nothing is lost: run `gitfleet sync` when the hub can be reached again.",
-        hub=hub,
-        output=output,
+def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
+    """The refusal of a remote whose pushes go elsewhere than its fetches come from."""
+    places = " and ".join(redact(place) for place in found.push)
+    words = why or "Whether both are one place was not tried by `gitfleet init`."
+    return HubRefused(
+        f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
+        "A fleet needs one place. Nothing was changed.",
+        hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run `gitfleet init`; or name "
+        "another remote: `gitfleet init --hub REMOTE`.",
+        hub=name,
+        output="",
     )
 
 
-def _read(done: Completed) -> Push:
-    rows = [row for row in (line.split(b"\t") for line in done.stdout.splitlines()) if len(row) >= 3]
-    reasons = [row[2] for row in rows if row[0] == b"!"]
-    if done.code == 0 and rows and not reasons:
-        return Push.DONE
-    if any(_any(_DECLINED, reason) for reason in reasons):
-        return Push.REFUSED
-    if any(b"[remote failure]" in reason for reason in reasons):
-        return Push.UNKNOWN
-    if reasons:
-        return Push.LOST
-    return Push.REFUSED if not rows and _any(_DENIED, done.stderr) else Push.UNKNOWN
+def _check(updates: Collection[Update]) -> None:
+    """A push that does not name exactly what it moves is our bug: git would fill the gap from the configuration."""
+    for update in updates:
+        values = [value for value in (update.new, update.old) if value is not None]
+        if not update.ref.startswith("refs/") or not values or not all(map(_OID.fullmatch, values)):
+            raise ValueError(f"no update of a ref: {update}")
+    if not updates or len({update.ref for update in updates}) < len(updates):
+        raise ValueError("a push names its refs, each once")
 
 
-def _any(phrases: Sequence[bytes], text: bytes) -> bool:
-    return any(phrase in text for phrase in phrases)
-
-
-def _words(output: str) -> str:
-    """What git said, as one line, without what says nothing."""
-    lines = [" ".join(line.replace("\\x09", " ").split()) for line in output.splitlines()]
-    return "; ".join(line for line in lines if line and not line.startswith(_CHATTER))
+__all__ = ["Addresses", "Push", "PushAnswer", "Remote", "Update", "elsewhere", "hub_error"]

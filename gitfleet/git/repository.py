@@ -46,16 +46,26 @@ class Repository(NamedTuple):
         return Git(self.git_dir, cwd=self.worktree or self.common_dir)
 
 
-def discover(path: str = ".") -> Repository:
-    """The repository that `path` lies in. Raises NoRepository, UnsupportedRepository. Costs one git process."""
-    answer = _ask(path, _QUESTIONS)
+def discover(path: str = ".", *, named: bool = False) -> Repository:
+    """The repository that `path` lies in. Raises NoRepository, UnsupportedRepository. Costs one git process.
+
+    With `named` the caller means that very folder where it is a git directory: git then asks for no more trust in a bare
+    repository (`safe.bareRepository=explicit`) than where it is named on its own command line.
+    """
+    answer = _ask(path, _QUESTIONS, named=named)
     if answer.code and answer.stdout.startswith(b"true"):
-        answer = _ask(path, _QUESTIONS[:-1])
+        answer = _ask(path, _QUESTIONS[:-1], named=named)
     lines = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")
     if answer.code and b"safe.directory" in answer.stderr:
         raise NoRepository(
             f"git does not trust the repository at {_absolute(path)}, which belongs to another user.",
             hint="Work there as that user; or, if you trust it: `git config --global --add safe.directory PATH`.",
+            path=path,
+        )
+    if answer.code and b"safe.bareRepository" in answer.stderr:
+        raise NoRepository(
+            f"git uses no bare repository that is not named to it, and {_absolute(path)} is one (safe.bareRepository).",
+            hint="Go into a clone of it; for the hub's own hook: `gitfleet hub-hook install PATH`.",
             path=path,
         )
     if answer.code or len(lines) < 4:
@@ -79,8 +89,9 @@ def discover(path: str = ".") -> Repository:
     return Repository(common_dir, git_dir, None if bare == "true" or not top else top[0])
 
 
-def _ask(path: str, questions: tuple[str, ...]) -> processes.Completed:
-    argv = ["git", "rev-parse", "--path-format=absolute", *questions]
+def _ask(path: str, questions: tuple[str, ...], *, named: bool) -> processes.Completed:
+    itself = ["--git-dir=."] if named and _is_git_dir(path) else []
+    argv = ["git", *itself, "rev-parse", "--path-format=absolute", *questions]
     keep = {
         name: os.environ[name]
         for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
@@ -94,6 +105,12 @@ def _ask(path: str, questions: tuple[str, ...]) -> processes.Completed:
                 "git was not found on PATH.", hint="Install git 2.36 or newer.", path=path
             ) from error
         return processes.Completed(tuple(argv), 128, b"", f"{error.strerror}".encode())
+
+
+def _is_git_dir(path: str) -> bool:
+    """Whether git would take the folder itself for a git directory, and not look for one in it or above."""
+    folders = all(os.path.isdir(os.path.join(path, name)) for name in ("objects", "refs"))
+    return folders and os.path.isfile(os.path.join(path, "HEAD"))
 
 
 def _absolute(path: str) -> str:

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from gitfleet.base.text import display
-from gitfleet.errors import Corrupt
+from gitfleet.errors import Corrupt, Damaged
 
 FILE = b"100644"
 FOLDER = b"40000"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+MEND = "`gitfleet doctor --repair` fetches from the hub what is missing here."
 
 
 class Entry(NamedTuple):
@@ -199,9 +202,7 @@ class Snapshot:
             words = (
                 f"The {wanted} {oid} ({display(path) or 'the root'}) of the ledger is missing in this clone."
             )
-            raise Corrupt(
-                words, hint="`git fsck` tells more; a fresh clone has it.", where=path or oid
-            ) from error
+            raise Damaged(words, hint=MEND, where=path or oid) from error
         except ValueError as error:
             raise Corrupt(
                 f"The {wanted} {oid} of the ledger was not read: {error}.", where=path or oid

@@ -10,12 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from contextlib import suppress
 
 from gitfleet.base import files, ids, processes
 from gitfleet.git.program import environment
 
 PACK_ABOVE = 100
 """From so many new objects on, one pack is cheaper than loose files. git counts packs (50), too, before it repacks."""
+
+_ATTEMPTS = 50
+"""So often a folder may be taken away before that is an error: each time needs a `git gc` that meets the same moment."""
 
 _KINDS = {"commit": 1, "tree": 2, "blob": 3}
 
@@ -53,26 +57,38 @@ class Pending:
         self._objects.clear()
 
     def _store_loose(self, oid: str, kind: str, data: bytes) -> None:
-        folder = os.path.join(self._folder, oid[:2])
-        path = os.path.join(folder, oid[2:])
-        if os.path.exists(path):
-            return
+        """Store one object, also while git takes away folders that have become empty, and files of writers that died."""
+        path = os.path.join(self._folder, oid[:2], oid[2:])
         with files.storage(self._folder):
-            if not os.path.isdir(folder):
-                os.makedirs(folder, exist_ok=True)
-                os.chmod(folder, os.stat(self._like).st_mode & 0o7777)
-            aside = os.path.join(folder, f"tmp_obj_{ids.ulid()}")
-            try:
-                handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
-                with os.fdopen(handle, "wb") as file:
-                    files.follow(handle, self._like)
-                    file.write(zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), 1))
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.rename(aside, path)
-            except OSError:
-                files.remove(aside)
-                raise
+            for left in range(_ATTEMPTS, -1, -1):
+                try:
+                    if not _is_fresh(path):
+                        self._put(path, zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), 1))
+                except FileNotFoundError:
+                    if not left or not os.path.isdir(self._folder):
+                        raise
+                else:
+                    return
+
+    def _put(self, path: str, data: bytes) -> None:
+        """Put the file of an object at its place. Raises FileNotFoundError when git has taken the folder away meanwhile."""
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            with suppress(FileExistsError):
+                os.mkdir(folder)
+            os.chmod(folder, os.stat(self._like).st_mode & 0o7777)
+        aside = os.path.join(folder, f"tmp_obj_{ids.ulid()}")
+        try:
+            handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+            with os.fdopen(handle, "wb") as file:
+                files.follow(handle, self._like)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(aside, path)
+        except OSError:
+            files.remove(aside)
+            raise
 
     def _store_pack(self) -> None:
         pack = bytearray(b"PACK\0\0\0\2" + len(self._objects).to_bytes(4, "big"))
@@ -84,6 +100,17 @@ class Pending:
         if done.code:
             for oid, (kind, data) in self._objects.items():
                 self._store_loose(oid, kind, data)  # says what the matter is, in words
+
+
+def _is_fresh(path: str) -> bool:
+    """Whether the object is there. It is as new as one written now, then: what nothing leads to yet, git prunes by its age."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # another user's, in a repository that is shared
+        return os.path.exists(path)
+    return True
 
 
 def _pack_head(kind: int, size: int) -> bytes:

@@ -27,7 +27,7 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
 
     Raises Blocked (no bare repository, or its hooks lie elsewhere) and LocalStorage with nothing changed.
     """
-    repository = _checked(discover(path))
+    repository = _checked(discover(path, named=True))
     with files.storage(repository.common_dir):
         home = _Home(repository)
         before = home.known
@@ -50,7 +50,7 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
 
 def uninstall(path: str) -> Removal:
     """Take out what `install` put in, and give back what stood there. Raises LocalStorage; a second call goes on."""
-    repository = discover(path)
+    repository = discover(path, named=True)
     with files.storage(repository.common_dir):
         home = _Home(repository)
         if not home.known.known:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
-from gitfleet.errors import Corrupt, NewerFormat
-from gitfleet.git.trees import Objects, Snapshot, parse
+from gitfleet.errors import Corrupt, Damaged, NewerFormat
+from gitfleet.git.trees import MEND, Objects, Snapshot, parse
 from gitfleet.ledger.model import FLEET, FORMAT, TRANSACTION, Operation, operation_from
 
 ROOT_TIME = 946684800
@@ -85,9 +85,14 @@ def write(
 
 
 def read(objects: Objects, oid: str) -> Tip:
-    """The ledger commit `oid`. Raises Corrupt for anything that is none."""
+    """The ledger commit `oid`. Raises Corrupt for anything that is none, Damaged where it is gone from this clone."""
     try:
         kind, data = objects.read(oid)
+    except KeyError as error:
+        raise Damaged(f"The ledger commit {oid} is missing in this clone.", hint=MEND, where=oid) from error
+    except ValueError as error:
+        raise _no_commit(oid, error) from error
+    try:
         head, _, message = data.decode("utf-8", "replace").partition("\n\n")
         rows = [
             line.split(" ", 1) for line in head.split("\n")
@@ -97,7 +102,7 @@ def read(objects: Objects, oid: str) -> Tip:
         generation = int(trailer(message, "Fleet-Generation"))
         schema = int(trailer(message, "Fleet-Schema"))
     except (KeyError, ValueError, StopIteration, IndexError) as error:
-        raise Corrupt(f"{oid} is no ledger commit ({type(error).__name__}).", where=oid) from error
+        raise _no_commit(oid, error) from error
     if schema > FORMAT:
         raise NewerFormat(
             f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}. Nothing was changed.",
@@ -109,6 +114,10 @@ def read(objects: Objects, oid: str) -> Tip:
     if kind != "commit" or len(parents) > 1 or generation < 0 or (generation == 0) != (not parents):
         raise Corrupt(f"{oid} is no link of a ledger chain.", where=oid)
     return Tip(oid, tree, parents[0] if parents else None, generation, message)
+
+
+def _no_commit(oid: str, error: Exception) -> Corrupt:
+    return Corrupt(f"{oid} is no ledger commit ({type(error).__name__}).", where=oid)
 
 
 def transaction(objects: Objects, tip: Tip) -> Transaction:

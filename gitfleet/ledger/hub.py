@@ -7,12 +7,14 @@ a chain that vanished, went back or was rewritten raises `HubAlarm` and is never
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from gitfleet.errors import Corrupt, FleetError, HubAlarm, NoFleet
+from gitfleet.errors import Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.program import Git
+from gitfleet.git.head import Head
+from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.remote import Push, PushAnswer, Remote, Update
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
@@ -59,7 +61,12 @@ class LocalHub:
 
     def publish(self, tip: Tip) -> PushAnswer:
         """Move the ref by compare-and-swap."""
-        moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+        try:
+            moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+        except GitFailed as error:
+            if refs.NO_OBJECT not in str(error.facts["output"]):
+                raise
+            return PushAnswer(Push.BROKEN, error.message)
         return PushAnswer(Push.DONE if moved else Push.LOST, "")
 
     def confirm(self, tip: Tip) -> bool:
@@ -71,23 +78,34 @@ class LocalHub:
 class RemoteHub:
     """A git remote. One round trip to fetch, one to publish, one to read back.
 
-    What is fetched is the ledger, and on the same connection the trunk: whoever is granted a path can then be told that
-    the trunk has a newer version of it.
+
+    What is fetched is the ledger, and on the same connection the trunk (`trunk`: its name now, or ""): whoever is granted a
+    path can then be told that the trunk has a newer version of it. What the hub says of its HEAD goes to `heard`.
     """
 
-    def __init__(self, git: Git, objects: Objects, remote: Remote, trunk: str = "") -> None:
+    def __init__(
+        self,
+        git: Git,
+        objects: Objects,
+        remote: Remote,
+        *,
+        trunk: Callable[[], str] = str,
+        heard: Callable[[Head | None], None] = lambda _: None,
+    ) -> None:
         self._git = git
         self._objects = objects
         self._remote = remote
         self.name = remote.name
         self._seen = fleetrefs.seen_coord(remote.name)
-        self._wanted = [f"+{fleetrefs.COORD}*:{self._seen}*"]
-        if trunk:
-            self._wanted.append(f"+refs/heads/{trunk}*:{fleetrefs.seen_trunk(remote.name)}*")
+        self._trunk = trunk
+        self._heard = heard
 
     def fetch(self) -> Tip:
         """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
-        self._remote.fetch(*self._wanted)
+        wanted = [f"+{fleetrefs.COORD}*:{self._seen}*"]
+        if branch := self._trunk():
+            wanted.append(f"+refs/heads/{branch}*:{fleetrefs.seen_trunk(self.name)}*")
+        self._heard(self._remote.fetch(*wanted))
         return self.take_over()
 
     def take_over(self) -> Tip:
@@ -135,6 +153,8 @@ class RemoteHub:
     def _read(self, ours: str | None, theirs: str) -> Tip:
         try:
             return commits.read(self._objects, theirs)
+        except Damaged:
+            raise
         except Corrupt as error:
             raise alarm("unreadable", self.name, ours, theirs) from error
 
@@ -152,6 +172,8 @@ class RemoteHub:
             for link in links(self._objects, tip, down_to=base.generation):
                 if link.generation == base.generation:
                     return link.oid == base.oid
+        except Damaged:
+            raise
         except Corrupt:
             return False
         return False
@@ -159,6 +181,8 @@ class RemoteHub:
     def _check_from_root(self, tip: Tip) -> None:
         try:
             first = links(self._objects, tip, down_to=0)[-1]
+        except Damaged:
+            raise
         except Corrupt as error:
             raise alarm("unreadable", self.name, None, tip.oid) from error
         if first.oid != commits.write_root(self._objects):

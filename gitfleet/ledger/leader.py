@@ -16,7 +16,7 @@ from typing import NamedTuple
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.errors import Corrupt, FleetError, HubUnreachable, InternalError, LocalStorage, NewerFormat
-from gitfleet.git import fleetrefs, refs
+from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, hub_error
 from gitfleet.git.trees import Objects, Snapshot
@@ -65,6 +65,7 @@ class Leader:
         self._own: frozenset[str] = frozenset()
         self._left: set[str] = set()
         self._stuck = False
+        self._broke = False
         self.results: dict[str, Result] = {}
         self.trouble: FleetError | None = None
 
@@ -113,6 +114,12 @@ class Leader:
         if outcome is Push.REFUSED:
             self._outbox.end_attempt()  # it answered, so nothing of this is there
             raise hub_error(self._hub.name, output, what="write to", refused=True)
+        if outcome is Push.BROKEN:
+            self._outbox.end_attempt()  # nothing was sent
+            if self._broke:
+                raise answers.gone(output, self._git.git_dir)
+            self._broke = True  # what was only written just now is written once more
+            return True
         self._contention.lost(tip.oid)
         if clock.elapsed() > deadline:
             if not self._hub.name:

@@ -17,6 +17,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.head import Head
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
 from gitfleet.git.trees import Objects, Snapshot
@@ -62,9 +63,14 @@ class Ledger:
         self.lock = NodeLock(os.path.join(self.state, "lock"))
         self.outbox = Outbox(self.state)
         self.notices = Notices(self.state)
-        self.hub: Hub = (
-            RemoteHub(git, objects, Remote(git, node.hub), node.trunk) if node.hub else LocalHub(git, objects)
-        )
+        self.hub: Hub = LocalHub(git, objects)
+        if node.hub:
+            remote = Remote(git, node.hub, node.push)
+            self.hub = RemoteHub(git, objects, remote, trunk=lambda: self.node.trunk, heard=self.hear)
+        self.head: Head | None = None
+        """What the hub's HEAD was at the last exchange of this process; None while that was not told."""
+        self.follow: Callable[[Head], None] = lambda _: None
+        """What is done about it, under the node's lock."""
         self.facts: Callable[[], Mapping[str, Any]] = dict
         """What this node tells in the body of each of its operations, besides what the operation is about."""
         self._seen = os.path.join(self.state, "seen")
@@ -172,6 +178,12 @@ class Ledger:
             return error_from(canonical.load(data)) if data else None
         except (KeyError, ValueError, TypeError):
             return None
+
+    def hear(self, head: Head | None) -> None:
+        """Take in what the hub has said of its HEAD. Callers hold the node's lock."""
+        if head is not None:
+            self.head = head
+            self.follow(head)
 
     def close(self) -> None:
         """Let go of processes."""

@@ -6,7 +6,8 @@ That file's presence is what makes a clone part of a fleet; hooks look for nothi
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.ids import is_name
@@ -16,11 +17,15 @@ FORMAT = 1
 
 
 class Node(NamedTuple):
-    """`hub` is a remote's name, or "" when the clone itself is the hub; `trunk` a branch name."""
+    """`hub` is a remote's name, or "" when the clone itself is the hub; `trunk` a branch name.
+
+    `push` is a hash of the push URL that was found to lead to the hub ("": the remote has none of its own).
+    """
 
     id: str
     hub: str
     trunk: str
+    push: str = ""
 
 
 def state_folder(common_dir: str) -> str:
@@ -36,7 +41,7 @@ def load(common_dir: str) -> Node:
         raise NoFleet("This clone is not part of a fleet.", hint="Run `gitfleet init` here.", path=common_dir)
     try:
         raw = canonical.load(data)
-        version, node = int(raw["v"]), Node(str(raw["id"]), str(raw["hub"]), str(raw["trunk"]))
+        version, node = int(raw["v"]), _node(raw)
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(
             f"{path} cannot be read: {error}. Nothing was changed.", hint="Run `gitfleet init`.", where=path
@@ -51,7 +56,11 @@ def load(common_dir: str) -> Node:
     return node
 
 
+def _node(raw: Mapping[str, Any]) -> Node:
+    return Node(str(raw["id"]), str(raw["hub"]), str(raw["trunk"]), str(raw.get("push", "")))
+
+
 def save(common_dir: str, node: Node) -> None:
     """Write the node's facts. Atomic."""
-    record = {"v": FORMAT, "id": node.id, "hub": node.hub, "trunk": node.trunk}
+    record = {"v": FORMAT, "id": node.id, "hub": node.hub, "trunk": node.trunk, "push": node.push}
     files.replace(os.path.join(state_folder(common_dir), "node.json"), canonical.dump(record))

@@ -134,9 +134,9 @@ class Worktrees:
 
     def base(self, name: str = "") -> Base:
         """The base `name` (default: the fleet's trunk), fetched now. Raises UsageError when there is no such branch."""
-        return upstream.fetch(
-            self.repository.git, self.ledger, validity.check_branch(name or self.ledger.node.trunk)
-        )
+        if not name:
+            return upstream.fetch_trunk(self.repository.git, self.ledger)
+        return upstream.fetch(self.repository.git, self.ledger, validity.check_branch(name))
 
     def select(self, found: Found, selection: Selection) -> list[Target]:
         """The worktrees that are meant. Raises UsageError for one that gitfleet does not manage."""

@@ -47,14 +47,38 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
         if commit is None:
             raise _no_branch(name, "this clone")
         return Base(name, commit, fresh=True)
+    seen = _seen(node, name)
+    any_ = (
+        "*" if name == node.trunk else ""
+    )  # so that a trunk that is gone there still lets the hub's HEAD be heard
     try:
         with ledger.lock.held(LOCK_TIME):
-            Remote(git, node.hub).fetch(f"+refs/heads/{name}:{_seen(node, name)}", prune=False)
+            ledger.hear(
+                Remote(git, node.hub).fetch(f"+refs/heads/{name}{any_}:{seen}{any_}", prune=bool(any_))
+            )
     except FleetError as error:
         if isinstance(error, HubError) and "couldn't find remote ref" in str(error.facts.get("output", "")):
             raise _no_branch(name, f"the hub '{node.hub}'") from error
         return Base(name, known(git, node, [name])[name], fresh=False, error=error.message)
-    return Base(name, refs.read(git, _seen(node, name)).get(_seen(node, name)), fresh=True)
+    commit = refs.read(git, seen).get(seen)
+    if commit is None:
+        raise _no_branch(name, f"the hub '{node.hub}'")
+    return Base(name, commit, fresh=True)
+
+
+def fetch_trunk(git: Git, ledger: Ledger) -> Base:
+    """The same for the fleet's trunk: the branch that the hub's HEAD names now."""
+    before = ledger.node.trunk
+    try:
+        base = fetch(git, ledger, before)
+    except UsageError:
+        if ledger.node.trunk == before:
+            raise
+    else:
+        if ledger.node.trunk == before:
+            return base
+    name = ledger.node.trunk  # it has moved, and was fetched when that was heard
+    return Base(name, known(git, ledger.node, [name])[name], fresh=True)
 
 
 def known(git: Git, node: Node, names: Iterable[str]) -> dict[str, str | None]:

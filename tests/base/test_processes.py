@@ -33,6 +33,20 @@ def test_run_beyond_its_time_raises_also_when_a_child_keeps_the_pipes_open() -> 
         run(["sh", "-c", "sleep 3; :"], cwd=None, env={"PATH": os.environ["PATH"]}, timeout=0.2)
 
 
+def test_run_in_a_session_of_its_own_takes_all_that_it_started_along_when_its_time_is_over(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    script = f"sleep 1000 >'{pipe}' 2>&1 & sleep 1000"
+    with pytest.raises(TimedOut):
+        run(["sh", "-c", script], cwd=None, env={"PATH": os.environ["PATH"]}, timeout=0.5, own_session=True)
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b""  # its end: nobody holds it open any more
+    os.close(reader)
+
+
 def test_run_of_a_program_that_is_killed_answers_the_signal() -> None:
     assert run(["sh", "-c", "kill -9 $$"], cwd=None, env={"PATH": os.environ["PATH"]}).code == -signal.SIGKILL
 

@@ -166,6 +166,36 @@ def test_beats_leave_no_history_and_keep_what_else_is_in_the_tree(fleets: Fleets
     assert git(ada, "rev-parse", ref) == git(fleets.hub, "rev-parse", ref)
 
 
+def test_beats_follow_each_other_where_refs_may_only_move_forward(fleets: Fleets, git: Git) -> None:
+    ref = f"refs/fleet/nodes/{node(fleets.clone('ada'))}"
+    update = 'case $2 in *[1-9a-f]*) git merge-base --is-ancestor "$2" "$3" || exit 1;; esac'
+    (fleets.hub / "hooks").mkdir(exist_ok=True)
+    (fleets.hub / "hooks/update").write_text(f"#!/bin/sh\n{update}\n")
+    (fleets.hub / "hooks/update").chmod(0o755)
+    for number in range(1, 5):
+        assert exchange(fleets.clone("ada")) == []
+        assert int(git(fleets.hub, "rev-list", "--count", ref)) == number
+    assert exchange(fleets.clone("bob")) == []
+    before = git(fleets.hub, "rev-parse", ref)
+    shutil.copytree(fleets.clone("ada"), fleets.root / "copy")
+    assert exchange(fleets.clone("ada")) == []
+    assert "another clone uses the id" in exchange(fleets.root / "copy")[0]
+    assert git(fleets.hub, "rev-parse", f"{ref}~1") == before
+
+
+def test_beat_that_a_hub_refuses_for_good_is_a_warning_in_its_words(fleets: Fleets, git: Git) -> None:
+    assert exchange(fleets.clone("ada")) == []
+    (fleets.hub / "hooks").mkdir(exist_ok=True)
+    (fleets.hub / "hooks/update").write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    (fleets.hub / "hooks/update").chmod(0o755)
+    (told,) = exchange(fleets.clone("ada"))
+    assert "not today" in told
+    (fleets.hub / "hooks/update").unlink()
+    assert exchange(fleets.clone("ada")) == []
+    ref = f"refs/fleet/nodes/{node(fleets.clone('ada'))}"
+    assert git(fleets.hub, "rev-list", "--count", ref) == "1"
+
+
 def test_session_that_ended_is_no_longer_told_of(fleets: Fleets, process: NewProcess, git: Git) -> None:
     bob = fleets.clone("bob")
     begin(bob, "s1", process())

@@ -32,8 +32,19 @@ def test_redact_of_text_without_a_secret_changes_nothing(text: str) -> None:
     assert redact(text) == text
 
 
-def test_redact_of_terminal_escapes_shows_them_harmless() -> None:
-    assert redact("remote: \x1b[2Jgone\r\nnext") == "remote: \\x1b[2Jgone\nnext"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("remote: \x1b[2Jgone\r\nnext", "remote: gone\nnext"),
+        ("\x1b[1;31merror:\x1b[0m no\x1b[K", "error: no"),
+        ("\x1b]0;title\x07\x1b]8;;http://x\x1b\\no", "no"),
+        ("a\tb", "a b"),
+        ("half an escape \x1b[", "half an escape \\x1b["),
+        ("\x9b2J \x07", "\\x9b2J \\x07"),
+    ],
+)
+def test_redact_of_terminal_escapes_takes_them_out_or_shows_them_harmless(text: str, shown: str) -> None:
+    assert redact(text) == shown
 
 
 @pytest.mark.parametrize("name", ["GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH"])

@@ -103,14 +103,16 @@ def test_push_that_a_hook_declines_is_refused_in_its_words(
     assert remote.look("refs/fleet/*") == {}
 
 
-def test_words_about_a_refusal_hold_no_escapes_of_ours(remote: Remote, hub: Path, news: list[str]) -> None:
-    hook(hub, "pre-receive", "exit 1")
+def test_words_about_a_refusal_are_those_of_the_server_without_its_colours(
+    remote: Remote, hub: Path, news: list[str]
+) -> None:
+    hook(
+        hub, "pre-receive", r"printf '\033[1;31merror: GH006\033[0m: %s\n\n' protected protected >&2; exit 1"
+    )
     answer = remote.push([Update(A, news[0], None)])
     error = hub_error("origin", answer.output, what="write to", refused=True)
-    assert (
-        f"! {news[0]}:{A} [remote rejected] (pre-receive hook declined). Nothing was changed."
-        in error.message
-    )
+    said = f"error: GH006: protected; {A}: pre-receive hook declined"
+    assert error.message == f"The hub 'origin' refused: {said}. Nothing was changed."
 
 
 def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> None:
@@ -263,6 +265,61 @@ def test_hub_over_ssh_answers_like_any_other(
         remote.look()
 
 
+def test_push_of_nothing_asks_nobody_and_pushes_nothing(ada: Path, hub: Path, git: Git) -> None:
+    git.commit(ada, {"secret": "mine"})
+    for name, value in HOSTILE.items():
+        git(ada, "config", name, value)
+    before = git(hub, "for-each-ref")
+    remote = Remote(discover(str(ada)).git, "origin")
+    assert remote.push([]).outcome is Push.DONE
+    assert git(hub, "for-each-ref") == before
+    hub.rename(hub.parent / "gone.git")
+    assert remote.push([]).outcome is Push.DONE
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        Update(A, None, None),
+        Update(A, "", None),
+        Update(A, "HEAD", None),
+        Update(A, "0" * 40 + ":refs/heads/main", None),
+        Update("main", "1" * 40, None),
+        Update(A, "1" * 40, "*"),
+    ],
+)
+def test_push_of_what_is_no_update_of_a_named_ref_is_our_bug(
+    remote: Remote, hub: Path, git: Git, update: Update
+) -> None:
+    before = git(hub, "for-each-ref")
+    with pytest.raises(ValueError, match="no update"):
+        remote.push([update])
+    assert git(hub, "for-each-ref") == before
+
+
+def test_push_of_one_ref_twice_is_our_bug(remote: Remote, news: list[str]) -> None:
+    with pytest.raises(ValueError, match="once"):
+        remote.push([Update(A, news[0], None), Update(A, news[1], None)])
+
+
+def test_fetch_of_nothing_in_particular_is_our_bug(remote: Remote) -> None:
+    with pytest.raises(ValueError, match="names its refs"):
+        remote.fetch()
+
+
+def test_push_of_one_ref_needs_no_atomic_push_and_one_of_two_says_that_it_does(
+    remote: Remote, hub: Path, git: Git, news: list[str]
+) -> None:
+    git(hub, "config", "receive.advertiseAtomic", "false")
+    one, two, _ = news
+    assert remote.push([Update(A, one, None)]).outcome is Push.DONE
+    assert remote.push([Update(A, two, None)]).outcome is Push.LOST
+    both = remote.push([Update(A, two, one), Update(B, two, None)])
+    assert (both.outcome is Push.DONE, both.not_atomic) == (False, True)
+    assert remote.look("refs/fleet/*") == {A: one}
+    assert remote.push([Update(A, two, one), Update(B, two, None)], atomic=False).outcome is Push.DONE
+
+
 HOSTILE = {
     "fetch.prune": "true",
     "fetch.pruneTags": "true",
@@ -279,6 +336,12 @@ HOSTILE = {
     "push.recurseSubmodules": "only",
     "push.pushOption": "ci.skip",
     "push.useForceIfIncludes": "true",
+    "push.negotiate": "true",
+    "remote.pushDefault": "elsewhere",
+    "branch.main.pushRemote": "elsewhere",
+    "fetch.writeCommitGraph": "true",
+    "fetch.output": "compact",
+    "remote.origin.followRemoteHEAD": "always",
     "core.hooksPath": ".hooks",
     "color.ui": "always",
     "transfer.hideRefs": "refs/fleet",

@@ -351,3 +351,18 @@ def test_push_where_the_hub_keeps_what_may_not_be_read_is_declined(ada: Gated, h
         locked.chmod(mode)
     assert ran.returncode, ran
     assert "gitfleet: " in ran.stderr, ran
+
+
+def test_hub_in_a_place_where_bare_repositories_have_to_be_named_is_judged_too(
+    ada: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.bareRepository")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "explicit")
+    install(ada.fleets.hub)
+    monkeypatch.chdir(ada.fleets.hub)
+    install(Path())
+    raw(ada, A)
+    declined(push(ada, "main"), f"{A}: not claimed")
+    assert hubhook.uninstall(str(ada.fleets.hub)).changed
+    push(ada, "main").ok()

@@ -1,0 +1,203 @@
+"""What git and the hub answer to an exchange, read: how a push ended, why something failed, and in which words.
+
+Owns the tables of git's messages. Where a message is not known, a push counts as unknown and is looked up, never
+guessed at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from gitfleet.base.processes import Completed
+from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
+from gitfleet.git import fleetrefs
+from gitfleet.git.program import redact
+from gitfleet.git.trees import MEND
+
+# Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
+_DECLINED = (
+    b"declined",
+    b"prohibited",
+    b"protected",
+    b"hidden ref",
+    b"deny updating",
+    b"not allowed",
+    b"not permitted",
+    b"permission",
+    b"denied",
+    b"refusing",
+    b"unpacker error",
+)
+# How ssh, web servers and git say no to the user before they look at any ref.
+_DENIED = (
+    b"Permission denied",
+    b"insufficient permission",
+    b"ermission to ",
+    b"access denied",
+    b"Access denied",
+    b"Authentication failed",
+    b"terminal prompts disabled",
+    b"returned error: 401",
+    b"returned error: 403",
+    b"HTTP 401",
+    b"HTTP 403",
+)
+# What stands in the way on this machine, in lines that do not come from the hub.
+_HERE_FULL = (
+    b"No space left on device",
+    b"Disk quota exceeded",
+    b"Read-only file system",
+    b"couldn't write",
+    b"unable to write",
+)
+_HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
+_HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
+# What git says when it cannot read an object that it is to send.
+_HERE_GONE = re.compile(
+    rb"^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"
+    rb"loose object|unable to parse \w+).*?\b([0-9a-f]{40})\b",
+    re.MULTILINE,
+)
+_NO_ATOMIC = re.compile(r"does not support\W+(?:--)?atomic")
+_CHATTER = (
+    "error: failed to push some refs",
+    "error: remote unpack failed: eof",
+    "Please make sure you have",
+    "and the repository exists.",
+    "To ",
+    "Done",
+)
+_ROW = re.compile(r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)")
+_NOT_FORWARD = "non-fast-forward"
+
+
+class Push(Enum):
+    """What a push answered. Only DONE is certain; the others are looked up.
+
+    BROKEN is none that the hub was asked for: an object that should go there is gone from this clone.
+    """
+
+    DONE = "done"
+    LOST = "lost"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    BROKEN = "broken"
+
+
+class PushAnswer(NamedTuple):
+    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs."""
+
+    outcome: Push
+    output: str
+    rejected: bool = False
+
+    @property
+    def not_atomic(self) -> bool:
+        """Whether nothing was tried, since the hub has no atomic push."""
+        return self.outcome is not Push.DONE and _NO_ATOMIC.search(self.output) is not None
+
+
+def of_push(done: Completed) -> PushAnswer:
+    """The answer of a push with `--porcelain`."""
+    rows = [row for row in (line.split(b"\t") for line in done.stdout.splitlines()) if len(row) >= 3]
+    reasons = [row[2] for row in rows if row[0] == b"!"]
+    output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
+    rejected = any(reason.startswith(b"[remote rejected]") for reason in reasons)
+    return PushAnswer(_outcome(done, rows, reasons), output, rejected)
+
+
+def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence[bytes]) -> Push:
+    if done.code == 0 and rows and not reasons:
+        return Push.DONE
+    if is_broken(done):
+        return Push.BROKEN
+    if any(_any(_DECLINED, reason) for reason in reasons):
+        return Push.REFUSED
+    if any(b"[remote failure]" in reason for reason in reasons):
+        return Push.UNKNOWN
+    if reasons:
+        return Push.LOST
+    return Push.REFUSED if not rows and _any(_DENIED, done.stderr) else Push.UNKNOWN
+
+
+def of_this_side(done: Completed) -> bytes:
+    """What git wrote that does not come from the hub."""
+    return b"\n".join(line for line in done.stderr.splitlines() if not line.startswith(b"remote:"))
+
+
+def is_full_or_forbidden(done: Completed) -> bool:
+    """Whether this machine has no room or permission for what came."""
+    here = of_this_side(done)
+    forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
+    return forbidden or _any(_HERE_FULL, here)
+
+
+def is_broken(done: Completed) -> bool:
+    """Whether an object that it needs is gone from this clone."""
+    return _HERE_GONE.search(of_this_side(done)) is not None
+
+
+def is_locked(done: Completed) -> bool:
+    """Whether a lock in this clone was in the way."""
+    return _any(_HERE_LOCKED, of_this_side(done))
+
+
+def is_denied(done: Completed) -> bool:
+    """Whether the other side does not let this user in."""
+    return _any(_DENIED, done.stderr)
+
+
+def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
+    """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
+    said = words(output) or "git gave no reason"
+    if refused:
+        return HubRefused(
+            f"The hub '{hub}' refused: {said}. Nothing was changed.",
+            hint=_hint(output),
+            hub=hub,
+            output=output,
+        )
+    return HubUnreachable(
+        f"Could not {what} the hub '{hub}': {said}",
+        hint="Nothing is lost: run `gitfleet sync` when the hub can be reached again.",
+        hub=hub,
+        output=output,
+    )
+
+
+def _hint(output: str) -> str:
+    if f"({_NOT_FORWARD})" in output:
+        return "There refs may only move forward (receive.denyNonFastForwards): whoever keeps the hub has to allow this one."
+    right = f"Give this user the right to write {fleetrefs.ROOT}* there"
+    return f"{right}, or choose another hub: `gitfleet init --hub REMOTE`."
+
+
+def gone(output: str, git_dir: str) -> Damaged:
+    """The error for a push that failed since this clone lacks an object, as git names it in `output`."""
+    found = _HERE_GONE.search(output.encode())
+    oid = found[1].decode() if found else ""
+    return Damaged(
+        f"An object of the fleet's ledger, {oid or 'which git does not name'}, is gone from this clone ({git_dir}), or "
+        "broken: `git gc --prune=now` beside other git processes does that, or a disk that fails. The hub was not changed.",
+        hint=MEND,
+        where=oid,
+    )
+
+
+def words(output: str) -> str:
+    """What git and the hub said, as one line in which each thing stands once, without what says nothing."""
+    lines = []
+    for line in output.splitlines():
+        told = " ".join(line.split()).removeprefix("remote:").strip()
+        row = _ROW.fullmatch(told)
+        told = f"{row[1]}: {row[3]}" if row else told
+        if told and not told.startswith(_CHATTER) and told not in lines:
+            lines.append(told)
+    return "; ".join(lines)
+
+
+def _any(phrases: Sequence[bytes], text: bytes) -> bool:
+    return any(phrase in text for phrase in phrases)
