@@ -93,6 +93,8 @@ def read(path: str) -> bytes | None:
 
 def remove(path: str) -> bool:
     """Take the file away. Answers whether it was there."""
+    if not os.path.lexists(path):  # a read-only file system refuses to remove even what is not there
+        return False
     with storage(path):
         try:
             os.unlink(path)

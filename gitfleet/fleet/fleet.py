@@ -109,8 +109,11 @@ class Fleet:
         return self.ledger.current()
 
     def messages(self, session: str) -> list[str]:
-        """What the session has to be told now, each once: what it lost here, and what its inbox holds."""
-        told = self.ledger.notices.show(session)
+        """What the session has to be told now: what it lost here, and what its inbox holds.
+
+        It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
+        """
+        told = self.ledger.notices.fresh(session)
         try:
             return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
         except FleetError:
