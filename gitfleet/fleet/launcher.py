@@ -25,7 +25,7 @@ from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
-from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
+from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
 from gitfleet.fleet import keepalive
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
@@ -181,7 +181,7 @@ class Launcher:
             process = identity.identify(child.pid)
             child.abandon()
             if registered or (
-                process and not isinstance(error, FleetError)
+                process and (isinstance(error, LocalStorage) or not isinstance(error, FleetError))
             ):  # it may be registered all the same
                 was = {"pid": process.pid, "start": process.start} if process else None
                 with suppress(FleetError):  # then upkeep ends it: its process is dead

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import canonical, files, resources
+from gitfleet.base import canonical, files, ids, resources
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
@@ -77,6 +77,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
     try:
         root = commits.write_root(objects)
         objects.flush()
+        _check_writing(repository, node)
         findings, warnings = (
             _open_hub(repository, objects, node, root, before)
             if name
@@ -262,6 +263,22 @@ def _write_config(repository: Repository, node: Node) -> str:
     template = resources.read("templates", CONFIG)
     files.replace(note, canonical.dump({"path": path, "sha256": hashlib.sha256(template).hexdigest()}))
     return "written" if files.create(path, template) else "kept"
+
+
+def _check_writing(repository: Repository, node: Node) -> None:
+    """Raise LocalStorage, or what else stands in the way of the files and refs of a node, before the hub is asked for anything."""
+    state = state_folder(repository.common_dir)
+    files.tryout(os.path.join(state, "node.json"))
+    Outbox(state).prepare()
+    config = os.path.join(repository.worktree or "", CONFIG)
+    if not os.path.lexists(config) and not os.path.exists(os.path.join(state, "made.json")):
+        files.tryout(config)
+    trial = f"{fleetrefs.seen(node.hub or 'here')}trial-{ids.ulid().lower()}"
+    present = refs.resolve(repository.here, "HEAD")
+    if present:
+        if not refs.move(repository.git, trial, new=present, old=None):
+            raise refs.locked(repository.git, trial)
+        refs.delete(repository.git, trial, old=present)
 
 
 def _remove_config(state: str) -> list[str]:

@@ -9,15 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from gitfleet.base import identity
+from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
-from gitfleet.errors import NoRepository, NoSession, UsageError
+from gitfleet.errors import LocalStorage, NoRepository, NoSession, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Result
 from gitfleet.sessions import model, orchestration
-from gitfleet.sessions.local import Here, LocalSessions, candidates, mark
+from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading
 
 _NAMES = r"(?:[\w-]*[-_])?(?:apikey|key|token|secret|password|passwd)"
@@ -79,10 +79,16 @@ class Sessions:
         body = {**self._facts(start, process), "resume": resume, "person": start.person}
         if resume and known and known.process:
             body["was"] = {"pid": known.process.pid, "start": known.process.start}
+        self.local.check(session_id)
+        check_mark(self._repository.git_dir, session_id)
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
         log = str(body.get("log") or (known.log if known else ""))
-        self.local.remember(Here(session_id, worktree, start.person, process, log))
-        self._arrived(self._repository.git_dir)
+        with files.after(
+            f"Session {session_id} has started: the fleet knows it (`gitfleet session end {session_id}`)."
+        ):
+            self.local.remember(Here(session_id, worktree, start.person, process, log))
+        with suppress(LocalStorage):  # it ends by itself
+            self._arrived(self._repository.git_dir)
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)
@@ -95,6 +101,8 @@ class Sessions:
         With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
         """
         model.folder(session_id)
+        if self.local.get(session_id) is not None:
+            self.local.check(session_id)
         body: dict[str, Any] = {} if was is None else {"was": dict(was)}
         seen = Reading(self._ledger.state).seen(session_id)
         if seen:
@@ -107,7 +115,8 @@ class Sessions:
         except NoSession:
             self.forget(session_id)
             raise
-        self.forget(session_id)
+        with files.after(f"Session {session_id} has ended: the fleet has let it go."):
+            self.forget(session_id)
         return result
 
     def others_here(self, session_id: str) -> list[Here]:
