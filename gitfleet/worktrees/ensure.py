@@ -106,8 +106,8 @@ class Chooser:
                 raise Blocked(
                     f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it. "
                     "Nothing was changed.",
-                    hint=f"Moved by hand? `git worktree repair NEW-PATH`. Else `gitfleet worktree cleanup --session {session} "
-                    "--ttl-hours 0` takes it off the list; its branch stays.",
+                    hint="Moved by hand? `git worktree repair NEW-PATH`. Not mounted? Mount it. Else "
+                    f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
                 )
             if worktree.locked is not None:

@@ -7,6 +7,7 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import clock
@@ -21,7 +22,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, liveness, obstacles, reservation, verdict
+from gitfleet.worktrees import activity, bookkeeping, checkout, liveness, obstacles, reservation, verdict
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.upstream import Base
@@ -67,6 +68,8 @@ class Reconciler:
                 self._history.ahead_behind(state.head, base.commit) if state.head and base.commit else None
             )
             there, reserved = users[managed.path], self._reserved(managed)
+            if not self._wanted.dry_run and os.path.isdir(managed.path):
+                activity.back(managed.git_dir)
             found.append(Seen(managed, worktree, state, there, base, counts, reserved))
         return found
 

@@ -21,7 +21,7 @@ _LOCKED = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
 
 def locked(gitfleet: Gitfleet, folder: Path, directory: Path, *args: str) -> Ran:
     """The command, while nothing may be written in `folder`."""
-    argv = ("unshare", "-m", "sh", "-c", _LOCKED, folder, *gitfleet.argv(*args))
+    argv: list[str | Path] = ["unshare", "-m", "sh", "-c", _LOCKED, folder, *gitfleet.argv(*args)]
     return run(argv, directory, env=gitfleet.environment())
 
 
