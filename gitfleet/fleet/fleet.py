@@ -63,7 +63,13 @@ class Fleet:
         `bulk` prepares for reading thousands of records; `announce` is told why something takes long. Close it, or
         use it as a context manager.
         """
-        repository = discover(path)
+        return cls.of(discover(path), bulk=bulk, announce=announce)
+
+    @classmethod
+    def of(
+        cls, repository: Repository, *, bulk: bool = False, announce: Callable[[str], None] | None = None
+    ) -> Fleet:
+        """The same, for a repository that was found before: its worktree may be gone by now."""
         node = nodes.load(repository.common_dir)
         objects = open_objects(repository.common_dir, bulk=bulk)
         ledger = Ledger(

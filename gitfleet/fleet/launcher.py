@@ -201,7 +201,8 @@ class Launcher:
     def _end(self, repository: Repository, session: str) -> tuple[dict[str, Any], str]:
         """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
         try:
-            with Fleet.open(repository.git.cwd, announce=self._announce) as fleet:
+            common = Repository(repository.common_dir, repository.common_dir, repository.main)
+            with Fleet.of(common, announce=self._announce) as fleet:
                 ended = fleet.sessions.end(session)
                 late = "the hub was out of reach: the end of the session is tentative until it agrees"
                 return dict(ended.answer), late if ended.status is Status.TENTATIVE else ""

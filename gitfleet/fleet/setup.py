@@ -22,7 +22,7 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, Remote, Update, hub_error
-from gitfleet.git.repository import Repository
+from gitfleet.git.repository import MAIN, Repository, note_main
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
@@ -87,6 +87,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
         objects.close()
     Outbox(state_folder(repository.common_dir)).prepare()
     config = _write_config(repository, node)
+    note_main(repository)
     if before is None:
         _note_beginning(repository)
     nodes.save(repository.common_dir, node)
@@ -105,6 +106,7 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     kept = [*_remove_config(state), *leaving.leave(repository)]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
+    files.remove(os.path.join(repository.common_dir, MAIN))
     for folder in [repository.common_dir, *_worktree_dirs(repository.common_dir)]:
         files.remove(os.path.join(folder, "gitfleet-session"))
         shutil.rmtree(os.path.join(folder, "gitfleet-logs"), ignore_errors=True)  # of launched sessions

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.git.program import Git, failed
+from gitfleet.git.repository import main_worktree
 
 CHECKOUT_TIME = 1800.0  # seconds for a whole checkout: large files come through filters, from far away
 _HEADS = "refs/heads/"
@@ -48,7 +49,8 @@ class Worktree(NamedTuple):
 def listed(git: Git) -> list[Worktree]:
     """Every worktree of the repository, the main one first. `git` is that of the common dir. One git process.
 
-    A folder that is gone is listed with `prunable`. What git itself cannot read it passes over: see `unlisted`.
+    git names the git directory for the main worktree where that lies elsewhere (in a submodule, or after `git clone
+    --separate-git-dir`); here it is the worktree itself, where that can be told. A folder that is gone is listed with `prunable`. What git itself cannot read it passes over: see `unlisted`.
     """
     out = os.fsdecode(git.run("worktree", "list", "--porcelain", "-z"))
     git_dirs = folders(git.git_dir)
@@ -56,6 +58,8 @@ def listed(git: Git) -> list[Worktree]:
     for number, block in enumerate(block for block in out.split("\0\0") if block.strip("\0")):
         fields = dict(_pair(line) for line in block.strip("\0").split("\0"))
         path = fields["worktree"]
+        if number == 0 and "bare" not in fields:
+            path = main_worktree(git.git_dir) or path
         git_dir = git.git_dir if number == 0 else git_dirs.get(os.path.realpath(path), "")
         head = fields.get("HEAD")
         found.append(
