@@ -95,6 +95,7 @@ class Fleet:
             policy.markers(self.ledger.state),
             lambda id_: leaving.facts(self.repository, self.ledger, self.policy, id_),
             reservation.clear,
+            reservation.session,
         )
 
     @cached_property

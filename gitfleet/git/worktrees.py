@@ -96,12 +96,14 @@ def unlisted(common_dir: str, known: list[Worktree]) -> list[str]:
 
 
 def add(git: Git, path: str, *, branch: str, commit: str, create: bool) -> None:
-    """Make a worktree at `path` with the branch `branch` (short name), which is made at `commit` if `create`.
+    """Make a worktree at `path` without its files, with the branch `branch` (short name), which is made at `commit` if `create`.
 
     Raises GitFailed; git then takes back what it began, but not a new branch. Parent folders are made.
     """
     what = ["--no-track", "-b", branch, "--", path, commit] if create else ["--", path, branch]
-    done = git.ask("worktree", "add", "--quiet", *what, timeout=CHECKOUT_TIME, own_session=True)
+    done = git.ask(
+        "worktree", "add", "--quiet", "--no-checkout", *what, timeout=CHECKOUT_TIME, own_session=True
+    )
     if done.code:
         raise failed(done)
 

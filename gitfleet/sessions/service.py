@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
-from gitfleet.errors import LocalStorage, NoRepository, NoSession, UsageError
+from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
@@ -48,24 +48,35 @@ class Sessions:
         markers: Mapping[str, Any] | None = None,
         leaving: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
         arrived: Callable[[str], None] = lambda _: None,
+        expected: Callable[[str], str] = lambda _: "",
     ) -> None:
         """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told.
 
-        `arrived` hears of the worktree (its git dir) in which a session has begun.
+        `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
+        that was made and which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
         self._markers = markers or {}
         self._leaving = leaving
         self._arrived = arrived
+        self._expected = expected
         self.local = LocalSessions(ledger.state)
 
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
         """Register a session for this worktree; the answer has its record.
 
         With an id that this node has used before, and whose process is gone, the session goes on with its claims; of two
-        that would at once, one does. Raises Conflict when the id is taken, UsageError when the process is not there.
+        that would at once, one does. Without an id it is the session for which this worktree was made, if that has not come
+        yet. Raises Conflict when the id is taken, UsageError when the process is not there.
         """
+        reserved = "" if start.id or start.person else self._expected(self._repository.git_dir)
+        if reserved:
+            with suppress(Conflict):  # somebody else is called so by now
+                return self._start(replace(start, id=reserved), timeout)
+        return self._start(start, timeout)
+
+    def _start(self, start: Start, timeout: float) -> Result:
         worktree = self._repository.worktree
         if worktree is None:
             raise UsageError(
