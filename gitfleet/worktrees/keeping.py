@@ -32,11 +32,15 @@ HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a caller of cleanup asks for. `ttl` in seconds; `ignored` as `ignored.check` allows it."""
+    """What a caller of cleanup asks for. `ttl` in seconds; `ignored` as `ignored.check` allows it.
+
+    `delete_branches`: those of what is removed; `prune_branches`: those that were left over by earlier removals.
+    """
 
     ttl: int = 24 * HOUR
     include_active: bool = False
     delete_branches: bool = False
+    prune_branches: bool = True
     ignored: Sequence[str] = (ignored.SMALL,)
     dry_run: bool = False
 
