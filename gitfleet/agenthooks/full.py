@@ -14,7 +14,7 @@ from typing import Any
 
 from gitfleet.agenthooks import answer, identity, judging, place, said
 from gitfleet.agenthooks.answer import Verdict
-from gitfleet.base import files
+from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
 from gitfleet.errors import FleetError, NoFleet, NoRepository
 from gitfleet.fleet import briefing, policyfile
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     if text:
         out(text)
+        delivery.done()
     return 0
 
 
@@ -130,9 +131,11 @@ def _begin(agent: str, rest: list[str]) -> str:
         return ""
     except (FleetError, PermissionError) as raised:
         error = files.forbidden(raised) if isinstance(raised, PermissionError) else raised
+        delivery.failed()
         words = f"gitfleet could not start a session: {error.message}"
         return answer.at_start(f"{words} Next: {error.hint}" if error.hint else words, [words])
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and keeps no agent from starting
+        delivery.failed()
         words = f"gitfleet: internal error in begin, please report it: {type(error).__name__}: {error}"
         return answer.at_start(words, [words])
 

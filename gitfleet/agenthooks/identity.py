@@ -43,6 +43,12 @@ class Notes:
         data = files.read(path) if path else None
         return _parse(data) if data else None
 
+    def check(self, agent: str, own: str) -> None:
+        """Raise LocalStorage unless a note about this agent could be kept now."""
+        path = self._path(agent, own)
+        if path:
+            files.tryout(path)
+
     def keep(self, agent: str, own: str, note: Note) -> None:
         """Keep a note. Atomic; nothing happens where the agent told no id of its own.
 
@@ -115,6 +121,7 @@ def _found_or_started(fleet: Fleet, agent: str, own: str, notes: Notes) -> str:
     """Find or start the session; under a lock, since an agent may edit several files at once with its first breath."""
     note = notes.get(agent, own)
     if note is None or not _goes_on(fleet, agent, note):
+        notes.check(agent, own)
         note = _found(fleet, agent, notes) or _started(fleet, agent)
         notes.prune({here.id for here in fleet.sessions.local.all()})
         notes.keep(agent, own, note)

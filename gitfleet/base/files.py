@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import ids
-from gitfleet.errors import LocalStorage
+from gitfleet.errors import Blocked, LocalStorage
 
 _WORDS = {
     errno.ENOSPC: "the disk is full",
@@ -26,22 +26,51 @@ _WORDS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "no permission",
     errno.EPERM: "no permission",
+    errno.ENOTDIR: "a file stands where a folder has to be",
+    errno.EEXIST: "a file stands where a folder has to be",
+    errno.EISDIR: "a folder stands where a file has to be",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
 }
 
 
 @contextmanager
 def storage(path: str) -> Iterator[None]:
-    """Say in plain words what the system refused to do below `path`."""
+    """Say in plain words what the system refused to do below `path`: true of that one file, whatever else happened."""
     try:
         yield
     except OSError as error:
         if error.errno not in _WORDS:
             raise
         raise LocalStorage(
-            f"Could not write {path}: {_WORDS[error.errno]}. Nothing was changed.",
+            f"Could not write {path}: {_WORDS[error.errno]}. What was there is as it was.",
             hint="Make room or give permission there, then run the same command again.",
             path=path,
         ) from error
+
+
+@contextmanager
+def after(happened: str) -> Iterator[None]:
+    """Have what fails in the body tell first what has happened before it, and stands."""
+    try:
+        yield
+    except Blocked as error:
+        raise type(error)(f"{happened} But: {error.message}", hint=error.hint, **error.facts) from error
+
+
+def tryout(path: str) -> None:
+    """Raise LocalStorage unless `replace` could put a file at `path` now. Leaves nothing behind.
+
+    For what has to be written once others have agreed to something: what can fail here is tried before.
+    """
+    folder(os.path.dirname(path))
+    with storage(path):
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        aside = f"{path}.{ids.ulid()}.tmp"
+        try:
+            _write(aside, b"tried out, and taken away again\n" * 8, 0o600)
+        finally:
+            remove(aside)
 
 
 def forbidden(error: PermissionError) -> LocalStorage:
@@ -90,16 +119,24 @@ def create(path: str, data: bytes, *, program: bool = False) -> bool:
 
 
 def read(path: str) -> bytes | None:
-    """The bytes at `path`, or None when nothing is there."""
+    """The bytes at `path`, or None when nothing is there. Raises LocalStorage for a folder."""
     try:
         with open(path, "rb") as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError as error:
+        raise LocalStorage(
+            f"Could not read {path}: {_WORDS[errno.EISDIR]}.",
+            hint="Move that folder away, then run the same command again.",
+            path=path,
+        ) from error
 
 
 def remove(path: str) -> bool:
     """Take the file away. Answers whether it was there."""
+    if not os.path.lexists(path):  # a read-only file system refuses to remove even what is not there
+        return False
     with storage(path):
         try:
             os.unlink(path)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.errors import FleetError
@@ -29,6 +29,7 @@ def show(answer: Answer, *, as_json: bool) -> int:
     """Show an answer, and return its exit code: also where nobody reads it, for what was done is done."""
     try:
         render.show(answer, as_json=as_json)
+        delivery.done()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -61,7 +62,9 @@ def watch(
                 render.clear()
             if screen or answer.code or gist(answer) != shown:
                 render.show(answer, as_json=as_json, compact=True)
+                delivery.done()
                 shown = gist(answer)
+            delivery.failed()
             if answer.code:
                 return answer.code
             clock.wait(every)
@@ -72,6 +75,8 @@ def watch(
 
 
 def _nobody_reads() -> int:
+    """What was to be told by this answer is told by another one."""
+    delivery.failed()
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

@@ -1,8 +1,9 @@
 """What a session has not been told yet, shown beside whatever its command answers, also where that is a refusal.
 
-A message is shown once. A person at a terminal may be looking over an agent's shoulder, from the agent's own worktree:
-there the agent's messages are kept for it, unless it is named by GITFLEET_SESSION. `sync` shows none: timers and hooks
-run it, and nobody reads what it says.
+A message is shown until it was heard, which is once. A person at a terminal may be looking over an agent's shoulder,
+from the agent's own worktree: there the agent's messages are kept for it, unless it is named by GITFLEET_SESSION. `sync`
+shows what was lost, whoever runs it, and leaves the other messages alone: timers and hooks run it, and nobody reads what
+it says.
 """
 
 from __future__ import annotations
@@ -11,23 +12,68 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+from gitfleet.base import delivery
 from gitfleet.cli import render
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.notices import LOST
+from gitfleet.sessions import model
 from gitfleet.sessions.local import VARIABLE, LocalSessions
 
 
 def heard(fleet: Fleet, flag: str | None = None) -> list[str]:
     """The messages for the session that a command in this worktree acts for; none where that is not clear."""
+    session, hears, _ = _listener(fleet, flag)
+    return fleet.messages(session) if hears else []
+
+
+class Losses(NamedTuple):
+    """What sessions of this clone have lost and not heard of: `lines` in words, and whether that `concerns` who asks."""
+
+    lines: list[str]
+    concerns: bool
+
+
+def losses(fleet: Fleet) -> Losses:
+    """What is told of losses by `sync`: everything, each time, until the session that it concerns has heard it.
+
+    Heard has it the session that asks; and what a session has lost that has ended, anybody may hear.
+    An agent is concerned by its own losses only, everybody else by all.
+    """
+    listener, hears, person = _listener(fleet, None)
+    notices, local = fleet.ledger.notices, LocalSessions(fleet.ledger.state)
+    lines, concerns = [], False
+    for session in notices.sessions():
+        gone = local.get(session) is None and not _known(fleet, session)
+        for notice in notices.kept(session):
+            if notice.kind != LOST and not gone:
+                continue
+            if gone or (session == listener and hears):
+                notices.deliver(notice)
+            lines.append(f"{session}: {notice.text}")
+            concerns |= gone or person or listener in {"", session}
+    return Losses(lines, concerns)
+
+
+def _known(fleet: Fleet, session: str) -> bool:
+    try:
+        return model.find(fleet.current().view, session) is not None
+    except FleetError:  # it cannot be read
+        return True
+
+
+def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
+    """The session that a command acts for ("": not clear), whether it hears what the command says, and whether it is a person's."""
     try:
         session = fleet.whoami(flag)
     except FleetError:
-        return []
+        return "", False, False
     named = flag is not None or VARIABLE in os.environ
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
-    return fleet.messages(session) if named or person or not sys.stdout.isatty() else []
+    return session, named or person or not sys.stdout.isatty(), person
 
 
 @contextmanager
@@ -38,4 +84,5 @@ def told(fleet: Fleet, session: str) -> Iterator[None]:
     except FleetError:
         for text in fleet.messages(session):
             render.note(f"gitfleet: {text}")
+        delivery.done()
         raise

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-from gitfleet.base import clock
+from gitfleet.base import clock, delivery
 from gitfleet.claims.model import parsed
 from gitfleet.claims.overlap import overlap
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.hearing import losses
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
-from gitfleet.errors import Corrupt, FleetError, NoFleet
+from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet import exchange
 from gitfleet.fleet.fleet import RULES, Fleet
@@ -70,29 +73,55 @@ def doctor(repair: Repair = False, as_json: Json = False) -> int:
 
 def _sync() -> Answer:
     with Fleet.open(announce=render.note) as fleet:
-        told = exchange.sync(fleet)
-        mended = put_hooks(fleet.repository)  # another tool may have put its own in their place
+        with _losses_told(fleet):
+            told = exchange.sync(fleet)
+        lost = losses(fleet)
+        mended, failure = _mended(fleet)
+        if failure is not None and not lost.lines:
+            raise failure
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]
         lines += told.settled
-        lines += [f"lost: {text}" for text in told.lost]
+        lines += [f"lost: {text}" for text in lost.lines]
         data = {
             "generation": told.generation,
             "commit": told.commit,
             "brought": told.brought,
-            "lost": list(told.lost),
+            "lost": lost.lines,
             "settled": list(told.settled),
         }
-        code = 12 if told.lost else 0
+        code = 12 if lost.concerns else failure.exit_code if failure else 0
         return Answer(
             "sync",
             data,
             lines,
-            "lost" if code else "ok",
+            EXIT_CODES[code][0] if code else "ok",
             code,
             [*told.warnings, *mended, *fleet.ledger.outbox.warnings],
         )
+
+
+@contextmanager
+def _losses_told(fleet: Fleet) -> Iterator[None]:
+    """Where the exchange fails half-way, be it by a bug, what was lost until then is told all the same."""
+    whole = False
+    try:
+        yield
+        whole = True
+    finally:
+        if not whole:
+            for text in losses(fleet).lines:
+                render.note(f"lost: {text}")
+            delivery.done()
+
+
+def _mended(fleet: Fleet) -> tuple[list[str], FleetError | None]:
+    """The hooks are put in place again, for another tool may have put its own there; what was done, or why it was not."""
+    try:
+        return put_hooks(fleet.repository), None
+    except FleetError as error:
+        return [f"{error.message} {error.hint}"], error
 
 
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:

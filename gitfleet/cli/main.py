@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+from gitfleet.base import delivery
 from gitfleet.cli import quick
 
 
@@ -22,6 +23,7 @@ def _run() -> int:
     for name in ("stdout", "stderr"):  # closed by the caller: there is nobody to tell
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
+            delivery.nobody_hears()
     arguments = sys.argv[1:]
     code = quick.run(arguments)
     if code is not None:

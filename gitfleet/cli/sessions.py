@@ -227,7 +227,9 @@ def _end(session_id: str | None) -> Answer:
             for record in result.answer["retained"]
         ]
         lines += left
-        warnings = [*fleet.ledger.notices.show(session_id), *result.answer.get("unheard", [])]
+        for text in result.answer.get("unheard", []):  # its inbox is gone with it
+            fleet.ledger.notices.leave(session_id, text, kind="message")
+        warnings = fleet.ledger.notices.fresh(session_id)
         data = {
             "session": result.answer["session"],
             "released": result.answer["released"],

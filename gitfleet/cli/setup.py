@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import gitfleet
+from gitfleet.base import files
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
@@ -77,8 +78,10 @@ def gate() -> str:
 
 def _init(hub: str | None) -> Answer:
     repository = discover()
+    hooks.check(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
     joined = fleets.join(repository, hub, render.note)
-    installed = _install(repository)
+    with files.after("This clone is a node of the fleet now; run `gitfleet init` again for the rest."):
+        installed = _install(repository)
     warnings = [*joined.warnings, *installed.closed]
     with Fleet.open() as fleet:
         if draft.pending(fleet.ledger.state):
@@ -145,13 +148,15 @@ def _uninstall(*, force: bool) -> Answer:
         return Answer("uninstall", {"kept": kept}, ["what was left for worktrees is looked after", *kept])
     if not force:
         fleets.check_leaving(repository)
+    hooks.check_leaving(repository.common_dir, repository.worktree)
     warnings = _end_sessions(force=force)
-    if not force:  # the hub may have gone away while the sessions ended
-        fleets.check_leaving(repository)
-    removal = hooks.uninstall(repository.common_dir, repository.worktree)
-    notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
-    gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
-    kept = fleets.leave(repository, force=force)
+    with files.after("The sessions of this clone have ended; run `gitfleet uninstall` again for the rest."):
+        if not force:  # the hub may have gone away while the sessions ended
+            fleets.check_leaving(repository)
+        removal = hooks.uninstall(repository.common_dir, repository.worktree)
+        notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
+        gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
+        kept = fleets.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
     return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *notes])
 

@@ -36,10 +36,10 @@ Hours = Annotated[
     float, typer.Option("--ttl-hours", metavar="HOURS", help="How long one must have been idle.")
 ]
 Delete = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--delete-branches/--no-delete-branches",
-        help="Delete the branches of what is removed (default: keep).",
+        help="Delete the branches of what is removed, too; or delete none (default: landed ones without a worktree).",
     ),
 ]
 
@@ -57,7 +57,7 @@ def clean(
     everything: All = False,
     paths: Paths = None,
     sessions: Sessions = None,
-    delete_branches: Delete = False,
+    delete_branches: Delete = None,
     include_active: IncludeActive = False,
     ignored_files: Ignored = None,
     dry_run: DryRun = False,
@@ -72,7 +72,8 @@ def clean(
         terms = Terms(
             ttl=_seconds(ttl_hours),
             include_active=include_active,
-            delete_branches=delete_branches,
+            delete_branches=delete_branches is True,
+            prune_branches=delete_branches is not False,
             ignored=ignored.check(ignored_files or ()),
             dry_run=dry_run,
         )
@@ -172,7 +173,8 @@ def _cleaned(found: Cleaned, *, dry_run: bool) -> Answer:
 
 
 def _line(outcome: Outcome) -> str:
-    deleted = "; its branch was deleted" if outcome.facts.get("branch_deleted") else ""
+    own = outcome.facts.get("branch_deleted") and outcome.facts["kind"] != "branch"
+    deleted = "; its branch was deleted" if own else ""
     return f"{outcome.result}: {outcome.session}: {outcome.reason}{deleted}"
 
 

@@ -47,9 +47,9 @@ class Checkout(NamedTuple):
 def known(repository: Repository) -> dict[str, str]:
     """The git directories of this clone's worktrees, by the real path of the worktree."""
     found = {}
-    parent, name = os.path.split(repository.common_dir)
-    if name == ".git":
-        found[os.path.realpath(parent)] = repository.common_dir
+    main = repository.main
+    if main:
+        found[os.path.realpath(main)] = repository.common_dir
     if repository.worktree:
         found[os.path.realpath(repository.worktree)] = repository.git_dir
     return found | git_worktrees.folders(repository.common_dir)

@@ -1,4 +1,7 @@
-"""One exchange with the hub: what waits here goes there, what was agreed there comes here, and what was lost is told."""
+"""One exchange with the hub: what waits here goes there, what was agreed there comes here.
+
+What was lost by that stays in the notices of the sessions concerned, whatever fails afterwards, until they have heard it.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from gitfleet.base import files
 from gitfleet.errors import FleetError
 from gitfleet.fleet import branches, heartbeat, hubhead, policyfile, trunk
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.notices import LOST
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What an exchange brought: the agreed generation, operations brought to the hub, what this node's sessions lost, and
-    what became of branches that retained claims.
+    """What an exchange brought: the agreed generation, operations brought to the hub, and what became of branches that
+    retained claims.
     """
 
     generation: int
     commit: str
     brought: int
-    lost: Sequence[str] = ()
     settled: Sequence[str] = ()
     warnings: Sequence[str] = field(default_factory=list)
 
@@ -35,15 +38,21 @@ def sync(fleet: Fleet) -> Exchange:
     warnings = [*fetch_trunk(fleet), *heartbeat.exchange(fleet)]
     warnings += policyfile.refresh(fleet.repository, ledger.node)
     warnings += hubhead.news(fleet, once=True)
-    lost = [
-        f"{session.id}: {text}"
-        for session in fleet.sessions.local.all()
-        for text in ledger.notices.show(session.id)
-    ]
     brought = max(0, before - _waiting(fleet))
     settled, troubles = _settle(fleet)
     tip = ledger.tip() or tip
-    return Exchange(tip.generation, tip.oid, brought, lost, settled, [*warnings, *troubles])
+    return Exchange(tip.generation, tip.oid, brought, settled, [*warnings, *troubles])
+
+
+def lost(fleet: Fleet) -> list[str]:
+    """What sessions of this clone have lost and not heard of yet, in words. They are told by their own next command."""
+    notices = fleet.ledger.notices
+    return [
+        f"{session}: {notice.text}"
+        for session in notices.sessions()
+        for notice in notices.kept(session)
+        if notice.kind == LOST
+    ]
 
 
 def _settle(fleet: Fleet) -> tuple[list[str], list[str]]:

@@ -68,7 +68,18 @@ class Fleet:
         `bulk` prepares for reading thousands of records; `announce` is told why something takes long. Close it, or
         use it as a context manager.
         """
-        repository = discover(path)
+        return cls.of(discover(path), path, bulk=bulk, announce=announce)
+
+    @classmethod
+    def of(
+        cls,
+        repository: Repository,
+        folder: str | None = None,
+        *,
+        bulk: bool = False,
+        announce: Callable[[str], None] | None = None,
+    ) -> Fleet:
+        """The same, for a repository that was found before: its worktree may be gone by now. `./` counts from `folder`."""
         node = nodes.load(repository.common_dir)
         objects = open_objects(repository.common_dir, bulk=bulk)
         ledger = Ledger(
@@ -79,7 +90,7 @@ class Fleet:
             rules=RULES,
             announce=announce,
         )
-        return cls(repository, ledger, announce, path)
+        return cls(repository, ledger, announce, folder)
 
     def take_rules(self) -> None:
         """Go by the rules as they were compiled last."""
@@ -100,6 +111,7 @@ class Fleet:
             policy.markers(self.ledger.state),
             lambda id_: leaving.facts(self.repository, self.ledger, self.policy, id_),
             reservation.clear,
+            reservation.session,
         )
 
     @cached_property
@@ -120,8 +132,11 @@ class Fleet:
         return self.ledger.current()
 
     def messages(self, session: str) -> list[str]:
-        """What the session has to be told now, each once: what it lost here, and what its inbox holds."""
-        told = self.ledger.notices.show(session)
+        """What the session has to be told now: what it lost here, and what its inbox holds.
+
+        It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
+        """
+        told = self.ledger.notices.fresh(session)
         try:
             return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
         except FleetError:

@@ -23,6 +23,7 @@ def forget_daily(fleet: Fleet, *, keep: int = KEEP) -> int:
         fresh = False
     if fresh:
         return 0
+    files.tryout(stamp)
     gone = forget(fleet, keep=keep)
     files.replace(stamp, b"%d\n" % clock.now())
     return gone

@@ -25,7 +25,7 @@ from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
-from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
+from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
 from gitfleet.fleet import draft, keepalive, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
@@ -184,7 +184,7 @@ class Launcher:
             process = identity.identify(child.pid)
             child.abandon()
             if registered or (
-                process and not isinstance(error, FleetError)
+                process and (isinstance(error, LocalStorage) or not isinstance(error, FleetError))
             ):  # it may be registered all the same
                 was = {"pid": process.pid, "start": process.start} if process else None
                 with suppress(FleetError):  # then upkeep ends it: its process is dead
@@ -206,7 +206,8 @@ class Launcher:
     def _end(self, repository: Repository, session: str) -> tuple[dict[str, Any], str]:
         """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
         try:
-            with Fleet.open(repository.git.cwd, announce=self._announce) as fleet:
+            common = Repository(repository.common_dir, repository.common_dir, repository.main)
+            with Fleet.of(common, announce=self._announce) as fleet:
                 ended = fleet.sessions.end(session)
                 late = "the hub was out of reach: the end of the session is tentative until it agrees"
                 return dict(ended.answer), late if ended.status is Status.TENTATIVE else ""

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import files
+from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
@@ -23,7 +23,7 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Addresses, Push, Remote, Update, elsewhere, hub_error
-from gitfleet.git.repository import Repository
+from gitfleet.git.repository import MAIN, Repository, note_main
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
@@ -80,6 +80,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
     try:
         root = commits.write_root(objects)
         objects.flush()
+        _check_writing(repository, node)
         if name:
             node, findings, warnings = _open_hub(repository, objects, node, root, before)
         else:
@@ -88,6 +89,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
         objects.close()
     Outbox(state_folder(repository.common_dir)).prepare()
     config = _write_config(repository, node, root)
+    note_main(repository)
     if before is None:
         _note_beginning(repository)
     nodes.save(repository.common_dir, node)
@@ -107,6 +109,7 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     kept = [*draft.take_back(state), *leaving.leave(repository), *_on_the_hub(before.hub if before else "")]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
+    files.remove(os.path.join(repository.common_dir, MAIN))
     shutil.rmtree(state)
     return kept
 
@@ -297,6 +300,22 @@ def _write_config(repository: Repository, node: Node, root: str) -> str:
         return "kept"
     begins = refs.read(repository.git, fleetrefs.COORD).get(fleetrefs.COORD) == root
     return "written" if begins and draft.write(repository) else "none"
+
+
+def _check_writing(repository: Repository, node: Node) -> None:
+    """Raise LocalStorage, or what else stands in the way of the files and refs of a node, before the hub is asked for anything."""
+    state = state_folder(repository.common_dir)
+    files.tryout(os.path.join(state, "node.json"))
+    Outbox(state).prepare()
+    config = os.path.join(repository.worktree or "", draft.CONFIG)
+    if not os.path.lexists(config) and not draft.pending(state):
+        files.tryout(config)
+    trial = f"{fleetrefs.seen(node.hub or 'here')}trial-{ids.ulid().lower()}"
+    present = refs.resolve(repository.here, "HEAD")
+    if present:
+        if not refs.move(repository.git, trial, new=present, old=None):
+            raise refs.locked(repository.git, trial)
+        refs.delete(repository.git, trial, old=present)
 
 
 def _forget_refs(repository: Repository, known: Mapping[str, str]) -> None:

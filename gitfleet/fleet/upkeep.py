@@ -134,8 +134,10 @@ def _renew(fleet: Fleet, done: Round) -> None:
 
 
 def _exchange(fleet: Fleet, done: Round) -> None:
-    found = exchange.sync(fleet)
-    done.lost += found.lost
+    try:
+        found = exchange.sync(fleet)
+    finally:
+        done.lost += exchange.lost(fleet)
     done.settled += found.settled
     done.warnings += found.warnings
 

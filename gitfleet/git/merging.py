@@ -8,13 +8,14 @@ stash is shared by all worktrees. Leaves to callers whether a worktree may be to
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Blocked
-from gitfleet.git import undoing
+from gitfleet.git import refs, undoing
+from gitfleet.git.filters import Kept
 from gitfleet.git.program import Git, failed, redact
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.git.undoing import Change
@@ -28,6 +29,18 @@ _NOBODY = (
     "user.email=nobody@gitfleet.invalid",
     "-c",
     "commit.gpgSign=false",
+)
+
+
+_QUIET = (
+    "-c",
+    "rerere.enabled=false",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+    "-c",
+    "submodule.recurse=false",
 )
 
 
@@ -57,6 +70,7 @@ class _Before(NamedTuple):
     branch: str | None
     head: str | None
     entries: bytes | None
+    kept: Kept
 
 
 def preview(here: Git, ours: str, theirs: str) -> Preview:
@@ -142,7 +156,7 @@ def changes(here: Git, old: str, new: str) -> list[Change]:
     ]
 
 
-def merge(
+def merge(  # noqa: PLR0913 - each by name: what is merged, and what is put back where that fails
     here: Git,
     commit: str,
     moved: Sequence[Change],
@@ -150,47 +164,56 @@ def merge(
     branch: str,
     message: str,
     forward_only: bool,
+    filtered: Collection[str],
     env: Mapping[str, str | None],
 ) -> Attempt:
     """Merge `commit` into `branch`, which is checked out. Hooks run as `here` says; git refuses where changes would be overwritten.
 
-    `moved` is what that changes, where nothing else was in the way: those paths are put back if it fails. What the user's
+    `moved` is what that changes, where nothing else was in the way: those paths are put back if it fails, and `filtered` are
+    those of them that git may not be able to write again. What the user's
     settings say of the way to merge does not count: another strategy would not bring in what `preview` said.
     """
     how = ["--ff-only"] if forward_only else ["--ff", "--strategy=ort", "-m", message]
-    before = _before(here)
+    before = _before(here, filtered)
     done = here.ask(
-        "-c", "rerere.enabled=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-        f"--config-env=branch.{branch}.mergeOptions=GITFLEET_NO_OPTIONS",
+        *_QUIET, f"--config-env=branch.{branch}.mergeOptions=GITFLEET_NO_OPTIONS",
         "merge", "--quiet", "--no-edit", "--no-autostash", "--no-squash", "--commit", "--no-overwrite-ignore", *how,
         "--end-of-options", commit,
         timeout=CHECKOUT_TIME, own_session=True, leaves=True,
         env={"GIT_MERGE_AUTOEDIT": "no", "GIT_EDITOR": ":", "GITFLEET_NO_OPTIONS": "", **env},
     )  # fmt: skip
-    if done.code == 0:
-        return Attempt(done=True)
-    return _take_back(here, done, ["merge", "--abort"], before, moved)
+    return _ended(here, done, "merge", before, moved)
 
 
-def rebase(here: Git, commit: str, moved: Sequence[Change], *, env: Mapping[str, str | None]) -> Attempt:
+def rebase(
+    here: Git,
+    commit: str,
+    moved: Sequence[Change],
+    *,
+    filtered: Collection[str],
+    env: Mapping[str, str | None],
+) -> Attempt:
     """Put the commits that `commit` does not have on top of it. The worktree has to be clean but for untracked files.
 
-    `moved` is what a checkout of `commit` changes, where nothing else was in the way.
+    `moved` is what a checkout of `commit` changes, where nothing else was in the way, `filtered` as for `merge`.
     """
-    before = _before(here)
+    before = _before(here, filtered)
     done = here.ask(
-        "-c", "rerere.enabled=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "rebase.updateRefs=false",
+        *_QUIET, "-c", "rebase.updateRefs=false",
         "rebase", "--quiet", "--merge", "--no-autostash", "--no-autosquash", "--no-fork-point", "--end-of-options", commit,
         timeout=CHECKOUT_TIME, own_session=True, env={"GIT_EDITOR": ":", "GIT_SEQUENCE_EDITOR": ":", **env},
     )  # fmt: skip
-    if done.code == 0:
-        return Attempt(done=True)
-    return _take_back(here, done, ["rebase", "--abort"], before, moved)
+    return _ended(here, done, "rebase", before, moved)
 
 
-def _take_back(
-    here: Git, done: Completed, abort: Sequence[str], before: _Before, moved: Sequence[Change]
-) -> Attempt:
+def _ended(here: Git, done: Completed, what: str, before: _Before, moved: Sequence[Change]) -> Attempt:
+    try:
+        return Attempt(done=True) if done.code == 0 else _take_back(here, done, what, before, moved)
+    finally:
+        before.kept.drop()
+
+
+def _take_back(here: Git, done: Completed, what: str, before: _Before, moved: Sequence[Change]) -> Attempt:
     """Undo what git began, to the byte of the index; what it refused from the outset needs nothing."""
     head = _head(here)
     if in_progress(here.git_dir) is None and head[0] == before.branch and head[1] != before.head:
@@ -199,18 +222,22 @@ def _take_back(
     quiet = ("-c", "core.hooksPath=/dev/null")
     if in_progress(here.git_dir) is not None:
         conflicts = _unmerged(here)
-        here.ask(*quiet, *abort, timeout=CHECKOUT_TIME, own_session=True)
+        here.ask(*quiet, what, "--abort", timeout=CHECKOUT_TIME, own_session=True)
+    if in_progress(here.git_dir) is not None:  # git cannot write the files of before: they were kept
+        here.ask(*quiet, what, "--quit")
     if before.branch and _head(here)[0] != before.branch:  # a rebase that could not move its branch leaves it
         name = before.branch.removeprefix("refs/heads/")
         away = ("checkout", "--quiet", "--no-overwrite-ignore", "--no-recurse-submodules")
         here.ask(*quiet, *away, name, "--", timeout=CHECKOUT_TIME, own_session=True)
+    if before.branch and _head(here)[0] != before.branch and refs.resolve(here, before.branch) == before.head:
+        here.ask("symbolic-ref", "-m", f"{what}: taken back", "HEAD", before.branch)
     stuck = in_progress(here.git_dir) is not None or _head(here) != (before.branch, before.head)
-    stuck = stuck or not undoing.put_back(here, before.entries, moved)
+    stuck = stuck or not undoing.put_back(here, before.entries, moved, before.kept)
     return Attempt(done=False, conflicts=conflicts, words=_words(done), stuck=stuck)
 
 
-def _before(here: Git) -> _Before:
-    return _Before(*_head(here), files.read(os.path.join(here.git_dir, "index")))
+def _before(here: Git, filtered: Collection[str]) -> _Before:
+    return _Before(*_head(here), files.read(os.path.join(here.git_dir, "index")), Kept(here, filtered))
 
 
 def _head(here: Git) -> tuple[str | None, str | None]:

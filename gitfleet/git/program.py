@@ -137,7 +137,7 @@ def failed(done: processes.Completed) -> GitFailed:
     command = redact(" ".join(done.argv))
     return GitFailed(
         f"`{command}` ended with {done.code}: {output or 'no message'}",
-        hint="Nothing was changed by gitfleet. If git's own words do not help, run `gitfleet doctor`.",
+        hint="If git's own words do not help, run `gitfleet doctor`.",
         command=command,
         code=done.code,
         output=output,

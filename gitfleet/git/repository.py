@@ -6,13 +6,15 @@ Everything is asked of git itself, once, since `.git` may be a file, a worktree'
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import NamedTuple
 
-from gitfleet.base import processes
+from gitfleet.base import files, processes
 from gitfleet.base.text import display
 from gitfleet.errors import NoRepository, UnsupportedRepository
 from gitfleet.git.program import Git, environment, redact
 
+MAIN = "gitfleet-main"
 _QUESTIONS = (
     "--is-bare-repository",
     "--show-object-format",
@@ -34,16 +36,61 @@ class Repository(NamedTuple):
     worktree: str | None
 
     @property
+    def main(self) -> str | None:
+        """The top of the main worktree; None where there is none, or it cannot be told from here."""
+        here = self.worktree if self.git_dir == self.common_dir else None
+        return here or main_worktree(self.common_dir)
+
+    @property
     def git(self) -> Git:
         """Git for what all worktrees share. Relative hub addresses count from the main worktree, as for git."""
-        parent, name = os.path.split(self.common_dir)
-        elsewhere = self.worktree if self.worktree and self.git_dir == self.common_dir else self.common_dir
-        return Git(self.common_dir, cwd=parent if name == ".git" else elsewhere)
+        return Git(self.common_dir, cwd=self.main or self.common_dir)
 
     @property
     def here(self) -> Git:
         """Git for this worktree: its HEAD, its index."""
         return Git(self.git_dir, cwd=self.worktree or self.common_dir)
+
+
+@cache
+def main_worktree(common_dir: str) -> str | None:
+    """The top of the main worktree of the repository at `common_dir`; None where there is none, or it cannot be told.
+
+    Beside `.git`, or where the configuration says (`core.worktree`, as in submodules), or where it was noted to be: of a git
+    directory that lies somewhere else git itself knows no way back. No git process for the first of them, one for the others.
+    """
+    parent, name = os.path.split(common_dir)
+    if name == ".git":
+        return parent
+    said = Git(common_dir).line(
+        "config", "--file", os.path.join(common_dir, "config"), "--type=path", "core.worktree"
+    )
+    if said:
+        place = os.path.realpath(os.path.join(common_dir, said))
+        return place if os.path.isdir(place) else None
+    noted = os.fsdecode(files.read(os.path.join(common_dir, MAIN)) or b"").rstrip("\n")
+    return noted if noted and _leads_to(noted, common_dir) else None
+
+
+def note_main(repository: Repository) -> None:
+    """Note where the main worktree is, if this is it and its git directory is somewhere else."""
+    if repository.git_dir != repository.common_dir or repository.worktree is None:
+        return
+    line = os.fsencode(repository.worktree) + b"\n"
+    path = os.path.join(repository.common_dir, MAIN)
+    if os.path.basename(repository.common_dir) != ".git" and files.read(path) != line:
+        files.replace(path, line)
+        main_worktree.cache_clear()
+
+
+def _leads_to(worktree: str, common_dir: str) -> bool:
+    """Whether the `.git` of a folder still is, or names, this very git directory."""
+    link = os.path.join(worktree, ".git")
+    target = link
+    if os.path.isfile(link):
+        said = os.fsdecode(files.read(link) or b"").removeprefix("gitdir: ").rstrip("\n")
+        target = os.path.join(worktree, said)
+    return os.path.realpath(target) == os.path.realpath(common_dir)
 
 
 def discover(path: str = ".", *, named: bool = False) -> Repository:

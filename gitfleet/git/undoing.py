@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gitfleet.base import files, ids
 from gitfleet.git.program import Git, failed
@@ -27,31 +27,48 @@ class Change(NamedTuple):
     oid: str
 
 
-def put_back(here: Git, index: bytes | None, moved: Sequence[Change]) -> bool:
+class Copies(Protocol):
+    """Files as they were before, of those that git may not be able to write again (see `filters`)."""
+
+    copies: dict[str, str]
+
+    def same(self, path: str) -> bool:
+        """Whether the file is there as it was kept."""
+        ...
+
+    def bring_back(self, path: str) -> None:
+        """Put the file back as it was."""
+        ...
+
+
+def put_back(here: Git, index: bytes | None, moved: Sequence[Change], kept: Copies) -> bool:
     """Undo what was begun of the change `moved`; whether all is as it was. `index` is the whole index from before.
 
     Nothing of what `moved` names may have been changed or in the way before. Raises GitFailed, LocalStorage.
     """
     path = os.path.join(here.git_dir, "index")
     if os.path.lexists(f"{path}.lock"):
-        return not _touched(here, moved)
+        return not _touched(here, moved, kept)
     if index is not None and files.read(path) != index:
         files.replace(path, index)
-    touched = _touched(here, moved)
+    touched = _touched(here, moved, kept)
     added = {change.path for change in touched if change.letter == "A"}
     ours = written(here, {change.path: change.oid for change in touched})
     for name in added & set(ours):
         _remove(here.cwd, name)
     again = [change.path for change in touched if change.letter != "A"]
     again = [name for name in again if name in ours or not stands(here.cwd, name)]
+    for name in [name for name in again if name in kept.copies]:
+        kept.bring_back(name)
+        again.remove(name)
     data = "".join(f"{name}\0" for name in again)
     if again:
         here.ask("checkout-index", "--force", "-z", "--stdin", data=os.fsencode(data), timeout=_TIME)
-    return not (touched and _touched(here, moved))
+    return not (touched and _touched(here, moved, kept))
 
 
-def _touched(here: Git, moved: Sequence[Change]) -> list[Change]:
-    """What of the change is there already: new files, and files that are not those of the index.
+def _touched(here: Git, moved: Sequence[Change], kept: Copies) -> list[Change]:
+    """What of the change is there already: new files, and files that are not those of the index or were kept.
 
     The index itself stays to the byte: what it knows of the files is brought up to date in a copy.
     """
@@ -75,7 +92,7 @@ def _touched(here: Git, moved: Sequence[Change]) -> list[Change]:
         if (
             stands(here.cwd, change.path) and not change.gitlink
             if change.letter == "A"
-            else change.path in others
+            else change.path in others and not kept.same(change.path)
         )
     ]
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.git.program import Git, failed
+from gitfleet.git.repository import main_worktree
 
 CHECKOUT_TIME = 1800.0  # seconds for a whole checkout: large files come through filters, from far away
 _HEADS = "refs/heads/"
@@ -48,7 +49,8 @@ class Worktree(NamedTuple):
 def listed(git: Git) -> list[Worktree]:
     """Every worktree of the repository, the main one first. `git` is that of the common dir. One git process.
 
-    A folder that is gone is listed with `prunable`. What git itself cannot read it passes over: see `unlisted`.
+    git names the git directory for the main worktree where that lies elsewhere (in a submodule, or after `git clone
+    --separate-git-dir`); here it is the worktree itself, where that can be told. A folder that is gone is listed with `prunable`. What git itself cannot read it passes over: see `unlisted`.
     """
     out = os.fsdecode(git.run("worktree", "list", "--porcelain", "-z"))
     git_dirs = folders(git.git_dir)
@@ -56,6 +58,8 @@ def listed(git: Git) -> list[Worktree]:
     for number, block in enumerate(block for block in out.split("\0\0") if block.strip("\0")):
         fields = dict(_pair(line) for line in block.strip("\0").split("\0"))
         path = fields["worktree"]
+        if number == 0 and "bare" not in fields:
+            path = main_worktree(git.git_dir) or path
         git_dir = git.git_dir if number == 0 else git_dirs.get(os.path.realpath(path), "")
         head = fields.get("HEAD")
         found.append(
@@ -92,12 +96,14 @@ def unlisted(common_dir: str, known: list[Worktree]) -> list[str]:
 
 
 def add(git: Git, path: str, *, branch: str, commit: str, create: bool) -> None:
-    """Make a worktree at `path` with the branch `branch` (short name), which is made at `commit` if `create`.
+    """Make a worktree at `path` without its files, with the branch `branch` (short name), which is made at `commit` if `create`.
 
     Raises GitFailed; git then takes back what it began, but not a new branch. Parent folders are made.
     """
     what = ["--no-track", "-b", branch, "--", path, commit] if create else ["--", path, branch]
-    done = git.ask("worktree", "add", "--quiet", *what, timeout=CHECKOUT_TIME, own_session=True)
+    done = git.ask(
+        "worktree", "add", "--quiet", "--no-checkout", *what, timeout=CHECKOUT_TIME, own_session=True
+    )
     if done.code:
         raise failed(done)
 

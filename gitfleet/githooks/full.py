@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoFleet, NoSession
@@ -90,7 +90,7 @@ def _commit(fleet: Fleet) -> Judgement:
 
 def _judged(fleet: Fleet, session: str | None) -> Judgement:
     """What is staged, judged for a session; where policy says so, free paths are claimed, and lapsed claims taken back."""
-    _tell(fleet.ledger.notices.show(session) if session else [])
+    _tell(fleet.ledger.notices.fresh(session) if session else [])
     state = fleet.current()
     session = _known(fleet, state, session)
     _tell(fleet.messages(session) if session else [])
@@ -118,6 +118,7 @@ def _kept_up(fleet: Fleet) -> str:
 def _tell(texts: Sequence[str]) -> None:
     for text in texts:
         note(f"gitfleet: {text}")
+    delivery.done()
 
 
 def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:

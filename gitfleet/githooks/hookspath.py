@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.git.program import Git, failed
+from gitfleet.git.repository import main_worktree
 from gitfleet.githooks.configedit import KEY, ConfigFile, Edit
 from gitfleet.githooks.record import Record
 
@@ -149,8 +150,8 @@ class Clone:
     def seen_from(self, slug: str, folder: str) -> str:
         """The absolute path of a hooks folder as git finds it in the worktree of that scope."""
         top = self.worktree
-        if slug == "main" and os.path.basename(self.common) == ".git":
-            top = os.path.dirname(self.common)
+        if slug == "main":
+            top = main_worktree(self.common) or top
         elif slug.startswith("worktree-"):
             link = files.read(self.path(f"worktrees/{slug.removeprefix('worktree-')}/gitdir")) or b""
             top = os.path.dirname(os.fsdecode(link).removesuffix("\n")) or top

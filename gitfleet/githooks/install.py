@@ -25,6 +25,7 @@ from gitfleet.fleet import sharing
 from gitfleet.githooks import placement, record, shims
 from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
+from gitfleet.githooks.inspection import inspect
 from gitfleet.githooks.placement import Place
 from gitfleet.githooks.record import Record
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
@@ -59,11 +60,22 @@ def install(common_dir: str, worktree: str | None, *, interpreter: str, gate: st
 
     `interpreter` and `gate` are the absolute paths of the Python and the script that the gates start. Raises
     Blocked (no worktree, or a path that cannot be written down) and LocalStorage (no permission) with nothing
-    changed, LockHeld when another program keeps the lock of git's configuration, GitFailed.
+    changed, LockHeld when another program keeps the lock of git's configuration, GitFailed. Where every gate is in
+    place already, nothing has to be writable.
     """
     clone = _checked(common_dir, worktree, (interpreter, gate))
+    launcher = f"{interpreter}\n{gate}\n"
+    if not _in_place(clone, launcher):
+        _writable(clone)
     with files.storage(clone.common):
-        return _Installer(clone).install(f"{interpreter}\n{gate}\n")
+        return _Installer(clone).install(launcher)
+
+
+def check(common_dir: str, worktree: str | None, *, interpreter: str, gate: str) -> None:
+    """Raise what `install` would, as far as that can be told beforehand. Changes nothing."""
+    clone = _checked(common_dir, worktree, (interpreter, gate))
+    if not _in_place(clone, f"{interpreter}\n{gate}\n"):
+        _writable(clone)
 
 
 def uninstall(common_dir: str, worktree: str | None = None) -> Removal:
@@ -75,6 +87,11 @@ def uninstall(common_dir: str, worktree: str | None = None) -> Removal:
     clone = Clone(common_dir, worktree)
     with files.storage(clone.common):
         return _Installer(_writable(clone)).uninstall()
+
+
+def check_leaving(common_dir: str, worktree: str | None = None) -> None:
+    """Raise LocalStorage where `uninstall` would have no permission. Changes nothing."""
+    _writable(Clone(common_dir, worktree))
 
 
 class _Installer:
@@ -310,7 +327,19 @@ def _checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> C
             f"{display(clone.hooks)} is not a folder. No hook was installed.",
             hint="Move it away, then run the same command again.",
         )
-    return _writable(clone)
+    return clone
+
+
+def _in_place(clone: Clone, launcher: str) -> bool:
+    """Whether every gate stands where it belongs, in our present words: then nothing needs to be written."""
+    found = inspect(clone.common, clone.worktree)
+    same = files.read(os.path.join(clone.state, "launcher")) == os.fsencode(launcher)
+    return (
+        found.installed
+        and same
+        and not found.problems
+        and all(hook.state == "in place" for hook in found.hooks)
+    )
 
 
 def _writable(clone: Clone) -> Clone:

@@ -61,6 +61,9 @@ def leave_git_dir() -> None:
             os.chdir(os.path.dirname(os.fsdecode(file.read()).rstrip("\n")))
     elif os.path.basename(os.getcwd()) == ".git":
         os.chdir("..")
+    elif os.path.isfile("gitfleet-main"):  # a git directory that lies somewhere else (see `git.repository`)
+        with open("gitfleet-main", "rb") as file:
+            os.chdir(os.fsdecode(file.read()).rstrip("\n"))
     else:
         return
     os.environ.pop("GIT_DIR", None)

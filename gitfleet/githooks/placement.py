@@ -293,6 +293,8 @@ def _neighbour(place: Place, name: str) -> str:
 
 def remove_if_empty(folder: str) -> bool:
     """Take an empty folder away; answers whether there is no such folder afterwards."""
+    if not os.path.lexists(folder):  # a read-only file system refuses even that
+        return True
     try:
         os.rmdir(folder)
     except FileNotFoundError:

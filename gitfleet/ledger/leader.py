@@ -25,7 +25,7 @@ from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, links
 from gitfleet.ledger.model import Accepted, Operation, Refused, Result, Rule, Status
-from gitfleet.ledger.notices import Notices
+from gitfleet.ledger.notices import LOST, Notices
 from gitfleet.ledger.outbox import Outbox
 
 MAX_BATCH = 500
@@ -305,7 +305,7 @@ class Leader:
             f"Lost: '{operation.kind}' was accepted tentatively while the hub was out of reach, and {became} "
             f"when it came back. {why}"
         )
-        self._notices.leave(operation.session, text, kind="lost")
+        self._notices.leave(operation.session, text, kind=LOST, about=operation.id)
 
     def _give_up(self, batch: Sequence[Operation], error: FleetError) -> None:
         """Tell callers that nothing was decided. What was accepted tentatively, or may have landed, stays."""

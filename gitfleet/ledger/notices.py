@@ -1,14 +1,25 @@
-"""What a session must be told at its next command: small files in this clone, shown once.
+"""What a session must be told at its next command: small files in this clone, kept until it was heard.
 
 Only what this node learned about its own sessions (a tentative claim that was lost). Anybody may leave one without a
-lock; of two readers at once, one shows it.
+lock; two readers at once may both show it, and none is lost.
 """
 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
-from gitfleet.base import canonical, files, ids
+from gitfleet.base import canonical, delivery, files, ids
+
+LOST = "lost"
+
+
+class Notice(NamedTuple):
+    """One notice: its file, what kind it is (LOST, …), and what it says."""
+
+    path: str
+    kind: str
+    text: str
 
 
 class Notices:
@@ -17,34 +28,41 @@ class Notices:
     def __init__(self, state: str) -> None:
         self._root = os.path.join(state, "notices")
 
-    def leave(self, session: str, text: str, *, kind: str) -> None:
-        """Keep `text` for `session`."""
+    def leave(self, session: str, text: str, *, kind: str, about: str = "") -> None:
+        """Keep `text` for `session`; what is left `about` the same thing (an operation's id) again replaces it."""
         folder = files.folder(self._folder(session))
-        files.replace(
-            os.path.join(folder, f"{ids.ulid()}.json"), canonical.dump({"kind": kind, "text": text})
-        )
+        name = f"{about or ids.ulid()}.json"
+        files.replace(os.path.join(folder, name), canonical.dump({"kind": kind, "text": text}))
 
     def pending(self, session: str) -> bool:
         """Whether there is anything to show. Costs one look at a folder."""
         return bool(files.names(self._folder(session)))
 
-    def show(self, session: str) -> list[str]:
-        """The texts for `session`, oldest first, taken away."""
+    def sessions(self) -> list[str]:
+        """The sessions for which anything is kept."""
+        return [session for session in files.names(self._root) if self.pending(session)]
+
+    def kept(self, session: str) -> list[Notice]:
+        """What is kept for `session`, oldest first. It stays."""
         folder = self._folder(session)
-        texts = []
-        for name in files.names(folder):
-            path = os.path.join(folder, name)
-            data = files.read(path)
-            if data is not None and files.remove(path):
-                texts.append(_text(data, path))
-        return texts
+        found = [os.path.join(folder, name) for name in files.names(folder)]
+        return [_notice(path, data) for path in found if (data := files.read(path)) is not None]
+
+    def fresh(self, session: str) -> list[str]:
+        """The texts for `session` that go out with the present answer; each is kept until its delivery is done."""
+        return [notice.text for notice in self.kept(session) if self.deliver(notice)]
+
+    def deliver(self, notice: Notice) -> bool:
+        """Let a notice go once the present answer is out; False when it is on its way already."""
+        return delivery.begin(notice.path, lambda: files.remove(notice.path))
 
     def _folder(self, session: str) -> str:
         return os.path.join(self._root, session if ids.is_name(session) else "@none")
 
 
-def _text(data: bytes, path: str) -> str:
+def _notice(path: str, data: bytes) -> Notice:
     try:
-        return str(canonical.load(data).get("text", ""))
+        raw = canonical.load(data)
+        return Notice(path, str(raw.get("kind", LOST)), str(raw.get("text", "")))
     except ValueError:
-        return f"a notice that cannot be read was at {path}"
+        return Notice(path, LOST, f"a notice that cannot be read was at {path}")

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
-from gitfleet.errors import BadName, NoSession
+from gitfleet.errors import BadName, LocalStorage, NoSession
 from gitfleet.git.program import Git
 
 VARIABLE = "GITFLEET_SESSION"
 CONFIGURED = "fleet.session"
+_MARK = "gitfleet-session"
 _SCOPES = frozenset(["local", "worktree", "command"])
 
 
@@ -43,6 +45,10 @@ class LocalSessions:
     def __init__(self, node_state: str) -> None:
         self._root = os.path.join(node_state, "sessions")
 
+    def check(self, session_id: str) -> None:
+        """Raise LocalStorage unless the facts of this session could be kept now."""
+        files.tryout(self._path(session_id))
+
     def remember(self, session: Here) -> None:
         """Keep the facts of a session. Atomic."""
         record = {
@@ -53,15 +59,15 @@ class LocalSessions:
             "log": session.log,
         }
         files.folder(self._root)
-        files.replace(os.path.join(self._root, f"{session.id}.json"), canonical.dump(record))
+        files.replace(self._path(session.id), canonical.dump(record))
 
     def forget(self, session_id: str) -> None:
         """Let the facts of a session go."""
-        files.remove(os.path.join(self._root, f"{session_id}.json"))
+        files.remove(self._path(session_id))
 
     def get(self, session_id: str) -> Here | None:
         """The session with this id if it was started in this clone."""
-        data = files.read(os.path.join(self._root, f"{session_id}.json")) if is_name(session_id) else None
+        data = files.read(self._path(session_id)) if is_name(session_id) else None
         try:
             raw = canonical.load(data) if data else None
         except ValueError:
@@ -84,19 +90,36 @@ class LocalSessions:
         found = [self.get(name.removesuffix(".json")) for name in files.names(self._root)]
         return [session for session in found if session is not None]
 
+    def _path(self, session_id: str) -> str:
+        return os.path.join(self._root, f"{session_id}.json")
+
     def in_worktree(self, worktree: str) -> list[Here]:
         """The live sessions of one worktree."""
         return [session for session in self.all() if session.worktree == worktree and session.alive]
 
 
+def check_mark(git_dir: str, session_id: str) -> None:
+    """Raise LocalStorage where a mark stands that could not be changed: hooks would take another session for this one.
+
+    Without a mark hooks find out for themselves, so none is needed where none can be written.
+    """
+    path = os.path.join(git_dir, _MARK)
+    if os.path.lexists(path) and files.read(path) != session_id.encode() + b"\n":
+        files.tryout(path)
+
+
 def mark(git_dir: str, local: LocalSessions, worktree: str) -> None:
-    """Write down for hooks which session is meant in this worktree, or that none is for certain."""
-    path = os.path.join(git_dir, "gitfleet-session")
+    """Write down for hooks which session is meant in this worktree, or that none is for certain.
+
+    A help for hooks, which look whether that session lives: where it cannot be written, they find out by themselves.
+    """
+    path = os.path.join(git_dir, _MARK)
     meant = candidates(local, worktree)
-    if len(meant) != 1:
-        files.remove(path)
-    elif files.read(path) != (line := meant[0].id.encode() + b"\n"):
-        files.replace(path, line)
+    with suppress(LocalStorage):
+        if len(meant) != 1:
+            files.remove(path)
+        elif files.read(path) != (line := meant[0].id.encode() + b"\n"):
+            files.replace(path, line)
 
 
 def candidates(local: LocalSessions, worktree: str) -> list[Here]:

@@ -1,14 +1,15 @@
 """Which messages a session has been shown: remembered in this clone, so that each is shown once.
 
-Shown messages leave the ledger with the session's next transaction; until then this file keeps them from being shown
-again. Two readers at once may both show a message; none is lost.
+A message counts as shown once the answer that it went out with is written (`base.delivery`). Shown messages leave the
+ledger with the session's next transaction; until then this file keeps them from being shown again. Two readers at once
+may both show a message; none is lost.
 """
 
 from __future__ import annotations
 
 import os
 
-from gitfleet.base import canonical, files
+from gitfleet.base import canonical, delivery, files
 from gitfleet.base.ids import is_name
 from gitfleet.ledger.model import View
 from gitfleet.sessions import inbox
@@ -21,15 +22,17 @@ class Reading:
         self._root = os.path.join(state, "shown")
 
     def fresh(self, view: View, session: str) -> list[str]:
-        """The words of the messages that were not shown yet, oldest first; they count as shown from now on."""
+        """The words of the messages that were not shown yet, oldest first; they go out with the present answer."""
         messages = list(inbox.read(view, session))
         shown = set(self.seen(session))
-        new = [message for message in messages if message.name not in shown]
-        names = [message.name for message in messages]
-        if new or shown - set(names):
+        there = [message.name for message in messages]
+
+        def note() -> None:
             files.folder(self._root)
-            files.replace(self._path(session), canonical.dump({"names": names}))
-        return [message.words for message in new]
+            files.replace(self._path(session), canonical.dump({"names": there}))
+
+        new = [message for message in messages if message.name not in shown]
+        return [m.words for m in new if delivery.begin(f"{self._path(session)}:{m.name}", note)]
 
     def seen(self, session: str) -> list[str]:
         """The names of the messages that were shown and may still be in the ledger."""

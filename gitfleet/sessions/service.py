@@ -6,18 +6,18 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gitfleet.base import identity
+from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
-from gitfleet.errors import NoRepository, NoSession, UsageError
+from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Result
 from gitfleet.sessions import model, orchestration
-from gitfleet.sessions.local import Here, LocalSessions, candidates, mark
+from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading
 
 _NAMES = r"(?:[\w-]*[-_])?(?:apikey|key|token|secret|password|passwd)"
@@ -48,24 +48,35 @@ class Sessions:
         markers: Mapping[str, Any] | None = None,
         leaving: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
         arrived: Callable[[str], None] = lambda _: None,
+        expected: Callable[[str], str] = lambda _: "",
     ) -> None:
         """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told.
 
-        `arrived` hears of the worktree (its git dir) in which a session has begun.
+        `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
+        that was made and which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
         self._markers = markers or {}
         self._leaving = leaving
         self._arrived = arrived
+        self._expected = expected
         self.local = LocalSessions(ledger.state)
 
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
         """Register a session for this worktree; the answer has its record.
 
         With an id that this node has used before, and whose process is gone, the session goes on with its claims; of two
-        that would at once, one does. Raises Conflict when the id is taken, UsageError when the process is not there.
+        that would at once, one does. Without an id it is the session for which this worktree was made, if that has not come
+        yet. Raises Conflict when the id is taken, UsageError when the process is not there.
         """
+        reserved = "" if start.id or start.person else self._expected(self._repository.git_dir)
+        if reserved:
+            with suppress(Conflict):  # somebody else is called so by now
+                return self._start(replace(start, id=reserved), timeout)
+        return self._start(start, timeout)
+
+    def _start(self, start: Start, timeout: float) -> Result:
         worktree = self._repository.worktree
         if worktree is None:
             raise UsageError(
@@ -79,10 +90,16 @@ class Sessions:
         body = {**self._facts(start, process), "resume": resume, "person": start.person}
         if resume and known and known.process:
             body["was"] = {"pid": known.process.pid, "start": known.process.start}
+        self.local.check(session_id)
+        check_mark(self._repository.git_dir, session_id)
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
         log = str(body.get("log") or (known.log if known else ""))
-        self.local.remember(Here(session_id, worktree, start.person, process, log))
-        self._arrived(self._repository.git_dir)
+        with files.after(
+            f"Session {session_id} has started: the fleet knows it (`gitfleet session end {session_id}`)."
+        ):
+            self.local.remember(Here(session_id, worktree, start.person, process, log))
+        with suppress(LocalStorage):  # it ends by itself
+            self._arrived(self._repository.git_dir)
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)
@@ -95,6 +112,8 @@ class Sessions:
         With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
         """
         model.folder(session_id)
+        if self.local.get(session_id) is not None:
+            self.local.check(session_id)
         body: dict[str, Any] = {} if was is None else {"was": dict(was)}
         seen = Reading(self._ledger.state).seen(session_id)
         if seen:
@@ -107,7 +126,8 @@ class Sessions:
         except NoSession:
             self.forget(session_id)
             raise
-        self.forget(session_id)
+        with files.after(f"Session {session_id} has ended: the fleet has let it go."):
+            self.forget(session_id)
         return result
 
     def others_here(self, session_id: str) -> list[Here]:

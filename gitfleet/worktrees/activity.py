@@ -12,9 +12,13 @@ first time one is the newest it counts as now, and from then on as that moment.
 from __future__ import annotations
 
 import os
+import stat
+import zlib
+from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import canonical, clock, files
+from gitfleet.errors import LocalStorage
 from gitfleet.git.program import Git
 from gitfleet.worktrees import bookkeeping, capture, reservation, traces
 from gitfleet.worktrees.capture import Capture
@@ -53,15 +57,32 @@ def last(managed: Managed, found: Capture | None, *, renewed_at: int = 0, note: 
 
 
 def gone_since(git_dir: str, *, note: bool = True) -> int:
-    """When the folder of a worktree was first found to be gone (seconds since 1970): it may have been moved by hand, and
-    somebody works there. Without `note` nothing is written down.
+    """When the folder of a worktree was first found to be gone (seconds since 1970), with no sign of life since.
+
+    It may have been moved by hand, or lie on a volume that is mounted now and then, and somebody works there. Without `note`
+    nothing is written down.
     """
-    return _met(git_dir, 0, clock.now(), note=note, name=GONE)
+    return _met(git_dir, _signs(git_dir), clock.now(), note=note, name=GONE)
+
+
+def _signs(git_dir: str) -> int:
+    """A number that is another one once anybody has worked in the worktree: by git's files for it, and the end of its log.
+
+    Not by the time of the log: git itself writes that anew when it tidies up.
+    """
+    newest = 0
+    for name in files.names(git_dir):
+        entry = os.lstat(os.path.join(git_dir, name))
+        if name not in {GONE, NAME} and not stat.S_ISDIR(entry.st_mode):
+            newest = max(newest, entry.st_mtime_ns)
+    log = files.read(os.path.join(git_dir, "logs", "HEAD")) or b""
+    return newest ^ zlib.crc32(log.rstrip(b"\n").rpartition(b"\n")[2])
 
 
 def back(git_dir: str) -> None:
-    """The folder is there: that it was gone once is forgotten."""
-    files.remove(os.path.join(git_dir, GONE))
+    """The folder is there: that it was gone once is forgotten. Harmless where nothing can be written: then nothing could be noted."""
+    with suppress(LocalStorage):
+        files.remove(os.path.join(git_dir, GONE))
 
 
 def _touched(top: str, found: Capture, spans: list[tuple[int, int]]) -> list[Activity]:

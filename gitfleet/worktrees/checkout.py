@@ -81,7 +81,10 @@ def parallel(function: Callable[[_Item], _Found], items: Iterable[_Item]) -> dic
 
 
 def _why(done: Completed) -> str:
-    words = os.fsdecode(done.stderr).strip().split("\n")[0]
+    lines = os.fsdecode(done.stderr).strip().split("\n")
+    words = next(
+        (line for line in lines if line.startswith("fatal: ")), lines[0]
+    )  # it names what could not be read, and why
     return f"git cannot read it: {words or f'exit code {done.code}'}"
 
 

@@ -18,10 +18,12 @@ from gitfleet.errors import FleetError
 from gitfleet.git.remote import Remote
 from gitfleet.sessions import model as session_model
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import keeping, liveness, removal, upstream
+from gitfleet.worktrees import keeping, leftovers, liveness, removal, upstream
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.keeping import KEEP, PRUNE, Hub, Terms, Verdict
+from gitfleet.worktrees.leftovers import Leftover
 from gitfleet.worktrees.listing import Broken
+from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
 from gitfleet.worktrees.service import Selection, Worktrees
@@ -87,7 +89,49 @@ def _run(
     hub = Hub(lambda name: bases[base or name], _tips(worktrees) if targets else ())
     cleaner = Cleaner(worktrees, terms, hub)
     outcomes = cleaner.run(targets)
+    if selection.everything and terms.prune_branches:
+        trunk = named.get(base) or bases.get(worktrees.ledger.node.trunk)
+        outcomes += _prune(worktrees, terms, trunk, {managed.branch for managed, _ in targets})
     return Cleaned(outcomes, list(bases.values()), found.broken if selection.everything else [], recovered)
+
+
+def _prune(worktrees: Worktrees, terms: Terms, base: Base | None, spared: Collection[str]) -> list[Outcome]:
+    """Let branches go that no worktree, session or commit needs any more; what became of each.
+
+    Those that had a worktree when this run began are `spared`: it says that they stay.
+    """
+    git, local = worktrees.repository.git, LocalSessions(worktrees.state)
+    if not leftovers.named(git):
+        return []
+    base = base or _fetched(worktrees, worktrees.ledger.node.trunk)
+
+    def look() -> list[Leftover]:
+        view = worktrees.ledger.current().view
+        found = leftovers.look(git, worktrees.look(), view, local, base, ttl=terms.ttl)
+        return [item for item in found if item.branch not in spared]
+
+    try:
+        if terms.dry_run:
+            return [_left(item, "would-delete-branch") for item in look()]
+        with worktrees.lock.held(LOCK_TIME):
+            folder = os.path.join(worktrees.repository.main or worktrees.repository.common_dir, MANAGED_DIR)
+            done = [(item, leftovers.prune(git, item, base, folder)) for item in look()]
+    except (FleetError, OSError) as error:
+        words = error.message if isinstance(error, FleetError) else str(error)
+        return [
+            Outcome(
+                "", "", ACTION, "failed", f"branches left over were not looked at: {words}", {"kind": "error"}
+            )
+        ]
+    return [_left(item, "deleted-branch", made) for item, made in done if made is not None]
+
+
+def _left(item: Leftover, word: str, made: str = "") -> Outcome:
+    would = word.startswith("would")
+    words = item.reason + (f"; archived as {made}" if made else "")
+    words += "; would be archived first" if would and item.needed else ""
+    facts = {**leftovers.said(item), "archive": made, "branch_deleted": not would}
+    return Outcome("", item.session, ACTION, word, words, facts)
 
 
 def _fetched(worktrees: Worktrees, name: str) -> Base:

@@ -1,6 +1,7 @@
 """A worktree for a session: a free one of the same agent, or a new one.
 
-Which is free is decided, and it is taken, under one lock of the clone, so that no two callers are ever handed the same.
+Which is free is decided, and it is taken, under one lock of the clone, so that no two callers are ever handed the same. The
+files of a new one are checked out after that, without the lock.
 Free means: a folder that is there, on its own branch, not locked, nothing changed, untracked or under way, nobody at work
 there, and nobody who was just handed it. Nothing that gitfleet did not make is touched.
 """
@@ -43,13 +44,14 @@ class Choice:
     """What was chosen: a worktree, whether it was made for this, and why not another one.
 
     `done` is False in a dry run: then a worktree to be made does not exist, and one to be reused is not reserved. `passed`
-    says of each worktree of this agent why it was not free, as (path, why).
+    says of each worktree of this agent why it was not free, as (path, why). `begun` is what has to be filled yet.
     """
 
     managed: Managed
     created: bool
     done: bool
     passed: Sequence[tuple[str, str]] = field(default_factory=list)
+    begun: making.Begun | None = None
 
 
 def check(wish: Wish, repository: Repository) -> None:
@@ -106,8 +108,8 @@ class Chooser:
                 raise Blocked(
                     f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it. "
                     "Nothing was changed.",
-                    hint=f"Moved by hand? `git worktree repair NEW-PATH`. Else `gitfleet worktree cleanup --session {session} "
-                    "--ttl-hours 0` takes it off the list; its branch stays.",
+                    hint="Moved by hand? `git worktree repair NEW-PATH`. Not mounted? Mount it. Else "
+                    f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
                 )
             if worktree.locked is not None:
@@ -144,7 +146,7 @@ class Chooser:
 
     def _hand_out(self, managed: Managed, passed: list[tuple[str, str]]) -> Choice:
         if not self._wish.dry_run:
-            reservation.write(managed.git_dir, self._pid())
+            reservation.write(managed.git_dir, self._pid(), self._wish.session or "")
         return Choice(managed, created=False, done=not self._wish.dry_run, passed=passed)
 
     def _create(self, session: str, passed: list[tuple[str, str]]) -> Choice:
@@ -159,13 +161,15 @@ class Chooser:
             branch=branch_of(self._wish.agent, session), base=self._base.name, base_commit=self._base.commit,
             created_at=clock.now(), folder=self._folder,
         )  # fmt: skip
+        if making.under_way(self._state, session):
+            raise self._taken(plan, "is being made for another process")
         exists = self._check_room(plan)
         if self._wish.dry_run:
             return Choice(plan, created=True, done=False, passed=passed)
         self._keep_out(session)
-        made = making.make(self._repository, self._state, plan, create=not exists)
-        reservation.write(made.git_dir, self._pid())
-        return Choice(made, created=True, done=True, passed=passed)
+        begun = making.begin(self._repository, self._state, plan, create=not exists)
+        reservation.write(begun.managed.git_dir, self._pid(), session)
+        return Choice(begun.managed, created=True, done=True, passed=passed, begun=begun)
 
     def _keep_out(self, session: str) -> None:
         """Keep the folder out of `git status`; where others keep files in it too, the new worktree alone."""

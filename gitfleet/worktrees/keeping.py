@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.base.text import display, duration
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
@@ -32,11 +32,15 @@ HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a caller of cleanup asks for. `ttl` in seconds; `ignored` as `ignored.check` allows it."""
+    """What a caller of cleanup asks for. `ttl` in seconds; `ignored` as `ignored.check` allows it.
+
+    `delete_branches`: those of what is removed; `prune_branches`: those that were left over by earlier removals.
+    """
 
     ttl: int = 24 * HOUR
     include_active: bool = False
     delete_branches: bool = False
+    prune_branches: bool = True
     ignored: Sequence[str] = (ignored.SMALL,)
     dry_run: bool = False
 
@@ -157,10 +161,11 @@ class _Asking:
     def about_the_gone(self) -> Verdict:
         """A worktree of which only git's own folder is left: what that alone leads to is archived before it goes."""
         managed = self._managed
-        if not os.path.isdir(os.path.dirname(managed.folder)):
+        away = _away(os.path.dirname(managed.path))
+        if away:
             raise _Keep(
                 "missing",
-                f"its folder is gone, and so is {display(os.path.dirname(managed.folder))}: not mounted?",
+                f"its folder is gone, and {away}: not mounted? If it is gone for good: `git worktree remove PATH`",
             )
         gone = clock.now() - activity.gone_since(managed.git_dir, note=not self._terms.dry_run)
         if gone < self._terms.ttl:
@@ -239,6 +244,25 @@ class _Asking:
 
     def _owner(self, head: str, branch: str) -> Owner:
         return owner(self._managed, head, branch)
+
+
+def _away(parent: str) -> str:
+    """Why all that belongs below a folder may be somewhere else just now, as on a volume that is not mounted; "" if not."""
+    shown = display(parent)
+    if not os.path.isdir(parent):
+        return f"so is {shown}"
+    if _mounted(parent):
+        return f"{shown} is where a volume is mounted"
+    with os.scandir(parent) as entries:
+        return "" if any(entry.is_dir() for entry in entries) else f"nothing else is in {shown}"
+
+
+def _mounted(folder: str) -> bool:
+    """Whether something is mounted at a folder; of the same file system, too, where the system lists that (Linux)."""
+    real = os.path.realpath(folder)
+    known = os.fsdecode(files.read("/proc/self/mountinfo") or b"").split("\n")
+    listed = {row.split(" ")[4] for row in known if row.count(" ") > 4}
+    return os.path.ismount(real) or real.replace("\\", "\\134").replace(" ", "\\040") in listed
 
 
 def owner(managed: Managed, head: str, branch: str) -> Owner:

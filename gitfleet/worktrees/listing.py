@@ -35,6 +35,9 @@ class Found(NamedTuple):
 def look(repository: Repository) -> Found:
     """Find them. One git process."""
     everything = git_worktrees.listed(repository.git)
+    main = repository.main
+    if main and not everything[0].bare:
+        everything[0] = everything[0]._replace(path=main)
     managed: list[tuple[Managed, Worktree]] = []
     broken = [
         Broken(path, "git does not list this worktree: its own files are broken")

@@ -1,39 +1,52 @@
 """Making a worktree so that a crash at any step leaves nothing that blocks the next, and nothing unknown.
 
-Before git is asked, a note of the intent goes into the clone's state folder; it goes away once the marker stands. Whoever
-makes a worktree next finds notes of those who died, and ends what they began: a worktree that is registered gets its files
-and its marker, a branch that nobody has committed to is taken back. No one was ever handed such a worktree. The caller
-holds the worktrees' lock.
+Before git is asked, a note of the intent goes into the clone's state folder; it goes away once the marker stands. The
+worktree and its branch are made with the worktrees' lock held, its files are checked out without it, so that many are
+checked out at once. Whoever makes a worktree next finds notes of those who died, and ends what they began: a worktree that
+is registered gets its files and its marker, a branch that nobody has committed to is taken back. No one was ever handed
+such a worktree.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
 
-from gitfleet.base import canonical, files
+from gitfleet.base import canonical, clock, files, identity
+from gitfleet.base.identity import ProcessIdentity, identify
 from gitfleet.base.ids import is_name
+from gitfleet.base.processes import Completed
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
-from gitfleet.git.program import Git
+from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import marker
+from gitfleet.worktrees import liveness, marker, reservation
 from gitfleet.worktrees.model import Managed
 
 _NOTES = "making"
 
 
-def make(repository: Repository, state: str, plan: Managed, *, create: bool) -> Managed:
-    """Make the planned worktree (its `git_dir` is still "") and mark it; with `create` its branch too, at its `base_commit`.
+class Begun(NamedTuple):
+    """A worktree that is there without its files: what it is to be, git's folder for it, the note, whether its branch is new."""
 
-    Raises GitFailed, LocalStorage; what was begun is then taken back.
+    managed: Managed
+    note: str
+    create: bool
+
+
+def begin(repository: Repository, state: str, plan: Managed, *, create: bool) -> Begun:
+    """Make the planned worktree (its `git_dir` is still "") without its files; with `create` its branch too, at its `base_commit`.
+
+    Quick, and with the worktrees' lock held. Raises GitFailed, LocalStorage; what was begun is then taken back.
     """
     note = _note(state, plan.session)
     files.folder(os.path.dirname(note))
-    files.replace(note, canonical.dump({**asdict(plan), "create": create}))
+    maker = identify(os.getpid())
+    who = dict(maker.as_record()) if maker else None
+    files.replace(note, canonical.dump({**asdict(plan), "create": create, "maker": who}))
     try:
         files.folder(plan.folder)
         git_worktrees.add(
@@ -46,21 +59,68 @@ def make(repository: Repository, state: str, plan: Managed, *, create: bool) -> 
         raise
     made = _registered(repository.git, plan.path)
     assert made is not None, "git has just made it"
-    return _mark(plan, made, note)
+    return Begun(replace(plan, git_dir=made.git_dir, path=made.path), note, create)
+
+
+def fill(begun: Begun) -> Managed:
+    """Give a worktree its files and its marker. Takes as long as a checkout, and needs no lock: nobody else touches it.
+
+    Raises GitFailed, LocalStorage; the caller then calls `undo`.
+    """
+    plan = begun.managed
+    done = _check_out(plan)
+    if done.code:
+        raise failed(done)
+    marker.write(plan)
+    files.remove(begun.note)
+    return plan
+
+
+def undo(repository: Repository, begun: Begun) -> None:
+    """Take back what `begin` made, whatever has come of it since. With the worktrees' lock held. Never raises for git."""
+    plan = begun.managed
+    if repository.git.ask("worktree", "remove", "--force", "--force", "--", plan.path).code == 0:
+        if begun.create:
+            _take_branch_back(repository.git, plan)
+        files.remove(begun.note)
+
+
+def under_way(state: str, session: str) -> bool:
+    """Whether the worktree of a session is being made, by a process that may be alive or by a git that has outlived it.
+
+    To be asked after `recover`, with the worktrees' lock held.
+    """
+    return os.path.exists(_note(state, session))
 
 
 def recover(repository: Repository, state: str, everything: list[Worktree]) -> bool:
     """End what makers that died have begun. Answers whether anything was changed, and `everything` is out of date.
 
-    Everybody who makes one holds the lock, so a note that is there now belongs to nobody.
+    A note whose maker is alive is left alone: files are checked out without the lock. One of which that cannot be told (another
+    machine's, which shares this clone) is, for as long as a checkout may take.
     """
     folder = os.path.join(state, "worktrees", _NOTES)
     names = os.listdir(folder) if os.path.isdir(folder) else []
     for name in names:
         if name.endswith(".tmp"):  # a note that was never finished
             files.remove(os.path.join(folder, name))
-    ended = [_recover(repository.git, os.path.join(folder, name), everything) for name in files.names(folder)]
+    notes = [os.path.join(folder, name) for name in files.names(folder)]
+    ended = [_recover(repository.git, note, everything) for note in notes if not _at_work(note)]
     return any(ended)
+
+
+def _at_work(note: str) -> bool:
+    """Whether the maker that left a note may be at work on it still."""
+    try:
+        raw = canonical.load(files.read(note) or b"")
+        maker = ProcessIdentity.from_record(raw.get("maker"))
+        begun = int(raw.get("created_at", 0))
+    except (ValueError, TypeError):
+        return False
+    if maker is None or maker.pid == os.getpid():
+        return False
+    word = identity.state(maker)
+    return word == "alive" or (word != "dead" and 0 <= clock.now() - begun < git_worktrees.CHECKOUT_TIME)
 
 
 def _recover(git: Git, note: str, everything: list[Worktree]) -> bool:
@@ -85,11 +145,26 @@ def _finish(git: Git, plan: Managed, there: Worktree) -> bool:
     """Give a worktree that git was stopped in making its files. No one was handed it, so there is nothing to lose."""
     if not os.path.isdir(plan.path) or there.branch != f"refs/heads/{plan.branch}":
         return False
-    here = Git(there.git_dir, cwd=plan.path)
-    if here.ask("reset", "--hard", "--quiet", timeout=git_worktrees.CHECKOUT_TIME).code:
+    lock = os.path.join(there.git_dir, "index.lock")
+    if os.path.exists(lock) and not liveness.users([plan.path], sessions=[])[plan.path]:
+        files.remove(lock)  # of a git that has died with its maker
+    if _check_out(replace(plan, git_dir=there.git_dir)).code:
         return False
+    reservation.clear(there.git_dir)
     git.ask("worktree", "unlock", "--", plan.path)  # git locks what it is making
     return True
+
+
+def _check_out(plan: Managed) -> Completed:
+    """What `git worktree add` itself does last."""
+    return Git(plan.git_dir, cwd=plan.path).ask(
+        "reset",
+        "--hard",
+        "--quiet",
+        "--no-recurse-submodules",
+        timeout=git_worktrees.CHECKOUT_TIME,
+        own_session=True,
+    )
 
 
 def _discard(git: Git, plan: Managed, there: Worktree) -> bool:
@@ -125,6 +200,7 @@ def _read(note: str) -> tuple[Managed | None, bool]:
     try:
         raw: dict[str, Any] = canonical.load(files.read(note) or b"")
         create = raw.pop("create") is True
+        raw.pop("maker", None)
         plan = Managed(**raw)
     except (ValueError, TypeError, KeyError):
         return None, False

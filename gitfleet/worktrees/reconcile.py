@@ -7,21 +7,23 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.git import merging, refs
+from gitfleet.git import filters, merging, refs
 from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.filters import Broken
 from gitfleet.git.history import History
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, liveness, obstacles, reservation, verdict
+from gitfleet.worktrees import activity, bookkeeping, checkout, liveness, obstacles, reservation, verdict
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.upstream import Base
@@ -67,6 +69,8 @@ class Reconciler:
                 self._history.ahead_behind(state.head, base.commit) if state.head and base.commit else None
             )
             there, reserved = users[managed.path], self._reserved(managed)
+            if not self._wanted.dry_run and os.path.isdir(managed.path):
+                activity.back(managed.git_dir)
             found.append(Seen(managed, worktree, state, there, base, counts, reserved))
         return found
 
@@ -129,10 +133,14 @@ class Reconciler:
             return _outcome(
                 seen, Verdict("skipped", obstacle.kind, words), paths=list(obstacle.paths[:_SHOWN])
             )
+        through = filters.passing(here, moved, new)
+        broken = filters.broken(here, moved, through, both=rebasing)
+        if broken is not None:
+            return _filter(seen, found, broken)
         word = _word(self._wanted.strategy, found)
         if self._wanted.dry_run:
             return _outcome(seen, Verdict(f"would-{word[0]}", found.kind, found.reason), changes=len(moved))
-        return self._change(seen, found, here, word[1], moved)
+        return self._change(seen, found, here, word[1], moved, through)
 
     def _elsewhere(self, seen: Seen, found: Verdict) -> Outcome | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
@@ -145,7 +153,16 @@ class Reconciler:
         words = f"{found.reason}; its branch is checked out in {display(other)}, too"
         return _outcome(seen, Verdict("skipped", "shared-branch", words))
 
-    def _change(self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[Change]) -> Outcome:
+    def _change(
+        self,
+        seen: Seen,
+        found: Verdict,
+        here: Git,
+        word: str,
+        moved: Sequence[Change],
+        filtered: Collection[str],
+    ) -> Outcome:
+        filters.sweep(seen.managed.git_dir)
         commit = seen.base.commit or ""
         env = {
             "GIT_REFLOG_ACTION": bookkeeping.ACTION,
@@ -153,13 +170,20 @@ class Reconciler:
         }  # the caller's is not this tree's
         with bookkeeping.span(seen.managed.git_dir):
             if self._wanted.strategy == REBASE and not found.forward:
-                attempt = merging.rebase(here, commit, moved, env=env)
+                attempt = merging.rebase(here, commit, moved, filtered=filtered, env=env)
             else:
                 branch = seen.state.branch
                 message = f"Merge branch '{seen.base.name}' into {branch}"
                 forward = found.forward
                 attempt = merging.merge(
-                    here, commit, moved, branch=branch, message=message, forward_only=forward, env=env
+                    here,
+                    commit,
+                    moved,
+                    branch=branch,
+                    message=message,
+                    forward_only=forward,
+                    filtered=filtered,
+                    env=env,
                 )
         if attempt.done:
             return self._done(seen, found, here, word, moved)
@@ -201,6 +225,14 @@ def _merges(seen: Seen, found: Verdict, here: Git) -> Outcome | None:
         return None
     words = f"{found.reason}; a rebase would drop what the merge {commit[:12]} holds of its own; `--strategy merge` keeps it"
     return _outcome(seen, Verdict("skipped", "merges", words))
+
+
+def _filter(seen: Seen, found: Verdict, broken: Broken) -> Outcome:
+    words = (
+        f"{found.reason}; the filter '{display(broken.driver)}', which git has to pass {display(broken.path)} through, does not "
+        f"work: {broken.words}; nothing was touched"
+    )
+    return _outcome(seen, Verdict("failed", "filter", words), filter=broken.driver, paths=[broken.path])
 
 
 def _conflict(seen: Seen, found: Verdict, paths: Sequence[str], state: str) -> Outcome:

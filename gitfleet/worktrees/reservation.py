@@ -13,16 +13,18 @@ from typing import NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import ProcessIdentity, identify, state
+from gitfleet.base.ids import is_name
 
 NAME = "gitfleet-taken.json"
 HOLDS = 15 * 60
 
 
 class Reservation(NamedTuple):
-    """Handed out at `at` (seconds since 1970) to `process` (None: unknown)."""
+    """Handed out at `at` (seconds since 1970) to `process` (None: unknown), for the session with the id `session` ("": any)."""
 
     at: int
     process: ProcessIdentity | None
+    session: str = ""
 
     @property
     def stands(self) -> bool:
@@ -38,8 +40,17 @@ def read(git_dir: str) -> Reservation | None:
         raw = canonical.load(files.read(os.path.join(git_dir, NAME)) or b"")
     except ValueError:
         return None
-    at = raw.get("at")
-    return Reservation(at, ProcessIdentity.from_record(raw.get("process"))) if type(at) is int else None
+    at, session = raw.get("at"), raw.get("session")
+    if type(at) is not int:
+        return None
+    named = session if isinstance(session, str) and is_name(session) else ""
+    return Reservation(at, ProcessIdentity.from_record(raw.get("process")), named)
+
+
+def session(git_dir: str) -> str:
+    """The id of the session that a worktree was handed out for and that has not come yet; "" for none."""
+    note = read(git_dir)
+    return note.session if note else ""
 
 
 def stands(git_dir: str, *, besides: Collection[int] = ()) -> bool:
@@ -48,10 +59,11 @@ def stands(git_dir: str, *, besides: Collection[int] = ()) -> bool:
     return note is not None and note.stands and not (note.process and note.process.pid in besides)
 
 
-def write(git_dir: str, pid: int) -> None:
-    """Note that the worktree is handed out now to the process `pid`. The caller holds the worktrees' lock."""
+def write(git_dir: str, pid: int, session: str = "") -> None:
+    """Note that the worktree is handed out now to the process `pid`, for `session`. The caller holds the worktrees' lock."""
     process = identify(pid)
-    record = {"v": 1, "at": clock.now(), "process": dict(process.as_record()) if process else None}
+    who = dict(process.as_record()) if process else None
+    record = {"v": 1, "at": clock.now(), "process": who, "session": session}
     files.replace(os.path.join(git_dir, NAME), canonical.dump(record))
 
 

@@ -62,14 +62,16 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
         if made:
             refs.delete(common, _HEADS + branch, old=found.owner.head)
         raise
-    _fill(common, git, contents)
-    _check(common, found, place)
-    notes += _settings(common, git, contents)
-    _index(common, git, contents)
-    notes += _mark(repository, found.owner, git, place, branch)
-    if found.mode is not None:
-        os.chmod(place, found.mode)
-    _unlock(common, place)
+    begun = f"What was restored so far is at {display(place)}, which is locked, and the archive is unharmed."
+    with files.after(f"{begun} To try again: `git worktree remove --force --force {display(place)}`."):
+        _fill(common, git, contents)
+        _check(common, found, place)
+        notes += _settings(common, git, contents)
+        _index(common, git, contents)
+        notes += _mark(repository, found.owner, git, place, branch)
+        if found.mode is not None:
+            os.chmod(place, found.mode)
+        _unlock(common, place)
     return Restored(found, place, branch, tuple(notes))
 
 

@@ -17,9 +17,10 @@ from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.worktrees import ensure, listing, liveness, status, upstream, validity, verdict
+from gitfleet.worktrees import ensure, listing, liveness, making, status, upstream, validity, verdict
 from gitfleet.worktrees.ensure import Choice, Chooser, Wish
 from gitfleet.worktrees.listing import Broken, Found
+from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
@@ -100,6 +101,8 @@ class Worktrees:
         base = self.base(wish.base)
         with nullcontext() if wish.dry_run else self.lock.held(LOCK_TIME, self._announce):
             choice = Chooser(self.repository, self.state, wish, base).choose()
+        if choice.begun is not None:
+            self._fill(choice.begun)
         if not reconcile or choice.created:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
@@ -107,6 +110,15 @@ class Worktrees:
         runner = Reconciler(self.repository, self.state, self.lock, wanted, liveness.own_family())
         (outcome,) = runner.run(target, lambda _: base)
         return Ensured(choice, base, outcome)
+
+    def _fill(self, begun: Begun) -> None:
+        """Check out the files of a new worktree, beside whoever does the same; or take it back."""
+        try:
+            making.fill(begun)
+        except BaseException:
+            with self.lock.held(LOCK_TIME, self._announce):
+                making.undo(self.repository, begun)
+            raise
 
     def reconcile(self, selection: Selection, wanted: Wanted, *, base: str = "") -> Reconciled:
         """Bring the base (of each, or the one named) into the selected worktrees. Fetches once per base.

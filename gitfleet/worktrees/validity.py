@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import BadName, BadPath, UsageError
+from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 
@@ -51,17 +52,50 @@ def check_branch(text: str) -> str:
 
 
 def top(repository: Repository, everything: Sequence[Worktree]) -> str:
-    """The folder that managed folders lie below: the top of the main worktree, wherever the command runs. Raises UsageError."""
+    """The folder that managed folders lie below: the top of the main worktree, wherever the command runs.
+
+    Raises UsageError where there is none that is safe: worktrees never lie in a git directory, nor where git itself clears
+    away all that it does not track. One git process.
+    """
     main = everything[0]
     if not main.bare:
-        return main.path
+        return _checked_top(repository, main.path)
     parent, name = os.path.split(repository.common_dir)
-    if name.startswith("."):  # a bare repository in a folder of its own, with all worktrees beside it
+    if name.startswith(".") and not _in_git_dir(
+        parent
+    ):  # a bare repository in a folder of its own, with all worktrees beside it
         return parent
     raise UsageError(
         "This repository has no main worktree to keep managed worktrees in. Nothing was changed.",
         hint="Make a clone with a worktree, and run gitfleet there.",
     )
+
+
+def _checked_top(repository: Repository, top: str) -> str:
+    if os.path.realpath(top) == os.path.realpath(repository.common_dir) or _in_git_dir(top):
+        raise UsageError(
+            f"It cannot be told where the main worktree of {display(repository.common_dir)} is, and worktrees do not belong "
+            "into a git directory. Nothing was changed.",
+            hint="Run `gitfleet init` in the main worktree, once; or work where you are: `gitfleet session start`.",
+        )
+    if Git(repository.common_dir, cwd=top).line("rev-parse", "--show-superproject-working-tree"):
+        raise UsageError(
+            f"{display(top)} is a submodule: `git submodule deinit` would take worktrees in it along, with all work in them. "
+            "Nothing was changed.",
+            hint="Work in the submodule itself (`gitfleet session start`, with `--here` for a COMMAND), or make a clone of its own.",
+        )
+    return top
+
+
+def _in_git_dir(path: str) -> bool:
+    """Whether a folder is, or lies in, a git directory."""
+    while True:
+        if all(os.path.exists(os.path.join(path, name)) for name in ("HEAD", "objects", "refs")):
+            return True
+        above = os.path.dirname(path)
+        if above == path:
+            return False
+        path = above
 
 
 def check_folder(text: str, root: str, everything: Sequence[Worktree], tracked: Sequence[str]) -> str:

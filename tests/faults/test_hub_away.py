@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from gitfleet.errors import Conflict, HubAlarm, HubRefused
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Status
 from gitfleet.sessions.local import Here
 from tests.fleetbench import Fleets
-from tests.workbench import Git, Gitfleet
+from tests.workbench import Git, Gitfleet, Ran, run
 
 COORD = "refs/fleet/coord"
 
@@ -70,7 +75,7 @@ def test_session_is_told_when_less_came_of_what_it_got_tentatively(
     gitfleet(ada, *known, "--session", "ada-2").ended(21 if how == "--partial" else 11)
     come_back(fleets)
     gitfleet(bob, "claim", "x", "--session", "bob-1").ok()
-    gitfleet(ada, "sync").ok()
+    gitfleet(ada, "sync").ended(12)
     told = gitfleet(ada, "claim", "new", "--session", "ada-2").ok().stderr
     assert told.count("Lost") == 1, "what it was told at once is told once"
     assert "bob-1" in told
@@ -116,7 +121,7 @@ def test_claims_of_two_clones_while_the_hub_was_away_are_decided_in_order_of_the
     assert tentative[2].operation not in chain.operations
     assert fleets.waiting("ada") == fleets.waiting("bob") == []
     with fleets.open("ada") as fleet:
-        assert fleet.ledger.notices.show("ada-1") == []
+        assert fleet.ledger.notices.kept("ada-1") == []
 
 
 def test_sync_after_the_hub_was_away_tells_what_was_lost_with_exit_12(
@@ -131,6 +136,109 @@ def test_sync_after_the_hub_was_away_tells_what_was_lost_with_exit_12(
     ran = gitfleet(fleets.clone("bob"), "sync").ended(12)
     assert "ada-1" in ran.stdout
     gitfleet(fleets.clone("bob"), "sync").ok()
+
+
+# What was lost is told until it was heard.
+
+
+@pytest.fixture
+def lost(fleets: Fleets) -> Path:
+    """The clone in which the agent bob-1 has lost src/a.py and does not know it yet."""
+    bob = fleets.clone("bob")
+    with fleets.open("bob") as fleet:
+        for session, tree in (("bob-1", bob), ("bob-2", fleets.root / "elsewhere")):
+            fleet.sessions.local.remember(Here(session, str(tree), person=False, process=None))
+    go(fleets)
+    fleets.claim("bob", "bob-1", "src/a.py")
+    come_back(fleets)
+    fleets.claim("ada", "ada-1", "src/a.py")
+    return bob
+
+
+def told(ran: Ran) -> bool:
+    return bool(re.search(r"[Ll]ost.*claim.*ada-1", ran.stdout + ran.stderr))
+
+
+def test_sync_whose_hooks_cannot_be_put_in_tells_what_was_lost_and_that_with_exit_12(
+    lost: Path, gitfleet: Gitfleet
+) -> None:
+    shutil.rmtree(lost / ".git/hooks", ignore_errors=True)
+    (lost / ".git/hooks").write_text("no folder")
+    ran = gitfleet(lost, "sync").ended(12)
+    assert told(ran)
+    assert "hooks is not a folder" in ran.stderr
+    ran = gitfleet(lost, "sync").ended(20)
+    assert "hooks is not a folder" in ran.stderr
+    assert not told(ran)
+
+
+@pytest.mark.parametrize("name", ["branches.json", "beats"])
+def test_sync_that_cannot_write_what_a_later_step_needs_tells_what_was_lost(
+    lost: Path, gitfleet: Gitfleet, name: str, fleets: Fleets
+) -> None:
+    """A folder stands where a file is to be written, or the other way round."""
+    at = fleets.state("bob") / name
+    if at.is_file():
+        at.unlink()
+    at.mkdir(exist_ok=True)
+    first, second = gitfleet(lost, "sync"), gitfleet(lost, "sync")
+    assert told(first) or told(second), (first, second)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&- >&-", ">/dev/full", "--json >&-", "--json >/dev/full"])
+def test_sync_that_nobody_reads_leaves_what_was_lost_for_the_next(
+    lost: Path, gitfleet: Gitfleet, closed: str
+) -> None:
+    if "/dev/full" in closed and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    words = " ".join(map(shlex.quote, gitfleet.argv("sync")))
+    run(["sh", "-c", f"{words} {closed}"], lost, env=gitfleet.environment())
+    assert told(gitfleet(lost, "sync").ended(12))
+    assert not told(gitfleet(lost, "sync").ok())
+
+
+@pytest.mark.parametrize("command", [("claims",), ("status",), ("claim", "docs/x.md"), ("claim", "src/a.py")])
+def test_command_that_nobody_reads_leaves_what_was_lost_for_the_next(
+    lost: Path, gitfleet: Gitfleet, command: tuple[str, ...]
+) -> None:
+    with Fleet.open(str(lost)) as fleet:
+        fleet.ledger.sync()
+    words = " ".join(map(shlex.quote, gitfleet.argv(*command)))
+    run(["sh", "-c", f"{words} >&- 2>&-"], lost, env=gitfleet.environment())
+    assert told(gitfleet(lost, *command))
+    assert not told(gitfleet(lost, *command))
+
+
+def test_sync_for_another_session_tells_what_was_lost_and_keeps_it(lost: Path, gitfleet: Gitfleet) -> None:
+    other = {"GITFLEET_SESSION": "bob-2"}
+    for _ in range(2):
+        ran = gitfleet(lost, "sync", env=other).ok()  # it is not bob-2 that lost it
+        assert "bob-1" in ran.stdout
+        assert told(ran)
+    assert told(gitfleet(lost, "sync").ended(12))
+    assert not told(gitfleet(lost, "sync", env=other).ok())
+
+
+def test_maintenance_tells_what_was_lost_and_keeps_it(lost: Path, gitfleet: Gitfleet) -> None:
+    for _ in range(2):
+        assert told(gitfleet(lost, "worktree", "maintain"))
+    assert told(gitfleet(lost, "sync").ended(12))
+    assert not told(gitfleet(lost, "worktree", "maintain"))
+
+
+def test_sync_tells_what_a_session_lost_that_is_remembered_no_more(
+    lost: Path, fleets: Fleets, gitfleet: Gitfleet
+) -> None:
+    with fleets.open("bob") as fleet:
+        fleet.ledger.sync()
+        fleet.sessions.end("bob-1")
+    assert "bob-1: Lost" in gitfleet(lost, "sync").ended(12).stdout
+    assert not told(gitfleet(lost, "sync").ok())
+
+
+def test_refused_command_tells_what_was_lost_once(lost: Path, gitfleet: Gitfleet) -> None:
+    assert told(gitfleet(lost, "claim", "src/a.py").ended(10))
+    assert "Lost" not in gitfleet(lost, "claims").ok().stderr
 
 
 def test_claims_while_the_hub_is_away_survive_any_number_of_attempts(fleets: Fleets) -> None:

@@ -96,7 +96,7 @@ def test_claim_whose_push_landed_while_the_hub_went_away_is_settled_when_it_retu
     away.rename(fleets.hub)
     with fleets.open() as fleet:
         fleet.ledger.sync()
-        assert fleet.ledger.notices.show("ada-1") == []
+        assert fleet.ledger.notices.kept("ada-1") == []
     chain = fleets.chain()
     assert (chain.holders("src/a.py"), chain.holders("src/b.py")) == (["ada-1"], ["ada-1"])
     assert result.operation in chain.operations

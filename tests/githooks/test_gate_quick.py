@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitfleet.base import canonical, clock, identity
+from gitfleet.base import canonical, clock, delivery, identity
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model, patterns
 from gitfleet.claims.model import Claim
@@ -243,11 +243,15 @@ def test_quick_gate_leaves_to_the_full_one_what_is_not_plain(alone: Gated) -> No
         fleet.ledger.notices.leave(alone.session, "news", kind="lost")
     assert not quick(alone)
     with alone.open() as fleet:
-        fleet.ledger.notices.show(alone.session)
+        assert fleet.ledger.notices.fresh(alone.session) == ["news"]
+    assert not quick(alone)
+    delivery.done()
     with alone.open() as fleet:
         fleet.claims.tell(alone.other, alone.session, "hello")
         assert not quick(alone)
         assert fleet.messages(alone.session) == [f"{alone.other} says: hello"]
+        assert not quick(alone)
+    delivery.done()
     assert quick(alone)
     (alone.path / ".git/MERGE_HEAD").write_text(alone.out("rev-parse", "HEAD") + "\n")
     assert not quick(alone)

@@ -19,6 +19,7 @@ from gitfleet.errors import UsageError
 from gitfleet.git.repository import discover
 from gitfleet.worktrees import activity, capture, removal, reservation, restore
 from gitfleet.worktrees.service import Selection
+from tests.places import needs_mount
 from tests.workbench import Git, Gitfleet, Ran
 from tests.worktrees.attic import DAY, age, archives, clean, git_dir, listed, outcome, portrait, push
 from tests.worktrees.yard import Yard
@@ -45,9 +46,21 @@ def kept(yard: Yard, kind: str, **terms: object) -> str:
 
 def long_gone(yard: Yard, session: str) -> Path:
     """As if the folder had been found gone more than a day ago; the note of that."""
-    note = yard.top / ".git/worktrees" / session / activity.GONE
-    note.write_bytes(canonical.dump({"v": 1, "stamp": 0, "met": clock.now() - DAY - 3600}))
-    return note
+    own = yard.top / ".git/worktrees" / session
+    activity.gone_since(str(own))
+    met_long_ago(own / activity.GONE)
+    return own / activity.GONE
+
+
+def met_long_ago(note: Path) -> None:
+    known = canonical.load(note.read_bytes())
+    note.write_bytes(canonical.dump({**known, "met": clock.now() - DAY - 3600}))
+
+
+def take_away(yard: Yard, worktree: Path) -> None:
+    """As with `rm -rf`, while something else is in the managed folder."""
+    shutil.rmtree(worktree)
+    (yard.top / ".worktrees/other").mkdir(parents=True, exist_ok=True)
 
 
 def test_idle_clean_worktree_is_removed_without_an_archive_and_its_branch_stays(
@@ -433,7 +446,7 @@ def test_assume_unchanged_hides_nothing_from_the_archive(yard: Yard, git: Git) -
 def test_folder_that_is_gone_is_pruned_and_others_stay_listed(yard: Yard, git: Git) -> None:
     worktree, foreign = yard.make("s1"), yard.top / ".worktrees/foreign"
     git(yard.top, "worktree", "add", "--quiet", foreign, "-b", "foreign")
-    shutil.rmtree(worktree)
+    take_away(yard, worktree)
     shutil.rmtree(foreign)
     assert outcome(yard, "s1", dry_run=True, ttl=0).result == "would-prune"
     assert outcome(yard, "s1", ttl=0).result == "pruned"
@@ -446,6 +459,7 @@ def test_folder_that_was_moved_by_hand_is_kept_until_it_has_been_gone_for_long(
 ) -> None:
     worktree, elsewhere = yard.make("s1"), tmp_path / "elsewhere"
     shutil.move(worktree, elsewhere)
+    (yard.top / ".worktrees/other").mkdir()
     assert "git worktree repair" in kept(yard, "missing")
     assert git(elsewhere, "status", "--porcelain") == ""
     note = long_gone(yard, "s1")
@@ -459,7 +473,7 @@ def test_folder_that_is_gone_with_work_in_the_index_is_archived_first(yard: Yard
     worktree = yard.make("s1")
     (worktree / "new").write_text("staged only\n", encoding="ascii")
     git(worktree, "add", "new")
-    shutil.rmtree(worktree)
+    take_away(yard, worktree)
     assert outcome(yard, "s1", ttl=0).result == "pruned"
     assert git(yard.top, "show", f"{archives(yard)[0].ref}:index/0/new") == "staged only"
 
@@ -468,14 +482,62 @@ def test_folder_that_is_gone_with_detached_commits_is_kept(yard: Yard, git: Git)
     worktree = yard.make("s1")
     git(worktree, "checkout", "--quiet", "--detach")
     git.commit(worktree, {"x": "1"})
-    shutil.rmtree(worktree)
+    take_away(yard, worktree)
     kept(yard, "missing", ttl=0)
 
 
-def test_managed_folder_that_is_gone_altogether_is_kept(yard: Yard) -> None:
+@pytest.mark.parametrize("gone", ["else", "else/where", "else/where/s1"])
+def test_folder_above_that_is_gone_or_empty_means_keep(yard: Yard, gone: str) -> None:
     yard.make("s1", folder="else/where")
-    shutil.rmtree(yard.top / "else")
-    assert "not mounted?" in kept(yard, "missing")
+    shutil.rmtree(yard.top / gone)
+    assert "not mounted?" in kept(yard, "missing", ttl=0)
+
+
+def test_folder_above_that_holds_but_a_file_means_keep(yard: Yard) -> None:
+    shutil.rmtree(yard.make("s1"))
+    (yard.top / ".worktrees/.keep").write_text("as people put it at a mount point")
+    assert "not mounted?" in kept(yard, "missing", ttl=0)
+
+
+@needs_mount
+def test_folder_above_at_which_another_volume_is_mounted_means_keep(yard: Yard, tmp_path: Path) -> None:
+    take_away(yard, yard.make("s1"))
+    (tmp_path / "volume/other").mkdir(parents=True)
+    subprocess.run(["mount", "--bind", tmp_path / "volume", yard.top / ".worktrees"], check=True)
+    try:
+        assert "not mounted?" in kept(yard, "missing", ttl=0)
+    finally:
+        subprocess.run(["umount", yard.top / ".worktrees"], check=True)
+
+
+@pytest.mark.parametrize("sign", ["index", "HEAD", "logs/HEAD", "index.lock", "COMMIT_EDITMSG", "seen again"])
+def test_sign_of_life_makes_the_time_of_a_gone_folder_begin_anew(yard: Yard, git: Git, sign: str) -> None:
+    worktree = yard.make("s1")
+    aside = yard.top / ".worktrees/aside"
+    worktree.rename(aside)
+    assert "git worktree repair" in kept(yard, "missing")
+    note = long_gone(yard, "s1")
+    assert outcome(yard, "s1", dry_run=True).result == "would-prune"
+    own = note.parent
+    if sign == "seen again":
+        aside.rename(worktree)
+        yard.reconcile()
+        worktree.rename(aside)
+    elif sign == "logs/HEAD":
+        line = f"{'0' * 40} {git(yard.top, 'rev-parse', 'HEAD')} A <a@b> 1700000000 +0000\tcommit: x\n"
+        with (own / sign).open("a") as file:
+            file.write(line)
+    else:
+        (own / sign).write_bytes((own / sign).read_bytes() if (own / sign).exists() else b"")
+    assert "has been gone for" in kept(yard, "missing")
+
+
+def test_git_tidying_up_is_no_sign_of_life_of_a_gone_folder(yard: Yard, git: Git) -> None:
+    take_away(yard, yard.make("s1"))
+    kept(yard, "missing")
+    long_gone(yard, "s1")
+    git(yard.top, "reflog", "expire", "--all", "--expire=1.year.ago")
+    assert outcome(yard, "s1").result == "pruned"
 
 
 def test_one_that_fails_stops_no_other_and_is_told(yard: Yard, git: Git) -> None:
@@ -584,7 +646,7 @@ def test_dry_run_says_of_each_what_the_run_then_does(yard: Yard, git: Git) -> No
     git.commit(ahead, {"x": "1"})
     age(git, ahead)
     yard.make("fresh")
-    shutil.rmtree(yard.make("gone"))
+    take_away(yard, yard.make("gone"))
     long_gone(yard, "gone")
     git(clean_, "stash", "list")
     would = {item.session: item for item in clean(yard, dry_run=True, delete_branches=True).outcomes}
@@ -608,7 +670,7 @@ def test_dry_run_says_of_each_what_the_run_then_does(yard: Yard, git: Git) -> No
 def test_folder_that_is_gone_keeps_a_branch_that_has_not_landed(yard: Yard, git: Git) -> None:
     worktree = yard.make("s1")
     head = git.commit(worktree, {"x": "1"})
-    shutil.rmtree(worktree)
+    take_away(yard, worktree)
     found = outcome(yard, "s1", delete_branches=True, ttl=0)
     assert (found.result, found.facts["branch_deleted"]) == ("pruned", False)
     assert yard.head(yard.top, "fleet/codex/s1") == head
