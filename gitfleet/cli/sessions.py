@@ -13,12 +13,12 @@ from gitfleet.base.text import duration
 from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import freshness, knowledge
+from gitfleet.cli.claiming import freshness, kept, knowledge
 from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
-from gitfleet.fleet import heartbeat, policyfile, situation
+from gitfleet.fleet import heartbeat, policyfile, situation, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
@@ -198,6 +198,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         warnings = [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
+        warnings += succession.told(fleet)
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
         if others:
             warnings.append(
@@ -220,10 +221,7 @@ def _end(session_id: str | None) -> Answer:
         released = [record["pattern"] for record in result.answer["released"]]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
-        lines += [
-            f"retained by branch {record['retained']} until it lands: {record['pattern']}"
-            for record in result.answer["retained"]
-        ]
+        lines += kept(result.answer["retained"])
         lines += left
         warnings = [*fleet.ledger.notices.show(session_id), *result.answer.get("unheard", [])]
         data = {

@@ -26,7 +26,7 @@ from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
 from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
-from gitfleet.fleet import keepalive
+from gitfleet.fleet import keepalive, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -173,6 +173,8 @@ class Launcher:
         try:
             record: dict[str, Any] = fleet.sessions.start(start).answer["session"]
             registered = True
+            for words in succession.told(fleet):
+                self._announce(words)
             if launch.claims:
                 self._claim(fleet, launch)
             self._stops.keep()

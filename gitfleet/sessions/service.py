@@ -12,6 +12,7 @@ from typing import Any
 from gitfleet.base import identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.errors import NoRepository, NoSession, UsageError
+from gitfleet.git import headlog
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
@@ -46,10 +47,10 @@ class Sessions:
         repository: Repository,
         ledger: Ledger,
         markers: Mapping[str, Any] | None = None,
-        leaving: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
+        leaving: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: (),
         arrived: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told.
+        """`leaving` tells what retains the claims of the session with that id when it ends, as `session.end` is told.
 
         `arrived` hears of the worktree (its git dir) in which a session has begun.
         """
@@ -79,9 +80,14 @@ class Sessions:
         body = {**self._facts(start, process), "resume": resume, "person": start.person}
         if resume and known and known.process:
             body["was"] = {"pid": known.process.pid, "start": known.process.start}
+        tree = self._repository.tree
+        if resume and known and known.tree != tree:  # what it leaves where it was
+            body["retain"] = [dict(row) for row in self._leaving(session_id)]
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
         log = str(body.get("log") or (known.log if known else ""))
-        self.local.remember(Here(session_id, worktree, start.person, process, log))
+        goes_on = resume and known is not None and known.tree == tree
+        length = known.log_length if known and goes_on else headlog.length(self._repository.git_dir)
+        self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         self._arrived(self._repository.git_dir)
         if known and known.worktree != worktree:
             self._mark(known.worktree)
@@ -89,7 +95,7 @@ class Sessions:
         return result
 
     def end(self, session_id: str, *, timeout: float = 30.0, was: Mapping[str, int] | None = None) -> Result:
-        """End a session and release its claims but those that its branch retains; the answer has both, and the messages that
+        """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
         With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
@@ -101,7 +107,7 @@ class Sessions:
             body["seen"] = seen
         retain = self._leaving(session_id)
         if retain:
-            body["retain"] = dict(retain)
+            body["retain"] = [dict(row) for row in retain]
         try:
             result = self._ledger.request("session.end", session_id, body, timeout=timeout)
         except NoSession:

@@ -5,7 +5,7 @@ the base has the commit; a branch of the hub has it; the base has the same patch
 effect (it was squashed). Everything else is either not safe or not known, and both mean keep.
 
 Merge drivers and other attributes are the repository's to define, and a driver that keeps our side would make any branch
-look landed: merges here are made as in a bare repository, where no `.gitattributes` is read.
+look landed: merges here are plain ones (`merging.plain_tree`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.git import merging
 from gitfleet.git.program import Git
 
 SAFE = frozenset(["merged", "pushed", "rebased", "squashed"])
 UNMERGED, UNKNOWN = "unmerged", "unknown"
 _TIME = 300.0
 _MOST = 2000  # commits of the base that are compared with a squashed branch
-_EXACT = ("-c", "core.bare=true", "-c", "core.attributesFile=/dev/null", "-c", "merge.default=text")
 
 
 class Landed(NamedTuple):
@@ -74,7 +74,7 @@ def _by_history(common: Git, head: str, base: str, name: str, tips: Collection[s
 def _by_effect(common: Git, head: str, base: str, name: str, count: int) -> Landed:
     if _attributes(common):
         return Landed(UNMERGED, f"{_commits(count)} not on the hub (info/attributes may hide more)", count)
-    if _merged_tree(common, base, head) == _tree(common, base):
+    if merging.plain_tree(common, base, head) == _tree(common, base):
         return Landed("squashed", f"{name} has all that its {_plural(count)} do{'es' * (count == 1)}", count)
     if _same_patches(common, head, base):
         return Landed("rebased", f"{name} has the same patches as its {_plural(count)}", count)
@@ -143,23 +143,6 @@ def _tree(common: Git, commit: str) -> str | None:
     return common.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
 
 
-def _merged_tree(common: Git, one: str, other: str) -> str | None:
-    """The tree of the merge of two commits by the built-in rules alone; None for a conflict (or a git before 2.38)."""
-    bare = Git(common.git_dir)
-    done = bare.ask(
-        *_EXACT,
-        "merge-tree",
-        "--write-tree",
-        "--no-messages",
-        one,
-        other,
-        timeout=_TIME,
-        env={"GIT_ATTR_NOSYSTEM": "1"},
-    )
-    tree = done.stdout.decode("ascii", "replace").strip()
-    return tree if done.code == 0 and len(tree) == 40 else None
-
-
 def _same_patches(common: Git, head: str, base: str) -> bool:
     """Whether the base has every patch of `head`, and its merges add nothing of their own."""
     done = common.ask("cherry", base, head, timeout=_TIME)
@@ -174,7 +157,7 @@ def _same_patches(common: Git, head: str, base: str) -> bool:
 
 def _plain(common: Git, commit: list[str]) -> bool:
     """Whether a merge (its id, then its parents) is just what git makes of its parents."""
-    return len(commit) == 3 and _merged_tree(common, commit[1], commit[2]) == _tree(common, commit[0])
+    return len(commit) == 3 and merging.plain_tree(common, commit[1], commit[2]) == _tree(common, commit[0])
 
 
 def _squashed(common: Git, head: str, base: str) -> bool:
