@@ -27,12 +27,13 @@ _MOST = 2000  # commits of the base that are compared with a squashed branch
 class Landed(NamedTuple):
     """`word` is `merged`, `pushed`, `rebased`, `squashed`, `unmerged` or `unknown`; `reason` says it to people.
 
-    `exact`: the hub has these very commits; otherwise it has only what they do.
+    `exact`: the hub has these very commits; otherwise it has only what they do. `bare`: it has all but merges that bring nothing.
     """
 
     word: str
     reason: str
     commits: int = 0
+    bare: bool = False
 
     @property
     def safe(self) -> bool:
@@ -42,7 +43,7 @@ class Landed(NamedTuple):
     @property
     def exact(self) -> bool:
         """Whether the hub has the very commits."""
-        return self.word in {"merged", "pushed"}
+        return self.word in {"merged", "pushed"} and not self.bare
 
 
 def judge(common: Git, head: str, base: str | None, name: str, tips: Collection[str] = ()) -> Landed:
@@ -68,12 +69,17 @@ def _by_history(common: Git, head: str, base: str, name: str, tips: Collection[s
         return Landed("merged", f"{name} has all its commits")
     if _reached(common, head, tips):
         return Landed("pushed", "a branch of the hub has its commits", count)
-    return _by_effect(common, head, base, name, count)
+    lacking = _lacking(common, head, base, tips)
+    if lacking == 0:
+        words = "a branch of the hub has its commits, but for merges that bring nothing"
+        return Landed("pushed", words, count, bare=True)
+    return _by_effect(common, head, base, name, count, lacking if lacking is not None else count)
 
 
-def _by_effect(common: Git, head: str, base: str, name: str, count: int) -> Landed:
+def _by_effect(common: Git, head: str, base: str, name: str, count: int, lacking: int) -> Landed:
     if _attributes(common):
-        return Landed(UNMERGED, f"{_commits(count)} not on the hub (info/attributes may hide more)", count)
+        words = f"{_commits(lacking)} not on the hub (info/attributes may hide more)"
+        return Landed(UNMERGED, words, lacking)
     if merging.plain_tree(common, base, head) == _tree(common, base):
         return Landed("squashed", f"{name} has all that its {_plural(count)} do{'es' * (count == 1)}", count)
     if _same_patches(common, head, base):
@@ -84,7 +90,7 @@ def _by_effect(common: Git, head: str, base: str, name: str, count: int) -> Land
             f"{name} has a commit with all that its {_plural(count)} do{'es' * (count == 1)}",
             count,
         )
-    return Landed(UNMERGED, f"{_commits(count)} not on the hub", count)
+    return Landed(UNMERGED, f"{_commits(lacking)} not on the hub", lacking)
 
 
 def _plural(count: int) -> str:
@@ -110,6 +116,19 @@ def _attributes(common: Git) -> bool:
 def _count(common: Git, head: str, base: str) -> int | None:
     out = common.line("rev-list", "--count", head, f"^{base}", "--")
     return int(out) if out is not None and out.isdecimal() else None
+
+
+def _lacking(common: Git, head: str, base: str, tips: Collection[str]) -> int | None:
+    """How many commits the hub does not have, merges aside that are just what git makes of their parents; None: not to be told.
+
+    Such a merge brings nothing: what it merges is counted by itself.
+    """
+    data = "".join([f"{head}\n^{base}\n", *(f"^{tip}\n" for tip in _existing(common, tips))]).encode()
+    done = common.ask("rev-list", "--parents", "--stdin", data=data, timeout=_TIME)
+    if done.code:
+        return None
+    rows = [row.split(" ") for row in done.stdout.decode("ascii", "replace").splitlines()]
+    return sum(not _plain(common, row) for row in rows)
 
 
 def _reached(common: Git, head: str, tips: Collection[str]) -> bool:
