@@ -25,7 +25,7 @@ class SessionLaunched(Data):
     """128 and the number of the signal, if that ended it."""
     released: list[ClaimRecord]
     retained: list[ClaimRecord]
-    """What its branch retains until it lands."""
+    """What stays with its branches, or with its worktree."""
 
 
 class EndedSession(Data):
