@@ -20,8 +20,8 @@ def built_upon(
 ) -> dict[str, list[str]]:
     """Of retained claims (by id, the records of their keepers), those whose work is all in this worktree; the keepers' marks.
 
-    A branch's work is here when HEAD contains it, or what is staged has all that it does (a squash merge that is being
-    committed); a worktree's in that worktree.
+    A branch's work is here when HEAD contains it, or what is staged has all that it does (it was rebased, or a squash merge of
+    it is being committed); a worktree's in that worktree.
     """
     here = Contents(repository, node)
     wanted = {
@@ -53,19 +53,17 @@ class Contents:
         if self._git.ask("merge-base", "--is-ancestor", head, "HEAD").code == 0:
             return True
         return (
-            bool(self._staged)
-            and self._git.ask("cat-file", "-e", head).code == 0
-            and self._brings_nothing(head)
+            bool(self._tip) and self._git.ask("cat-file", "-e", head).code == 0 and self._brings_nothing(head)
         )
 
     def _brings_nothing(self, head: str) -> bool:
-        """Whether a merge of `head` into what is staged would change nothing."""
-        tree = refs.resolve(self._git, f"{self._staged}^{{tree}}")
-        return tree is not None and merging.plain_tree(self._git, self._staged, head) == tree
+        """Whether a merge of `head` into what is staged would change nothing: it was rebased, or is being squashed."""
+        tree = refs.resolve(self._git, f"{self._tip}^{{tree}}")
+        return tree is not None and merging.plain_tree(self._git, self._tip, head) == tree
 
     @cached_property
-    def _staged(self) -> str:
-        """A commit that nobody keeps, of what is staged here and differs from HEAD; "" where nothing does, or it cannot be told."""
+    def _tip(self) -> str:
+        """A commit of what is staged here, which nobody keeps if that differs from HEAD; "" where it cannot be told."""
         index = os.environ.get("GIT_INDEX_FILE")  # a hook's: git commits from that one
         env = {"GIT_INDEX_FILE": os.path.abspath(index)} if index else None
         head = refs.resolve(self._git, "HEAD")
@@ -73,8 +71,5 @@ class Contents:
         if head is None or written.code:
             return ""
         tree = written.stdout.decode("ascii", "replace").strip()
-        return (
-            ""
-            if refs.resolve(self._git, f"{head}^{{tree}}") == tree
-            else merging.stand_in(self._git, tree, "-p", head)
-        )
+        same = refs.resolve(self._git, f"{head}^{{tree}}") == tree
+        return head if same else merging.stand_in(self._git, tree, "-p", head)

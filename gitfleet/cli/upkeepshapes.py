@@ -34,6 +34,8 @@ class EndedSession(Data):
     session: str
     worktree: str
     released: list[ClaimRecord]
+    retained: list[ClaimRecord]
+    """What stays with its branches, or with its worktree."""
 
 
 class StepFailure(Data):

@@ -29,7 +29,10 @@ class Commit(NamedTuple):
 def carriers(
     git: Git, tips: Mapping[str, str], without: str | None, names: Callable[[Commit], Iterable[str]]
 ) -> dict[str, frozenset[str]]:
-    """By the name of each tip, whatever `names` says of the commits that it contains and `without` does not. Raises GitFailed."""
+    """By the name of each tip, whatever `names` says of the commits that it contains and `without` does not. Raises GitFailed.
+
+    A tip whose commit is missing has none.
+    """
     found: dict[str, frozenset[str]] = {}
     for commit in _parents_first(git, sorted(set(tips.values())), without):
         own = frozenset(names(commit))
@@ -43,7 +46,7 @@ def _parents_first(git: Git, tips: Iterable[str], without: str | None) -> Iterab
         return
     data = "".join([*asked, *([f"^{without}\n"] if without else [])]).encode()
     out = git.run(
-        *trailers.PLAIN, "log", "--stdin", "--topo-order", "--reverse", "--no-show-signature", "--no-color", "-z",
+        *trailers.PLAIN, "log", "--ignore-missing", "--stdin", "--topo-order", "--reverse", "--no-show-signature", "--no-color", "-z",
         f"--format={_FORMAT}", data=data, timeout=_TIME,
     )  # fmt: skip
     fields = os.fsdecode(out).split("\0")

@@ -62,9 +62,9 @@ def test_end_of_a_session_says_what_stays_with_what_and_status_and_claims_list_i
     path = str(branches.path)
     assert sorted(said[1:5]) == [
         "released: lib/",
-        f"retained by worktree {path} until its changes there are on a branch, or gone: docs/",
         "retained by branch one until it lands: src/one",
         "retained by branch two until it lands: src/two",
+        f"retained by worktree {path} until its changes there are on a branch, or gone: docs/",
     ]
     listed = branches.as_two("claims").ok().stdout
     assert "until branch one lands" in listed

@@ -12,7 +12,7 @@ import pytest
 
 from gitfleet.claims.model import Claim
 from gitfleet.errors import Conflict
-from gitfleet.fleet import exchange, succession
+from gitfleet.fleet import exchange, succession, trees
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
@@ -302,6 +302,27 @@ def test_squash_merge_that_is_staged_may_have_the_claims_of_what_it_merges(ada: 
         ada.git(ada.main, "merge", "--quiet", "--squash", "start")
         answer = fleet.claims.claim("ada-1", ["src/api/a.py"]).answer
     assert [c["pattern"] for c in answer["granted"]] == ["src/"]
+
+
+def test_clone_that_leaves_the_fleet_lets_go_what_its_worktrees_keep(ada: Ada) -> None:
+    ada.claim("src/")
+    ada.commit("src/api/a.py")
+    (ada.tree / "src/api/b.py").write_text("edited\n")
+    ada.end()
+    with ada.fleets.open("ada") as fleet:
+        (words,) = trees.abandon(fleet)
+    assert f"worktree {ada.tree} has changes on no branch" in words
+    assert ada.standing() == {"src/": ["start"]}
+
+
+def test_branch_that_was_rebased_since_may_have_its_claims(ada: Ada) -> None:
+    ada.claim("src/")
+    ada.commit("src/api/a.py")
+    ada.end()
+    ada.git.commit(ada.main, {"README.md": "more\n"})
+    ada.git(ada.tree, "rebase", "--quiet", "main")
+    ada.begin(ada.tree, "next")
+    assert [c["pattern"] for c in ada.claim("src/api/a.py", session="next")["granted"]] == ["src/"]
 
 
 def test_session_that_goes_on_in_another_worktree_leaves_its_work_with_the_first(ada: Ada) -> None:
