@@ -40,6 +40,7 @@ FREE = "free"
 MINE = "mine"
 THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
+Kept = Mapping[str, Sequence[Mapping[str, str]]]
 MAX_TEXT = 256 * 1024
 """Characters that the patterns of one request may have together; an operation has to fit into one record."""
 
@@ -110,15 +111,13 @@ class Claims:
             body |= {"wait": True, "ticket": ulid(), "priority": terms.priority}
         known: dict[str, list[str]] = {}
         if terms.wait or terms.partial:
-            known = body["based_on"] = self.built_upon(_retained(self._ledger.current()))
+            known = body["based_on"] = self.built_upon(_retained(self._ledger.current()), by_effect=False)
         try:
             result = self._request("claim.acquire", session, body, timeout)
         except Conflict as error:
             met = error.facts.get("conflicts", [])
             self._watch.saw(met)
-            based_on = self.built_upon(
-                {item["claim"]: item["retained"] for item in met if item.get("retained")}
-            )
+            based_on = self.built_upon({one["claim"]: one["retained"] for one in met if one.get("retained")})
             if based_on.items() <= known.items():
                 raise
             result = self._request("claim.acquire", session, {**body, "based_on": based_on}, timeout)
@@ -313,11 +312,11 @@ class Claims:
         here = session.node == self._ledger.node.id or session.boot == identity.boot_id()
         return process is not None and here and identity.state(process) == "dead"
 
-    def built_upon(self, kept: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, list[str]]:
+    def built_upon(self, kept: Kept, *, by_effect: bool = True) -> dict[str, list[str]]:
         """See `contents`."""
         from gitfleet.claims.contents import built_upon  # only what meets a retained claim pays for merges
 
-        return built_upon(self._repository, self._ledger.node.id, kept) if kept else {}
+        return built_upon(self._repository, self._ledger.node.id, kept, by_effect=by_effect) if kept else {}
 
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)

@@ -22,7 +22,7 @@ def left_here(fleet: Fleet) -> list[Claim]:
     ended = {name for name in {claim.session for claim in found} if view.get(sessions.path(name)) is None}
     kept = [claim for claim in found if claim.session in ended]
     here = fleet.claims.built_upon(
-        {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in kept}
+        {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in kept}, by_effect=False
     )
     return [claim for claim in kept if claim.id in here]
 

@@ -84,7 +84,8 @@ def _for_those_of_others(judgement: Judgement) -> str:
         return "Leave those paths out, or wait until their holder has released them."
     if left.here:
         claims = list(dict.fromkeys(str(item["path"]) for item in judgement.theirs))
-        return f"{left.here}: `{_claim(claims)}` takes its claims over."
+        start = "" if judgement.session else "start a session (`gitfleet session start`), and "
+        return f"{left.here}: {start}`{_claim(claims)}` takes its claims over."
     return conflicts.build_on(left.kept)
 
 
