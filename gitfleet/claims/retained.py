@@ -40,21 +40,35 @@ Said = Sequence[tuple[Keeper, frozenset[str]]]
 
 
 def start(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.start`, which gives nobody the name of a session whose claims are still retained.
+    """`session.start`, which gives the name of a session whose claims are still retained to nobody but who goes on with them.
 
-    Body: as in `sessions.rules`, and `retain` (see `end`) where the session goes on in another worktree than its own.
+    Body: as in `sessions.rules`; `retain` (see `end`) where the session goes on in another worktree than its own; `based_on`
+    (see `rules.acquire`) where a session of that name has ended here: it has its claims again if all of its work is there.
     """
-    if sessions.find(view, operation.session) is None:
-        for claim in model.retained(view):
-            if isinstance(claim, Claim) and claim.session == operation.session:
-                return Refused(_taken(claim))
+    left = [] if sessions.find(view, operation.session) else left_by(view, operation.session)
+    for claim in left:
+        if claim.node != operation.node or not may_take(view, claim, operation.body, lapsed=False):
+            return Refused(_taken(claim))
     decided = session_rules.start(view, operation, generation)
-    if isinstance(decided, Refused) or not operation.body.get("retain"):
+    if isinstance(decided, Refused):
         return decided
     changes = dict(decided.changes)
-    for claim in _marked(_own(view, operation.session), _said(operation.body["retain"])):
-        changes |= model.put(claim)
-    return decided._replace(changes=changes)
+    for claim in left:  # what lies in its worktree is its own again
+        trees = [keeper for keeper in claim.retained if not keeper.branch]
+        changes |= dict.fromkeys(model.keeper_index(keeper.name, claim.id) for keeper in trees)
+        changes |= model.put(
+            replace(claim, retained=keepers.without(claim.retained, {k.name for k in trees}))
+        )
+    if operation.body.get("retain"):
+        for claim in _marked(_own(view, operation.session), _said(operation.body["retain"])):
+            changes |= model.put(claim)
+    has = [claim.as_record() for claim in left]
+    return decided._replace(changes=changes, answer={**decided.answer, "claims": has})
+
+
+def left_by(view: View, session: str) -> list[Claim]:
+    """The retained claims of a session that has ended, by its name."""
+    return [claim for claim in model.retained(view) if isinstance(claim, Claim) and claim.session == session]
 
 
 def end(view: View, operation: Operation, generation: int) -> Decision:

@@ -198,7 +198,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         warnings = [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
-        warnings += succession.told(fleet)
+        warnings += [*succession.told(fleet), *_goes_on_with(result)]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
         if others:
             warnings.append(
@@ -211,6 +211,12 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
             warnings=warnings,
             session=record["id"],
         )
+
+
+def _goes_on_with(result: Result) -> list[str]:
+    """What a session has again that it left when it ended."""
+    patterns = [str(record["pattern"]) for record in result.answer.get("claims", ())]
+    return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
 
 
 def _end(session_id: str | None) -> Answer:

@@ -49,16 +49,19 @@ class Sessions:
         markers: Mapping[str, Any] | None = None,
         leaving: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: (),
         arrived: Callable[[str], None] = lambda _: None,
+        left: Callable[[str], Mapping[str, Any]] = lambda _: {},
     ) -> None:
         """`leaving` tells what retains the claims of the session with that id when it ends, as `session.end` is told.
 
-        `arrived` hears of the worktree (its git dir) in which a session has begun.
+        `arrived` hears of the worktree (its git dir) in which a session has begun. `left` tells what of the claims that a session
+        of that id left is built upon here, as `session.start` is told.
         """
         self._repository = repository
         self._ledger = ledger
         self._markers = markers or {}
         self._leaving = leaving
         self._arrived = arrived
+        self._left = left
         self.local = LocalSessions(ledger.state)
 
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
@@ -81,6 +84,9 @@ class Sessions:
         if resume and known and known.process:
             body["was"] = {"pid": known.process.pid, "start": known.process.start}
         tree = self._repository.tree
+        based_on = {} if resume or not start.id else self._left(session_id)
+        if based_on:
+            body["based_on"] = dict(based_on)
         if resume and known and known.tree != tree:  # what it leaves where it was
             body["retain"] = [dict(row) for row in self._leaving(session_id)]
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)

@@ -352,6 +352,21 @@ def test_name_of_a_session_whose_branch_retains_is_given_to_nobody(world: World)
     world.take("n-1", "session.start", worktree="/other")
 
 
+def test_session_that_begins_anew_where_its_work_is_has_its_claims_again(world: World) -> None:
+    ended(world, "src/")
+    claim = world.claims()["src/"]
+    shown = {claim.id: [HEAD]}
+    for node, based_on in (("m", shown), ("n", {claim.id: [LATER]})):
+        refused = world.refuse("n-1", "session.start", node=node, worktree="/n-1", based_on=based_on)
+        assert isinstance(refused, Conflict)
+    answer = world.take("n-1", "session.start", worktree="/n-1", based_on=shown)
+    assert patterns(answer["claims"]) == ["src/"]
+    assert world.claims("n-1") == {"src/": claim}
+    assert isinstance(world.refuse("m-1", ACQUIRE, **wanted("src/", based_on=shown)), Conflict)
+    world.take("n-1", "claim.release", patterns=None)
+    assert retained(world) == {}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -289,6 +289,19 @@ def test_next_session_in_the_worktree_is_told_and_may_have_it_and_no_other(ada: 
         assert succession.told(fleet) == []
 
 
+def test_session_that_begins_anew_in_its_worktree_has_its_claims_again_and_elsewhere_not(ada: Ada) -> None:
+    ada.claim("src/")
+    edited(ada)
+    ada.end()
+    with pytest.raises(Conflict) as caught:
+        ada.begin(ada.main)
+    assert f"its worktree {ada.tree} still retains claims" in caught.value.message
+    ada.begin(ada.tree)
+    assert [c["pattern"] for c in ada.claim("src/api/a.py")["already_held"]] == ["src/"]
+    ada.git(ada.tree, "checkout", "--quiet", "--", "src")
+    assert ada.end() == {"src/": []}
+
+
 def test_squash_merge_that_is_staged_may_have_the_claims_of_what_it_merges(ada: Ada) -> None:
     ada.claim("src/")
     ada.commit("src/api/a.py")
