@@ -19,7 +19,7 @@ from gitfleet.errors import Conflict, FleetError, Unverifiable
 from gitfleet.fleet import hearsay, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import full, refusal
-from gitfleet.githooks.judgement import Judgement, judge
+from gitfleet.githooks.judgement import Judgement, Left, judge
 from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import rules as session_rules
 
@@ -113,12 +113,8 @@ def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
 def _decide(fleet: Fleet, finding: Finding) -> Verdict:
     judgement, edits = finding.judgement, fleet.policy.edits
     if judgement.theirs:
-        return Verdict(
-            _held(
-                [hearsay.holder(item) for item in judgement.theirs],
-                [str(item["path"]) for item in judgement.theirs],
-            )
-        )
+        lines = [hearsay.holder(item) for item in judgement.theirs]
+        return Verdict(_held(lines, [str(item["path"]) for item in judgement.theirs], judgement.left))
     if judgement.unverifiable and edits != "claim-on-edit":
         return _unclear(fleet, judgement)
     if judgement.free and edits == "require-claim":
@@ -140,10 +136,12 @@ def _unclear(fleet: Fleet, judgement: Judgement) -> Verdict:
     return Verdict(f"{STOPPED}\n{words}\nNext: ask the hub: gitfleet sync")
 
 
-def _held(lines: Sequence[str], paths: Sequence[str]) -> str:
+def _held(lines: Sequence[str], paths: Sequence[str], left: Left | None = None) -> str:
     shown = "\n".join(f"- {line}" for line in lines[:SHOWN])
     more = f"\n- and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     distinct = list(dict.fromkeys(paths))
+    if left and left.here:
+        return f"{STOPPED}\n{shown}{more}\nNext: {left.here}: gitfleet claim {_shell(distinct)} takes its claims over"
     return (
         f"{STOPPED}\n{shown}{more}\n"
         "Next: leave these files as they are and take other work; or wait for them: "

@@ -5,17 +5,18 @@ Pure. One conflict is one claim of another session that overlaps one requested p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import model
+from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import Overlap, overlap
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
-from gitfleet.claims.wording import unit_words
+from gitfleet.claims.wording import kept_by, unit_words
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
 from gitfleet.sessions import model as sessions
@@ -56,8 +57,7 @@ class InTheWay(NamedTuple):
             "title": holder.title if holder else "",
             "worktree": holder.worktree if holder else "",
             "waiting": self.waiting,
-            "retained": self.held.retained,
-            "head": self.held.head,
+            "retained": [keeper.as_record() for keeper in self.held.retained],
             "renewed": holder.renewed if holder else 0,
             "renewed_at": holder.renewed_at if holder else self.held.granted_at,
             **(
@@ -135,10 +135,8 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     place = len(before) + 1
     hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."
     left = [item.held for item in conflicts if isinstance(item.held, Claim) and _is_left(item)]
-    branches = {(claim.retained, claim.head) for claim in left}
-    if branches and len(left) == len(conflicts):
-        names = ", ".join(f"{head[:12]} of {display(branch)}" for branch, head in sorted(branches))
-        hint = f"Work on other paths until it has landed. Or build on it: merge {names}, and ask again."
+    if left and len(left) == len(conflicts):
+        hint = build_on({keeper for claim in left for keeper in claim.retained})
     alone = {name for item in conflicts if (name := _name_alone(item))}
     if alone:
         hint += f" Or ask for the name alone: {', '.join(_quoted(name) for name in sorted(alone))}."
@@ -146,6 +144,18 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     if broken:  # which never ends by itself, as a claim does
         hint = f"Work on other paths. {broken[0].hint or 'Ask whoever looks after the fleet to run `gitfleet fsck`.'}"
     return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
+
+
+def build_on(kept: Collection[Keeper]) -> str:
+    """What to do about claims that are left with these: wait for them, or take their work in."""
+    heads = [f"{one.head[:12]} of {display(one.branch)}" for one in sorted(kept) if one.branch]
+    trees = [f"{display(one.worktree)} on node {display(one.node)}" for one in sorted(kept) if not one.branch]
+    if not trees:
+        return f"Work on other paths until it has landed. Or build on it: merge {', '.join(heads)}, and ask again."
+    merging = f", merge {', '.join(heads)}" if heads else ""
+    return (
+        f"Work on other paths. Or go on there: start a session in {', '.join(trees)}{merging}, and ask again."
+    )
 
 
 def _quoted(pattern: str) -> str:
@@ -164,12 +174,13 @@ def _name_alone(item: InTheWay) -> str:
 
 def _verb(items: list[InTheWay]) -> str:
     """What a holder does with what it has: holds it, or has left it with a branch."""
-    retained = {item.held.retained for item in items if isinstance(item.held, Claim) and _is_left(item)}
-    return f"has left with branch {', '.join(map(display, sorted(retained)))}" if retained else "holds"
+    left = [item.held for item in items if isinstance(item.held, Claim) and _is_left(item)]
+    kept = sorted({keeper for claim in left for keeper in claim.retained})
+    return f"has left with {display(kept_by([one.as_record() for one in kept]))}" if kept else "holds"
 
 
 def _is_left(item: InTheWay) -> bool:
-    """Whether a branch retains a claim whose session has ended: then it goes to who builds on the branch."""
+    """Whether a claim is retained whose session has ended: then it goes to who builds on that work."""
     return isinstance(item.held, Claim) and bool(item.held.retained) and item.session is None
 
 

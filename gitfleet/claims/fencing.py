@@ -244,7 +244,7 @@ def _since(grants: Iterable[_Had], sessions: Collection[str], token: int, mode: 
 def _builds_upon(grant: Claim | Grant, sessions: Collection[str], token: int) -> bool:
     """Whether a claim was had from a branch, and its session's work contains what was done under the other.
 
-    See `retained`: a branch's claim goes to another session only with the branch's commits.
+    See `retained`: a retained claim goes to another session only with the work that it stays with.
     """
     return any(who in sessions and token <= until for who, _, until in _upon(grant))
 

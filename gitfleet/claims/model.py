@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
-from gitfleet.base.ids import is_ulid, shard
-from gitfleet.claims import past, patterns, resources
+from gitfleet.base.ids import is_name, is_ulid, shard
+from gitfleet.claims import keepers, past, patterns, resources
+from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
@@ -24,7 +25,7 @@ from gitfleet.sessions import model as sessions
 
 ROOT = "claims"
 RESOURCES = "resources"
-BRANCHES = "branches"
+KEEPERS = "keepers"
 EXCLUSIVE = "exclusive"
 SHARED = "shared"
 MODES = (EXCLUSIVE, SHARED)
@@ -36,8 +37,8 @@ class Claim:
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
     `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
-    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branch that a
-    claim stays with, at `head`, also when its session has ended; `upon` the grants that its session's work contains,
+    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branches and
+    worktrees that a claim stays with, also when its session has ended; `upon` the grants that its session's work contains,
     since it got the claim from a branch (`session@token`, or `session/claim@token` where that was another claim). On a resource, `slots` are the numbers of its units
     and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
     """
@@ -58,8 +59,7 @@ class Claim:
     capacity: int = 0
     slots: tuple[int, ...] = ()
     uptime: str = ""
-    retained: str = ""
-    head: str = ""
+    retained: tuple[Keeper, ...] = ()
     upon: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -68,6 +68,7 @@ class Claim:
         known = asdict(self)
         extra = known.pop("extra")
         known["slots"] = list(self.slots)
+        known["retained"] = [keeper.as_record() for keeper in self.retained]
         for name in _YOUNGER:
             if not known[name]:
                 del known[name]
@@ -107,13 +108,12 @@ _YOUNGER = (
     "slots",
     "uptime",
     "retained",
-    "head",
     "upon",
 )  # than the format: absent, they replay to the same bytes
 _TYPES: dict[str, type] = {
     f.name: int if f.name in {"token", "ttl", "granted_at", "accept_within", "capacity"} else str
     for f in fields(Claim)
-    if f.name not in {"extra", "slots"}
+    if f.name not in {"extra", "slots", "retained"}
 }
 _NEEDED = frozenset(["id", "session", "node", "pattern", "mode", "token", "ttl", "granted_at"])
 
@@ -125,12 +125,12 @@ def folder(keys: Sequence[str]) -> str:
     return "/".join([ROOT, *(f"={key}" for key in keys)])
 
 
-def branch_index(branch: str, claim_id: str) -> str:
-    """Where a branch's note of a claim that it retains is. By a hash, since a branch may have any name."""
-    from hashlib import sha256  # not on the way of claims that no branch retains
+def keeper_index(keeper: str, claim_id: str) -> str:
+    """Where a keeper's note of a claim that it retains is. By a hash of its name, since a branch may have any."""
+    from hashlib import sha256  # not on the way of claims that nothing retains
 
-    name = sha256(branch.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return f"{BRANCHES}/{shard(name)}/{name}/{claim_id}"
+    name = sha256(keeper.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return f"{KEEPERS}/{shard(name)}/{name}/{claim_id}"
 
 
 @lru_cache(maxsize=4096)
@@ -158,7 +158,12 @@ def parse(data: bytes, where: str) -> Claim:
         known[name] = value
     raw.pop("v", None)
     raw.pop("kind", None)
-    slots = raw.pop("slots", [])
+    slots, kept = raw.pop("slots", []), raw.pop("retained", [])
+    try:
+        known["retained"] = keepers.parse_all(kept)
+    except ValueError as error:
+        words = f"{where} in the ledger has a broken field 'retained'. It was left alone."
+        raise Corrupt(words, where=where) from error
     claim = Claim(**known, slots=tuple(slots) if isinstance(slots, list) else (-1,), extra=raw)
     try:
         placed = is_ulid(claim.id) and claim.mode in MODES and claim.where == where
@@ -233,16 +238,20 @@ def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
 
 
 def retained(view: View) -> Iterator[Claim | Unreadable]:
-    """The claims that branches retain. Costs one look while there are none."""
-    for shard_name, _ in view.names(BRANCHES):
-        for branch, _ in view.names(f"{BRANCHES}/{shard_name}"):
-            yield from _indexed(view, f"{BRANCHES}/{shard_name}/{branch}")
+    """The claims that branches and worktrees retain, each once. Costs one look while there are none."""
+    seen = set()
+    for shard_name, _ in view.names(KEEPERS):
+        for keeper, _ in view.names(f"{KEEPERS}/{shard_name}"):
+            for found in _indexed(view, f"{KEEPERS}/{shard_name}/{keeper}"):
+                if found.where not in seen:
+                    seen.add(found.where)
+                    yield found
 
 
-def of_branch(view: View, branch: str) -> Iterator[Claim | Unreadable]:
-    """The claims that one branch retains."""
-    for found in _indexed(view, branch_index(branch, "").rstrip("/")):
-        if isinstance(found, Unreadable) or found.retained == branch:
+def of_keeper(view: View, name: str) -> Iterator[Claim | Unreadable]:
+    """The claims that one branch, or one worktree, retains (`Keeper.name`)."""
+    for found in _indexed(view, keeper_index(name, "").rstrip("/")):
+        if isinstance(found, Unreadable) or any(keeper.name == name for keeper in found.retained):
             yield found
 
 
@@ -254,7 +263,7 @@ def everything(view: View) -> Iterator[Claim | Unreadable]:
 
 
 def put(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that file a claim: in the tree, in its session's index, and in that of a branch which retains it."""
+    """The changes that file a claim: in the tree, in its session's index, and in those of what retains it."""
     note = canonical.dump({"where": claim.where})
     return {**stay(claim), sessions.claim_index(claim.session, claim.id): note}
 
@@ -262,13 +271,22 @@ def put(claim: Claim) -> dict[str, bytes | None]:
 def stay(claim: Claim) -> dict[str, bytes | None]:
     """The changes that file a retained claim whose session ends."""
     changes: dict[str, bytes | None] = {claim.where: claim.as_bytes()}
-    if claim.retained:
-        changes[branch_index(claim.retained, claim.id)] = canonical.dump({"where": claim.where})
+    for keeper in claim.retained:
+        changes[keeper_index(keeper.name, claim.id)] = canonical.dump({"where": claim.where})
     return changes
 
 
-def drop(view: View, claim: Claim, at: int) -> dict[str, bytes | None]:
+def left(view: View, claim: Claim, after: Claim) -> dict[str, bytes | None]:
+    """The changes by which a claim stays with others than before, or with its session alone: `after` is the same claim then."""
+    lives = is_name(claim.session) and view.get(sessions.path(claim.session)) is not None
+    filed = put(after) if lives else stay(after)
+    return {**dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained), **filed}
+
+
+def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
     """The changes that take a claim away, and remember that it was (`past`). `at`: when, by the operation's clock.
+
+    `unlanded`: whether what a branch has of it, if it stayed with one, is still to be had there alone.
 
     Every claim that ends, for whatever reason, goes through here: a commit made under it is judged by what is
     remembered.
@@ -276,10 +294,10 @@ def drop(view: View, claim: Claim, at: int) -> dict[str, bytes | None]:
     changes: dict[str, bytes | None] = {
         claim.where: None,
         sessions.claim_index(claim.session, claim.id): None,
-        **past.note(view, claim, at),
+        **past.note(view, claim, at, unlanded=unlanded),
     }
-    if claim.retained:
-        changes[branch_index(claim.retained, claim.id)] = None
+    for keeper in claim.retained:
+        changes[keeper_index(keeper.name, claim.id)] = None
     return changes
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.resources import PREFIX
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
@@ -43,9 +44,7 @@ class Ended(Protocol):
     @property
     def upon(self) -> str: ...
     @property
-    def retained(self) -> str: ...
-    @property
-    def head(self) -> str: ...
+    def retained(self) -> tuple[Keeper, ...]: ...
     @property
     def where(self) -> str: ...
 
@@ -94,9 +93,10 @@ class Grant:
         return canonical.dump(record)
 
 
-def note(view: View, claim: Ended, at: int) -> dict[str, bytes | None]:
+def note(view: View, claim: Ended, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
     """The change that remembers a claim which goes; none for a resource, which no commit touches.
 
+    Unless not `unlanded`, a branch that it stayed with still has something of it that the trunk has not.
     Costs one record and the trees above it.
     """
     if claim.pattern.startswith(PREFIX):
@@ -115,9 +115,10 @@ def note(view: View, claim: Ended, at: int) -> dict[str, bytes | None]:
         after = before.after
     elif before is not None:
         after = Former(before.session, before.token)
+    branch = next((keeper for keeper in claim.retained if keeper.branch and unlanded), Keeper())
     grant = Grant(
         claim.id, claim.token, claim.session, claim.pattern, claim.mode, at, earlier, after, claim.upon,
-        claim.retained if claim.head else "", claim.head,
+        branch.branch, branch.head,
     )  # fmt: skip
     return {where: grant.as_bytes()}
 

@@ -40,7 +40,7 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     ids are made by the caller), `ttl`, `reason`,
     `branch`, `partial`, `wait`, `ticket` (its id), `priority`, `case_sensitive`, `lapsed` (by claim or ticket id, the
     holder's `renewed` as it was watched), `outlived` (by claim id, the token that stood longer than a grant may),
-    `based_on` (by claim id, the head of the retaining branch, which the session's work contains), `take_up` (what the
+    `based_on` (by claim id, the marks of the keepers whose work the session's own contains), `take_up` (what the
     line gave and is asked for here is taken up). Refused with Conflict, listing every conflict once, or with Deadlock.
     """
     session = session_rules.own(view, operation)

@@ -12,6 +12,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, tickets
 from gitfleet.claims.bounds import check_size
+from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
@@ -19,6 +20,7 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.claims.watch import Watch
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, UsageError
+from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
@@ -30,6 +32,7 @@ FREE = "free"
 MINE = "mine"
 THEIRS = "theirs"
 UNVERIFIABLE = "unverifiable"
+Kept = Mapping[str, Sequence[Mapping[str, str]]]
 
 
 class Verdict(NamedTuple):
@@ -98,15 +101,15 @@ class Claims:
         }
         if terms.wait:
             body |= {"wait": True, "ticket": ulid(), "priority": terms.priority}
-        known: dict[str, str] = {}
+        known: dict[str, list[str]] = {}
         if terms.wait or terms.partial:
-            known = body["based_on"] = self._built_upon(_retained(self._ledger.current()))
+            known = body["based_on"] = self.built_upon(_retained(self._ledger.current()), by_effect=False)
         try:
             result = self._request("claim.acquire", session, body, timeout)
         except Conflict as error:
             met = error.facts.get("conflicts", [])
             self._watch.saw(met)
-            based_on = self._built_upon({item["claim"]: item["head"] for item in met if item.get("head")})
+            based_on = self.built_upon({one["claim"]: one["retained"] for one in met if one.get("retained")})
             if based_on.items() <= known.items():
                 raise
             result = self._request("claim.acquire", session, {**body, "based_on": based_on}, timeout)
@@ -194,7 +197,8 @@ class Claims:
 
     def let_go(self, session: str, branch: str) -> Result:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
-        body = {"branch": branch, "head": "", "outcome": retained.RELEASED}
+        keeper = Keeper(branch=branch, head=refs.ZERO).as_record()
+        body = {"keeper": keeper, "outcome": retained.RELEASED}
         return self._request("claim.landed", session, body, 30.0)
 
     def find(
@@ -302,15 +306,11 @@ class Claims:
         here = session.node == self._ledger.node.id or session.boot == identity.boot_id()
         return process is not None and here and identity.state(process) == "dead"
 
-    def _built_upon(self, heads: Mapping[str, str]) -> dict[str, str]:
-        """Of retained claims (by id, the head of their branch) those whose branch's work is in this worktree's HEAD."""
-        git = self._repository.here
-        contained = {
-            head
-            for head in set(heads.values())
-            if git.ask("merge-base", "--is-ancestor", head, "HEAD").code == 0
-        }
-        return {claim: head for claim, head in heads.items() if head in contained}
+    def built_upon(self, kept: Kept, *, by_effect: bool = True) -> dict[str, list[str]]:
+        """See `contents`."""
+        from gitfleet.claims.contents import built_upon  # only what meets a retained claim pays for merges
+
+        return built_upon(self._repository, self._ledger.node.id, kept, by_effect=by_effect) if kept else {}
 
     def _is_at(self, claim: Claim, wanted: Pattern) -> bool:
         """Whether a claim matches the very path that is asked about; not if it is a folder here: changes are beneath it."""
@@ -377,10 +377,10 @@ def time_left(claim: Claim, session: sessions.Session | None) -> int:
     return max(claim.granted_at, last) + claim.ttl - clock.now()
 
 
-def _retained(state: State) -> dict[str, str]:
-    """The retained claims, each with the head of its branch."""
-    found = model.retained(state.view)
-    return {claim.id: claim.head for claim in found if isinstance(claim, Claim)}
+def _retained(state: State) -> dict[str, list[dict[str, str]]]:
+    """The retained claims, each with the records of its keepers."""
+    found = [claim for claim in model.retained(state.view) if isinstance(claim, Claim)]
+    return {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in found}
 
 
 def _pattern(found: Claim | Unreadable) -> Pattern:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.base.text import duration
+from gitfleet.claims.keepers import branches, worktrees
 
 
 def units(item: Mapping[str, Any]) -> str:
@@ -17,6 +18,34 @@ def units(item: Mapping[str, Any]) -> str:
 def unit_words(slots: Sequence[int], capacity: int) -> str:
     """The same, of numbers."""
     return f"unit{'s' * (len(slots) > 1)} {', '.join(map(str, slots))} of {capacity}"
+
+
+def kept_by(records: Sequence[Mapping[str, Any]], *, of: str = "") -> str:
+    """What a claim stays with, from the records of its keepers: `branch a`, `branches a and b`, `worktree /x`. Not yet safe to show."""
+    named, trees = branches(records), worktrees(records)
+    whose = f" of session {of}" if of else ""
+    words = [f"branch{'es' * (len(named) > 1)} {_and(named)}{whose}"] if named else []
+    words += [f"worktree{'s' * (len(trees) > 1)} {_and(trees)}{'' if named else whose}"] if trees else []
+    return " and ".join(words)
+
+
+def until(records: Sequence[Mapping[str, Any]]) -> str:
+    """How long a claim stays with its keepers."""
+    named, trees = branches(records), worktrees(records)
+    words = [f"until {'it lands' if len(named) == 1 else 'they land'}"] if named else []
+    words += ["until its changes there are on a branch, or gone"] if trees else []
+    return " and ".join(words)
+
+
+def stays(records: Sequence[Mapping[str, Any]]) -> str:
+    """The same with the names, as short as a table wants it: `until branch a lands`."""
+    words = [f"until branch {name} lands" for name in branches(records)]
+    words += [f"until the changes in {path} are on a branch, or gone" for path in worktrees(records)]
+    return "; ".join(words)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def holder(item: Mapping[str, Any]) -> str:
@@ -30,9 +59,8 @@ def holder(item: Mapping[str, Any]) -> str:
     if item.get("retained"):
         meets = f" (both match {item['witness']})" if item["witness"] not in {path, item["held"]} else ""
         what = "" if item["held"] == path else f", which claims {item['held']}{meets}"
-        return (
-            f"{path}: retained by branch {item['retained']} of session {item['session']} until it lands{what}"
-        )
+        kept = kept_by(item["retained"], of=str(item["session"]))
+        return f"{path}: retained by {kept} {until(item['retained'])}{what}"
     verb = "wanted earlier" if item.get("waiting") else "held"
     words = [f"{path}: {verb} by session {item['session']}", f"({doing})" if doing else ""]
     words.append(f"on node {item['node']},")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gitfleet.cli.shapes import Data
+from gitfleet.cli.shapes import Data, KeeperRecord
 
 
 class FileChange(Data):
@@ -55,8 +55,8 @@ class Neighbour(Data):
     mode: Literal["exclusive", "shared"]
     left: int
     """Seconds until its lease lapses, by the clock of its node; negative when it has."""
-    retained: str
-    """The branch that the claim stays with until that lands; empty while its session holds it."""
+    retained: list[KeeperRecord]
+    """What the claim stays with; nothing while its session holds it."""
 
 
 class BriefedRules(Data):
@@ -86,5 +86,7 @@ class Primed(Data):
     policy: BriefedRules
     messages: list[str]
     """What it was not shown before."""
+    left: list[str]
+    """What sessions that have ended claimed, with work that is in this worktree: the session may take it over."""
     text: str
     """All of this in words, fit for an agent's context."""

@@ -10,7 +10,7 @@ from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import Terms, Verdict, time_left
-from gitfleet.claims.wording import units
+from gitfleet.claims.wording import kept_by, stays, units, until
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.hearing import heard, told
@@ -38,7 +38,7 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         refused = result.answer["refused"]
         lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
         lines += [
-            f"taken over with branch {c['retained']} of {c['session']}: {c['pattern']}"
+            f"taken over with {kept_by(c['retained'])} of {c['session']}: {c['pattern']}"
             if c.get("retained")
             else f"taken over from {c['session']}, whose time was over: {c['pattern']}"
             for c in result.answer["taken_over"]
@@ -114,6 +114,7 @@ def let_go(common: Common, branch: str) -> Answer:
         with told(fleet, session):
             result = fleet.claims.let_go(session, branch)
         lines = [f"released: {record['pattern']}" for record in result.answer["released"]]
+        lines += kept(result.answer["retained"], "still ")
         data = {"session": session, **_how(result), "not_held": [], **result.answer}
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
@@ -159,6 +160,14 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
             [*heard(fleet, common.session), *freshness(fleet, state)],
             session or "",
         )
+
+
+def kept(records: Iterable[Mapping[str, Any]], still: str = "") -> list[str]:
+    """What claims, as records, stay with now that their session is gone: a line each."""
+    return [
+        f"{still}retained by {kept_by(record['retained'])} {until(record['retained'])}: {record['pattern']}"
+        for record in records
+    ]
 
 
 def knowledge(state: State) -> dict[str, Any]:
@@ -259,7 +268,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
     left = "lapsed" if row["lapsed"] else duration(row["left"])
     if row.get("retained"):
-        left = f"until branch {row['retained']} lands"
+        left = stays(row["retained"])
     token = "tentative" if row["tentative"] else str(row["token"])
     mode = units(row) if row.get("slots") else row["mode"]
     return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)

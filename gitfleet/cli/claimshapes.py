@@ -79,6 +79,8 @@ class Released(Decided):
     """What was named and nobody holds."""
     branch: str = ""
     """With `--branch`: the branch that retained it."""
+    retained: list[ClaimRecord] = Field(default=[])
+    """With `--branch`: what other branches or worktrees still retain."""
     served: list[ClaimRecord] = Field(default=[])
     """What thereby went to others who had waited for it."""
     hub_error: str = ""

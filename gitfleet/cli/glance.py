@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitfleet.base.text import counted, duration, one_line
+from gitfleet.claims.model import Claim
+from gitfleet.claims.wording import stays
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.hearing import heard
@@ -18,6 +20,7 @@ HEAD = (
     "SESSION", "LIVENESS", "AGENT", "PATTERN", "BRANCH", "+/-", "DIRTY", "CLAIMS", "ACTIVE", "NODE", "WORKTREE", "TITLE",
 )  # fmt: skip
 OPTIONAL = ("WORKTREE", "PATTERN", "NODE", "ACTIVE", "TITLE")
+SHOWN = 20
 COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim", "person": "cyan"}
 
 
@@ -36,18 +39,18 @@ def gist(answer: Answer) -> object:
     """An answer without what moves with the clock alone."""
     rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.data.get("sessions", ())]
     ledger = {**answer.data.get("ledger", {}), "age": 0}
-    return rows, ledger, len(answer.warnings)
+    return rows, answer.data.get("retained", ()), ledger, len(answer.warnings)
 
 
 def _lines(found: Status) -> Iterator[str | Grid]:
     yield _ledger(found.ledger)
-    if not found.sessions:
-        yield "no sessions"
-        return
-    yield _summary(found.sessions)
-    yield Grid(
-        HEAD, [_cells(row) for row in found.sessions], coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL
-    )
+    yield _summary(found.sessions) if found.sessions else "no sessions"
+    if found.sessions:
+        rows = [_cells(row) for row in found.sessions]
+        yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+    if found.retained:
+        yield f"retained after their sessions have ended: {counted(len(found.retained), 'claim')}"
+        yield from (f"  {line}" for line in _retained(found.retained))
     for row in found.sessions:
         if row.log_tail:
             yield ""
@@ -75,6 +78,16 @@ def _summary(rows: Sequence[SessionStatus]) -> str:
     words = ", ".join(f"{counts[word]} {word}" for word in situation.WORDS if counts[word])
     claims = counted(sum(len(row.claims) for row in rows), "claim")
     return f"{counted(len(rows), 'session')} ({words}), {claims}"
+
+
+def _retained(claims: Sequence[Claim]) -> list[str]:
+    """The claims that stay with branches and worktrees, the first of them a line each."""
+    lines = [
+        f"{one_line(claim.pattern, 60)} of {claim.session}, {stays([one.as_record() for one in claim.retained])}"
+        for claim in claims[:SHOWN]
+    ]
+    more = len(claims) - SHOWN
+    return [*lines, *([f"and {more} more: `gitfleet claims`"] if more > 0 else [])]
 
 
 def _cells(row: SessionStatus) -> tuple[str, ...]:

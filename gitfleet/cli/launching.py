@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import kept
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import FleetError
 from gitfleet.fleet import launcher, policyfile, upkeep
@@ -91,9 +92,10 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
 
 def _answer(ended: Ended) -> Answer:
     released = [record["pattern"] for record in ended.answer.get("released", [])]
-    retained = [record["pattern"] for record in ended.answer.get("retained", [])]
+    retained = ended.answer.get("retained", [])
     words = f"session {ended.session['id']} ended, exit code {ended.code}"
-    words += _listed("released", released) + _listed("retained by its branch", retained)
+    words += _listed("released", released)
+    words += "".join(f"; {line}" for line in kept(retained))
     say(f"gitfleet: {words}")
     data = {
         "session": ended.session,
@@ -101,7 +103,7 @@ def _answer(ended: Ended) -> Answer:
         "log": ended.log,
         "exit_code": ended.code,
         "released": ended.answer.get("released", []),
-        "retained": ended.answer.get("retained", []),
+        "retained": retained,
     }
     status = "ok" if ended.code == 0 else "command-failed"
     return Answer("session start", data, [], status, ended.code, ended.warnings)

@@ -120,7 +120,7 @@ class SessionEnded(SessionStarted):
 
     released: list[ClaimRecord]
     retained: list[ClaimRecord] = Field(default=[])
-    """What stays with the session's branch until it lands."""
+    """What stays with branches of the session, or with its worktree."""
     served: list[ClaimRecord] = Field(default=[])
     """What thereby went to others who had waited for it."""
     left: list[str]
@@ -209,6 +209,8 @@ class Glance(Data):
     """`status`."""
 
     sessions: list[SessionGlance]
+    retained: list[ClaimRecord]
+    """What branches and worktrees keep after their sessions have ended."""
     ledger: LedgerGlance
     nodes: list[NodeGlance]
 

@@ -13,12 +13,12 @@ from gitfleet.base.text import duration
 from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import freshness, knowledge
+from gitfleet.cli.claiming import freshness, kept, knowledge
 from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
-from gitfleet.fleet import draft, heartbeat, policyfile, situation
+from gitfleet.fleet import draft, heartbeat, policyfile, situation, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
@@ -200,6 +200,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         record = result.answer["session"]
         if result.status is not Status.TENTATIVE:
             warnings += draft.hold(fleet, record["id"])
+        warnings += [*succession.told(fleet), *_goes_on_with(result)]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
         if others:
             warnings.append(
@@ -214,6 +215,12 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         )
 
 
+def _goes_on_with(result: Result) -> list[str]:
+    """What a session has again that it left when it ended."""
+    patterns = [str(record["pattern"]) for record in result.answer.get("claims", ())]
+    return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
+
+
 def _end(session_id: str | None) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         session_id = fleet.whoami(session_id)
@@ -222,10 +229,7 @@ def _end(session_id: str | None) -> Answer:
         released = [record["pattern"] for record in result.answer["released"]]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
-        lines += [
-            f"retained by branch {record['retained']} until it lands: {record['pattern']}"
-            for record in result.answer["retained"]
-        ]
+        lines += kept(result.answer["retained"])
         lines += left
         for text in result.answer.get("unheard", []):  # its inbox is gone with it
             fleet.ledger.notices.leave(session_id, text, kind="message")

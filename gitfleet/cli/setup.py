@@ -15,7 +15,7 @@ from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import draft, exchange, policyfile
+from gitfleet.fleet import draft, exchange, policyfile, trees
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer
@@ -162,7 +162,7 @@ def _uninstall(*, force: bool) -> Answer:
 
 
 def _end_sessions(*, force: bool) -> list[str]:
-    """End this clone's sessions, so that nobody waits for their claims. Raises, with nothing changed, unless forced."""
+    """End this clone's sessions, so that nobody waits for their claims; what is said about that. Raises, with nothing changed, unless forced."""
     try:
         with Fleet.open() as fleet:
             mine = fleet.sessions.local.all()
@@ -174,11 +174,11 @@ def _end_sessions(*, force: bool) -> list[str]:
             for session_id in sorted({session.id for session in mine} | _of_node(fleet)):
                 with suppress(NoSession):  # it has ended already
                     fleet.sessions.end(session_id)
+            return trees.abandon(fleet)
     except FleetError as error:
         if not force:
             raise
         return [error.message]
-    return []
 
 
 def _of_node(fleet: Fleet) -> set[str]:

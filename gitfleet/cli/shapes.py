@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Data(BaseModel):
     """What all of them have in common."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, strict=True)
+
+
+class KeeperRecord(Data):
+    """A branch, or a worktree, that a claim stays with also without its session."""
+
+    branch: str = ""
+    """The branch, until it lands; absent for a worktree."""
+    head: str = ""
+    """The commit that the branch is at: whose work contains it may have the claim."""
+    node: str = ""
+    worktree: str = ""
+    """The worktree with changes on no branch: its path then. `tree` is git's name for it, `node` its clone."""
+    tree: str = ""
 
 
 class ClaimRecord(Data):
@@ -49,10 +62,8 @@ class ClaimRecord(Data):
     """On a resource: the numbers of the units that it has, from 0 on. Absent for paths."""
     uptime: str = ""
     """When it was granted, by the other clock of that node: its boot, and the seconds since."""
-    retained: str = ""
-    """The branch that it stays with until that lands, also without its session; absent when none does."""
-    head: str = ""
-    """The commit that the branch is at."""
+    retained: list[KeeperRecord] = Field(default=[])
+    """What it stays with, also without its session; absent for nothing."""
     upon: str = ""
     """The grants (`session@token`) whose work the session's own contains, where it got the claim from a branch."""
 
@@ -163,10 +174,7 @@ class Conflict(Data):
     """Why the record cannot be read."""
     waiting: bool = False
     """Whether it is no claim yet, but an earlier place in the waiting line."""
-    retained: str = ""
-    """The branch that it stays with until that lands; empty when none does."""
-    head: str = ""
-    """The commit that the branch is at: whose work contains it may have the claim."""
+    retained: list[KeeperRecord] = Field(default=[])
     claim: str = ""
     token: int = 0
     mode: str = ""

@@ -25,7 +25,7 @@ class SessionLaunched(Data):
     """128 and the number of the signal, if that ended it."""
     released: list[ClaimRecord]
     retained: list[ClaimRecord]
-    """What its branch retains until it lands."""
+    """What stays with its branches, or with its worktree."""
 
 
 class EndedSession(Data):
@@ -34,6 +34,8 @@ class EndedSession(Data):
     session: str
     worktree: str
     released: list[ClaimRecord]
+    retained: list[ClaimRecord]
+    """What stays with its branches, or with its worktree."""
 
 
 class StepFailure(Data):

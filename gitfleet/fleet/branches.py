@@ -1,4 +1,4 @@
-"""What becomes of the branches that retain claims: pushed, landed, or gone from the hub.
+"""What becomes of the branches that retain claims: pushed, landed, or gone from the hub. Of worktrees: `trees`.
 
 Owns the look at git that `claims.retained` needs as facts. Everything is asked of this clone and, once for all branches,
 of the hub; with nothing retained nobody is asked. What cannot be told changes nothing: a branch that was never seen on
@@ -7,20 +7,24 @@ the hub is not gone from it, and one whose commits are not here has not landed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from gitfleet.base import canonical, files
-from gitfleet.claims import model
+from gitfleet.claims import keepers, model
 from gitfleet.claims import retained as rules
+from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
-from gitfleet.fleet import landing, leaving, trunk
+from gitfleet.fleet import landing, leaving, trees, trunk
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.landing import HEADS, Branch
+from gitfleet.fleet.works import Subject
 from gitfleet.git import refs
 from gitfleet.git.remote import Remote
-from gitfleet.ledger.model import Operation, Status
+from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
@@ -30,48 +34,81 @@ AT_ONCE = 200
 def retain_pushed(fleet: Fleet, only: str | None = None) -> list[str]:
     """Have the branches of this node's sessions (or `only` one) retain what was pushed of their claims; those that do now.
 
-    Local: git notes where the hub's branch is when it has pushed there. One transaction, and none when nothing is new.
+    Once one of a session's branches is on the hub, all of them do. Local: git notes where the hub's branches are when it has
+    pushed there. One transaction, and none when nothing is new.
     """
     hub, node = fleet.ledger.node.hub, fleet.ledger.node.id
     if not hub:
         return []
-    asked: dict[str, Operation] = {}
-    for session in _own_sessions(fleet, node) if only is None else _own_session(fleet, only):
-        mine = leaving.claims(fleet.current().view, session)
-        here = leaving.branch_of(fleet.repository, session) if mine else None
-        there = refs.read(fleet.repository.git, f"refs/remotes/{hub}/{here.name}") if here else {}
-        pushed = there.get(f"refs/remotes/{hub}/{here.name}") if here else None
-        if here is None or pushed is None:
-            continue
-        more = [claim for claim in mine if claim.head != pushed]
-        body = leaving.retained(
-            fleet.repository, fleet.ledger.node, fleet.policy, Branch(here.name, pushed), more
-        )
-        if body:
-            asked[here.name] = fleet.ledger.operation("claim.retain", session.id, body)
-    return _submit(fleet, asked)
+    view = fleet.current().view
+    own = _own_sessions(fleet, node) if only is None else _own_session(fleet, only)
+    subjects = [leaving.subject_of(fleet.ledger, view, session) for session in own]
+    subjects = [subject for subject in subjects if subject.claims]
+    pushed = refs.read(fleet.repository.git, f"refs/remotes/{hub}/") if subjects else {}
+    memory = Memory(fleet)
+    now = _fingerprint(fleet, pushed, subjects)
+    if not subjects or (only is None and memory.pushed == now):
+        return []
+    found = leaving.Look(fleet.repository, fleet.ledger.node, fleet.policy).branches(subjects)
+    asked: list[tuple[str, Operation]] = []
+    for subject in subjects:
+        rows = [row for row in found[subject.session.id] if _is_news(row, subject)]
+        names = [str(row["keeper"]["branch"]) for row in found[subject.session.id]]
+        if rows and any(f"refs/remotes/{hub}/{name}" in pushed for name in names):
+            words = ", ".join(str(row["keeper"]["branch"]) for row in rows)
+            asked.append(
+                (words, fleet.ledger.operation("claim.retain", subject.session.id, {"retain": rows}))
+            )
+    agreed = trees.agreed(fleet, asked)
+    if only is None and len(agreed) == len(asked):
+        memory.pushed = now
+        memory.keep()
+    return agreed
 
 
 def settle(fleet: Fleet) -> tuple[list[str], list[str]]:
-    """Let go what branches retained that have landed or are gone; what was let go in words, and warnings.
+    """Let go what branches retained that have landed or are gone, and worktrees whose changes are; what was let go in words,
+    and warnings.
 
-    One question to the hub for all branches. Proposed to the fleet with the commit that each was judged at, so that of
-    several nodes that do so at once one does it, and a branch that has moved on meanwhile keeps its claims.
+    One question to the hub for all branches, and a look at each worktree of this clone that keeps something. Proposed to the
+    fleet with the commit that each was judged at, so that of several nodes that do so at once one does it, and a branch that
+    has moved on meanwhile keeps its claims.
     """
     found = [item for item in model.retained(fleet.current().view) if isinstance(item, Claim)]
+    kept = {keeper for claim in found for keeper in claim.retained}
+    settled = trees.settle(fleet, found)
     memory = Memory(fleet)
-    wanted = sorted({Branch(claim.retained, claim.head) for claim in found if _plain(claim.retained)})
+    wanted = sorted(Branch(one.branch, one.head) for one in kept if one.branch and _plain(one.branch))
+    names = {branch.name for branch in wanted}
     if not wanted:
-        memory.forget()
-        return [], []
+        memory.forget(names)
+        return settled, []
     try:
-        tips = _tips(fleet, {branch.name for branch in wanted})
-        asked = dict(_proposals(fleet, wanted, tips, memory))
+        tips = _tips(fleet, names)
+        asked = list(_proposals(fleet, wanted, tips, memory))
     except FleetError as error:
-        return [], [f"what branches retain could not be looked at: {error.message}"]
+        return settled, [f"what branches retain could not be looked at: {error.message}"]
     finally:
-        memory.keep({branch.name for branch in wanted})
-    return _submit(fleet, asked), []
+        memory.forget(names)
+    return [*settled, *trees.agreed(fleet, asked)], []
+
+
+def _is_news(row: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether one of the claims does not yet stay with this branch at this commit."""
+    keeper = keepers.parse(row["keeper"])
+    return any(claim.id in row["claims"] and keeper not in claim.retained for claim in subject.claims)
+
+
+def _fingerprint(fleet: Fleet, pushed: Mapping[str, str], subjects: Sequence[Subject]) -> str:
+    """What decides whether a look at pushed branches can find anything new: where they are, the trunk, and the claims."""
+    tip = trunk.tip(fleet.repository.git, fleet.ledger.node)
+    claims = sorted([claim.id, *claim.retained] for subject in subjects for claim in subject.claims)
+    said = {
+        "pushed": dict(pushed),
+        "trunk": tip or "",
+        "claims": [[str(part) for part in row] for row in claims],
+    }
+    return hashlib.sha256(canonical.dump(said)).hexdigest()
 
 
 def _proposals(
@@ -94,19 +131,13 @@ def _proposals(
         if not how and (there or branch.name not in memory.seen):
             continue
         evidence = {"trunk": tip, "tip": there or "", "how": how or "seen there before, and now not"}
-        body = {"branch": branch.name, "head": branch.head, "outcome": outcome, "evidence": evidence}
+        keeper = Keeper(branch=branch.name, head=branch.head).as_record()
+        body = {"keeper": keeper, "outcome": outcome, "evidence": evidence}
         words = f"branch {branch.name} {'has landed' if how else 'is gone from the hub'}"
         yield (
             f"{words} ({branch.head[:12]})",
             fleet.ledger.operation("claim.landed", fleet.ledger.node.id, body),
         )
-
-
-def _submit(fleet: Fleet, asked: Mapping[str, Operation]) -> list[str]:
-    """Have the operations decided at once; the keys of those that were. Another node may have been faster."""
-    results = fleet.ledger.submit(list(asked.values())) if asked else []
-    agreed = {result.operation for result in results if result.status not in {Status.REFUSED, Status.FAILED}}
-    return [words for words, operation in asked.items() if operation.id in agreed]
 
 
 def _own_sessions(fleet: Fleet, node: str) -> list[Session]:
@@ -145,7 +176,8 @@ def _tips(fleet: Fleet, names: set[str]) -> dict[str, str] | None:
 
 
 class Memory:
-    """What this clone has seen of branches that retain claims: which were on the hub, and which were judged already.
+    """What this clone has seen of branches that retain claims: which were on the hub, and which were judged already; and what
+    was pushed when that was looked at last.
 
     Lost, it only makes the next look longer, and a branch that is gone by then stays retained until a person lets it go.
     """
@@ -156,14 +188,20 @@ class Memory:
             raw = canonical.load(files.read(self._path) or b"{}")
             self.seen = {str(name) for name in raw.get("seen", [])}
             self.judged = {str(key): str(value) for key, value in raw.get("judged", {}).items()}
+            self.pushed = str(raw.get("pushed", ""))
         except (ValueError, AttributeError, TypeError):
-            self.seen, self.judged = set(), {}
+            self.seen, self.judged, self.pushed = set(), {}, ""
 
-    def keep(self, names: set[str]) -> None:
-        """Remember what concerns these branches."""
-        judged = {key: value for key, value in self.judged.items() if key.rpartition(" ")[0] in names}
-        files.replace(self._path, canonical.dump({"seen": sorted(self.seen & names), "judged": judged}))
+    def forget(self, names: set[str]) -> None:
+        """Remember of branches only what concerns these."""
+        self.seen &= names
+        self.judged = {key: value for key, value in self.judged.items() if key.rpartition(" ")[0] in names}
+        self.keep()
 
-    def forget(self) -> None:
-        """Nothing is retained: there is nothing to remember."""
-        files.remove(self._path)
+    def keep(self) -> None:
+        """Write it down, or that there is nothing to remember."""
+        if not (self.seen or self.judged or self.pushed):
+            files.remove(self._path)
+            return
+        record = {"seen": sorted(self.seen), "judged": self.judged, "pushed": self.pushed}
+        files.replace(self._path, canonical.dump(record))

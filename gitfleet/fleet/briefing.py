@@ -17,8 +17,9 @@ from gitfleet.claims import model, patterns
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import time_left
+from gitfleet.claims.wording import kept_by, until
 from gitfleet.errors import FleetError
-from gitfleet.fleet import hearsay
+from gitfleet.fleet import hearsay, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
 from gitfleet.sessions import model as sessions
@@ -49,7 +50,7 @@ COMMITS = {
 class Neighbour:
     """A claim of another session: as the ledger has it, unsafe to show; `left` in seconds.
 
-    `retained` is the branch that it stays with until that lands, or "" while its session holds it.
+    `retained` are the records of the branches and worktrees that it stays with; none while its session holds it.
     """
 
     pattern: str
@@ -58,12 +59,15 @@ class Neighbour:
     reason: str
     mode: str
     left: int
-    retained: str
+    retained: Sequence[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """What an agent is told. `session` is "" where none is at work; `more` says that neighbours were left out."""
+    """What an agent is told. `session` is "" where none is at work; `more` says that neighbours were left out.
+
+    `left` are the claims of sessions that have ended, whose work is all in this worktree: the session may take them over.
+    """
 
     session: str
     title: str
@@ -74,6 +78,7 @@ class Briefing:
     more: bool
     policy: Policy
     messages: Sequence[str]
+    left: Sequence[Claim] = ()
 
 
 def gather(fleet: Fleet, session_id: str) -> Briefing:
@@ -93,6 +98,7 @@ def gather(fleet: Fleet, session_id: str) -> Briefing:
         more=len(found) > OTHERS,
         policy=fleet.policy,
         messages=fleet.messages(session_id) if session_id else [],
+        left=succession.left_here(fleet),
     )
 
 
@@ -127,7 +133,8 @@ def _neighbour(state: State, claim: Claim) -> Neighbour:
     session = _session(state, claim.session)
     title = session.title if session else ""
     left = time_left(claim, session)
-    return Neighbour(claim.pattern, claim.session, title, claim.reason, claim.mode, left, claim.retained)
+    kept = [keeper.as_record() for keeper in claim.retained]
+    return Neighbour(claim.pattern, claim.session, title, claim.reason, claim.mode, left, kept)
 
 
 def as_record(briefing: Briefing) -> dict[str, Any]:
@@ -149,6 +156,7 @@ def as_record(briefing: Briefing) -> dict[str, Any]:
             "unverifiable": policy.unverifiable,
         },
         "messages": list(briefing.messages),
+        "left": [claim.pattern for claim in briefing.left],
         "text": text(briefing),
     }
 
@@ -162,7 +170,7 @@ def text(briefing: Briefing) -> str:
         title=f", title {hearsay.quoted(briefing.title)}" if briefing.title else "",
         branch=hearsay.quoted(briefing.branch),
         node=briefing.node,
-        holds=_holds(briefing.holds),
+        holds=_holds(briefing.holds) + _left(briefing.left),
         others=_neighbours(briefing),
         rules=_rules(briefing.policy),
         messages=_messages(briefing.messages),
@@ -177,6 +185,17 @@ def _holds(holds: Sequence[str]) -> str:
     return f"You hold: {shown}{more}."
 
 
+def _left(left: Sequence[Claim]) -> str:
+    if not left:
+        return ""
+    shown = ", ".join(hearsay.quoted(claim.pattern, 200) for claim in left[:MINE])
+    more = f", and {len(left) - MINE} more (gitfleet claims)" if len(left) > MINE else ""
+    return (
+        f"\nSessions that have ended left work here, and their claims: {shown}{more}. "
+        "Go on with it after `gitfleet claim PATH`, which takes them over."
+    )
+
+
 def _neighbours(briefing: Briefing) -> str:
     if not briefing.others:
         return "Nobody else holds anything."
@@ -186,7 +205,7 @@ def _neighbours(briefing: Briefing) -> str:
         doing += f", with the reason {hearsay.quoted(other.reason)}" if other.reason else ""
         left = f"{duration(other.left)} left" if other.left > 0 else "its time is over"
         if other.retained:
-            left = f"until its branch {hearsay.quoted(other.retained)} lands"
+            left = f"retained by {hearsay.quoted(kept_by(other.retained), 200)} {until(other.retained)}"
         shared = ", shared" if other.mode == model.SHARED else ""
         lines.append(
             f"- {hearsay.quoted(other.pattern)}: session {display(other.session)}{doing}{shared}, {left}"

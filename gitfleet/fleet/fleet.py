@@ -112,6 +112,7 @@ class Fleet:
             lambda id_: leaving.facts(self.repository, self.ledger, self.policy, id_),
             reservation.clear,
             reservation.session,
+            self._left_by,
         )
 
     @cached_property
@@ -120,6 +121,11 @@ class Fleet:
         from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
+
+    def _left_by(self, session: str) -> dict[str, list[str]]:
+        """What of the claims that a session left when it ended is built upon in this worktree."""
+        found = retained.left_by(self.current().view, session)
+        return self.claims.built_upon({c.id: [one.as_record() for one in c.retained] for c in found})
 
     def whoami(self, flag: str | None = None) -> str:
         """The session that a command in this worktree acts for. Raises NoSession, BadName."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
+from gitfleet.claims.wording import kept_by, until
 
 LIMIT = 80
 _HARMLESS = str.maketrans({'"': "'", "<": "‹", ">": "›", "`": "'", "\\": "/"})
@@ -29,7 +30,8 @@ def holder(item: Mapping[str, Any]) -> str:
     if session is None:
         return f"{path} is held by a record that cannot be read"
     if item.get("retained"):
-        words = f"{path} is retained by branch {quoted(str(item['retained']))} of session {session} until it lands"
+        kept = quoted(kept_by(item["retained"]), 200)
+        words = f"{path} is retained by {kept} of session {session} {until(item['retained'])}"
         return words + _wider(item)
     verb = "was asked for earlier" if item.get("waiting") else "is held"
     words = f"{path} {verb} by session {session} on node {item.get('node')}"

@@ -49,7 +49,7 @@ class Judge:
         found = how(self._git, self._tip, branch.head)
         if found or not there or there == branch.head:
             return found
-        return how(self._git, self._tip, there) if _contains(self._git, there, branch.head) else ""
+        return how(self._git, self._tip, there) if contains(self._git, there, branch.head) else ""
 
     def _fetch(self, name: str) -> None:
         """Bring a branch's commits here, into no ref."""
@@ -68,12 +68,13 @@ def how(git: Git, trunk: str, head: str) -> str:
 
     Of a history that is not whole here, only ancestry is told. The costs are those of `worktrees.landed`.
     """
-    if _contains(git, trunk, head):
+    if contains(git, trunk, head):
         return ANCESTOR
     return _WORDS.get(landed.judge(git, head, trunk, "the trunk").word, "")
 
 
-def _contains(git: Git, commit: str, other: str) -> bool:
+def contains(git: Git, commit: str, other: str) -> bool:
+    """Whether a commit contains another one."""
     return git.ask("merge-base", "--is-ancestor", other, commit).code == 0
 
 

@@ -26,7 +26,7 @@ from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
-from gitfleet.fleet import draft, keepalive, remarks
+from gitfleet.fleet import draft, keepalive, remarks, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -176,6 +176,8 @@ class Launcher:
             registered = True
             if started.status is not Status.TENTATIVE:
                 draft.hold(fleet, launch.id)
+            for words in succession.told(fleet):
+                self._announce(words)
             if launch.claims:
                 self._claim(fleet, launch)
             self._stops.keep()

@@ -18,11 +18,12 @@ from gitfleet.sessions.model import Session
 
 
 class Reaped(NamedTuple):
-    """A session that was ended, or could not be (`error`), and what was released."""
+    """A session that was ended, or could not be (`error`), and what was released, and retained."""
 
     session: str
     worktree: str
     released: Sequence[dict[str, Any]] = ()
+    retained: Sequence[dict[str, Any]] = ()
     error: FleetError | None = None
 
 
@@ -66,7 +67,7 @@ def _end(fleet: Fleet, session: Session) -> Reaped | None:
         return None
     except FleetError as error:
         return Reaped(session.id, session.worktree, error=error)
-    return Reaped(session.id, session.worktree, answer["released"])
+    return Reaped(session.id, session.worktree, answer["released"], answer["retained"])
 
 
 def _forget(fleet: Fleet, known: set[str]) -> None:

@@ -6,7 +6,7 @@ session is in, and none for sessions of other clones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitfleet.base import clock
@@ -64,9 +64,10 @@ class SessionStatus(NamedTuple):
 
 
 class Status(NamedTuple):
-    """The whole answer. `ledger` and `nodes` are JSON-ready; `warnings` name what could not be read or trusted."""
+    """The whole answer. `retained` are the claims that branches and worktrees keep after their sessions; `ledger` and `nodes` are JSON-ready; `warnings` name what could not be read or trusted."""
 
     sessions: Sequence[SessionStatus]
+    retained: Sequence[Claim]
     ledger: Mapping[str, Any]
     nodes: Sequence[Mapping[str, Any]]
     warnings: Sequence[str]
@@ -76,6 +77,7 @@ class Status(NamedTuple):
         """JSON-ready."""
         return {
             "sessions": [item.as_record() for item in self.sessions],
+            "retained": [claim.as_record() for claim in self.retained],
             "ledger": dict(self.ledger),
             "nodes": [dict(node) for node in self.nodes],
         }
@@ -100,7 +102,8 @@ def gather(fleet: Fleet, *, tail: int = 0) -> Status:
         twice = heartbeat.duplicate(fleet, peers)
     rows.sort(key=lambda row: (row.session.started_at, row.session.id))
     warnings += [*unreadable, *problems, *peers.warnings, *([twice] if twice else []), *hubhead.news(fleet)]
-    return Status(rows, _ledger(fleet, state), nodes, warnings, state)
+    kept = _left(held, {session.id for session in known})
+    return Status(rows, kept, _ledger(fleet, state), nodes, warnings, state)
 
 
 def _status(
@@ -144,6 +147,12 @@ def _by_session(found: Iterable[Claim | Unreadable]) -> tuple[dict[str, list[Cla
         else:
             held.setdefault(item.session, []).append(item)
     return held, broken
+
+
+def _left(held: Mapping[str, Sequence[Claim]], live: Collection[str]) -> list[Claim]:
+    """The claims that sessions have left with branches and worktrees, by path."""
+    found = [claim for id_, claims in held.items() if id_ not in live for claim in claims if claim.retained]
+    return sorted(found, key=lambda claim: (claim.pattern, claim.id))
 
 
 def _node(peers: Peers, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gitfleet.claims.wording import kept_by
 from gitfleet.errors import FleetError
 from gitfleet.fleet import exchange, forgetting, reaping, renewing
 from gitfleet.fleet.fleet import Fleet
@@ -148,7 +149,9 @@ def _forget(fleet: Fleet) -> None:
 
 def _released(one: Reaped) -> str:
     patterns = [str(record["pattern"]) for record in one.released]
-    return f"; released {', '.join(patterns)}" if patterns else ""
+    words = f"; released {', '.join(patterns)}" if patterns else ""
+    kept = [f"{record['pattern']} is retained by {kept_by(record['retained'])}" for record in one.retained]
+    return words + "".join(f"; {line}" for line in kept)
 
 
 def as_record(done: Round, *, dry_run: bool) -> dict[str, Any]:
@@ -158,7 +161,12 @@ def as_record(done: Round, *, dry_run: bool) -> dict[str, Any]:
         "outcomes": [one.as_record() for one in done.outcomes],
         "summary": summary(done.outcomes),
         "ended": [
-            {"session": one.session, "worktree": one.worktree, "released": list(one.released)}
+            {
+                "session": one.session,
+                "worktree": one.worktree,
+                "released": list(one.released),
+                "retained": list(one.retained),
+            }
             for one in done.reaped
         ],
         "failures": [{"step": one.step, "message": one.message, "hint": one.hint} for one in done.failures],

@@ -51,6 +51,15 @@ class Repository(NamedTuple):
         """Git for this worktree: its HEAD, its index."""
         return Git(self.git_dir, cwd=self.worktree or self.common_dir)
 
+    @property
+    def tree(self) -> str:
+        """The name of git's own folder for this worktree, which stays when the worktree is moved; MAIN for the main one."""
+        return MAIN if self.git_dir == self.common_dir else os.path.basename(self.git_dir)
+
+
+MAIN = "."
+"""The `tree` of the main worktree."""
+
 
 @cache
 def main_worktree(common_dir: str) -> str | None:

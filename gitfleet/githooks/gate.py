@@ -13,6 +13,7 @@ from gitfleet.base import clock
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.claims.keys import key
 from gitfleet.git.fleetrefs import COORD
+from gitfleet.git.trailers import NAMES, PLAIN
 from gitfleet.githooks import records
 from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-TRAILERS = ("Fleet-Session", "Fleet-Claim")
-PLAIN_TRAILERS = ("-c", "trailer.separators=:")
-"""Whatever the user's own trailers are written with."""
 QUICK = frozenset(["pre-commit", "prepare-commit-msg", "commit-msg"])
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
@@ -124,7 +122,7 @@ def sign(arguments: list[str], session: str, claims: list[str]) -> None:
     Where somebody is about to write the message, and ends the commit by writing none, `unwritten` has them wait.
     """
     source = arguments[1] if len(arguments) > 1 else ""
-    named = [f"{TRAILERS[0]}: {session}", *(f"{TRAILERS[1]}: {claim}" for claim in claims)]
+    named = [f"{NAMES[0]}: {session}", *(f"{NAMES[1]}: {claim}" for claim in claims)]
     if source in {"", "template"} and os.environ.get("GIT_EDITOR") != ":":  # `:`: git opens no editor
         from gitfleet.githooks import unwritten  # where somebody writes, a millisecond is none
 
@@ -159,7 +157,7 @@ def _forget() -> None:
 
 def add_trailers(file: str, trailers: list[str]) -> None:
     """Add the trailers that a message does not have yet."""
-    argv = ["git", *PLAIN_TRAILERS, "interpret-trailers", "--in-place", "--no-divider"]
+    argv = ["git", *PLAIN, "interpret-trailers", "--in-place", "--no-divider"]
     argv += ["--if-exists", "addIfDifferent", "--if-missing", "add"]
     for trailer in trailers:
         argv += ["--trailer", trailer]

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
+from gitfleet.git import trailers
 from gitfleet.git.program import Git, redact
-from gitfleet.githooks.gate import PLAIN_TRAILERS
 
 _FIELDS = "%x00".join(
     ["%H", "%ct", "%aN <%aE>", "%s", "%(trailers:key=Fleet-Session,valueonly)", "%(trailers:key=Fleet-Claim,valueonly)", ""]
@@ -43,7 +43,7 @@ def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Ite
     mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
     dates = _since(git, since) if since else []
     done = git.ask(
-        *PLAIN_TRAILERS, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+        *trailers.PLAIN, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
         "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *dates, "--end-of-options",
         *revisions, "--", timeout=_PATIENCE,
     )  # fmt: skip

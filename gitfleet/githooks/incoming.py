@@ -10,11 +10,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitfleet.git import refs
+from gitfleet.git import refs, trailers
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
-from gitfleet.githooks.gate import PLAIN_TRAILERS
 
 _FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
 
@@ -38,7 +37,7 @@ def commits(git: Git, *revisions: str) -> Iterator[Commit]:
     mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
     out = os.fsdecode(
         git.run(
-            *PLAIN_TRAILERS, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+            *trailers.PLAIN, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
             "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *revisions, "--",
             timeout=300.0,
         )

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from gitfleet.base.ids import is_name
 from gitfleet.claims import conflicts, model, patterns
+from gitfleet.claims.keepers import Keeper, parse
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
+from gitfleet.sessions import model as sessions
+
+
+class Left(NamedTuple):
+    """What keeps claims that sessions left when they ended; `here` says why a session in this worktree may have them ("": it may not)."""
+
+    kept: frozenset[Keeper]
+    here: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,7 @@ class Judgement:
     """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's.
 
     `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over. `stale` says of paths that
-    were changed under a claim why that does not count any more.
+    were changed under a claim why that does not count any more. `left` is there when sessions that have ended left all of `theirs`.
     """
 
     session: str
@@ -27,6 +37,7 @@ class Judgement:
     unverifiable: Sequence[str] = ()
     lapsed: Sequence[str] = ()
     stale: Sequence[str] = ()
+    left: Left | None = None
 
 
 def judge(
@@ -44,7 +55,7 @@ def judge(
     for path in paths:
         held = _holding(fleet, state, path)
         mine = [claim for claim in held if isinstance(claim, Claim) and claim.session == session_id]
-        left = [claim for claim in held if branch and isinstance(claim, Claim) and claim.retained == branch]
+        left = [claim for claim in held if branch and isinstance(claim, Claim) and _stays(claim, branch)]
         ended |= {claim.session for claim in left}
         standing = left or [
             claim
@@ -63,7 +74,34 @@ def judge(
         else:
             free.append(path)
     whose = session_id or "".join(sorted(ended)[:1])
-    return Judgement(whose, frozenset(used), free, theirs, unclear, lapsed)
+    left_there = _left(fleet, state, theirs)
+    return Judgement(whose, frozenset(used), free, theirs, unclear, lapsed, left=left_there)
+
+
+def _left(fleet: Fleet, state: State, theirs: Sequence[dict[str, Any]]) -> Left | None:
+    """What is in the way, where all of it was left by sessions that have ended."""
+    ended = [item for item in theirs if item.get("retained") and _has_ended(state, str(item["session"]))]
+    if not theirs or len(ended) < len(theirs):
+        return None
+    kept = {str(item["claim"]): item["retained"] for item in ended}
+    keepers = frozenset(parse(record) for records in kept.values() for record in records)
+    if fleet.claims.built_upon(kept).keys() != kept.keys():
+        return Left(keepers)
+    branch = (fleet.repository.here.line("symbolic-ref", "--quiet", "HEAD") or "").removeprefix("refs/heads/")
+    if {keeper.branch for keeper in keepers} == {branch}:
+        return Left(keepers, "This is that branch")
+    if not any(keeper.branch for keeper in keepers):
+        return Left(keepers, "This is that worktree")
+    return Left(keepers, "That work is in this worktree")
+
+
+def _has_ended(state: State, session: str) -> bool:
+    return not is_name(session) or state.view.get(sessions.path(session)) is None
+
+
+def _stays(claim: Claim, branch: str) -> bool:
+    """Whether a claim is retained by a branch."""
+    return any(keeper.branch == branch for keeper in claim.retained)
 
 
 def _holding(fleet: Fleet, state: State, path: str) -> list[Claim | Unreadable]:

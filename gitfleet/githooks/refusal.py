@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
-from gitfleet.claims import patterns
+from gitfleet.claims import conflicts, patterns
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.wording import holder
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
@@ -55,7 +55,7 @@ def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
         lines = [holder(item) for item in judgement.theirs]
         return Conflict(
             f"Stopped: this touches paths that other sessions hold.{_list(lines)}",
-            hint="Leave those paths out, or wait until their holder has released them.",
+            hint=_for_those_of_others(judgement),
             conflicts=list(judgement.theirs),
         )
     if judgement.stale:
@@ -77,13 +77,29 @@ def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
     return None
 
 
+def _for_those_of_others(judgement: Judgement) -> str:
+    """What to do about paths that others hold, or have left with a branch or a worktree."""
+    left = judgement.left
+    if left is None:
+        return "Leave those paths out, or wait until their holder has released them."
+    if left.here:
+        claims = list(dict.fromkeys(str(item["path"]) for item in judgement.theirs))
+        start = "" if judgement.session else "start a session (`gitfleet session start`), and "
+        return f"{left.here}: {start}`{_claim(claims)}` takes its claims over."
+    return conflicts.build_on(left.kept)
+
+
+def _claim(paths: Sequence[str]) -> str:
+    """The command that claims paths."""
+    more = " ... (or the directories that they are in)" if len(paths) > HINTED else ""
+    return f"gitfleet claim {' '.join(word(path) for path in paths[:HINTED])}{more}"
+
+
 def _unclaimed(session: str, paths: Sequence[str]) -> PolicyRefused:
     whose = f"that session {session} has not claimed."
     if not session:
         whose = "that nobody has claimed: no session is at work in this worktree."
-    hint = f"Claim them first: gitfleet claim {' '.join(word(path) for path in paths[:HINTED])}"
-    if len(paths) > HINTED:
-        hint += " ... (or the directories that they are in)"
+    hint = f"Claim them first: {_claim(paths)}"
     if not session:
         hint = "Start a session: gitfleet session start; then claim the paths."
     return PolicyRefused(f"Stopped: this touches paths {whose}{_list(paths)}", hint=hint)

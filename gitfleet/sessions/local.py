@@ -25,13 +25,19 @@ _SCOPES = frozenset(["local", "worktree", "command"])
 
 
 class Here(NamedTuple):
-    """A session that was started in this clone. `log` is the file that its user named, and no record can change."""
+    """A session that was started in this clone. `log` is the file that its user named, and no record can change.
+
+    `tree` is the name of git's own folder for its worktree (`.` for the main one), which stays when that is moved, and
+    `log_length` how long the log of its HEAD was when the session began (-1: not known).
+    """
 
     id: str
     worktree: str
     person: bool
     process: ProcessIdentity | None
     log: str = ""
+    tree: str = ""
+    log_length: int = -1
 
     @property
     def alive(self) -> bool:
@@ -57,6 +63,8 @@ class LocalSessions:
             "person": session.person,
             "process": dict(session.process.as_record()) if session.process else None,
             "log": session.log,
+            "tree": session.tree,
+            "log_length": session.log_length,
         }
         files.folder(self._root)
         files.replace(self._path(session.id), canonical.dump(record))
@@ -76,13 +84,15 @@ class LocalSessions:
             return None
         process = raw.get("process")
         identity = ProcessIdentity.from_record(process) if isinstance(process, dict) else None
-        log = raw.get("log")
+        log, tree, length = raw.get("log"), raw.get("tree"), raw.get("log_length")
         return Here(
             session_id,
             str(raw.get("worktree")),
             raw.get("person") is True,
             identity,
             log if isinstance(log, str) else "",
+            os.path.basename(tree) if isinstance(tree, str) else "",
+            length if type(length) is int else -1,
         )
 
     def all(self) -> list[Here]:

@@ -12,6 +12,7 @@ from typing import Any
 from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
+from gitfleet.git import headlog
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
@@ -46,14 +47,16 @@ class Sessions:
         repository: Repository,
         ledger: Ledger,
         markers: Mapping[str, Any] | None = None,
-        leaving: Callable[[str], Mapping[str, Any] | None] = lambda _: None,
+        leaving: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: (),
         arrived: Callable[[str], None] = lambda _: None,
         expected: Callable[[str], str] = lambda _: "",
+        left: Callable[[str], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        """`leaving` tells what a session's branch retains when the session with that id ends, as `session.end` is told.
+        """`leaving` tells what retains the claims of the session with that id when it ends, as `session.end` is told.
 
         `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
-        that was made and which has not come yet ("": none).
+        that was made and which has not come yet ("": none). `left` tells what of the claims that a session of that id left is
+        built upon here, as `session.start` is told.
         """
         self._repository = repository
         self._ledger = ledger
@@ -61,6 +64,7 @@ class Sessions:
         self._leaving = leaving
         self._arrived = arrived
         self._expected = expected
+        self._left = left
         self.local = LocalSessions(ledger.state)
 
     def start(self, start: Start, *, timeout: float = 30.0) -> Result:
@@ -90,14 +94,22 @@ class Sessions:
         body = {**self._facts(start, process), "resume": resume, "person": start.person}
         if resume and known and known.process:
             body["was"] = {"pid": known.process.pid, "start": known.process.start}
+        tree = self._repository.tree
+        based_on = {} if resume or not start.id else self._left(session_id)
+        if based_on:
+            body["based_on"] = dict(based_on)
+        if resume and known and known.tree != tree:  # what it leaves where it was
+            body["retain"] = [dict(row) for row in self._leaving(session_id)]
         self.local.check(session_id)
         check_mark(self._repository.git_dir, session_id)
         result = self._ledger.request("session.start", session_id, body, timeout=timeout)
         log = str(body.get("log") or (known.log if known else ""))
+        goes_on = resume and known is not None and known.tree == tree
+        length = known.log_length if known and goes_on else headlog.length(self._repository.git_dir)
         with files.after(
             f"Session {session_id} has started: the fleet knows it (`gitfleet session end {session_id}`)."
         ):
-            self.local.remember(Here(session_id, worktree, start.person, process, log))
+            self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself
             self._arrived(self._repository.git_dir)
         if known and known.worktree != worktree:
@@ -106,7 +118,7 @@ class Sessions:
         return result
 
     def end(self, session_id: str, *, timeout: float = 30.0, was: Mapping[str, int] | None = None) -> Result:
-        """End a session and release its claims but those that its branch retains; the answer has both, and the messages that
+        """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
         With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
@@ -120,7 +132,7 @@ class Sessions:
             body["seen"] = seen
         retain = self._leaving(session_id)
         if retain:
-            body["retain"] = dict(retain)
+            body["retain"] = [dict(row) for row in retain]
         try:
             result = self._ledger.request("session.end", session_id, body, timeout=timeout)
         except NoSession:

@@ -15,7 +15,6 @@ from typing import Any
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
-from gitfleet.git.remote import Remote
 from gitfleet.sessions import model as session_model
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import keeping, leftovers, liveness, removal, upstream
@@ -31,7 +30,6 @@ from gitfleet.worktrees.upstream import Base
 
 ACTION = "cleanup"
 _SHOWN = 20
-_LOOK = 20.0  # seconds for the look at the hub's branches
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,10 @@ def _run(
     bases = dict(named) or {
         name: _fetched(worktrees, name) for name in sorted({managed.base for managed, _ in targets})
     }
-    hub = Hub(lambda name: bases[base or name], _tips(worktrees) if targets else ())
+    hub = Hub(
+        lambda name: bases[base or name],
+        upstream.tips(worktrees.repository.git, worktrees.ledger.node) if targets else (),
+    )
     cleaner = Cleaner(worktrees, terms, hub)
     outcomes = cleaner.run(targets)
     if selection.everything and terms.prune_branches:
@@ -140,17 +141,6 @@ def _fetched(worktrees: Worktrees, name: str) -> Base:
         return upstream.fetch(worktrees.repository.git, worktrees.ledger, name)
     except FleetError as error:
         return Base(name, None, fresh=False, error=error.message)
-
-
-def _tips(worktrees: Worktrees) -> Collection[str]:
-    """The commits of all branches of the hub, now; none when it cannot be asked, or is this clone."""
-    hub = worktrees.ledger.node.hub
-    if not hub:
-        return ()
-    try:
-        return set(Remote(worktrees.repository.git, hub).look("refs/heads/*", timeout=_LOOK).values())
-    except FleetError:
-        return ()
 
 
 class Cleaner:

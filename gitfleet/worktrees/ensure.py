@@ -3,7 +3,8 @@
 Which is free is decided, and it is taken, under one lock of the clone, so that no two callers are ever handed the same. The
 files of a new one are checked out after that, without the lock.
 Free means: a folder that is there, on its own branch, not locked, nothing changed, untracked or under way, nobody at work
-there, and nobody who was just handed it. Nothing that gitfleet did not make is touched.
+there, nobody who was just handed it, and no work that has not landed: two tasks never share a branch. Nothing that gitfleet
+did not make is touched.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import checkout, exclude, listing, liveness, making, reservation, validity
+from gitfleet.worktrees import checkout, exclude, listing, liveness, making, reservation, unlanded, validity
 from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
 from gitfleet.worktrees.upstream import Base
 
@@ -139,6 +140,7 @@ class Chooser:
         passed: list[tuple[str, str]] = []
         for managed, worktree in mine:
             why = _obstacle(managed, worktree, there[managed.path])
+            why = why or unlanded.words(self._repository.git, managed, worktree.head, self._base)
             if not why:
                 return managed, passed
             passed.append((managed.path, why))

@@ -5,7 +5,7 @@ the base has the commit; a branch of the hub has it; the base has the same patch
 effect (it was squashed). Everything else is either not safe or not known, and both mean keep.
 
 Merge drivers and other attributes are the repository's to define, and a driver that keeps our side would make any branch
-look landed: merges here are made as in a bare repository, where no `.gitattributes` is read.
+look landed: merges here are plain ones (`merging.plain_tree`).
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.git import merging
 from gitfleet.git.program import Git
 
 SAFE = frozenset(["merged", "pushed", "rebased", "squashed"])
 UNMERGED, UNKNOWN = "unmerged", "unknown"
 _TIME = 300.0
 _MOST = 2000  # commits of the base that are compared with a squashed branch
-_EXACT = ("-c", "core.bare=true", "-c", "core.attributesFile=/dev/null", "-c", "merge.default=text")
 
 
 class Landed(NamedTuple):
     """`word` is `merged`, `pushed`, `rebased`, `squashed`, `unmerged` or `unknown`; `reason` says it to people.
 
-    `exact`: the hub has these very commits; otherwise it has only what they do.
+    `exact`: the hub has these very commits; otherwise it has only what they do. `bare`: it has all but merges that bring nothing.
     """
 
     word: str
     reason: str
     commits: int = 0
+    bare: bool = False
 
     @property
     def safe(self) -> bool:
@@ -42,7 +43,7 @@ class Landed(NamedTuple):
     @property
     def exact(self) -> bool:
         """Whether the hub has the very commits."""
-        return self.word in {"merged", "pushed"}
+        return self.word in {"merged", "pushed"} and not self.bare
 
 
 def judge(common: Git, head: str, base: str | None, name: str, tips: Collection[str] = ()) -> Landed:
@@ -68,13 +69,18 @@ def _by_history(common: Git, head: str, base: str, name: str, tips: Collection[s
         return Landed("merged", f"{name} has all its commits")
     if _reached(common, head, tips):
         return Landed("pushed", "a branch of the hub has its commits", count)
-    return _by_effect(common, head, base, name, count)
+    lacking = _lacking(common, head, base, tips)
+    if lacking == 0:
+        words = "a branch of the hub has its commits, but for merges that bring nothing"
+        return Landed("pushed", words, count, bare=True)
+    return _by_effect(common, head, base, name, count, lacking if lacking is not None else count)
 
 
-def _by_effect(common: Git, head: str, base: str, name: str, count: int) -> Landed:
+def _by_effect(common: Git, head: str, base: str, name: str, count: int, lacking: int) -> Landed:
     if _attributes(common):
-        return Landed(UNMERGED, f"{_commits(count)} not on the hub (info/attributes may hide more)", count)
-    if _merged_tree(common, base, head) == _tree(common, base):
+        words = f"{_commits(lacking)} not on the hub (info/attributes may hide more)"
+        return Landed(UNMERGED, words, lacking)
+    if merging.plain_tree(common, base, head) == _tree(common, base):
         return Landed("squashed", f"{name} has all that its {_plural(count)} do{'es' * (count == 1)}", count)
     if _same_patches(common, head, base):
         return Landed("rebased", f"{name} has the same patches as its {_plural(count)}", count)
@@ -84,7 +90,7 @@ def _by_effect(common: Git, head: str, base: str, name: str, count: int) -> Land
             f"{name} has a commit with all that its {_plural(count)} do{'es' * (count == 1)}",
             count,
         )
-    return Landed(UNMERGED, f"{_commits(count)} not on the hub", count)
+    return Landed(UNMERGED, f"{_commits(lacking)} not on the hub", lacking)
 
 
 def _plural(count: int) -> str:
@@ -110,6 +116,19 @@ def _attributes(common: Git) -> bool:
 def _count(common: Git, head: str, base: str) -> int | None:
     out = common.line("rev-list", "--count", head, f"^{base}", "--")
     return int(out) if out is not None and out.isdecimal() else None
+
+
+def _lacking(common: Git, head: str, base: str, tips: Collection[str]) -> int | None:
+    """How many commits the hub does not have, merges aside that are just what git makes of their parents; None: not to be told.
+
+    Such a merge brings nothing: what it merges is counted by itself.
+    """
+    data = "".join([f"{head}\n^{base}\n", *(f"^{tip}\n" for tip in _existing(common, tips))]).encode()
+    done = common.ask("rev-list", "--parents", "--stdin", data=data, timeout=_TIME)
+    if done.code:
+        return None
+    rows = [row.split(" ") for row in done.stdout.decode("ascii", "replace").splitlines()]
+    return sum(not _plain(common, row) for row in rows)
 
 
 def _reached(common: Git, head: str, tips: Collection[str]) -> bool:
@@ -143,23 +162,6 @@ def _tree(common: Git, commit: str) -> str | None:
     return common.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
 
 
-def _merged_tree(common: Git, one: str, other: str) -> str | None:
-    """The tree of the merge of two commits by the built-in rules alone; None for a conflict (or a git before 2.38)."""
-    bare = Git(common.git_dir)
-    done = bare.ask(
-        *_EXACT,
-        "merge-tree",
-        "--write-tree",
-        "--no-messages",
-        one,
-        other,
-        timeout=_TIME,
-        env={"GIT_ATTR_NOSYSTEM": "1"},
-    )
-    tree = done.stdout.decode("ascii", "replace").strip()
-    return tree if done.code == 0 and len(tree) == 40 else None
-
-
 def _same_patches(common: Git, head: str, base: str) -> bool:
     """Whether the base has every patch of `head`, and its merges add nothing of their own."""
     done = common.ask("cherry", base, head, timeout=_TIME)
@@ -174,7 +176,7 @@ def _same_patches(common: Git, head: str, base: str) -> bool:
 
 def _plain(common: Git, commit: list[str]) -> bool:
     """Whether a merge (its id, then its parents) is just what git makes of its parents."""
-    return len(commit) == 3 and _merged_tree(common, commit[1], commit[2]) == _tree(common, commit[0])
+    return len(commit) == 3 and merging.plain_tree(common, commit[1], commit[2]) == _tree(common, commit[0])
 
 
 def _squashed(common: Git, head: str, base: str) -> bool:

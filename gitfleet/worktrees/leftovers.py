@@ -128,7 +128,8 @@ def _begun(worktree: Worktree) -> Collection[str]:
 def _in_fleet(view: View) -> set[str]:
     """Branches that a session of any clone is on, or that retain claims."""
     on = {item.branch for item in sessions.everyone(view) if isinstance(item, Session) and item.branch}
-    return on | {item.retained for item in claims.retained(view) if isinstance(item, Claim)}
+    kept = [item for item in claims.retained(view) if isinstance(item, Claim)]
+    return on | {keeper.branch for item in kept for keeper in item.retained if keeper.branch}
 
 
 def _ids(view: View) -> set[str]:

@@ -26,6 +26,7 @@ from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import activity, bookkeeping, checkout, liveness, obstacles, reservation, verdict
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 from gitfleet.worktrees.verdict import REBASE, Seen, Verdict, Wanted
 
@@ -41,12 +42,19 @@ class Reconciler:
     """One run over some worktrees of a clone."""
 
     def __init__(
-        self, repository: Repository, state: str, lock: NodeLock, wanted: Wanted, without: Iterable[int] = ()
+        self,
+        repository: Repository,
+        state: str,
+        lock: NodeLock,
+        wanted: Wanted,
+        pushed: Pushed,
+        without: Iterable[int] = (),
     ) -> None:
         self._git = repository.git
         self._state = state
         self._lock = lock
         self._wanted = wanted
+        self._pushed = pushed
         self._without = frozenset(without)
         self._family = liveness.own_family()
         self._history = History(self._git)
@@ -71,8 +79,15 @@ class Reconciler:
             there, reserved = users[managed.path], self._reserved(managed)
             if not self._wanted.dry_run and os.path.isdir(managed.path):
                 activity.back(managed.git_dir)
-            found.append(Seen(managed, worktree, state, there, base, counts, reserved))
+            seen = Seen(managed, worktree, state, there, base, counts, reserved)
+            found.append(seen._replace(finished=self._finished(seen)))
         return found
+
+    def _finished(self, seen: Seen) -> bool:
+        """Whether a branch is to be left as it was pushed; asked only where something would be merged into it unasked."""
+        ahead, behind = seen.counts or (0, 0)
+        unasked = ahead and behind and not (self._wanted.named or seen.users or seen.reserved)
+        return bool(unasked and seen.state.head and self._pushed.has(seen.state.head, seen.base))
 
     def _users(self, paths: Sequence[str]) -> dict[str, list[liveness.User]]:
         self._looked = clock.elapsed()
@@ -105,7 +120,8 @@ class Reconciler:
         counts = seen.counts
         if state.head != seen.state.head and state.head and seen.base.commit:
             counts = self._history.ahead_behind(state.head, seen.base.commit)
-        return seen._replace(state=state, users=users, counts=counts, reserved=self._reserved(managed))
+        seen = seen._replace(state=state, users=users, counts=counts, reserved=self._reserved(managed))
+        return seen._replace(finished=self._finished(seen))
 
     def _bring(self, seen: Seen, found: Verdict) -> Outcome:
         """Bring the base in, if it can be told that nothing is in the way."""

@@ -24,6 +24,7 @@ from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
+from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 from gitfleet.worktrees.verdict import Wanted
 
@@ -107,7 +108,8 @@ class Worktrees:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
         wanted = Wanted(strategy=strategy, named=True, dry_run=wish.dry_run)
-        runner = Reconciler(self.repository, self.state, self.lock, wanted, liveness.own_family())
+        family = liveness.own_family()
+        runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), family)
         (outcome,) = runner.run(target, lambda _: base)
         return Ensured(choice, base, outcome)
 
@@ -134,7 +136,7 @@ class Worktrees:
         bases: dict[str, Base] = {name: self._fetched(name) for name in {base or m.base for m, _ in targets}}
         without = set() if selection.everything else liveness.own_family()
         wanted = wanted._replace(named=not selection.everything)
-        runner = Reconciler(self.repository, self.state, self.lock, wanted, without)
+        runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), without)
         outcomes = runner.run(targets, lambda name: bases[base or name])
         broken = found.broken if selection.everything else []
         return Reconciled(outcomes, list(bases.values()), broken)
@@ -160,6 +162,9 @@ class Worktrees:
         else:
             wanted = [_by_path(found.managed, self.repository.worktree or ".", here=True)]
         return list({target[0].path: target for target in wanted}.values())
+
+    def _pushed(self) -> Pushed:
+        return Pushed(self.repository.git, self.ledger.node)
 
     def _fetched(self, name: str) -> Base:
         try:

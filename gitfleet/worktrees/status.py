@@ -20,6 +20,7 @@ from gitfleet.worktrees import bookkeeping, checkout, liveness, reservation, ups
 from gitfleet.worktrees.checkout import State
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 from gitfleet.worktrees.verdict import Seen, Verdict, Wanted
 
@@ -83,6 +84,7 @@ def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed
     commits = upstream.known(git, ledger.node, {managed.base for managed, _ in targets})
     history = History(git) if targets else None
     family = liveness.own_family()
+    pushed = Pushed(git, ledger.node, ask=False)
     found = []
     for managed, worktree in targets:
         state, commit = states[managed.path, managed.git_dir], commits[managed.base]
@@ -92,6 +94,8 @@ def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed
             managed, worktree, state, users[managed.path], base, counts,
             reserved=reservation.stands(managed.git_dir, besides=family),
         )  # fmt: skip
+        if counts and all(counts) and not (seen.users or seen.reserved):
+            seen = seen._replace(finished=pushed.has(state.head or "", base))
         found.append(
             Row(
                 managed, worktree, state, users[managed.path], base, counts,

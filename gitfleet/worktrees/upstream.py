@@ -21,6 +21,7 @@ from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.node import Node
 
 LOCK_TIME = 60.0
+_LOOK = 20.0  # seconds for the look at the hub's branches
 
 
 class Base(NamedTuple):
@@ -88,6 +89,16 @@ def known(git: Git, node: Node, names: Iterable[str]) -> dict[str, str | None]:
     return {
         name: _newest(git, [found[ref] for ref in places if ref in found]) for name, places in wanted.items()
     }
+
+
+def tips(git: Git, node: Node) -> set[str]:
+    """The commits of all branches of the hub, now; none when it cannot be asked, or is this clone."""
+    if not node.hub:
+        return set()
+    try:
+        return set(Remote(git, node.hub).look("refs/heads/*", timeout=_LOOK).values())
+    except FleetError:
+        return set()
 
 
 def _places(node: Node, name: str) -> list[str]:

@@ -35,7 +35,8 @@ def check_strategy(strategy: str) -> None:
 class Seen(NamedTuple):
     """One managed worktree with all that was found out about it. `counts` is (ahead, behind) of its base, if known.
 
-    `reserved`: it was handed out a moment ago, and nobody has come yet.
+    `reserved`: it was handed out a moment ago, and nobody has come yet. `finished`: the hub has all its commits, and nobody is
+    at work there.
     """
 
     managed: Managed
@@ -45,6 +46,7 @@ class Seen(NamedTuple):
     base: Base
     counts: tuple[int, int] | None
     reserved: bool = False
+    finished: bool = False
 
 
 class Wanted(NamedTuple):
@@ -119,9 +121,8 @@ def _behind(seen: Seen, wanted: Wanted) -> Verdict:
         return Verdict("failed", "no-count", f"git cannot compare it with {base.name}")
     ahead, behind = seen.counts
     if behind:
-        return _way(
-            seen.state, wanted, ahead, f"{behind} behind {base.name}" + (f", {ahead} ahead" if ahead else "")
-        )
+        apart = f"{behind} behind {base.name}" + (f", {ahead} ahead" if ahead else "")
+        return _way(seen, wanted, ahead, apart)
     if not base.fresh:
         seen_last = f"not behind what was last seen of {base.name}"
         if base.error:
@@ -131,9 +132,12 @@ def _behind(seen: Seen, wanted: Wanted) -> Verdict:
     return Verdict("up-to-date", "ahead" if ahead else "same", words)
 
 
-def _way(state: State, wanted: Wanted, ahead: int, apart: str) -> Verdict:
+def _way(seen: Seen, wanted: Wanted, ahead: int, apart: str) -> Verdict:
     """Whether the strategy can bring the base into a worktree that is `apart` from it."""
-    kind = "diverged" if ahead else "behind"
+    state, kind = seen.state, "diverged" if ahead else "behind"
+    if seen.finished and ahead and not wanted.named:
+        words = f"{apart}; it is finished: its branch is pushed, and nobody is at work there"
+        return Verdict("skipped", "finished", words)
     if wanted.strategy == NONE:
         return Verdict("behind", kind, f"{apart}; strategy none")
     if wanted.strategy == FORWARD and ahead:

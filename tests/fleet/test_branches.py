@@ -35,6 +35,11 @@ def move_in(fleets: Fleets, name: str) -> None:
         assert all(result.error is None for result in fleet.ledger.submit(asked))
 
 
+def keeping(claim: Claim) -> str:
+    """What a claim stays with: branches by their names, worktrees by their paths."""
+    return " ".join(keeper.branch or keeper.worktree for keeper in claim.retained)
+
+
 class Hubbed:
     """Clones `ada` and `bob` of a hub, and what sessions do in them."""
 
@@ -67,10 +72,10 @@ class Hubbed:
             return exchange.sync(fleet)
 
     def standing(self, name: str) -> dict[str, str]:
-        """The branch of each claim (empty where none retains it), as a clone knows it."""
+        """What each claim stays with (branches by name, worktrees by path), as a clone knows it."""
         with self.fleets.open(name) as fleet:
             found = model.everything(fleet.current().view)
-            return {claim.pattern: claim.retained for claim in found if isinstance(claim, Claim)}
+            return {claim.pattern: keeping(claim) for claim in found if isinstance(claim, Claim)}
 
     def merge_on_hub(self, name: str, how: str, branch: str = "feature") -> None:
         """Somebody merges the branch into the trunk, and pushes that."""
@@ -292,18 +297,23 @@ def test_commits_on_the_trunk_itself_are_retained_until_they_are_pushed(hubbed: 
     assert ["has landed" in words for words in hubbed.sync("ada").settled] == [True]
 
 
-@pytest.mark.parametrize("state", ["nothing", "detached", "pushed-to-trunk", "uncommitted"])
-def test_session_without_work_on_a_branch_leaves_nothing(hubbed: Hubbed, git: Git, state: str) -> None:
+@pytest.mark.parametrize("state", ["nothing", "pushed-to-trunk", "ignored", "others' changes"])
+def test_session_without_work_of_its_own_leaves_nothing(hubbed: Hubbed, git: Git, state: str) -> None:
     hubbed.claim("ada", "ada-1", "src/")
-    if state == "detached":
-        git(hubbed.at("ada"), "switch", "--quiet", "--detach")
-        hubbed.commit("ada", "src/api/a.py")
-    elif state == "pushed-to-trunk":
+    if state == "pushed-to-trunk":
         hubbed.commit("ada", "src/api/a.py")
         hubbed.push("ada")
-    elif state == "uncommitted":
-        hubbed.branch("ada")
-        (hubbed.at("ada") / "src/api/a.py").write_text("dirty\n")
+    elif state == "ignored":
+        (hubbed.at("ada") / ".git/info/exclude").write_text("*.log\n")
+        (hubbed.at("ada") / "src/api/x.log").write_text("noise\n")
+    elif state == "others' changes":
+        (hubbed.at("ada") / "README.md").write_text("dirty\n")
+        git(hubbed.at("bob"), "switch", "--quiet", "--create", "theirs")
+        hubbed.commit("bob", "src/api/a.py")
+        hubbed.push("bob")
+        git(hubbed.at("ada"), "fetch", "--quiet", "origin")
+        git(hubbed.at("ada"), "switch", "--quiet", "theirs")
+        git(hubbed.at("ada"), "switch", "--quiet", "main")
     assert hubbed.end("ada", "ada-1")["retained"] == []
     assert hubbed.standing("ada") == {}
 
@@ -334,7 +344,8 @@ def test_worktree_that_is_gone_leaves_its_branch_retaining(fleets: Fleets, git: 
     shutil.rmtree(side)
     with fleets.open("ada") as fleet:
         answer = fleet.sessions.end("side-1").answer
-    assert [(claim["pattern"], claim["retained"]) for claim in answer["retained"]] == [("src/", "side")]
+    (claim,) = answer["retained"]
+    assert (claim["pattern"], [one["branch"] for one in claim["retained"]]) == ("src/", ["side"])
 
 
 # Who may have it.
@@ -419,10 +430,10 @@ def test_landing_is_told_by_ancestry_patches_or_effect(
 @pytest.mark.parametrize("name", ["-x", "a*", "a b", "a:b", "", "a\nb", "/x", "a[b"])
 def test_recorded_name_that_is_no_branch_is_asked_of_nobody(left: Hubbed, name: str) -> None:
     with left.fleets.open("ada") as fleet:
-        body = {"branch": name or "x", "head": "a" * 40, "claims": []}
         fleet.claims.claim("ada-2", ["lib/"])
         claim = next(model.of_session(fleet.current().view, "ada-2"))
         assert isinstance(claim, Claim)
-        fleet.ledger.request("claim.retain", "ada-2", {**body, "claims": [claim.id]})
+        row = {"keeper": {"branch": name or "x", "head": "a" * 40}, "claims": [claim.id]}
+        fleet.ledger.request("claim.retain", "ada-2", {"retain": [row]})
         settled, warnings = branches.settle(fleet)
     assert (settled, warnings) == ([], [])

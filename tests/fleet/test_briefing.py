@@ -43,8 +43,8 @@ def test_holder_is_told_with_everything_of_theirs_in_quotation_marks() -> None:
     )
     assert "cannot be read" in hearsay.holder({"path": "a", "session": None})
     assert "asked for earlier" in hearsay.holder({**item, "waiting": True})
-    assert hearsay.holder({**item, "retained": "b<r>"}) == (
-        '"a" is retained by branch "b‹r›" of session s-1 until it lands; its claim is on "x ‹b› /"'
+    assert hearsay.holder({**item, "retained": [{"branch": "b<r>"}]}) == (
+        '"a" is retained by "branch b‹r›" of session s-1 until it lands; its claim is on "x ‹b› /"'
     )
 
 

@@ -367,3 +367,72 @@ def test_note_of_a_dead_maker_never_takes_a_branch_that_has_commits_or_is_in_use
     names = git(yard.top, "for-each-ref", "--format=%(refname:short)", "refs/heads/fleet").split()
     assert set(names) == {"fleet/codex/moved", "fleet/codex/used", "fleet/codex/other"}
     assert os.listdir(folder) == []
+
+
+def unpushed(yard: Yard, path: Path) -> None:
+    yard.git.commit(path, {"mine": "mine\n"})
+
+
+def pushed(yard: Yard, path: Path) -> None:
+    unpushed(yard, path)
+    yard.push(path)
+
+
+def pushed_and_merged_into(yard: Yard, path: Path) -> None:
+    pushed(yard, path)
+    yard.advance({"theirs": "theirs\n"})
+    yard.git(yard.top, "fetch", "--quiet", "origin")
+    yard.git(path, "merge", "--quiet", "--no-edit", "origin/main")
+
+
+def partly_landed(yard: Yard, path: Path) -> None:
+    unpushed(yard, path)
+    yard.push(path, "HEAD:main")
+    yard.git.commit(path, {"more": "more\n"})
+
+
+def stashed(yard: Yard, path: Path) -> None:
+    (path / "README.md").write_text("edited\n")
+    yard.git(path, "stash")
+
+
+@pytest.mark.parametrize("how", [unpushed, pushed, pushed_and_merged_into, partly_landed, stashed])
+def test_ensure_hands_out_no_worktree_whose_work_has_not_landed(
+    yard: Yard, how: Callable[[Yard, Path], None]
+) -> None:
+    path = yard.make("one")
+    how(yard, path)
+    before = yard.head(path)
+    found = yard.ensure("codex", reconcile=True)
+    assert (found.choice.created, found.managed.path != str(path)) == (True, True)
+    assert yard.git(yard.top, "rev-list", "--count", found.managed.branch, "^origin/main") == "0"
+    ((where, why),) = found.choice.passed
+    assert where == str(path)
+    assert (
+        "the stash holds work" if how is stashed else "1 commit of its branch fleet/codex/one has not landed"
+    ) in why
+    assert yard.head(path) == before
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "only ours"])
+def test_ensure_hands_out_a_worktree_whose_work_has_landed(yard: Yard, git: Git, how: str) -> None:
+    path = yard.make("one")
+    if how == "merge":
+        unpushed(yard, path)
+        yard.push(path, "HEAD:main")
+    elif how == "squash":
+        unpushed(yard, path)
+        git.commit(path, {"mine": "mine, again\n"})
+        yard.advance({"mine": "mine, again\n"})
+    else:
+        yard.advance({"x": "x\n"})
+        git(yard.top, "fetch", "--quiet", "origin")
+        git(path, "merge", "--quiet", "--no-ff", "-m", "ours", "origin/main")
+    found = yard.ensure("codex")
+    assert (found.managed.path, found.choice.created) == (str(path), False)
+
+
+def test_ensure_for_the_session_itself_gives_it_its_work_back(yard: Yard) -> None:
+    path = yard.make("one")
+    unpushed(yard, path)
+    assert yard.ensure("codex", "one").managed.path == str(path)

@@ -232,3 +232,39 @@ def test_history_that_is_missing_is_unknown(here: Path, git: Git) -> None:
     found = judged(here, git)
     assert not found.safe, found
     shutil.rmtree(here)
+
+
+def test_merges_that_bring_nothing_are_no_commits_that_the_hub_lacks(here: Path, git: Git) -> None:
+    """What upkeep adds to a branch. It is archived all the same: the hub does not have it."""
+    git.commit(here, {"x": "1"})
+    git(here, "branch", "pushed")
+    on_main(here, git, {"y": "1"})
+    git(here, "merge", "--quiet", "--no-edit", "main")
+    found = judged(here, git, "pushed")
+    assert (found.word, found.safe, found.exact) == ("pushed", True, False)
+    git.commit(here, {"z": "1"})
+    on_main(here, git, {"y": "2"})
+    git(here, "merge", "--quiet", "--no-edit", "main")
+    assert judged(here, git, "pushed").reason == "1 commit is not on the hub"
+    assert judged(here, git).reason == "2 commits are not on the hub"
+
+
+def test_merge_with_an_edit_of_its_own_is_a_commit_that_the_hub_lacks(here: Path, git: Git) -> None:
+    git.commit(here, {"x": "1"})
+    git(here, "branch", "pushed")
+    on_main(here, git, {"y": "1"})
+    git(here, "merge", "--quiet", "--no-commit", "main")
+    (here / "x").write_text("resolved")
+    git(here, "commit", "--quiet", "--all", "--message", "merged")
+    found = judged(here, git, "pushed")
+    assert (found.word, found.reason) == ("unmerged", "1 commit is not on the hub")
+
+
+def test_merge_of_what_only_lies_here_brings_that(here: Path, git: Git) -> None:
+    git.commit(here, {"x": "1"})
+    git(here, "branch", "pushed")
+    git(here, "checkout", "--quiet", "-b", "side", "main")
+    git.commit(here, {"s": "1"})
+    git(here, "checkout", "--quiet", "work")
+    git(here, "merge", "--quiet", "--no-edit", "side")
+    assert judged(here, git, "pushed").reason == "1 commit is not on the hub"

@@ -166,10 +166,10 @@ def test_branch_that_retains_claims_stays(yard: Yard, git: Git) -> None:
     with yard.open() as fleet:
         fleet.sessions.start(Start(id="s1", agent="codex", pid=os.getpid()))
         fleet.claims.claim("s1", ["x"])
-        body = {"branch": "fleet/codex/s1", "head": git(path, "rev-parse", "HEAD"), "claims": [
-            claim.id for claim in fleet.claims.find(fleet.current(), session="s1", texts=[]) if isinstance(claim, Claim)
-        ]}  # fmt: skip
-        fleet.ledger.request("session.end", "s1", {"retain": body})
+        keeper = {"branch": "fleet/codex/s1", "head": git(path, "rev-parse", "HEAD")}
+        mine = fleet.claims.find(fleet.current(), session="s1", texts=[])
+        kept = [claim.id for claim in mine if isinstance(claim, Claim)]
+        fleet.ledger.request("session.end", "s1", {"retain": [{"keeper": keeper, "claims": kept}]})
     git(yard.top, "worktree", "remove", path)
     assert pruned(clean(yard)) == {}
     assert left(yard, git) == {"fleet/codex/s1"}

@@ -521,3 +521,41 @@ def test_reconcile_with_staged_changes_forwards_past_them_and_merges_not(yard: Y
     assert yard.head(behind) == base
     for path in (behind, diverged):
         assert git(path, "status", "--porcelain") == "M  README.md"
+
+
+# What is finished is left as it is.
+
+
+@pytest.mark.parametrize("strategy", ["merge", "rebase"])
+@pytest.mark.parametrize("how", ["own name", "another name", "not seen here", "with our merge on top"])
+def test_reconcile_of_all_leaves_a_branch_alone_that_is_pushed_where_nobody_is_at_work(
+    yard: Yard, git: Git, how: str, strategy: str
+) -> None:
+    path = yard.make("one")
+    diverge(git, path)
+    if how == "with our merge on top":
+        yard.advance({"before.txt": "x\n"})
+        yard.push(path)
+        yard.reconcile(Selection(paths=[str(path)]))
+    elif how == "not seen here":
+        git(path, "push", "--quiet", str(yard.fleets.hub), "HEAD:refs/heads/review/x")
+    else:
+        yard.push(path, "HEAD" if how == "own name" else "HEAD:refs/heads/review/x")
+    before = yard.head(path)
+    yard.advance({"new.txt": "new\n"})
+    outcome = yard.outcome("one", strategy=strategy)
+    assert (outcome.result, outcome.facts["kind"]) == ("skipped", "finished")
+    assert yard.head(path) == before
+    (asked,) = yard.reconcile(Selection(paths=[str(path)])).outcomes
+    assert asked.result == "merged"
+
+
+def test_reconcile_of_all_goes_on_with_a_branch_of_which_something_is_not_pushed(
+    yard: Yard, git: Git
+) -> None:
+    path = yard.make("one")
+    diverge(git, path)
+    yard.push(path)
+    diverge(git, path, "more.txt")
+    yard.advance({"new.txt": "new\n"})
+    assert yard.outcome("one").result == "merged"

@@ -68,6 +68,11 @@ class Yard:
         self.git(bob, "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
         return commit
 
+    def push(self, worktree: Path, *refs: str) -> None:
+        """Push from one of the worktrees. The address of the hub is one that counts from the clone."""
+        self.git(self.top, "remote", "set-url", "origin", str(self.fleets.hub))
+        self.git(worktree, "push", "--quiet", "origin", *(refs or ("HEAD",)))
+
     def reconcile(self, selection: Selection = EVERYTHING, *, base: str = "", **wanted: Any) -> Reconciled:
         with self.open() as fleet:
             return fleet.worktrees.reconcile(selection, Wanted(**wanted), base=base)

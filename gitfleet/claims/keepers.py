@@ -1,0 +1,98 @@
+"""What a claim stays with when its session ends: a branch that changes its paths, or a worktree with changes on no branch.
+
+Pure, and light: a record of its own within that of the claim. A claim may stay with several; it goes when the last of
+them has let it go (`retained`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+MOST = 100
+"""Keepers of one claim; those beyond are left out, by name."""
+_LONGEST = 4096
+
+
+class Keeper(NamedTuple):
+    """A branch `branch` at the commit `head`; or the worktree `tree` of the clone `node`, which was at `worktree`.
+
+    `tree` is the name of git's own folder for the worktree, which stays when the worktree is moved.
+    """
+
+    branch: str = ""
+    head: str = ""
+    worktree: str = ""
+    node: str = ""
+    tree: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tells it from others. No branch can have the name of a worktree: no branch has a NUL in it."""
+        return self.branch or f"\0{self.node}\0{self.tree}"
+
+    @property
+    def mark(self) -> str:
+        """What a request must show that the session's work contains, to have a claim from it."""
+        return self.head if self.branch else f"{self.node}/{self.tree}"
+
+    def as_record(self) -> dict[str, str]:
+        """As it is written into the claim, and as JSON shows it."""
+        return {name: value for name, value in self._asdict().items() if value}
+
+
+def parse(raw: Any) -> Keeper:
+    """The keeper in a record. Raises ValueError for what is none."""
+    if not isinstance(raw, dict) or not raw.keys() <= set(Keeper._fields):
+        raise ValueError("keeper")
+    if not all(isinstance(value, str) and 0 < len(value) <= _LONGEST for value in raw.values()):
+        raise ValueError("keeper")
+    keeper = Keeper(**raw)
+    if any("\0" in value for value in keeper):
+        raise ValueError("keeper")
+    if not (_is_branch(keeper) or _is_worktree(keeper)):
+        raise ValueError("keeper")
+    return keeper
+
+
+def parse_all(raw: Any) -> tuple[Keeper, ...]:
+    """The keepers in a claim's record. Raises ValueError."""
+    if not isinstance(raw, list) or len(raw) > MOST:
+        raise ValueError("keepers")
+    return tuple(parse(item) for item in raw)
+
+
+def joined(before: Iterable[Keeper], more: Iterable[Keeper]) -> tuple[Keeper, ...]:
+    """Both, each once by its name, as it was named last."""
+    known = {keeper.name: keeper for keeper in (*before, *more)}
+    return tuple(known[name] for name in sorted(known))[:MOST]
+
+
+def without(keepers: Iterable[Keeper], names: Collection[str]) -> tuple[Keeper, ...]:
+    """All but those of these names."""
+    return tuple(keeper for keeper in keepers if keeper.name not in names)
+
+
+def marks(keepers: Iterable[Keeper]) -> list[str]:
+    """What work must contain that is to have a claim which stays with these."""
+    return sorted(keeper.mark for keeper in keepers)
+
+
+def branches(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The branches among the records of keepers."""
+    return [str(one["branch"]) for one in records if one.get("branch")]
+
+
+def worktrees(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The worktrees among the records of keepers, by their paths."""
+    return [str(one.get("worktree", "")) for one in records if not one.get("branch")]
+
+
+def _is_branch(keeper: Keeper) -> bool:
+    hexadecimal = len(keeper.head) == 40 and set(keeper.head) <= set("0123456789abcdef")
+    alone = not (keeper.worktree or keeper.node or keeper.tree)
+    return bool(keeper.branch) and len(keeper.branch) <= 1024 and hexadecimal and alone
+
+
+def _is_worktree(keeper: Keeper) -> bool:
+    return bool(keeper.worktree and keeper.node and keeper.tree) and not (keeper.branch or keeper.head)

@@ -1,0 +1,50 @@
+"""What sessions that have ended left in a worktree, and the next one there may take over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gitfleet.base.text import display
+from gitfleet.claims import model
+from gitfleet.claims.model import Claim
+from gitfleet.claims.wording import kept_by
+from gitfleet.errors import FleetError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.sessions import model as sessions
+
+SHOWN = 8
+
+
+def left_here(fleet: Fleet) -> list[Claim]:
+    """The retained claims of ended sessions whose work is all in this worktree. Local; one look where nothing is retained."""
+    view = fleet.current().view
+    found = [claim for claim in model.retained(view) if isinstance(claim, Claim)]
+    ended = {name for name in {claim.session for claim in found} if view.get(sessions.path(name)) is None}
+    kept = [claim for claim in found if claim.session in ended]
+    here = fleet.claims.built_upon(
+        {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in kept}, by_effect=False
+    )
+    return [claim for claim in kept if claim.id in here]
+
+
+def told(fleet: Fleet) -> list[str]:
+    """What a session that begins in this worktree is told about that; a failure to find out is no reason not to begin."""
+    try:
+        left = left_here(fleet)
+    except (FleetError, OSError):
+        return []
+    by: dict[tuple[str, str], list[str]] = {}
+    for claim in left:
+        kept = kept_by([keeper.as_record() for keeper in claim.retained])
+        by.setdefault((claim.session, kept), []).append(claim.pattern)
+    return [_words(session, kept, patterns) for (session, kept), patterns in by.items()]
+
+
+def _words(session: str, kept: str, patterns: Iterable[str]) -> str:
+    names = sorted(patterns)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    what = display(" ".join(names[:SHOWN]))
+    return (
+        f"{display(kept)} still has what session {display(session)} claimed: {what}{more}; "
+        f"`gitfleet claim PATH` takes it over"
+    )

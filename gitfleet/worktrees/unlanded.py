@@ -1,0 +1,60 @@
+"""What a worktree's branch has that its base has not: work that is not another task's, and branches that are finished.
+
+Local, but for the hub's branches that are lent; what is pushed and has not landed is somebody's work all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cached_property
+
+from gitfleet.base.text import counted, display
+from gitfleet.git import refs
+from gitfleet.git.program import Git
+from gitfleet.ledger.node import Node
+from gitfleet.worktrees import landed, traces, upstream
+from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.upstream import Base
+
+
+def words(common: Git, managed: Managed, head: str | None, base: Base) -> str:
+    """What of the worktree's work its base does not have, so that no other task may begin there; "" for nothing."""
+    if head is None:
+        return "its branch has no commit"
+    found = landed.judge(common, head, base.commit, base.name)
+    if not found.safe:
+        if found.word == landed.UNKNOWN:
+            return found.reason
+        verb = "has" if found.commits == 1 else "have"
+        return f"{counted(found.commits, 'commit')} of its branch {display(managed.branch)} {verb} not landed on {base.name}"
+    entries = traces.stashes(Git(managed.git_dir, cwd=managed.path), common, [managed.branch])
+    return f"the stash holds work of it: {entries[0]}" if entries else ""
+
+
+class Pushed:
+    """Which commits are on branches of the hub: as last seen here, and, where that does not say so, as the hub has them now."""
+
+    def __init__(self, git: Git, node: Node, *, ask: bool = True) -> None:
+        self._git = git
+        self._node = node
+        self._ask = ask
+
+    def has(self, head: str, base: Base) -> bool:
+        """Whether the hub has all commits of `head` but merges that bring nothing; only what its base does not have counts."""
+        looks: list[Callable[[], Collection[str]]] = [lambda: self._seen]
+        if self._ask:
+            looks.append(lambda: self._now)
+        return any(self._is_pushed(head, base, tips) for look in looks if (tips := look()))
+
+    def _is_pushed(self, head: str, base: Base, tips: Collection[str]) -> bool:
+        return landed.judge(self._git, head, base.commit, base.name, tips).word == "pushed"
+
+    @cached_property
+    def _seen(self) -> Collection[str]:
+        return (
+            set(refs.read(self._git, f"refs/remotes/{self._node.hub}/").values()) if self._node.hub else set()
+        )
+
+    @cached_property
+    def _now(self) -> Collection[str]:
+        return upstream.tips(self._git, self._node)
