@@ -121,7 +121,7 @@ def test_json_of_commands_without_the_hub_and_after_a_loss_is_as_its_schema_says
     away = hub.rename(hub.with_name("away.git"))
     claimed = ask(ada, "claim", "lib/")
     assert (claimed["outcome"], claimed["generation"]) == ("tentative", -1)
-    assert ask(ada, "claims")["claims"][0]["tentative"] is True
+    assert ask(ada, "claims", "lib/")["claims"][0]["tentative"] is True
     ask(ada, "release", "nothing")
     ask(ada, "sync", code=30)
     ask(ada, "doctor", code=20)
