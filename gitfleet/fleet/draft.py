@@ -11,15 +11,18 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gitfleet.base import canonical, files, resources
 from gitfleet.claims.service import Terms
 from gitfleet.errors import FleetError
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.node import state_folder
+
+if TYPE_CHECKING:
+    from gitfleet.fleet.fleet import Fleet
 
 CONFIG = "gitfleet.yaml"
 NOTE = "made.json"

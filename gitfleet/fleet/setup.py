@@ -23,7 +23,7 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Addresses, Push, Remote, Update, elsewhere, hub_error
-from gitfleet.git.repository import MAIN, Repository, note_main
+from gitfleet.git.repository import NOTE_OF_MAIN, Repository, note_main
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
@@ -109,7 +109,7 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
     kept = [*draft.take_back(state), *leaving.leave(repository), *_on_the_hub(before.hub if before else "")]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
-    files.remove(os.path.join(repository.common_dir, MAIN))
+    files.remove(os.path.join(repository.common_dir, NOTE_OF_MAIN))
     shutil.rmtree(state)
     return kept
 

@@ -14,7 +14,7 @@ from gitfleet.base.text import display
 from gitfleet.errors import NoRepository, UnsupportedRepository
 from gitfleet.git.program import Git, environment, redact
 
-MAIN = "gitfleet-main"
+NOTE_OF_MAIN = "gitfleet-main"
 _QUESTIONS = (
     "--is-bare-repository",
     "--show-object-format",
@@ -77,7 +77,7 @@ def main_worktree(common_dir: str) -> str | None:
     if said:
         place = os.path.realpath(os.path.join(common_dir, said))
         return place if os.path.isdir(place) else None
-    noted = os.fsdecode(files.read(os.path.join(common_dir, MAIN)) or b"").rstrip("\n")
+    noted = os.fsdecode(files.read(os.path.join(common_dir, NOTE_OF_MAIN)) or b"").rstrip("\n")
     return noted if noted and _leads_to(noted, common_dir) else None
 
 
@@ -86,7 +86,7 @@ def note_main(repository: Repository) -> None:
     if repository.git_dir != repository.common_dir or repository.worktree is None:
         return
     line = os.fsencode(repository.worktree) + b"\n"
-    path = os.path.join(repository.common_dir, MAIN)
+    path = os.path.join(repository.common_dir, NOTE_OF_MAIN)
     if os.path.basename(repository.common_dir) != ".git" and files.read(path) != line:
         files.replace(path, line)
         main_worktree.cache_clear()
