@@ -226,7 +226,7 @@ def test_refusal_of_what_a_branch_retains_names_it_and_the_next_step(two: Two) -
     assert "retained by branch feature of session ada-1 until it lands" in ran.stderr
     assert re.search(r"next: .*build on it: merge [0-9a-f]{12} of feature", ran.stderr)
     row = two.bob("claims", "--json").json()["data"]["claims"][0]
-    assert (row["retained"], row["lapsed"]) == ("feature", False)
+    assert ([one["branch"] for one in row["retained"]], row["lapsed"]) == (["feature"], False)
     assert "until branch feature lands" in two.bob("claims").ok().stdout
     checked = two.bob("check", "src/api/b.py").ended(10)
     assert "retained by branch feature" in checked.stdout
@@ -254,7 +254,7 @@ def test_no_refusal_names_a_way_around_it(two: Two, tmp_path: Path) -> None:
     said.append(two.ada("release", "--branch", "feature", env=two.ada.other))
     said.append(two.ada("accept", env=two.ada.other))
     said.append(two.ada("offer", "--to", "bob-1", "docs/", env=two.ada.other))
-    said.append(two.ada("session", "start", "--id", "ada-1"))
+    said.append(two.bob("session", "start", "--id", "ada-1"))
     two.ada("sync").ok()
     for path in ("docs/readme.md", "unclaimed.txt"):
         two.ada.clone.write(path, "x\n")
