@@ -92,7 +92,7 @@ def _from_here(text: str, here: Sequence[str] | None) -> str:
     for part in typed:
         if part == "..":
             if not parts:
-                raise _bad(text, "it leads out of the repository", "Name it from the root: `:/PATH`.")
+                raise _bad(text, "`..` leads out of the repository", "Name it from the root: `:/PATH`.")
             if len(parts) > len(here) and not _WILD.isdisjoint(parts[-1]):
                 raise _bad(text, "`..` follows a wildcard", "Name the folder itself.")
             parts.pop()

@@ -122,10 +122,7 @@ def _search(
         found.lapsed.extend(
             item.held for item in met if item not in standing and isinstance(item.held, Claim)
         )
-        waiting = list(
-            line_rules.in_line(view, before, pattern, mode, operation.session, case_sensitive=exact_case)
-        )
-        within = _covering(mine, pattern, mode, exact_case=exact_case, how=takes_in)
+        waiting, within = _overtaken(view, before, (pattern, mode), operation, mine)
         if waiting and within is not None and not standing:  # it has the very path: what is beneath can wait
             _has(found, within, pattern, operation, 0)
             continue
@@ -141,6 +138,15 @@ def _search(
             found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
             found.granted.append(_claim(operation, pattern, claim_id, mode, generation))
     return found
+
+
+def _overtaken(
+    view: View, before: Sequence[Ticket], asked: tuple[Pattern, str], operation: Operation, mine: list[Claim]
+) -> tuple[list[InTheWay], Claim | None]:
+    """The earlier tickets that a request would overtake; and the session's own claim that has the very path already."""
+    exact_case = operation.body.get("case_sensitive") is True
+    found = line_rules.in_line(view, before, *asked, operation.session, case_sensitive=exact_case)
+    return list(found), _covering(mine, *asked, exact_case=exact_case, how=takes_in)
 
 
 def _has(found: Found, present: Claim, wanted: Pattern, operation: Operation, capacity: int) -> None:

@@ -38,10 +38,10 @@ def claims(cli: Cli, *args: str) -> dict[str, Any]:
 
 def test_claim_says_what_was_granted_and_again_what_is_held(cli: Cli) -> None:
     ran = cli("claim", "src", "README.md", "--reason", "because").ok()
-    assert ran.stdout.splitlines()[0].startswith("claimed: src/, token ")
+    assert ran.stdout.splitlines()[0].startswith("claimed: src, token ")
     assert ran.stderr == ""
     assert claims(cli)["README.md"]["reason"] == "because"
-    assert "already held, renewed: src/" in cli("claim", "src/api/a.py").ok().stdout
+    assert "already held, renewed: src," in cli("claim", "src/api/a.py").ok().stdout
 
 
 def test_claim_of_what_another_holds_names_holder_and_next_step(cli: Cli) -> None:
@@ -244,7 +244,7 @@ def test_absolute_paths_and_other_folders_mean_the_same(cli: Cli, tmp_path: Path
     top = cli.clone.path
     (tmp_path / "link").symlink_to(top)
     cli("claim", str(top / "src"), str(tmp_path / "link/docs/readme.md")).ok()
-    assert set(claims(cli)) == {"src/", "docs/readme.md"}
+    assert set(claims(cli)) == {"src", "docs/readme.md"}
     assert cli("-C", "src/api", "check", "src/api/a.py").ok().stdout == "mine    src/api/a.py\n"
 
 
