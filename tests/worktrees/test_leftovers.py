@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.claims.model import Claim
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees import cleanup, shelf
@@ -166,7 +167,7 @@ def test_branch_that_retains_claims_stays(yard: Yard, git: Git) -> None:
         fleet.sessions.start(Start(id="s1", agent="codex", pid=os.getpid()))
         fleet.claims.claim("s1", ["x"])
         body = {"branch": "fleet/codex/s1", "head": git(path, "rev-parse", "HEAD"), "claims": [
-            claim.id for claim in fleet.claims.find(fleet.current(), session="s1", texts=[]) if hasattr(claim, "id")
+            claim.id for claim in fleet.claims.find(fleet.current(), session="s1", texts=[]) if isinstance(claim, Claim)
         ]}  # fmt: skip
         fleet.ledger.request("session.end", "s1", {"retain": body})
     git(yard.top, "worktree", "remove", path)
