@@ -332,7 +332,12 @@ def _checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> C
 
 def _in_place(clone: Clone, launcher: str) -> bool:
     """Whether every gate stands where it belongs, in our present words: then nothing needs to be written."""
-    found = inspect(clone.common, clone.worktree)
+    if not os.path.exists(os.path.join(clone.state, "hooks.json")):
+        return False
+    try:
+        found = inspect(clone.common, clone.worktree)
+    except FleetError:  # then install says it
+        return False
     same = files.read(os.path.join(clone.state, "launcher")) == os.fsencode(launcher)
     return (
         found.installed

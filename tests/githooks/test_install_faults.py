@@ -124,7 +124,7 @@ class Copies:
         for after in range(500):
             bench = self.fresh()
             if not countdown.cut(after, partial(action, bench)):
-                assert after > 5
+                assert after > 3
                 return
             yield bench
         raise AssertionError("never ends")
