@@ -33,7 +33,9 @@ def test_run_beyond_its_time_raises_also_when_a_child_keeps_the_pipes_open() -> 
         run(["sh", "-c", "sleep 3; :"], cwd=None, env={"PATH": os.environ["PATH"]}, timeout=0.2)
 
 
-def test_run_in_a_session_of_its_own_takes_all_that_it_started_along_when_its_time_is_over(tmp_path: Path) -> None:
+def test_run_in_a_session_of_its_own_takes_all_that_it_started_along_when_its_time_is_over(
+    tmp_path: Path,
+) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

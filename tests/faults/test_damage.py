@@ -22,7 +22,9 @@ def lose(clone: Path, git: Git, revision: str) -> str:
     return oid
 
 
-@pytest.mark.parametrize("what", [f"{COORD}^{{tree}}", f"{COORD}~1", f"{COORD}:fleet.json", f"{COORD}~1^{{tree}}"])
+@pytest.mark.parametrize(
+    "what", [f"{COORD}^{{tree}}", f"{COORD}~1", f"{COORD}:fleet.json", f"{COORD}~1^{{tree}}"]
+)
 def test_object_that_is_gone_is_named_as_damage_here_and_comes_back_from_the_hub(
     fleets: Fleets, git: Git, what: str
 ) -> None:

@@ -66,7 +66,9 @@ def test_exchange_that_judges_now_does_so_by_the_branch_that_head_names_now(flee
     assert (now.trunk, now.policy.commits) == ("edge", "conflicts-only")
 
 
-def test_head_that_moves_to_a_branch_at_the_same_commit_is_followed_and_back_again(fleets: Fleets, git: Git) -> None:
+def test_head_that_moves_to_a_branch_at_the_same_commit_is_followed_and_back_again(
+    fleets: Fleets, git: Git
+) -> None:
     git(fleets.hub, "branch", "other", "main")
     for name in ("other", "main"):
         move_head(fleets, git, name)

@@ -158,7 +158,12 @@ def test_hub_is_tried_alike_however_it_is_reached(
     (ada / "sub").mkdir()
     monkeypatch.chdir(ada / "sub")
     with git_server(hub.parent) as address:
-        places = {"file": f"file://{hub}", "http": f"{address}/hub.git", "ssh": f"host:{hub}", "relative": "../hub.git"}
+        places = {
+            "file": f"file://{hub}",
+            "http": f"{address}/hub.git",
+            "ssh": f"host:{hub}",
+            "relative": "../hub.git",
+        }
         git(ada, "remote", "set-url", "origin", places[way])
         joined = join(ada)
     assert (missing(joined), joined.warnings, joined.node.trunk) == ([], [], "main")

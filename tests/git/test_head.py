@@ -99,6 +99,8 @@ def test_fetch_hears_which_branch_head_names_and_brings_nothing_of_it(
 
 def test_fetch_that_fails_says_so_without_the_trace(ada: Path) -> None:
     with pytest.raises(HubUnreachable) as caught:
-        Remote(discover(str(ada)).git, "origin").fetch("refs/heads/none:refs/fleet-hub/origin/none", prune=False)
+        Remote(discover(str(ada)).git, "origin").fetch(
+            "refs/heads/none:refs/fleet-hub/origin/none", prune=False
+        )
     assert "packet" not in f"{caught.value}{caught.value.facts}"
     assert "couldn't find remote ref" in caught.value.message

@@ -288,7 +288,9 @@ def test_push_of_nothing_asks_nobody_and_pushes_nothing(ada: Path, hub: Path, gi
         Update(A, "1" * 40, "*"),
     ],
 )
-def test_push_of_what_is_no_update_of_a_named_ref_is_our_bug(remote: Remote, hub: Path, git: Git, update: Update) -> None:
+def test_push_of_what_is_no_update_of_a_named_ref_is_our_bug(
+    remote: Remote, hub: Path, git: Git, update: Update
+) -> None:
     before = git(hub, "for-each-ref")
     with pytest.raises(ValueError, match="no update"):
         remote.push([update])
