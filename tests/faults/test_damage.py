@@ -22,6 +22,14 @@ def lose(clone: Path, git: Git, revision: str) -> str:
     return oid
 
 
+def failure(ask: Callable[[], object]) -> FleetError | None:
+    try:
+        ask()
+    except FleetError as error:
+        return error
+    return None
+
+
 @pytest.mark.parametrize(
     "what", [f"{COORD}^{{tree}}", f"{COORD}~1", f"{COORD}:fleet.json", f"{COORD}~1^{{tree}}"]
 )
