@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gitfleet.errors import FleetError, HubRefused
+from gitfleet.errors import FleetError, HubError, HubRefused
 from gitfleet.git import answers, fleetrefs, racing
 from gitfleet.git.remote import Addresses, Push, PushAnswer, Remote, Update, elsewhere, hub_error
 
@@ -60,9 +60,9 @@ def probe(remote: Remote, addresses: Addresses, ground: Ground, found: Mapping[s
     Costs five connections. Raises HubUnreachable when it does not answer; HubRefused when it refuses the namespace, when
     what was pushed does not show, or when others were at work in every place.
     """
-    for place in range(ground.place, ground.place + _TRIES):
-        pair = names(place)
-        known = found if place == ground.place else remote.look(*pair)
+    for number in range(_TRIES):
+        pair = names(ground.place if number == 0 else os.urandom(1)[0])
+        known = remote.look(*pair) if number else found
         findings = _Try(remote, addresses, ground, pair).run(
             {name: known[name] for name in pair if name in known}
         )
@@ -106,14 +106,17 @@ class _Try:
         except FleetError:
             self._clean()
             raise
+        ours = {oid for values in self._values.values() for oid in values}
         deleted = self._clean()
         if findings is None:
             return None
+        if deleted.outcome is Push.LOST and not ours & set(self._remote.look(self._one, self._two).values()):
+            deleted = PushAnswer(Push.DONE, "")  # another try was faster
         return [*findings, Finding(DELETE, deleted.outcome is Push.DONE, _said(deleted))]
 
     def _steps(self, left: Mapping[str, str]) -> list[Finding] | None:
-        if left:
-            self._bring(left)
+        if left and not self._bring(left):
+            return None
         start = {name: self._ground.commit(left.get(name)) for name in self._values}
         created = self._push([Update(name, oid, left.get(name)) for name, oid in start.items()])
         if created.outcome is Push.LOST:
@@ -146,16 +149,18 @@ class _Try:
         self, findings: list[Finding], raced: racing.Raced, start: Mapping[str, str], atomic: Finding | None
     ) -> list[Finding] | None:
         there = self._remote.look(self._one, self._two)
-        if not there:
+        if not there and self._clean().outcome is not Push.LOST:
             raise self._unseen()
-        if raced.fast is not None and raced.fast.outcome is Push.LOST:
+        if len(there) < len(self._values) or (raced.fast is not None and raced.fast.outcome is Push.LOST):
             return None
         if raced.fast is not None:
             findings.append(Finding(UPDATE, raced.fast.outcome is Push.DONE, _said(raced.fast)))
         words = self._lost(raced, there)
         findings.append(Finding(RACE, not words, words))
         if atomic is None and not words:
-            whole = there.get(self._one) == start[self._one]
+            if there[self._one] not in {start[self._one], self._slow[self._one]}:
+                return None
+            whole = there[self._one] == start[self._one]
             atomic = Finding(
                 ATOMIC, whole, "" if whole else "one of two refs moved although the other could not"
             )
@@ -184,11 +189,19 @@ class _Try:
             output="",
         )
 
-    def _bring(self, left: Mapping[str, str]) -> None:
-        """Have the commits here that an earlier try could not take away: what follows them can be pushed then."""
-        self._remote.fetch(
-            *[f"+{name}:{fleetrefs.seen_probe(self._remote.name)}{name[-3:]}" for name in left]
-        )
+    def _bring(self, left: Mapping[str, str]) -> bool:
+        """Have the commits here that an earlier try could not take away: what follows them can be pushed then.
+
+        False where they were none, but those of a try that has just ended.
+        """
+        place = fleetrefs.seen_probe(self._remote.name)
+        try:
+            self._remote.fetch(*[f"+{name}:{place}{name[-3:]}" for name in left])
+        except HubError as error:
+            if answers.NO_REF in str(error.facts["output"]):
+                return False
+            raise
+        return True
 
     def _push(self, updates: Sequence[Update]) -> PushAnswer:
         for update in updates:
@@ -205,6 +218,7 @@ class _Try:
                     answer = self._remote.push([Update(name, None, oid)])
                     if answer.outcome is not Push.LOST:
                         break
+        self._values = {name: [] for name in self._values}
         return answer
 
 

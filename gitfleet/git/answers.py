@@ -71,6 +71,7 @@ _CHATTER = (
     "Done",
 )
 _ROW = re.compile(r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)")
+NO_REF = "couldn't find remote ref"
 _NOT_FORWARD = "non-fast-forward"
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, HubError, UsageError
-from gitfleet.git import fleetrefs, refs
+from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.history import History
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
@@ -58,7 +58,7 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
                 Remote(git, node.hub).fetch(f"+refs/heads/{name}{any_}:{seen}{any_}", prune=bool(any_))
             )
     except FleetError as error:
-        if isinstance(error, HubError) and "couldn't find remote ref" in str(error.facts.get("output", "")):
+        if isinstance(error, HubError) and answers.NO_REF in str(error.facts.get("output", "")):
             raise _no_branch(name, f"the hub '{node.hub}'") from error
         return Base(name, known(git, node, [name])[name], fresh=False, error=error.message)
     commit = refs.read(git, seen).get(seen)

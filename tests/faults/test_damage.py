@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,17 @@ def lose(clone: Path, git: Git, revision: str) -> str:
     return oid
 
 
+<<<<<<< HEAD
+=======
+def failure(ask: Callable[[], object]) -> FleetError | None:
+    try:
+        ask()
+    except FleetError as error:
+        return error
+    return None
+
+
+>>>>>>> h-hub
 @pytest.mark.parametrize(
     "what", [f"{COORD}^{{tree}}", f"{COORD}~1", f"{COORD}:fleet.json", f"{COORD}~1^{{tree}}"]
 )
@@ -36,12 +48,12 @@ def test_object_that_is_gone_is_named_as_damage_here_and_comes_back_from_the_hub
         findings = {finding.what: finding for finding in doctor.examine(fleet)}
         assert (findings["objects"].ok, findings["objects"].advice) == (False, "gitfleet doctor --repair")
         assert oid in findings["objects"].words
-        for ask in (lambda: fleet.claims.claim("ada-1", ["src/new"]), lambda: exchange.sync(fleet)):
-            try:
-                ask()
-            except FleetError as error:
-                assert isinstance(error, Damaged)
-                assert (oid in error.message, "doctor --repair" in error.hint) == (True, True)
+        for error in (
+            failure(lambda: fleet.claims.claim("ada-1", ["src/new"])),
+            failure(lambda: exchange.sync(fleet)),
+        ):
+            assert error is None or (type(error), oid in error.message) == (Damaged, True)
+            assert error is None or "doctor --repair" in error.hint
         assert oid in doctor.repair(fleet)[0]
         assert all(finding.ok for finding in doctor.examine(fleet))
         assert fleet.claims.claim("ada-1", ["src/newer"]).status.value == "confirmed"
