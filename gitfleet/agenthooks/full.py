@@ -137,7 +137,7 @@ def _export(session: str) -> None:
     """Tell the commands that the agent will run who they act for, where the agent offers a file for that."""
     path = next((os.environ[name] for name in ENV_FILES if os.environ.get(name)), "")
     line = f"export {VARIABLE}={session}\n"
-    if not path or VARIABLE in os.environ:
+    if not path or os.environ.get(VARIABLE):
         return
     try:
         with open(path, "a+", encoding="utf-8") as file:

@@ -260,9 +260,9 @@ def command_line(pid: int) -> list[str]:
 def environment_names(pid: int) -> set[str]:
     """The names (never the values) of the variables that `pid` was started with; empty if unreadable.
 
-    Only for processes of our own user, even when we are root: other people's environments are theirs.
+    A variable without a value is as good as none. Only for processes of our own user, even when we are root: other people's environments are theirs.
     """
-    return set(_environment(pid))
+    return {name for name, value in _environment(pid).items() if value}
 
 
 def environment_values(pid: int, names: Collection[str]) -> dict[str, str]:

@@ -68,18 +68,14 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
 
 
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
-    """Release claims of the session."""
-    if not paths and not everything:
-        raise UsageError(
-            "Nothing to release was named.", hint="Name paths, or `--all` for every claim of this session."
-        )
+    """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
         words = "Either paths are released or everything is, and both were asked for. Nothing was changed."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            result = fleet.claims.release(session, None if everything else paths)
+            result = fleet.claims.release(session, paths or None)
         lines = _told(result, "released", "released")
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
         lines = lines or ["nothing to release"]

@@ -23,7 +23,7 @@ SomePaths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")
 ]
 OwnPaths = Annotated[
-    list[str] | None, typer.Argument(metavar="[PATH]...", help="What to release, and all below it.")
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="What to release, and all below it (default: everything).")
 ]
 Shared = Annotated[
     bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")
@@ -43,7 +43,7 @@ Timeout = Annotated[
     str | None, typer.Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")
 ]
 Priority = Annotated[int, typer.Option("--priority", min=0, max=100, help="With --wait: who comes first.")]
-All = Annotated[bool, typer.Option("--all", help="Every claim of the session.")]
+All = Annotated[bool, typer.Option("--all", help="Every claim of the session; the default.")]
 OfBranch = Annotated[
     str | None, typer.Option("--branch", metavar="NAME", help="What this branch retains (persons only).")
 ]
@@ -131,7 +131,10 @@ def release(
     branch: OfBranch = None,
     as_json: Json = False,
 ) -> int:
-    """Release claims of this session. What others hold is theirs to release (exit code 10)."""
+    """Release claims of this session: those on PATH and below, or all of them.
+
+    What others hold is theirs to release (exit code 10).
+    """
 
     def action() -> Answer:
         if branch is None:

@@ -24,7 +24,7 @@ def heard(fleet: Fleet, flag: str | None = None) -> list[str]:
         session = fleet.whoami(flag)
     except FleetError:
         return []
-    named = flag is not None or VARIABLE in os.environ
+    named = flag is not None or bool(os.environ.get(VARIABLE))
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
     return fleet.messages(session) if named or person or not sys.stdout.isatty() else []

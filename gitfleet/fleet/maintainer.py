@@ -111,7 +111,7 @@ class Maintainer:
                 hint="Leave `--kind` out, or use `--print` to see what would be put there.",
             )
         self.uninstall(but=scheduler.kind)
-        path = os.environ.get("PATH", os.defpath)
+        path = os.environ.get("PATH") or os.defpath
         done = Installed(
             scheduler.kind, plan.name, every, sys.executable, path, clock.now(), options, plan.clone
         )
@@ -256,7 +256,7 @@ class Run:
 
 def search_path(record: Installed | None) -> str:
     """The PATH for a run: as the system gives it, then as whoever installed had it, for git, ssh and their helpers."""
-    given = os.environ.get("PATH", os.defpath)
+    given = os.environ.get("PATH") or os.defpath
     return (
         given
         if record is None

@@ -111,7 +111,8 @@ def whoami(
     """The id of the session that a command acts for. Raises NoSession, BadName.
 
     In this order: the flag, `GITFLEET_SESSION`, the worktree's setting, the only live session of the worktree. A
-    session is never guessed among several, and a name that is empty is refused: whoever set it meant somebody.
+    session is never guessed among several. An empty variable or setting is as good as none, as ever; an empty flag is
+    refused: whoever gave it meant somebody.
     """
     named, where = _named(flag, environment, git)
     if named is not None:
@@ -137,14 +138,14 @@ def _named(flag: str | None, environment: Mapping[str, str], git: Git) -> tuple[
     """The session that was named, and where."""
     if flag is not None:
         return flag, ""
-    if VARIABLE in environment:
+    if environment.get(VARIABLE):
         return environment[VARIABLE], f" ({VARIABLE})"
     return configured(git), f" (git config {CONFIGURED})"
 
 
 def configured(git: Git) -> str | None:
-    """The worktree's own setting, or the clone's. One of the user's would mean the same session in every clone."""
+    """The worktree's own setting, or the clone's; None where that is empty. One of the user's would hold in every clone."""
     done = git.ask("config", "--show-scope", "-z", "--get-all", CONFIGURED)
     fields = os.fsdecode(done.stdout).split("\0")
     found = [value for scope, value in zip(fields[::2], fields[1::2], strict=False) if scope in _SCOPES]
-    return found[-1] if done.code == 0 and found else None
+    return found[-1] or None if done.code == 0 and found else None
