@@ -201,6 +201,16 @@ def parent(pid: int) -> int:
         return 0
 
 
+def ancestors() -> list[int]:
+    """The pids of the processes above this one, the nearest first, as far up as that can be told."""
+    found: list[int] = []
+    pid = os.getppid()
+    while pid > 0 and len(found) < _MAX_ANCESTORS:
+        found.append(pid)
+        pid = parent(pid)
+    return found
+
+
 def _observe(pid: int) -> tuple[str, int, int]:
     """(state letter, parent's pid, start) of `pid`. Raises ProcessLookupError if gone, OSError if hidden."""
     return _from_proc(pid) if _PROC else _from_psutil(pid)

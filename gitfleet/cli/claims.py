@@ -23,7 +23,8 @@ SomePaths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")
 ]
 OwnPaths = Annotated[
-    list[str] | None, typer.Argument(metavar="[PATH]...", help="What to release, and all below it (default: everything).")
+    list[str] | None,
+    typer.Argument(metavar="[PATH]...", help="What to release, and all below it (default: everything)."),
 ]
 Shared = Annotated[
     bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")

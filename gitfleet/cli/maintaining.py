@@ -139,7 +139,7 @@ def _maintain(options: Options, *, dry_run: bool) -> Answer:
     _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = upkeep.run(fleet, options, dry_run=dry_run)
-    data = upkeep.as_record(done, dry_run=dry_run)
+    data = upkeep.as_record(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
 
@@ -282,7 +282,7 @@ def _run() -> Answer:
         raise
     finally:
         turn.end(code, lines)
-    data = {"ran": True, "reason": "", **upkeep.as_record(done, dry_run=False)}
+    data = {"ran": True, "reason": "", **upkeep.as_record(done)}
     return Answer("maintainer run", data, lines, "partial" if code else "ok", code)
 
 

@@ -159,10 +159,13 @@ def adopt(
 
 @noun.command("end")
 def end(
-    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which (default: this worktree's).")] = None,
+    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which (default: the one that this command runs in).")] = None,
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
-    """End a session: its claims are released, and what it left is said."""
+    """End a session: its claims are released, and what it left is said.
+
+    Without ID it is the one that this command runs in, never another one that is at work in this worktree.
+    """
 
     def action() -> Answer:
         if id_ is not None and session not in {None, id_}:
@@ -214,7 +217,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
 
 def _end(session_id: str | None) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
-        session_id = fleet.whoami(session_id)
+        session_id = fleet.caller(session_id)
         left = _left_behind(fleet, session_id)
         result = fleet.sessions.end(session_id)
         released = [record["pattern"] for record in result.answer["released"]]

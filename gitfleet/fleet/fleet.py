@@ -22,7 +22,7 @@ from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.local import LocalSessions, whoami
+from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ class Fleet:
         here = self.repository
         local = LocalSessions(self.ledger.state)
         return whoami(flag, os.environ, here.here, local, here.worktree or here.common_dir)
+
+    def caller(self, flag: str | None = None) -> str:
+        """The session that the caller is in for certain; never one that happens to be at work here. Raises as `whoami`."""
+        here = self.repository
+        local = LocalSessions(self.ledger.state)
+        return caller(flag, os.environ, here.here, local, here.worktree or here.common_dir)
 
     def current(self) -> State:
         """The agreed state as last verified here, with what is tentative on top. Without lock or network."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from gitfleet.base import clock, files
@@ -20,6 +20,7 @@ from gitfleet.fleet import branches
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
 from gitfleet.githooks.judgement import Judgement, judge
+from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
@@ -60,12 +61,12 @@ def _stop(error: FleetError) -> int:
 
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
     del rest
-    _commit(fleet)
+    _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
 
 
 def _prepare(fleet: Fleet, rest: list[str]) -> int:
-    judgement = _commit(fleet)
+    judgement = _commit(fleet, lambda text: Warned(fleet).again(text))
     if judgement.session and rest:
         gate.sign(rest, judgement.session, sorted(judgement.used | amended.claims(fleet, rest, judgement)))
     return 0
@@ -78,11 +79,11 @@ def _written(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
-def _commit(fleet: Fleet) -> Judgement:
-    """Judge what is staged. Raises the refusal; says what policy only warns about."""
+def _commit(fleet: Fleet, warn: Callable[[str], None]) -> Judgement:
+    """Judge what is staged. Raises the refusal; `warn` is told what policy only warns about."""
     if fleet.policy.commits == "off":
         return Judgement("")
-    return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)))
+    return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)), warn)
 
 
 def _judged(fleet: Fleet, session: str | None) -> Judgement:

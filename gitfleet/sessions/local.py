@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
-from gitfleet.base.identity import ProcessIdentity, state
+from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
 from gitfleet.errors import BadName, NoSession
 from gitfleet.git.program import Git
@@ -126,8 +126,54 @@ def whoami(
     if not found:
         words = "No session is at work in this worktree."
         raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=[])
-    ids = [session.id for session in found]
-    raise NoSession(
+    raise _several([session.id for session in found])
+
+
+def caller(
+    flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions, worktree: str
+) -> str:
+    """The id of the session that the caller is in for certain: named as for `whoami`, else the one of a process above it.
+
+    For what must never befall another session. Who else is at work here is then no answer. Raises NoSession, BadName.
+    """
+    if _named(flag, environment, git)[0] is not None:
+        return whoami(flag, environment, git, local, worktree)
+    here = [session for session in local.all() if session.worktree == worktree]
+    lines = ancestors()
+    above = [
+        (lines.index(session.process.pid), session.id)
+        for session in here
+        if session.process and session.process.pid in lines and session.alive
+    ]
+    own = sorted(name for depth, name in above if depth == min(above)[0])
+    if len(own) == 1:
+        return own[0]
+    if own:
+        raise _several(own)
+    raise _not_here(here)
+
+
+def _not_here(known: list[Here]) -> NoSession:
+    """The error for a caller that is in no session; `known` are those of its worktree, whose own business they are."""
+    agents = sorted((session for session in known if not session.person), key=lambda one: (one.alive, one.id))
+    found = [*agents, *(session for session in known if session.person)]
+    names = [
+        f"{one.id} ({'a person' if one.person else 'at work' if one.alive else 'its process is gone'})"
+        for one in found
+    ]
+    words = "This command does not run in a session"
+    if names:
+        words += f"; those of this worktree are {', '.join(names)}"
+    return NoSession(
+        f"{words}. Nothing was changed.",
+        hint=f"Name the one that you mean: `gitfleet session end {found[0].id if len(found) == 1 else 'ID'}`. "
+        "`gitfleet session list` shows all of them.",
+        candidates=[one.id for one in found],
+    )
+
+
+def _several(ids: list[str]) -> NoSession:
+    return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
         hint=f"Name it: `--session ID`, or set {VARIABLE}.",
         candidates=ids,
