@@ -121,7 +121,8 @@ def _begin(agent: str, rest: list[str]) -> str:
             warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
             session = identity.session_of(fleet, agent, _text(told, "session_id"))
             _export(session)
-            words = briefing.text(briefing.gather(fleet, session))
+            briefing.ask(fleet)  # what it cannot tell shows by its age
+            words = briefing.text(briefing.gather(fleet, session, agent))
         return answer.at_start(words, warnings)
     except (NoFleet, NoRepository):
         return ""

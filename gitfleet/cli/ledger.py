@@ -12,6 +12,7 @@ from gitfleet.claims.model import parsed
 from gitfleet.claims.overlap import overlap
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import Corrupt, FleetError, NoFleet
@@ -119,7 +120,10 @@ def _log(path: str | None, session: str | None, kind: str | None, limit: int) ->
             f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
             for line in lines
         ]
-        return Answer("log", {"operations": [line.as_record() for line in lines]}, shown or ["nothing"])
+        state = fleet.current()
+        told = [*(shown or ["nothing"]), *as_of(fleet, state)]
+        data = {"operations": [line.as_record() for line in lines]}
+        return Answer("log", data, told, warnings=freshness(fleet, state))
 
 
 def _fsck() -> Answer:

@@ -109,10 +109,13 @@ def _person(fleet: Fleet) -> str:
     known = [
         session for session in fleet.sessions.local.all() if session.person and session.worktree == worktree
     ]
-    if known:
+    if known and sessions.find(fleet.current().view, known[0].id) is not None:
         return known[0].id
     name = fleet.repository.here.line("config", "--get", "user.name") or "person"
-    started = fleet.sessions.start(Start(agent=name.split()[0] if name.split() else "person", person=True))
+    own = known[0].id if known else ""  # the fleet began anew, and has forgotten it
+    started = fleet.sessions.start(
+        Start(id=own, agent=name.split()[0] if name.split() else "person", person=True)
+    )
     return str(started.answer["session"]["id"])
 
 
@@ -139,7 +142,7 @@ def _end_sessions(*, force: bool) -> list[str]:
             live = [session for session in mine if session.alive and not session.person]
             if live and not force:
                 words = f"Session {live[0].id} is still at work in {live[0].worktree}. Nothing was changed."
-                raise UsageError(words, hint="End it first: `gitfleet session end ID`.")
+                raise UsageError(words, hint=f"End it first: `gitfleet session end {live[0].id}`.")
             fleet.ledger.sync()  # a hub that is out of reach is found out before anything ends
             for session_id in sorted({session.id for session in mine} | _of_node(fleet)):
                 with suppress(NoSession):  # it has ended already

@@ -26,6 +26,7 @@ from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Sessions
     from gitfleet.worktrees.service import Worktrees
 
@@ -51,7 +52,9 @@ class Fleet:
         self.ledger = ledger
         self._announce = announce
         self.policy = policy.load(ledger.state)
-        self.claims = Claims(repository, ledger, self.policy)
+        self.claims = Claims(
+            repository, ledger, self.policy, elsewhere=self._is_dead_elsewhere, announce=announce
+        )
         ledger.facts = self.claims.facts
 
     @classmethod
@@ -121,6 +124,17 @@ class Fleet:
             return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
         except FleetError:
             return told
+
+    def _is_dead_elsewhere(self, session: Session) -> bool:
+        """Whether another node has told that the process of its session is gone."""
+        from gitfleet.fleet import heartbeat, situation  # only who is refused pays for it
+        from gitfleet.fleet.beats import DEAD
+
+        try:
+            with heartbeat.open_peers(self) as peers:
+                return situation.liveness(session, self.ledger.node.id, peers).word == DEAD
+        except FleetError:
+            return False
 
     def close(self) -> None:
         """Let go of processes and files."""

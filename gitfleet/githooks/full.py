@@ -15,7 +15,7 @@ from contextlib import suppress
 from gitfleet.base import clock, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
-from gitfleet.errors import FleetError, NoFleet, NoSession
+from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
 from gitfleet.fleet import branches
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
@@ -25,7 +25,7 @@ from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.local import LocalSessions, mark
+from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
 from gitfleet.worktrees import bookkeeping
 
 ASK_THE_HUB = 15.0
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     except NoFleet:
         return 0
     except (FleetError, PermissionError) as error:
-        return _stop(files.forbidden(error) if isinstance(error, PermissionError) else error)
+        return _stop(files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook))
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - as on the command line, a bug is said in one line, and stops git
@@ -57,6 +57,16 @@ def _stop(error: FleetError) -> int:
     if error.hint:
         note(f"next: {error.hint}")
     return error.exit_code
+
+
+def _for_git(error: FleetError, hook: str) -> FleetError:
+    """The error with a next step that git's user can take: git has no option that names a session."""
+    ids = error.facts.get("candidates") if isinstance(error, NoSession) else None
+    if not ids:
+        return error
+    command = {"pre-push": "git push", "reference-transaction": "git"}.get(hook, "git commit")
+    hint = f"Say which: `{VARIABLE}={ids[0]} {command} ...`. `gitfleet worktree ensure` gives each a worktree of its own."
+    return NoSession(error.message, hint=hint, **error.facts)
 
 
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
@@ -122,7 +132,10 @@ def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:
     """Ask the hub for what policy lets a commit take on the spot. Answers whether anything was asked for."""
     wanted = [*judgement.free, *judgement.unverifiable]
     if wanted and fleet.policy.commits == "claim-on-commit":
-        fleet.claims.claim(session, [refusal.claimable(path) for path in wanted], timeout=ASK_THE_HUB)
+        try:
+            fleet.claims.claim(session, [refusal.claimable(path) for path in wanted], timeout=ASK_THE_HUB)
+        except Conflict as error:  # its hint is for the command `claim`
+            raise refusal.faster(error, wanted) from error
         return True
     if judgement.lapsed and fleet.policy.commits in NEEDS_CLAIMS:
         fleet.claims.renew(session, timeout=ASK_THE_HUB)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
-from gitfleet.claims import patterns
+from gitfleet.claims import orphans, patterns
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.wording import holder
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
@@ -50,6 +50,13 @@ def _only_warned(policy: Policy, error: FleetError) -> bool:
     return policy.commits == "warn" or (isinstance(error, Unverifiable) and policy.unverifiable != "stop")
 
 
+def faster(error: Conflict, paths: Sequence[str]) -> Conflict:
+    """The refusal of a claim that a commit asked for, with a next step for whoever commits."""
+    named = " ".join(word(path) for path in paths[:HINTED])
+    hint = f"Leave out what others hold; or wait in line for it: gitfleet claim --wait {named}"
+    return Conflict(error.message, hint=orphans.hint(hint, error.facts.get("conflicts", [])), **error.facts)
+
+
 def claimable(path: str) -> str:
     """The pattern to claim for a path; `?` stands for the control characters that no pattern may have."""
     printable = "".join(_STANDS_IN if char < " " or char == "\x7f" else char for char in path)
@@ -62,7 +69,9 @@ def _findings(judgement: Judgement, policy: Policy) -> Iterator[Finding]:
         lines = [holder(item) for item in judgement.theirs]
         error: FleetError = Conflict(
             f"Stopped: this touches paths that other sessions hold.{_list(lines)}",
-            hint="Leave those paths out, or wait until their holder has released them.",
+            hint=orphans.hint(
+                "Leave those paths out, or wait until their holder has released them.", judgement.theirs
+            ),
             conflicts=list(judgement.theirs),
         )
         yield Finding(error, f"held by other sessions:{_list(lines)}")
@@ -102,7 +111,7 @@ def _unclaimed(session: str, paths: Sequence[str]) -> PolicyRefused:
     if len(paths) > HINTED:
         hint += " ... (or the directories that they are in)"
     if not session:
-        hint = "Start a session: gitfleet session start; then claim the paths."
+        hint = f"Start a session: gitfleet session start; then c{hint[1:]}"
     return PolicyRefused(f"Stopped: this touches paths {whose}{_list(paths)}", hint=hint)
 
 

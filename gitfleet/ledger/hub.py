@@ -13,7 +13,7 @@ from typing import Protocol
 from gitfleet.errors import Corrupt, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
-from gitfleet.git.remote import Push, PushAnswer, Remote, Update
+from gitfleet.git.remote import TIMEOUT, Push, PushAnswer, Remote, Update
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip
@@ -24,8 +24,8 @@ class Hub(Protocol):
 
     name: str
 
-    def fetch(self) -> Tip:
-        """The newest agreed state, verified and taken over into our own ref."""
+    def fetch(self, timeout: float = TIMEOUT) -> Tip:
+        """The newest agreed state, verified and taken over into our own ref; `timeout` in seconds."""
         ...
 
     def publish(self, tip: Tip) -> PushAnswer:
@@ -46,8 +46,9 @@ class LocalHub:
         self._git = git
         self._objects = objects
 
-    def fetch(self) -> Tip:
+    def fetch(self, timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubAlarm when the ledger's ref is gone."""
+        del timeout
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
         if oid is None:
             raise NoFleet(
@@ -78,9 +79,9 @@ class RemoteHub:
         self.name = remote.name
         self._seen = fleetrefs.seen_coord(remote.name)
 
-    def fetch(self) -> Tip:
+    def fetch(self, timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
-        self._remote.fetch(f"+{fleetrefs.COORD}*:{self._seen}*")
+        self._remote.fetch(f"+{fleetrefs.COORD}*:{self._seen}*", timeout=timeout)
         return self.take_over()
 
     def take_over(self) -> Tip:

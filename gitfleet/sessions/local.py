@@ -175,7 +175,7 @@ def _not_here(known: list[Here]) -> NoSession:
 def _several(ids: list[str]) -> NoSession:
     return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
-        hint=f"Name it: `--session ID`, or set {VARIABLE}.",
+        hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. `gitfleet worktree ensure` gives each a worktree of its own.",
         candidates=ids,
     )
 
