@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
-from gitfleet.base.text import display
+from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, leases, model, paths, patterns, resources, retained, rules, tickets
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
@@ -348,7 +348,7 @@ class Claims:
         if ttl is None:
             return self._policy.ttl
         if not 60 <= ttl <= self._policy.max_age:
-            words = f"A time to live of {ttl} s is not between 60 s and {self._policy.max_age} s. Nothing was changed."
+            words = f"A time to live of {span(ttl)} is not between 1m and {span(self._policy.max_age)}. Nothing was changed."
             raise UsageError(words, hint="Choose another, such as `--ttl 45m`.")
         return ttl
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gitfleet.cli import boundary
+from gitfleet.cli import boundary, helping
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.options import Json, SessionId
@@ -21,10 +21,8 @@ from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
 
-noun = typer.Typer(
-    help="Hooks of coding agents: what they may edit. Without a verb: status.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
+noun = helping.Commands(
+    help="Hooks of coding agents: what they may edit. Without a verb: status.", invoke_without_command=True
 )
 Name = Annotated[str, typer.Argument(metavar="AGENT", help=f"One of {', '.join(wanted.AGENTS)}.")]
 User = Annotated[bool, typer.Option("--user", help="In your own settings, for all your repositories.")]

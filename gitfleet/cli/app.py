@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import typer
@@ -13,6 +14,7 @@ from gitfleet.cli import (
     boundary,
     claims,
     demo,
+    helping,
     hubs,
     ledger,
     maintaining,
@@ -32,9 +34,11 @@ Sessions claim paths before they change them; hooks stop commits that touch what
 through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to watch it first.
 """
 
-app = typer.Typer(
-    name="gitfleet", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
-)
+app = helping.Commands(name="gitfleet", help=HELP)
+
+
+COMPLETING = "_GITFLEET_COMPLETE"
+"""Set where a shell asks for completion, without arguments."""
 
 
 def _version(value: bool) -> None:
@@ -43,14 +47,13 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=HELP)
 def root(
     directory: Directory = ".",
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
-    """Coordinate many coding agents on one repository with nothing but git."""
     del version
     setup.enter(directory)
 
@@ -71,6 +74,8 @@ demo.register(app)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
+    if COMPLETING not in os.environ:
+        arguments = helping.asked(arguments)
     try:
         result = typer.main.get_command(app).main(
             list(arguments), prog_name="gitfleet", standalone_mode=False

@@ -10,10 +10,10 @@ import typer
 from gitfleet.base import clock
 from gitfleet.claims.model import parsed
 from gitfleet.claims.overlap import overlap
-from gitfleet.cli import boundary, render
+from gitfleet.cli import boundary, completing, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
-from gitfleet.cli.options import Json, SessionId
+from gitfleet.cli.options import Json, OfSession
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
@@ -25,7 +25,10 @@ from gitfleet.ledger import replay
 from gitfleet.sessions import model as sessions
 
 SomePath = Annotated[
-    str | None, typer.Argument(metavar="[PATH]", help="Only operations that meet this path.")
+    str | None,
+    typer.Argument(
+        metavar="[PATH]", help="Only operations that meet this path.", autocompletion=completing.claimed
+    ),
 ]
 Kind = Annotated[
     str | None,
@@ -50,7 +53,7 @@ def sync(as_json: Json = False) -> int:
 
 def log(
     path: SomePath = None,
-    session: SessionId = None,
+    session: OfSession = None,
     kind: Kind = None,
     limit: Limit = 50,
     as_json: Json = False,

@@ -9,7 +9,7 @@ import typer
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
-from gitfleet.cli import boundary, render, worktrees
+from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
@@ -20,10 +20,8 @@ from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.worktrees import validity, verdict
 
-noun = typer.Typer(
-    help="Upkeep that the system runs regularly. Without a verb: status.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
+noun = helping.Commands(
+    help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
 )
 Base = Annotated[
     str, typer.Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")

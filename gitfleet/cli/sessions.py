@@ -11,7 +11,7 @@ import typer
 from gitfleet.base import clock
 from gitfleet.base.text import duration, one_line
 from gitfleet.claims import model as claims
-from gitfleet.cli import boundary, render
+from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness, knowledge
 from gitfleet.cli.hearing import heard
@@ -29,9 +29,7 @@ from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees.model import MANAGED_DIR
 
-noun = typer.Typer(
-    help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None
-)
+noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
 Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
@@ -160,7 +158,11 @@ def adopt(
 
 @noun.command("end")
 def end(
-    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which (default: the one that this command runs in).")] = None,
+    id_: Annotated[str | None, typer.Argument(
+            metavar="[ID]",
+            help="Which (default: the one that this command runs in).",
+            autocompletion=completing.own_sessions,
+        )] = None,
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
     """End a session: its claims are released, and what it left is said.
@@ -185,7 +187,10 @@ def listing(as_json: Json = False) -> int:
 
 
 @noun.command("show")
-def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> int:
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", autocompletion=completing.session_ids)],
+    as_json: Json = False,
+) -> int:
     """Show one session and its claims."""
     return boundary.run("session show", lambda: _show(id_), as_json=as_json)
 

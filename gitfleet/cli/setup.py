@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 import gitfleet
+from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
@@ -18,6 +20,7 @@ from gitfleet.fleet import policyfile
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer
+from gitfleet.fleet.probe import Finding
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
 from gitfleet.githooks.agents import install as agents
@@ -84,7 +87,7 @@ def _init(hub: str | None) -> Answer:
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
-        *[f"hub: {finding.what}: {'ok' if finding.ok else finding.words}" for finding in joined.findings],
+        *_abilities(joined.findings),
         f"hooks: {'put into' if installed.changed else 'in place in'} {', '.join(installed.folders)}",
         *[f"hooks: {note}" for note in installed.notes],
         f"gitfleet.yaml: {joined.config}; its rules hold once it has landed on '{joined.node.trunk}'",
@@ -101,6 +104,14 @@ def _init(hub: str | None) -> Answer:
         "config": joined.config,
     }
     return Answer("init", data, lines, warnings=warnings)
+
+
+def _abilities(findings: Sequence[Finding]) -> list[str]:
+    """What was found out about the hub, in one line."""
+    good = [finding.what for finding in findings if finding.ok]
+    bad = [f"{finding.what}: {one_line(finding.words)}" for finding in findings if not finding.ok]
+    words = [*([f"{', '.join(good)}: ok"] if good else []), *bad]
+    return [f"hub: {'; '.join(words)}"] if words else []
 
 
 def _person(fleet: Fleet) -> str:

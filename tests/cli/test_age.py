@@ -39,7 +39,7 @@ def test_answer_on_knowledge_that_is_not_fresh_shows_its_age(hub_cli: Cli, comma
         ran = hub_cli(*command)
         said = ran.stdout + ran.stderr
         assert words in said
-        assert ("as of" in said) == bool(words and command != ("status",))
+        assert ("as of" in said) == bool(words) or command == ("status",)
 
 
 def test_prime_asks_the_hub_first(copies: Copies, gitfleet: Gitfleet) -> None:
