@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "First steps": {
-        "demo": "Watch it first: two agents on two clones, played for real",
+        "demo": "Watch it first: three agents on two clones, played for real",
         "init": "Make this clone part of a fleet",
         "doctor": "Look for what is wrong here; with --repair, mend it",
         "uninstall": "Take everything of gitfleet out of this clone",
