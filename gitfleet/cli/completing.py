@@ -19,7 +19,7 @@ MOST = 500
 
 def session_ids(ctx: typer.Context, incomplete: str) -> list[str]:
     """The sessions of the fleet."""
-    return _begun(ctx, incomplete, lambda fleet: _ids(fleet))
+    return _begun(ctx, incomplete, _ids)
 
 
 def claimed(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -68,7 +68,8 @@ def test_wait_says_at_once_that_the_holder_is_dead_and_ends_when_it_is_ended(
     doomed(cli.clone, "src/")
     ran = cli("claim", "--wait", "--timeout", "0s", "src/").ended(11)
     assert len(NEXT.findall(ran.stderr)) == 2  # at once, and at the end
-    assert GONE in (line := cli("waiting").ok()).stdout
+    line = cli("waiting").ok()
+    assert GONE in line.stdout
     followed(cli, line.stderr)
     cli("claim", "--wait", "--timeout", "9s", "src/").ok()
 
