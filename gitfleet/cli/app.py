@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 import typer
@@ -91,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     """Say what could not be understood; exit code 2. Typer's own error classes are private."""
-    words = str(getattr(error, "format_message", error.__str__)())
+    words = _plain(str(getattr(error, "format_message", error.__str__)()))
     where = str(getattr(getattr(error, "ctx", None), "command_path", "gitfleet"))
     hint = f"see `{where} --help`"
     if not as_json:
@@ -99,6 +100,21 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
     data = {"error": {"message": words, "hint": hint}}
     return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+
+
+_PLAIN = (
+    (re.compile(r"Input should be a valid integer.*"), "a whole number was expected."),
+    (re.compile(r"Input should be a valid number.*"), "a number was expected."),
+    (re.compile(r"Input should be greater than or equal to (\S+)"), r"it must be at least \1."),
+    (re.compile(r"Input should be less than or equal to (\S+)"), r"it must be at most \1."),
+)
+
+
+def _plain(words: str) -> str:
+    """What typer's check of values says, in words for people."""
+    for pattern, said in _PLAIN:
+        words = pattern.sub(said, words)
+    return words
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

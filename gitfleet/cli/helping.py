@@ -53,7 +53,7 @@ def asked(arguments: Sequence[str]) -> list[str]:
     """The arguments with `help` put as `--help`: `help`, `help claim`, `session help start`; none at all are `help`."""
     words, start = list(arguments), 2 if arguments[:1] == ["-C"] else 0
     here = words[start:]
-    if not here or here == ["help"]:
+    if not here or here in (["help"], ["help", "help"]):
         return [*words[:start], "--help"]
     if here[0] == "help":
         return [*words[:start], *here[1:], "--help"]

@@ -77,6 +77,8 @@ def test_wait_says_at_once_that_the_holder_is_dead_and_ends_when_it_is_ended(
 def test_commit_gate_names_the_dead_holder_and_the_way(cli: Cli, doomed: Doomed) -> None:
     doomed(cli.clone, "src/")
     cli.clone.write("src/api/a.py")
+    followed_by = cli("check", "--staged").ended(10).stderr
+    assert NEXT.search(followed_by)
     ran = refused(cli.clone.commit(), GONE)
     followed(cli, ran.stderr)
     cli("claim", "src/").ok()

@@ -30,7 +30,10 @@ def test_end_of_a_session_that_is_not_there_advises_no_start(cli: Cli) -> None:
 
 def test_new_session_under_a_variable_that_names_another_says_so(cli: Cli) -> None:
     assert "GITFLEET_SESSION=new-1" in cli("session", "start", "--id", "new-1").ok().stderr
-    assert cli("session", "start", "--id", "new-2", env=cli.clone.as_session("new-2")).ok().stderr.count("new-2") <= 1
+    assert (
+        cli("session", "start", "--id", "new-2", env=cli.clone.as_session("new-2")).ok().stderr.count("new-2")
+        <= 1
+    )
 
 
 def test_several_sessions_in_one_worktree_are_told_of_worktrees(cli: Cli) -> None:
@@ -78,14 +81,30 @@ def test_times_are_told_as_people_write_them(cli: Cli, words: tuple[str, ...], s
 def test_rules_with_a_time_that_cannot_be_are_told_in_units(alone: Gated, gitfleet: Gitfleet) -> None:
     (alone.path / "gitfleet.yaml").write_text("version: 1\nclaims:\n  ttl: 5s\n")
     alone.git("add", "gitfleet.yaml").ok()
-    alone.git("commit", "--no-verify", "-qm", "rules", env={"GIT_CONFIG_PARAMETERS": "'core.hooksPath=/dev/null'"}).ok()
+    alone.git(
+        "commit", "--no-verify", "-qm", "rules", env={"GIT_CONFIG_PARAMETERS": "'core.hooksPath=/dev/null'"}
+    ).ok()
     ran = gitfleet(alone.path, "sync")
     assert "5s is not between 1m and 30d" in ran.stdout + ran.stderr
 
 
-def test_init_tells_what_the_hub_can_in_one_line(
-    clone: Callable[[str], Path], gitfleet: Gitfleet
-) -> None:
+def test_init_tells_what_the_hub_can_in_one_line(clone: Callable[[str], Path], gitfleet: Gitfleet) -> None:
     lines = gitfleet(clone("ada"), "init").ok().stdout.splitlines()
     (line,) = [line for line in lines if line.startswith("hub:")]
     assert line.endswith(": ok")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("status", "--tail", "abc"), "'--tail': a whole number was expected."),
+        (("claim", "x", "--wait", "--priority", "500"), "'--priority': it must be at most 100."),
+        (("worktree", "cleanup", "--ttl-hours", "x"), "'--ttl-hours': a number was expected."),
+        (("worktree", "maintain", "--ttl-hours", "-1"), "'--ttl-hours': it must be at least 0."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_value_that_cannot_be_is_told_without_types(
+    gitfleet: Gitfleet, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    assert said in gitfleet(tmp_path, *words).ended(2).stderr
