@@ -61,6 +61,9 @@ def checkout_files() -> Iterator[tuple[str, Path]]:
             inside = file.relative_to(ROOT / folder)
             if file.is_file() and not any(part.startswith((".", "__pycache__")) for part in inside.parts):
                 yield f"{place}/{inside.as_posix()}", file
+    project = pyproject()["project"]
+    for page in (ROOT / "docs/reference").glob("*.1"):
+        yield f"{project['name']}-{project['version']}.data/data/share/man/man1/{page.name}", page
 
 
 def pyproject() -> dict[str, Any]:
@@ -148,6 +151,7 @@ def test_wheel_in_an_empty_environment_runs_without_the_checkout(
 
     where = run([python, "-c", "import gitfleet; print(gitfleet.__file__)"], here).ok().stdout.strip()
     assert Path(where).is_relative_to(environment)
+    assert (environment / "share/man/man1/git-fleet.1").is_file()
     installed = Path(where).parent / "_data/hooks"
     assert [hook.name for hook in installed.iterdir() if not os.access(hook, os.X_OK)] == []
 

@@ -125,7 +125,8 @@ def _begin(agent: str, rest: list[str]) -> str:
             warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
             session = identity.session_of(fleet, agent, _text(told, "session_id"))
             _export(session)
-            words = briefing.text(briefing.gather(fleet, session))
+            briefing.ask(fleet)  # what it cannot tell shows by its age
+            words = briefing.text(briefing.gather(fleet, session, agent))
         return answer.at_start(words, warnings)
     except (NoFleet, NoRepository):
         return ""
@@ -144,7 +145,7 @@ def _export(session: str) -> None:
     """Tell the commands that the agent will run who they act for, where the agent offers a file for that."""
     path = next((os.environ[name] for name in ENV_FILES if os.environ.get(name)), "")
     line = f"export {VARIABLE}={session}\n"
-    if not path or VARIABLE in os.environ:
+    if not path or os.environ.get(VARIABLE):
         return
     try:
         with open(path, "a+", encoding="utf-8") as file:

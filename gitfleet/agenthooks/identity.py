@@ -107,7 +107,7 @@ def session_of(fleet: Fleet, agent: str, own: str) -> str:
     this worktree that was started for this very process, the only one that was started for such an agent and that no
     other acts for. A person's session is never taken. Raises BadName, and what starting one raises.
     """
-    if VARIABLE in os.environ:
+    if os.environ.get(VARIABLE):
         return fleet.whoami()
     notes = Notes(fleet.ledger.state)
     note = notes.get(agent, own)

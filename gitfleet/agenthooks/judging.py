@@ -7,13 +7,14 @@ to take back a claim of the session's own whose time is over, and to start the s
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gitfleet.agenthooks import identity
 from gitfleet.agenthooks.answer import Verdict
 from gitfleet.base import clock
 from gitfleet.base.text import display
+from gitfleet.claims import orphans
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, Unverifiable
 from gitfleet.fleet import hearsay, remarks
@@ -51,7 +52,7 @@ def check(fleet: Fleet, agent: str, own: str, paths: Sequence[str]) -> Verdict:
         finding = _find(fleet, session, paths)
         verdict = _decide(fleet, finding)
     except Conflict as error:
-        verdict = Verdict(_held([hearsay.holder(item) for item in error.facts.get("conflicts", [])], paths))
+        verdict = Verdict(_held(error.facts.get("conflicts", []), paths))
     if fleet.policy.edits == "warn" and verdict.deny:
         words = verdict.deny.removeprefix(STOPPED).strip()
         verdict = Verdict(warnings=[f"gitfleet: warning: {words}"])
@@ -113,8 +114,9 @@ def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
 def _decide(fleet: Fleet, finding: Finding) -> Verdict:
     judgement, edits = finding.judgement, fleet.policy.edits
     if judgement.theirs:
-        lines = [hearsay.holder(item) for item in judgement.theirs]
-        return Verdict(_held(lines, [str(item["path"]) for item in judgement.theirs], judgement.left))
+        return Verdict(
+            _held(judgement.theirs, [str(item["path"]) for item in judgement.theirs], judgement.left)
+        )
     if judgement.unverifiable and edits != "claim-on-edit":
         return _unclear(fleet, judgement)
     if judgement.free and edits == "require-claim":
@@ -136,14 +138,15 @@ def _unclear(fleet: Fleet, judgement: Judgement) -> Verdict:
     return Verdict(f"{STOPPED}\n{words}\nNext: ask the hub: gitfleet sync")
 
 
-def _held(lines: Sequence[str], paths: Sequence[str], left: Left | None = None) -> str:
-    shown = "\n".join(f"- {line}" for line in lines[:SHOWN])
-    more = f"\n- and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+def _held(items: Sequence[Mapping[str, Any]], paths: Sequence[str], left: Left | None = None) -> str:
+    shown = "\n".join(f"- {hearsay.holder(item)}" for item in items[:SHOWN])
+    more = f"\n- and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     distinct = list(dict.fromkeys(paths))
     if left and left.here:
         return f"{STOPPED}\n{shown}{more}\nNext: {left.here}: gitfleet claim {_shell(distinct)} takes its claims over"
+    freed = "".join(f"{words}\n" for words in [orphans.advice(items)] if words)
     return (
-        f"{STOPPED}\n{shown}{more}\n"
+        f"{STOPPED}\n{shown}{more}\n{freed}"
         "Next: leave these files as they are and take other work; or wait for them: "
         f"gitfleet claim --wait --timeout 90s {_shell(distinct)}"
     )

@@ -53,9 +53,7 @@ def certain(agent: str, edit: Edit, one: Place) -> bool:
     rules = f"{one.common_dir}/gitfleet/policy.json"
     if os.path.exists(rules) and OFF in _read(rules):
         return True
-    session = os.environ.get("GITFLEET_SESSION")
-    if session is None:
-        session = _known(one.common_dir, agent, edit.session)
+    session = os.environ.get("GITFLEET_SESSION") or _known(one.common_dir, agent, edit.session)
     names = [os.fsencode(path) for path in one.paths]
     return gate.covered(one.git_dir, one.common_dir, session, lambda: names) is not None
 

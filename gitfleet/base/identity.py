@@ -201,6 +201,16 @@ def parent(pid: int) -> int:
         return 0
 
 
+def ancestors() -> list[int]:
+    """The pids of the processes above this one, the nearest first, as far up as that can be told."""
+    found: list[int] = []
+    pid = os.getppid()
+    while pid > 0 and len(found) < _MAX_ANCESTORS:
+        found.append(pid)
+        pid = parent(pid)
+    return found
+
+
 def _observe(pid: int) -> tuple[str, int, int]:
     """(state letter, parent's pid, start) of `pid`. Raises ProcessLookupError if gone, OSError if hidden."""
     return _from_proc(pid) if _PROC else _from_psutil(pid)
@@ -260,9 +270,9 @@ def command_line(pid: int) -> list[str]:
 def environment_names(pid: int) -> set[str]:
     """The names (never the values) of the variables that `pid` was started with; empty if unreadable.
 
-    Only for processes of our own user, even when we are root: other people's environments are theirs.
+    A variable without a value is as good as none. Only for processes of our own user, even when we are root: other people's environments are theirs.
     """
-    return set(_environment(pid))
+    return {name for name, value in _environment(pid).items() if value}
 
 
 def environment_values(pid: int, names: Collection[str]) -> dict[str, str]:

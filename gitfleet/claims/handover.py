@@ -37,7 +37,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
     if not session.person:
         raise PolicyRefused(
             "Only a person takes live claims away from others. Nothing was changed.",
-            hint="Wait in line, or ask the holder: `gitfleet tell`.",
+            hint="Wait in line: `gitfleet claim --wait PATH...`. Or ask the holder: `gitfleet tell SESSION TEXT`.",
         )
     if not reason:
         raise UsageError(
@@ -133,7 +133,7 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
     if not taken:
         raise Conflict(
             "Nothing is on offer for this session. Nothing was changed.",
-            hint="Ask for what you need: `gitfleet claim`.",
+            hint="Claim what you need: `gitfleet claim PATH...`.",
             conflicts=[],
         )
     changes |= _other_offers(view, taken)
@@ -144,7 +144,9 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
     after = Overlay(view, changes)
     met = [item for claim in taken for item in _in_the_way(after, claim)]
     if met:
-        return Refused(conflicts.refusal(met))
+        refused = conflicts.refusal(met)
+        words = "Wait for what is on offer in line: `gitfleet claim --wait PATH...`."
+        return Refused(Conflict(refused.message, hint=words, **refused.facts))
     standing = tickets.line(after)
     for ticket in tickets.of_session(standing, session.id):
         stuck = line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from gitfleet.base import clock, identity, uptime
+from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
-from gitfleet.base.text import display
+from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, tickets
 from gitfleet.claims.bounds import check_size
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
+from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.claims.watch import Watch
-from gitfleet.errors import Conflict, FleetError, PolicyRefused, UsageError
+from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
@@ -62,13 +64,23 @@ class Claims:
     """The claims of a fleet, through one node's ledger."""
 
     def __init__(
-        self, repository: Repository, ledger: Ledger, policy: Policy, folder: str | None = None
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        policy: Policy,
+        folder: str | None = None,
+        *,
+        elsewhere: Callable[[sessions.Session], bool] = lambda _: False,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
+        """`elsewhere`: see `orphans`; `announce` hears why waiting may take long."""
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
         self._folder = folder
         self._watch = Watch(ledger.state)
+        self._announce = announce
+        self.orphans = Orphans(ledger, elsewhere)
 
     def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
         """The patterns that `texts` stand for (`paths.resolve`; `./` counts from the folder that the fleet was opened in).
@@ -115,6 +127,8 @@ class Claims:
             result = self._request("claim.acquire", session, {**body, "based_on": based_on}, timeout)
         if result.answer.get("refused"):
             self._watch.saw(result.answer["refused"])
+            refused = self.orphans.marked(result.answer["refused"])
+            result = replace(result, answer={**result.answer, "refused": refused})
         return result
 
     def renew(self, session: str, *, timeout: float = 30.0) -> Result:
@@ -144,6 +158,8 @@ class Claims:
             self._watch,
             lambda: {claim for seen in self._seen_over().values() for claim in seen},
             lambda: self.claim(session, texts, terms).answer,
+            self.orphans,
+            self._announce,
         )
         if result.answer["ticket"] is not None:
             return waiter.wait(result.answer["ticket"], limit)
@@ -276,7 +292,7 @@ class Claims:
         if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         if met:
-            return Verdict(pattern.text, THEIRS, tuple(item.as_record() for item in met))
+            return Verdict(pattern.text, THEIRS, tuple(self.orphans.marked(item.as_record() for item in met)))
         if any(self._is_at(claim, pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
@@ -290,21 +306,9 @@ class Claims:
     def _seen_over(self) -> dict[str, dict[str, int]]:
         """What this node has itself watched long enough to be over, as an operation tells it."""
         limit = self._policy.max_age + self._policy.margin
-        lapsed = self._watch.lapsed(self._policy.margin, self._is_dead)
+        lapsed = self._watch.lapsed(self._policy.margin, self.orphans.is_dead)
         outlived = self._watch.outlived(limit)
         return {"lapsed": lapsed, **({"outlived": outlived} if outlived else {})}
-
-    def _is_dead(self, session_id: str) -> bool:
-        """Whether a session's process is known to be gone: only of this machine's can that be known."""
-        try:
-            session = sessions.find(self._ledger.current().view, session_id)
-        except FleetError:
-            return False
-        if session is None or session.person:
-            return False
-        process = session.process
-        here = session.node == self._ledger.node.id or session.boot == identity.boot_id()
-        return process is not None and here and identity.state(process) == "dead"
 
     def built_upon(self, kept: Kept, *, by_effect: bool = True) -> dict[str, list[str]]:
         """See `contents`."""
@@ -359,7 +363,7 @@ class Claims:
         if ttl is None:
             return self._policy.ttl
         if not 60 <= ttl <= self._policy.max_age:
-            words = f"A time to live of {ttl} s is not between 60 s and {self._policy.max_age} s. Nothing was changed."
+            words = f"A time to live of {span(ttl)} is not between 1m and {span(self._policy.max_age)}. Nothing was changed."
             raise UsageError(words, hint="Choose another, such as `--ttl 45m`.")
         return ttl
 
@@ -368,7 +372,10 @@ class Claims:
         seen = Reading(self._ledger.state).seen(session)
         if seen:
             body["seen"] = seen
-        return self._ledger.request(kind, session, body, timeout=timeout)
+        try:
+            return self._ledger.request(kind, session, body, timeout=timeout)
+        except Conflict as error:
+            raise self.orphans.told(error) from error
 
 
 def time_left(claim: Claim, session: sessions.Session | None) -> int:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.claims import line, model, tickets
+from gitfleet.claims import line, model, orphans, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim
+from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.overlap import covers
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
 from gitfleet.claims.watch import Watch
@@ -43,14 +44,21 @@ class Waiter:
         watch: Watch,
         over: Callable[[], set[str]],
         again: Callable[[], Mapping[str, Any]],
+        orphans: Orphans,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
         """`over` tells the ids of claims and tickets that were watched long enough to be over. `again` submits the
-        request once more, with what has been observed since; it answers as the rule does.
+        request once more, with what has been observed since; it answers as the rule does. `announce` hears, once, how
+        those before us are got past whose process is gone.
         """
         self._ledger = ledger
         self._watch = watch
         self._over = over
         self._again = again
+        self._orphans = orphans
+        self._announce = announce
+        self._told = ""
+        self._in_the_way: list[dict[str, Any]] = []
         self._before: set[str] = set()
         self._ask_at = clock.elapsed() + ASK_FIRST
         self._ask_pause = ASK_FIRST
@@ -113,6 +121,15 @@ class Waiter:
         records = [item.as_record() for item in found]
         self._before = {record["claim"] for record in records if record.get("claim")}
         self._watch.saw(records)
+        self._in_the_way = records
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say it when the process of a session before us is gone: waiting for it may take long."""
+        words = orphans.advice(self._orphans.marked(self._in_the_way))
+        if words and words != self._told and self._announce:
+            self._announce(f"gitfleet: {words}")
+        self._told = words
 
     def _keep_up(self, ticket: Ticket) -> None:
         """Now and then: ask the hub, renew our own place, and ask again when somebody before us has lapsed."""
@@ -121,6 +138,7 @@ class Waiter:
             self._ask_pause = min(ASK_MOST, self._ask_pause * 1.3)
             self._ask_at = now + self._ask_pause * (0.75 + int.from_bytes(os.urandom(1), "big") / 512)
             self._ask_hub()
+            self._tell()
             if self._before & self._over():
                 self._again()
         if now >= self._renew_at:
@@ -151,7 +169,7 @@ class Waiter:
         return Queued(
             f"Not yet: {', '.join(want.pattern for want in ticket.wants)} still waits for {', '.join(who) or 'its turn'}. "
             f"The place in the line is {place}.",
-            hint="Go on with other work and ask again: `gitfleet claim --wait` with the same paths.",
+            hint=f"{self._told} Go on with other work and ask again: `gitfleet claim --wait` with the same paths.".lstrip(),
             ticket=ticket.as_record(),
             blocked_by=[blocker.as_record() for blocker in blocked],
         )

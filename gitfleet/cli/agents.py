@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gitfleet.cli import boundary
+from gitfleet.cli import boundary, helping
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.options import Json, SessionId
@@ -19,11 +19,10 @@ from gitfleet.githooks.agents import wanted
 from gitfleet.githooks.agents.install import Change
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import node as nodes
+from gitfleet.sessions import model
 
-noun = typer.Typer(
-    help="Hooks of coding agents: what they may edit. Without a verb: status.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
+noun = helping.Commands(
+    help="Hooks of coding agents: what they may edit. Without a verb: status.", invoke_without_command=True
 )
 Name = Annotated[str, typer.Argument(metavar="AGENT", help=f"One of {', '.join(wanted.AGENTS)}.")]
 User = Annotated[bool, typer.Option("--user", help="In your own settings, for all your repositories.")]
@@ -120,6 +119,7 @@ def _status() -> Answer:
 
 def _prime(session: str | None) -> Answer:
     with Fleet.open() as fleet:
+        trouble = briefing.ask(fleet)
         state = fleet.current()
         try:
             who = fleet.whoami(session)
@@ -127,14 +127,29 @@ def _prime(session: str | None) -> Answer:
             if error.facts.get("candidates"):
                 raise
             who = ""
-        told = briefing.gather(fleet, who)
+        told = briefing.gather(fleet, who, _hooked(fleet, who))
+        warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
         return Answer(
             "prime",
             briefing.as_record(told),
             briefing.text(told).split("\n"),
-            warnings=freshness(fleet, state),
+            warnings=[*warnings, *freshness(fleet, state)],
             session=who,
         )
+
+
+def _hooked(fleet: Fleet, session: str) -> str:
+    """The agent of the session, if its own hooks are in place here; without a session, whichever agent's are."""
+    found = model.find(fleet.current().view, session) if session else None
+    named = found.agent if found else ""
+    in_place = {look.agent for look in agents.status(fleet.repository) if look.state == "in place"}
+    fitting = [agent for agent in wanted.AGENTS if agent in in_place and (not session or _is(named, agent))]
+    return fitting[0] if fitting else ""
+
+
+def _is(named: str, agent: str) -> bool:
+    """Whether a session that was started with that name is one of that agent (`codex-ci`: codex)."""
+    return named == agent or named.startswith(f"{agent}-")
 
 
 def _repository(scope: Scope) -> Repository | None:

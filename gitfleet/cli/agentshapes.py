@@ -57,6 +57,8 @@ class Neighbour(Data):
     """Seconds until its lease lapses, by the clock of its node; negative when it has."""
     retained: list[KeeperRecord]
     """What the claim stays with; nothing while its session holds it."""
+    gone: bool
+    """Whether this machine knows that the process of its session is gone."""
 
 
 class BriefedRules(Data):
@@ -88,5 +90,9 @@ class Primed(Data):
     """What it was not shown before."""
     left: list[str]
     """What sessions that have ended claimed, with work that is in this worktree: the session may take it over."""
+    hooks: str | None
+    """The agent whose hooks are in place here, so that edits are checked as the rules say; null where they are not."""
+    age: int | None
+    """Seconds since the hub was last seen; null when this clone is its own hub."""
     text: str
     """All of this in words, fit for an agent's context."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 
 import typer
@@ -13,6 +15,7 @@ from gitfleet.cli import (
     boundary,
     claims,
     demo,
+    helping,
     hubs,
     ledger,
     maintaining,
@@ -32,9 +35,11 @@ Sessions claim paths before they change them; hooks stop commits that touch what
 through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to watch it first.
 """
 
-app = typer.Typer(
-    name="gitfleet", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
-)
+app = helping.Commands(name="gitfleet", help=HELP)
+
+
+COMPLETING = "_GITFLEET_COMPLETE"
+"""Set where a shell asks for completion, without arguments."""
 
 
 def _version(value: bool) -> None:
@@ -43,14 +48,13 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=HELP)
 def root(
     directory: Directory = ".",
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
-    """Coordinate many coding agents on one repository with nothing but git."""
     del version
     setup.enter(directory)
 
@@ -71,6 +75,8 @@ demo.register(app)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
+    if COMPLETING not in os.environ:
+        arguments = helping.asked(arguments)
     try:
         result = typer.main.get_command(app).main(
             list(arguments), prog_name="gitfleet", standalone_mode=False
@@ -86,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     """Say what could not be understood; exit code 2. Typer's own error classes are private."""
-    words = str(getattr(error, "format_message", error.__str__)())
+    words = _plain(str(getattr(error, "format_message", error.__str__)()))
     where = str(getattr(getattr(error, "ctx", None), "command_path", "gitfleet"))
     hint = f"see `{where} --help`"
     if not as_json:
@@ -94,6 +100,21 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
     data = {"error": {"message": words, "hint": hint}}
     return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+
+
+_PLAIN = (
+    (re.compile(r"Input should be a valid integer.*"), "a whole number was expected."),
+    (re.compile(r"Input should be a valid number.*"), "a number was expected."),
+    (re.compile(r"Input should be greater than or equal to (\S+)"), r"it must be at least \1."),
+    (re.compile(r"Input should be less than or equal to (\S+)"), r"it must be at most \1."),
+)
+
+
+def _plain(words: str) -> str:
+    """What typer's check of values says, in words for people."""
+    for pattern, said in _PLAIN:
+        words = pattern.sub(said, words)
+    return words
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -21,6 +21,9 @@ from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model as sessions
 
+FRESH = 60
+"""Seconds for which what the hub said last needs no mention of its age."""
+
 
 class Common(NamedTuple):
     """The options of every command that acts for a session: `directory` is where it runs."""
@@ -77,11 +80,7 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
 
 
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
-    """Release claims of the session."""
-    if not paths and not everything:
-        raise UsageError(
-            "Nothing to release was named.", hint="Name paths, or `--all` for every claim of this session."
-        )
+    """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
         words = "Either paths are released or everything is, and both were asked for. Nothing was changed."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
@@ -89,7 +88,7 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         session = fleet.whoami(common.session)
         with told(fleet, session):
             _note_pushed(fleet, session)
-            result = fleet.claims.release(session, None if everything else paths)
+            result = fleet.claims.release(session, paths or None)
         lines = _told(result, "released", "released")
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
         lines = lines or ["nothing to release"]
@@ -126,14 +125,14 @@ def claims(common: Common, paths: Sequence[str], *, older_than: int | None = Non
     with Fleet.open(common.directory, bulk=not paths, announce=render.note) as fleet:
         state = fleet.current()
         found = list(fleet.claims.find(state, session=common.session, texts=paths))
-        known: dict[str, sessions.Session | None] = {}
-        rows = [_row(state, item, known) for item in found]
+        known: dict[str, tuple[sessions.Session | None, bool]] = {}
+        rows = [_row(fleet, state, item, known) for item in found]
         rows = [row for row in rows if older_than is None or row.get("age", 0) >= older_than]
         rows.sort(key=lambda row: (row["pattern"], row["id"]))
         lines = render.table(
             [_cells(row) for row in rows], ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         )
-        lines = lines if rows else ["no claims"]
+        lines = [*(lines if rows else ["no claims"]), *as_of(fleet, state)]
         warnings = [item.error.message for item in found if isinstance(item, Unreadable)]
         warnings += [*heard(fleet), *freshness(fleet, state)]
         return Answer("claims", {"claims": rows, **knowledge(state)}, lines, warnings=warnings)
@@ -149,7 +148,7 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
         verdicts = fleet.claims.check(state, session, paths)
         states = {verdict.state for verdict in verdicts}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
-        lines = [line for verdict in verdicts for line in _verdict(verdict)]
+        lines = [line for verdict in verdicts for line in _verdict(verdict)] + as_of(fleet, state)
         data = {"session": session, "paths": [_verdict_record(v) for v in verdicts], **knowledge(state)}
         return Answer(
             "check",
@@ -180,13 +179,22 @@ def knowledge(state: State) -> dict[str, Any]:
     }
 
 
+def as_of(fleet: Fleet, state: State) -> list[str]:
+    """How old the knowledge is that an answer rests on, where it is not fresh; what is too old is among the warnings."""
+    if state.age is None or not FRESH <= state.age <= fleet.policy.state_max_age:
+        return []
+    return [f"as of {duration(state.age)} ago; `gitfleet sync` asks the hub again"]
+
+
 def freshness(fleet: Fleet, state: State) -> list[str]:
     """What to say about knowledge that is old or not yet agreed."""
     words = [*fleet.ledger.outbox.warnings]
     if state.tentative:
         words.append(f"waiting for the hub, and tentative: {counted(len(state.tentative), 'operation')}")
     if state.age is not None and state.age > fleet.policy.state_max_age:
-        words.append(f"the hub was last seen {duration(state.age)} ago; `gitfleet sync` asks it again")
+        words.append(
+            f"as of {duration(state.age)} ago: the hub was last seen then; `gitfleet sync` asks it again"
+        )
     return words
 
 
@@ -242,17 +250,28 @@ def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
     return words
 
 
-def _row(state: State, item: Claim | Unreadable, known: dict[str, sessions.Session | None]) -> dict[str, Any]:
+def _row(
+    fleet: Fleet,
+    state: State,
+    item: Claim | Unreadable,
+    known: dict[str, tuple[sessions.Session | None, bool]],
+) -> dict[str, Any]:
     if isinstance(item, Unreadable):
         return {"id": "", "pattern": item.pattern.text, "where": item.where, "problem": item.error.message}
     if item.session not in known:
-        known[item.session] = _session(state, item.session)
-    session = known[item.session]
+        known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
+    session, gone = known[item.session]
     left = time_left(item, session)
     row = item.as_record()
     age = max(0, (session.renewed_at if session else item.granted_at) + item.ttl - left - item.granted_at)
     lapsed = left <= 0 and not (item.retained and session is None)
-    row |= {"age": age, "left": left, "tentative": item.operation in state.tentative, "lapsed": lapsed}
+    row |= {
+        "age": age,
+        "left": left,
+        "tentative": item.operation in state.tentative,
+        "lapsed": lapsed,
+        "gone": gone,
+    }
     return row
 
 
@@ -267,6 +286,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if "problem" in row:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
     left = "lapsed" if row["lapsed"] else duration(row["left"])
+    left += ", its process is gone" if row["gone"] else ""
     if row.get("retained"):
         left = stays(row["retained"])
     token = "tentative" if row["tentative"] else str(row["token"])

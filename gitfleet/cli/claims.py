@@ -8,9 +8,9 @@ import typer
 
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, claiming, handing, judging
+from gitfleet.cli import boundary, claiming, completing, handing, judging
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.options import Json, SessionId, common, seconds
+from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
 from gitfleet.errors import UsageError
 
 Paths = Annotated[
@@ -20,10 +20,18 @@ Paths = Annotated[
     ),
 ]
 SomePaths = Annotated[
-    list[str] | None, typer.Argument(metavar="[PATH]...", help="Only what meets these paths.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...", help="Only what meets these paths.", autocompletion=completing.claimed
+    ),
 ]
 OwnPaths = Annotated[
-    list[str] | None, typer.Argument(metavar="[PATH]...", help="What to release, and all below it.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="What to release, and all below it (default: everything).",
+        autocompletion=completing.own_claims,
+    ),
 ]
 Shared = Annotated[
     bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")
@@ -42,8 +50,13 @@ Wait = Annotated[bool, typer.Option("--wait", help="Stand in line for what other
 Timeout = Annotated[
     str | None, typer.Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")
 ]
-Priority = Annotated[int, typer.Option("--priority", min=0, max=100, help="With --wait: who comes first.")]
-All = Annotated[bool, typer.Option("--all", help="Every claim of the session.")]
+Priority = Annotated[
+    int,
+    typer.Option(
+        "--priority", metavar="N", min=0, max=100, help="With --wait: who comes first, from 0 to 100."
+    ),
+]
+All = Annotated[bool, typer.Option("--all", help="Every claim of the session; the default.")]
 OfBranch = Annotated[
     str | None, typer.Option("--branch", metavar="NAME", help="What this branch retains (persons only).")
 ]
@@ -55,12 +68,31 @@ WaitingLine = Annotated[
     bool, typer.Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")
 ]
 Leave = Annotated[bool, typer.Option("--leave", help="Give up every place of this session.")]
-To = Annotated[str, typer.Argument(metavar="SESSION", help="Whom to tell.")]
+To = Annotated[
+    str, typer.Argument(metavar="SESSION", help="Whom to tell.", autocompletion=completing.session_ids)
+]
 Text = Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to say.")]
-OfferTo = Annotated[str, typer.Option("--to", metavar="SESSION", help="Who may have them.")]
+OfferTo = Annotated[
+    str,
+    typer.Option("--to", metavar="SESSION", help="Who may have them.", autocompletion=completing.session_ids),
+]
 BreakReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
 
 
+ClaimedPaths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...", help="Claims on these paths, and below them.", autocompletion=completing.claimed
+    ),
+]
+OfferedPaths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="Claims of yours on these paths, and below them.",
+        autocompletion=completing.own_claims,
+    ),
+]
 Revisions = Annotated[
     str | None, typer.Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE has not.")
 ]
@@ -131,7 +163,10 @@ def release(
     branch: OfBranch = None,
     as_json: Json = False,
 ) -> int:
-    """Release claims of this session. What others hold is theirs to release (exit code 10)."""
+    """Release claims of this session: those on PATH and below, or all of them.
+
+    What others hold is theirs to release (exit code 10).
+    """
 
     def action() -> Answer:
         if branch is None:
@@ -145,7 +180,7 @@ def release(
 
 def claims(
     paths: SomePaths = None,
-    session: SessionId = None,
+    session: OfSession = None,
     older_than: Older = None,
     waiting_line: WaitingLine = False,
     as_json: Json = False,
@@ -200,7 +235,7 @@ def tell(to: To, text: Text, session: SessionId = None, as_json: Json = False) -
     return boundary.run("tell", lambda: handing.tell(common(session), to, " ".join(text)), as_json=as_json)
 
 
-def offer(to: OfferTo, paths: Paths, session: SessionId = None, as_json: Json = False) -> int:
+def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None, as_json: Json = False) -> int:
     """Offer claims of this session to another one, which is told and may accept them."""
     return boundary.run("offer", lambda: handing.offer(common(session), to, paths), as_json=as_json)
 
@@ -210,6 +245,6 @@ def accept(session: SessionId = None, as_json: Json = False) -> int:
     return boundary.run("accept", lambda: handing.accept(common(session)), as_json=as_json)
 
 
-def break_(paths: Paths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
+def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
     """Take live claims away from their holders (persons only); the holders are told the reason."""
     return boundary.run("break", lambda: handing.break_(common(session), paths, reason), as_json=as_json)

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,8 @@ Folder = Annotated[
     typer.Argument(metavar="[DIRECTORY]", help="Where to play: a new or empty directory (default: a temporary one)."),
 ]  # fmt: skip
 
+WIDTH = 100
+
 Tell = Callable[[str], None]
 
 
@@ -35,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(directory: Folder = None, as_json: Json = False) -> int:
-    """Play the main job on a scratch hub with two clones: real commits, real refusals. Takes some seconds."""
+    """Play the main job on a scratch hub with two clones: claims, refusals, waiting, a crash, worktrees. Takes some seconds."""
     return boundary.run("demo", lambda: _demo(directory, _silent if as_json else render.out), as_json=as_json)
 
 
@@ -55,7 +58,8 @@ def _demo(directory: str | None, tell: Tell) -> Answer:
 
 def _scene(place: Stage, scene: Scene, tell: Tell) -> list[dict[str, Any]]:
     tell("")
-    tell(scene.says)
+    for line in _wrapped(scene.says, ""):
+        tell(line)
     tell("")
     played = place.play(scene.commands, lambda one: _show(one, tell))
     return [_record(scene.says, one) for one in played]
@@ -63,14 +67,28 @@ def _scene(place: Stage, scene: Scene, tell: Tell) -> list[dict[str, Any]]:
 
 def _show(played: Played, tell: Tell) -> None:
     command = played.command
-    for path in command.writes:
-        tell(f"    ({path} is edited)")
+    for path, text in command.writes.items():
+        name = os.path.basename(path) if path.startswith("..") else path
+        tell(f"    ({name} is written)" if name.endswith(".sh") else f"    ({name} is edited)")
+        for line in text.splitlines() if name.endswith(".sh") else []:
+            tell(f"    | {line}")
     where = "" if command.where == "." else f"{command.where} "
-    tell(f"    {where}$ {display(played.shown)}")
+    for line in [f"{where}$ {display(played.shown)}"]:
+        tell("\n".join(_wrapped(line, "    ")))
     for line in played.output.rstrip("\n").split("\n") if played.output else []:
-        tell(f"        {display(line)}".rstrip())
+        tell("\n".join(_wrapped(display(line), "        ")))
     if played.code:
-        tell(f"        (exit code {played.code})")
+        ended = f"exit code {played.code}" if played.code > 0 else f"killed by signal {-played.code}"
+        tell(f"        ({ended})")
+
+
+def _wrapped(line: str, indent: str) -> list[str]:
+    """A line as lines that fit; what goes on in the next one is set in deeper. Words that are too long stay whole."""
+    own = indent + line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(
+        line.strip(), WIDTH, initial_indent=own, subsequent_indent=f"{own}    " if indent else "",
+        break_long_words=False, break_on_hyphens=False,
+    ) or [""] if len(indent) + len(line) > WIDTH else [f"{indent}{line}".rstrip()]  # fmt: skip
 
 
 def _farewell(clone: str, directory: str, ideas: Sequence[tuple[str, str]]) -> list[str]:

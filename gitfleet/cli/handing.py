@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gitfleet.base.text import counted
-from gitfleet.claims import line, tickets
+from gitfleet.claims import line, orphans, tickets
 from gitfleet.claims.model import SHARED
 from gitfleet.claims.tickets import Ticket
 from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common, freshness, knowledge
+from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
 from gitfleet.cli.hearing import heard, told
 from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
@@ -29,22 +29,26 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         places = list(tickets.everything(state.view))
         standing = tickets.line(state.view)
         rows = []
+        gone: dict[str, dict[str, Any]] = {}
         for number, ticket in enumerate(standing, start=1):
             blocked = line.blockers(state.view, standing, ticket)
+            held = [{**item.as_record(), "claim": item.held} for item in blocked if not item.ticket]
+            gone |= {item["session"]: item for item in fleet.claims.orphans.marked(held) if item.get("gone")}
             rows.append(
                 {**ticket.as_record(), "place": number, "blocked_by": [item.as_record() for item in blocked]}
             )
         lines = [f"left {counted(left, 'place')}"] if leave else []
         lines += [
-            f"{row['place']}. {_words(ticket, row['blocked_by'])}"
+            f"{row['place']}. {_words(ticket, row['blocked_by'], gone)}"
             for row, ticket in zip(rows, standing, strict=True)
         ]
         broken = [item.message for item in places if not isinstance(item, Ticket)]
+        broken += [words for words in [orphans.advice(gone.values())] if words]
         data = {"tickets": rows, "left": left, **knowledge(state)}
         return Answer(
             "waiting",
             data,
-            lines or ["nobody waits"],
+            [*(lines or ["nobody waits"]), *as_of(fleet, state)],
             warnings=[*broken, *heard(fleet), *freshness(fleet, state)],
         )
 
@@ -105,11 +109,12 @@ def _units(record: Mapping[str, Any]) -> str:
     return f", {units(record)}" if record.get("slots") else ""
 
 
-def _words(ticket: Ticket, blocked: Sequence[dict[str, str]]) -> str:
+def _words(ticket: Ticket, blocked: Sequence[dict[str, str]], gone: Collection[str]) -> str:
     wants = ", ".join(want.pattern + (" (shared)" if want.mode == SHARED else "") for want in ticket.wants)
     who = sorted(
         {
-            f"{item['session'] or 'an unreadable record'} ({'waits for' if item['ticket'] else 'has'} {item['held']})"
+            f"{item['session'] or 'an unreadable record'} ({'waits for' if item['ticket'] else 'has'} {item['held']}"
+            f"{'; its process is gone' if item['session'] in gone else ''})"
             for item in blocked
         }
     )

@@ -70,7 +70,7 @@ def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
         session = fleet.whoami(flag)
     except FleetError:
         return "", False, False
-    named = flag is not None or VARIABLE in os.environ
+    named = flag is not None or bool(os.environ.get(VARIABLE))
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
     return session, named or person or not sys.stdout.isatty(), person

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gitfleet.base.text import display
-from gitfleet.cli import boundary
+from gitfleet.cli import boundary, helping, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.cli.setup import gate
@@ -21,12 +21,21 @@ _REACH = (
     "as JGit's and dulwich's, run no hooks, so it is not in force there"
 )
 
-noun = typer.Typer(help="Judge pushes in a bare repository that you keep yourself.", no_args_is_help=True)
+noun = helping.Commands(
+    help="Judge pushes in a bare repository that you keep yourself.", invoke_without_command=True
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(noun, name="hub-hook")
+
+
+@noun.callback()
+def nothing(context: typer.Context) -> None:
+    """Judge pushes in a bare repository that you keep yourself."""
+    if context.invoked_subcommand is None:
+        render.out(context.get_help())
 
 
 @noun.command("install")

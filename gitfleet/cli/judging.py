@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gitfleet.base.text import counted, display
-from gitfleet.claims import model
+from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import annotations as marks
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common
@@ -45,10 +45,19 @@ def staged(common: Common, report: str | None) -> Answer:
         paths = tuple(incoming.pending(fleet.repository))
         mine = incoming.Commit("", paths, session, _claims(now, session), (session,))
         rows = verdicts.judged(now.view, now.policy, fleet.repository.here, [mine])
-        return _answer(now, rows, {"base": "", "head": ""}, report)
+        held = [
+            {"session": one.holder, "claim": one.held}
+            for row in rows
+            for one in row.verdicts
+            if one.state == fencing.THEIRS
+        ]
+        freed = orphans.advice(fleet.claims.orphans.marked(held))
+        return _answer(now, rows, {"base": "", "head": ""}, report, [freed] if freed else [])
 
 
-def _answer(now: Present, rows: Sequence[Judged], ends: dict[str, str], report: str | None) -> Answer:
+def _answer(
+    now: Present, rows: Sequence[Judged], ends: dict[str, str], report: str | None, more: Sequence[str] = ()
+) -> Answer:
     code = verdicts.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
@@ -59,7 +68,7 @@ def _answer(now: Present, rows: Sequence[Judged], ends: dict[str, str], report: 
     lines = marks.shielded([*_lines(now, rows)])
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]
-    warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows)]]
+    warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]
     return Answer("check", data, lines, status, code, warnings)
 
 

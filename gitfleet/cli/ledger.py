@@ -12,10 +12,11 @@ import typer
 from gitfleet.base import clock, delivery
 from gitfleet.claims.model import parsed
 from gitfleet.claims.overlap import overlap
-from gitfleet.cli import boundary, render
+from gitfleet.cli import boundary, completing, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.hearing import losses
-from gitfleet.cli.options import Json, SessionId
+from gitfleet.cli.options import Json, OfSession
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
@@ -27,7 +28,10 @@ from gitfleet.ledger import replay
 from gitfleet.sessions import model as sessions
 
 SomePath = Annotated[
-    str | None, typer.Argument(metavar="[PATH]", help="Only operations that meet this path.")
+    str | None,
+    typer.Argument(
+        metavar="[PATH]", help="Only operations that meet this path.", autocompletion=completing.claimed
+    ),
 ]
 Kind = Annotated[
     str | None,
@@ -52,7 +56,7 @@ def sync(as_json: Json = False) -> int:
 
 def log(
     path: SomePath = None,
-    session: SessionId = None,
+    session: OfSession = None,
     kind: Kind = None,
     limit: Limit = 50,
     as_json: Json = False,
@@ -148,7 +152,10 @@ def _log(path: str | None, session: str | None, kind: str | None, limit: int) ->
             f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
             for line in lines
         ]
-        return Answer("log", {"operations": [line.as_record() for line in lines]}, shown or ["nothing"])
+        state = fleet.current()
+        told = [*(shown or ["nothing"]), *as_of(fleet, state)]
+        data = {"operations": [line.as_record() for line in lines]}
+        return Answer("log", data, told, warnings=freshness(fleet, state))
 
 
 def _fsck() -> Answer:

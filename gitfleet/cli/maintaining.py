@@ -9,7 +9,7 @@ import typer
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
-from gitfleet.cli import boundary, render, worktrees
+from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
@@ -20,10 +20,8 @@ from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.worktrees import validity, verdict
 
-noun = typer.Typer(
-    help="Upkeep that the system runs regularly. Without a verb: status.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
+noun = helping.Commands(
+    help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
 )
 Base = Annotated[
     str, typer.Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")
@@ -139,7 +137,7 @@ def _maintain(options: Options, *, dry_run: bool) -> Answer:
     _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = upkeep.run(fleet, options, dry_run=dry_run)
-    data = upkeep.as_record(done, dry_run=dry_run)
+    data = upkeep.as_record(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
 
@@ -282,7 +280,7 @@ def _run() -> Answer:
         raise
     finally:
         turn.end(code, lines)
-    data = {"ran": True, "reason": "", **upkeep.as_record(done, dry_run=False)}
+    data = {"ran": True, "reason": "", **upkeep.as_record(done)}
     return Answer("maintainer run", data, lines, "partial" if code else "ok", code)
 
 

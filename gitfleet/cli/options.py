@@ -6,13 +6,26 @@ from typing import Annotated
 
 import typer
 
+from gitfleet.cli import completing
 from gitfleet.cli.claiming import Common
 from gitfleet.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
 SessionId = Annotated[
     str | None,
-    typer.Option("--session", metavar="ID", help="Act for this session (default: the one of this worktree)."),
+    typer.Option(
+        "--session",
+        metavar="ID",
+        help="Act for this session (default: the one of this worktree).",
+        autocompletion=completing.own_sessions,
+    ),
+]
+
+OfSession = Annotated[
+    str | None,
+    typer.Option(
+        "--session", metavar="ID", help="Only those of this session.", autocompletion=completing.session_ids
+    ),
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

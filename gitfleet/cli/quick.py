@@ -69,7 +69,8 @@ def _sound(command: str, plain: Plain) -> bool:
     if command == "status":
         tail = plain.values.get("--tail", "0")
         return not plain.paths and tail.isascii() and tail.isdigit() and len(tail) < 7
-    return bool(plain.paths) and not {"--shared", "--exclusive"} <= plain.flags
+    named = bool(plain.paths) or command == "release"  # which without paths lets go of everything
+    return named and not {"--shared", "--exclusive"} <= plain.flags
 
 
 def _action(command: str, plain: Plain) -> Callable[[], Answer]:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from gitfleet.base import clock
-from gitfleet.base.text import duration
+from gitfleet.base.text import duration, one_line
 from gitfleet.claims import model as claims
-from gitfleet.cli import boundary, render
+from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import freshness, kept, knowledge
+from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
 from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
@@ -25,12 +25,11 @@ from gitfleet.fleet.situation import Liveness
 from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model
+from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees.model import MANAGED_DIR
 
-noun = typer.Typer(
-    help="Who is at work. Without a verb: list.", invoke_without_command=True, rich_markup_mode=None
-)
+noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
 Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
@@ -159,10 +158,17 @@ def adopt(
 
 @noun.command("end")
 def end(
-    id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which (default: this worktree's).")] = None,
+    id_: Annotated[str | None, typer.Argument(
+            metavar="[ID]",
+            help="Which (default: the one that this command runs in).",
+            autocompletion=completing.own_sessions,
+        )] = None,
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
-    """End a session: its claims are released, and what it left is said."""
+    """End a session: its claims are released, and what it left is said.
+
+    Without ID it is the one that this command runs in, never another one that is at work in this worktree.
+    """
 
     def action() -> Answer:
         if id_ is not None and session not in {None, id_}:
@@ -181,7 +187,10 @@ def listing(as_json: Json = False) -> int:
 
 
 @noun.command("show")
-def show(id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> int:
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", autocompletion=completing.session_ids)],
+    as_json: Json = False,
+) -> int:
     """Show one session and its claims."""
     return boundary.run("session show", lambda: _show(id_), as_json=as_json)
 
@@ -202,9 +211,15 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
             warnings += draft.hold(fleet, record["id"])
         warnings += [*succession.told(fleet), *_goes_on_with(result)]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
+        named = os.environ.get(VARIABLE, "")
         if others:
             warnings.append(
-                f"{', '.join(others)} also at work in this worktree: set GITFLEET_SESSION={record['id']} for this one"
+                f"{', '.join(others)} also at work in this worktree: set {VARIABLE}={record['id']} for this one, or work in "
+                "a worktree of its own (`gitfleet worktree ensure` makes one)"
+            )
+        elif named and named != record["id"]:
+            warnings.append(
+                f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={record['id']}"
             )
         return Answer(
             command,
@@ -223,9 +238,13 @@ def _goes_on_with(result: Result) -> list[str]:
 
 def _end(session_id: str | None) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
-        session_id = fleet.whoami(session_id)
+        session_id = fleet.caller(session_id)
         left = _left_behind(fleet, session_id)
-        result = fleet.sessions.end(session_id)
+        try:
+            result = fleet.sessions.end(session_id)
+        except NoSession as error:
+            hint = "There is nothing to end. `gitfleet session list` shows those that are there."
+            raise NoSession(error.message, hint=hint, candidates=[]) from error
         released = [record["pattern"] for record in result.answer["released"]]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
@@ -287,7 +306,7 @@ def _list() -> Answer:
         return Answer(
             "session list",
             {"sessions": rows, **knowledge(state)},
-            lines,
+            [*lines, *as_of(fleet, state)],
             warnings=[*broken, *peers.warnings, *heard(fleet), *freshness(fleet, state)],
         )
 
@@ -299,7 +318,9 @@ def _show(session_id: str) -> Answer:
         if session is None:
             words = f"The fleet has no session '{session_id}' now."
             raise NoSession(
-                words, hint=f"`gitfleet log --session {session_id}` shows what it did.", candidates=[]
+                words,
+                hint=f"`gitfleet session list` shows those that are there; `gitfleet log --session {session_id}` what it did.",
+                candidates=[],
             )
         with heartbeat.open_peers(fleet) as peers:
             record = _record(fleet, session, peers)
@@ -325,7 +346,8 @@ def _show(session_id: str) -> Answer:
         lines = [f"{name}: {record[name]}" for name in wanted if record[name]]
         lines += [f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})" for claim in held]
         data = {"session": record, "claims": held, **knowledge(state)}
-        return Answer("session show", data, lines, warnings=heard(fleet))
+        lines += as_of(fleet, state)
+        return Answer("session show", data, lines, warnings=[*heard(fleet), *freshness(fleet, state)])
 
 
 def _record(fleet: Fleet, session: model.Session, peers: Peers) -> dict[str, Any]:

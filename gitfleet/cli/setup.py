@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 import gitfleet
 from gitfleet.base import files
+from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
@@ -19,6 +21,7 @@ from gitfleet.fleet import draft, exchange, policyfile, trees
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer
+from gitfleet.fleet.probe import Finding
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
 from gitfleet.githooks.agents import install as agents
@@ -93,7 +96,7 @@ def _init(hub: str | None) -> Answer:
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
-        *[f"hub: {finding.what}: {'ok' if finding.ok else finding.words}" for finding in joined.findings],
+        *_abilities(joined.findings),
         f"hooks: {'put into' if installed.changed else 'in place in'} {', '.join(installed.folders)}",
         *[f"hooks: {note}" for note in installed.notes],
         f"gitfleet.yaml: {_CONFIG[joined.config].format(trunk=joined.node.trunk)}",
@@ -128,16 +131,27 @@ def _next(config: str, hub: str) -> list[str]:
     return [f"next: {work}", *([f"next: {land}"] if config == "written" else [])]
 
 
+def _abilities(findings: Sequence[Finding]) -> list[str]:
+    """What was found out about the hub, in one line."""
+    good = [finding.what for finding in findings if finding.ok]
+    bad = [f"{finding.what}: {one_line(finding.words)}" for finding in findings if not finding.ok]
+    words = [*([f"{', '.join(good)}: ok"] if good else []), *bad]
+    return [f"hub: {'; '.join(words)}"] if words else []
+
+
 def _person(fleet: Fleet) -> str:
     """The session of the person whose worktree this is; a person outside any agent's session acts for it."""
     worktree = fleet.repository.worktree or ""
     known = [
         session for session in fleet.sessions.local.all() if session.person and session.worktree == worktree
     ]
-    if known:
+    if known and sessions.find(fleet.current().view, known[0].id) is not None:
         return known[0].id
     name = fleet.repository.here.line("config", "--get", "user.name") or "person"
-    started = fleet.sessions.start(Start(agent=name.split()[0] if name.split() else "person", person=True))
+    own = known[0].id if known else ""  # the fleet began anew, and has forgotten it
+    started = fleet.sessions.start(
+        Start(id=own, agent=name.split()[0] if name.split() else "person", person=True)
+    )
     return str(started.answer["session"]["id"])
 
 
@@ -169,7 +183,7 @@ def _end_sessions(*, force: bool) -> list[str]:
             live = [session for session in mine if session.alive and not session.person]
             if live and not force:
                 words = f"Session {live[0].id} is still at work in {live[0].worktree}. Nothing was changed."
-                raise UsageError(words, hint="End it first: `gitfleet session end ID`.")
+                raise UsageError(words, hint=f"End it first: `gitfleet session end {live[0].id}`.")
             fleet.ledger.sync()  # a hub that is out of reach is found out before anything ends
             for session_id in sorted({session.id for session in mine} | _of_node(fleet)):
                 with suppress(NoSession):  # it has ended already

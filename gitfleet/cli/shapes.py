@@ -187,6 +187,10 @@ class Conflict(Data):
     worktree: str = ""
     renewed: int = 0
     renewed_at: int = 0
+    gone: bool = False
+    """Whether the process of the holder's session is known to be gone."""
+    ends: str = ""
+    """The command that ends that session, where it can be ended from this machine."""
 
 
 class Outcome(Data):
@@ -251,6 +255,8 @@ class ClaimRow(ClaimRecord):
     """Seconds until it lapses, by the clock of the node that granted it; for display."""
     tentative: bool
     lapsed: bool
+    gone: bool
+    """Whether this machine knows that the process of its session is gone."""
 
 
 class UnreadableRow(Data):

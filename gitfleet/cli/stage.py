@@ -83,7 +83,11 @@ class Stage:
         return played
 
     def furnish(self) -> None:
-        """Make the hub, with one commit of a few files. Raises InternalError."""
+        """Make the hub, with one commit of a few files, and put gitfleet on the PATH of scripts. Raises InternalError."""
+        program = os.path.join(files.folder(os.path.join(self.directory, "bin")), "gitfleet")
+        script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m gitfleet "$@"\n'
+        files.replace(program, script.encode(), mode=0o755)
+        self._env["PATH"] = os.pathsep.join([os.path.dirname(program), self._env.get("PATH", os.defpath)])
         first = os.path.join(self.directory, "first")
         for path, text in FILES.items():
             files.folder(os.path.dirname(os.path.join(first, path)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gitfleet.base.text import duration
-from gitfleet.cli import boundary, render
+from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
 from gitfleet.fleet.fleet import Fleet
@@ -21,10 +21,8 @@ from gitfleet.worktrees.status import Row
 from gitfleet.worktrees.upstream import Base
 from gitfleet.worktrees.verdict import Wanted
 
-noun = typer.Typer(
-    help="Managed worktrees, one for each session. Without a verb: list.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
+noun = helping.Commands(
+    help="Managed worktrees, one for each session. Without a verb: list.", invoke_without_command=True
 )
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is for.")]
 BaseName = Annotated[
@@ -50,7 +48,12 @@ Paths = Annotated[
 ]
 Sessions = Annotated[
     list[str] | None,
-    typer.Option("--session", metavar="ID", help="The worktree of this session; repeatable."),
+    typer.Option(
+        "--session",
+        metavar="ID",
+        help="The worktree of this session; repeatable.",
+        autocompletion=completing.own_sessions,
+    ),
 ]
 IncludeActive = Annotated[
     bool, typer.Option("--include-active", help="Also where a process or a session is at work.")

@@ -30,6 +30,11 @@ OTHERS = 20
 LOOKED_AT = 400
 """Claims that are read at most, of its own and to find those nearby."""
 
+FRESH = 60
+"""Seconds for which what the hub said last needs no mention of its age."""
+PATIENCE = 5.0
+"""Seconds that the hub is given to say what is new."""
+
 EDITS = {
     "claim-on-edit": "a file that nobody holds is claimed for you when you edit it with your edit tools",
     "require-claim": "you may edit only files that you have claimed",
@@ -50,7 +55,8 @@ COMMITS = {
 class Neighbour:
     """A claim of another session: as the ledger has it, unsafe to show; `left` in seconds.
 
-    `retained` are the records of the branches and worktrees that it stays with; none while its session holds it.
+    `retained` are the records of the branches and worktrees that it stays with; none while its session holds it. `gone` says
+    that the process of its session is known to be gone.
     """
 
     pattern: str
@@ -60,6 +66,7 @@ class Neighbour:
     mode: str
     left: int
     retained: Sequence[dict[str, str]]
+    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Briefing:
     """What an agent is told. `session` is "" where none is at work; `more` says that neighbours were left out.
 
     `left` are the claims of sessions that have ended, whose work is all in this worktree: the session may take them over.
+    `hooks` is the agent whose edits are asked about here, `age` the seconds since the hub was seen (None: no hub).
     """
 
     session: str
@@ -78,11 +86,25 @@ class Briefing:
     more: bool
     policy: Policy
     messages: Sequence[str]
+    hooks: str
+    age: int | None
     left: Sequence[Claim] = ()
 
 
-def gather(fleet: Fleet, session_id: str) -> Briefing:
-    """The briefing for a session ("": for whoever starts one). Its messages count as shown from now on. Local."""
+def ask(fleet: Fleet) -> str:
+    """Ask the hub first, for a few seconds at most; why that could not be, or ""."""
+    try:
+        fleet.ledger.refresh(PATIENCE)
+    except FleetError as error:
+        return error.message
+    return ""
+
+
+def gather(fleet: Fleet, session_id: str, hooks: str = "") -> Briefing:
+    """The briefing for a session ("": for whoever starts one). Its messages count as shown from now on. Local.
+
+    `hooks` names the agent whose own hooks are in place here, "" where they are not: then its edits are not asked about.
+    """
     state = fleet.current()
     session = _session(state, session_id)
     own = islice(model.of_session(state.view, session_id), LOOKED_AT) if session else ()
@@ -94,10 +116,12 @@ def gather(fleet: Fleet, session_id: str) -> Briefing:
         branch=(fleet.repository.here.line("symbolic-ref", "--quiet", "--short", "HEAD") or "(none)"),
         node=fleet.ledger.node.id,
         holds=sorted(mine),
-        others=[_neighbour(state, claim) for claim in found[:OTHERS]],
+        others=[_neighbour(fleet, state, claim) for claim in found[:OTHERS]],
         more=len(found) > OTHERS,
         policy=fleet.policy,
         messages=fleet.messages(session_id) if session_id else [],
+        hooks=hooks,
+        age=state.age,
         left=succession.left_here(fleet),
     )
 
@@ -129,12 +153,13 @@ def _candidates(state: State, mine: Sequence[str]) -> Iterator[Claim | Unreadabl
     yield from model.everything(state.view)
 
 
-def _neighbour(state: State, claim: Claim) -> Neighbour:
+def _neighbour(fleet: Fleet, state: State, claim: Claim) -> Neighbour:
     session = _session(state, claim.session)
     title = session.title if session else ""
     left = time_left(claim, session)
     kept = [keeper.as_record() for keeper in claim.retained]
-    return Neighbour(claim.pattern, claim.session, title, claim.reason, claim.mode, left, kept)
+    gone = fleet.claims.orphans.is_dead(claim.session)
+    return Neighbour(claim.pattern, claim.session, title, claim.reason, claim.mode, left, kept, gone)
 
 
 def as_record(briefing: Briefing) -> dict[str, Any]:
@@ -157,6 +182,8 @@ def as_record(briefing: Briefing) -> dict[str, Any]:
         },
         "messages": list(briefing.messages),
         "left": [claim.pattern for claim in briefing.left],
+        "hooks": briefing.hooks or None,
+        "age": briefing.age,
         "text": text(briefing),
     }
 
@@ -170,18 +197,26 @@ def text(briefing: Briefing) -> str:
         title=f", title {hearsay.quoted(briefing.title)}" if briefing.title else "",
         branch=hearsay.quoted(briefing.branch),
         node=briefing.node,
-        holds=_holds(briefing.holds) + _left(briefing.left),
+        holds=_holds(briefing.session, briefing.holds) + _left(briefing.left),
         others=_neighbours(briefing),
-        rules=_rules(briefing.policy),
+        age=_age(briefing.age),
+        rules=_rules(briefing),
         messages=_messages(briefing.messages),
     ).rstrip("\n")
 
 
-def _holds(holds: Sequence[str]) -> str:
+def _age(age: int | None) -> str:
+    """A line about knowledge that is not fresh."""
+    return "" if age is None or age < FRESH else f"As of {duration(age)} ago, when the hub was last seen:\n"
+
+
+def _holds(session: str, holds: Sequence[str]) -> str:
     if not holds:
         return "You hold nothing yet."
     shown = ", ".join(hearsay.quoted(pattern, 200) for pattern in holds[:MINE])
-    more = f", and {len(holds) - MINE} more (gitfleet claims --session ID)" if len(holds) > MINE else ""
+    more = (
+        f", and {len(holds) - MINE} more (gitfleet claims --session {session})" if len(holds) > MINE else ""
+    )
     return f"You hold: {shown}{more}."
 
 
@@ -204,6 +239,7 @@ def _neighbours(briefing: Briefing) -> str:
         doing = f", titled {hearsay.quoted(other.title)}" if other.title else ""
         doing += f", with the reason {hearsay.quoted(other.reason)}" if other.reason else ""
         left = f"{duration(other.left)} left" if other.left > 0 else "its time is over"
+        left += ", its process is gone" if other.gone else ""
         if other.retained:
             left = f"retained by {hearsay.quoted(kept_by(other.retained), 200)} {until(other.retained)}"
         shared = ", shared" if other.mode == model.SHARED else ""
@@ -215,8 +251,12 @@ def _neighbours(briefing: Briefing) -> str:
     return "\n".join(lines)
 
 
-def _rules(policy: Policy) -> str:
-    lines = [EDITS[policy.edits], COMMITS[policy.commits]]
+def _rules(briefing: Briefing) -> str:
+    policy = briefing.policy
+    edits = EDITS[policy.edits]
+    if policy.edits != "off" and not briefing.hooks:
+        edits = "edits are not checked here, since no hooks of your agent are in place: claim before you edit"
+    lines = [edits, COMMITS[policy.commits]]
     lines.append(
         f"a claim lapses when you do nothing for {duration(policy.ttl)}; claims, commits and edits renew it"
     )

@@ -23,10 +23,11 @@ from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.local import LocalSessions, whoami
+from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Sessions
     from gitfleet.worktrees.service import Worktrees
 
@@ -95,7 +96,14 @@ class Fleet:
     def take_rules(self) -> None:
         """Go by the rules as they were compiled last."""
         self.policy = policy.load(self.ledger.state)
-        self.claims = Claims(self.repository, self.ledger, self.policy, self._folder)
+        self.claims = Claims(
+            self.repository,
+            self.ledger,
+            self.policy,
+            self._folder,
+            elsewhere=self._is_dead_elsewhere,
+            announce=self._announce,
+        )
         self.ledger.facts = self.claims.facts
 
     @cached_property
@@ -133,6 +141,12 @@ class Fleet:
         local = LocalSessions(self.ledger.state)
         return whoami(flag, os.environ, here.here, local, here.worktree or here.common_dir)
 
+    def caller(self, flag: str | None = None) -> str:
+        """The session that the caller is in for certain; never one that happens to be at work here. Raises as `whoami`."""
+        here = self.repository
+        local = LocalSessions(self.ledger.state)
+        return caller(flag, os.environ, here.here, local, here.worktree or here.common_dir)
+
     def current(self) -> State:
         """The agreed state as last verified here, with what is tentative on top. Without lock or network."""
         return self.ledger.current()
@@ -147,6 +161,17 @@ class Fleet:
             return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
         except FleetError:
             return told
+
+    def _is_dead_elsewhere(self, session: Session) -> bool:
+        """Whether another node has told that the process of its session is gone."""
+        from gitfleet.fleet import heartbeat, situation  # only who is refused pays for it
+        from gitfleet.fleet.beats import DEAD
+
+        try:
+            with heartbeat.open_peers(self) as peers:
+                return situation.liveness(session, self.ledger.node.id, peers).word == DEAD
+        except FleetError:
+            return False
 
     def close(self) -> None:
         """Let go of processes and files."""

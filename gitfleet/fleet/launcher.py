@@ -25,6 +25,7 @@ from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
+from gitfleet.claims import orphans
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
 from gitfleet.fleet import draft, keepalive, remarks, succession
 from gitfleet.fleet.fleet import Fleet
@@ -199,7 +200,8 @@ class Launcher:
             claimed = fleet.claims.claim(launch.id, launch.claims)
         except Conflict as error:  # its hint is for somebody who has a session
             again = "Start it again when they are free, or with other paths."
-            raise Conflict(error.message, hint=again, **error.facts) from error
+            freed = orphans.advice(error.facts.get("conflicts", []))
+            raise Conflict(error.message, hint=f"{freed} {again}".lstrip(), **error.facts) from error
         if claimed.status is Status.TENTATIVE:
             self._announce("the hub is out of reach: the claims are tentative until it agrees")
         for words in remarks.of_grant(fleet, claimed.answer["granted"]).words(fleet.ledger.node.hub):

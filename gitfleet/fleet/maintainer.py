@@ -17,6 +17,7 @@ from typing import Any
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.recording import Recording
+from gitfleet.base.text import span
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.fleet import logtail, schedulers, units
 from gitfleet.fleet.schedulers import Found, Put, Scheduler
@@ -87,7 +88,7 @@ class Maintainer:
         """What the system is told to run. Raises UsageError for a rhythm that makes no sense."""
         if not 60 <= every <= units.DAY:
             raise UsageError(
-                f"The maintainer cannot run every {every} seconds. Nothing was changed.",
+                f"The maintainer cannot run every {span(every)}. Nothing was changed.",
                 hint="Choose from 1m to 1d; 5m is usual.",
             )
         clone = os.path.realpath(self._clone)
@@ -111,7 +112,7 @@ class Maintainer:
                 hint="Leave `--kind` out, or use `--print` to see what would be put there.",
             )
         self.uninstall(but=scheduler.kind)
-        path = os.environ.get("PATH", os.defpath)
+        path = os.environ.get("PATH") or os.defpath
         done = Installed(
             scheduler.kind, plan.name, every, sys.executable, path, clock.now(), options, plan.clone
         )
@@ -256,7 +257,7 @@ class Run:
 
 def search_path(record: Installed | None) -> str:
     """The PATH for a run: as the system gives it, then as whoever installed had it, for git, ssh and their helpers."""
-    given = os.environ.get("PATH", os.defpath)
+    given = os.environ.get("PATH") or os.defpath
     return (
         given
         if record is None

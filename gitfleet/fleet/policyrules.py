@@ -20,18 +20,25 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from gitfleet.base.text import span
 from gitfleet.claims import patterns, resources
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError
 from gitfleet.sessions import orchestration
 
 MAX_BYTES = 256 * 1024
+SHORTEST, LONGEST = 60, 30 * 86400
+"""Seconds that a length of time in the rules may have."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and value[-1:] in _UNITS and value[:-1].isdigit():
-        return int(value[:-1]) * _UNITS[value[-1]]
+    if isinstance(value, str):
+        if not (value[-1:] in _UNITS and value[:-1].isascii() and value[:-1].isdigit() and len(value) < 10):
+            raise ValueError(f"'{value[:40]}' is no length of time, such as 90s, 45m, 2h or 1d")
+        value = int(value[:-1]) * _UNITS[value[-1]]
+    if type(value) is int and not SHORTEST <= value <= LONGEST:
+        raise ValueError(f"{span(value)} is not between {span(SHORTEST)} and {span(LONGEST)}")
     return value
 
 
@@ -44,7 +51,7 @@ def _pattern(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=60, le=30 * 86400)]
+Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=SHORTEST, le=LONGEST)]
 PatternText = Annotated[str, BeforeValidator(_pattern)]
 
 
@@ -147,7 +154,10 @@ def parse(data: bytes) -> Rules:
     try:
         rules = Rules.model_validate(raw if raw is not None else {})
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()]
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
         raise ValueError("; ".join(faults)) from error
     _, faults = orchestration.read_markers(rules.orchestrators)
     if faults:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from gitfleet.base import resources
-from gitfleet.base.text import display
+from gitfleet.base.text import display, span
 from gitfleet.errors import UsageError
 
 _PLACE = re.compile(rb"@([A-Z]+)@")
@@ -112,7 +112,7 @@ def _when(seconds: int) -> str:
     if not rest and hours and 24 % hours == 0:
         return "0 0 * * *" if hours == 24 else f"0 */{hours} * * *"
     raise UsageError(
-        f"cron cannot run something every {seconds} seconds. Nothing was changed.",
+        f"cron cannot run something every {span(seconds)}. Nothing was changed.",
         hint="Use a divisor of an hour or of a day, such as 5m, 15m, 1h, 6h or 1d.",
     )
 

@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Round:
-    """What one round did. `warnings` are no failures."""
+    """What one round did, or with `dry_run` would do. `warnings` are no failures."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     reaped: list[Reaped] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Round:
     lost: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
+    dry_run: bool = False
 
     @property
     def code(self) -> int:
@@ -60,7 +61,10 @@ class Round:
             f"{one.action}: {one.session}: {one.result}{f' ({one.reason})' if one.reason else ''}"
             for one in shown
         ]
-        lines += [f"session {one.session} ended: its process is gone{_released(one)}" for one in self.reaped]
+        ended = "would end" if self.dry_run else "ended"
+        lines += [
+            f"session {one.session} {ended}: its process is gone{_released(one)}" for one in self.reaped
+        ]
         counts = ", ".join(f"{count} {result}" for result, count in sorted(summary(self.outcomes).items()))
         lines += [f"lost: {text}" for text in self.lost]
         lines += [*self.settled, *[f"session {name} renewed: it is at work" for name in self.renewed]]
@@ -72,7 +76,7 @@ def run(fleet: Fleet, options: Options, *, dry_run: bool = False, ledger: bool =
 
     With `dry_run` nothing is changed, and nothing exchanged with the hub but what a look at it needs.
     """
-    done = Round()
+    done = Round(dry_run=dry_run)
     worktrees = fleet.worktrees
     steps: list[tuple[str, Callable[[], None]]] = [
         ("reconcile", lambda: _reconcile(worktrees, options, done, dry_run=dry_run))
@@ -154,10 +158,10 @@ def _released(one: Reaped) -> str:
     return words + "".join(f"; {line}" for line in kept)
 
 
-def as_record(done: Round, *, dry_run: bool) -> dict[str, Any]:
+def as_record(done: Round) -> dict[str, Any]:
     """As JSON shows it."""
     return {
-        "dry_run": dry_run,
+        "dry_run": done.dry_run,
         "outcomes": [one.as_record() for one in done.outcomes],
         "summary": summary(done.outcomes),
         "ended": [

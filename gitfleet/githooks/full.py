@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
-from gitfleet.errors import FleetError, NoFleet, NoSession
+from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
 from gitfleet.fleet import branches, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
 from gitfleet.githooks.judgement import Judgement, judge
+from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.local import LocalSessions, mark
+from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
 from gitfleet.worktrees import bookkeeping
 
 ASK_THE_HUB = 15.0
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     ) as error:  # left in this very moment; or the ledger is gone, and nobody knows who holds what
         return _stop(error) if gate.in_fleet(discover().common_dir) else 0
     except (FleetError, PermissionError) as error:
-        return _stop(files.forbidden(error) if isinstance(error, PermissionError) else error)
+        return _stop(files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook))
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - as on the command line, a bug is said in one line, and stops git
@@ -61,14 +62,24 @@ def _stop(error: FleetError) -> int:
     return error.exit_code
 
 
+def _for_git(error: FleetError, hook: str) -> FleetError:
+    """The error with a next step that git's user can take: git has no option that names a session."""
+    ids = error.facts.get("candidates") if isinstance(error, NoSession) else None
+    if not ids:
+        return error
+    command = {"pre-push": "git push", "reference-transaction": "git"}.get(hook, "git commit")
+    hint = f"Say which: `{VARIABLE}={ids[0]} {command} ...`. `gitfleet worktree ensure` gives each a worktree of its own."
+    return NoSession(error.message, hint=hint, **error.facts)
+
+
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
     del rest
-    _commit(fleet)
+    _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
 
 
 def _prepare(fleet: Fleet, rest: list[str]) -> int:
-    judgement = _commit(fleet)
+    judgement = _commit(fleet, lambda text: Warned(fleet).again(text))
     if judgement.session and rest:
         gate.sign(rest, judgement.session, sorted(judgement.used | amended.claims(fleet, rest, judgement)))
     return 0
@@ -81,11 +92,11 @@ def _written(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
-def _commit(fleet: Fleet) -> Judgement:
-    """Judge what is staged. Raises the refusal; says what policy only warns about."""
+def _commit(fleet: Fleet, warn: Callable[[str], None]) -> Judgement:
+    """Judge what is staged. Raises the refusal; `warn` is told what policy only warns about."""
     if fleet.policy.commits == "off":
         return Judgement("")
-    return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)))
+    return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)), warn)
 
 
 def _judged(fleet: Fleet, session: str | None) -> Judgement:
@@ -126,7 +137,10 @@ def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:
     wanted = [*judgement.free, *judgement.unverifiable]
     if wanted and fleet.policy.commits == "claim-on-commit":
         paths = [refusal.claimable(path) for path in wanted]
-        granted = fleet.claims.claim(session, paths, timeout=ASK_THE_HUB).answer["granted"]
+        try:
+            granted = fleet.claims.claim(session, paths, timeout=ASK_THE_HUB).answer["granted"]
+        except Conflict as error:  # its hint is for the command `claim`
+            raise refusal.faster(error, wanted) from error
         _tell(remarks.of_grant(fleet, granted, new=False).words(fleet.ledger.node.hub))
         return True
     if judgement.lapsed and fleet.policy.commits in NEEDS_CLAIMS:

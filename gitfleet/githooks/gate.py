@@ -88,8 +88,7 @@ def quick(arguments: list[str]) -> bool:
 
 def session_here(git_dir: str, common_dir: str) -> str | None:
     """The session that acts here, as far as it can be told at once."""
-    session = os.environ.get("GITFLEET_SESSION")
-    return _marked(git_dir, common_dir) if session is None else session
+    return os.environ.get("GITFLEET_SESSION") or _marked(git_dir, common_dir)
 
 
 def covered(

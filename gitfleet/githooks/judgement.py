@@ -66,7 +66,8 @@ def judge(
         if standing:
             used |= {_name(state, claim) for claim in standing[:1]}
         elif others:
-            theirs += [conflicts.on_path(state.view, path, claim).as_record() for claim in others]
+            met = [conflicts.on_path(state.view, path, claim).as_record() for claim in others]
+            theirs += fleet.claims.orphans.marked(met)
         elif mine:
             lapsed.append(path)
         elif old:

@@ -15,6 +15,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.githooks import incoming, moves, pushing, refusal
 from gitfleet.githooks.incoming import Commit
+from gitfleet.githooks.warned import Warned
 
 _CARRIERS = frozenset(["fetch", "receive-pack"])
 _WITH_VALUE = frozenset(
@@ -29,7 +30,11 @@ def judge_moves(fleet: Fleet, git: str, tips: Sequence[str], whoami: Callable[[F
         return
     if git.isdigit() and _carries(command_line(int(git))):
         return
-    refusal.settle(fleet.policy, lambda: pushing.judged(fleet, _new(fleet, tips), whoami))
+    refusal.settle(
+        fleet.policy,
+        lambda: pushing.judged(fleet, _new(fleet, tips), whoami),
+        lambda text: Warned(fleet).last(text),
+    )
 
 
 def _new(fleet: Fleet, tips: Iterable[str]) -> list[Commit]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
-from gitfleet.claims import conflicts, patterns
+from gitfleet.claims import conflicts, orphans, patterns
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.wording import holder
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
@@ -17,31 +18,43 @@ HINTED = 8
 _STANDS_IN = "\ue000"  # of no meaning to anybody; where a path has it, `?` matches that too
 
 
-def settle(policy: Policy, ask: Callable[[], Judgement]) -> Judgement:
+class Finding(NamedTuple):
+    """One kind of thing that is wrong: the refusal for it, and how it is said where that only warns."""
+
+    refusal: FleetError
+    warning: str
+
+
+def settle(policy: Policy, ask: Callable[[], Judgement], warn: Callable[[str], None] = note) -> Judgement:
     """The judgement that `ask` comes to, once nothing in it stops. Raises the refusal, and what `ask` raises.
 
-    Where policy only warns, either is said instead; what cannot be judged then is an empty judgement.
+    Where policy only warns, `warn` is told instead; what cannot be judged then is an empty judgement.
     """
     try:
         judgement = ask()
     except FleetError as error:
         if policy.commits != "warn":
             raise
-        note(f"gitfleet: warning: {error.message}")
+        warn(f"gitfleet: warning: {error.message}")
         return Judgement("")
-    _stop_or_warn(policy, judgement)
+    found = list(_findings(judgement, policy))
+    stopping = [one.refusal for one in found if not _only_warned(policy, one.refusal)]
+    if stopping:
+        raise stopping[0]
+    if found:
+        warn("\n".join(f"gitfleet: warning: {one.warning}" for one in found))
     return judgement
 
 
-def _stop_or_warn(policy: Policy, judgement: Judgement) -> None:
-    """Raise the refusal for a judgement, or say it where policy only warns."""
-    error = _refusal(judgement, policy)
-    if error is None:
-        return
-    if policy.commits == "warn" or (isinstance(error, Unverifiable) and policy.unverifiable != "stop"):
-        note(f"gitfleet: warning: {error.message}")
-        return
-    raise error
+def _only_warned(policy: Policy, error: FleetError) -> bool:
+    return policy.commits == "warn" or (isinstance(error, Unverifiable) and policy.unverifiable != "stop")
+
+
+def faster(error: Conflict, paths: Sequence[str]) -> Conflict:
+    """The refusal of a claim that a commit asked for, with a next step for whoever commits."""
+    named = " ".join(word(path) for path in paths[:HINTED])
+    hint = f"Leave out what others hold; or wait in line for it: gitfleet claim --wait {named}"
+    return Conflict(error.message, hint=orphans.hint(hint, error.facts.get("conflicts", [])), **error.facts)
 
 
 def claimable(path: str) -> str:
@@ -50,38 +63,51 @@ def claimable(path: str) -> str:
     return patterns.literal(printable).text.replace(_STANDS_IN, "?")
 
 
-def _refusal(judgement: Judgement, policy: Policy) -> FleetError | None:
+def _findings(judgement: Judgement, policy: Policy) -> Iterator[Finding]:
+    """What is wrong, the worst first."""
     if judgement.theirs:
         lines = [holder(item) for item in judgement.theirs]
-        return Conflict(
+        error: FleetError = Conflict(
             f"Stopped: this touches paths that other sessions hold.{_list(lines)}",
             hint=_for_those_of_others(judgement),
             conflicts=list(judgement.theirs),
         )
+        yield Finding(error, f"held by other sessions:{_list(lines)}")
     if judgement.stale:
-        return StaleFence(
+        error = StaleFence(
             f"Stopped: others have been granted paths since they were changed here.{_list(judgement.stale)}",
             hint="Claim the paths again, take in what has landed since, and commit anew (`git commit --amend`).",
         )
-    if judgement.free and policy.commits != "conflicts-only":
-        return _unclaimed(judgement.session, judgement.free)
-    if judgement.lapsed and policy.commits != "conflicts-only":
-        words = (
-            f"Stopped: the time of what session {judgement.session} has claimed is over, and the hub could not be "
-            "asked whether it still stands."
-        )
-        return Unverifiable(words + _list(judgement.lapsed), hint="Ask the hub: gitfleet sync")
+        yield Finding(error, f"granted to others since they were changed here:{_list(judgement.stale)}")
+    if policy.commits != "conflicts-only":
+        yield from _not_claimed(judgement)
     if judgement.unverifiable and policy.unverifiable != "allow":
-        words = "Stopped: what is known of the fleet is too old to say whose these paths are."
-        return Unverifiable(words + _list(judgement.unverifiable), hint="Ask the hub: gitfleet sync")
-    return None
+        words = "what is known of the fleet is too old to say whose these paths are"
+        error = Unverifiable(
+            f"Stopped: {words}.{_list(judgement.unverifiable)}", hint="Ask the hub: gitfleet sync"
+        )
+        yield Finding(error, f"{words}: {_row(judgement.unverifiable)}")
+
+
+def _not_claimed(judgement: Judgement) -> Iterator[Finding]:
+    if judgement.free:
+        yield Finding(_unclaimed(judgement.session, judgement.free), f"not claimed: {_row(judgement.free)}")
+    if judgement.lapsed:
+        words = (
+            f"the time of what session {judgement.session} has claimed is over, and the hub could not be asked "
+            "whether it still stands"
+        )
+        error = Unverifiable(f"Stopped: {words}.{_list(judgement.lapsed)}", hint="Ask the hub: gitfleet sync")
+        yield Finding(error, f"{words}: {_row(judgement.lapsed)}")
 
 
 def _for_those_of_others(judgement: Judgement) -> str:
     """What to do about paths that others hold, or have left with a branch or a worktree."""
     left = judgement.left
     if left is None:
-        return "Leave those paths out, or wait until their holder has released them."
+        return orphans.hint(
+            "Leave those paths out, or wait until their holder has released them.", judgement.theirs
+        )
     if left.here:
         claims = list(dict.fromkeys(str(item["path"]) for item in judgement.theirs))
         start = "" if judgement.session else "start a session (`gitfleet session start`), and "
@@ -101,8 +127,13 @@ def _unclaimed(session: str, paths: Sequence[str]) -> PolicyRefused:
         whose = "that nobody has claimed: no session is at work in this worktree."
     hint = f"Claim them first: {_claim(paths)}"
     if not session:
-        hint = "Start a session: gitfleet session start; then claim the paths."
+        hint = f"Start a session: gitfleet session start; then c{hint[1:]}"
     return PolicyRefused(f"Stopped: this touches paths {whose}{_list(paths)}", hint=hint)
+
+
+def _row(paths: Sequence[str]) -> str:
+    more = f", and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(display(path) for path in paths[:SHOWN]) + more
 
 
 def _list(items: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from gitfleet.errors import Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.head import Head
 from gitfleet.git.program import Git, GitFailed
-from gitfleet.git.remote import Push, PushAnswer, Remote, Update
+from gitfleet.git.remote import TIMEOUT, Push, PushAnswer, Remote, Update
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip
@@ -26,8 +26,8 @@ class Hub(Protocol):
 
     name: str
 
-    def fetch(self) -> Tip:
-        """The newest agreed state, verified and taken over into our own ref."""
+    def fetch(self, timeout: float = TIMEOUT) -> Tip:
+        """The newest agreed state, verified and taken over into our own ref; `timeout` in seconds."""
         ...
 
     def publish(self, tip: Tip) -> PushAnswer:
@@ -48,8 +48,9 @@ class LocalHub:
         self._git = git
         self._objects = objects
 
-    def fetch(self) -> Tip:
+    def fetch(self, timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubAlarm when the ledger's ref is gone."""
+        del timeout
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
         if oid is None:
             raise NoFleet(
@@ -100,12 +101,12 @@ class RemoteHub:
         self._trunk = trunk
         self._heard = heard
 
-    def fetch(self) -> Tip:
+    def fetch(self, timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
         wanted = [f"+{fleetrefs.COORD}*:{self._seen}*"]
         if branch := self._trunk():
             wanted.append(f"+refs/heads/{branch}*:{fleetrefs.seen_trunk(self.name)}*")
-        self._heard(self._remote.fetch(*wanted))
+        self._heard(self._remote.fetch(*wanted, timeout=timeout))
         return self.take_over()
 
     def take_over(self) -> Tip:

@@ -140,6 +140,21 @@ class Ledger:
                 raise
             return self.tip() or tip
 
+    def refresh(self, patience: float) -> None:
+        """Bring the hub's newest state here; nothing that waits here is brought there.
+
+        Takes at most `patience` seconds for the lock, and as many for the hub. Raises LockHeld, and the hub's errors.
+        """
+        if not self.node.hub:
+            return
+        with self.lock.held(patience):
+            try:
+                self.hub.fetch(patience)
+            except HubAlarm as error:
+                self._remember(error)
+                raise
+            self._saw_hub()
+
     def current(self) -> State:
         """The agreed state as last verified here. Needs no lock and no network. Raises NoFleet, NewerFormat, Corrupt."""
         tip = self.tip()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
-from gitfleet.base.identity import ProcessIdentity, state
+from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
 from gitfleet.errors import BadName, LocalStorage, NoSession
 from gitfleet.git.program import Git
@@ -144,7 +144,8 @@ def whoami(
     """The id of the session that a command acts for. Raises NoSession, BadName.
 
     In this order: the flag, `GITFLEET_SESSION`, the worktree's setting, the only live session of the worktree. A
-    session is never guessed among several, and a name that is empty is refused: whoever set it meant somebody.
+    session is never guessed among several. An empty variable or setting is as good as none, as ever; an empty flag is
+    refused: whoever gave it meant somebody.
     """
     named, where = _named(flag, environment, git)
     if named is not None:
@@ -158,10 +159,56 @@ def whoami(
     if not found:
         words = "No session is at work in this worktree."
         raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=[])
-    ids = [session.id for session in found]
-    raise NoSession(
+    raise _several([session.id for session in found])
+
+
+def caller(
+    flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions, worktree: str
+) -> str:
+    """The id of the session that the caller is in for certain: named as for `whoami`, else the one of a process above it.
+
+    For what must never befall another session. Who else is at work here is then no answer. Raises NoSession, BadName.
+    """
+    if _named(flag, environment, git)[0] is not None:
+        return whoami(flag, environment, git, local, worktree)
+    here = [session for session in local.all() if session.worktree == worktree]
+    lines = ancestors()
+    above = [
+        (lines.index(session.process.pid), session.id)
+        for session in here
+        if session.process and session.process.pid in lines and session.alive
+    ]
+    own = sorted(name for depth, name in above if depth == min(above)[0])
+    if len(own) == 1:
+        return own[0]
+    if own:
+        raise _several(own)
+    raise _not_here(here)
+
+
+def _not_here(known: list[Here]) -> NoSession:
+    """The error for a caller that is in no session; `known` are those of its worktree, whose own business they are."""
+    agents = sorted((session for session in known if not session.person), key=lambda one: (one.alive, one.id))
+    found = [*agents, *(session for session in known if session.person)]
+    names = [
+        f"{one.id} ({'a person' if one.person else 'at work' if one.alive else 'its process is gone'})"
+        for one in found
+    ]
+    words = "This command does not run in a session"
+    if names:
+        words += f"; those of this worktree are {', '.join(names)}"
+    return NoSession(
+        f"{words}. Nothing was changed.",
+        hint=f"Name the one that you mean: `gitfleet session end {found[0].id if len(found) == 1 else 'ID'}`. "
+        "`gitfleet session list` shows all of them.",
+        candidates=[one.id for one in found],
+    )
+
+
+def _several(ids: list[str]) -> NoSession:
+    return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
-        hint=f"Name it: `--session ID`, or set {VARIABLE}.",
+        hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. `gitfleet worktree ensure` gives each a worktree of its own.",
         candidates=ids,
     )
 
@@ -170,14 +217,14 @@ def _named(flag: str | None, environment: Mapping[str, str], git: Git) -> tuple[
     """The session that was named, and where."""
     if flag is not None:
         return flag, ""
-    if VARIABLE in environment:
+    if environment.get(VARIABLE):
         return environment[VARIABLE], f" ({VARIABLE})"
     return configured(git), f" (git config {CONFIGURED})"
 
 
 def configured(git: Git) -> str | None:
-    """The worktree's own setting, or the clone's. One of the user's would mean the same session in every clone."""
+    """The worktree's own setting, or the clone's; None where that is empty. One of the user's would hold in every clone."""
     done = git.ask("config", "--show-scope", "-z", "--get-all", CONFIGURED)
     fields = os.fsdecode(done.stdout).split("\0")
     found = [value for scope, value in zip(fields[::2], fields[1::2], strict=False) if scope in _SCOPES]
-    return found[-1] if done.code == 0 and found else None
+    return found[-1] or None if done.code == 0 and found else None

@@ -89,7 +89,7 @@ def required(view: View, session_id: str) -> Session:
     if session is None:
         raise NoSession(
             f"The fleet has no session '{session_id}' (it may have ended). Nothing was changed.",
-            hint="Start one: `gitfleet session start`.",
+            hint=f"Start it: `gitfleet session start --id {session_id}`. Or act for another: see `gitfleet session list`.",
             candidates=[],
         )
     return session

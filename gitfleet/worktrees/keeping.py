@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gitfleet.base import clock, files
-from gitfleet.base.text import display, duration
+from gitfleet.base.text import display, duration, span
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
@@ -206,7 +206,8 @@ class _Asking:
     def _idle(self, found: Capture, renewed_at: int) -> None:
         self.active = activity.last(self._managed, found, renewed_at=renewed_at, note=not self._terms.dry_run)
         if clock.now() - self.active.at < self._terms.ttl:
-            raise _Keep("fresh", self._idle_words())
+            used = f"used {duration(clock.now() - self.active.at)} ago ({display(self.active.what)})"
+            raise _Keep("fresh", f"{used}; goes after {span(self._terms.ttl)} idle")
 
     def _idle_words(self) -> str:
         assert self.active is not None

@@ -47,6 +47,9 @@ def test_quick_yes_follows_the_environment_first(noted: Gated, monkeypatch: pyte
     assert not certain(noted, "src/a.py")
     monkeypatch.setenv("GITFLEET_SESSION", noted.session)
     assert certain(noted, "src/a.py", "somebody")
+    monkeypatch.setenv("GITFLEET_SESSION", "")  # as good as none
+    assert certain(noted, "src/a.py")
+    assert not certain(noted, "src/a.py", "somebody")
 
 
 def test_quick_yes_is_none_while_a_message_waits_and_for_all_when_edits_are_off(noted: Gated) -> None:

@@ -177,6 +177,13 @@ def test_commands_of_the_agent_are_told_who_they_act_for(
     assert env.read_text().count("GITFLEET_SESSION") == 1
 
 
+def test_empty_variable_is_as_good_as_none_for_an_agent(start: Starter, alone: Gated, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    claude = start("claude", "own-1", alone.path, {"CLAUDE_ENV_FILE": str(env)}).named("")
+    assert "You act for session claude-" in claude.begin().context
+    assert env.read_text() == f"export GITFLEET_SESSION={note_of(alone, claude)}\n"
+
+
 def test_start_outside_of_a_fleet_says_nothing(
     start: Starter, tmp_path: Path, repository: Path, alone: Gated
 ) -> None:

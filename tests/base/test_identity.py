@@ -286,7 +286,7 @@ def test_environment_gives_names_and_only_values_asked_for(spawn: Spawn) -> None
         "echo; read _",
         env={"GT_ROLE": "polecat", "API_TOKEN": "hush", "EMPTY": "", "A": "b=c\nd"},
     )
-    assert environment_names(child.pid) == {"GT_ROLE", "API_TOKEN", "EMPTY", "A"}
+    assert environment_names(child.pid) == {"GT_ROLE", "API_TOKEN", "A"}
     assert environment_values(child.pid, ["A", "EMPTY", "ABSENT"]) == {"A": "b=c\nd", "EMPTY": ""}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitfleet.base.text import counted, display, duration, one_line
+from gitfleet.base.text import counted, display, duration, one_line, span
 
 
 @given(st.text() | st.binary().map(os.fsdecode))
@@ -52,3 +52,20 @@ def test_duration_of_seconds_reads_as_people_say_it(seconds: float, words: str) 
 
 def test_counted_of_one_and_of_others_has_the_noun_that_fits() -> None:
     assert [counted(number, "claim") for number in (0, 1, 2)] == ["0 claims", "1 claim", "2 claims"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0s"),
+        (90, "90s"),
+        (60, "1m"),
+        (2700, "45m"),
+        (3600, "1h"),
+        (86400, "24h"),
+        (172800, "2d"),
+        (30 * 86400, "30d"),
+    ],
+)
+def test_span_is_exact_and_as_people_write_it(seconds: int, words: str) -> None:
+    assert span(seconds) == words

@@ -105,7 +105,6 @@ def test_claim_of_everything_is_refused_by_policy_and_allowed_by_it(cli: Cli) ->
         (["claim", "x", "--session", "../x"], "no session id"),
         (["claim", "x", "--session", f"a{ESCAPES}"], "no session id"),
         (["claim", "x", "--session", "nobody-1"], "no session 'nobody-1'"),
-        (["release"], "--all"),
         (["release", "x", "--all"], "both"),
         (["check"], "PATH"),
         (["check", "/nowhere"], "outside"),
@@ -150,6 +149,17 @@ def test_release_lets_go_own_claims_only(cli: Cli) -> None:
     assert cli("release", "docs").ok().stdout == "released: docs/\n"
     assert set(cli("release", "--all").ok().stdout.splitlines()) == {"released: README.md", "released: src/"}
     assert cli("release", "--all").ok().stdout == "nothing to release\n"
+    assert set(claims(cli)) == {"LICENSE"}
+
+
+@pytest.mark.parametrize("words", [("release",), ("release", "--all")], ids=" ".join)
+def test_release_without_paths_lets_go_of_all_that_the_session_claims(
+    cli: Cli, words: tuple[str, ...]
+) -> None:
+    cli("claim", "src/", "README.md").ok()
+    cli("claim", "LICENSE", env=cli.other).ok()
+    assert set(cli(*words).ok().stdout.splitlines()) == {"released: README.md", "released: src/"}
+    assert cli(*words, "--json").ok().json()["data"]["released"] == []
     assert set(claims(cli)) == {"LICENSE"}
 
 

@@ -87,9 +87,9 @@ def test_help_and_version_answer_on_stdout(gitfleet: Gitfleet, tmp_path: Path) -
         ran = gitfleet(
             tmp_path, *args, env={"NO_COLOR": "1", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
         ).ok()
-        assert "Usage: gitfleet" in ran.stdout
+        assert "usage: gitfleet" in ran.stdout
         assert "\x1b" not in ran.stdout
-    assert "Usage: gitfleet" in gitfleet(tmp_path).ended(2).stderr
+    assert "usage: gitfleet" in gitfleet(tmp_path).ended(2).stderr
 
 
 def gitfleet_version() -> str:

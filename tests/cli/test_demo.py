@@ -66,7 +66,11 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
     shown = [line.strip() for line in lines]
     assert f"Playing in {place.resolve()}." in lines[0]
     assert "ben $ gitfleet claim src/parser.py" in shown
-    assert shown.count("(exit code 10)") == shown.count("(exit code 1)") == 1
+    assert {code: shown.count(f"({code})") for code in ("exit code 1", "exit code 10", "exit code 11", "killed by signal 9")} == {
+        "exit code 1": 1, "exit code 10": 2, "exit code 11": 1, "killed by signal 9": 1,
+    }  # fmt: skip
+    assert max(len(line) for line in lines if str(place) not in line) <= 100
+    assert any("its process is gone" in line for line in shown)
     assert "Fleet-Session: codex-1" in shown
     assert all(any(command in line for line in lines) for command, _ in story.TRY)
     assert Path(hostile["GIT_CONFIG_GLOBAL"]).read_text(encoding="utf-8") == config
@@ -102,7 +106,7 @@ def test_demo_as_json_in_a_new_directory_lists_every_step_with_the_code_it_expec
         list(command.argv) for scene in story.SCENES for command in scene.commands
     ]
     assert all(step.code == step.expected for step in data.steps)
-    assert {step.code for step in data.steps} == {0, 1, 10}
+    assert {step.code for step in data.steps} == {0, 1, 10, 11, -9}
 
 
 @pytest.mark.parametrize("kind", ["directory with something in it", "file", "link to nowhere"])

@@ -34,6 +34,10 @@ PLAIN: list[list[str]] = [
     ["release", "src/"],
     ["release", "nothing", "--json"],
     ["release", "README.md", "--all"],
+    ["release"],
+    ["release", "--json"],
+    ["release", "--all"],
+    ["release", "--session", "{other}"],
     ["release", "src/", "--session", "{other}"],
     ["check", "README.md", "src/x", "free"],
     ["check", "README.md", "src/x", "free", "--json"],
@@ -45,7 +49,7 @@ PLAIN: list[list[str]] = [
 ]
 # What only the full command line may take.
 NOT_PLAIN: list[list[str]] = [
-    [], ["claim"], ["check"], ["release", "--all"], ["claim", "--", "-x"], ["claim", "--ttl", "1h", "x"], ["claim", "-x"],
+    [], ["claim"], ["check"], ["claim", "--", "-x"], ["claim", "--ttl", "1h", "x"], ["claim", "-x"],
     ["claim", "--reason=why", "x"], ["claim", "x", "--session"], ["claim", "x", "--session", "--json"],
     ["claim", "x", "--shared", "--exclusive"], ["claim", "x", "--wait"], ["claim", "--help"], ["--help"], ["claims"],
     ["-C", ".", "claim", "x"], ["check", "x", "--shared"], ["release", "x", "--partial"], ["status", "x"],

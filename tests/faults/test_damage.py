@@ -23,8 +23,6 @@ def lose(clone: Path, git: Git, revision: str) -> str:
     return oid
 
 
-<<<<<<< HEAD
-=======
 def failure(ask: Callable[[], object]) -> FleetError | None:
     try:
         ask()
@@ -33,7 +31,6 @@ def failure(ask: Callable[[], object]) -> FleetError | None:
     return None
 
 
->>>>>>> h-hub
 @pytest.mark.parametrize(
     "what", [f"{COORD}^{{tree}}", f"{COORD}~1", f"{COORD}:fleet.json", f"{COORD}~1^{{tree}}"]
 )

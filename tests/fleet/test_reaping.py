@@ -12,8 +12,9 @@ import pytest
 from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.claims import model as claims
-from gitfleet.fleet import reaping
+from gitfleet.fleet import reaping, upkeep
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.maintainer import Options
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
 from gitfleet.sessions.service import Start
@@ -46,6 +47,8 @@ def test_session_whose_process_has_ended_is_ended_and_its_claims_are_free(
         end(dead)
         before = ids(fleet)
         assert [one.session for one in reaping.reap(fleet, dry_run=True)] == ["dead"]
+        would = upkeep.run(fleet, Options(), dry_run=True).words()
+        assert "session dead would end: its process is gone" in would
         assert ids(fleet) == before
         (done,) = reaping.reap(fleet)
         assert (done.session, [record["pattern"] for record in done.released]) == ("dead", ["src/api/"])

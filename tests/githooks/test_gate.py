@@ -353,7 +353,7 @@ def test_hook_without_a_fleet_starts_no_python(alone: Gated, tmp_path: Path) -> 
         hook(alone.path, name).ok()
 
 
-@pytest.mark.parametrize("named", ["", "../x", "-x", "a/b", "x" * 300, "a\x1b[31m", "x\ny"])
+@pytest.mark.parametrize("named", ["../x", "-x", "a/b", "x" * 300, "a\x1b[31m", "x\ny"])
 def test_commit_as_a_session_with_a_hostile_name_is_refused(alone: Gated, named: str) -> None:
     alone.claim("src/api/a.py")
     edit(alone)

@@ -174,7 +174,7 @@ def test_push_that_is_only_warned_about_passes(ada: Gated) -> None:
     ada.policy(commits="warn")
     behind_the_gate(ada, "src/raw.py")
     ran = ada.git("push", "origin", "main").ok()
-    assert "warning: Stopped: this touches" in ran.stderr
+    assert "warning: not claimed: " in ran.stderr
 
 
 def test_push_hook_without_updates_does_nothing(ada: Gated) -> None:
@@ -228,7 +228,7 @@ def test_push_is_refused_as_stale_when_another_has_been_granted_the_path_since(
         ada.git("push", "origin", "main"), "src/api/a.py: stale", "session bob-1 has been granted src/api/"
     )
     ada.policy(commits="warn")
-    assert "warning: Stopped: others have been granted" in ada.git("push", "origin", "main").ok().stderr
+    assert "warning: granted to others since" in ada.git("push", "origin", "main").ok().stderr
 
 
 def test_push_of_a_stale_commit_passes_once_it_was_made_anew_under_a_new_claim(ada: Gated) -> None:

@@ -310,6 +310,17 @@ def test_session_whose_agent_was_killed_commits_nothing_more(alone: Gated) -> No
     assert mark_file.read_text() == f"{alone.other}\n"
 
 
+def test_quick_gate_takes_an_empty_variable_for_none(alone: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone.claim("README.md")
+    at_work(alone, alone.session, None, person=True)
+    alone.write("README.md")
+    monkeypatch.setenv("GITFLEET_SESSION", "")
+    monkeypatch.chdir(alone.path)
+    assert gate.quick(["pre-commit"])
+    alone.git("commit", "-qm", "x", env={"GITFLEET_SESSION": ""}).ok()
+    assert f"Fleet-Session: {alone.session}" in alone.trailers()
+
+
 def test_sessions_of_one_worktree_are_told_apart_by_name_only(alone: Gated) -> None:
     alone.claim("README.md")
     alone.claim("docs/", session=alone.other)

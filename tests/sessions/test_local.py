@@ -15,7 +15,6 @@ from gitfleet.sessions.local import VARIABLE, Here, LocalSessions, candidates, m
 from tests.workbench import Git
 
 HOSTILE = [
-    "",
     " ",
     "../x",
     "-x",
@@ -70,6 +69,18 @@ def test_flag_wins_over_variable_over_setting_over_the_only_session(place: Place
     assert place.who(variable="variable-1") == "variable-1"
     assert place.who("flag-1", variable="variable-1") == "flag-1"
     assert VARIABLE == "GITFLEET_SESSION"
+
+
+def test_empty_variable_or_setting_is_as_good_as_none(place: Place, git: Git) -> None:
+    place.remember("lives-1")
+    git(place.clone, "config", "fleet.session", "")
+    assert place.who(variable="") == "lives-1"
+    git(place.clone, "config", "fleet.session", "set-1")
+    assert place.who(variable="") == "set-1"
+    git(place.clone, "config", "--add", "fleet.session", "")  # the last one holds, as ever in git
+    assert place.who() == "lives-1"
+    with pytest.raises(BadName):
+        place.who("")  # who gives the flag means somebody
 
 
 def test_setting_of_one_worktree_is_nothing_to_another(place: Place, git: Git, tmp_path: Path) -> None:

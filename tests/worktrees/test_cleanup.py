@@ -102,11 +102,11 @@ def test_branch_is_deleted_only_when_asked(yard: Yard, idle: Path, git: Git) -> 
 
 def test_fresh_worktree_is_kept(yard: Yard) -> None:
     yard.make("s1")
-    assert "idle for" in kept(yard, "fresh")
+    assert "goes after 24h idle" in kept(yard, "fresh")
 
 
 def test_time_to_live_is_the_callers(yard: Yard, idle: Path) -> None:
-    assert "idle for 1d01h" in kept(yard, "fresh", ttl=DAY + 3600)
+    assert "; goes after 25h idle" in kept(yard, "fresh", ttl=DAY + 3600)
     assert outcome(yard, "s1", ttl=DAY - 3600).result == "removed"
     assert not idle.exists()
 

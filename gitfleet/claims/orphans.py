@@ -1,0 +1,111 @@
+"""Claims whose session's process is known to be gone: who is refused because of one hears that, and how it becomes free.
+
+Nothing is taken away for that: a dead session may have left work that its branch or its worktree needs, and `session end`
+looks after that. Decisions never ask here, since only one machine can see a process.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from gitfleet.base import identity
+from gitfleet.base.ids import is_name
+from gitfleet.base.text import display
+from gitfleet.errors import Conflict, FleetError
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.model import Session
+
+SHOWN = 3
+
+
+class Orphans:
+    """Looks at sessions' processes; those that are gone stay so. `elsewhere` says what another machine is known to have told of its own."""
+
+    def __init__(self, ledger: Ledger, elsewhere: Callable[[Session], bool] = lambda _: False) -> None:
+        self._ledger = ledger
+        self._elsewhere = elsewhere
+        self._gone: dict[str, str] = {}
+
+    def is_dead(self, session_id: str) -> bool:
+        """Whether a session's process is known to be gone by this machine itself."""
+        session = self._find(session_id)
+        return session is not None and self._is_dead(session)
+
+    def way(self, session_id: str) -> str | None:
+        """None where the session's process may run; else the command that ends the session here, "" where none does."""
+        if session_id not in self._gone:
+            way = self._way(session_id)
+            if way is None:
+                return None
+            self._gone[session_id] = way
+        return self._gone[session_id]
+
+    def marked(self, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Conflict records; those whose holder's process is gone say so: `gone`, and `ends`, the command that ends it."""
+        found = []
+        for record in records:
+            holds = record.get("session") and record.get("claim") and not record.get("retained")
+            way = self.way(str(record["session"])) if holds else None
+            found.append(dict(record) if way is None else {**record, "gone": True, "ends": way})
+        return found
+
+    def told(self, error: Conflict) -> Conflict:
+        """The refusal with what is known of the holders' processes, in its facts and its hint."""
+        met = self.marked(error.facts.get("conflicts", []))
+        if not any(item.get("gone") for item in met):
+            return error
+        return Conflict(error.message, hint=hint(error.hint, met), **{**error.facts, "conflicts": met})
+
+    def _way(self, session_id: str) -> str | None:
+        session = self._find(session_id)
+        if session is None:
+            return None
+        here = session.node == self._ledger.node.id
+        if not self._is_dead(session):
+            return "" if not here and self._elsewhere(session) else None
+        if here:
+            return f"gitfleet session end {session.id}"
+        place = session.worktree
+        known = place == display(place) and os.path.isabs(place) and os.path.isdir(place)
+        return f"gitfleet -C {shlex.quote(place)} session end {session.id}" if known else ""
+
+    def _find(self, session_id: str) -> Session | None:
+        try:
+            return sessions.find(self._ledger.current().view, session_id) if is_name(session_id) else None
+        except FleetError:
+            return None
+
+    def _is_dead(self, session: Session) -> bool:
+        process = session.process
+        if session.person or process is None:
+            return False
+        here = session.node == self._ledger.node.id or session.boot == identity.boot_id()
+        return here and identity.state(process) == "dead"
+
+
+def hint(otherwise: str, records: Sequence[Mapping[str, Any]]) -> str:
+    """The next step for whoever is refused because of `records`: `otherwise` only where somebody alive is in the way, too."""
+    words = advice(records)
+    if not words:
+        return otherwise
+    return words if all(item.get("gone") for item in records) else f"{words} {otherwise}"
+
+
+def advice(records: Iterable[Mapping[str, Any]]) -> str:
+    """How the claims become free whose holder's process is gone; "" where there are none."""
+    gone = {str(item["session"]): item for item in records if item.get("gone")}
+    words = [_advice(name, item) for name, item in list(gone.items())[:SHOWN]]
+    return " ".join(words)
+
+
+def _advice(session: str, item: Mapping[str, Any]) -> str:
+    if item["ends"]:
+        return f"The process of session {session} is gone: `{item['ends']}` ends it, and frees what no branch of it needs."
+    return (
+        f"The process of session {session} is gone: upkeep of its own clone (`gitfleet worktree maintain` there, node "
+        f"{display(str(item.get('node')))}) ends it; else its claims are free once their time is over."
+    )

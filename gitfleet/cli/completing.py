@@ -1,0 +1,62 @@
+"""What a shell may complete: the ids of sessions, and the paths that are claimed. Local, and silent where it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import typer
+
+from gitfleet.base.text import display
+from gitfleet.claims import model as claims
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.local import LocalSessions
+from gitfleet.sessions.model import Session
+
+MOST = 500
+
+
+def session_ids(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sessions of the fleet."""
+    return _begun(ctx, incomplete, _ids)
+
+
+def claimed(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Every path that is claimed."""
+    return _begun(ctx, incomplete, lambda fleet: _patterns(claims.everything(fleet.current().view)))
+
+
+def own_claims(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The paths that the session claims which the command would act for."""
+    named = ctx.params.get("session")
+    return _begun(
+        ctx, incomplete, lambda fleet: _patterns(claims.of_session(fleet.current().view, fleet.whoami(named)))
+    )
+
+
+def own_sessions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sessions that were started in this clone."""
+    return _begun(
+        ctx, incomplete, lambda fleet: (here.id for here in LocalSessions(fleet.ledger.state).all())
+    )
+
+
+def _ids(fleet: Fleet) -> Iterable[str]:
+    return (item.id for item in sessions.everyone(fleet.current().view) if isinstance(item, Session))
+
+
+def _patterns(found: Iterable[claims.Claim | claims.Unreadable]) -> Iterable[str]:
+    return (item.pattern for item in found if isinstance(item, claims.Claim))
+
+
+def _begun(ctx: typer.Context, incomplete: str, ask: Callable[[Fleet], Iterable[str]]) -> list[str]:
+    """What begins like that, in order. A shell is told nothing that it could not type as it stands."""
+    top: Any = ctx.find_root()
+    given = ctx.params.get("paths") or []
+    try:
+        with Fleet.open(str(top.params.get("directory") or ".")) as fleet:
+            found = {text for text in ask(fleet) if text.startswith(incomplete) and text not in given}
+    except Exception:  # noqa: BLE001 - whatever it is, the next command says it; a prompt is no place for that
+        return []
+    return sorted(text for text in found if display(text) == text)[:MOST]

@@ -1,0 +1,70 @@
+"""Whom `session end` ends: who is named, or the session that the command runs in; nobody else."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.workbench import Ran, run
+
+US = f"{shlex.quote(sys.executable)} -P -m gitfleet"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is none of ours, as another agent's."""
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def ids(cli: Cli) -> set[str]:
+    return {row["id"] for row in cli("session", "list", "--json").ok().json()["data"]["sessions"]}
+
+
+def shell(cli: Cli, script: str) -> Ran:
+    """What a script does whose process stands for an agent; `:` keeps its shell from becoming the last command."""
+    file = cli.clone.fleets.root / "agent.sh"
+    file.write_text(f"{script}\n:\n")
+    return run(["sh", str(file)], cli.clone.path, env={**cli.gitfleet.environment(), **cli.nobody})
+
+
+def test_session_end_without_an_id_ends_the_session_that_it_runs_in(cli: Cli) -> None:
+    ran = shell(cli, f"{US} session start --id mine-1\nsh -c '{US} session end; :'")
+    assert "session mine-1 ended" in ran.stdout
+    assert "mine-1" not in ids(cli)
+
+
+def test_session_end_without_an_id_ends_no_other_session_of_the_worktree(
+    cli: Cli, elsewhere: subprocess.Popen[bytes]
+) -> None:
+    cli("session", "start", "--id", "other-1", "--pid", str(elsewhere.pid)).ok()
+    before = ids(cli)
+    ran = cli("session", "end", env=cli.nobody).ended(2)
+    assert "other-1 (at work)" in ran.stderr
+    assert "gitfleet session end" in ran.stderr
+    assert (
+        "session mine-1 ended"
+        in shell(cli, f"{US} session start --id mine-1\n{US} session end\n{US} session end").stdout
+    )
+    assert ids(cli) == before
+    elsewhere.kill()
+    elsewhere.wait()
+    assert "other-1 (its process is gone)" in cli("session", "end", env=cli.nobody).ended(2).stderr
+    cli("session", "end", "other-1", env=cli.nobody).ok()
+
+
+def test_session_end_without_an_id_leaves_a_person_s_session(cli: Cli) -> None:
+    cli("init", env=cli.nobody).ok()
+    before = ids(cli)
+    ran = cli("session", "end", env=cli.nobody).ended(2)
+    assert "(a person)" in ran.stderr
+    assert ids(cli) == before
