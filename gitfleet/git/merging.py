@@ -196,14 +196,13 @@ def _take_back(
     if in_progress(here.git_dir) is None and head[0] == before.branch and head[1] != before.head:
         return Attempt(done=True)  # it was stopped in a hook, after all was done
     conflicts: tuple[str, ...] = ()
-    quiet = ("-c", "core.hooksPath=/dev/null")
     if in_progress(here.git_dir) is not None:
         conflicts = _unmerged(here)
-        here.ask(*quiet, *abort, timeout=CHECKOUT_TIME, own_session=True)
+        here.quiet.ask(*abort, timeout=CHECKOUT_TIME, own_session=True)
     if before.branch and _head(here)[0] != before.branch:  # a rebase that could not move its branch leaves it
         name = before.branch.removeprefix("refs/heads/")
         away = ("checkout", "--quiet", "--no-overwrite-ignore", "--no-recurse-submodules")
-        here.ask(*quiet, *away, name, "--", timeout=CHECKOUT_TIME, own_session=True)
+        here.quiet.ask(*away, name, "--", timeout=CHECKOUT_TIME, own_session=True)
     stuck = in_progress(here.git_dir) is not None or _head(here) != (before.branch, before.head)
     stuck = stuck or not undoing.put_back(here, before.entries, moved)
     return Attempt(done=False, conflicts=conflicts, words=_words(done), stuck=stuck)
