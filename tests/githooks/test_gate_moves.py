@@ -24,8 +24,7 @@ def switch_on(clone: Gated, **values: object) -> Gated:
     """Have the gate put in by the rules, and only that one stop anything."""
     clone.policy(**ON, **values)
     install(str(clone.path / ".git"), str(clone.path), interpreter=sys.executable, gate=str(GATE))
-    for name in ("pre-commit", "prepare-commit-msg", "pre-push"):
-        (clone.path / ".git/hooks" / name).unlink()
+    clone.keep_gates("reference-transaction", "commit-msg")
     return clone
 
 
@@ -324,10 +323,19 @@ def test_lines_of_git_are_read_as_it_writes_them() -> None:
         one + b" " + two + b" refs/tags/t",
         b"ref:refs/heads/x " + one + b" HEAD",
         one + b" " + one + b" refs/heads/y",
+        zero + b" " + b"3" * 40 + b" refs/heads/y.stgit",
         b"nonsense",
     ]
     assert moves.tips(b"\n".join(lines) + b"\n") == [one.decode(), two.decode()]
     assert moves.tips(b"") == []
+
+
+def test_moves_of_stgits_own_records_pass_and_make_nothing_known(clone: Gated) -> None:
+    commit = made(clone)
+    move(clone, made(clone, "meta", "HEAD", commit), "refs/heads/main.stgit").ok()
+    refused(move(clone, commit), PATH)
+    clone.claim(PATH)
+    move(clone, commit).ok()
 
 
 def test_move_after_what_was_fetched_is_gone_is_judged(clone: Gated) -> None:

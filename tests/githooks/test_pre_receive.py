@@ -11,10 +11,9 @@ import pytest
 from gitfleet.errors import Blocked, FleetError, NoRepository
 from gitfleet.githooks import hubhook
 from tests.gatebench import GATE, Gated, refused
-from tests.workbench import Git, Ran, run
+from tests.workbench import UNSEEN, Git, Ran, run
 
 A = "src/api/a.py"
-UNSEEN = ("-c", "core.hooksPath=/dev/null")
 
 
 @pytest.fixture
