@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from gitfleet.base import clock, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoFleet, NoSession
-from gitfleet.fleet import branches
+from gitfleet.fleet import branches, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
 from gitfleet.githooks.judgement import Judgement, judge
@@ -60,6 +60,8 @@ def _stop(error: FleetError) -> int:
 
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
     del rest
+    rules = incoming.content(fleet.repository, policyfile.CONFIG)
+    _tell(f"warning: {fault}" for fault in (policyfile.staged_faults(rules) if rules is not None else ()))
     _commit(fleet)
     return 0
 
@@ -112,7 +114,7 @@ def _kept_up(fleet: Fleet) -> str:
     return ref.removeprefix("refs/heads/")
 
 
-def _tell(texts: Sequence[str]) -> None:
+def _tell(texts: Iterable[str]) -> None:
     for text in texts:
         note(f"gitfleet: {text}")
 
