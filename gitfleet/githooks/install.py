@@ -129,9 +129,8 @@ class _Installer:
         edit = self._record.edit_of(scope.file)
         if edit is None or edit.chosen is None or edit.chosen == behind:
             return []
-        now = f"is {display(behind)}" if behind else "is not set"
-        words = f"core.hooksPath was {display(edit.chosen)} and {now} now: the hooks there no longer run"
-        return [words]
+        now = f"is {display(behind)}" if behind else "is not set any more"
+        return [f"the hooks in {display(edit.chosen)} no longer run: core.hooksPath {now}"]
 
     def _stand_beside(self, scope: Scope) -> list[str]:
         """Use the default folder; only then give up our own, if it was in use."""

@@ -255,6 +255,17 @@ def test_uninstall_when_somebody_chose_another_folder_since_leaves_that_choice(t
     assert tracked.git("config", "core.hooksPath") == "others"
 
 
+@pytest.mark.parametrize(("value", "now"), [("theirs", "is theirs"), (None, "is not set any more")])
+def test_hooks_path_that_is_set_anew_is_followed_and_told_of_once(
+    tracked: Bench, value: str | None, now: str
+) -> None:
+    tracked.install()
+    tracked.git(*(["config", "core.hooksPath", value] if value else ["config", "--unset", "core.hooksPath"]))
+    words = f"the hooks in .githooks no longer run: core.hooksPath {now}"
+    assert tracked.install().notes == (words,)
+    assert tracked.install().notes == ()
+
+
 def test_a_script_that_somebody_put_into_our_folder_runs_after_the_chosen_folders_and_is_kept(
     tracked: Bench,
 ) -> None:
