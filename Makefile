@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test test-lowest demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-lowest test-gits demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -23,6 +23,9 @@ test: ## run the whole test suite; ARGS="-k claims" for a part of it
 
 test-lowest: ## run what touches other people's libraries with the lowest versions that pyproject.toml admits; ARGS="tests" for all
 	@scripts/test-lowest $(ARGS)
+
+test-gits: ## run the part of the suite that is near to git under each newer git that Debian offers; ARGS="tests/git"
+	@scripts/test-gits $(ARGS)
 
 demo: venv ## play the main job on a scratch hub with two clones, and leave them to play in; ARGS=DIR to say where
 	@$(VENV)/bin/gitfleet demo $(ARGS)

@@ -31,6 +31,17 @@ OUTER_ENVIRONMENT = dict(os.environ)  # the user's: conftest imports this module
 PATIENCE = 120.0  # seconds until a process that does not end is killed and its test fails
 
 
+UNSEEN = (
+    "-c",
+    "core.hooksPath=/dev/null",
+    *(
+        word
+        for hook in ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push", "reference-transaction")
+        for word in ("-c", f"hook.gitfleet-{hook}.enabled=false")
+    ),
+)
+"""What has git pass by our gates, those of the folder and those of the configuration."""
+
 Overlay = Mapping[str, str | None]  # what is laid over the sealed environment; None takes a variable out
 
 

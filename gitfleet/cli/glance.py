@@ -9,6 +9,7 @@ from typing import Any
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.model import Claim
 from gitfleet.claims.wording import stays
+from gitfleet.cli import gates
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.hearing import heard
@@ -28,7 +29,7 @@ def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
     with Fleet.open(bulk=True) as fleet:
         found = status.gather(fleet, tail=tail)
-        warnings = [*found.warnings, *heard(fleet), *freshness(fleet, found.state)]
+        warnings = [*found.warnings, *gates.warnings(fleet), *heard(fleet), *freshness(fleet, found.state)]
         alarm = found.ledger["alarm"]
         if alarm:
             warnings.append(f"{alarm['message']} {alarm['hint']}")

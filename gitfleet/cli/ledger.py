@@ -12,7 +12,7 @@ import typer
 from gitfleet.base import clock, delivery
 from gitfleet.claims.model import parsed
 from gitfleet.claims.overlap import overlap
-from gitfleet.cli import boundary, completing, render
+from gitfleet.cli import boundary, completing, gates, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.hearing import losses
@@ -22,7 +22,6 @@ from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet import exchange
 from gitfleet.fleet.fleet import RULES, Fleet
-from gitfleet.githooks.inspection import inspect
 from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
 from gitfleet.sessions import model as sessions
@@ -186,7 +185,7 @@ def _doctor(*, repair: bool) -> Answer:
         done = doctors.repair(fleet) if repair else []
         if repair:
             done += put_hooks(fleet.repository)
-        findings = [*doctors.examine(fleet), *_hooks(fleet)]
+        findings = [*doctors.examine(fleet), gates.finding(fleet)]
         bad = [finding for finding in findings if not finding.ok]
         lines = [f"repaired: {words}" for words in done]
         for finding in findings:
@@ -195,14 +194,6 @@ def _doctor(*, repair: bool) -> Answer:
         data: dict[str, Any] = {"repaired": done, "findings": [_record(finding) for finding in findings]}
         code = 20 if bad else 0
         return Answer("doctor", data, lines, "problems" if bad else "ok", code)
-
-
-def _hooks(fleet: Fleet) -> list[doctors.Finding]:
-    seen = inspect(fleet.repository.common_dir, fleet.repository.worktree)
-    if seen.in_force:
-        return [doctors.Finding("hooks", ok=True, words="every gate runs in every worktree")]
-    words = "; ".join(seen.problems) or "some gates do not run"
-    return [doctors.Finding("hooks", ok=False, words=words, advice="gitfleet init puts them in place again")]
 
 
 def _record(finding: doctors.Finding) -> dict[str, Any]:

@@ -46,6 +46,19 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     return [record["fault"]] if record["fault"] else []
 
 
+def staged_faults(data: bytes) -> list[str]:
+    """What is wrong with the rules that are about to be committed. Costs 110 ms."""
+    from gitfleet.fleet import policyrules  # see `refresh`
+
+    try:
+        policyrules.parse(data)
+    except ValueError as error:
+        return [
+            f"{CONFIG} as it is staged cannot be used, and its rules will not hold when it has landed: {error}"
+        ]
+    return []
+
+
 def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
     """The rules in a commit, for whoever keeps no compiled copy, and what is wrong with them: then the defaults hold.
 

@@ -5,6 +5,7 @@ Apart from `policyfile`, because the libraries that do this cost 110 ms, and onl
 
 from __future__ import annotations
 
+import difflib
 import io
 from typing import Annotated, Any, Literal
 
@@ -154,15 +155,39 @@ def parse(data: bytes) -> Rules:
     try:
         rules = Rules.model_validate(raw if raw is not None else {})
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise ValueError("; ".join(faults)) from error
+        raise ValueError(
+            "; ".join(_words(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors())
+        ) from error
     _, faults = orchestration.read_markers(rules.orchestrators)
     if faults:
         raise ValueError("; ".join(faults))
     return rules
+
+
+def _words(loc: tuple[int | str, ...], kind: str, said: str) -> str:
+    """One fault; where a key is unknown, with the one that may be meant."""
+    where = ".".join(map(str, loc)) or "file"
+    if kind != "extra_forbidden":
+        return f"{where}: {said.removeprefix('Value error, ')}"
+    spelled = where.lower().replace("_", "-")
+    moved = [key for key in _KEYS if key.rpartition(".")[2] == spelled.rpartition(".")[2]]
+    near = [spelled] if spelled in moved else moved
+    near = near or difflib.get_close_matches(spelled, _KEYS, n=1, cutoff=0.7)
+    return f"{where}: there is no such key" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def _keys(model: type[BaseModel], before: str = "") -> list[str]:
+    """Every key that the rules know, those inside of others with a dot."""
+    found = []
+    for name, field in model.model_fields.items():
+        key = f"{before}{field.alias or name}"
+        found.append(key)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += _keys(field.annotation, f"{key}.")
+    return found
+
+
+_KEYS = _keys(Rules)
 
 
 def compiled(rules: Rules) -> dict[str, Any]:

@@ -234,16 +234,15 @@ def _take_back(here: Git, done: Completed, what: str, before: _Before, moved: Se
     if in_progress(here.git_dir) is None and head[0] == before.branch and head[1] != before.head:
         return Attempt(done=True)  # it was stopped in a hook, after all was done
     conflicts: tuple[str, ...] = ()
-    quiet = ("-c", "core.hooksPath=/dev/null")
     if in_progress(here.git_dir) is not None:
         conflicts = _unmerged(here)
-        here.ask(*quiet, what, "--abort", timeout=CHECKOUT_TIME, own_session=True)
+        here.quiet.ask(what, "--abort", timeout=CHECKOUT_TIME, own_session=True)
     if in_progress(here.git_dir) is not None:  # git cannot write the files of before: they were kept
-        here.ask(*quiet, what, "--quit")
+        here.quiet.ask(what, "--quit")
     if before.branch and _head(here)[0] != before.branch:  # a rebase that could not move its branch leaves it
         name = before.branch.removeprefix("refs/heads/")
         away = ("checkout", "--quiet", "--no-overwrite-ignore", "--no-recurse-submodules")
-        here.ask(*quiet, *away, name, "--", timeout=CHECKOUT_TIME, own_session=True)
+        here.quiet.ask(*away, name, "--", timeout=CHECKOUT_TIME, own_session=True)
     if before.branch and _head(here)[0] != before.branch and refs.resolve(here, before.branch) == before.head:
         here.ask("symbolic-ref", "-m", f"{what}: taken back", "HEAD", before.branch)
     stuck = in_progress(here.git_dir) is not None or _head(here) != (before.branch, before.head)

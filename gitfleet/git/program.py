@@ -43,6 +43,14 @@ _FOREIGN = frozenset(
         "GIT_FLUSH",
     ]
 )
+# Hooks come from a folder and, from git 2.54 on, from the configuration as well; core.hooksPath does not reach the
+# latter. Git 2.55 and later switch them off event by event; older ones pass over what they do not know. Those that git
+# runs where somebody else's push arrives are left out: they are that repository's, and git forgets our settings there.
+_EVENTS = (
+    "applypatch-msg", "pre-applypatch", "post-applypatch", "pre-commit", "pre-merge-commit", "prepare-commit-msg", "commit-msg",
+    "post-commit", "pre-rebase", "post-checkout", "post-merge", "pre-push", "reference-transaction", "pre-auto-gc", "post-rewrite",
+    "sendemail-validate", "fsmonitor-watchman", "post-index-change",
+)  # fmt: skip
 _FIXED = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
 _STYLING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _SECRET = re.compile(r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)")
@@ -65,6 +73,21 @@ def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]
     return {name: value for name, value in laid.items() if value is not None}
 
 
+def without_configured_hooks(env: Mapping[str, str]) -> dict[str, str]:
+    """`env`, and in it the settings by which git passes over hooks from the configuration.
+
+    By the environment, since a command line of ours is shown to people when it fails.
+    """
+    before = env.get("GIT_CONFIG_COUNT", "") or "0"
+    if not before.isdecimal():  # git refuses it, in its own words
+        return dict(env)
+    start = int(before)
+    laid = {**env, "GIT_CONFIG_COUNT": str(start + len(_EVENTS))}
+    for number, event in enumerate(_EVENTS, start):
+        laid |= {f"GIT_CONFIG_KEY_{number}": f"hook.{event}.enabled", f"GIT_CONFIG_VALUE_{number}": "false"}
+    return laid
+
+
 def redact(text: str) -> str:
     """`text` without passwords, tokens and terminal escapes, safe to show; tabs are blanks."""
     plain = _STYLING.sub("", _SECRET.sub("", text)).replace("\t", " ")
@@ -74,7 +97,8 @@ def redact(text: str) -> str:
 class Git:
     """git for one git directory. Costs a process a call (1 to 3 ms). `env` is added to the environment of every call.
 
-    The repository's own hooks never run because of us, but where a call makes a commit in the user's name (`hooks`).
+    The user's own hooks, of whatever origin, never run because of us, but where a call makes a commit in the user's name
+    (`hooks`).
     """
 
     def __init__(
@@ -88,11 +112,17 @@ class Git:
         self.git_dir = git_dir
         self.cwd = cwd or git_dir
         self.env = dict(env or {})
-        self._settings = () if hooks else ("-c", "core.hooksPath=/dev/null")
+        self._hooks = hooks
+
+    @property
+    def quiet(self) -> Git:
+        """The same without the user's hooks."""
+        return Git(self.git_dir, cwd=self.cwd, env=self.env)
 
     def argv(self, *arguments: str) -> list[str]:
         """The whole command line of a call."""
-        return ["git", *self._settings, f"--git-dir={self.git_dir}", *arguments]
+        settings = () if self._hooks else ("-c", "core.hooksPath=/dev/null")
+        return ["git", *settings, f"--git-dir={self.git_dir}", *arguments]
 
     def ask(
         self,
@@ -105,11 +135,12 @@ class Git:
     ) -> processes.Completed:
         """Run git and answer whatever came of it; the caller reads the exit code (124 when it took longer than `timeout`)."""
         argv = self.argv(*arguments)
+        laid = environment({**self.env, **(env or {})})
         try:
             return processes.run(
                 argv,
                 cwd=self.cwd,
-                env=environment({**self.env, **(env or {})}),
+                env=laid if self._hooks else without_configured_hooks(laid),
                 data=data,
                 timeout=timeout,
                 own_session=own_session,

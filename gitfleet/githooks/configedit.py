@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitfleet.base import clock, files
@@ -86,6 +87,14 @@ class ConfigFile:
         self._ask("--fixed-value", "--unset-all", KEY, edit.ours)
         if edit.before is not None and not self._values(self._copy):
             self._run(KEY, edit.before)
+        return self._take_copy()
+
+    def without_sections(self, content: bytes, names: Iterable[str]) -> bytes:
+        """`content` without the sections of these names (`hook.x`), however often they are there. Changes nothing."""
+        self._write_copy(content)
+        for name in names:
+            while self._ask("--remove-section", name):
+                pass
         return self._take_copy()
 
     def commit(self, old: bytes, new: bytes) -> bool:

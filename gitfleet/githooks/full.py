@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
-from gitfleet.fleet import branches, remarks
+from gitfleet.fleet import branches, draft, policyfile, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
@@ -74,6 +74,8 @@ def _for_git(error: FleetError, hook: str) -> FleetError:
 
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
     del rest
+    rules = incoming.content(fleet.repository, draft.CONFIG)
+    _tell(f"warning: {fault}" for fault in (policyfile.staged_faults(rules) if rules is not None else ()))
     _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
 
@@ -126,7 +128,7 @@ def _kept_up(fleet: Fleet) -> str:
     return ref.removeprefix("refs/heads/")
 
 
-def _tell(texts: Sequence[str]) -> None:
+def _tell(texts: Iterable[str]) -> None:
     for text in texts:
         note(f"gitfleet: {text}")
     delivery.done()

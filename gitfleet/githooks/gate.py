@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 QUICK = frozenset(["pre-commit", "prepare-commit-msg", "commit-msg"])
+RULES = b"gitfleet.yaml"
+"""What is wrong in it the full gate says, when it is committed."""
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
 _SPECIAL = frozenset("*?[\\{!:")
@@ -75,7 +77,7 @@ def quick(arguments: list[str]) -> bool:
         return changed
 
     used = covered(git_dir, common_dir, session, paths)
-    if session is None or used is None:
+    if session is None or used is None or (RULES in changed and arguments[0] == "pre-commit"):
         return False
     if arguments[0] == "prepare-commit-msg":
         from gitfleet.githooks import amending  # of no use to the other hooks

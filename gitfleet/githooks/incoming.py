@@ -72,7 +72,6 @@ def merged(git: Git, others: list[str]) -> list[str]:
 
 def staged(git: Git, against: str) -> list[str]:
     """The paths in which the index differs from a commit."""
-    index = os.environ.get("GIT_INDEX_FILE")
     argv = [
         "diff-index",
         "--cached",
@@ -83,7 +82,23 @@ def staged(git: Git, against: str) -> list[str]:
         against,
         "--",
     ]
-    done = git.ask(*argv, env={"GIT_INDEX_FILE": os.path.abspath(index)} if index else None)
+    done = git.ask(*argv, env=_index())
     if done.code:
         raise failed(done)
     return [name for name in os.fsdecode(done.stdout).split("\0") if name]
+
+
+def content(repository: Repository, path: str) -> bytes | None:
+    """The file that a commit of what is staged here would bring at `path`; None where it brings nothing new there."""
+    git = repository.here
+    asked = git.ask("rev-parse", "--verify", "--quiet", f":0:{path}", env=_index())
+    oid = asked.stdout.decode("ascii").strip()
+    if not oid or oid == refs.resolve(git, f"HEAD:{path}"):
+        return None
+    return git.run("cat-file", "blob", oid)
+
+
+def _index() -> dict[str, str | None] | None:
+    """The index that git commits from: another than the worktree's own for `git commit PATH`."""
+    index = os.environ.get("GIT_INDEX_FILE")
+    return {"GIT_INDEX_FILE": os.path.abspath(index)} if index else None

@@ -7,14 +7,14 @@ nothing; whoever wants to know asks here, and repairs with `install`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.fleet import sharing
-from gitfleet.githooks import record, shims
-from gitfleet.githooks.hookspath import CHAINED_TO, Clone, Scope
+from gitfleet.githooks import configured, record, shims
+from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
 from gitfleet.githooks.placement import Place
 from gitfleet.githooks.record import Record
 
@@ -26,7 +26,9 @@ class HookState:
     """One gated hook as git would run it in one scope (`shared`, or a worktree that has a hooks path of its own).
 
     `path` is where our script stands, or belongs. `by` says who is in its place: a tool's name, "another script",
-    or for `bypassed` the value of core.hooksPath. `chained_to` is the hook that our script runs first, if any.
+    or for `bypassed` the value of core.hooksPath. `chained_to` is the first hook that our script runs before the gate, if any.
+    `configured`: whether the git that answers here runs the gate as a hook of the configuration, whatever `state` says
+    of the folder.
     """
 
     hook: str
@@ -35,29 +37,54 @@ class HookState:
     path: str
     by: str
     chained_to: str | None
+    configured: bool = False
 
     @property
     def in_force(self) -> bool:
         """Whether a script of ours runs for this hook."""
+        return self.in_folder or self.configured
+
+    @property
+    def in_folder(self) -> bool:
+        """Whether the script in the hooks folder would run, as it does under an older git."""
         return self.state in ("in place", "outdated")
+
+    @property
+    def words(self) -> str:
+        """What is the matter in the hooks folder, in words."""
+        said = {"replaced": "replaced by", "bypassed": "bypassed by"}
+        return f"{self.hook}: {said.get(self.state, self.state)} {self.by}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What `inspect` saw. `installed`: whether `install` ever ran here and was not undone."""
+    """What `inspect` saw. `installed`: whether `install` ever ran here and was not undone.
+
+    `configurable`: whether the git that answers here has hooks of the configuration.
+    """
 
     installed: bool
     hooks: tuple[HookState, ...]
     problems: tuple[str, ...]
+    configurable: bool = False
 
     @property
     def in_force(self) -> bool:
         """Whether every gate runs in every worktree."""
         return not self.problems and all(hook.in_force for hook in self.hooks)
 
+    @property
+    def displaced(self) -> list[str]:
+        """The gates that the hooks folder would not run, and why: what each is replaced by, or what leads elsewhere."""
+        return [
+            hook.words if hook.scope == SHARED else f"{hook.words} ({hook.scope})"
+            for hook in self.hooks
+            if not hook.in_folder
+        ]
+
 
 def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
-    """Look at the hooks of a clone as git would find them now. Costs two git calls and a few files.
+    """Look at the hooks of a clone as git would find them now. Costs four git calls and a few files.
 
     Raises Corrupt or NewerFormat for an unreadable record, GitFailed for an unreadable configuration.
     """
@@ -67,16 +94,19 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     present = {shims.fingerprint(text) for text in shims.all_texts().values()}
     hooks: list[HookState] = []
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
+    gates = shims.gates(clone.state)
+    asked = configured.in_force(clone.git, clone.state, gates)
     for scope in clone.scopes(known):
         place = _place(clone, scope, frozenset(present | set(known.known)))
-        hooks += [_state(clone, scope, place, hook) for hook in shims.gates(clone.state)]
+        found = [_state(clone, scope, place, hook) for hook in gates]
+        hooks += [replace(state, configured=state.hook in asked.configured) for state in found]
         if scope.live:
             problems += _not_handed_on(clone, scope, place)
     if recorded:
         scripts = [hook.path for hook in hooks if hook.in_force]
         alone = [clone.hooks, *clone.folders_of_kept(), *scripts]
         problems += sharing.lacking(clone.git, [clone.state], alone)
-    return Inspection(recorded is not None, tuple(hooks), tuple(problems))
+    return Inspection(recorded is not None, tuple(hooks), tuple(problems), asked.knows)
 
 
 def _place(clone: Clone, scope: Scope, known: frozenset[str]) -> Place:
@@ -109,10 +139,10 @@ def _state(clone: Clone, scope: Scope, place: Place, hook: str) -> HookState:
 
 
 def _chained_to(clone: Clone, scope: Scope, place: Place, hook: str) -> str | None:
-    path = place.kept(hook)
-    if not os.path.exists(path) and place.folder != clone.hooks:
-        path = os.path.join(_behind(clone, scope, place), hook)
-    return path if os.path.isfile(path) and os.access(path, os.X_OK) else None
+    paths = [place.kept(hook)]
+    if place.folder != clone.hooks:
+        paths.insert(0, os.path.join(_behind(clone, scope, place), hook))
+    return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), None)
 
 
 def _behind(clone: Clone, scope: Scope, place: Place) -> str:

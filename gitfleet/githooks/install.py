@@ -5,7 +5,8 @@ have been at work, and then complete or repair; nothing to do means nothing is w
 at every moment in between. Both change only the clone's own git directory: no tracked file, no global
 configuration. Where no core.hooksPath is set our scripts stand in the default folder, beside or in front of what
 is there (`placement`); where one is set, whoever set it, our own folder takes its place in the repository's
-configuration (`configedit`) and hands everything on to it.
+configuration (`configedit`) and hands everything on to it. Newer gits also find the gates in the configuration
+itself (`configured`).
 
 The caller holds the node's lock; nothing here takes one. What is in force is told by `inspection`.
 """
@@ -22,7 +23,7 @@ from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, FleetError, LocalStorage, LockHeld
 from gitfleet.fleet import sharing
-from gitfleet.githooks import placement, record, shims
+from gitfleet.githooks import configured, placement, record, shims
 from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
 from gitfleet.githooks.inspection import inspect
@@ -100,6 +101,7 @@ class _Installer:
         self._record_path = os.path.join(clone.state, "hooks.json")
         self._launcher = os.path.join(clone.state, "launcher")
         self._staging = os.path.join(clone.state, "hooks-staging")
+        self._scripts = configured.Scripts(clone.state)
         recorded = record.load(self._record_path)
         self._first = recorded is None
         self._record = recorded or Record()
@@ -137,11 +139,22 @@ class _Installer:
         notes: list[str] = []
         for scope in scopes:
             behind = self._clone.stands_for(scope)
+            notes += self._given_up(scope, behind)
             if behind is not None:
                 notes += self._take_over(scope, behind)
             else:
                 notes += self._stand_beside(scope)
+        self._scripts.put(self._gates())
+        self._set_block(configured.block(self._gates()))
         return notes + self._clear_unused()
+
+    def _given_up(self, scope: Scope, behind: str | None) -> list[str]:
+        """What to tell once where somebody has chosen another hooks folder since ours took the place of one."""
+        edit = self._record.edit_of(scope.file)
+        if edit is None or edit.chosen is None or edit.chosen == behind:
+            return []
+        now = f"is {display(behind)}" if behind else "is not set any more"
+        return [f"the hooks in {display(edit.chosen)} no longer run: core.hooksPath {now}"]
 
     def _stand_beside(self, scope: Scope) -> list[str]:
         """Use the default folder; only then give up our own, if it was in use."""
@@ -194,6 +207,35 @@ class _Installer:
                 return
         raise _busy(self._clone.path(scope.file))
 
+    def _set_block(self, wanted: str) -> None:
+        """Have these settings, and no others of ours, at the end of the shared config file."""
+        config = ConfigFile(self._clone.git, self._clone.path("config"))
+        for _ in range(_TRIES):
+            content, put = config.read(), self._record.block
+            if (
+                wanted
+                and put.removeprefix("\n") == wanted
+                and configured.without_block(content, put) is not None
+            ):
+                return
+            if not wanted and not configured.mentioned(content):
+                return
+            base = self._without_block(config, content)
+            changed, put = configured.with_block(base, wanted) if wanted else (base, "")
+            self._record = replace(self._record, block=put)
+            self._save()
+            if changed == content or config.commit(content, changed):
+                return
+        raise _busy(self._clone.path("config"))
+
+    def _without_block(self, config: ConfigFile, content: bytes) -> bytes:
+        gates = (GATED, _OURS)  # what an installation put there that left no record
+        for put in (self._record.block, *map(configured.block, gates)):
+            base = configured.without_block(content, put)
+            if base is not None:
+                return base
+        return config.without_sections(content, [f"hook.{name}" for name in configured.names()])
+
     # Out.
 
     def uninstall(self) -> Removal:
@@ -203,6 +245,8 @@ class _Installer:
         return Removal(self._picture() != before, tuple(notes))
 
     def _take_out(self) -> list[str]:
+        self._set_block("")
+        self._scripts.take_out()
         for file, value in self._clone.edited_files(self._record):
             self._restore_config(file, value)
         notes = self._clear_unused()
@@ -279,7 +323,7 @@ class _Installer:
 
     def _picture(self) -> dict[str, tuple[int, int, int]]:
         """Everything that we could change, as the file system numbers and dates it."""
-        folders = [self._clone.hooks, *self._clone.folders_of_kept()]
+        folders = [self._clone.hooks, self._scripts.folder, *self._clone.folders_of_kept()]
         folders += [path for path in _paths(self._clone.own) if os.path.isdir(path)]
         paths = [self._record_path, self._launcher, *(path for folder in folders for path in _paths(folder))]
         paths += [self._clone.path(file) for file in self._clone.config_files()]

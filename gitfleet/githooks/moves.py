@@ -15,7 +15,15 @@ from gitfleet.githooks import gate
 from gitfleet.githooks.objects import Unexpected, collect, spawn
 
 BRANCHES = b"refs/heads/"
-KNOWN = ("--branches", "--remotes", "--tags", f"--glob={seen_trunk('*')}", f"--glob={seen_base('*', '*')}")
+_OF_STGIT = b".stgit"  # until its version 1, StGit keeps its own records of a branch in one of that name
+KNOWN = (
+    f"--exclude=*{_OF_STGIT.decode()}",
+    "--branches",
+    "--remotes",
+    "--tags",
+    f"--glob={seen_trunk('*')}",
+    f"--glob={seen_base('*', '*')}",
+)
 _PIPE = 60_000  # bytes that go into a pipe before anybody reads them; with more, both sides could wait
 _PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _DIFF = ("diff-tree", "--stdin", "--root", "-r", "-c", "--no-commit-id", "--name-only", "--no-renames", "-z")
@@ -34,10 +42,17 @@ def main(git: str) -> int:
 
 
 def tips(lines: bytes) -> list[str]:
-    """Where branches are to stand after the updates that git gives to the hook (`<old> <new> <ref>`); deletions left out."""
+    """Where branches are to stand after the updates that git gives to the hook (`<old> <new> <ref>`).
+
+    Deletions are left out, and StGit's records: they are nobody's work, and lead to no commit that counts as known.
+    """
     rows = [line.split(b" ", 2) for line in lines.split(b"\n") if line]
-    new = {row[1].decode("ascii", "replace") for row in rows if len(row) == 3 and row[2].startswith(BRANCHES)}
+    new = {row[1].decode("ascii", "replace") for row in rows if len(row) == 3 and _is_branch(row[2])}
     return sorted(oid for oid in new if oid.strip("0"))
+
+
+def _is_branch(ref: bytes) -> bool:
+    return ref.startswith(BRANCHES) and not ref.endswith(_OF_STGIT)
 
 
 def brought(git_dir: str, common_dir: str) -> list[str]:

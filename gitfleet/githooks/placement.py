@@ -5,8 +5,8 @@ depth, so that relative links still lead where they led, and with links to what 
 finds its neighbours by `$0`. Each step is one rename or link, after which git still runs what the user wants run;
 whatever state a crash leaves behind, settling or clearing once more ends where it should.
 
-Other tools move our script: the pre-commit framework to `<hook>.legacy`, which it goes on running, lefthook to
-`<hook>.old`, which it does not. Hence three positions for each hook. Where the framework's script stands in front,
+Other tools move our script: pre-commit and prek to `<hook>.legacy`, which they go on running, lefthook to `<hook>.old`,
+which it does not. Hence three positions for each hook. Where the script of such a framework stands in front,
 ours is at home in `<hook>.legacy`, so that both installers can be run again in any order.
 
 Leaves which folder git looks into to `hookspath`, and what the scripts do to themselves. One caller at a time.
@@ -47,7 +47,7 @@ class Place:
 
     def home(self, hook: str) -> str:
         """The position at which our script for `hook` belongs, as things stand."""
-        return f"{hook}.legacy" if self.look(hook).maker == shims.PRE_COMMIT else hook
+        return f"{hook}.legacy" if self.look(hook).maker in shims.FRAMEWORKS else hook
 
     def kept(self, hook: str) -> str:
         """Where the hook that our script runs first is kept, if there is one."""

@@ -20,12 +20,14 @@ FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class Record:
     """`known`: fingerprints of our texts, former ones included; `made`: folders that were not there before us,
-    relative to the common dir; `edits`: the config files that we changed, one edit each.
+    relative to the common dir; `edits`: the config files in which we changed core.hooksPath, one edit each; `block`: what
+    we put at the end of the shared one for `configured`.
     """
 
     known: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
+    block: str = ""
 
     def edit_of(self, file: str) -> Edit | None:
         """The edit made to this config file."""
@@ -60,7 +62,7 @@ def load(path: str) -> Record | None:
                 understood=FORMAT,
             )
         edits = tuple(Edit(**edit) for edit in raw["edits"])
-        return Record(tuple(raw["known"]), tuple(raw["made"]), edits)
+        return Record(tuple(raw["known"]), tuple(raw["made"]), edits, str(raw["block"]))
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(
             f"{path} cannot be read: {error}. No hook was changed.",
@@ -73,6 +75,7 @@ def save(path: str, record: Record) -> None:
     """Write the record unless it is there already. Atomic."""
     known = sorted(set(record.known))
     edits = [asdict(edit) for edit in sorted(record.edits, key=lambda edit: edit.file)]
-    data = canonical.dump({"v": FORMAT, "known": known, "made": list(record.made), "edits": edits})
+    raw = {"v": FORMAT, "known": known, "made": list(record.made), "edits": edits, "block": record.block}
+    data = canonical.dump(raw)
     if files.read(path) != data:
         files.replace(path, data)

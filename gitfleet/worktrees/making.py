@@ -53,10 +53,8 @@ def begin(repository: Repository, state: str, plan: Managed, *, create: bool) ->
             repository.git, plan.path, branch=plan.branch, commit=plan.base_commit, create=create
         )
     except FleetError:
-        if create:
-            _take_branch_back(repository.git, plan)
-        files.remove(note)
-        raise
+        if not _made_all_the_same(repository.git, plan, note, create=create):
+            raise
     made = _registered(repository.git, plan.path)
     assert made is not None, "git has just made it"
     return Begun(replace(plan, git_dir=made.git_dir, path=made.path), note, create)
@@ -91,6 +89,21 @@ def under_way(state: str, session: str) -> bool:
     To be asked after `recover`, with the worktrees' lock held.
     """
     return os.path.exists(_note(state, session))
+
+
+def _made_all_the_same(git: Git, plan: Managed, note: str, *, create: bool) -> bool:
+    """Whether git made it and then failed, as where a hook that it cannot be kept from running does; else take it back.
+
+    Where it cannot be taken back now, the note stays, and `recover` does it.
+    """
+    there = _registered(git, plan.path)
+    if there is not None and _finish(git, plan, there):
+        return True
+    if there is None or _discard(git, plan, there):
+        if create:
+            _take_branch_back(git, plan)
+        files.remove(note)
+    return False
 
 
 def recover(repository: Repository, state: str, everything: list[Worktree]) -> bool:

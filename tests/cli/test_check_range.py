@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.gatebench import Gated
-from tests.workbench import Git, Gitfleet, Overlay, Ran
+from tests.workbench import UNSEEN, Git, Gitfleet, Overlay, Ran
 
 A = "src/api/a.py"
 
@@ -27,7 +27,7 @@ def branch(clone: Gated, path: str = A, *, name: str = "feature", claim: str | N
 
 
 def push(clone: Gated, *refs: str) -> None:
-    clone.out("-c", "core.hooksPath=/dev/null", "push", "--quiet", "--force", "origin", *refs)
+    clone.out(*UNSEEN, "push", "--quiet", "--force", "origin", *refs)
 
 
 def unseen(clone: Gated, path: str, message: str) -> str:
@@ -36,7 +36,7 @@ def unseen(clone: Gated, path: str, message: str) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(f"{message}\n", encoding="utf-8")
     clone.out("add", "--all")
-    clone.out("-c", "core.hooksPath=/dev/null", "commit", "--quiet", "-m", message)
+    clone.out(*UNSEEN, "commit", "--quiet", "-m", message)
     return clone.out("rev-parse", "HEAD")
 
 
@@ -233,11 +233,11 @@ def test_merge_counts_only_where_it_differs_from_every_parent(ada: Gated, ci: Ci
     unseen(ada, "docs/other.md", "on the trunk")
     push(ada, "trunk:main")
     ada.out("checkout", "--quiet", "feature")
-    ada.out("-c", "core.hooksPath=/dev/null", "merge", "--quiet", "--no-edit", "trunk")
+    ada.out(*UNSEEN, "merge", "--quiet", "--no-edit", "trunk")
     push(ada, "feature")
     assert checked_out(ci).states("origin/main..HEAD", 0) == {A: "ok"}
     ada.write("docs/evil.md")
-    ada.out("-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--amend", "--no-edit")
+    ada.out(*UNSEEN, "commit", "--quiet", "--amend", "--no-edit")
     push(ada, "feature")
     assert checked_out(ci).states("origin/main..HEAD", 16) == {A: "ok", "docs/evil.md": "unclaimed"}
 
@@ -257,7 +257,7 @@ def rules(clone: Gated, text: str) -> None:
     clone.out("checkout", "--quiet", "-B", "rules", "origin/main")
     (clone.path / "gitfleet.yaml").write_text(text, encoding="utf-8")
     clone.out("add", "gitfleet.yaml")
-    clone.out("-c", "core.hooksPath=/dev/null", "commit", "--quiet", "-m", "rules")
+    clone.out(*UNSEEN, "commit", "--quiet", "-m", "rules")
     push(clone, "rules:main")
     clone.out("fetch", "--quiet", "origin")
 

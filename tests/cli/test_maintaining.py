@@ -14,7 +14,7 @@ from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.git.repository import discover
 from gitfleet.sessions import model
 from tests.cli.conftest import Cli
-from tests.workbench import Git, Overlay
+from tests.workbench import UNSEEN, Git, Overlay
 
 CRONTAB = """#!/bin/sh
 table=$HOME/table
@@ -95,7 +95,7 @@ def test_maintain_with_one_worktree_that_fails_sees_to_the_others(hub_cli: Cli, 
         cli("session", "start", "--no-maintain", "--id", name, "--", "true", env=cli.nobody).ok()
     trees = {name: cli.clone.path / ".worktrees" / name for name in ("one", "two")}
     (trees["one"] / "src/api/a.py").write_text("theirs\n")
-    git(trees["one"], "-c", "core.hooksPath=/dev/null", "commit", "-qam", "theirs")
+    git(trees["one"], *UNSEEN, "commit", "-qam", "theirs")
     other = cli.clone.path.parent / "elsewhere"
     git(cli.clone.path.parent, "clone", "-q", str(cli.clone.fleets.hub), str(other))
     git.commit(other, {"src/api/a.py": "ours\n"})

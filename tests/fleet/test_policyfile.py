@@ -216,3 +216,24 @@ def test_compiled_rules_of_a_newer_version_keep_what_is_known(tmp_path: Path) ->
     )
     assert policy.load(str(tmp_path)) == Policy(commits="off")
     assert policy.markers(str(tmp_path)) == {"x": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("commit: warn", "commit: there is no such key; did you mean commits?"),
+        ("Commits: warn", "did you mean commits?"),
+        ("ttl: 30m", "ttl: there is no such key; did you mean claims.ttl?"),
+        ("claims: {max_age: 2h}", "claims.max_age: there is no such key; did you mean claims.max-age?"),
+        ("claims: {tll: 2h}", "did you mean claims.ttl?"),
+        ("gates: {reference_transaction: on}", "did you mean gates.reference-transaction?"),
+        ("resource: {gpu: 1}", "did you mean resources?"),
+        ("max-age: 1h", "did you mean claims.max-age or state.max-age?"),
+        ("zebra: 1", "zebra: there is no such key"),
+    ],
+)
+def test_key_that_is_unknown_is_named_with_the_one_that_may_be_meant(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match="no such key") as caught:
+        policyrules.parse(f"version: 1\n{text}\n".encode())
+    assert words in str(caught.value)
+    assert ("did you mean" in str(caught.value)) == ("did you mean" in words)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.git import program
 from gitfleet.git.program import Git, GitFailed, environment, redact
 from gitfleet.git.remote import Remote
+from tests.workbench import Git as Run
 
 SECRETS = [
     "fatal: unable to access 'https://ada:{}@host.example/x.git/': could not resolve host",
@@ -97,3 +99,31 @@ def test_error_about_a_hub_with_a_password_in_its_address_does_not_say_it(reposi
         remote.look()
     said = f"{caught.value} {getattr(caught.value, 'facts', '')} {getattr(caught.value, 'hint', '')}"
     assert "hunter2" not in said
+
+
+def test_hooks_of_the_configuration_do_not_run_because_of_us(
+    repository: Path, hub: Path, git: Run, tmp_path: Path
+) -> None:
+    for event in (*program._EVENTS, "unheard-of"):
+        git(repository, "config", "--add", "hook.probe.event", event)
+    git(repository, "config", "hook.probe.command", f"echo >>{tmp_path}/ran; false")
+    ours = Git(str(repository / ".git"), cwd=str(repository))
+    ours.run("update-ref", "refs/heads/other", "HEAD")
+    ours.run("worktree", "add", "--quiet", "-b", "linked", str(tmp_path / "linked"))
+    there = Git(str(repository / ".git/worktrees/linked"), cwd=str(tmp_path / "linked"), hooks=True)
+    there.quiet.run("commit", "--quiet", "--allow-empty", "-m", "try")
+    there.quiet.run("checkout", "--quiet", "other")
+    there.quiet.run("merge", "--quiet", "--ff-only", "linked")
+    there.quiet.run("push", "--quiet", str(hub), "HEAD:refs/heads/pushed")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("said", "start"), [(None, 0), ("", 0), ("2", 2)])
+def test_settings_against_hooks_leave_those_that_are_there(said: str | None, start: int) -> None:
+    laid = program.without_configured_hooks({} if said is None else {"GIT_CONFIG_COUNT": said})
+    assert int(laid["GIT_CONFIG_COUNT"]) == start + len(program._EVENTS)
+    assert laid[f"GIT_CONFIG_KEY_{start}"].startswith("hook.")
+
+
+def test_settings_against_hooks_leave_it_to_git_to_refuse_what_it_cannot_read() -> None:
+    assert program.without_configured_hooks({"GIT_CONFIG_COUNT": "many"}) == {"GIT_CONFIG_COUNT": "many"}

@@ -16,9 +16,10 @@ __all__ = ["ada", "alone", "bob", "copies", "hooked_fleet", "prepared_fleet"]
 
 @pytest.fixture
 def bench(repository: Path, git: Git, tmp_path: Path) -> Bench:
-    """A clone that is part of a fleet, with no hooks installed."""
+    """A clone that is part of a fleet, with no hooks installed; git knows hooks by their folder only."""
     tools = tmp_path / "tools"
     tools.mkdir()
     bench = Bench(repository, git, tools)
     bench.join_fleet()
+    bench.folder_only()
     return bench

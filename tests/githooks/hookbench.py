@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from gitfleet.githooks import configured
 from gitfleet.githooks.inspection import Inspection
 from gitfleet.githooks.inspection import inspect as look
 from gitfleet.githooks.install import Installation, Removal
@@ -49,6 +50,14 @@ class Bench:
             self.interpreter.chmod(0o755)
             self.gate.write_text(GATE)
         os.environ["HOOK_LOG"] = str(self.log)
+
+    def folder_only(self) -> None:
+        """Have git run no gate as a hook of the configuration: what an older git does, under every git."""
+        names = configured.names()
+        os.environ["GIT_CONFIG_COUNT"] = str(len(names))
+        for number, name in enumerate(names):
+            os.environ[f"GIT_CONFIG_KEY_{number}"] = f"hook.{name}.enabled"
+            os.environ[f"GIT_CONFIG_VALUE_{number}"] = "false"
 
     def join_fleet(self) -> None:
         """What `gitfleet init` does before it installs hooks."""

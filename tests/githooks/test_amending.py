@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.gatebench import Gated, refused
-from tests.workbench import Overlay, Ran
+from tests.workbench import UNSEEN, Overlay, Ran
 
 PATH = "src/api/a.py"
 EARLIER: Overlay = {"GIT_AUTHOR_DATE": "@1700000000 +0230", "GIT_COMMITTER_DATE": "@1700000000 +0230"}
-UNSEEN = ("-c", "core.hooksPath=/dev/null")
 
 
 def first(clone: Gated, path: str = PATH, env: Overlay = EARLIER) -> str:

@@ -19,7 +19,7 @@ from gitfleet.githooks import audit, history
 from gitfleet.githooks.audit import Audit
 from gitfleet.githooks.history import Made
 from tests.gatebench import Gated
-from tests.workbench import Gitfleet
+from tests.workbench import UNSEEN, Gitfleet
 
 PATH = "src/api/a.py"
 
@@ -40,7 +40,7 @@ def reasons(clone: Gated, *revisions: str) -> list[tuple[str, ...]]:
 def raw(clone: Gated, path: str, message: str, content: str = "raw\n") -> None:
     """A commit that no gate has seen."""
     clone.write(path, content)
-    clone.out("-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", message)
+    clone.out(*UNSEEN, "commit", "--quiet", "--allow-empty", "-m", message)
 
 
 def named(clone: Gated, *claims: str, session: str | None = None) -> str:
@@ -112,13 +112,13 @@ def test_commit_of_two_sessions_needs_the_claims_of_either(alone: Gated) -> None
 
 
 def test_commit_that_changes_nothing_and_merge_that_edits_nothing_are_covered(alone: Gated) -> None:
-    alone.out("-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", "empty")
+    alone.out(*UNSEEN, "commit", "--quiet", "--allow-empty", "-m", "empty")
     assert reasons(alone) == []
     alone.out("checkout", "--quiet", "-b", "side", "HEAD~1")
     raw(alone, PATH, "side")
     alone.out("checkout", "--quiet", "main")
     raw(alone, "docs/readme.md", "main")
-    alone.out("-c", "core.hooksPath=/dev/null", "merge", "--quiet", "--no-edit", "side")
+    alone.out(*UNSEEN, "merge", "--quiet", "--no-edit", "side")
     assert reasons(alone, "HEAD", "^HEAD^1", "^HEAD^2") == []
     assert len(reasons(alone, "HEAD^1..HEAD")) == 1
 

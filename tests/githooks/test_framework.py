@@ -45,8 +45,7 @@ MESSAGES = ("prepare-commit-msg", "commit-msg")
 @pytest.fixture
 def clone(ada: Gated) -> Gated:
     """A clone of a fleet without hooks of its own."""
-    for name in GATED:
-        (ada.path / ".git/hooks" / name).unlink()
+    ada.keep_gates()
     return ada
 
 

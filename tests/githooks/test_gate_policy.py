@@ -209,3 +209,36 @@ def test_refusal_names_what_to_type_for_any_path(alone: Gated, tmp_path: Path) -
     for text in run(["bash", "-c", f"printf '%s\\0' {words}"], tmp_path).ok().stdout.split("\0")[:-1]:
         alone.claim(text)
     alone.commit().ok()
+
+
+FAULT = "warning: gitfleet.yaml as it is staged cannot be used"
+
+
+@pytest.mark.parametrize("mode", ["require-claim", "conflicts-only", "off"])
+def test_rules_with_a_fault_are_told_of_when_they_are_committed_and_stop_nothing(
+    ada: Gated, mode: str
+) -> None:
+    ada.policy(commits=mode)
+    ada.claim("gitfleet.yaml", "README.md")
+    ada.write("gitfleet.yaml", "version: 1\ncommit: warn\n")
+    said = ada.commit().ok().stderr
+    assert said.count(FAULT) == 1
+    assert "did you mean commits?" in said
+    ada.write("README.md")
+    assert FAULT not in ada.commit().ok().stderr
+    ada.write("gitfleet.yaml", "version: [")
+    assert "not readable as YAML" in ada.commit().ok().stderr
+    ada.write("gitfleet.yaml", "version: 1\n")
+    assert FAULT not in ada.commit().ok().stderr
+
+
+def test_rules_are_looked_at_as_this_commit_takes_them(ada: Gated) -> None:
+    ada.claim("gitfleet.yaml", "README.md")
+    ada.write("gitfleet.yaml", "version: 1\n")
+    (ada.path / "gitfleet.yaml").write_text("version: 1\ncommit: warn\n")
+    assert FAULT not in ada.commit().ok().stderr
+    ada.write("README.md")
+    assert FAULT in ada.commit("-m", "try", "--only", "gitfleet.yaml").ok().stderr
+    ada.write("gitfleet.yaml", "zebra: 1\n")
+    ada.out("rm", "--quiet", "--force", "gitfleet.yaml")
+    assert FAULT not in ada.commit().ok().stderr

@@ -12,7 +12,7 @@ from gitfleet.githooks.install import install
 from gitfleet.githooks.pushing import Update, updates
 from tests.fleetbench import join
 from tests.gatebench import GATE, Copies, Gated, hook, refused
-from tests.workbench import Git
+from tests.workbench import UNSEEN, Git
 
 
 def behind_the_gate(clone: Gated, path: str, *, message: str = "raw") -> str:
@@ -164,9 +164,9 @@ def test_push_of_history_from_before_the_fleet_to_an_empty_hub_passes(git: Git, 
     git(
         fresh, "commit", "--quiet", "--no-verify", "--allow-empty", "-m", "x", env={"GITFLEET_SESSION": "s-1"}
     )
-    git(fresh, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", "unseen")
-    git(fresh, "-c", "core.hooksPath=/dev/null", "rm", "--quiet", "old.py")
-    git(fresh, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "-m", "unseen")
+    git(fresh, *UNSEEN, "commit", "--quiet", "--allow-empty", "-m", "unseen")
+    git(fresh, *UNSEEN, "rm", "--quiet", "old.py")
+    git(fresh, *UNSEEN, "commit", "--quiet", "-m", "unseen")
     refused(git.ask(fresh, "push", "origin", "main"), "old.py")
 
 

@@ -243,6 +243,8 @@ def test_hooks_path_of_the_user_removed_since_brings_us_back_to_the_default_fold
     bench.git("config", "--global", "--unset", "core.hooksPath")
     bench.install()
     assert bench.ran_at_commit() == ["user", *BOTH]
+    assert b"hooksPath" not in (bench.common / "config").read_bytes()
+    bench.uninstall()
     assert (bench.common / "config").read_bytes() == config
 
 
@@ -253,17 +255,49 @@ def test_uninstall_when_somebody_chose_another_folder_since_leaves_that_choice(t
     assert tracked.git("config", "core.hooksPath") == "others"
 
 
-def test_a_script_that_somebody_put_into_our_folder_is_chained_to_and_kept(tracked: Bench) -> None:
+@pytest.mark.parametrize(("value", "now"), [("theirs", "is theirs"), (None, "is not set any more")])
+def test_hooks_path_that_is_set_anew_is_followed_and_told_of_once(
+    tracked: Bench, value: str | None, now: str
+) -> None:
+    tracked.install()
+    tracked.git(*(["config", "core.hooksPath", value] if value else ["config", "--unset", "core.hooksPath"]))
+    words = f"the hooks in .githooks no longer run: core.hooksPath {now}"
+    assert tracked.install().notes == (words,)
+    assert tracked.install().notes == ()
+
+
+def test_a_script_that_somebody_put_into_our_folder_runs_after_the_chosen_folders_and_is_kept(
+    tracked: Bench,
+) -> None:
     tracked.install()
     script(own(tracked) / "pre-commit", '#!/bin/sh\necho "newcomer" >>"$HOOK_LOG"\n')
     script(own(tracked) / "post-commit", '#!/bin/sh\necho "new post" >>"$HOOK_LOG"\n')
     assert tracked.states()["pre-commit"] == "replaced"
     tracked.install()
-    assert tracked.ran_at_commit() == ["newcomer", *BOTH, "new post"]
+    assert tracked.ran_at_commit() == ["user", "newcomer", *BOTH, "post", "new post"]
     done = tracked.uninstall()
     kept = tracked.common / "hooks-before-gitfleet.shared"
     assert {f"left: {kept}/pre-commit", f"left: {kept}/post-commit"} == set(done.notes)
     assert tracked.ran_at_commit() == ["user", "post"]
+
+
+def test_a_hook_of_the_chosen_folder_and_one_put_into_ours_both_hear_what_git_says_and_stop_it(
+    tracked: Bench, hub: Path
+) -> None:
+    tracked.install()
+    says = '#!/bin/sh\nsed "s/^/@WHO@ /" >>"$HOOK_LOG"\n'
+    script(tracked.path / ".githooks/pre-push", says.replace("@WHO@", "chosen"))
+    script(own(tracked) / "pre-push", says.replace("@WHO@", "put"))
+    script(tracked.path / ".githooks/post-rewrite", says.replace("@WHO@", "chosen"))
+    script(own(tracked) / "post-rewrite", says.replace("@WHO@", "put"))
+    tracked.install()
+    tracked.git("push", "-q", hub, "HEAD:refs/heads/new")
+    assert [line.split()[0] for line in tracked.ran()] == ["chosen", "put", "gate", "stdin"]
+    tracked.git("commit", "--quiet", "--amend", "--no-verify", "-m", "again")
+    assert [line.split()[0] for line in tracked.ran() if line[:4] in ("chos", "put ")] == ["chosen", "put"]
+    script(tracked.path / ".githooks/pre-push", "#!/bin/sh\nexit 1\n")
+    assert tracked._git.ask(tracked.path, "push", "-q", hub, "HEAD:refs/heads/newer").returncode
+    assert tracked.ran() == []
 
 
 def test_a_script_that_was_deleted_from_our_folder_is_missed_and_put_back(tracked: Bench) -> None:

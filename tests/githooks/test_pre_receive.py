@@ -12,10 +12,9 @@ from gitfleet.errors import Blocked, FleetError, NoRepository
 from gitfleet.githooks import hubhook
 from tests.gatebench import GATE, Gated, refused
 from tests.places import MEMBER, PLAIN, give, needs_plain, needs_users
-from tests.workbench import Git, Gitfleet, Ran, run
+from tests.workbench import UNSEEN, Git, Gitfleet, Ran, run
 
 A = "src/api/a.py"
-UNSEEN = ("-c", "core.hooksPath=/dev/null")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -436,3 +437,22 @@ def test_ensure_for_the_session_itself_gives_it_its_work_back(yard: Yard) -> Non
     path = yard.make("one")
     unpushed(yard, path)
     assert yard.ensure("codex", "one").managed.path == str(path)
+
+
+def test_ensure_where_git_makes_the_worktree_and_then_fails_hands_it_out_whole(
+    yard: Yard, git: Git, tmp_path: Path
+) -> None:
+    real, tools = shutil.which("git"), tmp_path / "tools"
+    tools.mkdir()
+    wrapper = '#!/bin/sh\ncase " $* " in *" worktree add "*) "{0}" "$@"; exit 1 ;; esac\nexec "{0}" "$@"\n'
+    (tools / "git").write_text(
+        wrapper.format(real)
+    )  # as a failing hook has it that git cannot be kept from running
+    (tools / "git").chmod(0o755)
+    os.environ["PATH"] = f"{tools}:{os.environ['PATH']}"
+    found = yard.ensure("codex")
+    path = Path(found.managed.path)
+    assert marker.read(found.managed.git_dir) == found.managed
+    assert yard.head(path) == found.managed.base_commit
+    assert git(path, "status", "--porcelain") == ""
+    assert "locked" not in git(yard.top, "worktree", "list", "--porcelain")

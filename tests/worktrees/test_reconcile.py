@@ -13,7 +13,7 @@ from gitfleet.errors import UsageError
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees import bookkeeping, marker, reservation
 from gitfleet.worktrees.service import Selection
-from tests.workbench import Entrant, Git, Gitfleet, Race
+from tests.workbench import UNSEEN, Entrant, Git, Gitfleet, Race
 from tests.worktrees.yard import Yard, index_of, picture
 
 AtWork = Callable[[Path], "subprocess.Popen[bytes]"]
@@ -325,7 +325,7 @@ def test_reconcile_merges_with_the_hooks_of_the_repository_and_our_gate_lets_it_
         hook.write_text(f'#!/bin/sh\necho {name} "$PWD" "${{GITFLEET_SESSION-none}}" >>{log}\n')
         hook.chmod(0o755)
     path = yard.make("one")
-    git(path, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", "mine")
+    git(path, *UNSEEN, "commit", "--quiet", "--allow-empty", "-m", "mine")
     base = yard.advance({"new": "x\n"})
     ran = gitfleet(yard.top, "worktree", "reconcile", "--all", env={"GITFLEET_SESSION": "ada-1"}).ok()
     assert ran.stdout.startswith("merged: one")

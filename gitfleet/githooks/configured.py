@@ -1,0 +1,148 @@
+"""The gates as hooks of the repository's configuration, where git has those (2.54 and later).
+
+No hook manager displaces them: husky, lefthook and the frameworks replace files in a hooks folder, or name another
+folder. Older gits pass over the settings, so they are made under every git, and need nothing when git is upgraded; the
+scripts in the hooks folder stay for older gits, and for programs that start hooks themselves. The script `once` keeps
+the two from asking one gate twice.
+
+Owns the text of the settings and the folder `<common dir>/gitfleet/gates` with the scripts that they start. When and
+under which lock the file is changed is `install`'s and `configedit`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gitfleet.base import files
+from gitfleet.git.program import Git
+from gitfleet.githooks import shims
+from gitfleet.githooks.sentinel import GATED, OPTIONAL
+
+_UNKNOWN = 129  # what git answers to a command line that it does not know
+_PREFIX = "gitfleet-"
+_MARKS = "asked"
+_SECTION = '[hook "{name}"]\n\tevent = {hook}\n\tcommand = "{first}{find}; [ ! -d \\"$f\\" ] || exec \\"$f/gates/{hook}\\""\n'
+_FIND = "f=.git/gitfleet; [ -d $f ] || f=$(git rev-parse --git-common-dir)/gitfleet"
+_ENDS = re.compile(
+    rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)"
+)  # blank lines, comments, the next section
+_FIRST = {
+    "reference-transaction": '[ \\"$1\\" = prepared ] || exit 0; '
+}  # else a shell more for each state of each ref
+
+
+class InForce(NamedTuple):
+    """What the git that answers here would do at each gate.
+
+    `knows`: whether it has hooks of the configuration at all; `configured`: the gates that it would run as such.
+    """
+
+    knows: bool
+    configured: frozenset[str]
+
+
+def block(gates: Sequence[str]) -> str:
+    """The settings for these gates. The same in every clone: no path in it can become wrong."""
+    return "".join(
+        _SECTION.format(name=_PREFIX + hook, hook=hook, first=_FIRST.get(hook, ""), find=_FIND)
+        for hook in gates
+    )
+
+
+def with_block(content: bytes, wanted: str) -> tuple[bytes, str]:
+    """A config file's content with the settings at its end, and what was put there, a missing newline before included."""
+    gap = "\n" if content and not content.endswith(b"\n") else ""
+    return content + os.fsencode(gap + wanted), gap + wanted
+
+
+def without_block(content: bytes, put: str) -> bytes | None:
+    """The content as it was before `put` was; None where that does not stand there unchanged, once."""
+    data = os.fsencode(put)
+    if not data or content.count(data) != 1:
+        return None
+    before, _, after = content.partition(data)
+    if not _ENDS.match(after):  # lines that somebody added to the last section of ours
+        return None
+    return before + (b"\n" if after and data.startswith(b"\n") else b"") + after
+
+
+def mentioned(content: bytes) -> bool:
+    """Whether a config file's content has settings of ours."""
+    return b'[hook "gitfleet-' in content
+
+
+def names() -> list[str]:
+    """Every name of a hook that can be ours."""
+    return [_PREFIX + hook for hook in (*GATED, *OPTIONAL)]
+
+
+class Scripts:
+    """The folder with what the settings start: the gates' own scripts, and the marks that they leave."""
+
+    def __init__(self, state: str) -> None:
+        self.folder = os.path.join(state, "gates")
+
+    def put(self, gates: Sequence[str]) -> None:
+        """Have exactly these scripts there; nothing is written where they are."""
+        texts = self._texts(gates)
+        files.folder(os.path.join(self.folder, _MARKS))
+        for name, text in texts.items():
+            path = os.path.join(self.folder, name)
+            if files.read(path) != text or not os.access(path, os.X_OK):
+                files.replace(path, text, mode=0o755)
+        for name in os.listdir(self.folder):
+            if name not in texts and name != _MARKS:
+                files.remove(os.path.join(self.folder, name))
+
+    def stand(self, hook: str) -> bool:
+        """Whether the script of a gate is there and can be run."""
+        return os.access(os.path.join(self.folder, hook), os.X_OK)
+
+    def take_out(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _texts(self, gates: Sequence[str]) -> Mapping[str, bytes]:
+        return {hook: shims.text(hook) for hook in (*gates, "once")}
+
+
+def known(git: Git) -> bool:
+    """Whether git has hooks of the configuration. By what it can do: the versions of builds between releases mislead."""
+    return git.ask("hook", "list", "pre-commit").code != _UNKNOWN
+
+
+def in_force(git: Git, state: str, gates: Sequence[str]) -> InForce:
+    """Ask git, in two calls, which gates it would run as hooks of the configuration."""
+    git = Git(
+        git.git_dir, cwd=git.cwd, env=git.env, hooks=True
+    )  # in our other calls, all of these are switched off
+    if not known(git):
+        return InForce(knows=False, configured=frozenset())
+    said = os.fsdecode(git.ask("config", "--null", "--get-regexp", r"^hook\.").stdout).split("\0")
+    events: dict[str, list[str]] = {}
+    last: dict[str, str] = {}
+    for key, _, value in (row.partition("\n") for row in said if row):
+        if key.endswith(".event"):
+            name = key.removeprefix("hook.").removesuffix(".event")
+            events[name] = [*events.get(name, []), value] if value else []
+        else:
+            last[key] = value
+    scripts = Scripts(state)
+    ours = {
+        hook
+        for hook in gates
+        if hook in events.get(_PREFIX + hook, [])
+        and f"/gates/{hook}" in last.get(f"hook.{_PREFIX}{hook}.command", "")
+        and not _is_off(last.get(f"hook.{_PREFIX}{hook}.enabled"))
+        and not _is_off(last.get(f"hook.{hook}.enabled"))  # from 2.55 on; the folder's runs all the same
+        and scripts.stand(hook)
+    }
+    return InForce(knows=True, configured=frozenset(ours))
+
+
+def _is_off(value: str | None) -> bool:
+    return value is not None and value.lower() in {"false", "no", "off", "0", ""}
