@@ -30,8 +30,8 @@ from gitfleet.cli.claimshapes import (
     Told,
     Waited,
 )
+from gitfleet.cli.historyshapes import AuthorTally, LogLine, SessionTally, UncoveredCommit
 from gitfleet.cli.shapes import (
-    AuthorTally,
     ClaimRecord,
     Data,
     DemoStep,
@@ -39,15 +39,12 @@ from gitfleet.cli.shapes import (
     Hooks,
     Knowledge,
     LedgerGlance,
-    LogLine,
     NodeGlance,
     Outcome,
     Probe,
     SessionGlance,
     SessionRecord,
     SessionRow,
-    SessionTally,
-    UncoveredCommit,
 )
 from gitfleet.cli.treeshapes import WorktreeEnsured, WorktreeList, WorktreeReconciled, WorktreeStatus
 

@@ -21,12 +21,11 @@ from dataclasses import dataclass, replace
 
 from gitfleet.base import files
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, FleetError, LocalStorage, LockHeld
+from gitfleet.errors import FleetError, LockHeld
 from gitfleet.fleet import sharing
-from gitfleet.githooks import configured, placement, record, shims
+from gitfleet.githooks import configured, placement, readiness, record, shims
 from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
-from gitfleet.githooks.inspection import inspect
 from gitfleet.githooks.placement import Place
 from gitfleet.githooks.record import Record
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
@@ -64,19 +63,19 @@ def install(common_dir: str, worktree: str | None, *, interpreter: str, gate: st
     changed, LockHeld when another program keeps the lock of git's configuration, GitFailed. Where every gate is in
     place already, nothing has to be writable.
     """
-    clone = _checked(common_dir, worktree, (interpreter, gate))
+    clone = readiness.checked(common_dir, worktree, (interpreter, gate))
     launcher = f"{interpreter}\n{gate}\n"
-    if not _in_place(clone, launcher):
-        _writable(clone)
+    if not readiness.in_place(clone, launcher):
+        readiness.writable(clone)
     with files.storage(clone.common):
         return _Installer(clone).install(launcher)
 
 
 def check(common_dir: str, worktree: str | None, *, interpreter: str, gate: str) -> None:
     """Raise what `install` would, as far as that can be told beforehand. Changes nothing."""
-    clone = _checked(common_dir, worktree, (interpreter, gate))
-    if not _in_place(clone, f"{interpreter}\n{gate}\n"):
-        _writable(clone)
+    clone = readiness.checked(common_dir, worktree, (interpreter, gate))
+    if not readiness.in_place(clone, f"{interpreter}\n{gate}\n"):
+        readiness.writable(clone)
 
 
 def uninstall(common_dir: str, worktree: str | None = None) -> Removal:
@@ -87,12 +86,12 @@ def uninstall(common_dir: str, worktree: str | None = None) -> Removal:
     """
     clone = Clone(common_dir, worktree)
     with files.storage(clone.common):
-        return _Installer(_writable(clone)).uninstall()
+        return _Installer(readiness.writable(clone)).uninstall()
 
 
 def check_leaving(common_dir: str, worktree: str | None = None) -> None:
     """Raise LocalStorage where `uninstall` would have no permission. Changes nothing."""
-    _writable(Clone(common_dir, worktree))
+    readiness.writable(Clone(common_dir, worktree))
 
 
 class _Installer:
@@ -348,56 +347,3 @@ def _busy(path: str) -> LockHeld:
         lock=path,
         holder="",
     )
-
-
-# What can be known to go wrong before anything is touched.
-
-
-def _checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> Clone:
-    if worktree is None:
-        raise Blocked(
-            f"{display(common_dir)} is a bare repository: nobody commits in it. No hook was installed.",
-            hint="Run `gitfleet init` in one of its worktrees, or in a clone.",
-        )
-    clone = Clone(common_dir, worktree)
-    for path in (*paths, clone.common):
-        if not os.path.isabs(path) or "\n" in path:
-            raise Blocked(
-                f"{display(path)} cannot be written into a hook. No hook was installed.",
-                hint="It must be an absolute path without a line break.",
-            )
-    if os.path.lexists(clone.hooks) and not os.path.isdir(clone.hooks):
-        raise Blocked(
-            f"{display(clone.hooks)} is not a folder. No hook was installed.",
-            hint="Move it away, then run the same command again.",
-        )
-    return clone
-
-
-def _in_place(clone: Clone, launcher: str) -> bool:
-    """Whether every gate stands where it belongs, in our present words: then nothing needs to be written."""
-    if not os.path.exists(os.path.join(clone.state, "hooks.json")):
-        return False
-    try:
-        found = inspect(clone.common, clone.worktree)
-    except FleetError:  # then install says it
-        return False
-    same = files.read(os.path.join(clone.state, "launcher")) == os.fsencode(launcher)
-    return (
-        found.installed
-        and same
-        and not found.problems
-        and all(hook.state == "in place" for hook in found.hooks)
-    )
-
-
-def _writable(clone: Clone) -> Clone:
-    effective = os.access in os.supports_effective_ids
-    for folder in (clone.common, clone.state, clone.hooks):
-        if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
-            raise LocalStorage(
-                f"{display(folder)} may not be written to. No hook was changed.",
-                hint="Give permission there, then run the same command again.",
-                path=folder,
-            )
-    return clone
