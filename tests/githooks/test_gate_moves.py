@@ -278,7 +278,7 @@ def test_gate_runs_a_hook_of_the_users_first_for_every_state_and_itself_for_bran
     states = [row.split()[:3] for row in bench.ran()]
     assert [row for row in states if row[0] == "gate"] == [["gate", "reference-transaction", "prepared"]]
     first = next(row for row in states if row[0] == "user")
-    assert first in (["user", "preparing", zero], ["user", "prepared", zero])  # git 2.54 and later; before
+    assert first in (["user", "preparing", zero], ["user", "prepared", zero])  # git 2.55; 2.53 and before
     assert ["user", "prepared", zero] in states
     assert ["user", "committed", zero] in states
     bench.git("update-ref", "refs/other/x", head)
