@@ -1,7 +1,7 @@
 """What a session has not been told yet, shown beside whatever its command answers, also where that is a refusal.
 
 A message is shown once. A person at a terminal may be looking over an agent's shoulder, from the agent's own worktree:
-there the agent's messages are kept for it, unless it is named by GITFLEET_SESSION. `sync` shows none: timers and hooks
+there the agent's messages are kept for it, unless it is named by GITFLEET_SESSION, or runs the command itself. `sync` shows none: timers and hooks
 run it, and nobody reads what it says.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gitfleet.cli import render
+from gitfleet.clients import acting
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.local import VARIABLE, LocalSessions
@@ -24,7 +25,7 @@ def heard(fleet: Fleet, flag: str | None = None) -> list[str]:
         session = fleet.whoami(flag)
     except FleetError:
         return []
-    named = flag is not None or VARIABLE in os.environ
+    named = flag is not None or bool(os.environ.get(VARIABLE) or acting.callers(os.environ))
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
     return fleet.messages(session) if named or person or not sys.stdout.isatty() else []

@@ -56,12 +56,18 @@ class Fleet:
 
     @classmethod
     def open(
-        cls, path: str = ".", *, bulk: bool = False, announce: Callable[[str], None] | None = None
+        cls,
+        path: str = ".",
+        *,
+        bulk: bool = False,
+        announce: Callable[[str], None] | None = None,
+        patience: float | None = None,
     ) -> Fleet:
         """The fleet that the repository at `path` belongs to. Raises NoRepository, NoFleet, UnsupportedRepository.
 
-        `bulk` prepares for reading thousands of records; `announce` is told why something takes long. Close it, or
-        use it as a context manager.
+        `bulk` prepares for reading thousands of records; `announce` is told why something takes long. The hub may
+        take `patience` seconds for all that it is asked together; then it counts as out of reach. Close it, or use it
+        as a context manager.
         """
         repository = discover(path)
         node = nodes.load(repository.common_dir)
@@ -73,6 +79,7 @@ class Fleet:
             node=node,
             rules=RULES,
             announce=announce,
+            patience=patience,
         )
         return cls(repository, ledger, announce)
 

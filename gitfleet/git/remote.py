@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from gitfleet.base import clock
 from gitfleet.base.processes import Completed
 from gitfleet.errors import FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import fleetrefs
@@ -91,11 +92,12 @@ class PushAnswer(NamedTuple):
 
 
 class Remote:
-    """One remote of one repository, by name."""
+    """One remote of one repository, by name. With `patience`, all that is asked of it together may take so many seconds."""
 
-    def __init__(self, git: Git, name: str) -> None:
+    def __init__(self, git: Git, name: str, patience: float | None = None) -> None:
         self._git = git
         self.name = name
+        self._end = None if patience is None else clock.elapsed() + patience
 
     def fetch(self, *refspecs: str, prune: bool = True, timeout: float = TIMEOUT) -> None:
         """Bring refs into the names that the refspecs give.
@@ -106,7 +108,7 @@ class Remote:
             "-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-filter",
             "--recurse-submodules=no", "--refmap=", *(["--prune"] if prune else []), "--end-of-options", self.name, *refspecs,
-            timeout=timeout,
+            timeout=self._left(timeout),
         )  # fmt: skip
         if done.code:
             raise self.error(done, "read from")
@@ -121,18 +123,22 @@ class Remote:
         flags = ["--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"]
         done = self._git.ask(
             "-c", "push.pushOption=", "-c", f"remote.{self.name}.mirror=false", "push", *flags, *(["--atomic"] if atomic else []), *leases, "--", self.name, *specs,
-            timeout=timeout, own_session=True,
+            timeout=self._left(timeout), own_session=True,
         )  # fmt: skip
         output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
         return PushAnswer(_read(done), output)
 
     def look(self, *patterns: str, timeout: float = TIMEOUT) -> dict[str, str]:
         """Object ids by ref name on the hub, now. Raises HubUnreachable, HubRefused. Changes nothing."""
-        done = self._git.ask("ls-remote", "--quiet", "--refs", "--", self.name, *patterns, timeout=timeout)
+        done = self._git.ask("ls-remote", "--quiet", "--refs", "--", self.name, *patterns, timeout=self._left(timeout))
         if done.code:
             raise self.error(done, "read from")
         rows = (line.split("\t", 1) for line in os.fsdecode(done.stdout).split("\n") if line)
         return {name: oid for oid, name in rows}
+
+    def _left(self, timeout: float) -> float:
+        """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""
+        return timeout if self._end is None else max(0.01, min(timeout, self._end - clock.elapsed()))
 
     def error(self, done: Completed, what: str) -> FleetError:
         """The error for a failed exchange, in git's own words."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-from gitfleet.base import clock
+from gitfleet.base import clock, records
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.claims.keys import key
+from gitfleet.clients import acting
 from gitfleet.git.fleetrefs import COORD
-from gitfleet.githooks import records
 from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
 
 TYPE_CHECKING = False
@@ -87,9 +87,14 @@ def quick(arguments: list[str]) -> bool:
 
 
 def session_here(git_dir: str, common_dir: str) -> str | None:
-    """The session that acts here, as far as it can be told at once."""
-    session = os.environ.get("GITFLEET_SESSION")
-    return _marked(git_dir, common_dir) if session is None else session
+    """The session that acts here, as far as it can be told at once; the order is that of `sessions.local.whoami`."""
+    for client, own in acting.callers(os.environ):
+        session = acting.session_of(f"{common_dir}/gitfleet", client, own)
+        if session is not None:
+            return session if os.path.exists(f"{common_dir}/gitfleet/sessions/{session}.json") else None
+        if acting.anybody(f"{common_dir}/gitfleet"):
+            return None  # what the environment says may be another one's
+    return os.environ.get("GITFLEET_SESSION") or _marked(git_dir, common_dir)
 
 
 def covered(

@@ -50,7 +50,7 @@ class Ledger:
 
     def __init__(
         self, *, common_dir: str, git: Git, objects: Objects, node: Node, rules: Mapping[str, Rule],
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[str], None] | None = None, patience: float | None = None,
     ) -> None:  # fmt: skip
         self._git = git
         self._rules = rules
@@ -61,7 +61,9 @@ class Ledger:
         self.lock = NodeLock(os.path.join(self.state, "lock"))
         self.outbox = Outbox(self.state)
         self.notices = Notices(self.state)
-        self.hub: Hub = RemoteHub(git, objects, Remote(git, node.hub)) if node.hub else LocalHub(git, objects)
+        self.hub: Hub = LocalHub(git, objects)
+        if node.hub:
+            self.hub = RemoteHub(git, objects, Remote(git, node.hub, patience))
         self.facts: Callable[[], Mapping[str, Any]] = dict
         """What this node tells in the body of each of its operations, besides what the operation is about."""
         self._seen = os.path.join(self.state, "seen")

@@ -8,12 +8,14 @@ user's word and comes before anything found here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
+from gitfleet.clients import acting
+from gitfleet.clients.notes import Notes
 from gitfleet.errors import BadName, NoSession
 from gitfleet.git.program import Git
 
@@ -41,6 +43,7 @@ class LocalSessions:
     """The sessions of this clone. `mark` names the file in a worktree's git dir that hooks read first."""
 
     def __init__(self, node_state: str) -> None:
+        self.state = node_state
         self._root = os.path.join(node_state, "sessions")
 
     def remember(self, session: Here) -> None:
@@ -110,16 +113,23 @@ def whoami(
 ) -> str:
     """The id of the session that a command acts for. Raises NoSession, BadName.
 
-    In this order: the flag, `GITFLEET_SESSION`, the worktree's setting, the only live session of the worktree. A
-    session is never guessed among several, and a name that is empty is refused: whoever set it meant somebody.
+    In this order: the flag; the client (a coding agent) whose command this is, by its own variables and the note that its
+    hooks left; `GITFLEET_SESSION`; the worktree's setting; the only live session of the worktree. An empty variable counts
+    as unset. A session is never guessed among several, and none that another client acts for is taken for this one's.
     """
-    named, where = _named(flag, environment, git)
+    callers = acting.callers(environment) if flag is None else []
+    for client, own in callers:
+        note = Notes(local.state).get(client, own)
+        if note is not None and local.get(note.session) is not None:
+            return note.session
+    others = Notes(local.state).taken() if callers else set()
+    named, where = _named(flag, environment, git, others)
     if named is not None:
         if not is_name(named):
             words = f"{named[:80]!a}{where} is no session id. Nothing was changed."
             raise BadName(words, hint="See `gitfleet session list`.", name=named)
         return named
-    found = candidates(local, worktree)
+    found = [session for session in candidates(local, worktree) if session.id not in others]
     if len(found) == 1:
         return found[0].id
     if not found:
@@ -133,12 +143,15 @@ def whoami(
     )
 
 
-def _named(flag: str | None, environment: Mapping[str, str], git: Git) -> tuple[str | None, str]:
-    """The session that was named, and where."""
+def _named(
+    flag: str | None, environment: Mapping[str, str], git: Git, others: Collection[str]
+) -> tuple[str | None, str]:
+    """The session that was named, and where; `others` are not what an environment that was handed down can mean."""
     if flag is not None:
         return flag, ""
-    if VARIABLE in environment:
-        return environment[VARIABLE], f" ({VARIABLE})"
+    said = environment.get(VARIABLE, "")
+    if said and said not in others:
+        return said, f" ({VARIABLE})"
     return configured(git), f" (git config {CONFIGURED})"
 
 
