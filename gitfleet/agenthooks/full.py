@@ -58,9 +58,7 @@ def _edit(agent: str, rest: list[str]) -> str:
     tops: dict[str, tuple[list[str], list[str]]] = {}
     for kind, top, path in zip(named[::3], named[1::3], named[2::3], strict=True):
         tops.setdefault(top, ([], []))[kind == quick.WRITTEN].append(path)
-    asks = [
-        judging.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()
-    ]
+    asks = [judging.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()]
     with stopwatch.limit(LONGEST, _late):
         verdicts = [_judged(ask) for ask in asks]
     denied = next((verdict.deny for verdict in verdicts if verdict.deny), "")

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import identity
+from gitfleet.base import clock, identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
 from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model
+from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, Here, configured
 from gitfleet.sessions.service import Start
 
@@ -61,25 +63,38 @@ class _Search:
             note = known
         else:
             note = self._named() or (known and self._resumed(known)) or self._found() or self._started()
-        self._notes.prune({here.id for here in self._fleet.sessions.local.all()})
+        local = {here.id for here in self._fleet.sessions.local.all()}
+        self._notes.prune(lambda session: session in local or _in_ledger(self._fleet, session))
         process = self._process or note.process
         self._notes.keep(self._agent, self._own, note._replace(left=False, process=process))
         return note.session
 
     def _named(self) -> Note | None:
-        """The session that the environment or the worktree's setting names, if nobody else acts for it already."""
+        """The session that the environment or the worktree's setting names, if nobody else acts for it already.
+
+        Raises BadName, NoSession, Conflict: whoever set it meant somebody.
+        """
         for said in (os.environ.get(VARIABLE, ""), configured(self._fleet.repository.here) or ""):
             if said and not is_name(said):
                 words = f"{said[:80]!a} ({VARIABLE}) is no session id. Nothing was changed."
                 raise BadName(words, hint="See `gitfleet session list`.", name=said)
-            if said and said not in self._others and _in_ledger(self._fleet, said) and self._may_be(said):
-                return Note(said, ours=self._notes.ours(said))
+            if said and said not in self._others and self._may_be(said):
+                asked = Operation("", "", self._fleet.ledger.node.id, said, clock.now(), {})
+                return Note(
+                    session_rules.own(self._fleet.current().view, asked).id, ours=self._notes.ours(said)
+                )
         return None
 
     def _may_be(self, session: str) -> bool:
         """Whether a daemon's environment may mean this client: it is that of whoever came first, wherever that was."""
         here = self._fleet.sessions.local.get(session)
-        return not self._shared or (here is not None and here.worktree == self._fleet.repository.worktree)
+        if not self._shared:
+            return True
+        return (
+            here is not None
+            and here.worktree == self._fleet.repository.worktree
+            and _at_work(self._fleet, session)
+        )
 
     def _resumed(self, known: Note) -> Note | None:
         """The session that was known, whose process has died: it goes on in the client's new one."""

@@ -79,9 +79,7 @@ def edit(agent: str, told: dict[str, Any]) -> Edit | None:
     folder, session, turn = told.get("cwd") or os.getcwd(), told.get("session_id"), told.get(client.TURN)
     written: list[str] = []
     if tool in client.SHELLS:
-        command = given["command"]  # type: ignore[index]  # raises for anything but an object
-        if not isinstance(command, str):
-            raise TypeError("a command is no text")
+        command = _text(given.get("command")) if isinstance(given, dict) else ""
         patch = client.in_shell(command)
         if not patch and not any(sign in command for sign in SIGNS):
             return None

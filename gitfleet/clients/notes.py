@@ -7,6 +7,7 @@ apart, one that is resumed goes on as before, and the commands that it runs find
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
@@ -96,10 +97,10 @@ class Notes:
         """The sessions whose client has ended its own one, and may go on with another."""
         return {note.session for note in self._all().values() if note and note.left} - self.taken()
 
-    def prune(self, known: set[str]) -> None:
-        """Let notes about sessions go that this clone does not remember any more."""
+    def prune(self, known: Callable[[str], bool]) -> None:
+        """Let notes go about sessions that are not known any more."""
         for name, note in self._all().items():
-            if note is None or note.session not in known:
+            if note is None or not known(note.session):
                 files.remove(os.path.join(self._root, name))
 
     def _all(self) -> dict[str, Note | None]:

@@ -26,8 +26,8 @@ def written(command: str, deep: int = 0) -> list[str]:
     found: dict[str, bool] = {}
     folders: list[str | None] = [""]
     for words, targets, end in _commands(command):
-        for kind, text in targets if ("word", "[[") not in words else ():  # there `>` compares
-            _note(found, folders[-1], kind, text)
+        for kind, target in targets if ("word", "[[") not in words else ():  # there `>` compares
+            _note(found, folders[-1], kind, target)
         texts = [text if kind == "word" else None for kind, text in words]
         name = os.path.basename(texts[0] or "") if texts else ""
         if name == "cd":
@@ -36,7 +36,9 @@ def written(command: str, deep: int = 0) -> list[str]:
             for text in texts[1:]:
                 if text and not text.startswith("-"):
                     _note(found, folders[-1], "word", text)
-        elif name in _SHELLS and len(texts) > 2 and texts[1] in {"-c", "-lc"} and texts[2] and deep < _DEEPEST:
+        elif (
+            name in _SHELLS and len(texts) > 2 and texts[1] in {"-c", "-lc"} and texts[2] and deep < _DEEPEST
+        ):
             for text in written(texts[2], deep + 1):
                 _note(found, folders[-1], "word", text)
         if end == "(":
@@ -151,7 +153,9 @@ class _Reader:
             return "?", ""
         if sign in {"<&", "<<<"}:
             return "op", "<"
-        if sign == ">&" and (text[self._at : self._at + 1].isdecimal() or text[self._at : self._at + 1] == "-"):
+        if sign == ">&" and (
+            text[self._at : self._at + 1].isdecimal() or text[self._at : self._at + 1] == "-"
+        ):
             return "op", "<"  # another name for an open file: nothing is written by name
         return "op", "<" if sign == "<" else ">"
 
@@ -181,7 +185,8 @@ class _Reader:
                 clear = clear and here not in _UNCLEAR
                 parts.append(here)
                 self._at += 1
-        return ("word", "".join(parts)) if clear else ("?", "")
+        found = "".join(parts)
+        return ("word", found) if clear or found == "[[" else ("?", "")
 
     def _quoted(self) -> tuple[str, bool]:
         """The text in double quotes, and whether it is what it says."""

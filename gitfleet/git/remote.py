@@ -130,7 +130,9 @@ class Remote:
 
     def look(self, *patterns: str, timeout: float = TIMEOUT) -> dict[str, str]:
         """Object ids by ref name on the hub, now. Raises HubUnreachable, HubRefused. Changes nothing."""
-        done = self._git.ask("ls-remote", "--quiet", "--refs", "--", self.name, *patterns, timeout=self._left(timeout))
+        done = self._git.ask(
+            "ls-remote", "--quiet", "--refs", "--", self.name, *patterns, timeout=self._left(timeout)
+        )
         if done.code:
             raise self.error(done, "read from")
         rows = (line.split("\t", 1) for line in os.fsdecode(done.stdout).split("\n") if line)

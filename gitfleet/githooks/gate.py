@@ -91,7 +91,7 @@ def session_here(git_dir: str, common_dir: str) -> str | None:
     for client, own in acting.callers(os.environ):
         session = acting.session_of(f"{common_dir}/gitfleet", client, own)
         if session is not None:
-            return session if os.path.exists(f"{common_dir}/gitfleet/sessions/{session}.json") else None
+            return session
         if acting.anybody(f"{common_dir}/gitfleet"):
             return None  # what the environment says may be another one's
     return os.environ.get("GITFLEET_SESSION") or _marked(git_dir, common_dir)

@@ -120,7 +120,7 @@ def whoami(
     callers = acting.callers(environment) if flag is None else []
     for client, own in callers:
         note = Notes(local.state).get(client, own)
-        if note is not None and local.get(note.session) is not None:
+        if note is not None:
             return note.session
     others = Notes(local.state).taken() if callers else set()
     named, where = _named(flag, environment, git, others)

@@ -11,6 +11,7 @@ from typing import Any
 
 from gitfleet.base import identity
 from gitfleet.base.ids import ALPHABET
+from gitfleet.clients.notes import Notes
 from gitfleet.errors import NoRepository, NoSession, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
@@ -118,6 +119,7 @@ class Sessions:
     def forget(self, session_id: str) -> None:
         """Let go of what this clone remembers of a session that the fleet has no more."""
         here = self.local.get(session_id)
+        Notes(self._ledger.state).free(session_id)
         self.local.forget(session_id)
         if here:
             self._mark(here.worktree)

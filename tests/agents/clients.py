@@ -53,11 +53,7 @@ class Run:
     @property
     def lines(self) -> list[dict[str, Any]]:
         """The JSON lines that it wrote."""
-        found = []
-        for line in self.out.splitlines():
-            if line.startswith("{"):
-                found.append(json.loads(line))
-        return found
+        return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
 
 
 @dataclass(slots=True)
@@ -89,7 +85,9 @@ class Client:
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def start(self, cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> Running:
+    def start(
+        self, cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    ) -> Running:
         """Start it in a folder; `before` stands in front of its own command line (a launcher)."""
         process = subprocess.Popen(
             [*before, *self.argv, *arguments], cwd=cwd, env={**self.env, **(env or {})}, text=True,
@@ -108,7 +106,12 @@ def rpc(env: Mapping[str, str], method: str, params: Mapping[str, Any]) -> Any:
         {"id": 1, "method": method, "params": params},
     ]
     process = subprocess.Popen(
-        argv, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        argv,
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdin is not None
     assert process.stdout is not None

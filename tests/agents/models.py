@@ -150,7 +150,7 @@ class Messages(Model):
 
     def events(self, turn: Turn) -> Iterator[Event]:
         usage = {"input_tokens": 1, "output_tokens": 1}
-        message = {
+        message: Event = {
             "id": f"msg_{next(_NUMBERS)}", "type": "message", "role": "assistant", "model": "scripted",
             "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage,
         }  # fmt: skip
@@ -160,7 +160,11 @@ class Messages(Model):
             yield {"type": "content_block_delta", "index": place, "delta": delta}
             yield {"type": "content_block_stop", "index": place}
         reason = "tool_use" if turn.calls else "end_turn"
-        yield {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None}, "usage": usage}
+        yield {
+            "type": "message_delta",
+            "delta": {"stop_reason": reason, "stop_sequence": None},
+            "usage": usage,
+        }
         yield {"type": "message_stop"}
 
 

@@ -118,7 +118,9 @@ class World:
             self.fleet(folder, "agent", "install", "codex")
         lines = [f'model = "{name}"', 'model_provider = "scripted"', "[model_providers.scripted]", 'name = "scripted"',
                  f'base_url = "{model.url}/v1"', 'wire_api = "responses"', 'env_key = "SCRIPTED_KEY"']  # fmt: skip
-        lines += [f"[projects.{json.dumps(str(root))}]\ntrust_level = \"trusted\"" for root in {*folders, self.ada}]
+        lines += [
+            f'[projects.{json.dumps(str(root))}]\ntrust_level = "trusted"' for root in {*folders, self.ada}
+        ]
         config = self.codex_home / "config.toml"
         config.write_text("\n".join(lines) + "\n")
         for place in rpc(self.env, "hooks/list", {"cwds": [str(folder) for folder in folders]})["data"]:
