@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -20,6 +20,9 @@ test: ## run the whole test suite; ARGS="-k claims" for a part of it
 	@scripts/system-packages
 	@scripts/bootstrap
 	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
+
+test-agents: venv ## run the real coding agents, from npm, against scripted models; ARGS="codex.held" for some
+	@$(VENV)/bin/python -m tests.agents $(ARGS)
 
 demo: venv ## play the main job on a scratch hub with two clones, and leave them to play in; ARGS=DIR to say where
 	@$(VENV)/bin/gitfleet demo $(ARGS)

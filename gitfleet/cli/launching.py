@@ -90,7 +90,10 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
 def _answer(ended: Ended) -> Answer:
     released = [record["pattern"] for record in ended.answer.get("released", [])]
     retained = [record["pattern"] for record in ended.answer.get("retained", [])]
-    words = f"session {ended.session['id']} ended, exit code {ended.code}"
+    how = "was interrupted" if ended.interrupted else "ended"
+    words = f"session {ended.session['id']} {how}, exit code {ended.code}"
+    if ended.goes_on:
+        words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
     words += _listed("released", released) + _listed("retained by its branch", retained)
     say(f"gitfleet: {words}")
     data = {

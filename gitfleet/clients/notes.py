@@ -81,6 +81,14 @@ class Notes:
             if note and note.session == session:
                 files.remove(os.path.join(self._root, name))
 
+    def take_over(self, session: str) -> None:
+        """From now on hooks of ours end the session, whoever started it."""
+        for name, note in self._all().items():
+            if note and note.session == session and note.active:
+                files.replace(
+                    os.path.join(self._root, name), canonical.dump(_record(note._replace(ours=True)))
+                )
+
     def of(self, session: str) -> list[Note]:
         """The notes of those who act for a session."""
         return [note for note in self._all().values() if note and note.session == session and note.active]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tests.agents.clients import Client, Run, Running, cache, installed, rpc
 from tests.agents.models import Messages, Model, Responses
@@ -109,6 +114,26 @@ class World:
                 return False
             time.sleep(0.1)
         return True
+
+    @contextmanager
+    def silence(self, clone: Path) -> Iterator[None]:
+        """Let a clone's hub be one that accepts connections and never says a word."""
+        before = self.git(clone, "remote", "get-url", "origin")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.git(
+                clone, "remote", "set-url", "origin", f"git://127.0.0.1:{server.getsockname()[1]}/hub.git"
+            )
+            try:
+                yield
+            finally:
+                self.git(clone, "remote", "set-url", "origin", before)
+
+    def signal_all(self, running: Running, number: signal.Signals) -> None:
+        """Send a signal to a client and what it is made of: a wrapper that is killed leaves the agent at work."""
+        if number is signal.SIGKILL:
+            for child in psutil.Process(running.process.pid).children(recursive=True):
+                child.kill()
+        running.signal(number)
 
     # Clients.
 
