@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.setup import put_hooks
+from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.fleet import launcher, policyfile, upkeep
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
 from gitfleet.fleet.maintainer import Options
+from gitfleet.git.repository import discover
+from gitfleet.githooks.agents import ready
 from gitfleet.worktrees.ensure import Wish
 
 __all__ = ["Launch", "Where", "start"]
@@ -39,8 +42,23 @@ def start(launch: Launch, where: Where) -> Answer:
     with Fleet.open(announce=say) as fleet:
         _ready(fleet, where)
         place = _place(fleet, launch, where)
+    _gate(place.path, launcher.agent_of(command))
     ended = Launcher(place, say).run(launch)
     return _answer(ended)
+
+
+def _gate(worktree: str, client: str) -> None:
+    """Make the worktree ready for a client that we have hooks for, and warn where its edits would not be checked."""
+    if client not in CLIENTS:
+        return
+    try:
+        repository = discover(worktree)
+        told = [*ready.prepare(client, repository), *ready.warnings(client, repository)]
+    except FleetError as error:
+        told = [error.message]
+    for words in [*told, ready.newer(client)]:
+        if words:
+            say(f"warning: {words}")
 
 
 def say(words: str) -> None:

@@ -18,6 +18,7 @@ from gitfleet.errors import Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet import exchange
 from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.githooks.agents import ready
 from gitfleet.githooks.inspection import inspect
 from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
@@ -150,7 +151,7 @@ def _doctor(*, repair: bool) -> Answer:
         done = doctors.repair(fleet) if repair else []
         if repair:
             done += put_hooks(fleet.repository)
-        findings = [*doctors.examine(fleet), *_hooks(fleet)]
+        findings = [*doctors.examine(fleet), *_hooks(fleet), *_agents(fleet)]
         bad = [finding for finding in findings if not finding.ok]
         lines = [f"repaired: {words}" for words in done]
         for finding in findings:
@@ -167,6 +168,18 @@ def _hooks(fleet: Fleet) -> list[doctors.Finding]:
         return [doctors.Finding("hooks", ok=True, words="every gate runs in every worktree")]
     words = "; ".join(seen.problems) or "some gates do not run"
     return [doctors.Finding("hooks", ok=False, words=words, advice="gitfleet init puts them in place again")]
+
+
+def _agents(fleet: Fleet) -> list[doctors.Finding]:
+    """What the clients say of our hooks in their settings; nothing of clients that have none."""
+    found = []
+    for look in ready.looks(fleet.repository):
+        if look.state == "absent":
+            continue
+        words = f"{look.path} is {look.state}" + (f" ({look.problem})" if look.problem else "")
+        advice = "gitfleet agent status; see docs/guides/agents.md on trust"
+        found.append(doctors.Finding(f"{look.agent} hooks", look.state == "in place", words, advice))
+    return found
 
 
 def _record(finding: doctors.Finding) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from gitfleet.githooks.agents import marked, settings, wanted
 from gitfleet.githooks.agents.wanted import AGENTS, Kind, Scope, handlers, settings_path
 
 What = Literal["created", "changed", "removed", "unchanged"]
-State = Literal["in place", "outdated", "absent", "unreadable"]
+State = Literal["in place", "outdated", "absent", "unreadable", "untrusted", "modified", "not read"]
+"""The last three are what the client says of hooks that are written as they should be (see `ready`)."""
 
 _TRIES = 5
 _BOM = b"\xef\xbb\xbf"
@@ -45,8 +46,8 @@ class Look(NamedTuple):
     problem: str = ""
 
 
-def install(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
-    """Make an agent call us. Twice is once. Raises UsageError, NoRepository, Blocked, LocalStorage; see `Change` for what it did."""
+def install(agent: str, scope: Scope, repository: Repository | None, *, block: bool = True) -> list[Change]:
+    """Make an agent call us. Twice is once. `block`: its briefing in the worktree, too. Raises UsageError, NoRepository, Blocked, LocalStorage; see `Change` for what it did."""
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     if scope == "project" and repository is not None:
@@ -55,7 +56,8 @@ def install(agent: str, scope: Scope, repository: Repository | None) -> list[Cha
     changes = [_change(path, lambda data: _with_handlers(path, data, agent, folder_made=folder_made))]
     if scope == "project" and repository is not None:
         changes += _ignore(repository, agent, kind.project)
-        changes += [_change(file, partial(_with_block, file, agent)) for file in _block(kind, repository)]
+        blocks = _block(kind, repository) if block else []
+        changes += [_change(file, partial(_with_block, file, agent)) for file in blocks]
     return changes
 
 
@@ -72,7 +74,7 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[C
             _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
             for file in _block(kind, repository)
         ]
-        if not any(_holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
+        if not any(holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
             exclude = _exclude(repository)
             changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))
     return [change for change in changes if change.what != "unchanged"]
@@ -202,7 +204,8 @@ def _look(agent: str, scope: Scope, path: str) -> Look:
     return Look(agent, scope, path, "in place" if current else "outdated")
 
 
-def _holds_ours(path: str) -> bool:
+def holds_ours(path: str) -> bool:
+    """Whether a settings file has hooks of ours; what cannot be read counts as yes."""
     try:
         return settings.MARK.encode() in (files.read(path) or b"")
     except OSError:
