@@ -86,8 +86,10 @@ def _is_repository(path: str) -> bool:
     try:
         git_dir = gate.git_dir_of(path)
         common_dir = gate.common_dir_of(git_dir)
+    except PermissionError:
+        return True  # what may not be looked at may be one
     except (OSError, ValueError):
-        return not os.access(path, os.R_OK)  # what may not be looked at may be one
+        return False
     sound = os.path.lexists(f"{git_dir}/HEAD")
     sound = sound and os.path.isdir(f"{common_dir}/objects") and os.path.isdir(f"{common_dir}/refs")
     return sound or os.path.exists(f"{common_dir}/gitfleet/node.json")

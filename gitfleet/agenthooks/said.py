@@ -76,6 +76,8 @@ def parse(data: bytes) -> dict[str, Any]:
 def edit(agent: str, told: dict[str, Any]) -> Edit | None:
     """The edit in what an agent told; None for a tool that edits no files. Raises KeyError, TypeError, ValueError."""
     client, tool, given = CLIENTS[agent], told["tool_name"], told.get("tool_input")
+    if not isinstance(tool, str):
+        raise TypeError("a tool's name is no text")
     folder, session, turn = told.get("cwd") or os.getcwd(), told.get("session_id"), told.get(client.TURN)
     written: list[str] = []
     if tool in client.SHELLS:

@@ -60,7 +60,7 @@ class Turns:
         _, claimed = self._read()
         same = [one.path for one in claimed if stamp(one.top, one.path) == one.stamp]
         if same:
-            fleet.claims.release(session, [f":/{refusal.claimable(path)}" for path in same])
+            fleet.claims.release(session, [refusal.claimable(path) for path in same])
         if self._path:
             files.remove(self._path)
         return same

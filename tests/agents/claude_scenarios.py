@@ -10,7 +10,7 @@ from tests.agents.models import Call, Messages, say, use
 from tests.agents.scenario import HELD, bash, edit, scenario
 from tests.agents.world import GITFLEET, World
 
-COMMIT = bash("gitfleet check free/a.py; git commit -qam x; git log -1 --format=%B")
+COMMIT = bash("gitfleet check free/a.py; git commit -qm x free/a.py; git log -1 --format=%B")
 
 
 def _read(world: World, name: str) -> Call:

@@ -157,7 +157,7 @@ def sandbox(world: World) -> None:
 @scenario("codex")
 def linked_worktree(world: World) -> None:
     """In a linked worktree the gate is in force once its hooks are."""
-    tree = Path(world.fleet(world.ada, "worktree", "ensure", "--agent", "codex").strip().splitlines()[-1])
+    tree = Path(world.fleet(world.ada, "worktree", "ensure", "--agent", "codex", "--print-path").strip())
     with Responses(use(apply(update("held/a.py"))), say("done")) as model:
         world.codex_ready(model, tree)
         assert world.codex().start(tree, "work").end().code == 0
@@ -172,7 +172,7 @@ def own_worktree(world: World) -> None:
     with Responses(use(apply(update("held/a.py"))), say("done")) as model:
         world.codex_ready(model, world.ada, hooks=False)
         done = (
-            world.codex("--dangerously-bypass-approvals-and-sandbox", "--worktree", "main")
+            world.codex("--dangerously-bypass-approvals-and-sandbox", "--worktree")
             .start(world.ada, "work")
             .end()
         )

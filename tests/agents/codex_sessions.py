@@ -9,7 +9,7 @@ from tests.agents.models import Responses, say, use
 from tests.agents.scenario import HELD, apply, run, scenario, update
 from tests.agents.world import GITFLEET, World
 
-COMMIT = run("gitfleet check free/a.py; git commit -qam x; git log -1 --format=%B")
+COMMIT = run("gitfleet check free/a.py; git commit -qm x free/a.py; git log -1 --format=%B")
 
 
 @scenario("codex")
