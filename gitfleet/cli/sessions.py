@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gitfleet.base import clock
+from gitfleet.base import clock, identity
 from gitfleet.base.text import duration
 from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, render
@@ -17,6 +17,7 @@ from gitfleet.cli.claiming import freshness, knowledge
 from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
+from gitfleet.clients import notes
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
 from gitfleet.fleet import heartbeat, policyfile, situation
 from gitfleet.fleet.fleet import Fleet
@@ -199,7 +200,11 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
-        if others:
+        acts = None if wanted.person or wanted.pid else _acts_for(fleet, record["id"])
+        if acts is not None and acts != record["id"]:
+            words = f"this agent acts for session {acts} already: name this one in its commands, `--session {record['id']}`"
+            warnings.append(words)
+        elif others and acts is None:
             warnings.append(
                 f"{', '.join(others)} also at work in this worktree: set GITFLEET_SESSION={record['id']} for this one"
             )
@@ -210,6 +215,12 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
             warnings=warnings,
             session=record["id"],
         )
+
+
+def _acts_for(fleet: Fleet, session: str) -> str | None:
+    """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
+    process = identity.identify(identity.durable_parent())
+    return notes.tie(fleet.ledger.state, os.environ, session, process)
 
 
 def _end(session_id: str | None) -> Answer:

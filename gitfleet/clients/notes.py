@@ -7,7 +7,7 @@ apart, one that is resumed goes on as before, and the commands that it runs find
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
@@ -114,6 +114,23 @@ class Notes:
     def _all(self) -> dict[str, Note | None]:
         names = [name for name in files.names(self._root) if name.endswith(".json")]
         return {name: _parse(files.read(os.path.join(self._root, name)) or b"") for name in names}
+
+
+def tie(
+    node_state: str, environment: Mapping[str, str], session: str, process: ProcessIdentity | None
+) -> str | None:
+    """Have the client whose command this is act for a session that it has just started.
+
+    The session that it acts for: another one, where it did so already, which stays; None where no client is at work.
+    """
+    notes = Notes(node_state)
+    for client, own in acting.callers(environment)[:1]:
+        note = notes.get(client, own)
+        if note is None or not note.active:
+            note = Note(session, ours=False, process=process)
+            notes.keep(client, own, note)
+        return note.session
+    return None
 
 
 def _record(note: Note) -> dict[str, object]:

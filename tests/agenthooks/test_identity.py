@@ -115,6 +115,18 @@ def test_commit_of_a_client_finds_its_session_by_its_own_variable(
     assert f"Fleet-Session: {session(one, alone, gitfleet)}" in git(alone.path, "log", "-1", "--format=%B")
 
 
+def test_session_that_a_client_starts_by_a_command_is_its_own_from_then_on(
+    start: Starter, alone: Gated, gitfleet: Gitfleet
+) -> None:
+    env = {"CODEX_THREAD_ID": "own-1"}
+    gitfleet(alone.path, "session", "start", "--id", "mine", env=env).ok()
+    gitfleet(alone.path, "claim", "src/a.py", env=env).ok()
+    assert holders(alone) == {"src/a.py": "mine"}
+    again = gitfleet(alone.path, "session", "start", "--id", "second", env=env).ok()
+    assert "acts for session mine already" in again.stderr
+    assert session(start("codex", "own-1", alone.path), alone, gitfleet) == "mine"
+
+
 def test_session_of_a_client_that_goes_on_after_clear_is_not_given_to_a_new_one(
     start: Starter, alone: Gated, gitfleet: Gitfleet
 ) -> None:
