@@ -78,10 +78,6 @@ def _judged(ask: judging.Ask) -> Verdict:
     try:
         os.chdir(top)
         with Fleet.open(announce=note, patience=PATIENCE) as fleet:
-            if os.path.realpath(fleet.repository.worktree or "") != top:
-                return _unable(
-                    top, f"{judging.STOPPED}\nIt could not be checked: git knows another worktree there."
-                )
             return judging.check(fleet, ask)
     except NoFleet:
         return Verdict()

@@ -58,6 +58,10 @@ def check(fleet: Fleet, ask: Ask) -> Verdict:
     edits = fleet.policy.edits
     if edits == "off":
         return Verdict()
+    if os.path.realpath(fleet.repository.worktree or "") != ask.top:
+        raise Unverifiable(
+            f"git knows another worktree than {ask.top} there.", hint="Look at `git status` there."
+        )
     paths, written = _kept(fleet, ask.paths), _kept(fleet, ask.written)
     verdict = _of_writing(fleet, ask, written) if written else Verdict()
     if paths and not verdict.deny:

@@ -32,6 +32,10 @@ EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
 NOTE = "Claude Code reads its hooks when it starts: start it anew."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
+OWN = True
+"""Whether a linked worktree's own file is read."""
+FOLDER = ""
+"""What a linked worktree must have for that."""
 
 SHELLS = frozenset(["Bash"])
 FILES = {

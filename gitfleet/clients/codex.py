@@ -31,8 +31,12 @@ EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
 )
 """Event, matcher, our name for it, seconds. The end of a session gets three at most; Codex warns of more in its stream."""
 NOTE = "Codex runs new hooks only once you have trusted them: start it, and look at /hooks."
-READS_MAIN = False
+READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
+OWN = False
+"""Whether a linked worktree's own file is read."""
+FOLDER = ".codex"
+"""What a linked worktree must have for that, be it empty; where it has none, no project hooks are read at all."""
 
 SHELLS = frozenset(["Bash", "shell", "local_shell", "exec_command"])
 PATCH = "apply_patch"

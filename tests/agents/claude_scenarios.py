@@ -101,7 +101,8 @@ def two_at_once(world: World) -> None:
     """Two runs in one worktree are two sessions; the second is refused what the first has."""
     world.fleet(world.ada, "agent", "install", "claude")
     gate = threading.Event()
-    first, second = _both(world, "free/a.py"), _both(world, "free/a.py")
+    first = _both(world, "free/a.py")
+    second = [_read(world, "free/a.py"), edit(str(world.ada / "free/a.py"), "three", "two")]
     with (
         Messages(*(use(call) for call in first), say("done", gate=gate)) as one,
         Messages(*(use(call) for call in second), say("done")) as two,

@@ -29,7 +29,7 @@ def two_at_once(world: World) -> None:
     turns = [
         use(apply(update("free/a.py")), mark="task one"), use(COMMIT, mark="task one", gate=second), say("done", mark="task one"),
         use(apply(update("free/a.py")), mark="task two", gate=first), use(apply(update("free/b.py")), mark="task two"),
-        use(run("gitfleet check free/a.py free/b.py"), mark="task two"), say("done", mark="task two"),
+        use(run("gitfleet check free/a.py free/b.py"), mark="task two"), say("done", mark="task two", gate=second),
     ]  # fmt: skip
     with Responses(*turns) as model:
         world.codex_ready(model, world.ada)

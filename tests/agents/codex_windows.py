@@ -28,6 +28,17 @@ def _window(world: World, name: str, *argv: str) -> None:
     assert done.code == 0, done
 
 
+def _opened(world: World, name: str, path: str) -> None:
+    """Answer what a new user is asked, and wait for the window's session to claim a file."""
+
+    def claimed() -> bool:
+        if "Use existing model" in _shown(world, name):
+            world.run(world.ada, "tmux", "-L", world.root.name, "send-keys", "-t", name, "2", "Enter")
+        return path in world.holders()
+
+    assert world.eventually(claimed, 60), _shown(world, name)
+
+
 def _shown(world: World, name: str) -> str:
     return world.run(world.ada, "tmux", "-L", world.root.name, "capture-pane", "-p", "-t", name).out
 
@@ -46,9 +57,9 @@ def two_windows(world: World) -> None:
         world.codex_ready(model, world.ada)
         try:
             _window(world, "one", "codex", SAFE, "task one")
-            assert world.eventually(lambda: "free/a.py" in world.holders(), 40), _shown(world, "one")
+            _opened(world, "one", "free/a.py")
             _window(world, "two", "codex", SAFE, "task two")
-            assert world.eventually(lambda: "free/b.py" in world.holders(), 40), _shown(world, "two")
+            _opened(world, "two", "free/b.py")
             holders = world.holders()
             assert len(set(holders.values())) == 2, holders
             assert f'"free/a.py" is held by session {holders["free/a.py"]}' in model.heard
@@ -70,10 +81,10 @@ def launched_window(world: World) -> None:
         world.codex_ready(model, world.ada)
         try:
             _window(world, "one", "codex", SAFE, "task one")
-            assert world.eventually(lambda: "free/a.py" in world.holders(), 40), _shown(world, "one")
+            _opened(world, "one", "free/a.py")
             start = (str(GITFLEET), "session", "start", "--here", "--id", "launched", "--")
             _window(world, "two", *start, "codex", SAFE, "task two")
-            assert world.eventually(lambda: "free/b.py" in world.holders(), 40), _shown(world, "two")
+            _opened(world, "two", "free/b.py")
             holders = world.holders()
             assert holders["free/b.py"] == "launched", holders
             assert holders["free/a.py"] != "launched", holders

@@ -46,19 +46,29 @@ class Look(NamedTuple):
     problem: str = ""
 
 
-def install(agent: str, scope: Scope, repository: Repository | None, *, block: bool = True) -> list[Change]:
-    """Make an agent call us. Twice is once. `block`: its briefing in the worktree, too. Raises UsageError, NoRepository, Blocked, LocalStorage; see `Change` for what it did."""
+def install(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
+    """Make an agent call us. Twice is once. Raises UsageError, NoRepository, Blocked, LocalStorage; see `Change` for what it did."""
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     if scope == "project" and repository is not None:
-        _check_links(repository, [kind.project, *([kind.block] if kind.block else [])])
+        _check_links(wanted.home(kind, repository), [kind.project])
+        _check_links(repository, [kind.block] if kind.block else [])
     folder_made = not os.path.isdir(os.path.dirname(path))
     changes = [_change(path, lambda data: _with_handlers(path, data, agent, folder_made=folder_made))]
     if scope == "project" and repository is not None:
-        changes += _ignore(repository, agent, kind.project)
-        blocks = _block(kind, repository) if block else []
-        changes += [_change(file, partial(_with_block, file, agent)) for file in blocks]
+        changes += _ignore(wanted.home(kind, repository), agent, kind.project)
+        admit(kind, repository)
+        changes += [_change(file, partial(_with_block, file, agent)) for file in _block(kind, repository)]
     return changes
+
+
+def admit(kind: Kind, repository: Repository) -> None:
+    """Make what a linked worktree needs for the main checkout's settings to be read there. Raises LocalStorage."""
+    if wanted.home(kind, repository) != repository and repository.worktree:
+        path = os.path.join(repository.worktree, kind.folder)
+        if not os.path.lexists(path):
+            with files.storage(path):
+                os.mkdir(path)
 
 
 def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
@@ -74,6 +84,9 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[C
             _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
             for file in _block(kind, repository)
         ]
+        if kind.folder:
+            for top in _worktrees(repository):
+                _remove_empty(os.path.join(top, kind.folder))
         if not any(holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
             exclude = _exclude(repository)
             changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))

@@ -15,7 +15,7 @@ from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import asking, install
+from gitfleet.githooks.agents import asking, install, wanted
 from gitfleet.githooks.agents.install import Look
 from gitfleet.githooks.agents.wanted import AGENTS
 
@@ -23,7 +23,8 @@ _WRITTEN = frozenset(["in place", "outdated"])
 _REASONS = {
     "untrusted": "has not been told to trust them: start {agent} there once and look at /hooks",
     "modified": "trusts another text of them: start {agent} there once and look at /hooks",
-    "not read": "does not read them there: the project itself is not trusted yet, or its hooks are switched off",
+    "not read": "does not read them there: the project is not trusted yet, its hooks are switched off, or the worktree has no "
+    "folder .codex",
 }
 
 
@@ -65,25 +66,27 @@ def warnings(agent: str, repository: Repository) -> list[str]:
 
 
 def prepare(agent: str, repository: Repository) -> list[str]:
-    """Put a client's hooks into a worktree where other worktrees of the clone have them and it would not find those; says what failed."""
-    client = CLIENTS[agent]
-    if any(look.state != "absent" for look in install.status(repository) if look.agent == agent):
-        return []
-    tops = {os.path.realpath(top) for top in git_worktrees.folders(repository.common_dir)}
-    main = _main(repository)
-    elsewhere = {
-        os.path.join(top, client.PROJECT) for top in tops | ({main.worktree} if main else set()) if top
-    }
-    own = os.path.join(repository.worktree or "", client.PROJECT)
-    if not any(install.holds_ours(path) for path in elsewhere - {own}):
-        return []
-    if main and client.READS_MAIN and install.holds_ours(os.path.join(main.worktree or "", client.PROJECT)):
-        return []
+    """Have a client find the hooks in a worktree that others of the clone have; says what failed. Does nothing for one that has none."""
+    kind = AGENTS[agent]
+    own = wanted.settings_path(kind, "project", repository)
     try:
-        install.install(agent, "project", repository, block=False)
+        if not kind.own:
+            if install.holds_ours(own):
+                install.admit(kind, repository)
+        elif not install.holds_ours(own) and _elsewhere(kind, repository, own):
+            install.install(agent, "project", repository)
     except FleetError as error:
         return [f"the hooks of {agent} could not be put into {repository.worktree}: {error.message}"]
     return []
+
+
+def _elsewhere(kind: wanted.Kind, repository: Repository, own: str) -> bool:
+    """Whether other worktrees of the clone have the hooks, and the main checkout, which is read everywhere, does not."""
+    main = _main(repository)
+    if main and install.holds_ours(os.path.join(main.worktree or "", kind.project)):
+        return False
+    tops = git_worktrees.folders(repository.common_dir)
+    return any(install.holds_ours(path) for top in tops if (path := os.path.join(top, kind.project)) != own)
 
 
 def newer(agent: str) -> str:

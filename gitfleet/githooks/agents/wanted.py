@@ -38,6 +38,7 @@ class Kind(NamedTuple):
 
     `home` is the variable that names the user's folder, and that folder below HOME. `block` is a file that gets the
     briefing for agents that read no hooks; `tried` is the version that all this was tried with.
+    `own` is False where a linked worktree's own settings are not read, but the main checkout's: then only with `folder` in it.
     """
 
     project: str
@@ -47,12 +48,15 @@ class Kind(NamedTuple):
     block: str = ""
     note: str = ""
     tried: str = ""
+    own: bool = True
+    folder: str = ""
 
 
 def _kind(client: ModuleType) -> Kind:
     return Kind(
-        client.PROJECT, client.USER, client.HOME, client.EVENTS, client.BLOCK, client.NOTE, client.TRIED
-    )
+        client.PROJECT, client.USER, client.HOME, client.EVENTS, client.BLOCK, client.NOTE, client.TRIED,
+        client.OWN, client.FOLDER,
+    )  # fmt: skip
 
 
 AGENTS = {name: _kind(client) for name, client in acting.CLIENTS.items()}
@@ -84,16 +88,25 @@ def _command(agent: str, event: str) -> str:
     return f"sh -c {shlex.quote(script)}{settings.MARK}{agent} {event}"
 
 
+def home(kind: Kind, repository: Repository) -> Repository:
+    """The worktree whose settings an agent reads that is started in this one."""
+    parent, name = os.path.split(repository.common_dir)
+    linked = repository.git_dir != repository.common_dir
+    if kind.own or not linked or name != ".git" or not os.path.isdir(parent):
+        return repository
+    return Repository(repository.common_dir, repository.common_dir, parent)
+
+
 def settings_path(kind: Kind, scope: Scope, repository: Repository | None) -> str:
     """The settings file of an agent. Raises NoRepository where a project's is asked for outside of any worktree."""
     if scope == "user":
         variable, folder = kind.home
-        home = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), folder)
-        return os.path.join(home, kind.user)
+        theirs = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), folder)
+        return os.path.join(theirs, kind.user)
     if repository is None or repository.worktree is None:
         raise NoRepository(
             "A project's settings lie in a worktree, and this is none. Nothing was changed.",
             hint="Go into a worktree, or pass `--user`.",
             path=os.getcwd(),
         )
-    return os.path.join(repository.worktree, kind.project)
+    return os.path.join(home(kind, repository).worktree or "", kind.project)
