@@ -212,7 +212,10 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
             turn = model.turn(asked) if model.is_main(asked) else Turn(say="ok")
             if turn.gate:
                 turn.gate.wait(120)
-            return self._plain(turn.status) if turn.status else self._stream(model.events(turn))
+            try:
+                return self._plain(turn.status) if turn.status else self._stream(model.events(turn))
+            except OSError:  # the client has gone
+                self.close_connection = True
 
         def _plain(self, status: int) -> None:
             data = json.dumps({"error": {"type": "scripted", "message": f"scripted {status}"}}).encode()
@@ -230,10 +233,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            try:
-                self.wfile.write(data)
-            except OSError:  # the client has gone
-                self.close_connection = True
+            self.wfile.write(data)
 
     return Handler
 

@@ -50,7 +50,7 @@ def _refined(look: Look, told: asking.Hooks) -> Look:
 def warnings(agent: str, repository: Repository) -> list[str]:
     """Why the edits of a client that is started in a worktree would not be checked; nothing where they would."""
     found = looks(repository, [agent])
-    if CLIENTS[agent].READS_MAIN and (main := _main(repository)):
+    if AGENTS[agent].own and CLIENTS[agent].READS_MAIN and (main := _main(repository)):
         found += [look for look in install.status(main) if look.agent == agent and look.scope == "project"]
     if any(look.state in _WRITTEN for look in found):
         return []
