@@ -5,6 +5,7 @@ Arguments: names of scenarios (`codex`, `claude`, `codex.held`); without any, al
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 import traceback
@@ -17,6 +18,7 @@ from tests.agents.world import World
 
 def main(wanted: Sequence[str]) -> int:
     """Run the scenarios; the exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs beside it ignore this
     chosen = [
         one for one in SCENARIOS if not wanted or {one.client, f"{one.client}.{one.name}"} & set(wanted)
     ]
