@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,11 @@ class World:
         self.fleet(self.ada, "sync")
 
     def close(self) -> None:
-        """Take everything away."""
+        """Take everything away, what clients have left running (daemons that look for updates) first."""
+        for process in psutil.process_iter(["cmdline"]):
+            if any(str(self.root) in argument for argument in process.info["cmdline"] or []):
+                with suppress(psutil.Error):
+                    process.kill()
         self._folder.cleanup()
 
     # Programs.
