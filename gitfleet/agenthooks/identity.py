@@ -55,6 +55,7 @@ class _Search:
         arguments = identity.command_line(self._process.pid) if self._process else []
         self._shared = acting.CLIENTS[agent].is_shared(arguments)
         self._others: set[str] = set()
+        self._view = fleet.current().view
 
     def result(self) -> str:
         known = self._notes.get(self._agent, self._own)
@@ -64,7 +65,7 @@ class _Search:
         else:
             note = self._named() or (known and self._resumed(known)) or self._found() or self._started()
         local = {here.id for here in self._fleet.sessions.local.all()}
-        self._notes.prune(lambda session: session in local or _in_ledger(self._fleet, session))
+        self._notes.prune(lambda session: session in local or self._in_ledger(session))
         process = self._process or note.process
         self._notes.keep(self._agent, self._own, note._replace(left=False, process=process))
         return note.session
@@ -80,9 +81,7 @@ class _Search:
                 raise BadName(words, hint="See `gitfleet session list`.", name=said)
             if said and said not in self._others and self._may_be(said):
                 asked = Operation("", "", self._fleet.ledger.node.id, said, clock.now(), {})
-                return Note(
-                    session_rules.own(self._fleet.current().view, asked).id, ours=self._notes.ours(said)
-                )
+                return Note(session_rules.own(self._view, asked).id, ours=self._notes.ours(said))
         return None
 
     def _may_be(self, session: str) -> bool:
@@ -98,7 +97,7 @@ class _Search:
 
     def _resumed(self, known: Note) -> Note | None:
         """The session that was known, whose process has died: it goes on in the client's new one."""
-        if known.session in self._others or not _in_ledger(self._fleet, known.session):
+        if known.session in self._others or not self._in_ledger(known.session):
             return None
         try:
             start = Start(id=known.session, agent=self._agent)
@@ -112,7 +111,7 @@ class _Search:
         live = [
             here
             for here in self._fleet.sessions.local.in_worktree(worktree)
-            if not here.person and here.id not in self._others and _in_ledger(self._fleet, here.id)
+            if not here.person and here.id not in self._others and self._in_ledger(here.id)
         ]
         same = [here for here in live if self._process is not None and here.process == self._process]
         meant = [here for here in same if self._goes_on(here)] or self._left_over(live)
@@ -124,14 +123,17 @@ class _Search:
 
     def _left_over(self, live: list[Here]) -> list[Here]:
         """The live sessions that were started for such a client and that nobody acts for, nor is told to by its environment."""
-        view = self._fleet.current().view
         left = self._notes.left()
         found = []
         for here in live:
-            session = model.find(view, here.id) if here.id not in left else None
+            session = model.find(self._view, here.id) if here.id not in left else None
             if session is not None and session.agent == self._agent and (self._shared or not _launched(here)):
                 found.append(here)
         return found
+
+    def _in_ledger(self, session: str) -> bool:
+        found = model.find(self._view, session)
+        return found is not None and found.node == self._fleet.ledger.node.id
 
     def _started(self) -> Note:
         started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)

@@ -57,7 +57,7 @@ class Notes:
             return
         if self.get(client, own) != note:
             files.folder(self._root)
-            files.replace(path, canonical.dump(_record(note)))
+            files.replace(path, canonical.dump(_record(note)), durable=False)
         for name, other in self._all().items():
             there = os.path.join(self._root, name)
             if other and other.session == note.session and not other.active and there != path:
