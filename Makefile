@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test test-lowest test-gits demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-lowest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -26,6 +26,9 @@ test-lowest: ## run what touches other people's libraries with the lowest versio
 
 test-gits: ## run the part of the suite that is near to git under each newer git that Debian offers; ARGS="tests/git"
 	@scripts/test-gits $(ARGS)
+
+test-agents: venv ## run the real coding agents, from npm, against scripted models; ARGS="codex.held" for some
+	@$(VENV)/bin/python -m tests.agents $(ARGS)
 
 demo: venv ## play the main job on a scratch hub with two clones, and leave them to play in; ARGS=DIR to say where
 	@$(VENV)/bin/gitfleet demo $(ARGS)

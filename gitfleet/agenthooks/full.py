@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from gitfleet.agenthooks import answer, identity, judging, place, said
+from gitfleet.agenthooks import answer, identity, judging, place, quick, said
 from gitfleet.agenthooks.answer import Verdict
-from gitfleet.base import delivery, files
+from gitfleet.agenthooks.turns import Turns
+from gitfleet.base import delivery, files, stopwatch
 from gitfleet.base.console import note, out
-from gitfleet.errors import FleetError, NoFleet, NoRepository
+from gitfleet.clients.notes import Notes
+from gitfleet.errors import FleetError, NoFleet, NoRepository, Unverifiable
 from gitfleet.fleet import briefing, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
@@ -28,6 +30,10 @@ GOES_ON = frozenset(["clear", "resume"])
 """Ends of an agent's own session after which the same process goes on with another one."""
 
 ENV_FILES = ("CLAUDE_ENV_FILE", "CODEX_ENV_FILE")
+PATIENCE = 3.0
+"""Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
+LONGEST = 4.3
+"""Seconds until an edit is stopped that could not be judged, whatever it is that hangs."""
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE")
 
 
@@ -49,23 +55,31 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _edit(agent: str, rest: list[str]) -> str:
-    own, *named = rest
-    tops: dict[str, list[str]] = {}
-    for top, path in zip(named[::2], named[1::2], strict=True):
-        tops.setdefault(top, []).append(path)
-    verdicts = [_judged(agent, own, top, paths) for top, paths in tops.items()]
+    own, turn, *named = rest
+    tops: dict[str, tuple[list[str], list[str]]] = {}
+    for kind, top, path in zip(named[::3], named[1::3], named[2::3], strict=True):
+        tops.setdefault(top, ([], []))[kind == quick.WRITTEN].append(path)
+    asks = [judging.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()]
+    with stopwatch.limit(LONGEST, _late):
+        verdicts = [_judged(ask) for ask in asks]
     denied = next((verdict.deny for verdict in verdicts if verdict.deny), "")
     told = [words for verdict in verdicts for words in verdict.told]
     warnings = [words for verdict in verdicts for words in verdict.warnings]
     return answer.before_edit(Verdict(denied, told, warnings))
 
 
-def _judged(agent: str, own: str, top: str, paths: Sequence[str]) -> Verdict:
+def _late() -> FleetError:
+    words = f"That took longer than {LONGEST:.0f} s."
+    return Unverifiable(words, hint="See what keeps it: `gitfleet doctor`.")
+
+
+def _judged(ask: judging.Ask) -> Verdict:
     """The verdict for one worktree; errors are among them."""
+    top = ask.top
     try:
         os.chdir(top)
-        with Fleet.open(announce=note) as fleet:
-            return judging.check(fleet, agent, own, paths)
+        with Fleet.open(announce=note, patience=PATIENCE) as fleet:
+            return judging.check(fleet, ask)
     except (NoFleet, NoRepository) as error:  # git will have none of it; is it one of a fleet's all the same?
         return _unable(top, judging.said(error)) if place.in_fleet(top) else Verdict()
     except FleetError as error:
@@ -80,6 +94,7 @@ def _judged(agent: str, own: str, top: str, paths: Sequence[str]) -> Verdict:
 
 def _unable(top: str, words: str) -> Verdict:
     """What could not be checked is stopped, unless the fleet's rules only warn, or do not look at edits."""
+    stopwatch.stop()
     edits = "claim-on-edit"
     with suppress(FleetError, OSError), Fleet.open(top) as fleet:
         edits = fleet.policy.edits
@@ -118,12 +133,13 @@ def _begin(agent: str, rest: list[str]) -> str:
     told = _heard()
     try:
         _enter(told or {})
-        with Fleet.open(announce=note) as fleet:
+        with Fleet.open(announce=note, patience=PATIENCE) as fleet:
             if told is None:
                 words = f"gitfleet could not start a session: what {agent} said could not be read."
                 return answer.at_start(words, [words])
             warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
-            session = identity.session_of(fleet, agent, _text(told, "session_id"))
+            own, source = _text(told, "session_id"), _text(told, "source")
+            session = identity.session_of(fleet, agent, own, source)
             _export(session)
             briefing.ask(fleet)  # what it cannot tell shows by its age
             words = briefing.text(briefing.gather(fleet, session, agent))
@@ -157,23 +173,59 @@ def _export(session: str) -> None:
 
 
 def _end(agent: str, rest: list[str]) -> str:
-    """An agent's session ends. Agents wait a second at most, so the work goes on by itself."""
+    """An agent's session ends. Agents wait a second or three at most, so the work goes on by itself."""
     del rest
+    told = _heard() or {}
+    own = _text(told, "session_id")
+    if own and not _text(told, "agent_id"):
+        _enter(told)
+        _go_on(agent, "left" if _text(told, "reason") in GOES_ON else "finish", own)
+    return ""
+
+
+def _turn(agent: str, rest: list[str]) -> str:
+    """A turn ends: what was claimed for edits that did not come to be is released, beside the agent."""
+    del rest
+    told = _heard() or {}
+    own = _text(told, "session_id")
+    _enter(told)
+    with suppress(FleetError):
+        if own and Turns(nodes.state_folder(discover().common_dir), agent, own).other_than(""):
+            _go_on(agent, "settle", own)
+    return ""
+
+
+def _go_on(agent: str, event: str, own: str) -> None:
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
     with suppress(OSError):
-        told = _heard() or {}
-        own = _text(told, "session_id")
-        if own and _text(told, "reason") not in GOES_ON:
-            _enter(told)
-            program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
-            gate.detach([sys.executable, "-I", program, "--full", agent, "finish", own])
+        gate.detach([sys.executable, "-I", program, "--full", agent, event, own])
+
+
+def _settle(agent: str, rest: list[str]) -> str:
+    with suppress(FleetError), Fleet.open() as fleet:
+        known = Notes(fleet.ledger.state).get(agent, rest[0])
+        if known:
+            Turns(fleet.ledger.state, agent, rest[0]).settle(fleet, known.session)
+    return ""
+
+
+def _left(agent: str, rest: list[str]) -> str:
+    """The agent's session is left for another one of the same process, which goes on with the fleet's session."""
+    with suppress(FleetError), Fleet.open() as fleet:
+        Notes(fleet.ledger.state).leave(agent, rest[0])
     return ""
 
 
 def _finish(agent: str, rest: list[str]) -> str:
     """End the session that our hooks started for an agent; one that somebody else started is theirs to end."""
     with suppress(FleetError), Fleet.open() as fleet:
-        notes = identity.Notes(fleet.ledger.state)
+        notes = Notes(fleet.ledger.state)
         known = notes.get(agent, rest[0])
+        turns = Turns(fleet.ledger.state, agent, rest[0])
+        if known:
+            with suppress(FleetError):
+                turns.settle(fleet, known.session)
+        turns.forget()
         notes.forget(agent, rest[0])
         if known and known.ours and known.session not in notes.taken():
             fleet.sessions.end(known.session)
@@ -200,4 +252,7 @@ def _text(told: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) and "\0" not in value else ""
 
 
-EVENTS = {"edit": _edit, "unread": _unread, "begin": _begin, "end": _end, "finish": _finish}
+EVENTS = {
+    "edit": _edit, "unread": _unread, "begin": _begin, "end": _end, "turn": _turn,
+    "settle": _settle, "left": _left, "finish": _finish,
+}  # fmt: skip

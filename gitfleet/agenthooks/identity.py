@@ -1,177 +1,159 @@
-"""Which of the fleet's sessions an agent acts for; what was found is kept beside the node's other papers.
+"""Which of the fleet's sessions a client acts for, found or started at what its hooks say first.
 
-An agent knows only its own session's id. `<common dir>/gitfleet/agents/<agent>-<id>.json` says which session of the
-fleet that is, so that two agents in one worktree are told apart, and an agent that is resumed goes on as before. The
-user's word comes first, as everywhere: `GITFLEET_SESSION`, then `git config fleet.session`.
+What the hook says (the client's own session) comes before everything else, and is tied to one session of the fleet by a note
+(`clients.notes`). The environment may be that of a daemon that many sessions share, so what it names is taken once,
+by the first of them; and no process that many share decides anything.
 """
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
-from gitfleet.base import canonical, files, identity
+from gitfleet.base import clock, identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
-from gitfleet.errors import FleetError
+from gitfleet.clients import acting
+from gitfleet.clients.notes import Note, Notes
+from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet import draft
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import Status
+from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import model
+from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, Here, configured
 from gitfleet.sessions.service import Start
 
-PATIENCE = 20.0
+PATIENCE = 2.5
+"""Seconds that one hook waits for another one of the same node to find or start a session."""
+ASK_THE_HUB = 2.0
+NEW = "startup"
+"""The beginning of a client's session that goes on from none before it."""
 
 
-class Note(NamedTuple):
-    """What is kept of one agent: the fleet's session that it acts for, and whether that was started by its hooks."""
+def session_of(fleet: Fleet, agent: str, own: str, source: str = "") -> str:
+    """The session that a client's own session `own` acts for, started now if there is none yet.
 
-    session: str
-    ours: bool
-
-
-class Notes:
-    """The notes of one node."""
-
-    def __init__(self, state: str) -> None:
-        self._root = os.path.join(state, "agents")
-
-    def get(self, agent: str, own: str) -> Note | None:
-        """The note about an agent's own session `own`; None without one, or where it cannot be read."""
-        path = self._path(agent, own)
-        data = files.read(path) if path else None
-        return _parse(data) if data else None
-
-    def check(self, agent: str, own: str) -> None:
-        """Raise LocalStorage unless a note about this agent could be kept now."""
-        path = self._path(agent, own)
-        if path:
-            files.tryout(path)
-
-    def keep(self, agent: str, own: str, note: Note) -> None:
-        """Keep a note. Atomic; nothing happens where the agent told no id of its own.
-
-        A session that hooks started has one agent: the note under an id that the agent had before (`/clear`) goes.
-        """
-        path = self._path(agent, own)
-        if path and self.get(agent, own) != note:
-            files.folder(self._root)
-            files.replace(path, canonical.dump(note._asdict()))
-        for name, other in self._all().items() if path and note.ours else ():
-            if other == note and os.path.join(self._root, name) != path:
-                files.remove(os.path.join(self._root, name))
-
-    def forget(self, agent: str, own: str) -> None:
-        """Let a note go."""
-        path = self._path(agent, own)
-        if path:
-            files.remove(path)
-
-    def taken(self) -> set[str]:
-        """The fleet's sessions that some agent here acts for."""
-        return {note.session for note in self._all().values() if note}
-
-    def ours(self, session: str) -> bool:
-        """Whether the hooks of some agent here started the session; it may go over to another id of that agent."""
-        return Note(session, ours=True) in self._all().values()
-
-    def prune(self, known: set[str]) -> None:
-        """Let notes about sessions go that this clone does not remember any more."""
-        for name, note in self._all().items():
-            if note is None or note.session not in known:
-                files.remove(os.path.join(self._root, name))
-
-    def _all(self) -> dict[str, Note | None]:
-        names = files.names(self._root)
-        return {name: _parse(files.read(os.path.join(self._root, name)) or b"") for name in names}
-
-    def _path(self, agent: str, own: str) -> str | None:
-        name = f"{agent}-{own}"
-        return os.path.join(self._root, f"{name}.json") if own and is_name(name) else None
-
-
-def _parse(data: bytes) -> Note | None:
-    try:
-        raw = canonical.load(data)
-    except ValueError:
-        return None
-    session, ours = raw.get("session"), raw.get("ours")
-    return Note(session, ours is True) if isinstance(session, str) and is_name(session) else None
-
-
-def session_of(fleet: Fleet, agent: str, own: str) -> str:
-    """The session that an agent acts for, started now if there is none yet.
-
-    In this order: the environment, what is known of the agent's own session, the worktree's setting, a live session of
-    this worktree that was started for this very process, the only one that was started for such an agent and that no
-    other acts for. A person's session is never taken. Raises BadName, and what starting one raises.
+    In this order: what is known of `own`, if that session is at work; the environment's, the worktree's setting, and what
+    is known of `own` though its process has died; a session of this very process that no other acts for (after `/clear`,
+    the `source` of a beginning, the one that was left); the only one that was started for such a client and that no other
+    acts for. A person's session is never taken. Raises BadName, and what starting one raises.
     """
-    if os.environ.get(VARIABLE):
-        return fleet.whoami()
     notes = Notes(fleet.ledger.state)
     note = notes.get(agent, own)
-    if note is not None and _goes_on(fleet, agent, note):
+    if note is not None and note.active and _at_work(fleet, note.session):
         return note.session
     with NodeLock(os.path.join(fleet.ledger.state, "agents.lock")).held(PATIENCE):
-        return _found_or_started(fleet, agent, own, notes)
+        return _Search(fleet, agent, own, source).result()
 
 
-def _found_or_started(fleet: Fleet, agent: str, own: str, notes: Notes) -> str:
-    """Find or start the session; under a lock, since an agent may edit several files at once with its first breath."""
-    note = notes.get(agent, own)
-    if note is None or not _goes_on(fleet, agent, note):
-        notes.check(agent, own)
-        note = _found(fleet, agent, notes) or _started(fleet, agent)
-        notes.prune({here.id for here in fleet.sessions.local.all()})
-        notes.keep(agent, own, note)
-    return note.session
+class _Search:
+    """One search, under a lock, since a client may edit several files at once with its first breath."""
+
+    def __init__(self, fleet: Fleet, agent: str, own: str, source: str) -> None:
+        self._fleet, self._agent, self._own, self._source = fleet, agent, own, source
+        self._notes = Notes(fleet.ledger.state)
+        self._process = identity.identify(identity.durable_parent())
+        arguments = identity.command_line(self._process.pid) if self._process else []
+        self._shared = acting.CLIENTS[agent].is_shared(arguments)
+        self._others: set[str] = set()
+        self._view = fleet.current().view
+
+    def result(self) -> str:
+        known = self._notes.get(self._agent, self._own)
+        self._others = self._notes.taken() - ({known.session} if known else set())
+        if known is not None and _at_work(self._fleet, known.session) and known.session not in self._others:
+            note = known
+        else:
+            self._notes.check(self._agent, self._own)
+            note = self._named() or (known and self._resumed(known)) or self._found() or self._started()
+        local = {here.id for here in self._fleet.sessions.local.all()}
+        self._notes.prune(lambda session: session in local or self._in_ledger(session))
+        process = self._process or note.process
+        self._notes.keep(self._agent, self._own, note._replace(left=False, process=process))
+        return note.session
+
+    def _named(self) -> Note | None:
+        """The session that the environment or the worktree's setting names, if nobody else acts for it already.
+
+        Raises BadName, NoSession, Conflict: whoever set it meant somebody.
+        """
+        for said in (os.environ.get(VARIABLE, ""), configured(self._fleet.repository.here) or ""):
+            if said and not is_name(said):
+                words = f"{said[:80]!a} ({VARIABLE}) is no session id. Nothing was changed."
+                raise BadName(words, hint="See `gitfleet session list`.", name=said)
+            if said and said not in self._others and self._may_be(said):
+                asked = Operation("", "", self._fleet.ledger.node.id, said, clock.now(), {})
+                return Note(session_rules.own(self._view, asked).id, ours=self._notes.ours(said))
+        return None
+
+    def _may_be(self, session: str) -> bool:
+        """Whether a daemon's environment may mean this client: it is that of whoever came first, wherever that was."""
+        here = self._fleet.sessions.local.get(session)
+        if not self._shared:
+            return True
+        return (
+            here is not None
+            and here.worktree == self._fleet.repository.worktree
+            and _at_work(self._fleet, session)
+        )
+
+    def _resumed(self, known: Note) -> Note | None:
+        """The session that was known, whose process has died: it goes on in the client's new one."""
+        if known.session in self._others or not self._in_ledger(known.session):
+            return None
+        try:
+            start = Start(id=known.session, agent=self._agent)
+            self._fleet.sessions.start(start, timeout=ASK_THE_HUB)
+        except FleetError:  # somebody else has taken it up
+            return None
+        return known
+
+    def _found(self) -> Note | None:
+        worktree = self._fleet.repository.worktree or ""
+        live = [
+            here
+            for here in self._fleet.sessions.local.in_worktree(worktree)
+            if not here.person and here.id not in self._others and self._in_ledger(here.id)
+        ]
+        same = [here for here in live if self._process is not None and here.process == self._process]
+        meant = [here for here in same if self._goes_on(here)] or self._left_over(live)
+        return Note(meant[0].id, ours=self._notes.ours(meant[0].id)) if len(meant) == 1 else None
+
+    def _goes_on(self, here: Here) -> bool:
+        """Whether a session of this very process may be meant: one that was left only by what goes on from another."""
+        return self._source != NEW if here.id in self._notes.left() else not self._shared
+
+    def _left_over(self, live: list[Here]) -> list[Here]:
+        """The live sessions that were started for such a client and that nobody acts for, nor is told to by its environment."""
+        left = self._notes.left()
+        found = []
+        for here in live:
+            session = model.find(self._view, here.id) if here.id not in left else None
+            if session is not None and session.agent == self._agent and (self._shared or not _launched(here)):
+                found.append(here)
+        return found
+
+    def _in_ledger(self, session: str) -> bool:
+        found = model.find(self._view, session)
+        return found is not None and found.node == self._fleet.ledger.node.id
+
+    def _started(self) -> Note:
+        started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)
+        session = str(started.answer["session"]["id"])
+        if started.status is not Status.TENTATIVE:
+            draft.hold(self._fleet, session)
+        return Note(session, ours=True)
 
 
-def _goes_on(fleet: Fleet, agent: str, note: Note) -> bool:
-    """Whether the session that was known still is one; one whose process has died goes on in the agent's new one."""
-    if not _in_ledger(fleet, note.session):
-        return False
-    here = fleet.sessions.local.get(note.session)
-    if here is None or here.alive:
-        return here is not None
-    try:
-        fleet.sessions.start(Start(id=note.session, agent=agent))
-    except FleetError:  # somebody else has taken it up
-        return False
-    return True
+def _launched(here: Here) -> bool:
+    """Whether a session's process was started as that session: whoever acts for it is told so by its own environment."""
+    pid = here.process.pid if here.process else 0
+    return bool(pid) and identity.environment_values(pid, [VARIABLE]).get(VARIABLE) == here.id
 
 
-def _found(fleet: Fleet, agent: str, notes: Notes) -> Note | None:
-    if configured(fleet.repository.here):
-        return Note(fleet.whoami(), ours=False)
-    live = [
-        here for here in fleet.sessions.local.in_worktree(fleet.repository.worktree or "") if not here.person
-    ]
-    process = identity.identify(identity.durable_parent())
-    same = [here for here in live if process is not None and here.process == process]
-    meant = same[:1] or _left_over(fleet, agent, live, notes)
-    meant = [here for here in meant if _in_ledger(fleet, here.id)]
-    return Note(meant[0].id, ours=notes.ours(meant[0].id)) if meant else None
-
-
-def _left_over(fleet: Fleet, agent: str, live: list[Here], notes: Notes) -> list[Here]:
-    """The only live session that was started for such an agent and that nobody acts for."""
-    taken, view = notes.taken(), fleet.current().view
-    mine = []
-    for here in live:
-        session = model.find(view, here.id) if here.id not in taken else None
-        if session is not None and session.agent == agent:
-            mine.append(here)
-    return mine if len(mine) == 1 else []
-
-
-def _started(fleet: Fleet, agent: str) -> Note:
-    started = fleet.sessions.start(Start(agent=agent))
-    session = str(started.answer["session"]["id"])
-    if started.status is not Status.TENTATIVE:
-        draft.hold(fleet, session)
-    return Note(session, ours=True)
+def _at_work(fleet: Fleet, session: str) -> bool:
+    here = fleet.sessions.local.get(session)
+    return here is not None and here.alive and _in_ledger(fleet, session)
 
 
 def _in_ledger(fleet: Fleet, session: str) -> bool:

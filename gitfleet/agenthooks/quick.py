@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 
 from gitfleet.agenthooks import place, said
-from gitfleet.base.ids import is_name
-from gitfleet.githooks import gate, records
+from gitfleet.clients import acting
+from gitfleet.githooks import gate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gitfleet.agenthooks.said import Edit
 
 OFF = b'"edits":"off"'
+EDITED, WRITTEN = "e", "w"
+"""What a path is named for: a file that is edited, or one that a shell command writes."""
 
 
 def main(arguments: list[str]) -> int:
@@ -33,13 +35,19 @@ def main(arguments: list[str]) -> int:
     if edit is None:
         return 0
     try:
-        places = place.find(edit.paths, edit.folder)
+        places = place.find(edit.paths, edit.folder, edit.written)
         if all(certain(agent, edit, one) for one in places):
             return 0
     except Exception:  # noqa: BLE001 - a doubt of whatever kind is for the full check, which names it
-        places = place.tops(edit.paths, edit.folder)
-    named = [text for one in places for path in one.paths for text in (one.top, path)]
-    return hand_over([agent, "edit", edit.session, *named])
+        places = place.tops(edit.paths, edit.folder, edit.written)
+    named = []
+    for one in places:
+        named += [text for path in one.paths for text in (EDITED, one.top, path)]
+        named += [text for path in one.written for text in (WRITTEN, one.top, path)]
+    try:
+        return hand_over([agent, "edit", edit.session, edit.turn, *named])
+    except OSError:  # more files than the arguments of a program may name
+        return hand_over([agent, "unread", "it names too many files"])
 
 
 def hand_over(arguments: list[str]) -> int:
@@ -53,19 +61,11 @@ def certain(agent: str, edit: Edit, one: Place) -> bool:
     rules = f"{one.common_dir}/gitfleet/policy.json"
     if os.path.exists(rules) and OFF in _read(rules):
         return True
-    session = os.environ.get("GITFLEET_SESSION") or _known(one.common_dir, agent, edit.session)
-    names = [os.fsencode(path) for path in one.paths]
+    session = acting.session_of(f"{one.common_dir}/gitfleet", agent, edit.session)
+    if not edit.session:
+        session = os.environ.get("GITFLEET_SESSION")
+    names = [os.fsencode(path) for path in (*one.paths, *one.written)]
     return gate.covered(one.git_dir, one.common_dir, session, lambda: names) is not None
-
-
-def _known(common_dir: str, agent: str, own: str) -> str | None:
-    """The fleet's session that was found for this one of the agent's before (see `identity`)."""
-    name = f"{agent}-{own}"
-    path = f"{common_dir}/gitfleet/agents/{name}.json"
-    if not own or not is_name(name) or not os.path.exists(path):
-        return None
-    session = records.load(_read(path))["session"]
-    return session if isinstance(session, str) else None
 
 
 def _read(path: str) -> bytes:

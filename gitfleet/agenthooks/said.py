@@ -1,40 +1,41 @@
 """What an agent says before it edits: which of its tools, in which session, on which files.
 
 Read without `json`, which brings regular expressions along; what the interpreter's own scanner does not take, `json`
-does. Two agents, two tables: a tool that is in neither edits nothing that we know of.
+does. What the tools of each client say is in its module of `clients`; a tool that is in none edits nothing that we know of.
 """
 
 from __future__ import annotations
 
 import os
 
+from gitfleet.clients import codex
+from gitfleet.clients.acting import CLIENTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 MOST = 64 * 1024 * 1024
 """Bytes that an agent may say; a file's whole new content is among them."""
 
-FILES = {
-    "Edit": "file_path",
-    "MultiEdit": "file_path",
-    "Write": "file_path",
-    "NotebookEdit": "notebook_path",
-}
-"""Claude Code's edit tools, and where each names its file."""
-
-PATCH = "apply_patch"
-_HEADERS = ("*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: ")
-_UPDATES = _HEADERS[1], _HEADERS[3]
+SIGNS = (">", "tee")
+"""One of these is in each command that `clients.shell` sees writing."""
 
 
 class Edit:
-    """One edit that an agent is about to make: `paths` as it named them, counted from `folder`; its own `session` ("": none)."""
+    """One edit that an agent is about to make: `paths` as it named them, counted from `folder`; its own `session` ("": none).
 
-    __slots__ = ("folder", "paths", "session")
+    `written` are files that a shell command writes; `turn` is the client's name for the turn that it is part of ("": none).
+    """
 
-    def __init__(self, session: str, folder: str, paths: list[str]) -> None:
+    __slots__ = ("folder", "paths", "session", "turn", "written")
+
+    def __init__(
+        self, session: str, folder: str, paths: list[str], written: list[str] | None = None, turn: str = ""
+    ) -> None:
         self.session, self.folder, self.paths = session, folder, paths
+        self.written, self.turn = written or [], turn
 
 
 def read(agent: str) -> Edit | None:
@@ -59,7 +60,7 @@ def parse(data: bytes) -> dict[str, Any]:
     try:
         from _json import make_scanner  # CPython's; elsewhere the ordinary reader does
 
-        from gitfleet.githooks.records import Context
+        from gitfleet.base.records import Context
 
         found, end = make_scanner(Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
         whole = end == len(text)
@@ -74,31 +75,35 @@ def parse(data: bytes) -> dict[str, Any]:
 
 def edit(agent: str, told: dict[str, Any]) -> Edit | None:
     """The edit in what an agent told; None for a tool that edits no files. Raises KeyError, TypeError, ValueError."""
-    tool, given = told["tool_name"], told.get("tool_input")
-    if agent == "claude" and tool in FILES:
-        paths = [given[FILES[tool]]]  # type: ignore[index]  # raises for anything but an object
-    elif agent == "codex" and tool == PATCH:
-        paths = patched(given["command"])  # type: ignore[index]  # the same
+    client, tool, given = CLIENTS[agent], told["tool_name"], told.get("tool_input")
+    if not isinstance(tool, str):
+        raise TypeError("a tool's name is no text")
+    folder, session, turn = told.get("cwd") or os.getcwd(), told.get("session_id"), told.get(client.TURN)
+    written: list[str] = []
+    if tool in client.SHELLS:
+        command = _text(given.get("command")) if isinstance(given, dict) else ""
+        patch = client.in_shell(command)
+        if not patch and not any(sign in command for sign in SIGNS):
+            return None
+        from gitfleet.clients import shell  # only where a command may write something
+
+        paths = [os.path.join(shell.folder(command), path) for path in codex.patched(patch)] if patch else []
+        written = [] if patch else shell.written(command)
     else:
-        return None
-    folder, session = told.get("cwd") or os.getcwd(), told.get("session_id", "")
-    if not all(isinstance(text, str) and text and "\0" not in text for text in (folder, *paths)):
-        raise TypeError("a path is no text")
-    for text in (folder, *paths):
+        found = client.edited(tool, given)
+        if found is None:
+            return None
+        paths = found
+    _check((folder, *paths, *written))
+    return Edit(_text(session), folder, paths, written, _text(turn))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) and "\0" not in value else ""
+
+
+def _check(texts: Sequence[object]) -> None:
+    for text in texts:
+        if not isinstance(text, str) or not text or "\0" in text:
+            raise TypeError("a path is no text")
         os.fsencode(text)  # raises ValueError for what no file can be called
-    return Edit(session if isinstance(session, str) else "", folder, paths)
-
-
-def patched(patch: str) -> list[str]:
-    """The files that a patch in Codex's format adds, changes, deletes or moves to, each once.
-
-    As Codex reads it, blanks before a header do not count, but within an update, where they make a line of the file.
-    """
-    found, updating = {}, False
-    for given in patch.split("\n"):
-        line = given if updating else given.lstrip()
-        for header in _HEADERS:
-            if line.startswith(header) and line[len(header) :].strip():
-                found[line[len(header) :].strip()] = True
-                updating = header in _UPDATES
-    return list(found)

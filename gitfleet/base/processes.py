@@ -7,11 +7,14 @@ every run has a time limit.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO, NamedTuple
+
+from gitfleet.base import clock
 
 
 class Completed(NamedTuple):
@@ -89,6 +92,54 @@ def _file() -> IO[bytes]:
 def _read(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
+
+
+def ask(
+    argv: Sequence[str],
+    lines: Sequence[bytes],
+    answered: Callable[[bytes], bool],
+    *,
+    cwd: str | None,
+    env: Mapping[str, str],
+    timeout: float,
+) -> bytes | None:
+    """Say `lines` to a program that serves for as long as it is listened to; its first line for which `answered` is true.
+
+    None where it ends or `timeout` seconds pass before that. Then it is ended. Raises OSError when it cannot be started.
+    """
+    end = clock.elapsed() + timeout
+    process = subprocess.Popen(
+        list(argv), cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with suppress(BrokenPipeError):
+            process.stdin.write(b"".join(line + b"\n" for line in lines))
+            process.stdin.flush()
+        return _answer(process.stdout.fileno(), answered, end)
+    finally:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(max(0.1, min(2.0, end - clock.elapsed())))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _answer(handle: int, answered: Callable[[bytes], bool], end: float) -> bytes | None:
+    rest = b""
+    while (left := end - clock.elapsed()) > 0 and select.select([handle], [], [], left)[0]:
+        data = os.read(handle, 1 << 16)
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            if answered(line):
+                return line
+        if not data:
+            return None
+    return None
 
 
 class Conversation:

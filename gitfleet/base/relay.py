@@ -43,6 +43,8 @@ class Relay:
         self._typed = b""
         self._code: int | None = None
         self._news: list[int] = []
+        self.interrupted = False
+        """Whether the user asked it to stop by SIGINT."""
 
     def run(self, asked: Sequence[int] = ()) -> int:
         """Pass everything on until the child has ended; its exit code (128 and the signal that ended it).
@@ -176,6 +178,7 @@ class Relay:
 
     def _heard(self, numbers: bytes) -> None:
         for number in numbers:
+            self.interrupted |= number == signal.SIGINT
             if number == signal.SIGWINCH:
                 self._resize()
             elif number == signal.SIGTSTP:

@@ -15,12 +15,13 @@ from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks.agents import install as agents
-from gitfleet.githooks.agents import wanted
+from gitfleet.githooks.agents import ready, wanted
 from gitfleet.githooks.agents.install import Change
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
 
+UNRUN = frozenset(["untrusted", "modified", "not read"])
 noun = helping.Commands(
     help="Hooks of coding agents: what they may edit. Without a verb: status.", invoke_without_command=True
 )
@@ -103,9 +104,11 @@ def _status() -> Answer:
         repository: Repository | None = discover()
     except NoRepository:
         repository = None
-    looks = agents.status(repository)
+    looks = ready.looks(repository)
     rows = [(look.agent, look.scope, look.state, look.path) for look in looks]
-    colours = {"in": "green", "outdated": "yellow", "unreadable": "red"}
+    colours = {"in": "green", "outdated": "yellow", "unreadable": "red"} | dict.fromkeys(
+        ("untrusted", "modified", "not"), "red"
+    )
     grid = Grid(("AGENT", "SCOPE", "STATE", "FILE"), rows, coloured="STATE", colours=colours)
     warnings = [f"{look.path}: {look.problem}" for look in looks if look.problem]
     warnings += [
@@ -113,6 +116,16 @@ def _status() -> Answer:
         + (" --user`" if look.scope == "user" else "`")
         for look in looks
         if look.state == "outdated"
+    ]
+    warnings += [
+        f"{look.path} is in place, but {look.agent} would not run it ({look.state})"
+        for look in looks
+        if look.state in UNRUN
+    ]
+    warnings += [
+        words
+        for agent in {look.agent for look in looks if look.state != "absent"}
+        if (words := ready.newer(agent))
     ]
     return Answer("agent status", {"agents": [look._asdict() for look in looks]}, [grid], warnings=warnings)
 

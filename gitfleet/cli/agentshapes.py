@@ -31,8 +31,9 @@ class AgentPlace(Data):
     agent: str
     scope: Literal["project", "user"]
     path: str
-    state: Literal["in place", "outdated", "absent", "unreadable"]
-    """`outdated`: they call another installation of gitfleet, or another version's events."""
+    state: Literal["in place", "outdated", "absent", "unreadable", "untrusted", "modified", "not read"]
+    """`outdated`: they call another installation of gitfleet, or another version's events. The last three are what the agent
+    itself says of hooks that are written as they should be: it does not run them."""
     problem: str
     """Why it cannot be read; else empty."""
 

@@ -1,9 +1,9 @@
 """What a session has not been told yet, shown beside whatever its command answers, also where that is a refusal.
 
 A message is shown until it was heard, which is once. A person at a terminal may be looking over an agent's shoulder,
-from the agent's own worktree: there the agent's messages are kept for it, unless it is named by GITFLEET_SESSION. `sync`
-shows what was lost, whoever runs it, and leaves the other messages alone: timers and hooks run it, and nobody reads what
-it says.
+from the agent's own worktree: there the agent's messages are kept for it, unless it is named by GITFLEET_SESSION, or runs
+the command itself. `sync` shows what was lost, whoever runs it, and leaves the other messages alone: timers and hooks run
+it, and nobody reads what it says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from gitfleet.base import delivery
 from gitfleet.cli import render
+from gitfleet.clients import acting
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.notices import LOST
@@ -70,7 +71,7 @@ def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
         session = fleet.whoami(flag)
     except FleetError:
         return "", False, False
-    named = flag is not None or bool(os.environ.get(VARIABLE))
+    named = flag is not None or bool(os.environ.get(VARIABLE) or acting.callers(os.environ))
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
     return session, named or person or not sys.stdout.isatty(), person

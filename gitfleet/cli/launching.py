@@ -11,11 +11,14 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import kept
 from gitfleet.cli.setup import put_hooks
+from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.fleet import launcher, policyfile, upkeep
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
 from gitfleet.fleet.maintainer import Options
+from gitfleet.git.repository import discover
+from gitfleet.githooks.agents import ready
 from gitfleet.worktrees.ensure import Wish
 
 __all__ = ["Launch", "Where", "start"]
@@ -42,8 +45,23 @@ def start(launch: Launch, where: Where) -> Answer:
         launch = replace(launch, claims=claims)
         _ready(fleet, where)
         place = _place(fleet, launch, where)
+    _gate(place.path, launcher.agent_of(command))
     ended = Launcher(place, say).run(launch)
     return _answer(ended)
+
+
+def _gate(worktree: str, client: str) -> None:
+    """Make the worktree ready for a client that we have hooks for, and warn where its edits would not be checked."""
+    if client not in CLIENTS:
+        return
+    try:
+        repository = discover(worktree)
+        told = [*ready.prepare(client, repository), *ready.warnings(client, repository)]
+    except FleetError as error:
+        told = [error.message]
+    for words in [*told, ready.newer(client)]:
+        if words:
+            say(f"warning: {words}")
 
 
 def say(words: str) -> None:
@@ -93,9 +111,11 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
 def _answer(ended: Ended) -> Answer:
     released = [record["pattern"] for record in ended.answer.get("released", [])]
     retained = ended.answer.get("retained", [])
-    words = f"session {ended.session['id']} ended, exit code {ended.code}"
-    words += _listed("released", released)
-    words += "".join(f"; {line}" for line in kept(retained))
+    how = "was interrupted" if ended.interrupted else "ended"
+    words = f"session {ended.session['id']} {how}, exit code {ended.code}"
+    if ended.goes_on:
+        words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
+    words += _listed("released", released) + "".join(f"; {line}" for line in kept(retained))
     say(f"gitfleet: {words}")
     data = {
         "session": ended.session,

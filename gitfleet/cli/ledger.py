@@ -22,6 +22,7 @@ from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet import exchange
 from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.githooks.agents import ready
 from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
 from gitfleet.sessions import model as sessions
@@ -185,7 +186,7 @@ def _doctor(*, repair: bool) -> Answer:
         done = doctors.repair(fleet) if repair else []
         if repair:
             done += put_hooks(fleet.repository)
-        findings = [*doctors.examine(fleet), gates.finding(fleet)]
+        findings = [*doctors.examine(fleet), gates.finding(fleet), *_agents(fleet)]
         bad = [finding for finding in findings if not finding.ok]
         lines = [f"repaired: {words}" for words in done]
         for finding in findings:
@@ -194,6 +195,18 @@ def _doctor(*, repair: bool) -> Answer:
         data: dict[str, Any] = {"repaired": done, "findings": [_record(finding) for finding in findings]}
         code = 20 if bad else 0
         return Answer("doctor", data, lines, "problems" if bad else "ok", code)
+
+
+def _agents(fleet: Fleet) -> list[doctors.Finding]:
+    """What the clients say of our hooks in their settings; nothing of clients that have none."""
+    found = []
+    for look in ready.looks(fleet.repository):
+        if look.state == "absent":
+            continue
+        words = f"{look.path} is {look.state}" + (f" ({look.problem})" if look.problem else "")
+        advice = "gitfleet agent status; see docs/guides/agents.md on trust"
+        found.append(doctors.Finding(f"{look.agent} hooks", look.state == "in place", words, advice))
+    return found
 
 
 def _record(finding: doctors.Finding) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gitfleet.base import clock
+from gitfleet.base import clock, identity
 from gitfleet.base.text import duration, one_line
 from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, completing, helping, render
@@ -17,6 +17,7 @@ from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
 from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
+from gitfleet.clients import notes
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
 from gitfleet.fleet import draft, heartbeat, policyfile, situation, succession
 from gitfleet.fleet.fleet import Fleet
@@ -212,7 +213,11 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         warnings += [*succession.told(fleet), *_goes_on_with(result)]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
         named = os.environ.get(VARIABLE, "")
-        if others:
+        acts = None if wanted.person or wanted.pid else _acts_for(fleet, record["id"])
+        if acts is not None and acts != record["id"]:
+            words = f"this agent acts for session {acts} already: name this one in its commands, `--session {record['id']}`"
+            warnings.append(words)
+        elif others and acts is None:
             warnings.append(
                 f"{', '.join(others)} also at work in this worktree: set {VARIABLE}={record['id']} for this one, or work in "
                 "a worktree of its own (`gitfleet worktree ensure` makes one)"
@@ -234,6 +239,12 @@ def _goes_on_with(result: Result) -> list[str]:
     """What a session has again that it left when it ended."""
     patterns = [str(record["pattern"]) for record in result.answer.get("claims", ())]
     return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
+
+
+def _acts_for(fleet: Fleet, session: str) -> str | None:
+    """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
+    process = identity.identify(identity.durable_parent())
+    return notes.tie(fleet.ledger.state, os.environ, session, process)
 
 
 def _end(session_id: str | None) -> Answer:

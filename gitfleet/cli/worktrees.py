@@ -11,7 +11,10 @@ from gitfleet.base.text import duration
 from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
+from gitfleet.clients.acting import CLIENTS
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import discover
+from gitfleet.githooks.agents import ready
 from gitfleet.worktrees import verdict
 from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.model import MANAGED_DIR
@@ -96,6 +99,8 @@ def ensure(
     def action() -> Answer:
         with Fleet.open(announce=render.note) as fleet:
             found = fleet.worktrees.ensure(wish, reconcile=reconcile, strategy=strategy)
+        for words in _hooks(found, agent):
+            render.note(f"warning: {words}")
         return _ensured(found, print_path=print_path)
 
     return boundary.run("worktree ensure", action, as_json=as_json)
@@ -133,6 +138,14 @@ def reconcile(
             return _reconciled(fleet.worktrees.reconcile(selection, wanted, base=base))
 
     return boundary.run("worktree reconcile", action, as_json=as_json)
+
+
+def _hooks(found: Ensured, agent: str) -> list[str]:
+    """Put the hooks of the client that the agent is named after into its worktree; what failed."""
+    client = agent.partition("-")[0]
+    if client not in CLIENTS or not found.choice.done:
+        return []
+    return ready.prepare(client, discover(found.managed.path))
 
 
 def _ensured(found: Ensured, *, print_path: bool) -> Answer:

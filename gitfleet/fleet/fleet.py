@@ -62,14 +62,20 @@ class Fleet:
 
     @classmethod
     def open(
-        cls, path: str = ".", *, bulk: bool = False, announce: Callable[[str], None] | None = None
+        cls,
+        path: str = ".",
+        *,
+        bulk: bool = False,
+        announce: Callable[[str], None] | None = None,
+        patience: float | None = None,
     ) -> Fleet:
         """The fleet that the repository at `path` belongs to. Raises NoRepository, NoFleet, UnsupportedRepository.
 
-        `bulk` prepares for reading thousands of records; `announce` is told why something takes long. Close it, or
-        use it as a context manager.
+        `bulk` prepares for reading thousands of records; `announce` is told why something takes long. The hub may
+        take `patience` seconds for all that it is asked together; then it counts as out of reach. Close it, or use it
+        as a context manager.
         """
-        return cls.of(discover(path), path, bulk=bulk, announce=announce)
+        return cls.of(discover(path), path, bulk=bulk, announce=announce, patience=patience)
 
     @classmethod
     def of(
@@ -79,6 +85,7 @@ class Fleet:
         *,
         bulk: bool = False,
         announce: Callable[[str], None] | None = None,
+        patience: float | None = None,
     ) -> Fleet:
         """The same, for a repository that was found before: its worktree may be gone by now. `./` counts from `folder`."""
         node = nodes.load(repository.common_dir)
@@ -90,6 +97,7 @@ class Fleet:
             node=node,
             rules=RULES,
             announce=announce,
+            patience=patience,
         )
         return cls(repository, ledger, announce, folder)
 

@@ -12,6 +12,7 @@ import errno
 import os
 import shlex
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,10 @@ from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
 from gitfleet.claims import orphans
+from gitfleet.clients import acting, claude
+from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
-from gitfleet.fleet import draft, keepalive, remarks, succession
+from gitfleet.fleet import afterwards, draft, keepalive, remarks, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -44,6 +47,10 @@ LOGS = "gitfleet-logs"
 KEPT_LOGS = 10
 _FOREIGN = frozenset(["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "OLDPWD"])
 """What would lead the command to another worktree than its own."""
+_CALLERS = frozenset([*acting.VARIABLES, claude.PROCESS, "CLAUDE_ENV_FILE"])
+"""What names the agent that starts another one: that one is a session of its own."""
+_SAY_NOTHING = frozenset([claude.NAME])
+"""Clients that end with 0 when they are interrupted."""
 PATIENCE = 40.0
 """Seconds for a renewal that is under way when the command ends; a request gives up by itself after 30."""
 
@@ -69,7 +76,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it went: the exit code of the command, what became of the claims, and what people should know."""
+    """How it went: the exit code of the command, what became of the claims, and what people should know.
+
+    `interrupted` where the command said nothing of that itself; `goes_on` where its agent works on in another process.
+    """
 
     session: dict[str, Any]
     worktree: str
@@ -77,6 +87,8 @@ class Ended:
     code: int
     answer: dict[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    interrupted: bool = False
+    goes_on: bool = False
 
 
 def program(command: Sequence[str], agent: str = "") -> list[str]:
@@ -136,12 +148,14 @@ class Launcher:
         relay = Relay(child, keepalive.counting(alive, log.write), alive.tick, every=keepalive.EVERY)
         code = relay.run(self._stops.kept)
         self._stops.ignore()
+        interrupted = code == 0 and relay.interrupted and program_name(launch.command[0]) in _SAY_NOTHING
+        code = 128 + signal.SIGINT if interrupted else code
         log.write(_line(f"session {session} ended with {code}", before=b"\n"))
         log.close()
         alive.stop(PATIENCE)
-        answer, words = self._end(repository, session)
-        faults = [fault for fault in (log.fault, alive.fault, words) if fault] + answer.get("unheard", [])
-        return Ended(record, self._place.path, log.path, code, answer, faults)
+        ended, answer, words = self._end(repository, session, launch.agent)
+        faults = [fault for fault in (log.fault, alive.fault, *words) if fault] + answer.get("unheard", [])
+        return Ended(record, self._place.path, log.path, code, answer, faults, interrupted, not ended)
 
     def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
         with Fleet.open(self._place.path, announce=self._announce) as fleet:
@@ -160,7 +174,7 @@ class Launcher:
     def _make(self, repository: Repository, command: Sequence[str]) -> Child:
         """The process of the command, which waits."""
         where = repository.worktree or self._place.path
-        env = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        env = {name: value for name, value in os.environ.items() if name not in _FOREIGN | _CALLERS}
         what = Program(_find(command[0], where), command, where, {**env, "PWD": where})
         return Child(what, terminal=terminal.interactive(), apart=not terminal.attached())
 
@@ -172,6 +186,7 @@ class Launcher:
         )  # fmt: skip
         registered = False
         try:
+            Notes(fleet.ledger.state).free(launch.id)
             started = fleet.sessions.start(start)
             record: dict[str, Any] = started.answer["session"]
             registered = True
@@ -207,18 +222,31 @@ class Launcher:
         for words in remarks.of_grant(fleet, claimed.answer["granted"]).words(fleet.ledger.node.hub):
             self._announce(f"warning: {words}")
 
-    def _end(self, repository: Repository, session: str) -> tuple[dict[str, Any], str]:
-        """End the session; what was released, and why it could not be ended. Its worktree may be gone by now."""
+    def _end(
+        self, repository: Repository, session: str, agent: str
+    ) -> tuple[bool, dict[str, Any], list[str]]:
+        """End the session unless its client works on elsewhere: whether it did, what was released, and what to tell.
+
+        Its worktree may be gone by now.
+        """
+        behind = afterwards.left_behind(session)
+        words = [f"still running in its name: {', '.join(behind[: afterwards.SHOWN])}"] if behind else []
         try:
             common = Repository(repository.common_dir, repository.common_dir, repository.main)
             with Fleet.of(common, announce=self._announce) as fleet:
+                process = afterwards.handed_over(fleet, session, agent)
+                if process is not None:
+                    on = f"session {session} goes on: its agent works in process {process.pid}, and ends it"
+                    return False, {}, [*words, on]
                 ended = fleet.sessions.end(session)
                 late = "the hub was out of reach: the end of the session is tentative until it agrees"
-                return dict(ended.answer), late if ended.status is Status.TENTATIVE else ""
+                words += [late] if ended.status is Status.TENTATIVE else []
+                return True, dict(ended.answer), words
         except NoSession:  # it was ended from within, or by somebody else
-            return {}, ""
+            return True, {}, words
         except FleetError as error:
-            return {}, f"the session could not be ended now, upkeep will do it: {error.message}"
+            why = f"the session could not be ended now, upkeep will do it: {error.message}"
+            return True, {}, [*words, why]
 
     def _fresh_id(self, agent: str) -> str:
         """A new worktree is named after its first session; those after it have ids of their own."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from gitfleet.base import clock
 from gitfleet.base.processes import Completed
 from gitfleet.errors import FleetError, HubRefused, LocalStorage
 from gitfleet.git import answers, head
@@ -53,13 +54,17 @@ class Remote:
     """One remote of one repository, by name.
 
     `trusted` is the `Addresses.apart` that was found to be the hub itself ("": no such place; None: it is yet to be found
-    out, by whoever pushes): nothing is ever pushed to another place.
+    out, by whoever pushes): nothing is ever pushed to another place. With `patience`, all that is asked of it together may
+    take so many seconds.
     """
 
-    def __init__(self, git: Git, name: str, trusted: str | None = "") -> None:
+    def __init__(
+        self, git: Git, name: str, trusted: str | None = "", *, patience: float | None = None
+    ) -> None:
         self._git = git
         self._trusted = trusted
         self.name = name
+        self._end = None if patience is None else clock.elapsed() + patience
 
     def fetch(
         self, *refspecs: str, prune: bool = True, again: bool = False, timeout: float = TIMEOUT
@@ -75,7 +80,7 @@ class Remote:
             *_QUIET, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-filter",
             "--recurse-submodules=no", "--refmap=", *(["--prune", "--no-prune-tags"] if prune else []),
             *(["--refetch"] if again else []), "--end-of-options", self.name, *refspecs, *head.asking(self.name),
-            timeout=timeout, env=head.TRACE,
+            timeout=self._left(timeout), env=head.TRACE,
         )  # fmt: skip
         plain = done._replace(stderr=head.without_trace(done.stderr))
         if done.code:
@@ -92,7 +97,9 @@ class Remote:
             return PushAnswer(Push.DONE, "")
         self._demand_one_place()
         done = self._git.ask(
-            *self._pushing(updates, "--no-verify", atomic=atomic), timeout=timeout, own_session=True
+            *self._pushing(updates, "--no-verify", atomic=atomic),
+            timeout=self._left(timeout),
+            own_session=True,
         )
         return answers.of_push(done)
 
@@ -100,7 +107,7 @@ class Remote:
         """The same, but the `pre-push` hook in the folder `hooks` runs between the hub's word where its refs are, and what we send."""
         argv = self._pushing(updates, "--verify", atomic=len(updates) > 1)
         hooked = ("-c", f"core.hooksPath={hooks}")
-        done = self._git.ask(*hooked, *argv, timeout=timeout, own_session=True, leaves=True)
+        done = self._git.ask(*hooked, *argv, timeout=self._left(timeout), own_session=True, leaves=True)
         return answers.of_push(done)
 
     def push_command(self, updates: Sequence[Update]) -> tuple[str, list[str]]:
@@ -116,7 +123,8 @@ class Remote:
 
         Raises HubUnreachable, HubRefused. Changes nothing.
         """
-        done = self._git.ask("ls-remote", "--symref", "--quiet", "--", self.name, *patterns, timeout=timeout)
+        asked = ("ls-remote", "--symref", "--quiet", "--", self.name, *patterns)
+        done = self._git.ask(*asked, timeout=self._left(timeout))
         if done.code:
             raise self.error(done, "read from")
         found, refs = Head(head.NONE), {}
@@ -136,6 +144,10 @@ class Remote:
         fetch = self._git.line("ls-remote", "--get-url", self.name) or self.name
         push = os.fsdecode(self._git.ask("remote", "get-url", "--push", "--all", self.name).stdout)
         return Addresses(fetch, tuple(push.split("\n")[:-1]) or (fetch,))
+
+    def _left(self, timeout: float) -> float:
+        """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""
+        return timeout if self._end is None else max(0.01, min(timeout, self._end - clock.elapsed()))
 
     def error(self, done: Completed, what: str) -> FleetError:
         """The error for a failed exchange, in git's own words."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sys
 
-from gitfleet.base import clock
+from gitfleet.base import clock, records
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.claims.keys import key
+from gitfleet.clients import acting
 from gitfleet.git.fleetrefs import COORD
 from gitfleet.git.trailers import NAMES, PLAIN
-from gitfleet.githooks import records
 from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
 
 TYPE_CHECKING = False
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 QUICK = frozenset(["pre-commit", "prepare-commit-msg", "commit-msg"])
-RULES = b"gitfleet.yaml"
-"""What is wrong in it the full gate says, when it is committed."""
+RULES = b"gitfleet.yaml"  # what is wrong in it the full gate says, when it is committed
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
 _SPECIAL = frozenset("*?[\\{!:")
@@ -89,7 +88,13 @@ def quick(arguments: list[str]) -> bool:
 
 
 def session_here(git_dir: str, common_dir: str) -> str | None:
-    """The session that acts here, as far as it can be told at once."""
+    """The session that acts here, as far as it can be told at once; the order is that of `sessions.local.whoami`."""
+    for client, own in acting.callers(os.environ):
+        session = acting.session_of(f"{common_dir}/gitfleet", client, own)
+        if session is not None:
+            return session
+        if acting.anybody(f"{common_dir}/gitfleet"):
+            return None  # what the environment says may be another one's
     return os.environ.get("GITFLEET_SESSION") or _marked(git_dir, common_dir)
 
 

@@ -52,7 +52,7 @@ class Ledger:
 
     def __init__(
         self, *, common_dir: str, git: Git, objects: Objects, node: Node, rules: Mapping[str, Rule],
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[str], None] | None = None, patience: float | None = None,
     ) -> None:  # fmt: skip
         self._git = git
         self._rules = rules
@@ -65,7 +65,7 @@ class Ledger:
         self.notices = Notices(self.state)
         self.hub: Hub = LocalHub(git, objects)
         if node.hub:
-            remote = Remote(git, node.hub, node.push)
+            remote = Remote(git, node.hub, node.push, patience=patience)
             self.hub = RemoteHub(git, objects, remote, trunk=lambda: self.node.trunk, heard=self.hear)
         self.head: Head | None = None
         """What the hub's HEAD was at the last exchange of this process; None while that was not told."""

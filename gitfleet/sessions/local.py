@@ -8,13 +8,15 @@ user's word and comes before anything found here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
+from gitfleet.clients import acting
+from gitfleet.clients.notes import Notes
 from gitfleet.errors import BadName, LocalStorage, NoSession
 from gitfleet.git.program import Git
 
@@ -49,6 +51,7 @@ class LocalSessions:
     """The sessions of this clone. `mark` names the file in a worktree's git dir that hooks read first."""
 
     def __init__(self, node_state: str) -> None:
+        self.state = node_state
         self._root = os.path.join(node_state, "sessions")
 
     def check(self, session_id: str) -> None:
@@ -143,23 +146,40 @@ def whoami(
 ) -> str:
     """The id of the session that a command acts for. Raises NoSession, BadName.
 
-    In this order: the flag, `GITFLEET_SESSION`, the worktree's setting, the only live session of the worktree. A
-    session is never guessed among several. An empty variable or setting is as good as none, as ever; an empty flag is
-    refused: whoever gave it meant somebody.
+    In this order: the flag; the client (a coding agent) whose command this is, by its own variables and the note that its
+    hooks left; `GITFLEET_SESSION`; the worktree's setting; the only live session of the worktree. An empty variable or
+    setting counts as unset; an empty flag is refused: whoever gave it meant somebody. A session is never guessed among
+    several, and none that another client acts for is taken for this one's.
     """
-    named, where = _named(flag, environment, git)
+    known, others = _acting(flag, environment, local)
+    if known is not None:
+        return known
+    named, where = _named(flag, environment, git, others)
     if named is not None:
         if not is_name(named):
             words = f"{named[:80]!a}{where} is no session id. Nothing was changed."
             raise BadName(words, hint="See `gitfleet session list`.", name=named)
         return named
-    found = candidates(local, worktree)
+    found = [session for session in candidates(local, worktree) if session.id not in others]
     if len(found) == 1:
         return found[0].id
     if not found:
         words = "No session is at work in this worktree."
         raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=[])
     raise _several([session.id for session in found])
+
+
+def _acting(
+    flag: str | None, environment: Mapping[str, str], local: LocalSessions
+) -> tuple[str | None, Collection[str]]:
+    """The session of the client (a coding agent) whose command this is, and those that other clients act for."""
+    callers = acting.callers(environment) if flag is None else []
+    notes = Notes(local.state)
+    for client, own in callers:
+        note = notes.get(client, own)
+        if note is not None:
+            return note.session, ()
+    return None, notes.taken() if callers else ()
 
 
 def caller(
@@ -169,7 +189,8 @@ def caller(
 
     For what must never befall another session. Who else is at work here is then no answer. Raises NoSession, BadName.
     """
-    if _named(flag, environment, git)[0] is not None:
+    known, others = _acting(flag, environment, local)
+    if known is not None or _named(flag, environment, git, others)[0] is not None:
         return whoami(flag, environment, git, local, worktree)
     here = [session for session in local.all() if session.worktree == worktree]
     lines = ancestors()
@@ -213,12 +234,15 @@ def _several(ids: list[str]) -> NoSession:
     )
 
 
-def _named(flag: str | None, environment: Mapping[str, str], git: Git) -> tuple[str | None, str]:
-    """The session that was named, and where."""
+def _named(
+    flag: str | None, environment: Mapping[str, str], git: Git, others: Collection[str]
+) -> tuple[str | None, str]:
+    """The session that was named, and where; `others` are not what an environment that was handed down can mean."""
     if flag is not None:
         return flag, ""
-    if environment.get(VARIABLE):
-        return environment[VARIABLE], f" ({VARIABLE})"
+    said = environment.get(VARIABLE, "")
+    if said and said not in others:
+        return said, f" ({VARIABLE})"
     return configured(git), f" (git config {CONFIGURED})"
 
 

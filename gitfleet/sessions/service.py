@@ -11,6 +11,7 @@ from typing import Any
 
 from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
+from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
 from gitfleet.git import headlog
 from gitfleet.git.program import redact
@@ -150,6 +151,7 @@ class Sessions:
     def forget(self, session_id: str) -> None:
         """Let go of what this clone remembers of a session that the fleet has no more."""
         here = self.local.get(session_id)
+        Notes(self._ledger.state).free(session_id)
         self.local.forget(session_id)
         if here:
             self._mark(here.worktree)

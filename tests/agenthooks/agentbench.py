@@ -120,8 +120,8 @@ def wanted_key(tool: str) -> str:
 Starter = Callable[..., Agent]
 
 
-def launch(name: str, own: str, cwd: Path, env: Overlay) -> Agent:
-    argv = [sys.executable, "-c", _AGENT]
+def launch(name: str, own: str, cwd: Path, env: Overlay, *arguments: str) -> Agent:
+    argv = [sys.executable, "-c", _AGENT, *arguments]
     process = subprocess.Popen(argv, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     return Agent(name, own, cwd, env, process)
 

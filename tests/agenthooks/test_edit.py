@@ -61,8 +61,8 @@ def test_edit_of_what_another_holds_is_stopped_with_the_holder_and_one_next_step
     alone.claim("src/", session=alone.other)
     said = claude.edit(alone.path / "src/a.py", tool=tool)
     reason = stopped(said, '"src/a.py" is held by session alone-2', 'its claim is on "src/"', "m left")
-    assert reason.endswith("Next: leave these files as they are and take other work; or wait for them: "
-                           "gitfleet claim --wait --timeout 90s src/a.py")  # fmt: skip
+    assert reason.endswith("Next: wait for them:\ngitfleet claim --wait --timeout 90s src/a.py\n"
+                           "or leave these files as they are and take other work")  # fmt: skip
     assert holders(alone) == {"src/": "alone-2"}
 
 
@@ -149,7 +149,7 @@ def test_rules_say_what_happens_to_free_and_to_held_paths(claude: Agent, alone: 
     alone.policy(edits=edits)
     free, theirs = claude.edit(alone.path / "src/a.py"), claude.edit(alone.path / "docs/x.md")
     if edits == "require-claim":
-        assert "Next: claim first: gitfleet claim src/a.py" in stopped(free, "alone-1 has not claimed")
+        assert "Next: claim first:\ngitfleet claim src/a.py\n" in stopped(free, "alone-1 has not claimed")
     else:
         assert free.silent
     if edits == "warn":

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gitfleet.agenthooks import place, quick, said
-from gitfleet.agenthooks.identity import Note, Notes
+from gitfleet.clients import codex
+from gitfleet.clients.notes import Note, Notes
 from tests.agenthooks.agentbench import Starter
 from tests.gatebench import Gated
 
@@ -41,12 +42,15 @@ def test_quick_yes_for_what_is_the_session_s_and_only_that(noted: Gated) -> None
     assert not certain(noted, "src/a.py", "../../x")
 
 
-def test_quick_yes_follows_the_environment_first(noted: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_yes_follows_what_the_hook_says_and_the_environment_only_where_it_says_nothing(
+    noted: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noted.claim("src/")
     monkeypatch.setenv("GITFLEET_SESSION", noted.other)
-    assert not certain(noted, "src/a.py")
+    assert certain(noted, "src/a.py")
+    assert not certain(noted, "src/a.py", "")
     monkeypatch.setenv("GITFLEET_SESSION", noted.session)
-    assert certain(noted, "src/a.py", "somebody")
+    assert certain(noted, "src/a.py", "")
     monkeypatch.setenv("GITFLEET_SESSION", "")  # as good as none
     assert certain(noted, "src/a.py")
     assert not certain(noted, "src/a.py", "somebody")
@@ -66,6 +70,8 @@ def test_quick_yes_starts_no_second_interpreter(start: Starter, alone: Gated, tm
     claude = start(
         "claude", "own", alone.path, {"GITFLEET_SESSION": alone.session, "PATH": _git_only(tmp_path)}
     )
+    claude.edit(alone.path / "src/a.py")
+    (tmp_path / "calls").unlink()
     assert claude.edit(alone.path / "src/a.py").silent
     seen = (tmp_path / "calls").read_text().splitlines()
     assert len(seen) == 1
@@ -94,7 +100,7 @@ def _git_only(folder: Path) -> str:
     ],
 )  # fmt: skip
 def test_patch_names_its_files_once(patch: str, paths: list[str]) -> None:
-    assert said.patched(patch) == paths
+    assert codex.patched(patch) == paths
 
 
 def test_object_is_read_as_json_does() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.agenthooks.identity import Notes
+from gitfleet.clients.notes import Notes
 from tests.agenthooks.agentbench import Agent, Starter, holders, known, new
 from tests.gatebench import Gated
 from tests.workbench import PATIENCE, Gitfleet
@@ -227,4 +227,6 @@ def test_notes_that_cannot_be_read_are_as_none_and_pass_away(start: Starter, alo
     assert [path.name for path in folder.iterdir()] == ["claude-own-1.json"]
     odd = claude.as_other("../../x")
     odd.begin()
-    assert len(list(folder.iterdir())) == 1
+    odd.begin()
+    assert len(list(folder.iterdir())) == 2
+    assert len(new(alone)) == 2

@@ -106,6 +106,9 @@ def test_name_that_is_none_is_refused_wherever_it_is_given(
     place: Place, git: Git, way: str, name: str
 ) -> None:
     place.remember("lives-1")
+    if way == "variable" and not name:
+        assert place.who(variable=name) == "lives-1"  # an empty variable counts as unset
+        return
     if way == "setting":
         git(place.clone, "config", "fleet.session", name)
     with pytest.raises(BadName) as caught:

@@ -22,7 +22,8 @@ from gitfleet.githooks.agents import marked, settings, wanted
 from gitfleet.githooks.agents.wanted import AGENTS, Kind, Scope, handlers, settings_path
 
 What = Literal["created", "changed", "removed", "unchanged"]
-State = Literal["in place", "outdated", "absent", "unreadable"]
+State = Literal["in place", "outdated", "absent", "unreadable", "untrusted", "modified", "not read"]
+"""The last three are what the client says of hooks that are written as they should be (see `ready`)."""
 
 _TRIES = 5
 _BOM = b"\xef\xbb\xbf"
@@ -50,13 +51,24 @@ def install(agent: str, scope: Scope, repository: Repository | None) -> list[Cha
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     if scope == "project" and repository is not None:
-        _check_links(repository, [kind.project, *([kind.block] if kind.block else [])])
+        _check_links(wanted.home(kind, repository), [kind.project])
+        _check_links(repository, [kind.block] if kind.block else [])
     folder_made = not os.path.isdir(os.path.dirname(path))
     changes = [_change(path, lambda data: _with_handlers(path, data, agent, folder_made=folder_made))]
     if scope == "project" and repository is not None:
-        changes += _ignore(repository, agent, kind.project)
+        changes += _ignore(wanted.home(kind, repository), agent, kind.project)
+        admit(kind, repository)
         changes += [_change(file, partial(_with_block, file, agent)) for file in _block(kind, repository)]
     return changes
+
+
+def admit(kind: Kind, repository: Repository) -> None:
+    """Make what a linked worktree needs for the main checkout's settings to be read there. Raises LocalStorage."""
+    if wanted.home(kind, repository) != repository and repository.worktree:
+        path = os.path.join(repository.worktree, kind.folder)
+        if not os.path.lexists(path):
+            with files.storage(path):
+                os.mkdir(path)
 
 
 def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
@@ -72,7 +84,10 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[C
             _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
             for file in _block(kind, repository)
         ]
-        if not any(_holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
+        if kind.folder:
+            for top in _worktrees(repository):
+                _remove_empty(os.path.join(top, kind.folder))
+        if not any(holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
             exclude = _exclude(repository)
             changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))
     return [change for change in changes if change.what != "unchanged"]
@@ -202,7 +217,8 @@ def _look(agent: str, scope: Scope, path: str) -> Look:
     return Look(agent, scope, path, "in place" if current else "outdated")
 
 
-def _holds_ours(path: str) -> bool:
+def holds_ours(path: str) -> bool:
+    """Whether a settings file has hooks of ours; what cannot be read counts as yes."""
     try:
         return settings.MARK.encode() in (files.read(path) or b"")
     except OSError:

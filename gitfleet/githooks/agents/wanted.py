@@ -1,8 +1,8 @@
 """What each agent is given: its settings file, the events that it is to call us for, and the command lines.
 
-One table. Claude Code and Codex read hooks of the same form, and both take JSON on standard output with exit code 0, or
-words on standard error with code 2. Codex has no end of a session, and its versions before 0.123 ask no hook about their
-edits: hence the block in AGENTS.md.
+Claude Code and Codex read hooks of the same form, and both take JSON on standard output with exit code 0, or words on
+standard error with code 2. What differs is in their modules of `clients`. Codex's versions before 0.123 ask no hook about
+their edits: hence the block in AGENTS.md.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from types import ModuleType
 from typing import Literal, NamedTuple
 
 import gitfleet
+from gitfleet.clients import acting
 from gitfleet.errors import NoRepository, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import settings
@@ -35,7 +37,8 @@ class Kind(NamedTuple):
     """What one agent offers: its settings (in the project, in its own folder of the user's), and events by our names for them.
 
     `home` is the variable that names the user's folder, and that folder below HOME. `block` is a file that gets the
-    briefing for agents that read no hooks.
+    briefing for agents that read no hooks; `tried` is the version that all this was tried with.
+    `own` is False where a linked worktree's own settings are not read, but the main checkout's: then only with `folder` in it.
     """
 
     project: str
@@ -44,29 +47,19 @@ class Kind(NamedTuple):
     events: tuple[tuple[str, str | None, str, int], ...]
     block: str = ""
     note: str = ""
+    tried: str = ""
+    own: bool = True
+    folder: str = ""
 
 
-AGENTS = {
-    "claude": Kind(
-        ".claude/settings.local.json",
-        "settings.json",
-        ("CLAUDE_CONFIG_DIR", ".claude"),
-        (
-            ("PreToolUse", "Edit|MultiEdit|Write|NotebookEdit", "edit", 60),
-            ("SessionStart", None, "begin", 60),
-            ("SessionEnd", None, "end", 10),
-        ),
-        note="Claude Code reads its hooks when it starts: start it anew.",
-    ),
-    "codex": Kind(
-        ".codex/hooks.json",
-        "hooks.json",
-        ("CODEX_HOME", ".codex"),
-        (("PreToolUse", "apply_patch", "edit", 60), ("SessionStart", None, "begin", 60)),
-        block="AGENTS.md",
-        note="Codex runs new hooks only once you have trusted them: start it, and look at /hooks.",
-    ),
-}
+def _kind(client: ModuleType) -> Kind:
+    return Kind(
+        client.PROJECT, client.USER, client.HOME, client.EVENTS, client.BLOCK, client.NOTE, client.TRIED,
+        client.OWN, client.FOLDER,
+    )  # fmt: skip
+
+
+AGENTS = {name: _kind(client) for name, client in acting.CLIENTS.items()}
 
 
 def of(agent: str) -> Kind:
@@ -95,16 +88,25 @@ def _command(agent: str, event: str) -> str:
     return f"sh -c {shlex.quote(script)}{settings.MARK}{agent} {event}"
 
 
+def home(kind: Kind, repository: Repository) -> Repository:
+    """The worktree whose settings an agent reads that is started in this one."""
+    parent, name = os.path.split(repository.common_dir)
+    linked = repository.git_dir != repository.common_dir
+    if kind.own or not linked or name != ".git" or not os.path.isdir(parent):
+        return repository
+    return Repository(repository.common_dir, repository.common_dir, parent)
+
+
 def settings_path(kind: Kind, scope: Scope, repository: Repository | None) -> str:
     """The settings file of an agent. Raises NoRepository where a project's is asked for outside of any worktree."""
     if scope == "user":
         variable, folder = kind.home
-        home = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), folder)
-        return os.path.join(home, kind.user)
+        theirs = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), folder)
+        return os.path.join(theirs, kind.user)
     if repository is None or repository.worktree is None:
         raise NoRepository(
             "A project's settings lie in a worktree, and this is none. Nothing was changed.",
             hint="Go into a worktree, or pass `--user`.",
             path=os.getcwd(),
         )
-    return os.path.join(repository.worktree, kind.project)
+    return os.path.join(home(kind, repository).worktree or "", kind.project)

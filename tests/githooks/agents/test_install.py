@@ -54,10 +54,11 @@ def test_hooks_name_the_events_that_each_agent_has(repository: Path, here: Repos
         agents.install(agent, "project", here)
     claude = json.loads((repository / FILES["claude"]).read_text())["hooks"]
     codex = json.loads((repository / FILES["codex"]).read_text())["hooks"]
-    assert list(claude) == ["PreToolUse", "SessionStart", "SessionEnd"]
-    assert claude["PreToolUse"][0]["matcher"] == "Edit|MultiEdit|Write|NotebookEdit"
-    assert list(codex) == ["PreToolUse", "SessionStart"]
-    assert codex["PreToolUse"][0]["matcher"] == "apply_patch"
+    assert list(claude) == ["PreToolUse", "SessionStart", "Stop", "SessionEnd"]
+    assert claude["PreToolUse"][0]["matcher"] == "Edit|MultiEdit|Write|NotebookEdit|Bash"
+    assert list(codex) == list(claude)
+    assert codex["PreToolUse"][0]["matcher"] == "apply_patch|Bash"
+    assert codex["SessionEnd"][0]["hooks"][0]["timeout"] <= 3
     for groups in [*claude.values(), *codex.values()]:
         (handler,) = groups[0]["hooks"]
         assert (handler["type"], handler["timeout"] > 0) == ("command", True)

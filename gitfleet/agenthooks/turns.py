@@ -1,0 +1,97 @@
+"""What an agent's hooks claimed during a turn, and what of it came to nothing.
+
+A claim is made before the edit is; then the client may refuse it (its sandbox, its user), or the patch may not fit. So at the
+end of the turn the claims on files that are as they were are released. A turn whose end was not told ends with the next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gitfleet.base import canonical, files
+from gitfleet.clients import acting
+from gitfleet.errors import FleetError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.githooks import refusal
+
+FOLDER = "turns"
+ABSENT = "-"
+
+
+class Claimed(NamedTuple):
+    """A file that was claimed for an edit: its worktree, its path there, and what it looked like then."""
+
+    top: str
+    path: str
+    stamp: str
+
+
+class Turns:
+    """The turns of one client's own session; `node_state` is its node's folder."""
+
+    def __init__(self, node_state: str, client: str, own: str) -> None:
+        note = acting.path(node_state, client, own)
+        self._root = os.path.join(node_state, FOLDER)
+        self._path = os.path.join(self._root, os.path.basename(note)) if note else ""
+
+    def add(self, turn: str, top: str, paths: Sequence[str]) -> None:
+        """Note files that are about to be claimed in `turn`, as they are now."""
+        if not self._path:
+            return
+        _, claimed = self._read()
+        new = [Claimed(top, path, stamp(top, path)) for path in paths]
+        kept = [one for one in claimed if (one.top, one.path) not in {(one.top, one.path) for one in new}]
+        files.folder(self._root)
+        record = {"turn": turn, "claimed": [list(one) for one in [*kept, *new]]}
+        files.replace(self._path, canonical.dump(record), durable=False)
+
+    def other_than(self, turn: str) -> bool:
+        """Whether something is noted of a turn that is not this one."""
+        noted, claimed = self._read()
+        return bool(claimed) and noted != turn
+
+    def settle(self, fleet: Fleet, session: str) -> list[str]:
+        """Release what was claimed for edits that did not come to be, and forget the turn. Raises the hub's errors.
+
+        The paths that were released; a file that was changed in whatever way since keeps its claim.
+        """
+        _, claimed = self._read()
+        same = [one.path for one in claimed if stamp(one.top, one.path) == one.stamp]
+        if same:
+            fleet.claims.release(session, [refusal.claimable(path) for path in same])
+        if self._path:
+            files.remove(self._path)
+        return same
+
+    def forget(self) -> None:
+        """Let go of what is noted."""
+        if self._path:
+            files.remove(self._path)
+
+    def _read(self) -> tuple[str, list[Claimed]]:
+        data = files.read(self._path) if self._path else None
+        try:
+            raw: dict[str, Any] = canonical.load(data) if data else {}
+            return str(raw.get("turn", "")), [Claimed(*map(str, one)) for one in raw.get("claimed", [])]
+        except (ValueError, TypeError):
+            return "", []
+
+
+def stamp(top: str, path: str) -> str:
+    """What tells a file from what it becomes by any edit, or by none."""
+    try:
+        found = os.lstat(os.path.join(top, path))
+    except OSError:
+        return ABSENT
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
+def settle_before(fleet: Fleet, turns: Turns, turn: str, session: str) -> None:
+    """Settle an earlier turn whose end nobody told, before this one's first claim; what fails stays noted for later."""
+    if turns.other_than(turn):
+        try:
+            turns.settle(fleet, session)
+        except FleetError:
+            return

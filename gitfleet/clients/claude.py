@@ -1,0 +1,63 @@
+"""Claude Code: what its hooks say, what they are given, and how its sessions are named. Tried with the version in `TRIED`.
+
+On the quick way to yes, hence without imports.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+NAME = "claude"
+TRIED = "2.1.332"
+VARIABLES = ("CLAUDE_CODE_SESSION_ID",)
+"""What names the session in the commands that it runs, as hooks' `session_id`."""
+PROCESS = "CLAUDE_PID"
+"""The variable with the client's process in its commands."""
+TURN = "prompt_id"
+
+PROJECT = ".claude/settings.local.json"
+USER = "settings.json"
+HOME = ("CLAUDE_CONFIG_DIR", ".claude")
+BLOCK = ""
+EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
+    ("PreToolUse", "Edit|MultiEdit|Write|NotebookEdit|Bash", "edit", 60),
+    ("SessionStart", None, "begin", 60),
+    ("Stop", None, "turn", 30),
+    ("SessionEnd", None, "end", 10),
+)
+"""Event, matcher, our name for it, seconds."""
+NOTE = "Claude Code reads its hooks when it starts: start it anew."
+READS_MAIN = True
+"""Whether a linked worktree gets the hooks of the main checkout."""
+OWN = True
+"""Whether a linked worktree's own file is read."""
+FOLDER = ""
+"""What a linked worktree must have for that."""
+
+SHELLS = frozenset(["Bash"])
+FILES = {
+    "Edit": "file_path",
+    "MultiEdit": "file_path",
+    "Write": "file_path",
+    "NotebookEdit": "notebook_path",
+}
+"""Its edit tools, and where each names its file."""
+
+
+def edited(tool: str, given: Any) -> list[str] | None:
+    """The files that one of its own tools is about to change; None for other tools. Raises KeyError, TypeError."""
+    return [given[FILES[tool]]] if tool in FILES else None
+
+
+def in_shell(command: str) -> str:
+    """It knows no patches in shell commands."""
+    del command
+    return ""
+
+
+def is_shared(arguments: Sequence[str]) -> bool:
+    """Whether a process with these arguments runs the sessions of many users' windows: its daemon."""
+    return "daemon" in arguments[1:]

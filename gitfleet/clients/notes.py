@@ -1,0 +1,156 @@
+"""The notes of one node about its clients' own sessions: which of the fleet's each acts for.
+
+A client knows only its own session's id. With the note beside the node's other papers two of them in one worktree are told
+apart, one that is resumed goes on as before, and the commands that it runs find their session (see `acting`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gitfleet.base import canonical, files
+from gitfleet.base.identity import ProcessIdentity, state
+from gitfleet.base.ids import is_name
+from gitfleet.clients import acting
+
+
+class Note(NamedTuple):
+    """What is kept of one client's session: the fleet's session, and whether hooks of ours started that.
+
+    `left` after an end from which the same process goes on with another id (`/clear`); `process` is the client's, as its
+    hooks saw it, which many sessions may share.
+    """
+
+    session: str
+    ours: bool
+    left: bool = False
+    process: ProcessIdentity | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the client's session acts for it now. What cannot be told counts as yes."""
+        return not self.left and (self.process is None or state(self.process) != "dead")
+
+
+class Notes:
+    """The notes of one node; `node_state` is its folder."""
+
+    def __init__(self, node_state: str) -> None:
+        self._state = node_state
+        self._root = os.path.join(node_state, acting.FOLDER)
+
+    def get(self, client: str, own: str) -> Note | None:
+        """The note about a client's session `own`; None without one, or where it cannot be read."""
+        path = acting.path(self._state, client, own)
+        data = files.read(path) if path else None
+        return _parse(data) if data else None
+
+    def check(self, client: str, own: str) -> None:
+        """Raise LocalStorage unless a note about this client could be kept now."""
+        path = acting.path(self._state, client, own)
+        if path:
+            files.tryout(path)
+
+    def keep(self, client: str, own: str, note: Note) -> None:
+        """Keep a note. Atomic; nothing happens where the client told no id of its own.
+
+        Notes under ids from which the client has gone on to this one (`/clear`) go.
+        """
+        path = acting.path(self._state, client, own)
+        if not path:
+            return
+        if self.get(client, own) != note:
+            files.folder(self._root)
+            files.replace(path, canonical.dump(_record(note)), durable=False)
+        for name, other in self._all().items():
+            there = os.path.join(self._root, name)
+            if other and other.session == note.session and not other.active and there != path:
+                files.remove(there)
+
+    def leave(self, client: str, own: str) -> None:
+        """The client's session has ended, and its process may go on with another one."""
+        note = self.get(client, own)
+        if note is not None:
+            self.keep(client, own, note._replace(left=True))
+
+    def forget(self, client: str, own: str) -> None:
+        """Let a note go."""
+        path = acting.path(self._state, client, own)
+        if path:
+            files.remove(path)
+
+    def free(self, session: str) -> None:
+        """The session begins a new life: nobody acts for it yet."""
+        for name, note in self._all().items():
+            if note and note.session == session:
+                files.remove(os.path.join(self._root, name))
+
+    def take_over(self, session: str) -> None:
+        """From now on hooks of ours end the session, whoever started it."""
+        for name, note in self._all().items():
+            if note and note.session == session and note.active:
+                files.replace(
+                    os.path.join(self._root, name), canonical.dump(_record(note._replace(ours=True)))
+                )
+
+    def of(self, session: str) -> list[Note]:
+        """The notes of those who act for a session."""
+        return [note for note in self._all().values() if note and note.session == session and note.active]
+
+    def taken(self) -> set[str]:
+        """The fleet's sessions that some client here acts for."""
+        return {note.session for note in self._all().values() if note and note.active}
+
+    def ours(self, session: str) -> bool:
+        """Whether hooks of ours started the session; it may go over to another id of its client."""
+        return any(note and note.session == session and note.ours for note in self._all().values())
+
+    def left(self) -> set[str]:
+        """The sessions whose client has ended its own one, and may go on with another."""
+        return {note.session for note in self._all().values() if note and note.left} - self.taken()
+
+    def prune(self, known: Callable[[str], bool]) -> None:
+        """Let notes go about sessions that are not known any more."""
+        for name, note in self._all().items():
+            if note is None or not known(note.session):
+                files.remove(os.path.join(self._root, name))
+
+    def _all(self) -> dict[str, Note | None]:
+        names = [name for name in files.names(self._root) if name.endswith(".json")]
+        return {name: _parse(files.read(os.path.join(self._root, name)) or b"") for name in names}
+
+
+def tie(
+    node_state: str, environment: Mapping[str, str], session: str, process: ProcessIdentity | None
+) -> str | None:
+    """Have the client whose command this is act for a session that it has just started.
+
+    The session that it acts for: another one, where it did so already, which stays; None where no client is at work.
+    """
+    notes = Notes(node_state)
+    for client, own in acting.callers(environment)[:1]:
+        note = notes.get(client, own)
+        if note is None or not note.active:
+            note = Note(session, ours=False, process=process)
+            notes.keep(client, own, note)
+        return note.session
+    return None
+
+
+def _record(note: Note) -> dict[str, object]:
+    process = {"process": dict(note.process.as_record())} if note.process else {}
+    return {"session": note.session, "ours": note.ours, "left": note.left, **process}
+
+
+def _parse(data: bytes) -> Note | None:
+    try:
+        raw = canonical.load(data)
+    except ValueError:
+        return None
+    session = raw.get("session")
+    if not isinstance(session, str) or not is_name(session):
+        return None
+    process = ProcessIdentity.from_record(raw.get("process"))
+    return Note(session, raw.get("ours") is True, raw.get("left") is True, process)

@@ -1,0 +1,59 @@
+"""What of a command's work goes on when the command itself has ended.
+
+A client may work in a daemon that many windows share, or leave commands running behind. The session then is not over, or
+people should know what still runs in its name.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.base import identity
+from gitfleet.base.identity import ProcessIdentity
+from gitfleet.base.text import display
+from gitfleet.clients.notes import Notes
+from gitfleet.errors import FleetError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.sessions.local import VARIABLE
+from gitfleet.sessions.service import Start
+
+SHOWN = 5
+_OURS = ("agenthooks/run.py", "githooks/run.py")
+
+
+def handed_over(fleet: Fleet, session: str, agent: str) -> ProcessIdentity | None:
+    """The process in which a session goes on: its client works there, and has not said that it ended. None where it is over.
+
+    From then on the session lives with that process, and the client's hooks end it.
+    """
+    notes = Notes(fleet.ledger.state)
+    found = [note.process for note in notes.of(session) if note.process]
+    alive = [process for process in found if identity.state(process) == "alive"]
+    if not alive:
+        return None
+    try:
+        fleet.sessions.start(Start(id=session, agent=agent, pid=alive[0].pid))
+    except FleetError:  # it has ended just now
+        return None
+    notes.take_over(session)
+    return alive[0]
+
+
+def left_behind(session: str) -> list[str]:
+    """The processes that still run in a session's name, as `pid name`; our own that work beside it left out. Linux only."""
+    found = []
+    for name in _pids():
+        pid = int(name)
+        if identity.environment_values(pid, [VARIABLE]).get(VARIABLE) != session or pid == os.getpid():
+            continue
+        arguments = identity.command_line(pid)
+        if arguments and not any(argument.endswith(_OURS) for argument in arguments):
+            found.append(f"{pid} {display(identity.program_name(arguments[0]))[:40]}")
+    return found
+
+
+def _pids() -> list[str]:
+    try:
+        return [name for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []

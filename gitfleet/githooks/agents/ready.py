@@ -1,0 +1,120 @@
+"""Whether a client's gate would be in force in a worktree, and what can be done for that before it starts.
+
+Looks at what the client itself says, since written is not yet run: hooks may be untrusted, of another place, or of another
+version than was tried.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+
+from gitfleet.base import processes
+from gitfleet.clients.acting import CLIENTS
+from gitfleet.errors import FleetError
+from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.repository import Repository
+from gitfleet.githooks.agents import asking, install, wanted
+from gitfleet.githooks.agents.install import Look
+from gitfleet.githooks.agents.wanted import AGENTS
+
+_WRITTEN = frozenset(["in place", "outdated"])
+_REASONS = {
+    "untrusted": "has not been told to trust them: start {agent} there once and look at /hooks",
+    "modified": "trusts another text of them: start {agent} there once and look at /hooks",
+    "not read": "does not read them there: the project is not trusted yet, its hooks are switched off, or the worktree has no "
+    "folder .codex",
+}
+
+
+def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[Look]:
+    """Every place where hooks may be, in the state that the client says they are in."""
+    found = [look for look in install.status(repository) if look.agent in agents]
+    told = asking.Hooks(asked=False)
+    if any(look.agent == "codex" and look.state in _WRITTEN for look in found):
+        told = asking.codex_hooks((repository.worktree if repository else None) or os.getcwd())
+    return [_refined(look, told) for look in found]
+
+
+def _refined(look: Look, told: asking.Hooks) -> Look:
+    if look.agent != "codex" or look.state != "in place":
+        return look
+    match told.of(look.path):
+        case "untrusted" | "modified" | "not read" as state:
+            return look._replace(state=state)
+        case _:
+            return look
+
+
+def warnings(agent: str, repository: Repository) -> list[str]:
+    """Why the edits of a client that is started in a worktree would not be checked; nothing where they would."""
+    found = looks(repository, [agent])
+    if AGENTS[agent].own and CLIENTS[agent].READS_MAIN and (main := _main(repository)):
+        found += [look for look in install.status(main) if look.agent == agent and look.scope == "project"]
+    if any(look.state in _WRITTEN for look in found):
+        return []
+    written = [look for look in found if look.state in _REASONS]
+    if not written:
+        return [
+            f"{agent} has no hooks of gitfleet here, so its edits are not checked: `gitfleet agent install {agent}`"
+        ]
+    why = _REASONS[written[0].state].format(agent=agent)
+    return [
+        f"the edits of {agent} would not be checked: its hooks are in {written[0].path}, and {agent} {why}"
+    ]
+
+
+def prepare(agent: str, repository: Repository) -> list[str]:
+    """Have a client find the hooks in a worktree that others of the clone have; says what failed. Does nothing for one that has none."""
+    kind = AGENTS[agent]
+    own = wanted.settings_path(kind, "project", repository)
+    try:
+        if not kind.own:
+            if install.holds_ours(own):
+                install.admit(kind, repository)
+        elif not install.holds_ours(own) and _elsewhere(kind, repository, own):
+            install.install(agent, "project", repository)
+    except FleetError as error:
+        return [f"the hooks of {agent} could not be put into {repository.worktree}: {error.message}"]
+    return []
+
+
+def _elsewhere(kind: wanted.Kind, repository: Repository, own: str) -> bool:
+    """Whether other worktrees of the clone have the hooks, and the main checkout, which is read everywhere, does not."""
+    main = _main(repository)
+    if main and install.holds_ours(os.path.join(main.worktree or "", kind.project)):
+        return False
+    tops = git_worktrees.folders(repository.common_dir)
+    return any(install.holds_ours(path) for top in tops if (path := os.path.join(top, kind.project)) != own)
+
+
+def newer(agent: str) -> str:
+    """What to say where the client that is found on PATH is newer than the one that was tried; else ""."""
+    tried, found = CLIENTS[agent].TRIED, version(agent)
+    if not found or _numbers(found) <= _numbers(tried):
+        return ""
+    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave otherwise"
+
+
+def version(agent: str) -> str:
+    """The version of the client on PATH; "" where that cannot be told."""
+    program = shutil.which(agent)
+    if program is None:
+        return ""
+    try:
+        done = processes.run([program, "--version"], cwd=None, env=os.environ, timeout=10.0)
+    except (OSError, processes.TimedOut):
+        return ""
+    words = done.stdout.decode("utf-8", "replace").split()
+    return next((word for word in words if word[:1].isdigit() and "." in word), "")
+
+
+def _numbers(text: str) -> list[int]:
+    parts = text.partition("-")[0].split(".")
+    return [int(part) if part.isdecimal() and len(part) < 9 else 0 for part in parts]
+
+
+def _main(repository: Repository) -> Repository | None:
+    parent, name = os.path.split(repository.common_dir)
+    return repository._replace(worktree=parent) if name == ".git" and os.path.isdir(parent) else None
