@@ -138,6 +138,30 @@ def silent_hub(world: World) -> None:
     assert took < 25, took
 
 
+@scenario("claude")
+def hub_away(world: World) -> None:
+    """With the hub away, held stays refused, and free is claimed tentatively."""
+    world.hub.rename(world.hub.with_name("away.git"))
+    model = _plays(world, *_both(world, "held/a.py"), *_both(world, "free/a.py"))
+    assert (world.ada / "held/a.py").read_text() == "one\n"
+    assert HELD in model.heard
+    assert "tentatively" in model.heard
+
+
+@scenario("claude")
+def resume(world: World) -> None:
+    """A run that is resumed is checked, and commits as its session."""
+    world.fleet(world.ada, "agent", "install", "claude")
+    with Messages(say("done")) as model:
+        done = world.claude(model).start(world.ada).end()
+    own = next(line["session_id"] for line in done.lines if line.get("type") == "result")
+    calls = [*_both(world, "held/a.py"), *_both(world, "free/a.py"), COMMIT]
+    with Messages(*(use(call) for call in calls), say("done")) as model:
+        assert world.claude(model, "--resume", own).start(world.ada).end().code == 0
+    assert HELD in model.heard
+    assert "Fleet-Session: claude-" in model.heard
+
+
 def _ended(world: World, number: signal.Signals) -> None:
     world.fleet(world.ada, "agent", "install", "claude")
     gate = threading.Event()

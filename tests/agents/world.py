@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,6 +74,11 @@ class World:
                 with suppress(psutil.Error):
                     process.kill()
         self._folder.cleanup()
+        self.eventually(self._is_gone, 5)  # what was being written meanwhile
+
+    def _is_gone(self) -> bool:
+        shutil.rmtree(self.root, ignore_errors=True)
+        return not self.root.exists()
 
     # Programs.
 

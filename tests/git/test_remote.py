@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -442,3 +443,17 @@ def test_exchange_with_reftables_on_both_sides_works(tmp_path: Path, git: Git) -
     assert remote.push([Update(A, one, "12" * 20)]).outcome is not Push.LOST
     remote.fetch(f"+{A}*:{SEEN}a*")
     assert refs.read(Program(str(tmp_path / "work/.git")), SEEN) == {f"{SEEN}a": one}
+
+
+def test_hub_that_accepts_and_stays_silent_counts_as_out_of_reach_when_patience_is_over(
+    ada: Path, git: Git, news: list[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"git://127.0.0.1:{server.getsockname()[1]}/hub.git"
+        git(ada, "remote", "set-url", "origin", url)
+        remote = Remote(discover(str(ada)).git, "origin", patience=0.3)
+        with pytest.raises(HubUnreachable):
+            remote.fetch(f"+{A}:{SEEN}a")
+        with pytest.raises(HubUnreachable):
+            remote.look(A)
+        assert remote.push([Update(A, news[0], None)]).outcome is Push.UNKNOWN
