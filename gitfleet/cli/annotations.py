@@ -65,13 +65,13 @@ def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
         }
         for row, verdict in verdicts.stopping(policy, rows)
     ]
-    try:
-        files.replace(os.path.abspath(path), json.dumps(items, indent=1).encode() + b"\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    target = os.path.abspath(path)
+    if os.path.isdir(target) or not os.path.isdir(os.path.dirname(target)):
         raise UsageError(
-            f"The report cannot be written to {display(path)}: {error.strerror}. Nothing was changed.",
+            f"The report cannot be written to {display(path)}: no file can be there. Nothing was changed.",
             hint="Name a file in a folder that is there.",
-        ) from error
+        )
+    files.replace(target, json.dumps(items, indent=1).encode() + b"\n")
 
 
 def _annotation(level: str, row: Judged, verdict: Verdict) -> str:

@@ -139,7 +139,7 @@ def test_command_line_that_waits_for_the_lock_goes_on_when_it_is_free(
         said = waiter.stderr.readline()
         assert f"held by process {process.pid}".encode() in said
     out, rest = waiter.communicate()
-    assert (waiter.returncode, rest) == (0, b"")
+    assert (waiter.returncode, rest) == (0, b"warning: no such path yet: src/a.py\n")
     assert b"claimed: src/a.py" in out
 
 

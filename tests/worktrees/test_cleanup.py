@@ -106,7 +106,7 @@ def test_fresh_worktree_is_kept(yard: Yard) -> None:
 
 
 def test_time_to_live_is_the_callers(yard: Yard, idle: Path) -> None:
-    assert "; goes after 25h idle" in kept(yard, "fresh", ttl=DAY + 3600)
+    assert "; goes after 26h idle" in kept(yard, "fresh", ttl=DAY + 3600)
     assert outcome(yard, "s1", ttl=DAY - 3600).result == "removed"
     assert not idle.exists()
 

@@ -54,7 +54,8 @@ def test_ensure_adds_its_line_to_exclude_once_and_keeps_what_is_there(yard: Yard
     yard.make("two")
     yard.make("three", folder="odd [name]*")
     assert exclude.read_bytes() == (
-        b"*.log\n# mine, without a newline\n# gitfleet keeps worktrees in the next folder\n/.worktrees/\n"
+        b"*.log\n# mine, without a newline\n"
+        b"# gitfleet keeps worktrees in the next folder (the line before this one had no end)\n/.worktrees/\n"
         b"# gitfleet keeps worktrees in the next folder\n/odd \\[name]\\*/\n"
     )
 

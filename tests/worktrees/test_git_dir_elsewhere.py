@@ -76,9 +76,9 @@ def test_command_in_a_clone_whose_git_dir_is_elsewhere_ends_its_session(
 
 
 def test_clone_whose_git_dir_is_elsewhere_is_left_without_a_trace(apart: Path, gitfleet: Gitfleet) -> None:
-    assert (apart.parent / "store/git" / repositories.MAIN).exists()
+    assert (apart.parent / "store/git" / repositories.NOTE_OF_MAIN).exists()
     gitfleet(apart, "uninstall").ok()
-    assert not (apart.parent / "store/git" / repositories.MAIN).exists()
+    assert not (apart.parent / "store/git" / repositories.NOTE_OF_MAIN).exists()
 
 
 def test_main_worktree_that_was_moved_is_not_taken_for_what_stands_there_now(
