@@ -8,12 +8,16 @@ HEAD: a commit moves that, so the next one is warned anew.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 from gitfleet.base import files
 from gitfleet.base.console import note
 from gitfleet.errors import LocalStorage
 from gitfleet.fleet.fleet import Fleet
+
+_PASSING = re.compile(r" - [^\n]* left\b")
+"""What is another thing a moment later, and no news: how much time a claim has left."""
 
 
 class Warned:
@@ -41,4 +45,4 @@ class Warned:
             note(text)
 
     def _line(self, text: str) -> bytes:
-        return os.fsencode(f"{self._head} {text}\n")
+        return os.fsencode(f"{self._head} {_PASSING.sub('', text)}\n")

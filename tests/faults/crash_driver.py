@@ -187,7 +187,7 @@ def _sound(fleets: Fleets, clone: str, place: str) -> Chain:
     state = fleets.state(clone)
     assert not (state / "outbox/attempt").exists()
     assert not (state / "lock.holder").exists()
-    assert len(list((state / "results").iterdir())) <= 2, "results stay behind"
+    assert len(list((state / "results").glob("*.json"))) <= 2, "results stay behind"
     assert len(list(state.rglob("*.tmp"))) <= 1, "unfinished files stay behind"
     git_dirs = {
         fleets.clone(clone) / ".git",

@@ -10,6 +10,7 @@ import pytest
 
 from gitfleet.fleet import exchange
 from gitfleet.githooks.install import install
+from gitfleet.githooks.warned import Warned
 from gitfleet.sessions.local import Here
 from tests.gatebench import GATE, Gated, refused
 from tests.workbench import run
@@ -102,6 +103,20 @@ def test_commit_that_is_only_warned_about_is_told_all_that_is_wrong_once(ada: Ga
         ada.write("src/api/a.py", str(args))
         said = ada.commit(*args).ok().stderr
         assert (said.count("not claimed: src/api/a.py"), said.count("docs/readme.md: held")) == (1, 1), said
+
+
+def test_warning_whose_time_left_has_gone_on_is_the_same_one(
+    ada: Gated, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ada.open() as fleet:
+        warned = Warned(fleet)
+        warned.first("a: held by session x - 45m left")
+        warned.again("a: held by session x - 44m left")
+        warned.again("b: held by session x - 44m left")
+    assert capsys.readouterr().err.splitlines() == [
+        "a: held by session x - 45m left",
+        "b: held by session x - 44m left",
+    ]
 
 
 def test_rules_in_a_branch_or_a_worktree_count_for_nothing(ada: Gated) -> None:
