@@ -15,7 +15,7 @@ from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
 from gitfleet.errors import BadName, FleetError
-from gitfleet.fleet import draft
+from gitfleet.fleet import draftclaim
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import model
@@ -141,7 +141,7 @@ class _Search:
         started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)
         session = str(started.answer["session"]["id"])
         if started.status is not Status.TENTATIVE:
-            draft.hold(self._fleet, session)
+            draftclaim.hold(self._fleet, session)
         return Note(session, ours=True)
 
 

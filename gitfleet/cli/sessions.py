@@ -19,7 +19,7 @@ from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.clients import notes
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
-from gitfleet.fleet import draft, heartbeat, policyfile, situation, succession
+from gitfleet.fleet import draftclaim, heartbeat, policyfile, situation, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
@@ -209,7 +209,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
         if result.status is not Status.TENTATIVE:
-            warnings += draft.hold(fleet, record["id"])
+            warnings += draftclaim.hold(fleet, record["id"])
         warnings += [*succession.told(fleet), *_goes_on_with(result)]
         others = [session.id for session in fleet.sessions.others_here(record["id"])]
         named = os.environ.get(VARIABLE, "")

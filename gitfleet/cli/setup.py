@@ -17,7 +17,7 @@ from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import draft, exchange, policyfile, trees
+from gitfleet.fleet import draft, draftclaim, exchange, policyfile, trees
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer
@@ -92,7 +92,7 @@ def _init(hub: str | None) -> Answer:
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
         warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
         person = _person(fleet)
-        warnings += draft.hold(fleet, person)
+        warnings += draftclaim.hold(fleet, person)
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",

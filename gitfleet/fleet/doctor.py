@@ -75,7 +75,7 @@ def _hub(fleet: Fleet) -> Iterator[Finding]:
     try:
         with ledger.lock.held(30.0):
             tip = ledger.hub.fetch()
-        hubhead.ask(fleet)
+        hubhead.ask(fleet.repository, fleet.ledger)
     except HubAlarm as error:
         yield Finding("hub", ok=False, words=error.message, advice="gitfleet doctor --repair")
     except HubError as error:
@@ -91,9 +91,9 @@ def _trunk(fleet: Fleet) -> Iterator[Finding]:
     if not node.hub:
         yield Finding("trunk", ok=True, words=f"'{display(node.trunk)}' of this clone")
         return
-    ok = hubhead.is_sound(fleet)
+    ok = hubhead.is_sound(fleet.repository, fleet.ledger)
     advice = "" if ok else "On the hub: `git symbolic-ref HEAD refs/heads/BRANCH`."
-    yield Finding("trunk", ok=ok, words=hubhead.words(fleet), advice=advice)
+    yield Finding("trunk", ok=ok, words=hubhead.words(fleet.ledger), advice=advice)
 
 
 def _objects(fleet: Fleet) -> Iterator[Finding]:

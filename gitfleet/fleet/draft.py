@@ -11,22 +11,16 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from gitfleet.base import canonical, files, resources
-from gitfleet.claims.service import Terms
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.node import state_folder
 
-if TYPE_CHECKING:
-    from gitfleet.fleet.fleet import Fleet
-
 CONFIG = "gitfleet.yaml"
 NOTE = "made.json"
-REASON = "the rules of this fleet, which nobody has landed yet"
 
 
 def write(repository: Repository) -> bool:
@@ -52,7 +46,7 @@ def settle(common_dir: str) -> None:
     at again; of one that was added nothing more is to be remembered.
     """
     state = state_folder(common_dir)
-    path, wrote = _made(state)
+    path, wrote = made(state)
     if not path:
         return
     if os.path.lexists(path) and _tracked(path) is not True:
@@ -64,36 +58,12 @@ def settle(common_dir: str) -> None:
 
 def take_back(state: str) -> list[str]:
     """The clone leaves its fleet: as `settle`; what stays is said."""
-    path, wrote = _made(state)
+    path, wrote = made(state)
     if not path or not os.path.lexists(path):
         return []
     if _tracked(path) is not False or _digest(path) != wrote:
         return [f"{path} was changed or committed since, so it stays"]
     files.remove(path)
-    return []
-
-
-def hold(fleet: Fleet, session: str) -> list[str]:
-    """Claim the draft of this worktree for a session at work in it, so that its first commit may bring it; warnings.
-
-    A person's session of the same worktree gives it to an agent's: whoever works here commits with `git add --all`.
-    """
-    path, _ = _made(fleet.ledger.state)
-    if path != os.path.join(fleet.repository.worktree or "", CONFIG) or not os.path.lexists(path):
-        return []
-    here = {
-        one.id
-        for one in fleet.sessions.local.all()
-        if one.person and one.worktree == fleet.repository.worktree
-    }
-    try:
-        held = {getattr(claim, "session", "") for claim in fleet.claims.find(fleet.current(), texts=[CONFIG])}
-        for giver in held & here - {session}:
-            fleet.claims.release(giver, [CONFIG])
-        if held <= here:
-            fleet.claims.claim(session, [CONFIG], Terms(reason=REASON))
-    except FleetError as error:
-        return [f"{CONFIG} is not claimed for {session}: {error.message}"]
     return []
 
 
@@ -106,7 +76,7 @@ def main(commits: Sequence[str]) -> int:
     return 0
 
 
-def _made(state: str) -> tuple[str, str]:
+def made(state: str) -> tuple[str, str]:
     """Where the draft was put, and its digest; "" without one."""
     try:
         note = canonical.load(files.read(os.path.join(state, NOTE)) or b"{}")

@@ -34,10 +34,10 @@ def sync(fleet: Fleet) -> Exchange:
     ledger = fleet.ledger
     before = _waiting(fleet)
     tip = ledger.sync()
-    hubhead.ask(fleet)
+    hubhead.ask(fleet.repository, fleet.ledger)
     warnings = [*fetch_trunk(fleet), *heartbeat.exchange(fleet)]
     warnings += policyfile.refresh(fleet.repository, ledger.node)
-    warnings += hubhead.news(fleet, once=True)
+    warnings += hubhead.news(fleet.ledger, once=True)
     brought = max(0, before - _waiting(fleet))
     settled, troubles = _settle(fleet)
     tip = ledger.tip() or tip

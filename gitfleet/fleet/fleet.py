@@ -58,7 +58,7 @@ class Fleet:
         self._announce = announce
         self._folder = folder
         self.take_rules()
-        ledger.follow = lambda head: hubhead.follow(self, head)
+        ledger.follow = lambda head: hubhead.follow(repository, ledger, head, self.take_rules)
 
     @classmethod
     def open(
@@ -172,11 +172,13 @@ class Fleet:
 
     def _is_dead_elsewhere(self, session: Session) -> bool:
         """Whether another node has told that the process of its session is gone."""
-        from gitfleet.fleet import heartbeat, situation  # only who is refused pays for it
+        from gitfleet.fleet import situation  # only who is refused pays for it
         from gitfleet.fleet.beats import DEAD
+        from gitfleet.fleet.peers import Peers
 
         try:
-            with heartbeat.open_peers(self) as peers:
+            patience = self.policy.state_max_age
+            with Peers(self.repository, self.ledger, patience=patience) as peers:
                 return situation.liveness(session, self.ledger.node.id, peers).word == DEAD
         except FleetError:
             return False

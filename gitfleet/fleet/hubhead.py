@@ -20,7 +20,11 @@ from gitfleet.git.remote import Remote
 from gitfleet.ledger import node as nodes
 
 if TYPE_CHECKING:
-    from gitfleet.fleet.fleet import Fleet
+    from collections.abc import Callable
+
+    from gitfleet.git.repository import Repository
+    from gitfleet.ledger.ledger import Ledger
+    from gitfleet.ledger.node import Node
 
 _NEWS = 86400
 
@@ -36,27 +40,26 @@ class Note(NamedTuple):
     told: bool = True
 
 
-def follow(fleet: Fleet, found: Head) -> None:
-    """Go by what the hub has just said of its HEAD. Callers hold the node's lock.
+def follow(repository: Repository, ledger: Ledger, found: Head, take_rules: Callable[[], None]) -> None:
+    """Go by what the hub has just said of its HEAD; `take_rules` is called where other rules hold now. Callers hold the node's lock.
 
     Costs one fetch when HEAD has moved, and nothing otherwise. What goes wrong is left to the next exchange, which hears the
     same: until then the old trunk holds.
     """
     if found.state == head.UNTOLD:
         return
-    ledger = fleet.ledger
     note = _load(ledger.state)
     try:
         if found.state != head.BRANCH or found.branch == ledger.node.trunk:
             if note.state != found.state:
                 told = found.state == head.BRANCH
                 _save(ledger.state, note._replace(state=found.state, at=clock.now(), told=told))
-        elif _switch(fleet, found.branch):
-            _save(ledger.state, Note(head.BRANCH, fleet.ledger.node.trunk, clock.now(), told=False))
+        elif _switch(repository, ledger.node, found.branch):
+            _save(ledger.state, Note(head.BRANCH, ledger.node.trunk, clock.now(), told=False))
             ledger.node = ledger.node._replace(trunk=found.branch)
-            nodes.save(fleet.repository.common_dir, ledger.node)
-            policyfile.refresh(fleet.repository, ledger.node)
-            fleet.take_rules()
+            nodes.save(repository.common_dir, ledger.node)
+            policyfile.refresh(repository, ledger.node)
+            take_rules()
     except FleetError:
         return
 
@@ -68,32 +71,31 @@ def begin(state: str, found: Head) -> None:
         _save(state, Note(found.state))
 
 
-def ask(fleet: Fleet) -> None:
+def ask(repository: Repository, ledger: Ledger) -> None:
     """Ask the hub what its HEAD is, where the last exchange did not tell. Never raises: the next one asks again."""
-    ledger = fleet.ledger
     if not ledger.node.hub or ledger.head is not None:
         return
     try:
-        found, _ = Remote(fleet.repository.git, ledger.node.hub).survey("HEAD")
+        found, _ = Remote(repository.git, ledger.node.hub).survey("HEAD")
         with ledger.lock.held(30.0):
             ledger.hear(found)
     except FleetError:
         return
 
 
-def news(fleet: Fleet, *, once: bool = False) -> list[str]:
+def news(ledger: Ledger, *, once: bool = False) -> list[str]:
     """What has become of the hub's HEAD within a day, in words; with `once` only what was not told so before."""
-    note = _load(fleet.ledger.state)
-    if not fleet.ledger.node.hub or (note.told and (once or clock.now() - note.at > _NEWS)):
+    note = _load(ledger.state)
+    if not ledger.node.hub or (note.told and (once or clock.now() - note.at > _NEWS)):
         return []
     if once:
-        _save(fleet.ledger.state, note._replace(told=True))
-    return [words(fleet)] if note.at else []
+        _save(ledger.state, note._replace(told=True))
+    return [words(ledger)] if note.at else []
 
 
-def words(fleet: Fleet) -> str:
+def words(ledger: Ledger) -> str:
     """What the trunk is, and by whose word."""
-    note, node = _load(fleet.ledger.state), fleet.ledger.node
+    note, node = _load(ledger.state), ledger.node
     now = display(node.trunk)
     if note.state == head.DETACHED:
         return f"the hub's HEAD is detached and names no branch; '{now}' stays the trunk"
@@ -105,15 +107,15 @@ def words(fleet: Fleet) -> str:
     return f"the hub's HEAD names '{now}' now: rules, base and verdicts go by it (before, until {since} ago: '{display(note.was)}')"
 
 
-def is_sound(fleet: Fleet) -> bool:
+def is_sound(repository: Repository, ledger: Ledger) -> bool:
     """Whether HEAD names a branch, or nothing is on the hub yet that it could name."""
-    state = _load(fleet.ledger.state).state
-    return state == head.BRANCH or trunk.tip(fleet.repository.git, fleet.ledger.node) is None
+    state = _load(ledger.state).state
+    return state == head.BRANCH or trunk.tip(repository.git, ledger.node) is None
 
 
-def _switch(fleet: Fleet, branch: str) -> bool:
+def _switch(repository: Repository, node: Node, branch: str) -> bool:
     """Fetch the branch as the trunk. False where the hub does not show it: then all is as before."""
-    git, node = fleet.repository.git, fleet.ledger.node
+    git = repository.git
     trunk.fetch(git, node._replace(trunk=branch))
     ref = fleetrefs.seen_trunk(node.hub)
     if refs.read(git, ref).get(ref) is not None:

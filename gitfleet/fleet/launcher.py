@@ -30,7 +30,7 @@ from gitfleet.claims import orphans
 from gitfleet.clients import acting, claude
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
-from gitfleet.fleet import afterwards, draft, keepalive, remarks, succession
+from gitfleet.fleet import afterwards, draftclaim, keepalive, remarks, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -191,7 +191,7 @@ class Launcher:
             record: dict[str, Any] = started.answer["session"]
             registered = True
             if started.status is not Status.TENTATIVE:
-                draft.hold(fleet, launch.id)
+                draftclaim.hold(fleet, launch.id)
             for words in succession.told(fleet):
                 self._announce(words)
             if launch.claims:

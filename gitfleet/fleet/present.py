@@ -68,7 +68,7 @@ def of_node(fleet: Fleet) -> Present:
     """The same for a clone that is part of the fleet; its own copy is then as new."""
     ledger = fleet.ledger
     tip = ledger.sync()
-    hubhead.ask(fleet)
+    hubhead.ask(fleet.repository, fleet.ledger)
     node = ledger.node  # its trunk may just have moved
     warnings = [*exchange.fetch_trunk(fleet), *policyfile.refresh(fleet.repository, node)]
     view = Snapshot(ledger.objects, tip.tree)

@@ -101,7 +101,13 @@ def gather(fleet: Fleet, *, tail: int = 0) -> Status:
         nodes = [_node(peers, name) for name in peers.nodes]
         twice = heartbeat.duplicate(fleet, peers)
     rows.sort(key=lambda row: (row.session.started_at, row.session.id))
-    warnings += [*unreadable, *problems, *peers.warnings, *([twice] if twice else []), *hubhead.news(fleet)]
+    warnings += [
+        *unreadable,
+        *problems,
+        *peers.warnings,
+        *([twice] if twice else []),
+        *hubhead.news(fleet.ledger),
+    ]
     kept = _left(held, {session.id for session in known})
     return Status(rows, kept, _ledger(fleet, state), nodes, warnings, state)
 

@@ -159,4 +159,4 @@ def test_trace_that_is_not_understood_costs_a_question_of_its_own(
     with fleets.open("ada") as fleet:
         exchange.sync(fleet)
         assert fleet.ledger.node.trunk == "edge"
-        assert hubhead.is_sound(fleet)
+        assert hubhead.is_sound(fleet.repository, fleet.ledger)
