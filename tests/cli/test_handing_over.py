@@ -197,7 +197,7 @@ def test_inbox_that_is_full_drops_the_oldest_and_says_how_many(two: Two) -> None
         many = MAX_WAITING + 10
         asked = [body("session.tell", "bob-1", {"to": "ada-1", "text": f"note {n}"}) for n in range(many)]
         assert all(result.error is None for result in fleet.ledger.submit(asked))
-    lines = two.ada("claim", "x").ok().stderr.splitlines()
+    lines = two.ada("claim", "src/").ok().stderr.splitlines()
     assert len(lines) == MAX_WAITING
     assert lines[0] == f"warning: 11 older messages were dropped unread: an inbox holds {MAX_WAITING}."
     assert lines[1] == "warning: bob-1 says: note 11"
