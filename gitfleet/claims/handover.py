@@ -117,16 +117,7 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         if claim is None:
             continue
         changes |= model.drop(view, claim, operation.at)
-        mine = replace(
-            claim,
-            session=session.id,
-            node=session.node,
-            token=generation,
-            granted_at=operation.at,
-            uptime=str(operation.body.get("uptime", ""))[:128],
-            accept_within=0,
-            upon="",
-        )
+        mine = _moved(claim, session, operation, generation)
         changes |= model.put(mine)
         taken.append(mine)
         words = f"{session.id} has accepted your claim on {claim.pattern}; it is no longer yours."
@@ -153,9 +144,23 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         stuck = line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
         if stuck is not None:
             return Refused(stuck)
-    what = ", ".join(claim.pattern for claim in taken)
     answer = {"taken": [c.as_record() for c in taken], "served": [c.as_record() for c in served]}
-    return Accepted(changes, answer, one_line(f"{session.id} accepts {what}{given(served)}"))
+    subject = f"{session.id} accepts {', '.join(claim.pattern for claim in taken)}{given(served)}"
+    return Accepted(changes, answer, one_line(subject))
+
+
+def _moved(claim: Claim, to: Session, operation: Operation, generation: int) -> Claim:
+    """The claim as its new holder's."""
+    return replace(
+        claim,
+        session=to.id,
+        node=to.node,
+        token=generation,
+        granted_at=operation.at,
+        uptime=str(operation.body.get("uptime", ""))[:128],
+        accept_within=0,
+        upon="",
+    )
 
 
 def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> None:

@@ -137,10 +137,11 @@ def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Seq
 def _ask_about_links(named: Sequence[Pattern], top: str | None) -> None:
     """Refuse what would be beneath a symbolic link: the files there have other names. Raises BadPath."""
     for pattern in named if top is not None else ():
-        above = pattern.prefix if pattern.shape == "glob" or pattern.text.endswith("/") else pattern.prefix[:-1]
+        whole = pattern.shape == "glob" or pattern.text.endswith("/")
+        above = pattern.prefix if whole else pattern.prefix[:-1]
         for depth in range(1, len(above) + 1):
             link = "/".join(above[:depth])
-            if os.path.islink(os.path.join(top or "", link)):
+            if link and os.path.islink(os.path.join(top or "", link)):
                 raise _beneath(link, pattern, _inside(top, os.path.join(top or "", link)), depth)
 
 

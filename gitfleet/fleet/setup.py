@@ -216,7 +216,9 @@ def _open_hub(
         trunk.forget(git, node.hub)
     hubhead.begin(state, head)
     node = node._replace(trunk=named, push=addresses.apart)
-    with suppress(FleetError):  # rules that have landed hold at once; what cannot be had now comes with the next exchange
+    with suppress(
+        FleetError
+    ):  # rules that have landed hold at once; what cannot be had now comes with the next exchange
         trunk.fetch(git, node)
     return node, findings, warnings
 

@@ -142,7 +142,11 @@ def test_claim_of_what_is_staged_as_the_trunk_has_it_is_not_behind(
     assert behind(claim(fleet, "src")) == {"src": ("src/api/a.py",)}
     top = fleets.clone("ada")
     git(top, "fetch", "-q", "origin", "main")
-    git(top, *[word.replace("HEAD", "FETCH_HEAD") for word in begin], *([] if "--" in begin else ["FETCH_HEAD"]))
+    git(
+        top,
+        *[word.replace("HEAD", "FETCH_HEAD") for word in begin],
+        *([] if "--" in begin else ["FETCH_HEAD"]),
+    )
     assert claim(fleet, "src", "src/api/*.py").behind == ()
     git(top, "reset", "-q", "--hard")
     assert behind(claim(fleet, "src")) == {"src": ("src/api/a.py",)}
