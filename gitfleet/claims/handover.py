@@ -89,8 +89,8 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     changes: Changes = {}
     _check_whole(mine, offered, exact_case=exact)
     for claim in offered:
-        note = canonical.dump({"where": claim.where, "claim": claim.id, "from": session.id})
-        changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = note
+        note = {"where": claim.where, "claim": claim.id, "from": session.id, "told": operation.id}
+        changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = canonical.dump(note)
     what = ", ".join(claim.pattern for claim in offered)
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
     changes |= inbox.post(view, to.id, words, operation)
@@ -112,20 +112,12 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
     taken = []
     for name, _ in view.names(folder):
         changes[f"{folder}/{name}"] = None
-        claim = _offered(view, f"{folder}/{name}")
+        claim, told = _offered(view, f"{folder}/{name}")
+        changes |= inbox.take_back(view, session.id, told)
         if claim is None:
             continue
         changes |= model.drop(view, claim, operation.at)
-        mine = replace(
-            claim,
-            session=session.id,
-            node=session.node,
-            token=generation,
-            granted_at=operation.at,
-            uptime=str(operation.body.get("uptime", ""))[:128],
-            accept_within=0,
-            upon="",
-        )
+        mine = _moved(claim, session, operation, generation)
         changes |= model.put(mine)
         taken.append(mine)
         words = f"{session.id} has accepted your claim on {claim.pattern}; it is no longer yours."
@@ -152,9 +144,23 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         stuck = line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
         if stuck is not None:
             return Refused(stuck)
-    what = ", ".join(claim.pattern for claim in taken)
     answer = {"taken": [c.as_record() for c in taken], "served": [c.as_record() for c in served]}
-    return Accepted(changes, answer, one_line(f"{session.id} accepts {what}{given(served)}"))
+    subject = f"{session.id} accepts {', '.join(claim.pattern for claim in taken)}{given(served)}"
+    return Accepted(changes, answer, one_line(subject))
+
+
+def _moved(claim: Claim, to: Session, operation: Operation, generation: int) -> Claim:
+    """The claim as its new holder's."""
+    return replace(
+        claim,
+        session=to.id,
+        node=to.node,
+        token=generation,
+        granted_at=operation.at,
+        uptime=str(operation.body.get("uptime", ""))[:128],
+        accept_within=0,
+        upon="",
+    )
 
 
 def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> None:
@@ -191,16 +197,16 @@ def _in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
     return [] if pattern.units else list(conflicts.find(after, pattern, moved.mode, moved.session))
 
 
-def _offered(view: View, where: str) -> Claim | None:
-    """The claim that a note of an offer is about, if its holder then still has it."""
+def _offered(view: View, where: str) -> tuple[Claim | None, str]:
+    """The claim that a note of an offer is about, if its holder then still has it; and the operation that told of the offer."""
     try:
         note: dict[str, Any] = canonical.load(view.get(where) or b"")
-        claim = model.read(view, str(note["where"]))
+        claim, told = model.read(view, str(note["where"])), str(note.get("told", ""))
     except (ValueError, KeyError):
-        return None
+        return None, ""
     if not isinstance(claim, Claim) or claim.id != note.get("claim") or claim.session != note.get("from"):
-        return None
-    return claim
+        return None, told
+    return claim, told
 
 
 def _other_offers(view: View, taken: list[Claim]) -> Changes:

@@ -58,7 +58,9 @@ def _named(text: str, repository: Repository, here: Sequence[str] | None) -> tup
     if os.path.isabs(text):
         return patterns.parse(_from_top(text, repository.worktree, repository.git))
     if text.split("/", maxsplit=1)[0] in _HERE:
-        return patterns.parse(_from_here(text, here))
+        named = patterns.parse(_from_here(text, here))
+        _ask_about_links(named, repository.worktree)
+        return named
     named = patterns.parse(text)
     if text.startswith("{") and any(one[:2] in {"./", ".."} for one in text[1:].split(",")):
         raise _bad(
@@ -66,6 +68,7 @@ def _named(text: str, repository: Repository, here: Sequence[str] | None) -> tup
         )
     if here and repository.worktree:
         _ask_back(text, named, repository.here, repository.worktree, here)
+    _ask_about_links(named, repository.worktree)
     return named
 
 
@@ -131,6 +134,29 @@ def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Seq
     )
 
 
+def _ask_about_links(named: Sequence[Pattern], top: str | None) -> None:
+    """Refuse what would be beneath a symbolic link: the files there have other names. Raises BadPath."""
+    for pattern in named if top is not None else ():
+        whole = pattern.shape == "glob" or pattern.text.endswith("/")
+        above = pattern.prefix if whole else pattern.prefix[:-1]
+        for depth in range(1, len(above) + 1):
+            link = "/".join(above[:depth])
+            if link and os.path.islink(os.path.join(top or "", link)):
+                raise _beneath(link, pattern, _inside(top, os.path.join(top or "", link)), depth)
+
+
+def _beneath(link: str, pattern: Pattern, target: Sequence[str] | None, depth: int) -> BadPath:
+    """The error about a path that goes on behind a link, which leads to the folder `target` (None: out of the worktree)."""
+    rest = list(pattern.components[depth:])
+    meant = "/".join([*(_escaped(name) for name in target or []), *rest]) or "."
+    what = f"Did you mean `{display(meant)}`? " if target is not None else ""
+    return BadPath(
+        f"{display(link)} is a symbolic link here, and git keeps nothing beneath one. Nothing was changed.",
+        hint=f"{what}The link itself is `{display(_escaped(link))}`.",
+        path=pattern.text,
+    )
+
+
 def _from_top(text: str, worktree: str | None, git: Git) -> str:
     """An absolute path as it counts from the top of the worktree that it lies in."""
     known = {*worktrees(git), *([worktree] if worktree else [])}  # a submodule's own is not in git's list
@@ -152,10 +178,11 @@ def _from_top(text: str, worktree: str | None, git: Git) -> str:
 
 
 def _spellings(text: str) -> Sequence[str]:
-    """The path as typed, and with the folder it is in (but not the path itself, which may be a link) resolved."""
+    """The path with the folder that it is in resolved (but not the path itself, which may be a link), and as typed."""
     plain = os.path.normpath("/" + text.lstrip("/"))
     parent, name = os.path.split(plain)
-    return (plain, os.path.join(os.path.realpath(parent), name))
+    whole = os.path.realpath(plain) if text.endswith("/") else os.path.join(os.path.realpath(parent), name)
+    return (whole, plain)
 
 
 def _all_units(text: str) -> UsageError:

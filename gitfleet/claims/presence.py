@@ -34,7 +34,7 @@ def missing(git: Git, top: str, wanted: Iterable[Pattern], *, case_sensitive: bo
     left = [one for one in wanted if not one.units and not _on_disk(top, one, case_sensitive=case_sensitive)]
     if not left:
         return []
-    specs = [spec for one in left for spec in _specs(one)]
+    specs = [spec for one in left for spec in pathspecs(one)]
     argv = ("ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if _any_glob(left) else []))
     names = os.fsdecode(git.run(*argv, "--", *specs, timeout=_PATIENCE)).split("\0")[:-1]
     return [
@@ -159,7 +159,7 @@ def _any_glob(wanted: Iterable[Pattern]) -> bool:
     return any(one.shape == "glob" for one in wanted)
 
 
-def _specs(wanted: Pattern) -> list[str]:
+def pathspecs(wanted: Pattern) -> list[str]:
     """The pathspecs with which git lists what a pattern matches, and hardly more."""
     if wanted.shape == "path":
         return [f":(top,icase,literal){'/'.join(wanted.prefix)}"]

@@ -47,7 +47,7 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
             for c in result.answer["taken_over"]
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
-        said = remarks.of_grant(fleet, result.answer["granted"])
+        said = remarks.of_grant(fleet, result.answer["granted"], result.answer["already_held"])
         data = {"session": session, **_how(result), **result.answer, **said.as_record()}
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
@@ -64,7 +64,7 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
         outcome = "tentative" if got.tentative else "granted"
-        said = remarks.of_grant(fleet, granted)
+        said = remarks.of_grant(fleet, granted, held)
         data = {
             "session": session,
             "outcome": outcome,

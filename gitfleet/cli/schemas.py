@@ -94,8 +94,8 @@ class Init(Data):
     hooks: Hooks
     session: str
     """The session of the person whose worktree this is."""
-    config: Literal["written", "kept", "none"]
-    """Whether a gitfleet.yaml was written, or one was there."""
+    config: Literal["written", "kept", "landed", "none"]
+    """Whether a gitfleet.yaml was written, one was there, or one has landed on the trunk."""
 
 
 class Uninstall(Data):

@@ -119,6 +119,7 @@ def _init(hub: str | None) -> Answer:
 _CONFIG = {
     "written": "written, and claimed for you; its rules hold once it has landed on '{trunk}'",
     "kept": "kept; its rules hold once it has landed on '{trunk}'",
+    "landed": "its rules hold as they stand on '{trunk}'",
     "none": "none yet, so the defaults hold; the clone that began the fleet has one to land on '{trunk}'",
 }
 

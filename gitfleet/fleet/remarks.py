@@ -7,6 +7,7 @@ out is not said.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -66,22 +67,26 @@ class Remarks(NamedTuple):
         return [*said, *(_older(item, hub) for item in self.behind)]
 
 
-def of_grant(fleet: Fleet, granted: Iterable[Mapping[str, Any]], *, new: bool = True) -> Remarks:
-    """The remarks on claims (as records) that were granted just now; without `new`, only what is behind.
+def of_grant(
+    fleet: Fleet,
+    granted: Sequence[Mapping[str, Any]],
+    renewed: Sequence[Mapping[str, Any]] = (),
+    *,
+    new: bool = True,
+) -> Remarks:
+    """The remarks on claims (as records) that were granted just now; without `new`, only what is behind, as for what was `renewed`.
 
     Costs a process or two of git, a few more where something is not there, and the folders that are claimed.
     """
-    granted = list(granted)
-    wanted = [model.parsed(str(record["pattern"])) for record in granted]
-    wanted = [one for one in wanted if not one.units]
-    if not wanted or fleet.repository.worktree is None:
+    wanted, again = _paths(granted), _paths(renewed)
+    if not (wanted or again) or fleet.repository.worktree is None:
         return Remarks()
     by_name = tuple(one.text for one in wanted if one.names) if new else ()
     absent: list[Pattern] = []
     older: list[Behind] = []
     try:
         absent = nowhere(fleet, wanted) if new else []
-        older = list(behind(fleet, wanted, granted))
+        older = list(behind(fleet, [*wanted, *again], [*granted, *renewed]))
     except (
         FleetError
     ):  # a tree or a worktree that cannot be read: then nothing is known to be missing, or old
@@ -89,8 +94,14 @@ def of_grant(fleet: Fleet, granted: Iterable[Mapping[str, Any]], *, new: bool = 
     return Remarks(tuple(one.text for one in absent), tuple(older), by_name)
 
 
+def _paths(records: Iterable[Mapping[str, Any]]) -> list[Pattern]:
+    found = [model.parsed(str(record["pattern"])) for record in records]
+    return [one for one in found if not one.units]
+
+
 def behind(fleet: Fleet, wanted: Iterable[Pattern], granted: Sequence[Mapping[str, Any]]) -> Iterator[Behind]:
-    """Those of `wanted` that others have changed since this worktree's HEAD left them, and that HEAD has otherwise.
+    """Those of `wanted` that others have changed since this worktree's HEAD left them, and that HEAD has otherwise, and the
+    index too: what is staged, as by `git merge --squash`, is about to be there.
 
     Others are the trunk and, of each pattern, the last holder, if that was none of those `granted` now. Compares trees, and
     goes into no folder that is the same on both sides. What is remembered of grants below a folder is looked at up to a
@@ -104,14 +115,14 @@ def behind(fleet: Fleet, wanted: Iterable[Pattern], granted: Sequence[Mapping[st
     own = {str(record["session"]) for record in granted}
     for one in wanted:
         newer = landed.newer(one) if landed else ()
-        if newer and tip:
+        if newer and tip and not _is_merged(here, tip):
             yield Behind(one.text, newer, node.trunk, tip)
         last = _last(fleet, one)
         if last is None or last.session in own or any(_contains(here, end, last.head) for end in (head, tip)):
             continue
         known = refs.resolve(here, f"{last.head}^{{commit}}") is not None
         newer = _Versions(fleet, head, last.head).newer(one) if known else ()
-        if newer or not known:
+        if (newer or not known) and not _is_merged(here, last.head):
             yield Behind(one.text, newer, last.branch, last.head, last.session)
 
 
@@ -123,13 +134,22 @@ class _Versions:
         self._ours, self._theirs = (presence.tree_of(fleet.ledger.objects, end) for end in self._ends)
 
     def newer(self, one: Pattern) -> tuple[str, ...]:
-        """The files that the other has changed since the two went apart, and that `head` has otherwise; the first of them."""
+        """The files that the other has changed since the two went apart, and that `head` and the index have otherwise; the
+        first of them.
+        """
         found = set(self._differing(self._ours, one))
+        found = self._not_staged(found, one) if found else found
         return (
             tuple(islice((path for path in self._differing(self._base, one) if path in found), SHOWN))
             if found
             else ()
         )
+
+    def _not_staged(self, paths: set[str], one: Pattern) -> set[str]:
+        """Those of `paths` that the index has otherwise than the other; all where git cannot tell."""
+        argv = ("diff-index", "--cached", "--name-only", "--no-renames", "-z", self._ends[1], "--")
+        done = self._fleet.repository.here.ask(*argv, *presence.pathspecs(one))
+        return paths & set(os.fsdecode(done.stdout).split("\0")) if done.code == 0 else paths
 
     @cached_property
     def _base(self) -> str | None:
@@ -157,6 +177,11 @@ def _last(fleet: Fleet, one: Pattern) -> Grant | None:
 
 def _contains(here: Git, commit: str | None, other: str) -> bool:
     return commit is not None and here.ask("merge-base", "--is-ancestor", other, commit).code == 0
+
+
+def _is_merged(here: Git, commit: str) -> bool:
+    """Whether a merge that brings the commit is open here."""
+    return _contains(here, refs.resolve(here, "MERGE_HEAD"), commit)
 
 
 def _both(text: str) -> str:

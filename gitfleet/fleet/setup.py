@@ -11,13 +11,14 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
+from gitfleet.errors import Blocked, Corrupt, FleetError, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import draft, hubhead, probe, sharing, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
@@ -214,7 +215,12 @@ def _open_hub(
     if before is not None and named != before.trunk:
         trunk.forget(git, node.hub)
     hubhead.begin(state, head)
-    return node._replace(trunk=named, push=addresses.apart), findings, warnings
+    node = node._replace(trunk=named, push=addresses.apart)
+    with suppress(
+        FleetError
+    ):  # rules that have landed hold at once; what cannot be had now comes with the next exchange
+        trunk.fetch(git, node)
+    return node, findings, warnings
 
 
 def _one_address(remote: Remote) -> Addresses:
@@ -287,16 +293,16 @@ def _note_beginning(repository: Repository) -> None:
 
 
 def _write_config(repository: Repository, node: Node, root: str) -> str:
-    """Put a commented gitfleet.yaml into the worktree where the fleet begins: its ledger holds nothing yet.
+    """Put a commented gitfleet.yaml into the worktree where the fleet begins: its ledger holds nothing yet, its trunk no such file.
 
     In every clone it would be one more file that git will not pull over, once somebody has landed one.
     """
     assert repository.worktree is not None
     tip = trunk.tip(repository.git, node)
     path = os.path.join(repository.worktree, draft.CONFIG)
-    if os.path.lexists(path) or draft.pending(state_folder(repository.common_dir)):
-        return "kept"
     if tip and refs.resolve(repository.git, f"{tip}:{draft.CONFIG}"):
+        return "landed"
+    if os.path.lexists(path) or draft.pending(state_folder(repository.common_dir)):
         return "kept"
     begins = refs.read(repository.git, fleetrefs.COORD).get(fleetrefs.COORD) == root
     return "written" if begins and draft.write(repository) else "none"

@@ -124,6 +124,12 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
             hint="Go into a clone of it; for the hub's own hook: `gitfleet hub-hook install PATH`.",
             path=path,
         )
+    if answer.code and len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is
+        raise NoRepository(
+            f"{_absolute(path)} is inside of a git directory, where git keeps its own files, and in no worktree.",
+            hint="Go into the worktree, or pass `-C PATH`.",
+            path=path,
+        )
     if answer.code or len(lines) < 4:
         raise NoRepository(
             f"{_absolute(path)} is not in a git repository: {_words(answer)}",

@@ -85,6 +85,12 @@ def post(
     return changes
 
 
+def take_back(view: View, session_id: str, operation_id: str) -> dict[str, bytes | None]:
+    """The changes that take away what an operation left for a session (number 0): there is nothing more to say of it."""
+    where = f"{folder(session_id)}/{operation_id}-000.json"
+    return {where: None} if operation_id and view.get(where) is not None else {}
+
+
 def _make_room(
     view: View, session_id: str, names: list[str], operation: Operation
 ) -> dict[str, bytes | None]:

@@ -53,6 +53,14 @@ def test_offer_of_what_lies_below_moves_every_claim_named_in_one_operation(world
     assert {claim.session for claim in world.claims().values()} == {"b-1"}
 
 
+def test_offer_that_is_accepted_is_told_no_more_and_what_else_was_said_stays(world: World) -> None:
+    world.take("a-1", OFFER, patterns=["src/", "docs/"], to="b-1")
+    world.take("a-1", OFFER, patterns=["src/"], to="b-1")
+    world.take("a-1", "session.tell", to="b-1", text="take them")
+    world.take("b-1", TAKE)
+    assert told(world, "b-1") == ["a-1 says: take them"]
+
+
 def test_of_several_who_were_offered_the_same_one_gets_it_and_an_offer_does_not_come_to_life_again(
     world: World,
 ) -> None:

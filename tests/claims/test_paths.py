@@ -285,6 +285,39 @@ def test_absolute_path_through_a_link_to_the_clone_is_inside(repository: Path, t
     assert resolve(tmp_path / "link", [str(repository / "src")]) == ["src"]
 
 
+def test_absolute_path_behind_a_link_in_the_clone_is_what_the_link_leads_to(
+    repository: Path, tmp_path: Path, git: Git
+) -> None:
+    git(repository, "worktree", "add", "--quiet", "--detach", tmp_path / "linked")
+    (repository / "api").symlink_to("src/api")
+    (repository / "other").symlink_to(tmp_path / "linked/src")
+    for text, meant in [("api/a.py", "src/api/a.py"), ("api/*.py", "src/api/*.py"), ("api", "api"),
+                        ("api/", "src/api/"), ("other/api/new.py", "src/api/new.py")]:  # fmt: skip
+        assert resolve(repository, [f"{repository}/{text}"]) == [meant]
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("api/a.py", "Did you mean `src/api/a.py`? The link itself is `api`."),
+        ("./api/sub/new.py", "Did you mean `src/api/sub/new.py`? "),
+        ("api/", "Did you mean `src/api`? "),
+        ("api/*.py", "Did you mean `src/api/*.py`? "),
+        ("src/{up,x}/README.md", "Did you mean `README.md`? The link itself is `src/up`."),
+        ("away/x", "The link itself is `away`."),
+    ],
+)
+def test_path_behind_a_link_in_the_worktree_is_asked_back_about(
+    repository: Path, tmp_path: Path, typed: str, hint: str
+) -> None:
+    for name, target in (("api", "src/api"), ("src/up", ".."), ("away", str(tmp_path))):
+        (repository / name).symlink_to(target)
+    with pytest.raises(BadPath, match="is a symbolic link here") as caught:
+        resolve(repository, [typed])
+    assert hint in caught.value.hint
+    assert resolve(repository, ["api", "src/", ":/api/a.py"]) == ["api", "src/", "api/a.py"]
+
+
 def test_absolute_path_of_a_link_in_the_clone_is_the_link(repository: Path, tmp_path: Path) -> None:
     (repository / "link").symlink_to(tmp_path)
     (repository / "dead").symlink_to("nowhere")

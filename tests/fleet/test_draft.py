@@ -45,6 +45,17 @@ def land(path: Path, git: Git, text: str = RULES, branch: str = "main") -> None:
     git(path, *UNGATED, "push", "--quiet", "origin", f"HEAD:{branch}")
 
 
+def test_init_after_rules_have_landed_knows_them_in_a_clone_that_has_not_pulled(
+    ada: Path, clone: Clone, git: Git, gitfleet: Gitfleet
+) -> None:
+    ben = clone("ben")
+    land(ada, git, "version: 1\ncommits: off\n")
+    said = gitfleet(ben, "init").ok()
+    assert "gitfleet.yaml: its rules hold as they stand on 'main'" in said.stdout
+    assert "once it has landed" not in gitfleet(ada, "init").ok().stdout
+    git.commit(ben, {"unclaimed.txt": "1\n"})
+
+
 def test_init_of_who_begins_the_fleet_alone_writes_the_draft_and_says_what_is_next(
     clone: Clone, git: Git, gitfleet: Gitfleet
 ) -> None:

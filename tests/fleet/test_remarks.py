@@ -132,6 +132,48 @@ def test_claim_of_what_both_have_changed_is_behind_until_it_is_the_same(
     assert claim(fleet, "src").behind == ()
 
 
+@pytest.mark.parametrize(
+    "begin", [("merge", "--squash"), ("merge", "--no-commit", "--no-ff"), ("checkout", "HEAD", "--", "src")]
+)
+def test_claim_of_what_is_staged_as_the_trunk_has_it_is_not_behind(
+    fleet: Fleet, fleets: Fleets, git: Git, begin: tuple[str, ...]
+) -> None:
+    land(fleets, git, {"src/api/a.py": "newer\n"})
+    assert behind(claim(fleet, "src")) == {"src": ("src/api/a.py",)}
+    top = fleets.clone("ada")
+    git(top, "fetch", "-q", "origin", "main")
+    git(
+        top,
+        *[word.replace("HEAD", "FETCH_HEAD") for word in begin],
+        *([] if "--" in begin else ["FETCH_HEAD"]),
+    )
+    assert claim(fleet, "src", "src/api/*.py").behind == ()
+    git(top, "reset", "-q", "--hard")
+    assert behind(claim(fleet, "src")) == {"src": ("src/api/a.py",)}
+
+
+def test_claim_of_what_conflicts_in_an_open_merge_with_the_trunk_is_not_behind(
+    fleet: Fleet, fleets: Fleets, git: Git
+) -> None:
+    top = fleets.clone("ada")
+    git.commit(top, {"src/api/a.py": "mine\n"})
+    land(fleets, git, {"src/api/a.py": "theirs\n"})
+    git(top, "fetch", "-q", "origin", "main")
+    git.ask(top, "merge", "FETCH_HEAD").ended(1)
+    assert claim(fleet, "src").behind == ()
+
+
+def test_claim_that_is_renewed_says_that_its_path_is_behind_since(
+    fleet: Fleet, fleets: Fleets, git: Git
+) -> None:
+    fleet.claims.claim("ada-1", ["docs/", "src/", "[ab].py"])
+    land(fleets, git, {"src/api/a.py": "newer\n"})
+    again = fleet.claims.claim("ada-1", ["src/", "[ab].py"]).answer
+    found = remarks.of_grant(fleet, again["granted"], again["already_held"])
+    assert behind(found) == {"src/": ("src/api/a.py",)}
+    assert (found.absent, found.by_name) == ((), ())
+
+
 @pytest.mark.parametrize("fetched", [False, True])
 def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
     fleet: Fleet, fleets: Fleets, git: Git, fetched: bool

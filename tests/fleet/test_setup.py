@@ -360,7 +360,7 @@ def test_rules_that_the_trunk_has_are_not_written_beside_it(clone: Clone, git: G
     git.commit(ada, {"gitfleet.yaml": "version: 1\n"})
     git(ada, "push", "--quiet", "origin", "main")
     git(ada, "checkout", "--quiet", "-b", "old", "HEAD~1")
-    assert join(ada).config == "kept"
+    assert join(ada).config == "landed"
     assert not (ada / "gitfleet.yaml").exists()
 
 

@@ -84,6 +84,13 @@ def test_discover_in_a_folder_that_was_deleted_meanwhile_says_so(
         discover()
 
 
+@pytest.mark.parametrize("inside", [".git", ".git/hooks"])
+def test_discover_inside_of_a_git_directory_says_where_that_is(repository: Path, inside: str) -> None:
+    with pytest.raises(NoRepository, match="inside of a git directory") as caught:
+        discover(str(repository / inside))
+    assert caught.value.exit_code == 2
+
+
 def test_discover_in_a_sha256_repository_refuses_with_exit_code_2(tmp_path: Path, git: Git) -> None:
     git(tmp_path, "init", "-q", "--object-format=sha256", "new")
     with pytest.raises(UnsupportedRepository, match="sha256") as caught:
