@@ -197,22 +197,13 @@ def test_inbox_that_is_full_drops_the_oldest_and_says_how_many(two: Two) -> None
         many = MAX_WAITING + 10
         asked = [body("session.tell", "bob-1", {"to": "ada-1", "text": f"note {n}"}) for n in range(many)]
         assert all(result.error is None for result in fleet.ledger.submit(asked))
-<<<<<<< HEAD
-    lines = two.ada("claim", "README.md").ok().stderr.splitlines()
-=======
     lines = two.ada("claim", "src/").ok().stderr.splitlines()
->>>>>>> r2
     assert len(lines) == MAX_WAITING
     assert lines[0] == f"warning: 11 older messages were dropped unread: an inbox holds {MAX_WAITING}."
     assert lines[1] == "warning: bob-1 says: note 11"
     assert lines[-1] == f"warning: bob-1 says: note {many - 1}"
-<<<<<<< HEAD
-    two.ada("claim", "src/api/a.py").ok()  # takes what was shown out of the ledger
-    assert two.ada("claim", "src/api/b.py").ok().stderr == ""
-=======
     two.ada("claim", "docs/").ok()  # takes what was shown out of the ledger
     assert two.ada("claim", "README.md").ok().stderr == ""
->>>>>>> r2
     two.ada.clone.fleets.chain()
 
 
