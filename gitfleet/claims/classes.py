@@ -60,7 +60,7 @@ def read_literal(text: str, at: int) -> tuple[str, int]:
     if not char or char.isalnum():
         raise Unreadable(
             f"the backslash in `\\{char}` escapes nothing",
-            "write `/` between components, and `\\\\` for a backslash itself",
+            "write `/` between folders, and `\\\\` for a backslash itself",
         )
     return char, at + 2
 

@@ -286,7 +286,7 @@ def _plain(given: str, parts: list[str]) -> Pattern:
     """The path at the end of the names in `parts`. Raises BadPath."""
     if parts == [""]:
         raise _bad_path(
-            given, "it is empty", "name a file, a folder with `/` behind it, or `.` for everything"
+            given, "it names nothing", "name a file, a folder with `/` behind it, or `.` for everything"
         )
     names = [part for part in parts if part not in _SAYS_NOTHING]
     if not names:
@@ -365,9 +365,8 @@ def _bad_path(given: str, why: str, hint: str) -> BadPath:
     from gitfleet.base.text import one_line  # only who is refused pays for the words
     from gitfleet.errors import BadPath
 
-    return BadPath(
-        f"`{one_line(given)}` cannot be claimed: {why}. Nothing was changed.", hint=hint, path=given
-    )
+    what = f"`{one_line(given)}`" if given else "An empty path"
+    return BadPath(f"{what} cannot be claimed: {why}. Nothing was changed.", hint=hint, path=given)
 
 
 def _bad_pattern(given: str, why: str, hint: str) -> BadPattern:

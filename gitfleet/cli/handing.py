@@ -14,6 +14,7 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
 from gitfleet.cli.hearing import heard, told
+from gitfleet.errors import NoSession
 from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 
@@ -94,7 +95,7 @@ def accept(common: Common) -> Answer:
 def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
     """Break claims."""
     with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
+        session = _person(fleet, common)
         with told(fleet, session):
             answer = fleet.claims.break_(session, paths, reason).answer
         lines = [
@@ -103,6 +104,18 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
         return Answer(
             "break", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
         )
+
+
+def _person(fleet: Fleet, common: Common) -> str:
+    """The session that breaks claims. Raises NoSession; among several the one to name is the person's."""
+    try:
+        return fleet.whoami(common.session)
+    except NoSession as error:
+        here = fleet.sessions.local.in_worktree(fleet.repository.worktree or "")
+        person = next((session.id for session in here if session.person), None)
+        if person is not None:
+            error.hint = f"Only a person breaks claims: if you are one, add `--session {person}`."
+        raise
 
 
 def _units(record: Mapping[str, Any]) -> str:

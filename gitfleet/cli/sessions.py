@@ -19,7 +19,7 @@ from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.clients import notes
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
-from gitfleet.fleet import draftclaim, heartbeat, policyfile, situation, succession
+from gitfleet.fleet import draft, draftclaim, heartbeat, policyfile, situation, succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
@@ -260,6 +260,8 @@ def _end(session_id: str | None) -> Answer:
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
         lines += kept(result.answer["retained"])
+        heir = draftclaim.hand_on(fleet) if result.answer["retained"] else ""
+        lines += [f"{draft.CONFIG} is claimed for session {heir} now"] if heir else []
         lines += left
         for text in result.answer.get("unheard", []):  # its inbox is gone with it
             fleet.ledger.notices.leave(session_id, text, kind="message")

@@ -58,13 +58,19 @@ def settle(common_dir: str) -> None:
 
 def take_back(state: str) -> list[str]:
     """The clone leaves its fleet: as `settle`; what stays is said."""
-    path, wrote = made(state)
+    path, _ = made(state)
     if not path or not os.path.lexists(path):
         return []
-    if _tracked(path) is not False or _digest(path) != wrote:
-        return [f"{path} was changed or committed since, so it stays"]
+    if not untouched(state):
+        return [f"{path} was changed, added or committed since, so it stays"]
     files.remove(path)
     return []
+
+
+def untouched(state: str) -> str:
+    """The draft of this clone where it is as we wrote it and git does not know it; else ""."""
+    path, wrote = made(state)
+    return path if path and _tracked(path) is False and _digest(path) == wrote else ""
 
 
 def main(commits: Sequence[str]) -> int:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
+from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import Terms
 from gitfleet.errors import FleetError
 from gitfleet.fleet import draft
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.model import View
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.local import candidates
 
 REASON = "the rules of this fleet, which nobody has landed yet"
 
@@ -15,7 +19,8 @@ REASON = "the rules of this fleet, which nobody has landed yet"
 def hold(fleet: Fleet, session: str) -> list[str]:
     """Claim the draft of this worktree for a session at work in it, so that its first commit may bring it; warnings.
 
-    A person's session of the same worktree gives it to an agent's: whoever works here commits with `git add --all`.
+    A person's session of the same worktree gives it to an agent's: whoever works here commits with `git add --all`. What a
+    session that has ended left with the worktree is taken over.
     """
     path, _ = draft.made(fleet.ledger.state)
     if path != os.path.join(fleet.repository.worktree or "", draft.CONFIG) or not os.path.lexists(path):
@@ -26,10 +31,13 @@ def hold(fleet: Fleet, session: str) -> list[str]:
         if one.person and one.worktree == fleet.repository.worktree
     }
     try:
-        held = {
-            getattr(claim, "session", "")
-            for claim in fleet.claims.find(fleet.current(), texts=[draft.CONFIG])
-        }
+        state = fleet.current()
+        found = [
+            claim
+            for claim in fleet.claims.find(state, texts=[draft.CONFIG])
+            if not _is_left(state.view, claim)
+        ]
+        held = {claim.session if isinstance(claim, Claim) else "" for claim in found}
         for giver in held & here - {session}:
             fleet.claims.release(giver, [draft.CONFIG])
         if held <= here:
@@ -37,3 +45,22 @@ def hold(fleet: Fleet, session: str) -> list[str]:
     except FleetError as error:
         return [f"{draft.CONFIG} is not claimed for {session}: {error.message}"]
     return []
+
+
+def hand_on(fleet: Fleet) -> str:
+    """A session in this worktree has ended: claim the draft that it left for who is at work here now, or its person; for whom."""
+    path, _ = draft.made(fleet.ledger.state)
+    worktree = fleet.repository.worktree or ""
+    here = candidates(fleet.sessions.local, worktree) if path == os.path.join(worktree, draft.CONFIG) else []
+    if len(here) != 1:
+        return ""
+    state = fleet.current()
+    left = any(_is_left(state.view, one) for one in fleet.claims.find(state, texts=[draft.CONFIG]))
+    return here[0].id if left and not hold(fleet, here[0].id) else ""
+
+
+def _is_left(view: View, claim: Claim | Unreadable) -> bool:
+    """Whether a claim of a session that has ended stays with worktrees alone."""
+    if not isinstance(claim, Claim) or sessions.find(view, claim.session) is not None:
+        return False
+    return bool(claim.retained) and not any(keeper.branch for keeper in claim.retained)

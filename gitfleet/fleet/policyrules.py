@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import io
-from typing import Annotated, Any, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +28,9 @@ from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError
 from gitfleet.sessions import orchestration
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 MAX_BYTES = 256 * 1024
 SHORTEST, LONGEST = 60, 30 * 86400
 """Seconds that a length of time in the rules may have."""
@@ -38,6 +42,8 @@ def _seconds(value: Any) -> Any:
         if not (value[-1:] in _UNITS and value[:-1].isascii() and value[:-1].isdigit() and len(value) < 10):
             raise ValueError(f"'{value[:40]}' is no length of time, such as 90s, 45m, 2h or 1d")
         value = int(value[:-1]) * _UNITS[value[-1]]
+    elif type(value) is not int:
+        raise ValueError("must be a length of time, such as 90s, 45m, 2h or 1d")
     if type(value) is int and not SHORTEST <= value <= LONGEST:
         raise ValueError(f"{span(value)} is not between {span(SHORTEST)} and {span(LONGEST)}")
     return value
@@ -151,12 +157,12 @@ def parse(data: bytes) -> Rules:
     try:
         raw = YAML(typ="safe", pure=True).load(io.BytesIO(data))
     except (YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"not readable as YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"not readable as YAML: {_place(str(error))}") from error
     try:
         rules = Rules.model_validate(raw if raw is not None else {})
     except ValidationError as error:
         raise ValueError(
-            "; ".join(_words(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors())
+            "; ".join(_words(fault["loc"], _fault(fault), fault["type"]) for fault in error.errors())
         ) from error
     _, faults = orchestration.read_markers(rules.orchestrators)
     if faults:
@@ -164,11 +170,43 @@ def parse(data: bytes) -> Rules:
     return rules
 
 
-def _words(loc: tuple[int | str, ...], kind: str, said: str) -> str:
+def _place(said: str) -> str:
+    """What the YAML library says, without its own names for things."""
+    said = " ".join(said.partition("To suppress this check")[0].split())
+    return re.sub(r'in "<[^"]*>", (?=line)', "at ", said)
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """What is wrong with one value, in our words; those of the library where we have none."""
+    facts = fault.get("ctx", {})
+    expected = str(facts.get("expected", ""))
+    if fault["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", expected)
+        near = difflib.get_close_matches(str(fault["input"]), known, n=1, cutoff=0.7)
+        return f"must be {expected}" + (f"; did you mean {near[0]}?" if near else "")
+    words = _FAULTS.get(fault["type"])
+    return fault["msg"].removeprefix("Value error, ") if words is None else words.format(**facts)
+
+
+_FAULTS = {
+    "missing": "must be given",
+    "model_type": "must hold keys with values",
+    "dict_type": "must hold keys with values",
+    "tuple_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
+
+
+def _words(loc: tuple[int | str, ...], said: str, kind: str) -> str:
     """One fault; where a key is unknown, with the one that may be meant."""
-    where = ".".join(map(str, loc)) or "file"
+    where = ".".join(map(str, loc)) or "the file"
     if kind != "extra_forbidden":
-        return f"{where}: {said.removeprefix('Value error, ')}"
+        return f"{where}: {said}"
     spelled = where.lower().replace("_", "-")
     moved = [key for key in _KEYS if key.rpartition(".")[2] == spelled.rpartition(".")[2]]
     near = [spelled] if spelled in moved else moved

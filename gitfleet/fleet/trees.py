@@ -5,6 +5,7 @@ Only the clone that a worktree belongs to can tell, and tells of none but its ow
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from gitfleet.base.text import display
@@ -12,7 +13,7 @@ from gitfleet.claims import model
 from gitfleet.claims import retained as rules
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import Claim
-from gitfleet.fleet import works
+from gitfleet.fleet import draft, works
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.leaving import Look, Retained
 from gitfleet.ledger.model import Operation, Status
@@ -32,14 +33,22 @@ def settle(fleet: Fleet, found: Sequence[Claim]) -> list[str]:
 
 
 def abandon(fleet: Fleet) -> list[str]:
-    """Let go all that worktrees of this clone retain, since it leaves the fleet, and nobody else could ever; what, in words."""
+    """Let go all that worktrees of this clone retain, since it leaves the fleet, and nobody else could ever; what, in words.
+
+    Nothing is said of a `gitfleet.yaml` of ours that nobody has touched: it goes too.
+    """
+    ours = draft.untouched(fleet.ledger.state)
     found = [item for item in model.retained(fleet.current().view) if isinstance(item, Claim)]
     asked = []
     for keeper, claims in _of(fleet.ledger.node.id, found).items():
-        what = ", ".join(claim.pattern for claim in claims)
-        words = f"worktree {keeper.worktree} has changes on no branch; what was claimed for them is released: {what}"
+        what = [claim.pattern for claim in claims if os.path.join(keeper.worktree, claim.pattern) != ours]
+        words = (
+            f"worktree {keeper.worktree} has changes on no branch; what was claimed for them is released: {', '.join(what)}"
+            if what
+            else ""
+        )
         asked.append((words, _cleared(fleet, keeper, claims, [], "its clone leaves the fleet")))
-    return agreed(fleet, asked)
+    return [words for words in agreed(fleet, asked) if words]
 
 
 def agreed(fleet: Fleet, asked: Proposals) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -285,3 +286,17 @@ def age(fleet: Fleet, session: str, seconds: int) -> None:
     body = {name: value for name, value in operation.body.items() if name not in {"margin", "uptime"}}
     (result,) = fleet.ledger.submit([operation._replace(at=operation.at - seconds, body=body)])
     assert result.error is None
+
+
+def test_break_where_several_agents_work_names_the_person_who_may_do_it(
+    clone: Callable[[str], Path], gitfleet: Gitfleet
+) -> None:
+    ada = clone("ada")
+    person = gitfleet(ada, "init", "--json").ok().json()["data"]["session"]
+    for agent in ("a-1", "a-2"):
+        gitfleet(ada, "session", "start", "--id", agent, "--agent", "codex", "--pid", str(os.getpid())).ok()
+    gitfleet(ada, "claim", "docs/", "--session", "a-1").ok()
+    asked = gitfleet(ada, "break", "docs/", "--reason", "gone").ended(2).stderr
+    assert f"`--session {person}`" in asked
+    said = gitfleet(ada, "break", "docs/", "--reason", "gone", "--session", person).ok().stdout
+    assert "broken: docs/ of a-1" in said

@@ -50,6 +50,19 @@ def test_uninstall_after_worktrees_leaves_the_clone_as_it_was(
     assert "fleet/" in said
 
 
+@pytest.mark.parametrize("touched", [False, True])
+def test_uninstall_warns_of_its_own_file_only_where_somebody_has_changed_it(
+    clone: Clone, gitfleet: Gitfleet, touched: bool
+) -> None:
+    ada = clone("ada")
+    gitfleet(ada, "init").ok()
+    if touched:
+        (ada / "gitfleet.yaml").write_text("version: 1\n")
+    ran = gitfleet(ada, "uninstall").ok()
+    assert ("gitfleet.yaml" in ran.stderr) is touched
+    assert ("so it stays" in ran.stdout) is touched
+
+
 def test_uninstall_with_worktrees_that_stand_leaves_only_what_keeps_them_apart_and_ends_that_later(
     clone: Clone, git: Git, gitfleet: Gitfleet
 ) -> None:

@@ -53,8 +53,8 @@ def unknown(call: str) -> str:
     """What of a call there is not: the command, or one of its options."""
     known = dict(commands(typer.main.get_command(app)))
     words = call.split()
-    if words[0] == "help":  # of the group itself: `help COMMAND` is `COMMAND --help`
-        return ""
+    if words[0] == "help":  # of all, or of the command behind it
+        return unknown(" ".join(words[1:])) if words[1:] and words[1].islower() else ""
     path = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
     if path not in known:
         return f"gitfleet {call}: no such command"

@@ -102,6 +102,35 @@ def test_first_commit_of_everything_after_init_passes(
     gitfleet(path, "check", "--range", "HEAD~1..HEAD", env=env).ok()
 
 
+@pytest.mark.parametrize("after", ["", "codex-2"])
+def test_commit_of_everything_after_an_agents_session_has_ended_passes(
+    ada: Path, git: Git, gitfleet: Gitfleet, after: str
+) -> None:
+    for agent in filter(None, ("codex-1", after)):
+        pid = str(os.getpid())
+        gitfleet(ada, "session", "start", "--id", agent, "--agent", "codex", "--pid", pid).ok()
+        if agent != after:
+            said = gitfleet(ada, "session", "end", agent).ok().stdout
+            assert "gitfleet.yaml is claimed for session ada-" in said
+    git(ada, "add", "--all")
+    git(ada, "commit", "--quiet", "-m", "first")
+    assert git(ada, "status", "--short") == ""
+
+
+def test_draft_that_a_session_left_goes_to_the_agent_that_is_still_at_work_there(
+    ada: Path, gitfleet: Gitfleet
+) -> None:
+    for agent in ("codex-1", "codex-2"):
+        pid = str(os.getpid())
+        gitfleet(ada, "session", "start", "--id", agent, "--agent", "codex", "--pid", pid).ok()
+    assert (
+        "gitfleet.yaml is claimed for session codex-2 now"
+        in gitfleet(ada, "session", "end", "codex-1").ok().stdout
+    )
+    (row,) = gitfleet(ada, "claims", "--json").ok().json()["data"]["claims"]
+    assert (row["pattern"], row["session"]) == ("gitfleet.yaml", "codex-2")
+
+
 def test_session_in_another_worktree_leaves_the_draft_with_its_person(
     ada: Path, git: Git, gitfleet: Gitfleet
 ) -> None:

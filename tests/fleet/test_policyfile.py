@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -125,6 +126,31 @@ def test_longest_time_bounds_the_usual_one() -> None:
 def test_fault_is_named_with_its_key(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named.replace(".", r"\.")):
         policyrules.parse(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("commits: off", "version: must be given"),
+        ("version: 1\ncommits: waarn", "'warn' or 'off'; did you mean warn?"),
+        ("version: 1\ncommits: 3", "commits: must be 'require-claim', 'claim-on-commit', "),
+        ("- a list", "the file: must hold keys with values"),
+        ("version: 1\nclaims: 3", "claims: must hold keys with values"),
+        ("version: 1\nclaims: {shared: a}", "claims.shared: must be a list"),
+        ("version: 1\nclaims: {shared: [3]}", "claims.shared.0: must be text"),
+        ("version: 1\nclaims: {everything: 5}", "claims.everything: must be true or false"),
+        ("version: 1\nclaims: {ttl: [1]}", "claims.ttl: must be a length of time, such as 90s"),
+        ("version: 1\nclaims: {ttl: true}", "claims.ttl: must be a length of time, such as 90s"),
+        ("version: 1\nresources: {gpu: x}", "resources.gpu.capacity: must be a whole number"),
+        ("version: 1\nresources: {gpu: 0}", "resources.gpu.capacity: must be at least 1"),
+        ("version: 1\nresources: {gpu: 9999}", "resources.gpu.capacity: must be at most "),
+        ("version: 1\ncommits: [", "not readable as YAML: while parsing a flow node "),
+    ],
+)
+def test_fault_is_said_in_plain_words(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        policyrules.parse(text.encode())
+    assert not re.search("Input|dictionary|<file>|https", str(caught.value))
 
 
 def test_references_that_multiply_are_no_way_to_fill_the_memory() -> None:
