@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitfleet.fleet import exchange
 from gitfleet.worktrees import cleanup, restore
-from gitfleet.worktrees.cleanup import Terms
+from gitfleet.worktrees.keeping import Terms
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git
 from tests.worktrees.yard import EVERYTHING, Yard
