@@ -73,6 +73,12 @@ def tryout(path: str) -> None:
             remove(aside)
 
 
+def may_write(folder: str) -> bool:
+    """Whether this user may put something into a folder, as far as that is told without trying."""
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
+
+
 def forbidden(error: PermissionError) -> LocalStorage:
     """What an entry point says of a file that may not be read, such as one that was made with sudo."""
     path = os.fsdecode(error.filename or "a file of this clone")

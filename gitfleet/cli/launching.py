@@ -13,7 +13,7 @@ from gitfleet.cli.claiming import kept
 from gitfleet.cli.setup import put_hooks
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
-from gitfleet.fleet import launcher, policyfile, upkeep
+from gitfleet.fleet import hubhead, launcher, policyfile, upkeep
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
 from gitfleet.fleet.maintainer import Options
@@ -103,6 +103,8 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
     found = fleet.worktrees.ensure(wish, reconcile=True, strategy=where.strategy)
     if found.outcome is not None and found.outcome.failed:
         say(f"warning: {found.outcome.reason}")
+    for words in hubhead.news(fleet.ledger, once=True):
+        say(f"warning: {words}")
     made = "new" if found.choice.created else "reused"
     say(f"worktree {found.managed.path} ({made}, branch {found.managed.branch})")
     return Place(found.managed.path, found.managed if found.choice.created else None)

@@ -20,7 +20,7 @@ from gitfleet.cli.options import Json, OfSession
 from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
-from gitfleet.fleet import exchange
+from gitfleet.fleet import exchange, hubhead
 from gitfleet.fleet.fleet import RULES, Fleet
 from gitfleet.githooks.agents import ready
 from gitfleet.ledger import log as logs
@@ -81,8 +81,9 @@ def _sync() -> Answer:
             told = exchange.sync(fleet)
         lost = losses(fleet)
         mended, failure = _mended(fleet)
-        if failure is not None and not lost.lines:
+        if failure is not None and not (lost.lines or told.warnings or told.settled):
             raise failure
+        hubhead.heard(fleet.ledger)
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gitfleet.base import clock, identity
-from gitfleet.base.text import duration, one_line
+from gitfleet.base.text import display, duration, one_line
 from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer
@@ -378,13 +378,22 @@ def _how(result: Result) -> dict[str, Any]:
 
 def _enter_worktree_of(pid: int) -> None:
     """Go where the process works, if that can be told; otherwise stay."""
+    place = ""
     try:
-        os.chdir(os.readlink(f"/proc/{pid}/cwd"))
+        place = os.readlink(f"/proc/{pid}/cwd")
+        os.chdir(place)
+        discover()
+    except NoRepository as error:
+        words = (
+            f"Process {pid} works in {display(place)}, which is in no git repository. Nothing was changed."
+        )
+        raise NoRepository(
+            words, hint="Adopt it once it works in a worktree of this fleet.", path=place
+        ) from error
     except FileNotFoundError as error:
         if os.path.isdir("/proc/self"):
-            raise UsageError(
-                f"There is no process {pid}. Nothing was changed.", hint="Pass the agent's pid."
-            ) from error
+            words = f"Process {pid} works in a folder that is gone" if place else f"There is no process {pid}"
+            raise UsageError(f"{words}. Nothing was changed.", hint="Pass the agent's pid.") from error
     except PermissionError as error:
         words = f"Process {pid} belongs to another user. Nothing was changed."
         raise UsageError(words, hint="Adopt your own processes.") from error

@@ -15,6 +15,7 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, noun
 from gitfleet.errors import UsageError
+from gitfleet.fleet import hubhead
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.worktrees import archiving, cleanup, ignored, restore, shelf
@@ -78,10 +79,8 @@ def clean(
             dry_run=dry_run,
         )
         with Fleet.open(announce=render.note) as fleet:
-            return _cleaned(
-                cleanup.clean(fleet.worktrees, selection, terms, base=base, announce=render.note),
-                dry_run=dry_run,
-            )
+            found = cleanup.clean(fleet.worktrees, selection, terms, base=base, announce=render.note)
+            return _cleaned(found, hubhead.news(fleet.ledger, once=True), dry_run=dry_run)
 
     return boundary.run("worktree cleanup", action, as_json=as_json)
 
@@ -151,7 +150,7 @@ def _seconds(hours: float) -> int:
     return int(hours * HOUR)
 
 
-def _cleaned(found: Cleaned, *, dry_run: bool) -> Answer:
+def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Answer:
     counts = summary(found.outcomes)
     data = {
         "outcomes": [outcome.as_record() for outcome in found.outcomes],
@@ -165,6 +164,7 @@ def _cleaned(found: Cleaned, *, dry_run: bool) -> Answer:
     if len(found.outcomes) > 1:
         lines.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
     warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
+    warnings += news
     warnings += [f"{item.path}: {item.why}; it was left alone" for item in found.broken]
     return Answer(
         "worktree cleanup", data, lines, warnings=warnings,

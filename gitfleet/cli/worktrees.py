@@ -12,6 +12,7 @@ from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
 from gitfleet.clients.acting import CLIENTS
+from gitfleet.fleet import hubhead
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
@@ -99,9 +100,10 @@ def ensure(
     def action() -> Answer:
         with Fleet.open(announce=render.note) as fleet:
             found = fleet.worktrees.ensure(wish, reconcile=reconcile, strategy=strategy)
+            news = hubhead.news(fleet.ledger, once=True)
         for words in _hooks(found, agent):
             render.note(f"warning: {words}")
-        return _ensured(found, print_path=print_path)
+        return _ensured(found, news, print_path=print_path)
 
     return boundary.run("worktree ensure", action, as_json=as_json)
 
@@ -135,7 +137,8 @@ def reconcile(
 
     def action() -> Answer:
         with Fleet.open(announce=render.note) as fleet:
-            return _reconciled(fleet.worktrees.reconcile(selection, wanted, base=base))
+            found = fleet.worktrees.reconcile(selection, wanted, base=base)
+            return _reconciled(found, hubhead.news(fleet.ledger, once=True))
 
     return boundary.run("worktree reconcile", action, as_json=as_json)
 
@@ -148,7 +151,7 @@ def _hooks(found: Ensured, agent: str) -> list[str]:
     return ready.prepare(client, discover(found.managed.path))
 
 
-def _ensured(found: Ensured, *, print_path: bool) -> Answer:
+def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer:
     managed, choice = found.managed, found.choice
     data: dict[str, Any] = {
         "session": managed.session,
@@ -173,7 +176,7 @@ def _ensured(found: Ensured, *, print_path: bool) -> Answer:
         lines += [_line(found.outcome)] if found.outcome else []
     failed = found.outcome is not None and found.outcome.failed
     return Answer(
-        "worktree ensure", data, lines, warnings=_stale([found.base]),
+        "worktree ensure", data, lines, warnings=[*_stale([found.base]), *news],
         status="partial" if failed else "ok", code=PARTIAL if failed else 0, session=managed.session,
     )  # fmt: skip
 
@@ -236,7 +239,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (row.managed.session, row.managed.agent, branch, str(ahead), str(behind), dirty, idle, used, would)
 
 
-def _reconciled(found: Reconciled) -> Answer:
+def _reconciled(found: Reconciled, news: Sequence[str]) -> Answer:
     counts = summary(found.outcomes)
     data = {
         "outcomes": [outcome.as_record() for outcome in found.outcomes],
@@ -247,7 +250,7 @@ def _reconciled(found: Reconciled) -> Answer:
     lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
     if len(found.outcomes) > 1:
         lines.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
-    warnings = [*_stale(found.bases), *[f"{item.path}: {item.why}" for item in found.broken]]
+    warnings = [*_stale(found.bases), *news, *[f"{item.path}: {item.why}" for item in found.broken]]
     return Answer(
         "worktree reconcile", data, lines, warnings=warnings,
         status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,

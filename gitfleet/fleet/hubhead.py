@@ -1,18 +1,19 @@
 """The hub's HEAD: the branch that it names is the trunk, from the next exchange on.
 
 Whatever talks to the hub hears what HEAD is (`git.head`). When it names another branch than before, that branch is
-fetched at once, and its rules hold; a HEAD that names none leaves the trunk as it is. Both are told: once by `sync`, for
-a day by `status`, and by `doctor` whenever it is asked.
+fetched at once, and its rules hold; a HEAD that names none leaves the trunk as it is. Both are told: once by `sync`, until
+then by whatever else asks the hub, for a day by `status`, and by `doctor` whenever it is asked.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.text import display, duration
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.fleet import policyfile, trunk
 from gitfleet.git import fleetrefs, head, refs
 from gitfleet.git.head import Head
@@ -84,13 +85,19 @@ def ask(repository: Repository, ledger: Ledger) -> None:
 
 
 def news(ledger: Ledger, *, once: bool = False) -> list[str]:
-    """What has become of the hub's HEAD within a day, in words; with `once` only what was not told so before."""
+    """What has become of the hub's HEAD within a day, in words; with `once` only what is not noted as told (`heard`)."""
     note = _load(ledger.state)
     if not ledger.node.hub or (note.told and (once or clock.now() - note.at > _NEWS)):
         return []
-    if once:
-        _save(ledger.state, note._replace(told=True))
     return [words(ledger)] if note.at else []
+
+
+def heard(ledger: Ledger) -> None:
+    """Note that a person has been told by `sync`. Whatever else talks to the hub tells it until then; upkeep may talk to nobody."""
+    note = _load(ledger.state)
+    if not note.told:
+        with suppress(LocalStorage):
+            _save(ledger.state, note._replace(told=True))
 
 
 def words(ledger: Ledger) -> str:

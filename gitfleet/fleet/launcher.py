@@ -40,6 +40,7 @@ from gitfleet.ledger.model import Status
 from gitfleet.sessions import model
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start, new_id
+from gitfleet.worktrees import reservation
 from gitfleet.worktrees.model import Managed
 
 AGENTS = ("codex", "claude")
@@ -159,7 +160,7 @@ class Launcher:
 
     def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
         with Fleet.open(self._place.path, announce=self._announce) as fleet:
-            launch = replace(launch, id=launch.id or self._fresh_id(launch.agent))
+            launch = replace(launch, id=launch.id or _fresh_id(fleet, launch.agent))
             _check_free(fleet, launch.id)
             log, fresh = _log(fleet.repository, launch.id, {here.id for here in fleet.sessions.local.all()})
             try:
@@ -248,10 +249,6 @@ class Launcher:
             why = f"the session could not be ended now, upkeep will do it: {error.message}"
             return True, {}, [*words, why]
 
-    def _fresh_id(self, agent: str) -> str:
-        """A new worktree is named after its first session; those after it have ids of their own."""
-        return self._place.made.session if self._place.made else new_id(agent)
-
     def _unmake(self) -> None:
         """Take a worktree back that was made for this, as long as git finds nothing in it."""
         made = self._place.made
@@ -274,6 +271,13 @@ def _go(child: Child, launch: Launch) -> None:
             "A script begins with a line such as `#!/bin/sh`." if script else "See whether it runs by itself."
         )
         raise UsageError(words, hint=hint) from error
+
+
+def _fresh_id(fleet: Fleet, agent: str) -> str:
+    """The id for which this worktree was made, if no session of that name has come yet; else a new one."""
+    expected = reservation.session(fleet.repository.git_dir)
+    taken = bool(expected) and fleet.current().view.get(model.path(expected)) is not None
+    return expected if expected and not taken else new_id(agent)
 
 
 def _check_free(fleet: Fleet, session: str) -> None:

@@ -9,7 +9,9 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.claims.wording import kept_by
 from gitfleet.errors import FleetError
+from gitfleet.fleet import trunk
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.history import History
 from gitfleet.sessions import model as sessions
 
 SHOWN = 8
@@ -24,7 +26,23 @@ def left_here(fleet: Fleet) -> list[Claim]:
     here = fleet.claims.built_upon(
         {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in kept}, by_effect=False
     )
-    return [claim for claim in kept if claim.id in here]
+    found = [claim for claim in kept if claim.id in here]
+    return _out(fleet, found) if found else []
+
+
+def _out(fleet: Fleet, claims: list[Claim]) -> list[Claim]:
+    """Those that a worktree keeps, or a branch that is not on the trunk: the next `sync` lets the others go, and all build on them."""
+    git = fleet.repository.git
+    tip = trunk.tip(git, fleet.ledger.node)
+    if tip is None:
+        return claims
+    history = History(git)
+    landed = {
+        keeper.head
+        for keeper in {keeper for claim in claims for keeper in claim.retained}
+        if keeper.branch and history.is_ancestor(keeper.head, tip)
+    }
+    return [claim for claim in claims if any(keeper.head not in landed for keeper in claim.retained)]
 
 
 def told(fleet: Fleet) -> list[str]:

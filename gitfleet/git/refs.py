@@ -5,6 +5,7 @@ The one door to refs. Every write names the value it replaces; `update-ref` with
 
 from __future__ import annotations
 
+import errno
 import os
 
 from gitfleet.errors import LockHeld
@@ -31,6 +32,12 @@ def locked_away(git: Git, name: str) -> str:
         if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
             return path
     return ""
+
+
+def demand_open(git: Git, name: str) -> None:
+    """Raise PermissionError where a ref seems not to be there because this user may not read it."""
+    if path := locked_away(git, name):
+        raise PermissionError(errno.EACCES, "no permission", path)
 
 
 def resolve(git: Git, name: str) -> str | None:

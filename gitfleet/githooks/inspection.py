@@ -18,7 +18,7 @@ from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
 from gitfleet.githooks.placement import Place
 from gitfleet.githooks.record import Record
 
-State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed"]
+State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ class HookState:
     @property
     def words(self) -> str:
         """What is the matter in the hooks folder, in words."""
-        said = {"replaced": "replaced by", "bypassed": "bypassed by"}
+        said = {
+            "replaced": "replaced by",
+            "bypassed": "bypassed by",
+            "closed": "this user may not read the hook that stands there",
+        }
         return f"{self.hook}: {said.get(self.state, self.state)} {self.by}".rstrip()
 
 
@@ -131,8 +135,8 @@ def _state(clone: Clone, scope: Scope, place: Place, hook: str) -> HookState:
     if found.kind == "ours":
         state = "in place" if files.read(path) == shims.text(hook) else "outdated"
         state = state if os.access(path, os.X_OK) else "missing"
-    elif found.kind == "edited":
-        state = "edited"
+    elif found.kind in ("edited", "closed"):
+        state = found.kind
     elif found.kind != "absent":
         state, by = "replaced", found.maker or "another script"
     return HookState(hook, scope.slug, state, path, by, _chained_to(clone, scope, place, hook))

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitfleet.base import files
+from gitfleet.errors import LocalStorage
 from gitfleet.githooks import shims
 from gitfleet.githooks.sentinel import GATED, ON_HUBS, OPTIONAL
 
@@ -86,6 +87,12 @@ def _settle(place: Place, hook: str, text: bytes) -> list[str]:
     path = os.path.join(place.folder, home)
     notes: list[str] = []
     found = place.look(home)
+    if found.kind == "closed":
+        raise LocalStorage(
+            f"{path} may not be read by this user, so whose hook it is cannot be told. It was left as it is.",
+            hint="Whoever made it: run `gitfleet init` here, after `git config core.sharedRepository group` where others work too.",
+            path=path,
+        )
     if found.kind == "folder":
         return [f"{path} is a folder: the {hook} gate is not in force"]
     if found.kind == "edited":

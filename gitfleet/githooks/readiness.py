@@ -50,9 +50,8 @@ def in_place(clone: Clone, launcher: str) -> bool:
 
 
 def writable(clone: Clone) -> Clone:
-    effective = os.access in os.supports_effective_ids
     for folder in (clone.common, clone.state, clone.hooks):
-        if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+        if os.path.isdir(folder) and not files.may_write(folder):
             raise LocalStorage(
                 f"{display(folder)} may not be written to. No hook was changed.",
                 hint="Give permission there, then run the same command again.",

@@ -51,13 +51,14 @@ _MAKERS = (
 )
 _ENOUGH = 64 * 1024
 
-Kind = Literal["absent", "ours", "edited", "foreign", "folder"]
+Kind = Literal["absent", "ours", "edited", "foreign", "folder", "closed"]
 
 
 class Found(NamedTuple):
     """What stands at a place for hooks.
 
     `ours` is a text of ours to the byte, present or former; `edited` has our mark but was changed by somebody.
+    `closed` is what this user may not read: whose it is cannot be told.
     `maker` names the tool that generated a foreign script, or is "".
     """
 
@@ -109,7 +110,10 @@ def look(path: str, known: frozenset[str]) -> Found:
         return Found("absent")
     if os.path.isdir(path):
         return Found("folder")
-    data = _beginning(path)
+    try:
+        data = _beginning(path)
+    except PermissionError:
+        return Found("closed")
     if fingerprint(data) in known:
         return Found("ours")
     if any(line.startswith(MARK) for line in data.splitlines()[:8]):
@@ -123,6 +127,8 @@ def _beginning(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(_ENOUGH)
+    except PermissionError:
+        raise
     except OSError:
         return b""
 

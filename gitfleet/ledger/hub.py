@@ -113,6 +113,8 @@ class RemoteHub:
         """Check what was last fetched against what this clone has verified, and make it our own state."""
         known = refs.read(self._git, fleetrefs.COORD, self._seen)
         ours, theirs = known.get(fleetrefs.COORD), known.get(self._seen)
+        if ours is None:
+            refs.demand_open(self._git, fleetrefs.COORD)
         if theirs is None:
             if ours is None:
                 raise NoFleet(

@@ -6,7 +6,6 @@ or wait for one, and come back with what is true. N callers on a node share one 
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -173,8 +172,8 @@ class Ledger:
     def tip(self) -> Tip | None:
         """The newest ledger commit verified here. Raises PermissionError where this user may not read it."""
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
-        if oid is None and (path := refs.locked_away(self._git, fleetrefs.COORD)):
-            raise PermissionError(errno.EACCES, "no permission", path)
+        if oid is None:
+            refs.demand_open(self._git, fleetrefs.COORD)
         return commits.read(self.objects, oid) if oid else None
 
     def age(self) -> int | None:

@@ -45,7 +45,8 @@ class Owner:
     """Whose worktree it is: what `archive.json` says of it.
 
     `id` names the archive; `branch` is the full ref of what is checked out, "" when detached; `made_with` the short name of
-    the branch that gitfleet made it with, "" for a worktree that gitfleet did not make.
+    the branch that gitfleet made it with, "" for a worktree that gitfleet did not make; `base` the branch that it follows, "" for
+    the fleet's trunk.
     """
 
     id: str

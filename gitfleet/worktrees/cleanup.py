@@ -79,11 +79,7 @@ def _run(
     *,
     base: str,
 ) -> Cleaned:
-    found = worktrees.look()
-    targets = worktrees.select(found, selection)
-    bases = dict(named) or {
-        name: _fetched(worktrees, name) for name in sorted({managed.base for managed, _ in targets})
-    }
+    found, targets, bases = worktrees.asked(selection, base, named)
     hub = Hub(
         lambda name: bases[base or name],
         upstream.tips(worktrees.repository.git, worktrees.ledger.node) if targets else (),

@@ -161,7 +161,7 @@ class Chooser:
         plan = Managed(
             path=os.path.join(self._folder, session), git_dir="", id=session, agent=self._wish.agent, session=session,
             branch=branch_of(self._wish.agent, session), base=self._base.name, base_commit=self._base.commit,
-            created_at=clock.now(), folder=self._folder,
+            created_at=clock.now(), folder=self._folder, trunk=not self._wish.base,
         )  # fmt: skip
         if making.under_way(self._state, session):
             raise self._taken(plan, "is being made for another process")

@@ -270,7 +270,8 @@ def owner(managed: Managed, head: str, branch: str) -> Owner:
     """Whose a managed worktree is, for its archive."""
     return Owner(
         id=managed.id, path=managed.path, agent=managed.agent, session=managed.session, branch=branch, head=head,
-        base=managed.base, base_commit=managed.base_commit, folder=managed.folder, made_with=managed.branch,
+        base="" if managed.trunk else managed.base, base_commit=managed.base_commit, folder=managed.folder,
+        made_with=managed.branch,
     )  # fmt: skip
 
 

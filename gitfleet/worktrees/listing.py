@@ -6,13 +6,15 @@ and left as they are.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from gitfleet.base.text import display
-from gitfleet.errors import Corrupt, NewerFormat
+from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
+from gitfleet.ledger import node as nodes
 from gitfleet.worktrees import marker
 from gitfleet.worktrees.model import Managed
 
@@ -52,10 +54,20 @@ def look(repository: Repository) -> Found:
         if found is None:
             continue
         if marker.belongs(found, worktree.path):
-            managed.append((marker.at(found, worktree.path), worktree))
+            managed.append((_followed(repository, marker.at(found, worktree.path)), worktree))
         else:
             broken.append(Broken(worktree.path, f"its marker was written for {display(found.path)}"))
     return Found(everything, managed, broken)
+
+
+def _followed(repository: Repository, found: Managed) -> Managed:
+    """The same, with the trunk's name of today as its base if it follows that."""
+    if not found.trunk:
+        return found
+    try:
+        return replace(found, base=nodes.load(repository.common_dir).trunk)
+    except FleetError:  # a clone that has left its fleet
+        return found
 
 
 def managed(repository: Repository) -> list[Managed]:

@@ -17,7 +17,8 @@ from gitfleet.base import canonical, clock, files, identity
 from gitfleet.base.identity import ProcessIdentity, identify
 from gitfleet.base.ids import is_name
 from gitfleet.base.processes import Completed
-from gitfleet.errors import FleetError
+from gitfleet.base.text import display
+from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
@@ -44,6 +45,7 @@ def begin(repository: Repository, state: str, plan: Managed, *, create: bool) ->
     """
     note = _note(state, plan.session)
     files.folder(os.path.dirname(note))
+    _demand_writable(plan.folder, os.path.join(repository.common_dir, "worktrees"))
     maker = identify(os.getpid())
     who = dict(maker.as_record()) if maker else None
     files.replace(note, canonical.dump({**asdict(plan), "create": create, "maker": who}))
@@ -58,6 +60,16 @@ def begin(repository: Repository, state: str, plan: Managed, *, create: bool) ->
     made = _registered(repository.git, plan.path)
     assert made is not None, "git has just made it"
     return Begun(replace(plan, git_dir=made.git_dir, path=made.path), note, create)
+
+
+def _demand_writable(*folders: str) -> None:
+    for folder in folders:
+        if os.path.isdir(folder) and not files.may_write(folder):
+            raise LocalStorage(
+                f"{display(folder)} may not be written to. Nothing was changed.",
+                hint="Give permission there, then run the same command again.",
+                path=folder,
+            )
 
 
 def fill(begun: Begun) -> Managed:

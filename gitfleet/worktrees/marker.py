@@ -40,13 +40,15 @@ def read(git_dir: str) -> Managed | None:
         words = f"{where} has format {version}; this gitfleet reads up to {FORMAT}."
         raise NewerFormat(words, hint="Upgrade gitfleet.", where=where, version=version, understood=FORMAT)
     texts = {name: raw.get(name) for name in _TEXTS}
-    created = raw.get("created_at")
-    if not all(isinstance(text, str) and text for text in texts.values()) or type(created) is not int:
+    created, trunk = raw.get("created_at"), raw.get("trunk") is True
+    empty = {"base"} if trunk else set()  # which branch the trunk is, the clone knows
+    sound = all(isinstance(text, str) and (text or name in empty) for name, text in texts.items())
+    if not sound or type(created) is not int:
         raise _broken(where, "a field is missing or of the wrong type")
     named = {name: str(text) for name, text in texts.items()}
     if not all(is_name(named[name]) for name in ("id", "agent", "session")):
         raise _broken(where, "it names no session")
-    return Managed(git_dir=git_dir, created_at=created, **named)
+    return Managed(git_dir=git_dir, created_at=created, trunk=trunk, **named)
 
 
 def write(managed: Managed) -> None:

@@ -17,7 +17,7 @@ class Managed:
     `path` and `git_dir` are absolute; `id` names it for good (the session it was made for); `agent` and `session` are for whom
     it was made; `branch` is the short name of the branch it was made with (what is checked out now may be another), `base`
     the branch that it follows and `base_commit` where that stood; `created_at` in seconds since 1970; `folder` is the managed
-    folder that it lies in, absolute.
+    folder that it lies in, absolute. With `trunk` it follows the fleet's trunk, and `base` is what that is called now.
     """
 
     path: str
@@ -30,6 +30,7 @@ class Managed:
     base_commit: str
     created_at: int
     folder: str
+    trunk: bool = False
 
 
 def branch_of(agent: str, session: str) -> str:

@@ -246,6 +246,7 @@ def _managed(owner: Owner, git: Git, place: str, branch: str) -> Managed:
     return Managed(
         path=place, git_dir=git.git_dir, id=id_, agent=owner.agent, session=owner.session, branch=its, base=owner.base,
         base_commit=owner.base_commit, created_at=clock.now(), folder=os.path.dirname(place),
+        trunk=not owner.base,
     )  # fmt: skip
 
 

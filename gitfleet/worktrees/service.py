@@ -7,7 +7,7 @@ node's own (which may be taken while this one is held, never the other way round
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -17,7 +17,17 @@ from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.worktrees import ensure, listing, liveness, making, status, upstream, validity, verdict
+from gitfleet.worktrees import (
+    activity,
+    ensure,
+    listing,
+    liveness,
+    making,
+    status,
+    upstream,
+    validity,
+    verdict,
+)
 from gitfleet.worktrees.ensure import Choice, Chooser, Wish
 from gitfleet.worktrees.listing import Broken, Found
 from gitfleet.worktrees.making import Begun
@@ -87,8 +97,15 @@ class Worktrees:
         return NodeLock(os.path.join(files.folder(os.path.join(self.state, "worktrees")), "lock"))
 
     def look(self) -> Found:
-        """Every worktree, which of them are managed, and what is broken. One git process."""
-        return listing.look(self.repository)
+        """Every worktree, which of them are managed, and what is broken. One git process.
+
+        Whoever looks and finds a folder clears the note that it was gone once.
+        """
+        found = listing.look(self.repository)
+        for managed, _ in found.managed:
+            if os.path.isdir(managed.path):
+                activity.back(managed.git_dir)
+        return found
 
     def ensure(self, wish: Wish, *, reconcile: bool = False, strategy: str = verdict.MERGE) -> Ensured:
         """A worktree that nobody else is at work in: a free one of the same agent, or a new one on a branch of its own.
@@ -131,9 +148,7 @@ class Worktrees:
         verdict.check_strategy(wanted.strategy)
         if base:
             validity.check_branch(base)
-        found = self.look()
-        targets = self.select(found, selection)
-        bases: dict[str, Base] = {name: self._fetched(name) for name in {base or m.base for m, _ in targets}}
+        found, targets, bases = self.asked(selection, base)
         without = set() if selection.everything else liveness.own_family()
         wanted = wanted._replace(named=not selection.everything)
         runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), without)
@@ -163,14 +178,37 @@ class Worktrees:
             wanted = [_by_path(found.managed, self.repository.worktree or ".", here=True)]
         return list({target[0].path: target for target in wanted}.values())
 
+    def asked(
+        self, selection: Selection, base: str = "", known: Mapping[str, Base] | None = None
+    ) -> tuple[Found, list[Target], dict[str, Base]]:
+        """All worktrees, the selected ones, and the base of each by its name, asked of the hub now; `base` replaces them.
+
+        What is `known` is not asked again. The trunk comes first: to ask for it tells which branch it is. A base that the hub
+        does not have, or that cannot be asked for, is not `fresh`.
+        """
+        found = self.look()
+        targets = self.select(found, selection)
+        bases = dict(known or {})
+        if not base and any(managed.trunk for managed, _ in targets):
+            before = self.ledger.node.trunk
+            trunk = self._fetched()
+            bases[trunk.name] = trunk
+            if trunk.name != before:
+                found = self.look()
+                targets = self.select(found, selection)
+        for name in sorted({base or managed.base for managed, _ in targets} - bases.keys()):
+            bases[name] = self._fetched(name)
+        return found, targets, bases
+
     def _pushed(self) -> Pushed:
         return Pushed(self.repository.git, self.ledger.node)
 
-    def _fetched(self, name: str) -> Base:
+    def _fetched(self, name: str = "") -> Base:
+        git, ledger = self.repository.git, self.ledger
         try:
-            return upstream.fetch(self.repository.git, self.ledger, name)
+            return upstream.fetch(git, ledger, name) if name else upstream.fetch_trunk(git, ledger)
         except FleetError as error:
-            return Base(name, None, fresh=False, error=error.message)
+            return Base(name or ledger.node.trunk, None, fresh=False, error=error.message)
 
 
 def _by_session(managed: Iterable[Target], session: str) -> Target:

@@ -61,6 +61,8 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
         if isinstance(error, HubError) and answers.NO_REF in str(error.facts.get("output", "")):
             raise _no_branch(name, f"the hub '{node.hub}'") from error
         return Base(name, known(git, node, [name])[name], fresh=False, error=error.message)
+    if ledger.node.trunk != node.trunk:  # heard by the way; what was fetched is another branch's place now
+        return fetch(git, ledger, name)
     commit = refs.read(git, seen).get(seen)
     if commit is None:
         raise _no_branch(name, f"the hub '{node.hub}'")

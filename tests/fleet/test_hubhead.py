@@ -11,7 +11,7 @@ from gitfleet.fleet import doctor, exchange, hubhead, present, status, trunk
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger import node as nodes
 from tests.fleetbench import Fleets
-from tests.workbench import Git
+from tests.workbench import Git, Gitfleet
 
 RULES = "version: 1\ncommits: conflicts-only\n"
 
@@ -88,6 +88,8 @@ def test_change_of_the_trunk_is_told_once_by_sync_and_for_a_day_by_status_and_by
     with fleets.open("ada") as fleet:
         told = exchange.sync(fleet).warnings
         assert [("'edge'" in words, "'main'" in words) for words in told] == [(True, True)]
+        assert "edge" in exchange.sync(fleet).warnings[0], "upkeep, too, may have nobody who listens"
+        hubhead.heard(fleet.ledger)
         assert exchange.sync(fleet).warnings == []
         assert any("'edge'" in words for words in status.gather(fleet).warnings)
         (finding,) = [one for one in doctor.examine(fleet) if one.what == "trunk"]
@@ -107,6 +109,7 @@ def test_head_that_names_no_branch_leaves_the_trunk_and_is_told(fleets: Fleets, 
     with fleets.open("ada") as fleet:
         (told,) = exchange.sync(fleet).warnings
         assert ("detached" if how == "detached" else "names no branch") in told
+        hubhead.heard(fleet.ledger)
         assert exchange.sync(fleet).warnings == []
         assert fleet.ledger.node.trunk == "main"
         assert told in status.gather(fleet).warnings
@@ -160,3 +163,30 @@ def test_trace_that_is_not_understood_costs_a_question_of_its_own(
         exchange.sync(fleet)
         assert fleet.ledger.node.trunk == "edge"
         assert hubhead.is_sound(fleet.repository, fleet.ledger)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("worktree", "maintain"),
+        ("worktree", "ensure", "--session", "api"),
+        ("worktree", "reconcile", "--all"),
+        ("worktree", "cleanup"),
+        ("session", "start", "--agent", "codex", "--", "true"),
+    ],
+    ids=" ".join,
+)
+def test_command_that_hears_of_the_move_tells_it_and_sync_does_so_too(
+    fleets: Fleets, git: Git, gitfleet: Gitfleet, command: tuple[str, ...]
+) -> None:
+    ada = fleets.clone("ada")
+    gitfleet(ada, "worktree", "ensure", "--session", "old").ok()
+    edge(fleets, git)
+    move_head(fleets, git)
+    assert "HEAD names 'edge' now" in gitfleet(ada, *command).ok().stderr
+    (ada / ".git/hooks").rename(ada / ".git/hooks-away")
+    (ada / ".git/hooks").write_text("a file\n")
+    ran = gitfleet(ada, "sync").ended(20)
+    assert "HEAD names 'edge' now" in ran.stderr, "whatever else fails"
+    assert "is not a folder" in ran.stderr
+    assert "edge" not in gitfleet(ada, "sync").ended(20).stderr, "once"

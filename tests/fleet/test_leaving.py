@@ -12,7 +12,7 @@ import pytest
 
 from gitfleet.claims.model import Claim
 from gitfleet.errors import Conflict
-from gitfleet.fleet import exchange, succession, trees
+from gitfleet.fleet import exchange, succession, trees, trunk
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
@@ -286,6 +286,18 @@ def test_next_session_in_the_worktree_is_told_and_may_have_it_and_no_other(ada: 
         assert all(part in words for part in ("own", "src/", "gitfleet claim"))
         answer = fleet.claims.claim("next", ["src/api/a.py"]).answer
         assert [c["pattern"] for c in answer["granted"]] == ["src/"]
+        assert succession.told(fleet) == []
+
+
+def test_session_that_begins_where_the_branch_has_landed_is_not_told_of_it(ada: Ada, git: Git) -> None:
+    """Whatever begins at the trunk then builds on it; the claim goes with the next `sync`."""
+    ada.claim("src/")
+    ada.commit("src/api/a.py")
+    ada.end()
+    with Fleet.open(str(ada.tree)) as fleet:
+        assert len(succession.told(fleet)) == 1
+        git(ada.tree, "push", "--quiet", ada.fleets.hub, "HEAD:main")
+        trunk.fetch(fleet.repository.git, fleet.ledger.node)
         assert succession.told(fleet) == []
 
 

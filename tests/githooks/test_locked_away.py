@@ -11,7 +11,7 @@ import pytest
 from tests.gatebench import Gated
 from tests.githooks.test_gate_moves import made, switch_on
 from tests.places import PLAIN, needs_plain
-from tests.workbench import Ran, run
+from tests.workbench import Gitfleet, Ran, run
 
 PATH = "src/api/a.py"
 PLACES = ["", "node.json", "policy.json", "launcher", "outbox/tentative"]
@@ -53,7 +53,10 @@ def test_commit_where_the_state_cannot_be_read_is_stopped_and_says_so(
     ada.claim(PATH)
     ada.write(PATH)
     lock(ada.fleets.state("ada") / place)
-    stopped(git(ada, "commit", "-m", "try"))
+    ran = git(ada, "commit", "-m", "try")
+    stopped(ran)
+    assert f".git/gitfleet{place and '/'}{place}" in ran.stderr, "it names what is closed"
+    assert "is gone" not in ran.stderr, ran
     stopped(git(ada, "commit", "--no-verify", "-m", "try"))
     for name in ("pre-commit", "prepare-commit-msg"):
         (ada.path / ".git/hooks" / name).unlink()
@@ -116,3 +119,28 @@ def test_commit_in_a_clone_without_a_fleet_beside_one_passes(ada: Gated) -> None
     ada.fleets.state("ada").joinpath("node.json").unlink()
     ada.write(PATH)
     git(ada, "commit", "--quiet", "-m", "try").ok()
+
+
+def test_hook_that_may_not_be_read_is_named_and_never_taken_for_somebody_elses(
+    ada: Gated, lock: Lock, gitfleet: Gitfleet
+) -> None:
+    """Kept as the user's own and run first, it would be our gate that runs itself."""
+    hook = ada.path / ".git/hooks/pre-commit"
+    lock(hook)
+    argv = [*PLAIN, *gitfleet.argv("-C", ada.path, "doctor")]
+    said = run(argv, ada.path, env=gitfleet.environment()).ended(20).stdout
+    assert "pre-commit: this user may not read the hook that stands there" in said
+    ran = run([*PLAIN, *gitfleet.argv("-C", ada.path, "init")], ada.path, env=gitfleet.environment()).ended(
+        20
+    )
+    assert f"{hook} may not be read by this user" in ran.stderr
+    assert not (ada.path / ".git/hooks-before-gitfleet/pre-commit").exists()
+    hook.chmod(0o755)
+    assert b"# gitfleet hook: pre-commit" in hook.read_bytes()
+
+
+def test_doctor_where_the_ledger_may_not_be_read_names_it(ada: Gated, lock: Lock, gitfleet: Gitfleet) -> None:
+    lock(ada.path / ".git/refs/fleet")
+    argv = [*PLAIN, *gitfleet.argv("-C", ada.path, "doctor")]
+    ran = run(argv, ada.path, env=gitfleet.environment()).ended(20)
+    assert f"no permission for {ada.path}/.git/refs/fleet" in ran.stderr

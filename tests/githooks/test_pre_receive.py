@@ -349,7 +349,7 @@ def test_push_where_the_hub_keeps_what_may_not_be_read_is_declined(ada: Gated, h
     finally:
         locked.chmod(mode)
     assert ran.returncode, ran
-    assert "gitfleet: " in ran.stderr, ran
+    assert f"gitfleet: This user may not read {place}, and so cannot" in ran.stderr, ran
 
 
 def test_hub_in_a_place_where_bare_repositories_have_to_be_named_is_judged_too(

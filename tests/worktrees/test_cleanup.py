@@ -510,7 +510,9 @@ def test_folder_above_at_which_another_volume_is_mounted_means_keep(yard: Yard, 
         subprocess.run(["umount", yard.top / ".worktrees"], check=True)
 
 
-@pytest.mark.parametrize("sign", ["index", "HEAD", "logs/HEAD", "index.lock", "COMMIT_EDITMSG", "seen again"])
+@pytest.mark.parametrize(
+    "sign", ["index", "HEAD", "logs/HEAD", "index.lock", "COMMIT_EDITMSG", "seen again", "listed"]
+)
 def test_sign_of_life_makes_the_time_of_a_gone_folder_begin_anew(yard: Yard, git: Git, sign: str) -> None:
     worktree = yard.make("s1")
     aside = yard.top / ".worktrees/aside"
@@ -519,9 +521,9 @@ def test_sign_of_life_makes_the_time_of_a_gone_folder_begin_anew(yard: Yard, git
     note = long_gone(yard, "s1")
     assert outcome(yard, "s1", dry_run=True).result == "would-prune"
     own = note.parent
-    if sign == "seen again":
+    if sign in {"seen again", "listed"}:
         aside.rename(worktree)
-        yard.reconcile()
+        yard.reconcile() if sign == "seen again" else yard.managed()
         worktree.rename(aside)
     elif sign == "logs/HEAD":
         line = f"{'0' * 40} {git(yard.top, 'rev-parse', 'HEAD')} A <a@b> 1700000000 +0000\tcommit: x\n"

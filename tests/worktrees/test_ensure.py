@@ -18,7 +18,8 @@ from gitfleet.git.program import GitFailed
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees import marker, reservation
 from gitfleet.worktrees.service import Selection
-from tests.workbench import Entrant, Git, Gitfleet, Race
+from tests.places import PLAIN, needs_plain
+from tests.workbench import Entrant, Git, Gitfleet, Race, run
 from tests.worktrees.yard import Yard, picture
 
 AtWork = Callable[[Path], "subprocess.Popen[bytes]"]
@@ -457,3 +458,20 @@ def test_ensure_where_git_makes_the_worktree_and_then_fails_hands_it_out_whole(
     assert yard.head(path) == found.managed.base_commit
     assert git(path, "status", "--porcelain") == ""
     assert "locked" not in git(yard.top, "worktree", "list", "--porcelain")
+
+
+@needs_plain
+@pytest.mark.parametrize("place", [".git/worktrees", ".worktrees"])
+def test_ensure_where_a_folder_may_not_be_written_to_names_it_and_leaves_nothing(
+    yard: Yard, git: Git, gitfleet: Gitfleet, place: str
+) -> None:
+    yard.make("other")
+    before = git(yard.top, "for-each-ref")
+    (yard.top / place).chmod(0o555)
+    argv = [*PLAIN, *gitfleet.argv("-C", yard.top, "worktree", "ensure", "--session", "new")]
+    ran = run(argv, yard.top, env=gitfleet.environment()).ended(20)
+    (yard.top / place).chmod(0o755)
+    assert f"{yard.top}/{place} may not be written to. Nothing was changed." in ran.stderr
+    assert git(yard.top, "for-each-ref") == before
+    assert [managed.session for managed in yard.managed()] == ["other"]
+    gitfleet(yard.top, "worktree", "ensure", "--session", "new").ok()

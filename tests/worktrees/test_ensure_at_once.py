@@ -85,6 +85,24 @@ def test_session_that_starts_where_a_worktree_was_made_for_it_takes_its_id(
     assert second not in {"api", ""}
 
 
+@pytest.mark.parametrize("how", ["adopted", "launched"])
+def test_session_that_begins_otherwise_where_a_worktree_was_made_for_it_takes_its_id_too(
+    yard: Yard, gitfleet: Gitfleet, how: str
+) -> None:
+    path = Path(yard.ensure("codex", "api").managed.path)
+    if how == "adopted":
+        with subprocess.Popen(["sleep", "600"], cwd=path) as agent:
+            try:
+                ran = gitfleet(yard.top, "session", "adopt", "--agent", "codex", "--pid", str(agent.pid)).ok()
+            finally:
+                agent.kill()
+        assert ran.stdout == "api\n"
+        return
+    launch = ("session", "start", "--agent", "codex", "--here", "--", "sh", "-c", "echo $GITFLEET_SESSION")
+    assert gitfleet(path, *launch).ok().stdout == "api\n"
+    assert gitfleet(path, *launch).ok().stdout.strip() not in {"api", ""}
+
+
 def test_session_takes_the_id_of_a_new_worktree_however_late_it_comes(yard: Yard, gitfleet: Gitfleet) -> None:
     made = yard.ensure("codex").managed
     note = Path(made.git_dir, reservation.NAME)
