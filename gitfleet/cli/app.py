@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
@@ -102,11 +102,23 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
 
 
-_PLAIN = (
+def _beyond(found: re.Match[str]) -> str:
+    value, low, high, least = found.groups()
+    if high is not None and float(value) > float(high):
+        return f"it must be at most {float(high):g}."
+    return f"it must be at least {float(low or least):g}."
+
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_PLAIN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"Input should be a valid integer.*"), "a whole number was expected."),
     (re.compile(r"Input should be a valid number.*"), "a number was expected."),
     (re.compile(r"Input should be greater than or equal to (\S+)"), r"it must be at least \1."),
     (re.compile(r"Input should be less than or equal to (\S+)"), r"it must be at most \1."),
+    # What typer before 0.29 says.
+    (re.compile(r"'[^']*' is not a valid int(?:eger)?(?: range)?\."), "a whole number was expected."),
+    (re.compile(r"'[^']*' is not a valid float(?: range)?\."), "a number was expected."),
+    (re.compile(rf"{_NUMBER} is not in the range (?:{_NUMBER}<=x<={_NUMBER}|x>={_NUMBER})\."), _beyond),
 )
 
 

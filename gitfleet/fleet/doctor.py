@@ -184,10 +184,12 @@ def _repository(fleet: Fleet) -> Iterator[Finding]:
     yield Finding("repository", ok=True, words=words)
     if not hub:
         return
-    specs = (git.line("config", "--get-all", f"remote.{hub}.fetch") or "").split("\n")
-    wide = [spec for spec in specs if spec.lstrip("+").startswith(("refs/*", fleetrefs.ROOT.rstrip("/")))]
-    if wide or git.line("config", "--get", f"remote.{hub}.mirror") == "true":
-        words = f"the remote '{hub}' is a mirror or fetches {' '.join(wide)}: plain git commands may overwrite the fleet's refs"
+    mirror = git.line("config", "--type=bool", "--get", f"remote.{hub}.mirror") == "true"
+    said = os.fsdecode(git.ask("config", "--get-all", f"remote.{hub}.fetch").stdout).split("\n")
+    wide = [spec for spec in said if spec.lstrip("+").startswith(("refs/*", fleetrefs.ROOT.rstrip("/")))]
+    does = [*(["is a mirror"] if mirror else []), *([f"fetches {display(' '.join(wide))}"] if wide else [])]
+    if does:
+        words = f"the remote '{display(hub)}' {' and '.join(does)}: plain git commands may overwrite the fleet's refs"
         yield Finding(
             "remote", ok=False, words=words, advice="Fetch branches only in a clone that people work in."
         )

@@ -18,6 +18,8 @@ from gitfleet.git.program import Git
 
 PRIVATE = frozenset(["maintainer"])
 """Folders of the state that belong to one user: what its own crontab, or the like, runs."""
+_PASSING = os.path.join("gates", "asked")
+"""The folder with marks that gates leave for themselves: open to all, but each mark is of use to its user's git only."""
 _SETTING = "core.sharedRepository"
 _NAMES = {"umask": 0, "group": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664}
 _NUMBERS = {0: 0, 1: 0o660, 2: 0o664}
@@ -101,7 +103,7 @@ def _lacking(sharing: Sharing, trees: Sequence[str], alone: Sequence[str]) -> li
 
 def _locked(trees: Sequence[str]) -> list[str]:
     """Folders and files that this user may not read, whoever is meant to."""
-    locked = [path for path in _paths(trees, ()) if not os.access(path, os.R_OK)]
+    locked = [path for path in _paths(trees, ()) if not os.access(path, os.R_OK) and os.path.lexists(path)]
     return [f"{display(path)} may not be read by this user" for path in locked[:_SHOWN]]
 
 
@@ -134,6 +136,7 @@ def _paths(trees: Iterable[str], alone: Iterable[str]) -> Iterator[str]:
         for folder, folders, names in os.walk(tree):
             folders[:] = [name for name in folders if folder != tree or name not in PRIVATE]
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            ours = [name for name in (*folders, *names) if name not in links and not name.endswith(".tmp")]
+            here = [] if folder == os.path.join(tree, _PASSING) else names
+            ours = [name for name in (*folders, *here) if name not in links and not name.endswith(".tmp")]
             yield from (path for name in ours if not os.path.islink(path := os.path.join(folder, name)))
     yield from (path for path in alone if os.path.exists(path) and not os.path.islink(path))

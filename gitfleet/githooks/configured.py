@@ -25,8 +25,14 @@ from gitfleet.githooks.sentinel import GATED, OPTIONAL
 _UNKNOWN = 129  # what git answers to a command line that it does not know
 _PREFIX = "gitfleet-"
 _MARKS = "asked"
-_SECTION = '[hook "{name}"]\n\tevent = {hook}\n\tcommand = "{first}{find}; [ ! -d \\"$f\\" ] || exec \\"$f/gates/{hook}\\""\n'
+_SECTION = (
+    '[hook "{name}"]\n\tevent = {hook}\n\tcommand = "{first}{find}; {stop}; exec \\"$f/gates/{hook}\\""\n'
+)
 _FIND = "f=.git/gitfleet; [ -d $f ] || f=$(git rev-parse --git-common-dir)/gitfleet"
+_STOP = (
+    '[ -d \\"$f\\" ] || exit 0; [ -x \\"$f/gates/{hook}\\" ] || '
+    '{{ echo \\"gitfleet: {hook}: this user may not run $f/gates/{hook} (gitfleet doctor tells more)\\" >&2; exit 1; }}'
+)
 _ENDS = re.compile(
     rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)"
 )  # blank lines, comments, the next section
@@ -48,7 +54,13 @@ class InForce(NamedTuple):
 def block(gates: Sequence[str]) -> str:
     """The settings for these gates. The same in every clone: no path in it can become wrong."""
     return "".join(
-        _SECTION.format(name=_PREFIX + hook, hook=hook, first=_FIRST.get(hook, ""), find=_FIND)
+        _SECTION.format(
+            name=_PREFIX + hook,
+            hook=hook,
+            first=_FIRST.get(hook, ""),
+            find=_FIND,
+            stop=_STOP.format(hook=hook),
+        )
         for hook in gates
     )
 

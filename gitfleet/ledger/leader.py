@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.base.text import display
+from gitfleet.base.text import counted, display
 from gitfleet.errors import Corrupt, FleetError, HubUnreachable, InternalError, LocalStorage, NewerFormat
 from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.program import Git
@@ -125,14 +125,19 @@ class Leader:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
-            raise hub_error(self._hub.name, f"{self._why_lost()}. {output}", what="write to", refused=False)
+            raise hub_error(self._hub.name, self._why(outcome) + output, what="write to", refused=False)
         self._contention.wait()
         return True
 
-    def _why_lost(self) -> str:
+    def _why(self, outcome: Push) -> str:
+        """Why nothing came of our attempts, before what git said of the last one; "" where only that is known."""
         if self._contention.stalls:
-            return "its ref does not move although nobody else moves it: it stays locked there, or is hidden"
-        return f"other nodes won the race {self._contention.losses} times"
+            return (
+                "its ref does not move although nobody else moves it: it stays locked there, or is hidden. "
+            )
+        if outcome is Push.LOST:
+            return f"other nodes won the race {counted(self._contention.losses, 'time')}. "
+        return ""
 
     def _round(self, batch: Sequence[Operation], tip: Tip) -> tuple[Push, str]:
         """Decide on one state and publish. Anything but DONE: fetch, look, and decide again."""

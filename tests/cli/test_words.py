@@ -101,6 +101,7 @@ def test_init_tells_what_the_hub_can_in_one_line(clone: Callable[[str], Path], g
         (("claim", "x", "--wait", "--priority", "500"), "'--priority': it must be at most 100."),
         (("worktree", "cleanup", "--ttl-hours", "x"), "'--ttl-hours': a number was expected."),
         (("worktree", "maintain", "--ttl-hours", "-1"), "'--ttl-hours': it must be at least 0."),
+        (("status", "--tail", "-1"), "'--tail': it must be at least 0."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

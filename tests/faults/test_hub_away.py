@@ -308,6 +308,18 @@ def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hamme
     assert fleets.chain().holders("src/a.py") == ["ada-1"]
 
 
+def test_claim_whose_push_is_cut_off_says_so_and_nothing_of_a_race(fleets: Fleets) -> None:
+    hook = fleets.hub / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    hook.chmod(0o755)
+    with fleets.open() as fleet:
+        result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=0.0)
+    assert result.status is Status.TENTATIVE
+    assert "the remote end hung up" in result.answer["hub_error"]
+    assert "race" not in result.answer["hub_error"]
+
+
 def test_claims_that_were_tentative_stay_when_the_hub_then_refuses(fleets: Fleets) -> None:
     go(fleets)
     fleets.claim("ada", "ada-1", "src/a.py")

@@ -56,6 +56,22 @@ def test_hub_that_is_away_is_a_finding(fleet: Fleet, fleets: Fleets) -> None:
         doctor.repair(fleet)
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (("remote.origin.mirror", "yes"), "the remote 'origin' is a mirror: plain git"),
+        (("--add", "remote.origin.fetch", "+refs/*:refs/*"), "'origin' fetches +refs/*:refs/*: plain git"),
+        (("remote.origin.mirror", "no"), ""),
+    ],
+)
+def test_remote_that_is_a_mirror_or_fetches_all_is_a_finding(
+    fleet: Fleet, fleets: Fleets, git: Git, setting: tuple[str, ...], words: str
+) -> None:
+    git(fleets.clone("ada"), "config", *setting)
+    assert words in problems(fleet).get("remote", "")
+    assert bool(words) == ("remote" in problems(fleet))
+
+
 @pytest.mark.parametrize("how", ["vanished", "replaced", "back"])
 def test_hub_whose_ledger_is_not_ours_is_found_and_mended(
     fleet: Fleet, fleets: Fleets, git: Git, how: str

@@ -135,3 +135,17 @@ def test_share_tells_what_belongs_to_another_user_and_stays_closed(repository: P
     told = run(argv, repository, env={"PYTHONPATH": str(ROOT)}).ok().stdout.splitlines()
     assert [line.partition(" has mode")[0] for line in told] == [str(state), str(state / "outbox")]
     assert mode(state) == 0o755
+
+
+def test_marks_that_gates_leave_for_their_own_git_are_nothing_to_tell_of(tmp_path: Path, git: Git) -> None:
+    git(tmp_path, "init", "--quiet", "top")
+    git(tmp_path / "top", "config", "core.sharedRepository", "world")
+    state = tmp_path / "top/.git/gitfleet"
+    asked = Path(files.folder(str(state / "gates/asked")))
+    program = GitProgram(str(tmp_path / "top/.git"))
+    assert sharing.share(program, [str(state)]) == []
+    (asked / "pre-commit.1").write_text("1 x\n")
+    (asked / "pre-commit.1").chmod(0o600)
+    assert sharing.lacking(program, [str(state)]) == []
+    asked.chmod(0o700)
+    assert [str(asked) in words for words in sharing.lacking(program, [str(state)])] == [True]

@@ -17,7 +17,7 @@ import pytest
 from gitfleet.githooks.configured import block, with_block, without_block
 from gitfleet.githooks.sentinel import GATED
 from tests.githooks.hookbench import Bench, script, state_of
-from tests.workbench import Git
+from tests.workbench import Git, run
 
 knows = pytest.mark.skipif(
     subprocess.run(["git", "hook", "list", "pre-commit"], capture_output=True, check=False).returncode == 129,
@@ -268,3 +268,16 @@ def test_hooks_of_the_users_configuration_stop_as_they_did(newer: Bench, git: Gi
     assert newer.commit().returncode
     newer.uninstall()
     assert newer.git("config", "hook.mine.event") == "pre-commit"
+
+
+@pytest.mark.parametrize("gate", GATED)
+def test_gate_that_cannot_be_run_stops_and_says_which(newer: Bench, gate: str) -> None:
+    newer.install()
+    command = newer.git("config", f"hook.gitfleet-{gate}.command")
+    asked = ["sh", "-c", f'{command} "$@"', command, "x"]
+    (newer.common / "gitfleet/gates" / gate).chmod(0o600)
+    ran = run(asked, newer.path)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"gitfleet: {gate}: this user may not run .git/gitfleet/gates/{gate} ")
+    shutil.rmtree(newer.common / "gitfleet")
+    assert run(asked, newer.path).returncode == 0
