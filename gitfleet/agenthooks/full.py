@@ -19,7 +19,7 @@ from gitfleet.base import delivery, files, stopwatch
 from gitfleet.base.console import note, out
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import FleetError, NoFleet, NoRepository, Unverifiable
-from gitfleet.fleet import briefing, policyfile
+from gitfleet.fleet import briefing, committing, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import gate
@@ -228,6 +228,7 @@ def _finish(agent: str, rest: list[str]) -> str:
         turns.forget()
         notes.forget(agent, rest[0])
         if known and known.ours and known.session not in notes.taken():
+            committing.finish(fleet, known.session, "ended")
             fleet.sessions.end(known.session)
     return ""
 

@@ -1,6 +1,6 @@
 """What an agent's hooks start: `python -I -S run.py AGENT EVENT`, and again with `--full` where more is needed.
 
-Events: `edit` (before the agent edits), `begin`, `end` (of the agent's own session). What the agent has to say comes
+Events: `edit` (before the agent edits), `after` (a shell command), `begin`, `end` (of the agent's own session). What the agent has to say comes
 as JSON on standard input; what it shall do goes out as JSON. Started without site packages, as the git hooks are.
 """
 
@@ -13,6 +13,10 @@ if __name__ == "__main__":
         from gitfleet.agenthooks import full
 
         sys.exit(full.main(sys.argv[2:]))
+    if sys.argv[2] == "after":
+        from gitfleet.agenthooks import failed
+
+        sys.exit(failed.main(sys.argv[1]))
     from gitfleet.agenthooks import quick
 
     sys.exit(quick.main(sys.argv[1:]))

@@ -77,6 +77,10 @@ BaseName = Annotated[
 Strategy = Annotated[
     str, typer.Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
 ]
+CommitWork = Annotated[
+    bool,
+    typer.Option("--commit", help="With COMMAND: when it has ended, commit what the session's claims cover."),
+]
 Maintain = Annotated[
     bool,
     typer.Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
@@ -109,6 +113,7 @@ def start(
     managed_dir: ManagedDir = MANAGED_DIR,
     base: BaseName = "",
     strategy: Strategy = "merge",
+    commit: CommitWork = False,
     maintain: Maintain = True,
     as_json: Json = False,
 ) -> int:
@@ -121,10 +126,9 @@ def start(
 
     def action() -> Answer:
         if not (command or launch):
-            if claims_:
-                raise UsageError(
-                    "--claim is for a COMMAND. Nothing was changed.", hint="Use `gitfleet claim`."
-                )
+            if claims_ or commit:
+                words = f"{'--claim' if claims_ else '--commit'} is for a COMMAND. Nothing was changed."
+                raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
             return _start("session start", id_, wanted)
         if pid or log:
             words = (
@@ -135,7 +139,7 @@ def start(
         from gitfleet.cli import launching  # worktrees and terminals: for nobody else
 
         where = launching.Where(here, managed_dir, base, strategy, maintain)
-        wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or ())
+        wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or (), commit)
         return launching.start(wish, where)
 
     return boundary.run("session start", action, as_json=as_json)

@@ -34,6 +34,8 @@ READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
 OWN = True
 """Whether a linked worktree's own file is read."""
+SANDBOX = ""
+"""Its commands run without one."""
 FOLDER = ""
 """What a linked worktree must have for that."""
 
