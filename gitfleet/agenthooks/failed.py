@@ -37,7 +37,7 @@ def main(agent: str) -> int:
 def _words(agent: str, told: dict[str, Any]) -> str:
     lines = str(told.get("tool_response", "")).split("\n")
     stopped = any(READ_ONLY.decode() in line and any(sign in line for sign in _GITS) for line in lines)
-    places = place.find(["."], str(told.get("cwd") or os.getcwd())) if stopped else []
+    places = place.find(["x"], str(told.get("cwd") or os.getcwd())) if stopped else []
     if not places:
         return ""
     from gitfleet.clients import confined

@@ -23,6 +23,7 @@ from gitfleet.clients import confined
 from gitfleet.errors import FleetError
 from gitfleet.fleet import committing, hearsay, succession
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git import refs
 from gitfleet.ledger.ledger import State
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
@@ -118,7 +119,7 @@ def gather(fleet: Fleet, session_id: str, hooks: str = "") -> Briefing:
     return Briefing(
         session=session_id,
         title=session.title if session else "",
-        branch=(fleet.repository.here.line("symbolic-ref", "--quiet", "--short", "HEAD") or "(none)"),
+        branch=refs.head(fleet.repository.here).removeprefix("refs/heads/") or "(none)",
         node=fleet.ledger.node.id,
         holds=sorted(mine),
         others=[_neighbour(fleet, state, claim) for claim in found[:OTHERS]],

@@ -16,7 +16,6 @@ from gitfleet.base import canonical, files
 from gitfleet.base.text import one_line
 from gitfleet.clients import acting, claude
 from gitfleet.errors import FleetError
-from gitfleet.fleet import leaving
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
@@ -118,6 +117,10 @@ def finish(fleet: Fleet, session_id: str, how: str) -> Made | None:
 
 
 def _made(fleet: Fleet, session_id: str, how: str) -> Made:
+    from gitfleet.fleet import (
+        leaving,  # the whole of merging: not for those who only ask whether there is one to make
+    )
+
     before = _before(fleet.ledger.state, session_id)
     view = fleet.current().view
     session = sessions.find(view, session_id)

@@ -29,7 +29,13 @@ def _plays(
 @scenario("codex")
 def sandbox(world: World) -> None:
     """In the default sandbox edits are claimed, reading commands work, and the session is the same one."""
-    reading = ("gitfleet check free/a.py", "gitfleet prime", "gitfleet status", "gitfleet claims", "gitfleet log")
+    reading = (
+        "gitfleet check free/a.py",
+        "gitfleet prime",
+        "gitfleet status",
+        "gitfleet claims",
+        "gitfleet log",
+    )
     done, heard = _plays(world, apply(update("free/a.py")), apply(update("held/a.py")), *map(run, reading))
     assert (world.ada / "free/a.py").read_text() == "two\n"
     assert (world.ada / "held/a.py").read_text() == "one\n"
@@ -58,7 +64,11 @@ def sandbox_commit(world: World) -> None:
     """A commit that the sandbox refuses is explained to the model, in one line, with what to do."""
     _, heard = _plays(world, apply(update("free/a.py")), run("git commit -qam x"))
     assert "Read-only file system" in heard
-    said = [line for line in heard.splitlines() if "The sandbox of codex keeps the folder of git read-only" in line]
+    said = [
+        line
+        for line in heard.splitlines()
+        if "The sandbox of codex keeps the folder of git read-only" in line
+    ]
     assert said, heard[-3000:]
     assert "Leave the changes as they are: your user commits them" in said[0]
 
@@ -68,7 +78,12 @@ def sandbox_launched(world: World) -> None:
     """`session start --commit` commits what the session holds, and neither others' files nor what was changed before."""
     (world.ada / "free/b.py").write_text("mine, from before\n")
     part = "*** Add File: made.py\n+new"
-    calls = (apply(update("free/a.py")), apply(part), run("echo more > unclaimed.py"), run("git commit -qam x"))
+    calls = (
+        apply(update("free/a.py")),
+        apply(part),
+        run("echo more > unclaimed.py"),
+        run("git commit -qam x"),
+    )
     done, heard = _plays(world, *calls, before=START)
     assert "they are committed for you when your session ends" in heard
     assert world.git(world.ada, "log", "-1", "--format=%s") == "the parser"
@@ -87,15 +102,11 @@ def sandbox_launched(world: World) -> None:
 @scenario("codex")
 def sandbox_launched_refused(world: World) -> None:
     """A commit of the launcher that a hook refuses is told, and nothing is lost: the file and its claim stay."""
-    hook = world.ada / ".git/hooks/pre-commit"
-    before = hook.read_text() if hook.exists() else ""
-    world.git(world.ada, "config", "hook.no.command", "true")
     hooks = world.root / "hooks"
     hooks.mkdir()
     (hooks / "commit-msg").write_text("#!/bin/sh\necho 'no ticket in the message' >&2\nexit 1\n")
     (hooks / "commit-msg").chmod(0o755)
     world.git(world.ada, "config", "core.hooksPath", str(hooks))
-    del before
     done, _ = _plays(world, apply(update("free/a.py")), before=START)
     assert "not committed: git refused" in done.err, done.err
     assert "no ticket in the message" in done.err
