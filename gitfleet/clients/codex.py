@@ -38,6 +38,8 @@ READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
 OWN = False
 """Whether a linked worktree's own file is read."""
+BACKGROUND: frozenset[str] = frozenset()
+"""What has it work on before its first hook, after its command has ended."""
 SANDBOX = ".codex/config.toml"
 """A worktree's own file that says what its sandbox lets commands do; read where the project is trusted."""
 FOLDER = ".codex"

@@ -167,7 +167,7 @@ class Launcher:
         log.close()
         alive.stop(PATIENCE)
         how = "was interrupted" if interrupted else f"ended with exit code {code}"
-        end = self._end(repository, session, launch.agent, how)
+        end = self._end(repository, replace(launch, id=session), how)
         faults = [fault for fault in (log.fault, alive.fault, *end.words) if fault]
         faults += end.answer.get("unheard", [])
         return Ended(
@@ -242,18 +242,19 @@ class Launcher:
         for words in remarks.of_grant(fleet, claimed.answer["granted"]).words(fleet.ledger.node.hub):
             self._announce(f"warning: {words}")
 
-    def _end(self, repository: Repository, session: str, agent: str, how: str) -> _End:
+    def _end(self, repository: Repository, launch: Launch, how: str) -> _End:
         """End the session unless its client works on elsewhere, its work committed before if that is wanted.
 
         Its worktree may be gone by now.
         """
+        session = launch.id
         made: Made | None = None
         behind = afterwards.left_behind(session)
         words = [f"still running in its name: {', '.join(behind[: afterwards.SHOWN])}"] if behind else []
         try:
             common = Repository(repository.common_dir, repository.common_dir, repository.main)
             with Fleet.of(common, announce=self._announce) as fleet:
-                process = afterwards.handed_over(fleet, session, agent)
+                process = afterwards.handed_over(fleet, session, launch.agent, launch.command)
                 if process is not None:
                     on = f"session {session} goes on: its agent works in process {process.pid}, and ends it"
                     return _End([*words, on], goes_on=True)
