@@ -1,7 +1,6 @@
-"""Everything that an agent's hooks do beyond the quick yes: judge an edit, begin a session, end it.
+"""Everything that an agent's hooks do beyond the quick yes: begin a session, brief it, end it; `edits` judges its edits.
 
-The one boundary of these hooks: whatever goes wrong ends here in words. Before an edit, what could not be checked is
-stopped, and says so; where no fleet is concerned, nothing is said and nothing is stopped.
+The boundary of these hooks: whatever goes wrong ends here in words.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from gitfleet.agenthooks import answer, identity, judging, place, quick, said
-from gitfleet.agenthooks.answer import Verdict
+from gitfleet.agenthooks import answer, identity, said
 from gitfleet.agenthooks.turns import Turns
-from gitfleet.base import delivery, files, stopwatch
+from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
 from gitfleet.clients.notes import Notes
-from gitfleet.errors import FleetError, NoFleet, NoRepository, Unverifiable
-from gitfleet.fleet import briefing, draftclaim, policyfile
+from gitfleet.errors import FleetError, NoFleet, NoRepository
+from gitfleet.fleet import briefing, committing, draftclaim, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import gate
@@ -32,8 +30,6 @@ GOES_ON = frozenset(["clear", "resume"])
 ENV_FILES = ("CLAUDE_ENV_FILE", "CODEX_ENV_FILE")
 PATIENCE = 3.0
 """Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
-LONGEST = 4.3
-"""Seconds until an edit is stopped that could not be judged, whatever it is that hangs."""
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE")
 
 
@@ -55,76 +51,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _edit(agent: str, rest: list[str]) -> str:
-    own, turn, *named = rest
-    tops: dict[str, tuple[list[str], list[str]]] = {}
-    for kind, top, path in zip(named[::3], named[1::3], named[2::3], strict=True):
-        tops.setdefault(top, ([], []))[kind == quick.WRITTEN].append(path)
-    asks = [judging.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()]
-    with stopwatch.limit(LONGEST, _late):
-        verdicts = [_judged(ask) for ask in asks]
-    denied = next((verdict.deny for verdict in verdicts if verdict.deny), "")
-    told = [words for verdict in verdicts for words in verdict.told]
-    warnings = [words for verdict in verdicts for words in verdict.warnings]
-    return answer.before_edit(Verdict(denied, told, warnings))
-
-
-def _late() -> FleetError:
-    words = f"That took longer than {LONGEST:.0f} s."
-    return Unverifiable(words, hint="See what keeps it: `gitfleet doctor`.")
-
-
-def _judged(ask: judging.Ask) -> Verdict:
-    """The verdict for one worktree; errors are among them."""
-    top = ask.top
-    try:
-        os.chdir(top)
-        with Fleet.open(announce=note, patience=PATIENCE) as fleet:
-            return judging.check(fleet, ask)
-    except (NoFleet, NoRepository) as error:  # git will have none of it; is it one of a fleet's all the same?
-        return _unable(top, judging.said(error)) if place.in_fleet(top) else Verdict()
-    except FleetError as error:
-        return _unable(top, judging.said(error))
-    except PermissionError as error:
-        return _unable(top, judging.said(files.forbidden(error)))
-    except OSError as error:
-        return _unable(top, f"{judging.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
-    except Exception as error:  # noqa: BLE001 - a bug of ours is said, and lets nothing through
-        return _unable(top, _bug("edit", error))
-
-
-def _unable(top: str, words: str) -> Verdict:
-    """What could not be checked is stopped, unless the fleet's rules only warn, or do not look at edits."""
-    stopwatch.stop()
-    edits = "claim-on-edit"
-    with suppress(FleetError, OSError), Fleet.open(top) as fleet:
-        edits = fleet.policy.edits
-    if edits == "off":
-        return Verdict()
-    return (
-        Verdict(warnings=[words.replace(judging.STOPPED, "gitfleet: warning:")])
-        if edits == "warn"
-        else Verdict(words)
+    from gitfleet.agenthooks import (
+        edits,  # the commit gate's judgement: a tenth of the time of a session's first hook
     )
 
-
-def _bug(what: str, error: Exception) -> str:
-    return f"{judging.STOPPED}\ngitfleet: internal error in {what}, please report it: {type(error).__name__}: {error}"
+    return edits.judged(agent, rest)
 
 
 def _unread(agent: str, rest: list[str]) -> str:
-    """What the agent said before its edit could not be understood: stopped where a fleet is concerned."""
-    here = os.getcwd()
-    try:
-        nodes.load(discover(here).common_dir)
-    except (NoFleet, NoRepository):
-        return ""
-    except PermissionError as error:
-        return answer.before_edit(_unable(here, judging.said(files.forbidden(error))))
-    except FleetError as error:
-        return answer.before_edit(_unable(here, judging.said(error)))
-    words = f"What {agent} said of this edit could not be read ({rest[0]}), so nobody knows which file it is about."
-    hint = "Next: tell your user; `gitfleet agent status` shows whether these hooks fit."
-    return answer.before_edit(_unable(here, f"{judging.STOPPED}\n{words}\n{hint}"))
+    from gitfleet.agenthooks import edits  # see `_edit`
+
+    return edits.unread(agent, rest)
 
 
 def _begin(agent: str, rest: list[str]) -> str:
@@ -228,6 +165,7 @@ def _finish(agent: str, rest: list[str]) -> str:
         turns.forget()
         notes.forget(agent, rest[0])
         if known and known.ours and known.session not in notes.taken():
+            committing.finish(fleet, known.session, "ended")
             fleet.sessions.end(known.session)
             draftclaim.hand_on(fleet)
     return ""

@@ -25,9 +25,7 @@ EDITED, WRITTEN = "e", "w"
 
 def main(arguments: list[str]) -> int:
     """Answer one event of an agent: 0 and nothing said means that it may go on."""
-    agent, event = arguments[0], arguments[1]
-    if event != "edit":
-        return hand_over(arguments)
+    agent = arguments[0]
     try:
         edit = said.read(agent)
     except Exception as error:  # noqa: BLE001 - whatever it is, `full` says it, and where no fleet is concerned nobody does

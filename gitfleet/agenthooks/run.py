@@ -1,7 +1,7 @@
 """What an agent's hooks start: `python -I -S run.py AGENT EVENT`, and again with `--full` where more is needed.
 
-Events: `edit` (before the agent edits), `begin`, `end` (of the agent's own session). What the agent has to say comes
-as JSON on standard input; what it shall do goes out as JSON. Started without site packages, as the git hooks are.
+Events: `edit` (before the agent edits), `after` (a shell command), `begin`, `end` (of the agent's own session). What the agent has to say comes
+as JSON on standard input; what it shall do goes out as JSON. Started without site packages, as the git hooks are; what needs them in any case takes them up in the same process.
 """
 
 import sys
@@ -13,6 +13,17 @@ if __name__ == "__main__":
         from gitfleet.agenthooks import full
 
         sys.exit(full.main(sys.argv[2:]))
-    from gitfleet.agenthooks import quick
+    if sys.argv[2] == "edit":
+        from gitfleet.agenthooks import quick
 
-    sys.exit(quick.main(sys.argv[1:]))
+        sys.exit(quick.main(sys.argv[1:]))
+    if sys.argv[2] == "after":
+        from gitfleet.agenthooks import failed
+
+        sys.exit(failed.main(sys.argv[1]))
+    import site
+
+    site.main()
+    from gitfleet.agenthooks import full
+
+    sys.exit(full.main(sys.argv[1:]))

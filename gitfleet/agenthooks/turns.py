@@ -14,7 +14,6 @@ from gitfleet.base import canonical, files
 from gitfleet.clients import acting
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.githooks import refusal
 
 FOLDER = "turns"
 ABSENT = "-"
@@ -60,6 +59,10 @@ class Turns:
         _, claimed = self._read()
         same = [one.path for one in claimed if stamp(one.top, one.path) == one.stamp]
         if same:
+            from gitfleet.githooks import (
+                refusal,  # the gate's judgement, for nothing but this: 2 ms of a first hook
+            )
+
             fleet.claims.release(session, [refusal.claimable(path) for path in same])
         if self._path:
             files.remove(self._path)

@@ -31,6 +31,14 @@ Project = Annotated[
     bool, typer.Option("--project", help="In this worktree only, in files that git ignores (the default).")
 ]
 
+Sandbox = Annotated[
+    str,
+    typer.Option(
+        "--sandbox", metavar="open|closed",
+        help="For codex: let commands in its sandbox write git's folder and reach the hub; or no longer.",
+    ),
+]  # fmt: skip
+
 
 def register(app: typer.Typer) -> None:
     """Add the noun, and the briefing."""
@@ -45,9 +53,13 @@ def nothing(context: typer.Context, as_json: Json = False) -> int:
 
 
 @noun.command("install")
-def install(name: Name, user: User = False, project: Project = False, as_json: Json = False) -> int:
+def install(
+    name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "", as_json: Json = False
+) -> int:
     """Have an agent ask before it edits, and start its session. Everything else in its settings stays. Twice is harmless."""
-    return boundary.run("agent install", lambda: _install(name, user=user, project=project), as_json=as_json)
+    return boundary.run(
+        "agent install", lambda: _install(name, sandbox, user=user, project=project), as_json=as_json
+    )
 
 
 @noun.command("uninstall")
@@ -77,10 +89,13 @@ def _scope(*, user: bool, project: bool) -> Scope:
     return "user" if user else "project"
 
 
-def _install(name: str, *, user: bool, project: bool) -> Answer:
+def _install(name: str, sandbox: str, *, user: bool, project: bool) -> Answer:
     scope = _scope(user=user, project=project)
+    _check_sandbox(name, sandbox, scope)
     repository = _repository(scope)
     changes = agents.install(name, scope, repository)
+    if repository is not None and sandbox:
+        changes += agents.open_sandbox(repository) if sandbox == "open" else agents.close_sandbox(repository)
     lines = _told(changes) or [f"the hooks of {name} are in place"]
     warnings = []
     if any(change.what != "unchanged" for change in changes):
@@ -90,6 +105,19 @@ def _install(name: str, *, user: bool, project: bool) -> Answer:
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
         )
     return Answer("agent install", _data(name, scope, changes), lines, warnings=warnings)
+
+
+def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
+    """Refuse what cannot be opened. Raises UsageError."""
+    if sandbox not in {"", "open", "closed"}:
+        raise UsageError("A sandbox is `open` or `closed`. Nothing was changed.")
+    if sandbox and not wanted.of(name).sandbox:
+        raise UsageError(f"{name} has no sandbox that could be opened. Nothing was changed.")
+    if sandbox and scope == "user":
+        words = (
+            "A sandbox is opened for one worktree, and not for all your repositories. Nothing was changed."
+        )
+        raise UsageError(words, hint="Leave `--user` out.")
 
 
 def _uninstall(name: str, *, user: bool, project: bool) -> Answer:

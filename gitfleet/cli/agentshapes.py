@@ -91,6 +91,8 @@ class Primed(Data):
     """What it was not shown before."""
     left: list[str]
     """What sessions that have ended claimed, with work that is in this worktree: the session may take it over."""
+    committed: bool
+    """Whether its work is committed for it when it ends (`session start --commit`)."""
     hooks: str | None
     """The agent whose hooks are in place here, so that edits are checked as the rules say; null where they are not."""
     age: int | None

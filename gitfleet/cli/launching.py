@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from gitfleet.base import files
+from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import kept
@@ -14,6 +16,7 @@ from gitfleet.cli.setup import put_hooks
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hubhead, launcher, policyfile, upkeep
+from gitfleet.fleet.committing import Made
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
 from gitfleet.fleet.maintainer import Options
@@ -41,6 +44,7 @@ def start(launch: Launch, where: Where) -> Answer:
     agent = launch.agent or launcher.agent_of(command)
     launch = replace(launch, command=command, agent=agent)
     with Fleet.open(announce=say) as fleet:
+        files.tryout(os.path.join(fleet.ledger.state, "commits", "tryout"))  # before upkeep changes anything
         claims = [pattern.text for pattern in fleet.claims.patterns(launch.claims)]  # from this folder
         launch = replace(launch, claims=claims)
         _ready(fleet, where)
@@ -117,7 +121,11 @@ def _answer(ended: Ended) -> Answer:
     words = f"session {ended.session['id']} {how}, exit code {ended.code}"
     if ended.goes_on:
         words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
-    words += _listed("released", released) + "".join(f"; {line}" for line in kept(retained))
+    words += (
+        _committed(ended.made)
+        + _listed("released", released)
+        + "".join(f"; {line}" for line in kept(retained))
+    )
     say(f"gitfleet: {words}")
     data = {
         "session": ended.session,
@@ -126,9 +134,16 @@ def _answer(ended: Ended) -> Answer:
         "exit_code": ended.code,
         "released": ended.answer.get("released", []),
         "retained": retained,
+        "committed": ended.made.as_record() if ended.made else None,
     }
     status = "ok" if ended.code == 0 else "command-failed"
     return Answer("session start", data, [], status, ended.code, ended.warnings)
+
+
+def _committed(made: Made | None) -> str:
+    return (
+        f"; committed {counted(len(made.paths), 'file')}: {made.commit[:12]}" if made and made.commit else ""
+    )
 
 
 def _listed(verb: str, patterns: Sequence[str]) -> str:

@@ -8,25 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from gitfleet.base import clock, identity
-from gitfleet.base.text import display, duration, one_line
+from gitfleet.base import clock
+from gitfleet.base.text import display, duration
 from gitfleet.claims import model as claims
-from gitfleet.cli import boundary, completing, helping, render
+from gitfleet.cli import boundary, completing, helping, render, starting
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
 from gitfleet.cli.hearing import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
-from gitfleet.clients import notes
 from gitfleet.errors import FleetError, NoRepository, NoSession, UsageError
-from gitfleet.fleet import draft, draftclaim, heartbeat, policyfile, situation, succession
+from gitfleet.fleet import draft, draftclaim, heartbeat, policyfile, situation
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
 from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Result, Status
 from gitfleet.sessions import model
-from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees.model import MANAGED_DIR
 
@@ -77,6 +75,10 @@ BaseName = Annotated[
 Strategy = Annotated[
     str, typer.Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
 ]
+CommitWork = Annotated[
+    bool,
+    typer.Option("--commit", help="With COMMAND: when it has ended, commit what the session's claims cover."),
+]
 Maintain = Annotated[
     bool,
     typer.Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
@@ -109,6 +111,7 @@ def start(
     managed_dir: ManagedDir = MANAGED_DIR,
     base: BaseName = "",
     strategy: Strategy = "merge",
+    commit: CommitWork = False,
     maintain: Maintain = True,
     as_json: Json = False,
 ) -> int:
@@ -121,10 +124,9 @@ def start(
 
     def action() -> Answer:
         if not (command or launch):
-            if claims_:
-                raise UsageError(
-                    "--claim is for a COMMAND. Nothing was changed.", hint="Use `gitfleet claim`."
-                )
+            if claims_ or commit:
+                words = f"{'--claim' if claims_ else '--commit'} is for a COMMAND. Nothing was changed."
+                raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
             return _start("session start", id_, wanted)
         if pid or log:
             words = (
@@ -135,7 +137,7 @@ def start(
         from gitfleet.cli import launching  # worktrees and terminals: for nobody else
 
         where = launching.Where(here, managed_dir, base, strategy, maintain)
-        wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or ())
+        wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or (), commit)
         return launching.start(wish, where)
 
     return boundary.run("session start", action, as_json=as_json)
@@ -210,22 +212,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         record = result.answer["session"]
         if result.status is not Status.TENTATIVE:
             warnings += draftclaim.hold(fleet, record["id"])
-        warnings += [*succession.told(fleet), *_goes_on_with(result)]
-        others = [session.id for session in fleet.sessions.others_here(record["id"])]
-        named = os.environ.get(VARIABLE, "")
-        acts = None if wanted.person or wanted.pid else _acts_for(fleet, record["id"])
-        if acts is not None and acts != record["id"]:
-            words = f"this agent acts for session {acts} already: name this one in its commands, `--session {record['id']}`"
-            warnings.append(words)
-        elif others and acts is None:
-            warnings.append(
-                f"{', '.join(others)} also at work in this worktree: set {VARIABLE}={record['id']} for this one, or work in "
-                "a worktree of its own (`gitfleet worktree ensure` makes one)"
-            )
-        elif named and named != record["id"]:
-            warnings.append(
-                f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={record['id']}"
-            )
+        warnings += starting.told(fleet, result, wanted)
         return Answer(
             command,
             {"session": record, **_how(result)},
@@ -233,18 +220,6 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
             warnings=warnings,
             session=record["id"],
         )
-
-
-def _goes_on_with(result: Result) -> list[str]:
-    """What a session has again that it left when it ended."""
-    patterns = [str(record["pattern"]) for record in result.answer.get("claims", ())]
-    return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
-
-
-def _acts_for(fleet: Fleet, session: str) -> str | None:
-    """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
-    process = identity.identify(identity.durable_parent())
-    return notes.tie(fleet.ledger.state, os.environ, session, process)
 
 
 def _end(session_id: str | None) -> Answer:

@@ -13,6 +13,21 @@ from gitfleet.cli.shapes import ClaimRecord, Data, SessionRecord
 from gitfleet.cli.treeshapes import WorktreeOutcome
 
 
+class WorkCommitted(Data):
+    """A session's work, committed for it when it ended."""
+
+    commit: str | None
+    """Absent where there was nothing to commit, or it was refused."""
+    paths: list[str]
+    """What is in it."""
+    before: list[str]
+    """What the session's claims cover, but was changed before it began, and so was left."""
+    unclaimed: list[str]
+    """What else is changed, which the session does not claim, and so was left."""
+    problem: str
+    """Why it was refused; else empty. The changes are where they were."""
+
+
 class SessionLaunched(Data):
     """`session start -- COMMAND`, once the command has ended; its exit code is the answer's, too."""
 
@@ -26,6 +41,8 @@ class SessionLaunched(Data):
     released: list[ClaimRecord]
     retained: list[ClaimRecord]
     """What stays with its branches, or with its worktree."""
+    committed: WorkCommitted | None
+    """With `--commit`."""
 
 
 class EndedSession(Data):

@@ -34,6 +34,10 @@ READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
 OWN = True
 """Whether a linked worktree's own file is read."""
+BACKGROUND = frozenset(["--bg", "--background"])
+"""What has it work on in a daemon, after its command has ended and before its first hook."""
+SANDBOX = ""
+"""Its commands run without one."""
 FOLDER = ""
 """What a linked worktree must have for that."""
 

@@ -15,6 +15,8 @@ NAME = "codex"
 TRIED = "0.171.0"
 VARIABLES = ("CODEX_SESSION_ID", "CODEX_THREAD_ID")
 """What names the session in the commands that it runs: as hooks' `session_id`, then the thread (the same but in subagents)."""
+NO_NETWORK = "CODEX_SANDBOX_NETWORK_DISABLED"
+"""The variable of commands that may not use the network."""
 PROCESS = ""
 """The variable with the client's process in its commands; Codex has none."""
 TURN = "turn_id"
@@ -25,6 +27,7 @@ HOME = ("CODEX_HOME", ".codex")
 BLOCK = "AGENTS.md"
 EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
     ("PreToolUse", "apply_patch|Bash", "edit", 60),
+    ("PostToolUse", "Bash", "after", 10),
     ("SessionStart", None, "begin", 60),
     ("Stop", None, "turn", 30),
     ("SessionEnd", None, "end", 3),
@@ -35,6 +38,10 @@ READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
 OWN = False
 """Whether a linked worktree's own file is read."""
+BACKGROUND: frozenset[str] = frozenset()
+"""What has it work on before its first hook, after its command has ended."""
+SANDBOX = ".codex/config.toml"
+"""A worktree's own file that says what its sandbox lets commands do; read where the project is trusted."""
 FOLDER = ".codex"
 """What a linked worktree must have for that, be it empty; where it has none, no project hooks are read at all."""
 

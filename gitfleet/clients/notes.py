@@ -95,6 +95,12 @@ class Notes:
                     os.path.join(self._root, name), canonical.dump(_record(note._replace(ours=True)))
                 )
 
+    def bequeath(self, client: str, session: str) -> None:
+        """The session is for a client that has not said a word yet: whoever acts for it first ends it, too."""
+        files.folder(self._root)
+        path = acting.path(self._state, client, f"heir-of-{session}")
+        files.replace(path, canonical.dump(_record(Note(session, ours=True, left=True))), durable=False)
+
     def of(self, session: str) -> list[Note]:
         """The notes of those who act for a session."""
         return [note for note in self._all().values() if note and note.session == session and note.active]

@@ -6,6 +6,7 @@ around it are the template `briefing.txt`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,9 +19,11 @@ from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import time_left
 from gitfleet.claims.wording import kept_by, until
+from gitfleet.clients import confined
 from gitfleet.errors import FleetError
-from gitfleet.fleet import hearsay, succession
+from gitfleet.fleet import committing, hearsay, succession
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git import refs
 from gitfleet.ledger.ledger import State
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
@@ -49,6 +52,7 @@ COMMITS = {
     "warn": "commits that touch what others hold are warned about",
     "off": "commits are not checked",
 }
+COMMITTED = "what you change and hold is committed for you when this session ends: leave `git commit` out where it fails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Briefing:
     """What an agent is told. `session` is "" where none is at work; `more` says that neighbours were left out.
 
     `left` are the claims of sessions that have ended, whose work is all in this worktree: the session may take them over.
+    `committed`: its work is committed for it when it ends.
     `hooks` is the agent whose edits are asked about here, `age` the seconds since the hub was seen (None: no hub).
     """
 
@@ -89,6 +94,7 @@ class Briefing:
     hooks: str
     age: int | None
     left: Sequence[Claim] = ()
+    committed: bool = False
 
 
 def ask(fleet: Fleet) -> str:
@@ -96,7 +102,7 @@ def ask(fleet: Fleet) -> str:
     try:
         fleet.ledger.refresh(PATIENCE)
     except FleetError as error:
-        return error.message
+        return confined.reason(error, os.environ) or error.message
     return ""
 
 
@@ -113,7 +119,7 @@ def gather(fleet: Fleet, session_id: str, hooks: str = "") -> Briefing:
     return Briefing(
         session=session_id,
         title=session.title if session else "",
-        branch=(fleet.repository.here.line("symbolic-ref", "--quiet", "--short", "HEAD") or "(none)"),
+        branch=refs.head(fleet.repository.here).removeprefix("refs/heads/") or "(none)",
         node=fleet.ledger.node.id,
         holds=sorted(mine),
         others=[_neighbour(fleet, state, claim) for claim in found[:OTHERS]],
@@ -123,6 +129,7 @@ def gather(fleet: Fleet, session_id: str, hooks: str = "") -> Briefing:
         hooks=hooks,
         age=state.age,
         left=succession.left_here(fleet),
+        committed=bool(session_id) and committing.asked(fleet.ledger.state, session_id),
     )
 
 
@@ -182,6 +189,7 @@ def as_record(briefing: Briefing) -> dict[str, Any]:
         },
         "messages": list(briefing.messages),
         "left": [claim.pattern for claim in briefing.left],
+        "committed": briefing.committed,
         "hooks": briefing.hooks or None,
         "age": briefing.age,
         "text": text(briefing),
@@ -256,7 +264,7 @@ def _rules(briefing: Briefing) -> str:
     edits = EDITS[policy.edits]
     if policy.edits != "off" and not briefing.hooks:
         edits = "edits are not checked here, since no hooks of your agent are in place: claim before you edit"
-    lines = [edits, COMMITS[policy.commits]]
+    lines = [edits, COMMITS[policy.commits], *([COMMITTED] if briefing.committed else [])]
     lines.append(
         f"a claim lapses when you do nothing for {duration(policy.ttl)}; claims, commits and edits renew it"
     )

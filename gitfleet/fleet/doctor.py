@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from gitfleet.base import files
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
-from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError
+from gitfleet.clients import confined
+from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
 from gitfleet.fleet import hubhead, policyfile
 from gitfleet.fleet.fleet import RULES, Fleet
 from gitfleet.fleet.unmatched import unmatched
@@ -41,7 +42,8 @@ def examine(fleet: Fleet) -> list[Finding]:
     for look in looks:
         try:
             found += look(fleet)
-        except Damaged as error:
+        except (Damaged, LocalStorage) as raised:
+            error = confined.explained(raised, "doctor", os.environ)
             found.append(Finding(look.__name__.strip("_"), ok=False, words=error.message, advice=error.hint))
     return found
 

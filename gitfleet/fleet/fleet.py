@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gitfleet.claims import handover, leases, past, policy, retained
 from gitfleet.claims import rules as claim_rules
@@ -117,7 +117,6 @@ class Fleet:
     @cached_property
     def sessions(self) -> Sessions:
         """The fleet's sessions."""
-        from gitfleet.fleet import leaving
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
         from gitfleet.worktrees import reservation
 
@@ -125,7 +124,7 @@ class Fleet:
             self.repository,
             self.ledger,
             policy.markers(self.ledger.state),
-            lambda id_: leaving.facts(self.repository, self.ledger, self.policy, id_),
+            self._kept_of,
             reservation.clear,
             reservation.session,
             self._left_by,
@@ -137,6 +136,12 @@ class Fleet:
         from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
+
+    def _kept_of(self, session: str) -> list[dict[str, Any]]:
+        """What keeps the claims of a session when it ends."""
+        from gitfleet.fleet import leaving  # the whole of merging: not for the beginning of a session
+
+        return leaving.facts(self.repository, self.ledger, self.policy, session)
 
     def _left_by(self, session: str) -> dict[str, list[str]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""

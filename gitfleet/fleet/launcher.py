@@ -13,7 +13,7 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -30,7 +30,8 @@ from gitfleet.claims import orphans
 from gitfleet.clients import acting, claude
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
-from gitfleet.fleet import afterwards, draftclaim, keepalive, remarks, succession
+from gitfleet.fleet import afterwards, committing, draftclaim, keepalive, remarks, succession
+from gitfleet.fleet.committing import Made
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.keepalive import KeepAlive
 from gitfleet.git import refs
@@ -58,7 +59,7 @@ PATIENCE = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What is to be started, and as whom. `claims` are paths from the top of the worktree."""
+    """What is to be started, and as whom. `claims` are paths from the top of the worktree; `commit`: its work, when it ends."""
 
     command: Sequence[str]
     id: str = ""
@@ -66,6 +67,7 @@ class Launch:
     title: str = ""
     orchestrator: str = ""
     claims: Sequence[str] = ()
+    commit: bool = False
 
 
 class Place(NamedTuple):
@@ -79,16 +81,27 @@ class Place(NamedTuple):
 class Ended:
     """How it went: the exit code of the command, what became of the claims, and what people should know.
 
-    `interrupted` where the command said nothing of that itself; `goes_on` where its agent works on in another process.
+    `interrupted` where the command said nothing of that itself; `goes_on` where its agent works on in another process; `made`
+    is the commit of its work, where one was wanted.
     """
 
     session: dict[str, Any]
     worktree: str
     log: str
     code: int
-    answer: dict[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     interrupted: bool = False
+    goes_on: bool = False
+    made: Made | None = None
+
+
+class _End(NamedTuple):
+    """What came of the end of a session: what to tell, the ledger's answer, the commit of its work."""
+
+    words: Sequence[str]
+    answer: Mapping[str, Any] = {}
+    made: Made | None = None
     goes_on: bool = False
 
 
@@ -154,9 +167,13 @@ class Launcher:
         log.write(_line(f"session {session} ended with {code}", before=b"\n"))
         log.close()
         alive.stop(PATIENCE)
-        ended, answer, words = self._end(repository, session, launch.agent)
-        faults = [fault for fault in (log.fault, alive.fault, *words) if fault] + answer.get("unheard", [])
-        return Ended(record, self._place.path, log.path, code, answer, faults, interrupted, not ended)
+        how = "was interrupted" if interrupted else f"ended with exit code {code}"
+        end = self._end(repository, replace(launch, id=session), how)
+        faults = [fault for fault in (log.fault, alive.fault, *end.words) if fault]
+        faults += end.answer.get("unheard", [])
+        return Ended(
+            record, self._place.path, log.path, code, end.answer, faults, interrupted, end.goes_on, end.made
+        )
 
     def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
         with Fleet.open(self._place.path, announce=self._announce) as fleet:
@@ -197,6 +214,8 @@ class Launcher:
                 self._announce(words)
             if launch.claims:
                 self._claim(fleet, launch)
+            if launch.commit:
+                committing.ask(fleet, launch.id)
             self._stops.keep()
             _go(child, launch)
         except BaseException as error:
@@ -207,6 +226,7 @@ class Launcher:
             ):  # it may be registered all the same
                 was = {"pid": process.pid, "start": process.start} if process else None
                 with suppress(FleetError):  # then upkeep ends it: its process is dead
+                    committing.forget(fleet.ledger.state, launch.id)
                     fleet.sessions.end(launch.id, was=was)
             raise
         return record
@@ -223,31 +243,33 @@ class Launcher:
         for words in remarks.of_grant(fleet, claimed.answer["granted"]).words(fleet.ledger.node.hub):
             self._announce(f"warning: {words}")
 
-    def _end(
-        self, repository: Repository, session: str, agent: str
-    ) -> tuple[bool, dict[str, Any], list[str]]:
-        """End the session unless its client works on elsewhere: whether it did, what was released, and what to tell.
+    def _end(self, repository: Repository, launch: Launch, how: str) -> _End:
+        """End the session unless its client works on elsewhere, its work committed before if that is wanted.
 
         Its worktree may be gone by now.
         """
+        session = launch.id
+        made: Made | None = None
         behind = afterwards.left_behind(session)
         words = [f"still running in its name: {', '.join(behind[: afterwards.SHOWN])}"] if behind else []
         try:
             common = Repository(repository.common_dir, repository.common_dir, repository.main)
             with Fleet.of(common, announce=self._announce) as fleet:
-                process = afterwards.handed_over(fleet, session, agent)
+                process = afterwards.handed_over(fleet, session, launch.agent, launch.command)
                 if process is not None:
                     on = f"session {session} goes on: its agent works in process {process.pid}, and ends it"
-                    return False, {}, [*words, on]
+                    return _End([*words, on], goes_on=True)
+                made = committing.finish(fleet, session, how)
+                words += made.told(display(self._place.path)) if made else []
                 ended = fleet.sessions.end(session)
                 late = "the hub was out of reach: the end of the session is tentative until it agrees"
                 words += [late] if ended.status is Status.TENTATIVE else []
-                return True, dict(ended.answer), words
+                return _End(words, dict(ended.answer), made)
         except NoSession:  # it was ended from within, or by somebody else
-            return True, {}, words
+            return _End(words, made=made)
         except FleetError as error:
             why = f"the session could not be ended now, upkeep will do it: {error.message}"
-            return True, {}, [*words, why]
+            return _End([*words, why], made=made)
 
     def _unmake(self) -> None:
         """Take a worktree back that was made for this, as long as git finds nothing in it."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
+from gitfleet.clients import confined
 from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
 from gitfleet.fleet import branches, draft, policyfile, remarks
 from gitfleet.fleet.fleet import Fleet
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     ) as error:  # left in this very moment; or the ledger is gone, and nobody knows who holds what
         return _stop(error) if gate.in_fleet(discover().common_dir) else 0
     except (FleetError, PermissionError) as error:
-        return _stop(files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook))
+        told = files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook)
+        return _stop(confined.explained(told, "" if hook == "pre-push" else "commit", os.environ))
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - as on the command line, a bug is said in one line, and stops git

@@ -13,7 +13,7 @@ from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
-from gitfleet.git import headlog
+from gitfleet.git import headlog, refs
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
@@ -178,7 +178,7 @@ class Sessions:
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
         inferred = orchestration.infer(said, argv, names, extra=self._markers)
-        branch = git.line("symbolic-ref", "--quiet", "HEAD") or ""
+        branch = refs.head(git)
         told = {
             "title": start.title,
             "orchestrator": start.orchestrator,
@@ -187,7 +187,9 @@ class Sessions:
         return {
             "worktree": self._repository.worktree or "",
             "branch": branch.removeprefix("refs/heads/"),
-            "base": git.line("rev-parse", "--verify", "--quiet", "HEAD") or "",
+            "base": refs.loose(self._repository.common_dir, branch)
+            or git.line("rev-parse", "--verify", "--quiet", "HEAD")
+            or "",
             "agent": start.agent or (identity.program_name(argv[0]) if argv else ""),
             "command": shown_command(argv),
             "user": git.line("config", "--get", "user.name") or "",

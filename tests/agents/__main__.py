@@ -11,7 +11,15 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from tests.agents import claude_scenarios, clients, codex_edits, codex_sessions, codex_windows  # noqa: F401 - they take themselves up
+from tests.agents import (  # noqa: F401 - they take themselves up
+    claude_scenarios,
+    claude_windows,
+    clients,
+    codex_edits,
+    codex_sandbox,
+    codex_sessions,
+    codex_windows,
+)
 from tests.agents.scenario import SCENARIOS, Scenario
 from tests.agents.world import World
 

@@ -118,11 +118,21 @@ def two_at_once(world: World) -> None:
 
 @scenario("claude")
 def next_run(world: World) -> None:
-    """A run that has ended does not lock the next one out."""
+    """What a run left uncommitted stays with its worktree: the next one there is told, and takes it over; another clone may not."""
     _plays(world, *_both(world, "free/a.py"))
     assert world.eventually(lambda: world.sessions() == []), world.sessions()
-    _plays(world, _read(world, "free/a.py"), edit(str(world.ada / "free/a.py"), "three", "two"))
+    world.fleet(world.ben, "sync")
+    world.fleet(world.ben, "agent", "install", "claude")
+    foreign = world.ben / "free/a.py"
+    with Messages(
+        use(Call("Read", {"file_path": str(foreign)})), use(edit(str(foreign))), say("done")
+    ) as other:
+        assert world.claude(other).start(world.ben).end().code == 0
+    assert foreign.read_text() == "one\n"
+    assert "retained by" in other.heard
+    model = _plays(world, _read(world, "free/a.py"), edit(str(world.ada / "free/a.py"), "three", "two"))
     assert (world.ada / "free/a.py").read_text() == "three\n"
+    assert 'Sessions that have ended left work here, and their claims: "free/a.py"' in model.heard
 
 
 @scenario("claude")
@@ -184,6 +194,12 @@ def sigint(world: World) -> None:
 def sigterm(world: World) -> None:
     """SIGTERM ends the session; the next run gets the file."""
     _ended(world, signal.SIGTERM)
+
+
+@scenario("claude")
+def sighup(world: World) -> None:
+    """SIGHUP ends the session; the next run gets the file."""
+    _ended(world, signal.SIGHUP)
 
 
 @scenario("claude")

@@ -55,6 +55,13 @@ class Run:
         """The JSON lines that it wrote."""
         return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
 
+    @property
+    def commands(self) -> list[tuple[int, str]]:
+        """Of Codex: the exit code and the output of each command that it ran."""
+        items = [line["item"] for line in self.lines if line["type"] == "item.completed"]
+        ran = [item for item in items if item["type"] == "command_execution"]
+        return [(item["exit_code"], item["aggregated_output"].strip()) for item in ran]
+
 
 @dataclass(slots=True)
 class Running:

@@ -140,21 +140,6 @@ def hub_away(world: World) -> None:
 
 
 @scenario("codex")
-def sandbox(world: World) -> None:
-    """In the default sandbox edits are claimed, reading commands work, and the session is the same one."""
-    commands = [
-        apply(update("free/a.py")),
-        run("gitfleet check free/a.py; gitfleet prime"),
-        run("git commit -qam x"),
-    ]
-    model, _ = _plays(world, *commands, arguments=("-s", "workspace-write"))
-    assert (world.ada / "free/a.py").read_text() == "two\n"
-    assert "mine    free/a.py" in model.heard, model.heard[-3000:]
-    assert "You act for session codex-" in model.heard
-    assert "Read-only file system" in model.heard
-
-
-@scenario("codex")
 def linked_worktree(world: World) -> None:
     """In a linked worktree the gate is in force once its hooks are."""
     tree = Path(world.fleet(world.ada, "worktree", "ensure", "--agent", "codex", "--print-path").strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-from tests.agents.models import Responses, say, use
+from tests.agents.models import Call, Responses, Turn, say, use
 from tests.agents.scenario import HELD, apply, run, scenario, update
 from tests.agents.world import GITFLEET, World
 
@@ -48,22 +48,52 @@ def two_at_once(world: World) -> None:
 
 
 @scenario("codex")
+def subagent(world: World) -> None:
+    """A subagent acts for its agent's session, and is refused what others hold."""
+    spawn = Call("spawn_agent", {"message": "the inner part"}, namespace="multi_agent_v1")
+    calls = [apply(update("free/a.py")), apply(update("held/a.py"))]
+    inner = [Turn(calls=[call], mark="the inner part", unless="task outer") for call in calls]
+    inner.append(Turn(say="inner done", mark="the inner part", unless="task outer"))
+    gate = threading.Event()
+    with Responses(use(spawn, mark="task outer"), *inner, say("done", gate=gate)) as model:
+        world.codex_ready(model, world.ada)
+        running = world.codex().start(world.ada, "task outer")
+        done = world.eventually(lambda: HELD in model.heard, 30)
+        holders, sessions = world.holders(), world.sessions()
+        gate.set()
+        assert running.end().code == 0
+    assert done, model.heard[-3000:]
+    assert (world.ada / "held/a.py").read_text() == "one\n"
+    assert (world.ada / "free/a.py").read_text() == "two\n"
+    assert len(sessions) == 1
+    assert holders == {"free/a.py": sessions[0]}
+
+
+@scenario("codex")
 def next_run(world: World) -> None:
-    """A run that has ended does not lock the next one out."""
-    with Responses(use(apply(update("free/a.py")), mark="task one"), say("done", mark="task one"),
-                   use(apply(update("free/a.py", "three", "two")), mark="task two"), say("done", mark="task two")) as model:  # fmt: skip
+    """What a run left uncommitted stays with its worktree: the next one there is told, and takes it over; another clone may not."""
+    turns = [
+        use(apply(update("free/a.py")), mark="task one"), say("done", mark="task one"),
+        use(apply(update("free/a.py")), mark="task away"), say("done", mark="task away"),
+        use(apply(update("free/a.py", "three", "two")), mark="task two"), say("done", mark="task two"),
+    ]  # fmt: skip
+    with Responses(*turns) as model:
         world.codex_ready(model, world.ada)
         assert world.codex().start(world.ada, "task one").end().code == 0
         assert world.eventually(lambda: world.sessions() == []), world.sessions()
+        world.fleet(world.ben, "sync")
+        world.codex_ready(model, world.ben, world.ada)
+        assert world.codex().start(world.ben, "task away").end().code == 0
+        assert (world.ben / "free/a.py").read_text() == "one\n"
+        assert "retained by" in model.heard
         assert world.codex().start(world.ada, "task two").end().code == 0
     assert (world.ada / "free/a.py").read_text() == "three\n", model.heard[-2000:]
+    assert 'Sessions that have ended left work here, and their claims: "free/a.py"' in model.heard
 
 
 @scenario("codex")
 def failed_turn(world: World) -> None:
     """A run whose model fails ends its session."""
-    from tests.agents.models import Turn
-
     with Responses(use(apply(update("free/a.py"))), Turn(status=400)) as model:
         world.codex_ready(model, world.ada)
         assert world.codex().start(world.ada, "work").end().code == 1

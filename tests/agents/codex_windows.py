@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 
+from tests.agents import windows
 from tests.agents.models import Responses, say, use
 from tests.agents.scenario import apply, run, scenario, update
 from tests.agents.world import GITFLEET, World
@@ -13,34 +13,19 @@ SAFE = "--dangerously-bypass-approvals-and-sandbox"
 
 
 def _stop(world: World) -> None:
-    world.run(world.ada, "tmux", "-L", world.root.name, "kill-server")
+    windows.closed(world)
     world.run(world.ada, "codex", "app-server", "daemon", "stop")
-
-
-def _window(world: World, name: str, *argv: str) -> None:
-    """A terminal of its own with a command in it."""
-    command = shlex.join(argv)
-    size = ("-x", "150", "-y", "50")
-    done = world.run(
-        world.ada, "tmux", "-L", world.root.name, "-f", "/dev/null", "new-session", "-d", "-s", name, *size,
-        "-c", str(world.ada), command,
-    )  # fmt: skip
-    assert done.code == 0, done
 
 
 def _opened(world: World, name: str, path: str) -> None:
     """Answer what a new user is asked, and wait for the window's session to claim a file."""
 
     def claimed() -> bool:
-        if "Use existing model" in _shown(world, name):
-            world.run(world.ada, "tmux", "-L", world.root.name, "send-keys", "-t", name, "2", "Enter")
+        if "Use existing model" in windows.shown(world, name):
+            windows.typed(world, name, "2", "Enter")
         return path in world.holders()
 
-    assert world.eventually(claimed, 60), _shown(world, name)
-
-
-def _shown(world: World, name: str) -> str:
-    return world.run(world.ada, "tmux", "-L", world.root.name, "capture-pane", "-p", "-t", name).out
+    assert world.eventually(claimed, 60), windows.shown(world, name)
 
 
 @scenario("codex")
@@ -56,9 +41,9 @@ def two_windows(world: World) -> None:
     with Responses(*turns) as model:
         world.codex_ready(model, world.ada)
         try:
-            _window(world, "one", "codex", SAFE, "task one")
+            windows.opened(world, "one", world.ada, "codex", SAFE, "task one")
             _opened(world, "one", "free/a.py")
-            _window(world, "two", "codex", SAFE, "task two")
+            windows.opened(world, "two", world.ada, "codex", SAFE, "task two")
             _opened(world, "two", "free/b.py")
             holders = world.holders()
             assert len(set(holders.values())) == 2, holders
@@ -80,10 +65,10 @@ def launched_window(world: World) -> None:
     with Responses(*turns) as model:
         world.codex_ready(model, world.ada)
         try:
-            _window(world, "one", "codex", SAFE, "task one")
+            windows.opened(world, "one", world.ada, "codex", SAFE, "task one")
             _opened(world, "one", "free/a.py")
             start = (str(GITFLEET), "session", "start", "--here", "--id", "launched", "--")
-            _window(world, "two", *start, "codex", SAFE, "task two")
+            windows.opened(world, "two", world.ada, *start, "codex", SAFE, "task two")
             _opened(world, "two", "free/b.py")
             holders = world.holders()
             assert holders["free/b.py"] == "launched", holders

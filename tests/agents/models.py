@@ -21,22 +21,24 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a tool: with its `input`, or for a tool that takes free text, with `text`."""
+    """One call of a tool: with its `input`, or for a tool that takes free text, with `text`; `namespace` is Codex's."""
 
     name: str
     input: dict[str, Any] = field(default_factory=dict)
     text: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the model says next. Until `gate` is set it thinks; with `status` it fails; `mark` picks the conversation."""
+    """What the model says next. Until `gate` is set it thinks; with `status` it fails; `mark` picks the conversation, `unless` leaves one out."""
 
     say: str = ""
     calls: Sequence[Call] = ()
     gate: threading.Event | None = None
     status: int = 0
     mark: str = ""
+    unless: str = ""
 
 
 def say(text: str, *, gate: threading.Event | None = None, mark: str = "") -> Turn:
@@ -87,7 +89,10 @@ class Model:
         whole = json.dumps(asked)
         with self._lock:
             self.asked.append(asked)
-            fitting = [turn for turn in self._turns if turn.mark in whole]
+            fitting = [
+                turn for turn in self._turns
+                if turn.mark in whole and not (turn.unless and turn.unless in whole)
+            ]  # fmt: skip
             if not fitting:
                 return Turn(say="nothing left to say")
             if fitting[0] is not self._turns[-1] and len(fitting) > 1:
@@ -137,7 +142,8 @@ def _call(call: Call) -> Event:
     named = {"id": f"fc_{number}", "call_id": f"call_{number}", "name": call.name}
     if call.text:
         return {"type": "custom_tool_call", **named, "input": call.text}
-    return {"type": "function_call", **named, "arguments": json.dumps(call.input)}
+    space = {"namespace": call.namespace} if call.namespace else {}
+    return {"type": "function_call", **named, **space, "arguments": json.dumps(call.input)}
 
 
 class Messages(Model):

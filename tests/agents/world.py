@@ -36,10 +36,11 @@ class World:
         self.home = self.root / "home"
         self.codex_home = self.home / ".codex"
         self.codex_home.mkdir(parents=True)
+        (self.root / "tmp").mkdir()  # sandboxes let commands write there
         paths = [str(GITFLEET.parent), str(installed("codex")), str(installed("claude")), os.environ["PATH"]]
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.env |= {
-            "HOME": str(self.home), "PATH": os.pathsep.join(paths), "TMPDIR": str(self.root), "SHELL": "/bin/bash",
+            "HOME": str(self.home), "PATH": os.pathsep.join(paths), "TMPDIR": str(self.root / "tmp"), "SHELL": "/bin/bash",
             "CODEX_HOME": str(self.codex_home), "CLAUDE_CONFIG_DIR": str(self.home / ".claude"),
             "GIT_CONFIG_NOSYSTEM": "1", "SCRIPTED_KEY": "none", "ANTHROPIC_API_KEY": "none",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
@@ -60,9 +61,13 @@ class World:
         self.git(self.ada, "add", ".")
         self.git(self.ada, "commit", "--quiet", "-m", "first")
         self.git(self.ada, "push", "--quiet", "origin", "main")
+        self.fleet(self.ada, "init")
+        self.git(self.ada, "add", "gitfleet.yaml")
+        self.git(self.ada, "commit", "--quiet", "-m", "the fleet's rules")
+        self.git(self.ada, "push", "--quiet", "origin", "main")
+        self.fleet(self.ada, "release")
         self.git(self.root, "clone", "--quiet", str(self.hub), str(self.ben))
-        for clone in (self.ada, self.ben):
-            self.fleet(clone, "init")
+        self.fleet(self.ben, "init")
         self.fleet(self.ben, "session", "start", "--id", "ben-1", "--pid", str(os.getpid()))
         self.fleet(self.ben, "claim", "--session", "ben-1", "held/")
         self.fleet(self.ada, "sync")

@@ -102,6 +102,39 @@ def test_read_names_answers_what_is_at_or_below_them(program: Program, one: str)
     assert refs.read(program, odd, "refs/fleet-hub") == {odd: one, "refs/fleet-hub/origin/coord": one}
 
 
+def test_read_of_packed_and_loose_names_answers_the_newest_of_each(
+    program: Program, one: str, two: str
+) -> None:
+    aside = "refs/fleet/aside"
+    for name in (REF, aside):
+        refs.move(program, name, new=one, old=None)
+    program.run("pack-refs", "--all")
+    assert refs.loose(program.git_dir, REF) is None
+    assert refs.read(program, REF) == {REF: one}
+    refs.move(program, REF, new=two, old=one)
+    assert refs.read(program, REF, aside) == {REF: two, aside: one}
+    assert refs.read(program, REF) == {REF: two}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{one}", "{one}0\n", "{one}\nmore\n", "ref: refs/heads/main\n", "{ONE}\n"]
+)
+def test_file_of_a_ref_that_is_no_id_is_left_to_git(
+    program: Program, one: str, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "odd").write_text(text.format(one=one, ONE=one.upper()))
+    assert refs.loose(str(tmp_path), "odd") is None
+    assert refs.loose(str(tmp_path), "") is None
+    assert refs.loose(str(tmp_path), "not/there") is None
+
+
+def test_head_is_the_branch_that_is_checked_out_or_nothing(program: Program, one: str) -> None:
+    program.run("symbolic-ref", "HEAD", "refs/heads/näch/ste")
+    assert refs.head(program) == "refs/heads/näch/ste"
+    program.run("update-ref", "--no-deref", "HEAD", one)
+    assert refs.head(program) == ""
+
+
 def test_resolve_of_revisions_answers_object_or_none(program: Program, one: str) -> None:
     assert refs.resolve(program, "HEAD") == one
     assert refs.resolve(program, "no-such-thing") is None

@@ -18,7 +18,7 @@ from gitfleet.base import files, resources
 from gitfleet.errors import FleetError, LockHeld
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import marked, settings, wanted
+from gitfleet.githooks.agents import marked, opening, settings, wanted
 from gitfleet.githooks.agents.wanted import AGENTS, Kind, Scope, handlers, settings_path
 
 What = Literal["created", "changed", "removed", "unchanged"]
@@ -62,6 +62,26 @@ def install(agent: str, scope: Scope, repository: Repository | None) -> list[Cha
     return changes
 
 
+def open_sandbox(repository: Repository) -> list[Change]:
+    """Let commands in Codex's sandbox write what git and the hub need, in this worktree. Twice is once. Raises as `install`."""
+    _check_links(repository, [opening.CONFIG])
+    opening.check(repository)
+    path = os.path.join(repository.worktree or "", opening.CONFIG)
+    changes = [_change(path, partial(opening.opened, path, repository))]
+    return changes + _ignore(repository, opening.NAME, opening.CONFIG)
+
+
+def close_sandbox(repository: Repository) -> list[Change]:
+    """Take that out again, in all worktrees of the clone: those that were made later have it from the first. Raises as `install`."""
+    changes = []
+    for top in _worktrees(repository):
+        path = os.path.join(top, opening.CONFIG)
+        changes.append(_change(path, partial(opening.closed, path)))
+    exclude = _exclude(repository)
+    changes.append(_change(exclude, partial(_without_block, exclude, opening.NAME, marked.SHELL)))
+    return [change for change in changes if change.what != "unchanged"]
+
+
 def admit(kind: Kind, repository: Repository) -> None:
     """Make what a linked worktree needs for the main checkout's settings to be read there. Raises LocalStorage."""
     if wanted.home(kind, repository) != repository and repository.worktree:
@@ -76,7 +96,8 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[C
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     folders: list[str] = []
-    changes = [_change(path, lambda data: _without_handlers(path, data, folders))]
+    changes = close_sandbox(repository) if kind.sandbox and scope == "project" and repository else []
+    changes.append(_change(path, lambda data: _without_handlers(path, data, folders)))
     for folder in folders:
         _remove_empty(folder)
     if scope == "project" and repository is not None:

@@ -15,7 +15,7 @@ from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import asking, install, wanted
+from gitfleet.githooks.agents import asking, install, opening, wanted
 from gitfleet.githooks.agents.install import Look
 from gitfleet.githooks.agents.wanted import AGENTS
 
@@ -75,6 +75,14 @@ def prepare(agent: str, repository: Repository) -> list[str]:
                 install.admit(kind, repository)
         elif not install.holds_ours(own) and _elsewhere(kind, repository, own):
             install.install(agent, "project", repository)
+        main = _main(repository)
+        if (
+            kind.sandbox
+            and main
+            and main.worktree != repository.worktree
+            and opening.is_open(main.worktree or "")
+        ):
+            install.open_sandbox(repository)
     except FleetError as error:
         return [f"the hooks of {agent} could not be put into {repository.worktree}: {error.message}"]
     return []

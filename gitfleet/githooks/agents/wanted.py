@@ -39,6 +39,7 @@ class Kind(NamedTuple):
     `home` is the variable that names the user's folder, and that folder below HOME. `block` is a file that gets the
     briefing for agents that read no hooks; `tried` is the version that all this was tried with.
     `own` is False where a linked worktree's own settings are not read, but the main checkout's: then only with `folder` in it.
+    `sandbox` is the worktree's file that says what its sandbox lets commands do.
     """
 
     project: str
@@ -50,12 +51,13 @@ class Kind(NamedTuple):
     tried: str = ""
     own: bool = True
     folder: str = ""
+    sandbox: str = ""
 
 
 def _kind(client: ModuleType) -> Kind:
     return Kind(
         client.PROJECT, client.USER, client.HOME, client.EVENTS, client.BLOCK, client.NOTE, client.TRIED,
-        client.OWN, client.FOLDER,
+        client.OWN, client.FOLDER, client.SANDBOX,
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_hooks_name_the_events_that_each_agent_has(repository: Path, here: Repos
     codex = json.loads((repository / FILES["codex"]).read_text())["hooks"]
     assert list(claude) == ["PreToolUse", "SessionStart", "Stop", "SessionEnd"]
     assert claude["PreToolUse"][0]["matcher"] == "Edit|MultiEdit|Write|NotebookEdit|Bash"
-    assert list(codex) == list(claude)
+    assert list(codex) == ["PreToolUse", "PostToolUse", "SessionStart", "Stop", "SessionEnd"]
     assert codex["PreToolUse"][0]["matcher"] == "apply_patch|Bash"
     assert codex["SessionEnd"][0]["hooks"][0]["timeout"] <= 3
     for groups in [*claude.values(), *codex.values()]:

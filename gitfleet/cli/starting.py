@@ -1,0 +1,48 @@
+"""What whoever starts a session is told: what it goes on with, and who else is at work beside it."""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.base import identity
+from gitfleet.base.text import one_line
+from gitfleet.clients import notes
+from gitfleet.fleet import succession
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.model import Result
+from gitfleet.sessions.local import VARIABLE
+from gitfleet.sessions.service import Start
+
+
+def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
+    """The warnings for the session that was started by `result`, as `wanted`."""
+    own = result.answer["session"]["id"]
+    warnings = [*succession.told(fleet), *_goes_on_with(result)]
+    others = [session.id for session in fleet.sessions.others_here(own)]
+    named = os.environ.get(VARIABLE, "")
+    acts = None if wanted.person or wanted.pid else _acts_for(fleet, own)
+    if acts is not None and acts != own:
+        words = f"this agent acts for session {acts} already: name this one in its commands, `--session {record['id']}`"
+        warnings.append(words)
+    elif others and acts is None:
+        warnings.append(
+            f"{', '.join(others)} also at work in this worktree: set {VARIABLE}={record['id']} for this one, or work in "
+            "a worktree of its own (`gitfleet worktree ensure` makes one)"
+        )
+    elif named and named != own:
+        warnings.append(
+            f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={record['id']}"
+        )
+    return warnings
+
+
+def _goes_on_with(result: Result) -> list[str]:
+    """What a session has again that it left when it ended."""
+    patterns = [str(record["pattern"]) for record in result.answer.get("claims", ())]
+    return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
+
+
+def _acts_for(fleet: Fleet, session: str) -> str | None:
+    """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
+    process = identity.identify(identity.durable_parent())
+    return notes.tie(fleet.ledger.state, os.environ, session, process)
