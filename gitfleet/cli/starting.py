@@ -22,16 +22,18 @@ def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
     named = os.environ.get(VARIABLE, "")
     acts = None if wanted.person or wanted.pid else _acts_for(fleet, own)
     if acts is not None and acts != own:
-        words = f"this agent acts for session {acts} already: name this one in its commands, `--session {record['id']}`"
+        words = (
+            f"this agent acts for session {acts} already: name this one in its commands, `--session {own}`"
+        )
         warnings.append(words)
     elif others and acts is None:
         warnings.append(
-            f"{', '.join(others)} also at work in this worktree: set {VARIABLE}={record['id']} for this one, or work in "
+            f"{', '.join(others)} also at work in this worktree: set {VARIABLE}={own} for this one, or work in "
             "a worktree of its own (`gitfleet worktree ensure` makes one)"
         )
     elif named and named != own:
         warnings.append(
-            f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={record['id']}"
+            f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={own}"
         )
     return warnings
 
