@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from gitfleet.githooks.agents import wanted
+from tests.agenthooks.agentbench import Starter
 from tests.agenthooks.test_session import eventually
 from tests.gatebench import Gated
 from tests.workbench import PATIENCE, Gitfleet, overlaid
@@ -27,6 +29,15 @@ _, command, told, wait = sys.argv[1:5]
 subprocess.run(command, shell=True, input=told.encode(), stdout=subprocess.DEVNULL)
 print(1, flush=True)
 open(wait).read()
+"""
+
+# What `claude --bg` does: the work goes on elsewhere, under the client's name, and the command ends at once.
+_LEAVES = """
+import os, subprocess, sys
+there = subprocess.Popen(["claude", "900"], executable="/bin/sleep", start_new_session=True,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+with open(os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "pid"), "w") as note:
+    note.write(str(there.pid))
 """
 
 
@@ -108,3 +119,33 @@ def test_interruption_of_which_the_client_says_nothing_is_said_by_the_launcher(
             _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == code, err
         assert ("was interrupted" in err) == (code != 0)
+
+
+def test_session_of_a_client_that_goes_to_the_background_before_its_first_word_waits_for_it(
+    start: Starter, alone: Gated, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
+    program = tmp_path / "claude"
+    program.write_text(f"#!{sys.executable}\n{_LEAVES}")
+    program.chmod(0o755)
+    where = ("--here", "--no-maintain", "--id", "launched", "--agent", "claude")
+    try:
+        ran = gitfleet(alone.path, "session", "start", *where, "--", str(program), "--bg", "work")
+        assert "session launched goes on" in ran.ok().stderr
+        agent = start("claude", "own-1", alone.path).named("launched")
+        assert "You act for session launched" in agent.begin().context
+        agent.hook("end", {"hook_event_name": "SessionEnd", "reason": "other"})
+        eventually(lambda: "launched" not in sessions(alone, gitfleet))
+    finally:
+        for line in (tmp_path / "pid").read_text().split():
+            os.kill(int(line), signal.SIGKILL)
+
+
+def test_session_of_a_client_that_leaves_nothing_behind_ends_with_its_command(
+    alone: Gated, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    where = ("--here", "--no-maintain", "--id", "launched", "--agent", "claude")
+    gitfleet(alone.path, "session", "start", *where, "--", str(program), "--bg", "work").ok()
+    assert "launched" not in sessions(alone, gitfleet)

@@ -19,13 +19,9 @@ GIT = FleetError("`git fetch` ended with 1", output="fatal: cannot open '.git/FE
 
 def storage(number: int) -> LocalStorage:
     """What `files.storage` makes of an error of the system."""
-    try:
-        try:
-            raise OSError(number, "refused")  # noqa: TRY301 - as the system does
-        except OSError as error:
-            raise LocalStorage("Could not write /x.", hint="Make room.", path="/x") from error
-    except LocalStorage as raised:
-        return raised
+    error = LocalStorage("Could not write /x.", hint="Make room.", path="/x")
+    error.__cause__ = OSError(number, "refused")
+    return error
 
 
 @pytest.mark.parametrize(
