@@ -11,14 +11,13 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, FleetError, HubAlarm, HubUnreachable, NoFleet, UsageError
+from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import draft, hubhead, probe, sharing, trunk
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
@@ -205,21 +204,15 @@ def _open_hub(
         begun = remote.push([Update(fleetrefs.COORD, ours or root, None)])
         if begun.outcome is Push.REFUSED:
             raise hub_error(node.hub, begun.output, what="write to", refused=True)
+    named = head.branch or (node.trunk if again else "") or _main_branch(repository)
     try:
-        RemoteHub(git, objects, remote).fetch()
+        RemoteHub(git, objects, remote, trunk=lambda: named).fetch()  # rules that have landed hold at once
     except HubAlarm as error:
         if before is not None and not again:
             raise _another_fleet(node, before, error) from error
         raise
-    named = head.branch or (node.trunk if again else "") or _main_branch(repository)
-    if before is not None and named != before.trunk:
-        trunk.forget(git, node.hub)
     hubhead.begin(state, head)
     node = node._replace(trunk=named, push=addresses.apart)
-    with suppress(
-        FleetError
-    ):  # rules that have landed hold at once; what cannot be had now comes with the next exchange
-        trunk.fetch(git, node)
     return node, findings, warnings
 
 

@@ -44,10 +44,3 @@ def fetch(git: Git, node: Node) -> None:
     Raises HubUnreachable, HubRefused.
     """
     Remote(git, node.hub).fetch(f"+refs/heads/{node.trunk}*:{fleetrefs.seen_trunk(node.hub)}*")
-
-
-def forget(git: Git, hub: str) -> None:
-    """Forget where the trunk stood: what is the trunk has changed."""
-    ref = fleetrefs.seen_trunk(hub)
-    for oid in refs.read(git, ref).values():
-        refs.delete(git, ref, old=oid)

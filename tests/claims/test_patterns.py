@@ -205,7 +205,7 @@ def test_parse_of_what_misses_some_path_does_not_say_everything(text: str) -> No
         ("*" * LONGEST + "/", BadPath, "longer"),
         ("a/" * DEEPEST + "a", BadPath, "parts"),
         ("*/" * DEEPEST + "a/", BadPath, "parts"),
-        ("{a,}", BadPath, "empty"),
+        ("{a,}", BadPath, "names nothing"),
         ("{/a,b}", BadPath, "absolute"),
         ("{a,..}/b", BadPath, ".."),
         ("!a", BadPattern, "excludes"),
