@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,9 +28,6 @@ from gitfleet.claims import patterns, resources
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError
 from gitfleet.sessions import orchestration
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 MAX_BYTES = 256 * 1024
 SHORTEST, LONGEST = 60, 30 * 86400
@@ -176,7 +174,7 @@ def _place(said: str) -> str:
     return re.sub(r'in "<[^"]*>", (?=line)', "at ", said)
 
 
-def _fault(fault: ErrorDetails) -> str:
+def _fault(fault: Mapping[str, Any]) -> str:
     """What is wrong with one value, in our words; those of the library where we have none."""
     facts = fault.get("ctx", {})
     expected = str(facts.get("expected", ""))
