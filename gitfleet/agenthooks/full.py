@@ -20,7 +20,6 @@ from gitfleet.errors import FleetError, NoFleet, NoRepository
 from gitfleet.fleet import briefing, committing, draftclaim, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
-from gitfleet.githooks import gate
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions.local import VARIABLE
 
@@ -133,6 +132,8 @@ def _turn(agent: str, rest: list[str]) -> str:
 
 
 def _go_on(agent: str, event: str, own: str) -> None:
+    from gitfleet.githooks import gate  # not for the beginning of a session
+
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
     with suppress(OSError):
         gate.detach([sys.executable, "-I", program, "--full", agent, event, own])

@@ -57,8 +57,8 @@ def after(happened: str) -> Iterator[None]:
         raise type(error)(f"{happened} But: {error.message}", hint=error.hint, **error.facts) from error
 
 
-def tryout(path: str) -> None:
-    """Raise LocalStorage unless `replace` could put a file at `path` now. Leaves nothing behind.
+def tryout(path: str, *, durable: bool = True) -> None:
+    """Raise LocalStorage unless `replace` could put a file at `path` now, `durable` or not. Leaves nothing behind.
 
     For what has to be written once others have agreed to something: what can fail here is tried before.
     """
@@ -68,7 +68,7 @@ def tryout(path: str) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         aside = f"{path}.{ids.ulid()}.tmp"
         try:
-            _write(aside, b"tried out, and taken away again\n" * 8, 0o600)
+            _write(aside, b"tried out, and taken away again\n" * 8, 0o600, durable=durable)
         finally:
             remove(aside)
 

@@ -51,7 +51,7 @@ class Notes:
         """Raise LocalStorage unless a note about this client could be kept now."""
         path = acting.path(self._state, client, own)
         if path:
-            files.tryout(path)
+            files.tryout(path, durable=False)
 
     def keep(self, client: str, own: str, note: Note) -> None:
         """Keep a note. Atomic; nothing happens where the client told no id of its own.
