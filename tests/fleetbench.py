@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,9 @@ import pytest
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import EXCLUSIVE, Claim
-from gitfleet.claims.overlap import overlap
+from gitfleet.clone import RULES
 from gitfleet.fleet import setup
-from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git as GitProgram
@@ -32,6 +33,7 @@ from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.model import Operation, Result
+from gitfleet.patterns.overlap import overlap
 from tests.workbench import Git
 
 SESSIONS = {"ada": ["ada-1", "ada-2"], "bob": ["bob-1", "bob-2"], "alone": ["alone-1", "alone-2"]}
@@ -219,3 +221,18 @@ def scratch() -> str | None:
         return None
     state = os.statvfs(memory)
     return memory if state.f_bavail * state.f_frsize > 1 << 30 else None
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """`process()` starts one that lives until the test ends it, or ends."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.wait()

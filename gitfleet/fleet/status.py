@@ -13,15 +13,17 @@ from gitfleet.base import clock
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.errors import FleetError
-from gitfleet.fleet import details, heartbeat, hubhead, logtail, situation
-from gitfleet.fleet.beats import Detail
-from gitfleet.fleet.details import Wanted
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.peers import Peers
-from gitfleet.fleet.situation import Liveness
 from gitfleet.ledger.ledger import State
+from gitfleet.nodes import details, log_tails
+from gitfleet.nodes import liveness as situation
+from gitfleet.nodes.details import Wanted
+from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.peers import Peers
+from gitfleet.nodes.records import Detail
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
+from gitfleet.trunk import hub_head, position
 
 
 class SessionStatus(NamedTuple):
@@ -92,21 +94,27 @@ def gather(fleet: Fleet, *, tail: int = 0) -> Status:
     known, warnings = _sound(sessions.everyone(state.view))
     held, unreadable = _by_session(claims.everything(state.view))
     own = [session for session in known if session.node == node]
-    told, problems = details.gather(fleet.repository, fleet.ledger, own, Wanted(lines=tail))
-    with heartbeat.open_peers(fleet) as peers:
+    told, problems = details.gather(
+        fleet.repository,
+        fleet.ledger,
+        own,
+        Wanted(lines=tail),
+        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
+    )
+    with fleet.peers() as peers:
         rows = [
             _status(session, held.get(session.id, ()), told.get(session.id), peers, node=node, tail=tail)
             for session in known
         ]
         nodes = [_node(peers, name) for name in peers.nodes]
-        twice = heartbeat.duplicate(fleet, peers)
+        twice = fleet.node_ref.duplicate(peers)
     rows.sort(key=lambda row: (row.session.started_at, row.session.id))
     warnings += [
         *unreadable,
         *problems,
         *peers.warnings,
         *([twice] if twice else []),
-        *hubhead.news(fleet.ledger),
+        *hub_head.news(fleet.ledger),
     ]
     kept = _left(held, {session.id for session in known})
     return Status(rows, kept, _ledger(fleet, state), nodes, warnings, state)
@@ -129,7 +137,7 @@ def _status(
         claims=held,
         detail=detail,
         idle=idle,
-        log_tail=logtail.shown(detail.log_tail, tail) if detail else (),
+        log_tail=log_tails.shown(detail.log_tail, tail) if detail else (),
     )
 
 
