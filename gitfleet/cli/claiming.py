@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
@@ -14,6 +14,7 @@ from gitfleet.claims.service import Terms, Verdict, time_left
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.messages import heard, told
+from gitfleet.cli.options import Common
 from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
@@ -23,13 +24,6 @@ from gitfleet.telling import remarks
 
 FRESH = 60
 """Seconds for which what the hub said last needs no mention of its age."""
-
-
-class Common(NamedTuple):
-    """The options of every command that acts for a session: `directory` is where it runs."""
-
-    directory: str = "."
-    session: str | None = None
 
 
 def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:

@@ -12,8 +12,9 @@ from gitfleet.claims.model import SHARED
 from gitfleet.claims.tickets import Ticket
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
+from gitfleet.cli.claiming import as_of, freshness, knowledge
 from gitfleet.cli.messages import heard, told
+from gitfleet.cli.options import Common
 from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.telling import remarks

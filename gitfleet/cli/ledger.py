@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import typer
-
 from gitfleet.base import clock, delivery
 from gitfleet.claims.model import parsed
-from gitfleet.cli import boundary, completing, gates, render
+from gitfleet.cli import boundary, gates, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json, OfSession
 from gitfleet.cli.setup import put_hooks
@@ -31,24 +30,14 @@ from gitfleet.upkeep import exchange
 
 SomePath = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[PATH]", help="Only operations that meet this path.", autocompletion=completing.claimed
-    ),
+    Argument(metavar="[PATH]", help="Only operations that meet this path.", complete="claimed"),
 ]
 Kind = Annotated[
     str | None,
-    typer.Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
+    Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
 ]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended without losing anything.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("sync")(sync)
-    app.command("log")(log)
-    app.command("fsck")(fsck)
-    app.command("doctor")(doctor)
+Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
+Repair = Annotated[bool, Option("--repair", help="Mend what can be mended without losing anything.")]
 
 
 def sync(as_json: Json = False) -> int:

@@ -1,4 +1,4 @@
-"""The entry point: the quick lane where it serves, the full command line otherwise."""
+"""The entry point."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 
 from gitfleet.base import delivery
-from gitfleet.cli import fast_args
+from gitfleet.cli import app
 
 
 def main() -> int:
@@ -24,10 +24,4 @@ def _run() -> int:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
             delivery.nobody_hears()
-    arguments = sys.argv[1:]
-    code = fast_args.run(arguments)
-    if code is not None:
-        return code
-    from gitfleet.cli.app import run  # typer and rich: 100 ms
-
-    return run(arguments)
+    return app.run(sys.argv[1:])

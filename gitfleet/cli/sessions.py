@@ -6,14 +6,13 @@ import os
 from dataclasses import replace
 from typing import Annotated, Any
 
-import typer
-
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
 from gitfleet.claims import model as claims
-from gitfleet.cli import boundary, completing, helping, render, starting
+from gitfleet.cli import boundary, render, starting
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
@@ -30,75 +29,56 @@ from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft, policy_file
 from gitfleet.worktrees.model import MANAGED_DIR
 
-noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
-Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
-Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
-Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
+Id = Annotated[str | None, Option("--id", metavar="ID", help="The session's id (default: a new one).")]
+Agent = Annotated[str, Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
+Title = Annotated[str, Option("--title", metavar="TEXT", help="What it works on.")]
 Label = Annotated[
-    str, typer.Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")
+    str, Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")
 ]
 Pid = Annotated[
-    int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
+    int, Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
 ]
 Log = Annotated[
-    str, typer.Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")
+    str, Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")
 ]
 Command = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[-- COMMAND [ARG]...]", help="What to run as a session (default: nothing)."),
+    Argument(metavar="[-- COMMAND [ARG]...]", help="What to run as a session (default: nothing)."),
 ]
 ClaimPaths = Annotated[
     list[str] | None,
-    typer.Option(
-        "--claim", metavar="PATH", help="With COMMAND: claim this first, or start nothing; repeatable."
-    ),
+    Option("--claim", metavar="PATH", help="With COMMAND: claim this first, or start nothing; repeatable."),
 ]
 LaunchAgent = Annotated[
     bool,
-    typer.Option(
-        "--launch", help="Without COMMAND: run the agent's program, codex or claude, as found on PATH."
-    ),
+    Option("--launch", help="Without COMMAND: run the agent's program, codex or claude, as found on PATH."),
 ]
 HereOnly = Annotated[
     bool,
-    typer.Option(
-        "--here", "--no-worktree", help="With COMMAND: work in this worktree, not in a managed one."
-    ),
+    Option("--here", "--no-worktree", help="With COMMAND: work in this worktree, not in a managed one."),
 ]
 ManagedDir = Annotated[
-    str, typer.Option("--managed-dir", metavar="DIR", help="With COMMAND: where managed worktrees are made.")
+    str, Option("--managed-dir", metavar="DIR", help="With COMMAND: where managed worktrees are made.")
 ]
 BaseName = Annotated[
     str,
-    typer.Option(
+    Option(
         "--base", metavar="BRANCH", help="With COMMAND: the branch to follow (default: the fleet's trunk)."
     ),
 ]
 Strategy = Annotated[
-    str, typer.Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
+    str, Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
 ]
 CommitWork = Annotated[
     bool,
-    typer.Option("--commit", help="With COMMAND: when it has ended, commit what the session's claims cover."),
+    Option("--commit", help="With COMMAND: when it has ended, commit what the session's claims cover."),
 ]
 Maintain = Annotated[
     bool,
-    typer.Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
+    Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the noun."""
-    app.add_typer(noun, name="session")
-
-
-@noun.callback()
-def nothing(context: typer.Context, as_json: Json = False) -> int:
-    """Sessions: who is at work, where, and is it alive."""
-    return listing(as_json=as_json) if context.invoked_subcommand is None else 0
-
-
-@noun.command("start", context_settings={"allow_interspersed_args": False})
 def start(
     command: Command = None,
     id_: Id = None,
@@ -145,9 +125,8 @@ def start(
     return boundary.run("session start", action, as_json=as_json)
 
 
-@noun.command("adopt")
 def adopt(
-    pid: Annotated[int, typer.Option("--pid", metavar="PID", help="The running agent.")],
+    pid: Annotated[int, Option("--pid", metavar="PID", help="The running agent.")],
     id_: Id = None, agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "", as_json: Json = False,
 ) -> int:  # fmt: skip
     """Register an agent that is already running, in the worktree that it works in."""
@@ -161,12 +140,11 @@ def adopt(
     return boundary.run("session adopt", action, as_json=as_json)
 
 
-@noun.command("end")
 def end(
-    id_: Annotated[str | None, typer.Argument(
+    id_: Annotated[str | None, Argument(
             metavar="[ID]",
             help="Which (default: the one that this command runs in).",
-            autocompletion=completing.own_sessions,
+            complete="own_sessions",
         )] = None,
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
@@ -185,15 +163,13 @@ def end(
     return boundary.run("session end", action, as_json=as_json)
 
 
-@noun.command("list")
 def listing(as_json: Json = False) -> int:
     """List all sessions of the fleet with their liveness."""
     return boundary.run("session list", _list, as_json=as_json)
 
 
-@noun.command("show")
 def show(
-    id_: Annotated[str, typer.Argument(metavar="ID", autocompletion=completing.session_ids)],
+    id_: Annotated[str, Argument(metavar="ID", complete="session_ids")],
     as_json: Json = False,
 ) -> int:
     """Show one session and its claims."""

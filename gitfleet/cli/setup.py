@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
-import typer
-
 import gitfleet
 from gitfleet.base import files
 from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
 from gitfleet.fleet import setup as fleets
@@ -32,27 +31,10 @@ from gitfleet.upkeep import exchange, retained_worktrees
 from gitfleet.upkeep.maintainer import Maintainer
 from gitfleet.worktrees import leaving
 
-Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
 Hub = Annotated[
-    str | None, typer.Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")
+    str | None, Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")
 ]
-Force = Annotated[
-    bool, typer.Option("--force", help="Also when operations still wait for the hub; they are lost.")
-]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("init")(init)
-    app.command("uninstall")(uninstall)
-
-
-def enter(directory: str) -> None:
-    """Go where the command is to run. Raises UsageError through the usual boundary of typer."""
-    try:
-        os.chdir(directory)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot go to {directory}: {error.strerror}") from error
+Force = Annotated[bool, Option("--force", help="Also when operations still wait for the hub; they are lost.")]
 
 
 def init(hub: Hub = None, as_json: Json = False) -> int:

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import typer
-
 from gitfleet.base import clock
 from gitfleet.base.text import duration
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json
-from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, noun
+from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
@@ -27,29 +26,20 @@ from gitfleet.worktrees.service import Selection
 
 Ignored = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--ignored",
         metavar="WHICH",
         help="Ignored files to archive: small (default), all, none, or a pattern; repeatable.",
     ),
 ]
-Hours = Annotated[
-    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long one must have been idle.")
-]
+Hours = Annotated[float, Option("--ttl-hours", metavar="HOURS", help="How long one must have been idle.")]
 Delete = Annotated[
     bool | None,
-    typer.Option(
+    Option(
         "--delete-branches/--no-delete-branches",
         help="Delete the branches of what is removed, too; or delete none (default: landed ones without a worktree).",
     ),
 ]
-
-
-def register() -> None:
-    """Add the verbs to the noun."""
-    noun.command("cleanup")(clean)
-    noun.command("archive")(archive)
-    noun.command("restore")(bring_back)
 
 
 def clean(
@@ -88,12 +78,10 @@ def clean(
 def archive(
     place: Annotated[
         str | None,
-        typer.Argument(metavar="[PATH|SESSION]", help="Which worktree (default: the one that this runs in)."),
+        Argument(metavar="[PATH|SESSION]", help="Which worktree (default: the one that this runs in)."),
     ] = None,
-    listing: Annotated[bool, typer.Option("--list", help="List the archives of this clone.")] = False,
-    drop: Annotated[
-        str | None, typer.Option("--drop", metavar="ID", help="Let an archive go, for good.")
-    ] = None,
+    listing: Annotated[bool, Option("--list", help="List the archives of this clone.")] = False,
+    drop: Annotated[str | None, Option("--drop", metavar="ID", help="Let an archive go, for good.")] = None,
     ignored_files: Ignored = None,
     as_json: Json = False,
 ) -> int:
@@ -113,10 +101,10 @@ def archive(
 
 def bring_back(
     archive_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
+        str, Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
     ],
     path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Where to (default: where it was).")
+        str | None, Option("--path", metavar="PATH", help="Where to (default: where it was).")
     ] = None,
     as_json: Json = False,
 ) -> int:
