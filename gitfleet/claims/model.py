@@ -259,6 +259,7 @@ def of_keeper(view: View, name: str) -> Iterator[Claim | Unreadable]:
 def everything(view: View) -> Iterator[Claim | Unreadable]:
     """All claims, by path; after them those on resources, by name."""
     for root in (ROOT, RESOURCES):
+        view.load(root)
         for where in view.files(root):
             yield read(view, where)
 

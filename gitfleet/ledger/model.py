@@ -34,6 +34,10 @@ class View(Protocol):
         """Paths of all files below a folder."""
         ...
 
+    def load(self, path: str) -> None:
+        """Have all of a folder ready to be read, where that is faster together."""
+        ...
+
 
 class Operation(NamedTuple):
     """One intended change of the ledger.
