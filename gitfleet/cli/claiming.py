@@ -116,7 +116,7 @@ def let_go(common: Common, branch: str) -> Answer:
 
 def claims(common: Common, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
     """List claims, by path, session and age (seconds)."""
-    with Fleet.open(common.directory, bulk=not paths, announce=render.note) as fleet:
+    with Fleet.open(common.directory, announce=render.note) as fleet:
         state = fleet.current()
         found = list(fleet.claims.find(state, session=common.session, texts=paths))
         known: dict[str, tuple[sessions.Session | None, bool]] = {}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, check_commits, claiming, handing
+from gitfleet.cli import boundary, claiming
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
@@ -157,6 +157,8 @@ def claims(
 
     def action() -> Answer:
         if waiting_line:
+            from gitfleet.cli import handing  # of no use to a list of claims
+
             return handing.waiting(common(session), leave=False)
         return claiming.claims(
             common(session), paths or [], older_than=None if older_than is None else seconds(older_than)
@@ -184,9 +186,11 @@ def check(
     def action() -> Answer:
         if bool(paths) + (revisions is not None) + staged > 1:
             raise UsageError("One of paths, --range and --staged is checked at a time.")
-        if revisions is not None:
-            return check_commits.commits(common(session), revisions, hub, report)
-        if staged:
+        if revisions is not None or staged:
+            from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
+
+            if revisions is not None:
+                return check_commits.commits(common(session), revisions, hub, report)
             return check_commits.staged(common(session), report)
         return claiming.check(common(session), paths or [])
 
@@ -195,24 +199,34 @@ def check(
 
 def waiting(leave: Leave = False, session: SessionId = None, as_json: Json = False) -> int:
     """Show the waiting line: who stands where, and who keeps whom waiting."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("waiting", lambda: handing.waiting(common(session), leave=leave), as_json=as_json)
 
 
 def tell(to: To, text: Text, session: SessionId = None, as_json: Json = False) -> int:
     """Leave a message for another session; it is shown at that session's next command or hook, once."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("tell", lambda: handing.tell(common(session), to, " ".join(text)), as_json=as_json)
 
 
 def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None, as_json: Json = False) -> int:
     """Offer claims of this session to another one, which is told and may accept them."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("offer", lambda: handing.offer(common(session), to, paths), as_json=as_json)
 
 
 def accept(session: SessionId = None, as_json: Json = False) -> int:
     """Accept every claim that is on offer for this session; each moves with a new token."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("accept", lambda: handing.accept(common(session)), as_json=as_json)
 
 
 def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
     """Take live claims away from their holders (persons only); the holders are told the reason."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("break", lambda: handing.break_(common(session), paths, reason), as_json=as_json)

@@ -58,7 +58,7 @@ COMMANDS: Mapping[str, Mapping[str, Entry]] = {
     },
     "The hub and the ledger": {
         "sync": Entry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
-        "log": Entry("ledger.log", "Show what the fleet has agreed, newest first"),
+        "log": Entry("log.log", "Show what the fleet has agreed, newest first"),
         "audit": Entry("auditing.audit", "Look for commits that no claim covered"),
         "fsck": Entry("ledger.fsck", "Replay the ledger, and verify every step of it"),
         "hub-hook": Entry("", "Judge pushes in a bare repository of your own"),
@@ -73,8 +73,8 @@ VERBS: Mapping[str, Mapping[str, Entry]] = {
         ),
         "adopt": Entry("sessions.adopt", "Make a session of an agent that runs already"),
         "end": Entry("sessions.end", "End a session, and let its claims go"),
-        "list": Entry("sessions.listing", "List the sessions of the fleet (the default)"),
-        "show": Entry("sessions.show", "Show one session and its claims"),
+        "list": Entry("session_list.listing", "List the sessions of the fleet (the default)"),
+        "show": Entry("session_list.show", "Show one session and its claims"),
     },
     "hub-hook": {
         "install": Entry("hubs.install", "Put the hook into a bare repository"),

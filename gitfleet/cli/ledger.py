@@ -1,59 +1,33 @@
-"""`sync`, `log`, `fsck`, `doctor`: the ledger itself."""
+"""`sync`, `fsck`, `doctor`: the ledger itself."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from gitfleet.base import clock, delivery
-from gitfleet.claims.model import parsed
+from gitfleet.base import delivery
 from gitfleet.cli import boundary, gates, render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import as_of, freshness
-from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
-from gitfleet.cli.options import Json, OfSession
+from gitfleet.cli.options import Json
 from gitfleet.cli.setup import put_hooks
 from gitfleet.clone import RULES
 from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks.agents import ready
-from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
-from gitfleet.patterns.overlap import overlap
-from gitfleet.sessions import model as sessions
 from gitfleet.trunk import hub_head
 from gitfleet.upkeep import exchange
 
-SomePath = Annotated[
-    str | None,
-    Argument(metavar="[PATH]", help="Only operations that meet this path.", complete="claimed"),
-]
-Kind = Annotated[
-    str | None,
-    Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
-]
-Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 Repair = Annotated[bool, Option("--repair", help="Mend what can be mended without losing anything.")]
 
 
 def sync(as_json: Json = False) -> int:
     """Bring what waits here to the hub, and the hub's state here; say what was lost meanwhile (exit code 12)."""
     return boundary.run("sync", _sync, as_json=as_json)
-
-
-def log(
-    path: SomePath = None,
-    session: OfSession = None,
-    kind: Kind = None,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> int:
-    """Show the audit log, newest first: every operation that the fleet has agreed."""
-    return boundary.run("log", lambda: _log(path, session, kind, limit), as_json=as_json)
 
 
 def fsck(as_json: Json = False) -> int:
@@ -118,36 +92,6 @@ def _mended(fleet: Fleet) -> tuple[list[str], FleetError | None]:
         return put_hooks(fleet.repository), None
     except FleetError as error:
         return [f"{error.message} {error.hint}"], error
-
-
-def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
-    with Fleet.open(bulk=True) as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        if session is not None:
-            sessions.folder(session)  # raises for an id that is none
-        wanted = [] if path is None else fleet.claims.patterns([path])
-
-        def meets(text: str) -> bool:
-            try:
-                said = parsed(text)
-            except FleetError:
-                return False
-            return any(overlap(said, one, case_sensitive=fleet.policy.case_sensitive) for one in wanted)
-
-        found = logs.lines(
-            fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
-        )
-        lines = list(itertools.islice(found, limit or None))
-        shown = [
-            f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
-            for line in lines
-        ]
-        state = fleet.current()
-        told = [*(shown or ["nothing"]), *as_of(fleet, state)]
-        data = {"operations": [line.as_record() for line in lines]}
-        return Answer("log", data, told, warnings=freshness(fleet, state))
 
 
 def _fsck() -> Answer:

@@ -28,7 +28,7 @@ COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim",
 
 def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
-    with Fleet.open(bulk=True) as fleet:
+    with Fleet.open() as fleet:
         found = status.gather(fleet, tail=tail)
         warnings = [*found.warnings, *gates.warnings(fleet), *heard(fleet), *freshness(fleet, found.state)]
         alarm = found.ledger["alarm"]
