@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable

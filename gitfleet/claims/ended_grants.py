@@ -10,11 +10,11 @@ unclaimed, never covered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.claims.keepers import Keeper
 from gitfleet.errors import Corrupt, FleetError

@@ -5,10 +5,10 @@ The other side always gets a message. What is freed goes to the waiting line in 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import Claim

@@ -12,10 +12,10 @@ old one can be told apart. A claim that has reached its greatest age comes back 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitfleet.base import uptime
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import one_line
 from gitfleet.claims import line, model, tickets

@@ -9,11 +9,11 @@ about a path ever reads one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
+from gitfleet.base.fast_dataclass import asdict, dataclass, field, fields
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.claims import ended_grants, keepers
 from gitfleet.claims.keepers import Keeper

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gitfleet.base import canonical, files
+from gitfleet.base.fast_dataclass import dataclass, field, fields
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.resources import MOST_UNITS, is_name
 

@@ -11,9 +11,9 @@ come as facts of the operation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.claims import ended_grants, keepers, line, model, tickets

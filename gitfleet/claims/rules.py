@@ -8,9 +8,9 @@ here or does not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import capacity as units

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitfleet.base import clock, uptime
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units

@@ -7,11 +7,11 @@ as there are sessions that wait. A ticket is a lease like a claim: it stands as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
+from gitfleet.base.fast_dataclass import dataclass, replace
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import SHARED

@@ -5,8 +5,7 @@ How the line moves is in `line`, how a session comes to stand in it in `rules`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import one_line
 from gitfleet.claims import line, model, retained_claims, tickets
 from gitfleet.claims.model import Claim

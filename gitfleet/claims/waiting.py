@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitfleet.base import clock
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.claims import line, model, orphans, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.observed_leases import Watch

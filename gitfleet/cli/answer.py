@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from gitfleet.base.fast_dataclass import dataclass, field
 
 SCHEMA_VERSION = "1"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay

@@ -7,11 +7,11 @@ on a snapshot; a *transaction* is the operations that one ledger commit carries.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from gitfleet import errors
+from gitfleet.base.fast_dataclass import dataclass, field
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 
 FORMAT = 1

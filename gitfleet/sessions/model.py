@@ -8,10 +8,10 @@ is here too (`renewed`, `renewed_at`): a renewal rewrites one small record howev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.fast_dataclass import dataclass, field, fields
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
 from gitfleet.errors import BadName, Corrupt, NewerFormat

@@ -5,9 +5,9 @@ The end of a session releases its claims; that rule is with the claims.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import one_line
 from gitfleet.errors import Conflict, NoSession
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
