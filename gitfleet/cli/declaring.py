@@ -94,7 +94,7 @@ class Command(NamedTuple):
     @property
     def help(self) -> str:
         """What it says of itself."""
-        return (self.function.__doc__ or "").strip()
+        return "\n".join(line.strip() for line in (self.function.__doc__ or "").strip().splitlines())
 
     @property
     def params(self) -> Sequence[Parameter]:

@@ -94,7 +94,9 @@ def test_instance_cannot_be_changed(kind: Kind, change: Any) -> None:
     assert not hasattr(one, "__dict__")
 
 
-@pytest.mark.parametrize("given", [((), {}), (("a", 1, {}, "", 5), {}), (("a",), {"nosuch": 1}), (("a",), {"name": "b"})])
+@pytest.mark.parametrize(
+    "given", [((), {}), (("a", 1, {}, "", 5), {}), (("a",), {"nosuch": 1}), (("a",), {"name": "b"})]
+)
 def test_arguments_that_do_not_fit_raise_type_error(kind: Kind, given: Any) -> None:
     with pytest.raises(TypeError):
         kind.made(*given[0], **given[1])
@@ -105,7 +107,13 @@ def test_replace_asdict_and_fields_answer_alike(kind: Kind) -> None:
     for module in {kind.module, dataclasses}:
         assert module.replace(one, size=4) == kind.made("a", 4)
         assert module.asdict(one) == {"name": "a", "size": 3, "extra": {}, "note": "n"}
-        assert [field.name for field in module.fields(kind.child)] == ["name", "size", "extra", "note", "more"]
+        assert [field.name for field in module.fields(kind.child)] == [
+            "name",
+            "size",
+            "extra",
+            "note",
+            "more",
+        ]
         assert module.fields(kind.made)[1].default == 3
         with pytest.raises(TypeError):
             module.replace(one, nosuch=1)
@@ -152,4 +160,3 @@ def test_class_without_instances_of_the_standard_library_imports_none_of_it() ->
         "assert replace(A(), a=2).a == 2\nassert not {'dataclasses', 'inspect'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-
