@@ -5,7 +5,6 @@ What a command takes is read from its declaration, what it is in one line from `
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from gitfleet.cli import contents
@@ -62,6 +61,8 @@ def usage(command: Command | Group) -> str:
 
 def paragraphs(words: str) -> Iterator[str]:
     """Text as lines that fit, with its paragraphs kept apart."""
+    import textwrap  # for help alone
+
     for number, block in enumerate(block for block in words.strip().split("\n\n") if block.strip()):
         if number:
             yield ""
@@ -89,6 +90,8 @@ def default(one: Parameter) -> str:
 
 def _columns(rows: Sequence[tuple[str, str]], least: int = 0) -> list[str]:
     """Two columns, the first at least so wide; what is too long for it stands on a line of its own."""
+    import textwrap  # for help alone
+
     wide = min(22, max(least, *(len(left) for left, _ in rows)))
     lines = []
     for left, right in rows:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from gitfleet.base import delivery
 from gitfleet.cli import app
+
+ALLOCATIONS = 50_000
+"""Objects between two looks for garbage: more than a command makes, and few beside what a long one must not pile up."""
+
+
+def process() -> NoReturn:
+    """Be the process of one command: run it, and end at once. To take the interpreter down in order costs a tenth of a claim."""
+    gc.set_threshold(ALLOCATIONS)
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever wrote to it has seen to that
+            stream.flush()
+    os._exit(code)
 
 
 def main() -> int:

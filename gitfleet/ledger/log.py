@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from gitfleet.base.fast_dataclass import dataclass
@@ -51,31 +53,24 @@ def lines(
         except Corrupt as error:
             carried = ()
             yield Line(link.generation, link.oid, 0, "?", "", UNREADABLE, "", (), error.message)
+        decided = _Decided(objects, rules, parent, link)
         for raw in reversed(carried):
             if session and raw.get("session") != session:
                 continue
             if kind and not f"{raw.get('kind')}.".startswith(f"{kind}."):
                 continue
-            line = _line(objects, rules, parent, link, raw, alone=len(carried) == 1)
+            line = _line(decided, parent, link, raw, alone=len(carried) == 1)
             if meets is None or any(meets(path) for path in line.paths):
                 yield line
         link = parent
 
 
-def _line(
-    objects: Objects,
-    rules: Mapping[str, Rule],
-    parent: Tip | None,
-    link: Tip,
-    raw: Mapping[str, Any],
-    *,
-    alone: bool,
-) -> Line:
+def _line(decided: _Decided, parent: Tip | None, link: Tip, raw: Mapping[str, Any], *, alone: bool) -> Line:
     named, subject = _named(raw), link.subject
     paths: Sequence[str] = named or ()
     if parent is not None and (named is None or not alone):
-        decided, own = _decided(objects, rules, parent, link, str(raw.get("id")))
-        paths, subject = decided if named is None else paths, own or subject
+        released, own = decided.of(str(raw.get("id")))
+        paths, subject = released if named is None else paths, own or subject
     at = raw.get("at")
     return Line(
         generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=str(raw.get("node")),
@@ -98,15 +93,23 @@ def _named(raw: Mapping[str, Any]) -> Sequence[str] | None:
     return None if raw.get("kind") in {"claim.acquire", "claim.release", "session.end"} else ()
 
 
-def _decided(
-    objects: Objects, rules: Mapping[str, Rule], parent: Tip, link: Tip, operation_id: str
-) -> tuple[Sequence[str], str]:
-    try:
-        for operation, decision in replay.decisions(objects, rules, parent, link):
-            if operation.id == operation_id and isinstance(decision, Accepted):
-                return [
-                    str(record["pattern"]) for record in decision.answer.get("released", [])
-                ], decision.subject
-    except FleetError:
-        return (), ""
-    return (), ""
+class _Decided:
+    """What a commit's operations came to, decided anew all together, for those of which only that tells."""
+
+    def __init__(self, objects: Objects, rules: Mapping[str, Rule], parent: Tip | None, link: Tip) -> None:
+        self._asked = objects, rules, parent, link
+
+    def of(self, operation_id: str) -> tuple[Sequence[str], str]:
+        """What an operation released, and its subject; nothing where the commit cannot be replayed."""
+        return self._all.get(operation_id, ((), ""))
+
+    @cached_property
+    def _all(self) -> dict[str, tuple[Sequence[str], str]]:
+        objects, rules, parent, link = self._asked
+        found: dict[str, tuple[Sequence[str], str]] = {}
+        with suppress(FleetError):
+            for operation, decision in replay.decisions(objects, rules, parent, link) if parent else ():
+                if isinstance(decision, Accepted):
+                    released = [str(record["pattern"]) for record in decision.answer.get("released", [])]
+                    found[operation.id] = released, decision.subject
+        return found
