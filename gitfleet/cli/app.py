@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import gitfleet
 from gitfleet.base.console import out
 from gitfleet.cli import contents, fast_args, helping
-from gitfleet.cli.declaring import Command, Group, Option, parameters
+from gitfleet.cli.declaring import Command, Group, Option
 from gitfleet.cli.options import Json
 
 HELP = """Coordinate many coding agents on one repository with nothing but git.
@@ -43,13 +43,13 @@ def whole() -> Group:
     """The whole command line. Imports none of the commands."""
     rows = {name: entry for group in contents.COMMANDS.values() for name, entry in group.items()}
     nouns = {name: _noun(name) for name in contents.NOUNS}
-    return Group("", HELP, {**_commands("", rows), **nouns}, tuple(parameters(_options)))
+    return Group("", HELP, {**_commands("", rows), **nouns}, _options)
 
 
 def _noun(name: str) -> Group:
     noun = contents.NOUNS[name]
-    params = tuple(parameters(_noun_options)) if noun.default else ()
-    return Group(name, noun.help, _commands(f"{name} ", contents.VERBS[name]), params, noun.default)
+    takes = _noun_options if noun.default else _nothing
+    return Group(name, noun.help, _commands(f"{name} ", contents.VERBS[name]), takes, noun.default)
 
 
 def _commands(prefix: str, rows: Mapping[str, contents.Entry]) -> dict[str, Command | Group]:
@@ -65,6 +65,10 @@ def _options(
 
 def _noun_options(as_json: Json = False) -> None:
     """What a noun takes that has something to do without a verb."""
+
+
+def _nothing() -> None:
+    """What one takes that has not."""
 
 
 def _plain(words: Sequence[str]) -> int | None:

@@ -7,6 +7,7 @@ most command lines are plain, and importing one would cost more than what they d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -99,17 +100,25 @@ class Command(NamedTuple):
     @property
     def params(self) -> Sequence[Parameter]:
         """What it takes, in the order of its help."""
-        return tuple(parameters(self.function))
+        return parameters(self.function)
 
 
 class Group(NamedTuple):
-    """A noun, or the whole: commands by their last word; `default` is the verb of a noun alone ("": it shows its help)."""
+    """A noun, or the whole: commands by their last word; `default` is the verb of a noun alone ("": it shows its help).
+
+    It takes what the signature of `takes` declares.
+    """
 
     name: str
     help: str
     commands: Mapping[str, Command | Group]
-    params: Sequence[Parameter] = ()
+    takes: Callable[..., None]
     default: str = ""
+
+    @property
+    def params(self) -> Sequence[Parameter]:
+        """What it takes itself, without a command."""
+        return parameters(self.takes)
 
     def find(self, words: Sequence[str]) -> tuple[Command | Group, list[str]]:
         """The command that the words begin with, and the words that are left for it."""
@@ -120,8 +129,13 @@ class Group(NamedTuple):
         return found, rest
 
 
-def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
+@cache
+def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
     """What the signature of a function declares."""
+    return tuple(_declared(function))
+
+
+def _declared(function: Callable[..., Any]) -> Iterator[Parameter]:
     hints = get_type_hints(function, include_extras=True)
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
