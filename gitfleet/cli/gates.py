@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gitfleet.errors import FleetError
-from gitfleet.fleet.doctor import Finding
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks.inspection import Inspection, inspect
+
+if TYPE_CHECKING:
+    from gitfleet.fleet.doctor import Finding
 
 ADVICE = "gitfleet init puts them in place again"
 
 
 def finding(fleet: Fleet) -> Finding:
     """What `doctor` found of the hooks."""
+    from gitfleet.fleet.doctor import Finding  # of no use to `status`, which agents ask often
+
     seen = inspect(fleet.repository.common_dir, fleet.repository.worktree)
     if not seen.in_force:
         return Finding("hooks", ok=False, words=_matter(seen), advice=ADVICE)

@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from gitfleet.base.text import display
-from gitfleet.cli import boundary, render, starting
+from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import kept
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, SessionId
-from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import NoRepository, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
@@ -164,6 +163,9 @@ def _check_id(id_: str | None) -> None:
 
 
 def _start(command: str, id_: str | None, wanted: Start) -> Answer:
+    from gitfleet.cli import starting  # with the hooks, more than to end a session takes
+    from gitfleet.cli.setup import put_hooks
+
     _check_id(id_)
     wanted = replace(wanted, id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
