@@ -1,6 +1,6 @@
 """What becomes of the branches that retain claims: pushed, landed, or gone from the hub. Of worktrees: `retained_worktrees`.
 
-Owns the look at git that `claims.retained` needs as facts. Everything is asked of this clone and, once for all branches,
+Owns the look at git that `claims.retained_claims` needs as facts. Everything is asked of this clone and, once for all branches,
 of the hub; with nothing retained nobody is asked. What cannot be told changes nothing: a branch that was never seen on
 the hub is not gone from it, and one whose commits are not here has not landed.
 """
