@@ -95,7 +95,8 @@ class Push(Enum):
 
 
 class PushAnswer(NamedTuple):
-    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs.
+    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
+    whether git sent nothing, since all refs were elsewhere than named.
 
     `refs` is what became of each ref that was spoken of: DONE, LOST, REFUSED, UNKNOWN or HELD. `shown` is what the hub showed of
     its branches before anything was sent, where that was asked for and understood.
@@ -104,6 +105,7 @@ class PushAnswer(NamedTuple):
     outcome: Push
     output: str
     rejected: bool = False
+    unsent: bool = False
     refs: Mapping[str, Push] = {}
     shown: Shown | None = None
 
@@ -119,8 +121,9 @@ def of_push(done: Completed) -> PushAnswer:
     reasons = [row[2] for row in rows if row[0] == b"!"]
     output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
     rejected = any(reason.startswith(b"[remote rejected]") for reason in reasons)
+    unsent = bool(rows) and all(row[2].startswith(b"[rejected]") for row in rows)
     each = {ref: _of_ref(row) for row in rows if (ref := os.fsdecode(row[1]).rpartition(":")[2])}
-    return PushAnswer(_outcome(done, rows, reasons), output, rejected, each)
+    return PushAnswer(_outcome(done, rows, reasons), output, rejected, unsent, each)
 
 
 def _of_ref(row: Sequence[bytes]) -> Push:

@@ -84,7 +84,7 @@ class Leader:
         self._contention.enter()
         while batch := self._batch():
             try:
-                more = self._attempt(batch, deadline)
+                self._attempt(batch, deadline)
             except HubUnreachable as error:
                 self.trouble = error
                 self._tentatively(batch, error)
@@ -93,7 +93,7 @@ class Leader:
                 self.trouble = error
                 self._give_up(batch, error)
                 return
-            if not more or (self._own and self._own <= self.results.keys()):
+            if self._own and self._own <= self.results.keys():
                 return
 
     def _batch(self) -> list[Operation]:
@@ -107,30 +107,28 @@ class Leader:
         self._without_landed(self._outbox.take(), tip)
         return tip
 
-    def _attempt(self, batch: Sequence[Operation], deadline: float) -> bool:
-        """Decide and publish, once. Answers whether the outbox wants another look."""
+    def _attempt(self, batch: Sequence[Operation], deadline: float) -> None:
+        """Decide and publish, once: on the last verified state, or on what a fetch brings if that did not do."""
         guess = None if self._look else self._hub.known()
         tip = guess or self._fetch()
         self._look = False
         batch = self._without_landed(batch, tip)
         if not batch:
-            return True
+            return
         decided = self._decide(batch, tip)
         if not decided.accepted:
             self._look = guess is not None  # whoever is in the way may have let go since
             if not self._look:
                 self._settle(decided, None)
-            return True
+            return
         commit = self._write(decided, tip)
         answer = self._publish(decided, commit)
         if answer.outcome is Push.DONE:
             self._done(decided, commit)
-            return True
+            return
         self._look = True
-        self._demand_another(answer)
         if answer.outcome is Push.UNKNOWN or (answer.outcome is Push.LOST and guess is None):
             self._again(tip, answer, deadline, raced=guess is None)
-        return True
 
     def _fetch(self) -> Tip:
         tip = self._hub.fetch()
@@ -138,13 +136,25 @@ class Leader:
         return tip
 
     def _publish(self, decided: Decided, commit: Tip) -> PushAnswer:
-        """Push, with a note of what this may bring there."""
-        self._outbox.begin_attempt(commit.parent or "", [operation.id for operation, _ in decided.accepted])
+        """Push, with a note of what this may bring there for as long as it may.
+
+        Raises what makes another attempt useless, when it is certain that this one did nothing.
+        """
+        ids = [operation.id for operation, _ in decided.accepted]
+        before = self._outbox.begin_attempt(commit.parent or "", ids)
         try:
-            return self._hub.publish(commit)
+            answer = self._hub.publish(commit)
         except FleetError:
-            self._outbox.end_attempt()
+            self._outbox.undo_attempt(before)
             raise
+        if answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
+            self._outbox.undo_attempt(before)
+        if answer.outcome is Push.REFUSED:
+            raise hub_error(self._hub.name, answer.output, what="write to", refused=True)
+        if answer.outcome is Push.BROKEN and self._broke:
+            raise answers.gone(answer.output, self._git.git_dir)
+        self._broke |= answer.outcome is Push.BROKEN  # what was only written just now is written once more
+        return answer
 
     def _done(self, decided: Decided, commit: Tip) -> None:
         self.met = True
@@ -152,17 +162,6 @@ class Leader:
         if not self._stuck:
             self._outbox.end_attempt()
         self._contention.losses = 0
-
-    def _demand_another(self, answer: PushAnswer) -> None:
-        """Raise, after a push that certainly did nothing, unless another one may go better."""
-        if answer.outcome is Push.REFUSED:
-            self._outbox.end_attempt()
-            raise hub_error(self._hub.name, answer.output, what="write to", refused=True)
-        if answer.outcome is Push.BROKEN:
-            self._outbox.end_attempt()
-            if self._broke:
-                raise answers.gone(answer.output, self._git.git_dir)
-            self._broke = True  # what was only written just now is written once more
 
     def _again(self, tip: Tip, answer: PushAnswer, deadline: float, *, raced: bool) -> None:
         """Before another attempt: raise when there is no time for one; else, where it was `raced` for, wait."""
