@@ -17,7 +17,7 @@ from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import draft, draftclaim, exchange, policyfile, trees
+from gitfleet.fleet import draftclaim, policyfile, trees
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.maintainer import Maintainer
@@ -87,8 +87,6 @@ def _init(hub: str | None) -> Answer:
         installed = _install(repository)
     warnings = [*joined.warnings, *installed.closed]
     with Fleet.open() as fleet:
-        if draft.pending(fleet.ledger.state):
-            exchange.fetch_trunk(fleet)  # one may have landed that is not here yet
         warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
         warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
         person = _person(fleet)

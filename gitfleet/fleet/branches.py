@@ -23,6 +23,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.landing import HEADS, Branch
 from gitfleet.fleet.works import Subject
 from gitfleet.git import refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
@@ -66,11 +67,11 @@ def retain_pushed(fleet: Fleet, only: str | None = None) -> list[str]:
     return agreed
 
 
-def settle(fleet: Fleet) -> tuple[list[str], list[str]]:
+def settle(fleet: Fleet, shown: Shown | None = None) -> tuple[list[str], list[str]]:
     """Let go what branches retained that have landed or are gone, and worktrees whose changes are; what was let go in words,
     and warnings.
 
-    One question to the hub for all branches, and a look at each worktree of this clone that keeps something. Proposed to the
+    `shown` is what the hub has just shown of its branches. What is missing there is asked for, once for all branches; and a look at each worktree of this clone that keeps something. Proposed to the
     fleet with the commit that each was judged at, so that of several nodes that do so at once one does it, and a branch that
     has moved on meanwhile keeps its claims.
     """
@@ -84,7 +85,7 @@ def settle(fleet: Fleet) -> tuple[list[str], list[str]]:
         memory.forget(names)
         return settled, []
     try:
-        tips = _tips(fleet, names)
+        tips = _tips(fleet, names, shown)
         asked = list(_proposals(fleet, wanted, tips, memory))
     except FleetError as error:
         return settled, [f"what branches retain could not be looked at: {error.message}"]
@@ -161,9 +162,11 @@ def _plain(name: str) -> bool:
     )
 
 
-def _tips(fleet: Fleet, names: set[str]) -> dict[str, str] | None:
+def _tips(fleet: Fleet, names: set[str], shown: Shown | None) -> dict[str, str] | None:
     """Where branches are on the hub, now (or here, where this clone is the hub); None when the answer cannot be whole."""
     node = fleet.ledger.node
+    if shown and {*names, node.trunk} <= shown.branches.keys():
+        return {name: shown.branches[name] for name in {*names, node.trunk}}
     wanted = [HEADS + name for name in sorted({*names, node.trunk})]
     if node.hub:
         remote = Remote(fleet.repository.git, node.hub)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from gitfleet.base import files
 from gitfleet.errors import FleetError
-from gitfleet.fleet import branches, heartbeat, hubhead, policyfile, trunk
+from gitfleet.fleet import branches, heartbeat, hubhead, policyfile
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.advertisement import Shown
 from gitfleet.ledger.notices import LOST
 
 
@@ -30,16 +31,20 @@ class Exchange:
 
 
 def sync(fleet: Fleet) -> Exchange:
-    """Exchange everything with the hub, the trunk's rules included. Raises the hub's errors."""
+    """Exchange everything with the hub, the trunk's rules included. Raises the hub's errors.
+
+    Costs one connection to fetch and one to push, and one more for what waited here.
+    """
     ledger = fleet.ledger
     before = _waiting(fleet)
-    tip = ledger.sync()
+    tip = ledger.sync(*heartbeat.wanted(ledger.node))
     hubhead.ask(fleet.repository, fleet.ledger)
-    warnings = [*fetch_trunk(fleet), *heartbeat.exchange(fleet)]
+    beat = heartbeat.exchange(fleet)
+    warnings = [*beat.warnings]
     warnings += policyfile.refresh(fleet.repository, ledger.node)
     warnings += hubhead.news(fleet.ledger, once=True)
     brought = max(0, before - _waiting(fleet))
-    settled, troubles = _settle(fleet)
+    settled, troubles = _settle(fleet, beat.shown)
     tip = ledger.tip() or tip
     return Exchange(tip.generation, tip.oid, brought, settled, [*warnings, *troubles])
 
@@ -55,11 +60,11 @@ def lost(fleet: Fleet) -> list[str]:
     ]
 
 
-def _settle(fleet: Fleet) -> tuple[list[str], list[str]]:
+def _settle(fleet: Fleet, shown: Shown | None) -> tuple[list[str], list[str]]:
     """What branches retain is brought up to date with what was pushed, has landed, or is gone."""
     try:
         retained = [f"branch {name} retains what it changes" for name in branches.retain_pushed(fleet)]
-        settled, warnings = branches.settle(fleet)
+        settled, warnings = branches.settle(fleet, shown)
     except FleetError as error:
         return [], [f"what branches retain was not brought up to date: {error.message}"]
     return [*retained, *settled], warnings
@@ -68,15 +73,3 @@ def _settle(fleet: Fleet) -> tuple[list[str], list[str]]:
 def _waiting(fleet: Fleet) -> int:
     root = fleet.ledger.outbox.root
     return sum(len(files.names(os.path.join(root, place))) for place in ("new", "taken", "tentative"))
-
-
-def fetch_trunk(fleet: Fleet) -> list[str]:
-    """Bring the hub's trunk into a ref of ours, for its rules; a hub without that branch is no error."""
-    if not fleet.ledger.node.hub:
-        return []
-    try:
-        with fleet.ledger.lock.held(30.0):
-            trunk.fetch(fleet.repository.git, fleet.ledger.node)
-    except FleetError as error:
-        return [error.message]
-    return []

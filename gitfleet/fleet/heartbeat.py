@@ -25,10 +25,12 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers, tree_of
 from gitfleet.fleet.pulse import Pulse
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.answers import Push, PushAnswer, words
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
+from gitfleet.ledger.node import Node
 from gitfleet.sessions import model
 
 TAIL = Wanted(lines=50, limit=8 * 1024, seconds=5.0)
@@ -46,32 +48,41 @@ class Note(NamedTuple):
     forward: tuple[str, ...] = ()
 
 
-def exchange(fleet: Fleet) -> list[str]:
-    """Tell the hub how this node's sessions are, and learn how the other nodes are; warnings back.
+class Sent(NamedTuple):
+    """What came of a beat: warnings, and what the hub showed of its branches when it was sent."""
 
-    Costs one fetch and one push, under the node's lock; without a hub only the local ref moves. Raises HubUnreachable
-    and HubRefused when the hub cannot be read, LockHeld. A beat that could not be sent is a warning: the next one
-    makes up for it.
+    warnings: Sequence[str] = ()
+    shown: Shown | None = None
+
+
+def wanted(node: Node) -> list[str]:
+    """The refspecs that bring the other nodes' refs, never over our own, for the fetch that comes before an exchange."""
+    return [f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(node.hub)}*"] if node.hub else []
+
+
+def exchange(fleet: Fleet) -> Sent:
+    """Learn how the other nodes are from what was just fetched (`wanted`), and tell the hub how this node's sessions are.
+
+    Costs one push, under the node's lock; without a hub only the local ref moves. Raises LockHeld. A beat that could not
+    be sent is a warning: the next one makes up for it.
     """
     told = _look(fleet)
     with fleet.ledger.lock.held(LOCK):
         if fleet.ledger.node.hub:
-            collect(fleet)
-        return publish(fleet, told)
+            _note_pulses(fleet)
+        return _publish(fleet, told)
 
 
-def collect(fleet: Fleet) -> None:
-    """Fetch the other nodes' refs, never over our own, and note which have moved. Callers hold the node's lock."""
-    node = fleet.ledger.node
-    Remote(fleet.repository.git, node.hub).fetch(f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(node.hub)}*")
+def _note_pulses(fleet: Fleet) -> None:
+    """Note which of the other nodes' refs have moved."""
     with open_peers(fleet) as peers:
         Pulse(fleet.ledger.state, fleet.policy.state_max_age).note(
             {name: peers.tips[name] for name in peers.nodes}
         )
 
 
-def publish(fleet: Fleet, told: Sequence[Detail]) -> list[str]:
-    """Write this node's heartbeat and send it; warnings back. Callers hold the node's lock, and have just collected.
+def _publish(fleet: Fleet, told: Sequence[Detail]) -> Sent:
+    """Write this node's heartbeat and send it.
 
     The hub's ref is moved from the value that was fetched, and only if this node has sent that value itself.
     """
@@ -82,7 +93,7 @@ def publish(fleet: Fleet, told: Sequence[Detail]) -> list[str]:
     if warning or not node.hub:
         _write(fleet, told, note.beat + 1)
         _save(fleet, note._replace(beat=note.beat + 1))
-        return [warning] if warning else []
+        return Sent([warning] if warning else [])
     follows = node.hub in note.forward
     answer = _send(fleet, told, old, after=old if follows else None)
     if answer.rejected and old and not follows:  # perhaps since it does not follow the beat before
@@ -91,8 +102,8 @@ def publish(fleet: Fleet, told: Sequence[Detail]) -> list[str]:
             answer = again
             _save(fleet, _load(fleet)._replace(forward=tuple(sorted({*note.forward, node.hub}))))
     if answer.outcome is Push.DONE:
-        return []
-    return [f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {words(answer.output)}"]
+        return Sent(shown=answer.shown)
+    return Sent([f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {words(answer.output)}"])
 
 
 def _send(fleet: Fleet, told: Sequence[Detail], old: str | None, *, after: str | None) -> PushAnswer:
@@ -101,7 +112,9 @@ def _send(fleet: Fleet, told: Sequence[Detail], old: str | None, *, after: str |
     oid = _write(fleet, told, note.beat + 1, after=after)
     sent = [*note.sent.get(node.hub, []), oid][-KEPT:]
     _save(fleet, note._replace(beat=note.beat + 1, sent={**note.sent, node.hub: sent}))
-    return Remote(fleet.repository.git, node.hub, node.push).push([Update(fleetrefs.node(node.id), oid, old)])
+    with fleet.ledger.news.trace() as trace:
+        update = Update(fleetrefs.node(node.id), oid, old)
+        return Remote(fleet.repository.git, node.hub, node.push).push([update], trace=trace)
 
 
 _LOST = {

@@ -17,7 +17,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import NoFleet, UsageError
-from gitfleet.fleet import exchange, hubhead, policyfile
+from gitfleet.fleet import hubhead, policyfile
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import open_objects
@@ -70,7 +70,7 @@ def of_node(fleet: Fleet) -> Present:
     tip = ledger.sync()
     hubhead.ask(fleet.repository, fleet.ledger)
     node = ledger.node  # its trunk may just have moved
-    warnings = [*exchange.fetch_trunk(fleet), *policyfile.refresh(fleet.repository, node)]
+    warnings = policyfile.refresh(fleet.repository, node)
     view = Snapshot(ledger.objects, tip.tree)
     format.check(view)
     return Present(node.hub, node.trunk, tip, view, policy.load(ledger.state), tuple(warnings))

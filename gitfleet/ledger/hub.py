@@ -7,7 +7,7 @@ a chain that vanished, went back or was rewritten raises `HubAlarm` and is never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -31,8 +31,11 @@ class Hub(Protocol):
 
     name: str
 
-    def fetch(self, timeout: float = TIMEOUT) -> Tip:
-        """The newest agreed state, verified and taken over into our own ref; `timeout` in seconds."""
+    def fetch(self, beside: Sequence[str] = (), timeout: float = TIMEOUT) -> Tip:
+        """The newest agreed state, verified and taken over into our own ref; `timeout` in seconds.
+
+        What the refspecs `beside` it name comes on the same connection.
+        """
         ...
 
     def known(self) -> Tip | None:
@@ -56,9 +59,9 @@ class LocalHub:
         self._git = git
         self._objects = objects
 
-    def fetch(self, timeout: float = TIMEOUT) -> Tip:
+    def fetch(self, beside: Sequence[str] = (), timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubAlarm when the ledger's ref is gone."""
-        del timeout
+        del beside, timeout
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
         if oid is None:
             raise NoFleet(
@@ -110,9 +113,9 @@ class RemoteHub:
         self._trunk = trunk
         self._heard = heard
 
-    def fetch(self, timeout: float = TIMEOUT) -> Tip:
+    def fetch(self, beside: Sequence[str] = (), timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
-        self._bring(f"+{fleetrefs.COORD}*:{self._seen}*", timeout=timeout)
+        self._bring(f"+{fleetrefs.COORD}*:{self._seen}*", *beside, timeout=timeout)
         return self.take_over()
 
     def known(self) -> Tip | None:

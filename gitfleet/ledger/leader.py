@@ -101,9 +101,9 @@ class Leader:
             return []
         return [operation for operation in self._outbox.take() if operation.id not in self._left][:MAX_BATCH]
 
-    def reconcile(self) -> Tip:
-        """Fetch, and settle what an earlier crash left open. Raises the hub's errors."""
-        tip = self._fetch()
+    def reconcile(self, beside: Sequence[str] = ()) -> Tip:
+        """Fetch, the refspecs `beside` the ledger too, and settle what an earlier crash left open. Raises the hub's errors."""
+        tip = self._fetch(beside)
         self._without_landed(self._outbox.take(), tip)
         return tip
 
@@ -130,8 +130,8 @@ class Leader:
         if answer.outcome is Push.UNKNOWN or (answer.outcome is Push.LOST and guess is None):
             self._again(tip, answer, deadline, raced=guess is None)
 
-    def _fetch(self) -> Tip:
-        tip = self._hub.fetch()
+    def _fetch(self, beside: Sequence[str] = ()) -> Tip:
+        tip = self._hub.fetch(beside)
         self.met = True
         return tip
 

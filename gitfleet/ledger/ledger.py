@@ -63,11 +63,13 @@ class Ledger:
         self.lock = NodeLock(os.path.join(self.state, "lock"))
         self.outbox = Outbox(self.state)
         self.notices = Notices(self.state)
+        self.news = News(self.state, git, node.hub)
         self.hub: Hub = LocalHub(git, objects)
         if node.hub:
             remote = Remote(git, node.hub, node.push, patience=patience)
-            news = News(self.state, git, node.hub)
-            self.hub = RemoteHub(git, objects, remote, news, trunk=lambda: self.node.trunk, heard=self.hear)
+            self.hub = RemoteHub(
+                git, objects, remote, self.news, trunk=lambda: self.node.trunk, heard=self.hear
+            )
         self.head: Head | None = None
         """What the hub's HEAD was at the last exchange of this process; None while that was not told."""
         self.follow: Callable[[Head], None] = lambda _: None
@@ -124,13 +126,16 @@ class Ledger:
         body = {**self.facts(), **body}
         return Operation(kind, ulid(), self.node.id, session, clock.now(), body, ulid())
 
-    def sync(self) -> Tip:
-        """Bring what waits to the hub, and the hub's newest state here. Raises the hub's errors, also when it could only be read."""
+    def sync(self, *beside: str) -> Tip:
+        """Bring what waits to the hub, and the hub's newest state here, and what the refspecs `beside` it name.
+
+        Raises the hub's errors, also when it could only be read.
+        """
         self.outbox.prepare()
         with self.lock.held(DEADLINE, self._announce):
             leader = self._leader()
             try:
-                tip = leader.reconcile()
+                tip = leader.reconcile(beside)
                 self._saw_hub()
                 leader.turn(clock.elapsed() + DEADLINE)
                 self.outbox.sweep()
@@ -150,7 +155,7 @@ class Ledger:
             return
         with self.lock.held(patience):
             try:
-                self.hub.fetch(patience)
+                self.hub.fetch(timeout=patience)
             except HubAlarm as error:
                 self._remember(error)
                 raise

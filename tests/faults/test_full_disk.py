@@ -15,7 +15,6 @@ from tests.places import file_system, fill, make_read_only, needs_mount
 from tests.workbench import Git, Gitfleet
 
 
-
 @pytest.fixture
 def disk(fleets: Fleets, tmp_path: Path, git: Git) -> Iterator[Fleets]:
     """The fleet with the clones `ada` and `alone` on a small disk; the hub is elsewhere."""

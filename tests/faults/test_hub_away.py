@@ -426,9 +426,7 @@ def test_clone_that_joins_where_the_ledger_is_none_refuses(
     assert not (fleets.root / "carol/.git/gitfleet/node.json").exists()
 
 
-def test_hub_that_loses_the_ledger_right_after_a_push_alarms_at_the_next(
-    fleets: Fleets, git: Git
-) -> None:
+def test_hub_that_loses_the_ledger_right_after_a_push_alarms_at_the_next(fleets: Fleets, git: Git) -> None:
     hook = fleets.hub / "hooks/post-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\nread -r old new ref\ngit update-ref -d {COORD} $new\n")

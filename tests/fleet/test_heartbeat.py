@@ -27,7 +27,8 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def exchange(clone: Path) -> list[str]:
     with Fleet.open(str(clone)) as fleet:
-        return heartbeat.exchange(fleet)
+        fleet.ledger.sync(*heartbeat.wanted(fleet.ledger.node))
+        return list(heartbeat.exchange(fleet).warnings)
 
 
 def node(clone: Path) -> str:
@@ -213,8 +214,8 @@ def test_refs_of_others_are_never_fetched_over_our_own(fleets: Fleets, git: Git)
     mine = fleetrefs.node(node(ada))
     git(fleets.hub, "update-ref", mine, git(fleets.hub, "rev-parse", "main"))
     before = git(ada, "rev-parse", mine)
-    with Fleet.open(str(ada)) as fleet, fleet.ledger.lock.held(1.0):
-        heartbeat.collect(fleet)
+    with Fleet.open(str(ada)) as fleet:
+        fleet.ledger.sync(*heartbeat.wanted(fleet.ledger.node))
     assert git(ada, "for-each-ref", "--format=%(refname)", fleetrefs.NODES) == mine
     assert git(ada, "rev-parse", mine) == before
 
