@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from gitfleet.errors import Conflict
-from gitfleet.fleet import exchange, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Status
+from gitfleet.telling import remarks
+from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.places import git_server, needs_sshd, ssh_command
 from tests.workbench import Git, Gitfleet
