@@ -112,8 +112,7 @@ class Leader:
         guess = None if self._look else self._hub.known()
         tip = guess or self._fetch()
         self._look = False
-        batch = self._without_landed(batch, tip)
-        if not batch:
+        if not (batch := self._without_landed(batch, tip)):
             return
         decided = self._decide(batch, tip)
         if not decided.accepted:
@@ -179,9 +178,7 @@ class Leader:
     def _why(self, outcome: Push) -> str:
         """Why nothing came of our attempts, before what git said of the last one; "" where only that is known."""
         if self._contention.stalls:
-            return (
-                "its ref does not move although nobody else moves it: it stays locked there, or is hidden. "
-            )
+            return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
         if outcome is Push.LOST:
             return f"other nodes won the race {counted(self._contention.losses, 'time')}. "
         return ""

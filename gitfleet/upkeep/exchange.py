@@ -14,7 +14,6 @@ from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git.advertisement import Shown
 from gitfleet.ledger.notices import LOST
-from gitfleet.nodes import heartbeat
 from gitfleet.trunk import hub_head, policy_file
 from gitfleet.upkeep import branches
 
@@ -39,14 +38,14 @@ def sync(clone: Clone) -> Exchange:
     """
     ledger = clone.ledger
     before = _waiting(clone)
-    tip = ledger.sync(*heartbeat.wanted(ledger.node))
+    node_ref = clone.node_ref
+    tip = ledger.sync(*node_ref.wanted)
     hub_head.ask(clone.repository, clone.ledger)
-    beat = heartbeat.exchange(clone)
-    warnings = [*beat.warnings]
+    warnings = node_ref.exchange()
     warnings += policy_file.refresh(clone.repository, ledger.node)
     warnings += hub_head.news(clone.ledger, once=True)
     brought = max(0, before - _waiting(clone))
-    settled, troubles = _settle(clone, beat.shown)
+    settled, troubles = _settle(clone, node_ref.shown)
     tip = ledger.tip() or tip
     return Exchange(tip.generation, tip.oid, brought, settled, [*warnings, *troubles])
 

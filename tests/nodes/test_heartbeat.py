@@ -18,7 +18,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.status import SessionStatus, Status
 from gitfleet.git import fleetrefs
 from gitfleet.ledger.model import Operation
-from gitfleet.nodes import heartbeat, records
+from gitfleet.nodes import records
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
 from tests.workbench import Git
@@ -28,8 +28,8 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def exchange(clone: Path) -> list[str]:
     with Fleet.open(str(clone)) as fleet:
-        fleet.ledger.sync(*heartbeat.wanted(fleet.ledger.node))
-        return list(heartbeat.exchange(fleet).warnings)
+        fleet.ledger.sync(*fleet.node_ref.wanted)
+        return fleet.node_ref.exchange()
 
 
 def node(clone: Path) -> str:
@@ -218,7 +218,7 @@ def test_refs_of_others_are_never_fetched_over_our_own(fleets: Fleets, git: Git)
     git(fleets.hub, "update-ref", mine, git(fleets.hub, "rev-parse", "main"))
     before = git(ada, "rev-parse", mine)
     with Fleet.open(str(ada)) as fleet:
-        fleet.ledger.sync(*heartbeat.wanted(fleet.ledger.node))
+        fleet.ledger.sync(*fleet.node_ref.wanted)
     assert git(ada, "for-each-ref", "--format=%(refname)", fleetrefs.NODES) == mine
     assert git(ada, "rev-parse", mine) == before
 
