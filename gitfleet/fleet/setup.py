@@ -17,7 +17,7 @@ from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
+from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import probe, sharing
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
@@ -69,7 +69,8 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
             return _join(repository, hub)
     except BaseException as error:
         if isinstance(error, HubUnreachable):
-            error.hint = "Nothing was changed here: run `gitfleet init` again when the hub can be reached."
+            error.unharmed = "Nothing was changed here."
+            error.hint = "Run `gitfleet init` again when the hub can be reached."
         if fresh and not os.path.exists(os.path.join(state, "node.json")):
             _forget_refs(repository, known)
             shutil.rmtree(state, ignore_errors=True)
@@ -142,7 +143,7 @@ def check_leaving(repository: Repository) -> None:
     outbox = Outbox(state).root
     if any(files.names(os.path.join(outbox, place)) for place in ("new", "taken", "tentative")):
         raise Blocked(
-            "Operations of this clone still wait for the hub; leaving now would lose them. Nothing was changed.",
+            "Operations of this clone still wait for the hub; leaving now would lose them.",
             hint="Run `gitfleet sync` first.",
         )
 
@@ -159,7 +160,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
     if wanted is not None:
         if wanted in remotes:
             return wanted
-        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'}). Nothing was changed."
+        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'})."
         raise UsageError(words, hint="Add it with `git remote add`, or leave `--hub` out.")
     if before is not None:
         return before.hub
@@ -167,7 +168,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
         return "origin"
     if len(remotes) > 1:  # to guess would let two clones agree through different hubs, or through none
         raise UsageError(
-            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'. Nothing was changed.",
+            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'.",
             hint="Say which one the fleet agrees through: `gitfleet init --hub REMOTE`.",
         )
     return remotes[0] if remotes else ""
@@ -243,7 +244,8 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
     """The hub named anew belongs to others: no hub of ours is damaged, and there is nothing to repair."""
     whose = f"that of the hub '{before.hub}'" if before.hub else "its own"
     return HubAlarm(
-        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}. Nothing was changed.",
+        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}.",
+        unharmed=UNCHANGED,
         hint=f"To leave that for the fleet of '{node.hub}': `gitfleet uninstall`, then `gitfleet init --hub {node.hub}`.",
         **found.facts,
     )

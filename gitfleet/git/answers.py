@@ -183,7 +183,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     said = words(output) or "git gave no reason"
     if refused:
         return HubRefused(
-            f"The hub '{hub}' refused: {said}. Nothing was changed.",
+            f"The hub '{hub}' refused: {said}.",
             hint=_hint(output),
             hub=hub,
             output=output,

@@ -236,8 +236,8 @@ def alarm(kind: str, hub: str, verified: str | None, found: str | None) -> HubAl
         "unreadable": "has something in place of the fleet's ledger that is none",
     }
     return HubAlarm(
-        f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}). "
-        "Nothing was changed, and this clone's verified copy is unharmed.",
+        f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}).",
+        unharmed="Nothing was changed. This clone's verified copy is intact.",
         hint="`gitfleet doctor` explains it; `gitfleet doctor --repair` restores the hub from the last verified state.",
         kind=kind,
         hub=hub,
