@@ -194,9 +194,7 @@ def prepare(base: Path, prepared: Path, git: Git) -> None:
 
 
 @pytest.fixture(scope="session")
-def prepared_fleet(
-    _prepared: Path, _seal_session: None, tmp_path_factory: pytest.TempPathFactory, git: Git
-) -> Path:
+def prepared_fleet(_prepared: Path, tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
     """The fleet that tests get copies of."""
     base = tmp_path_factory.mktemp("fleet")
     prepare(base, _prepared, git)

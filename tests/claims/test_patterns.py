@@ -647,7 +647,7 @@ Oracle = Callable[[list[str], list[str], bool], set[tuple[str, str]]]
 
 
 @pytest.fixture(scope="session")
-def ask_git(_seal_session: None, tmp_path_factory: pytest.TempPathFactory, git: Git) -> Oracle:
+def ask_git(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Oracle:
     """Which of the patterns git's wildmatch matches with which of the paths: attributes of `.gitattributes`.
 
     git compares what precedes the first wildcard for itself and hands wildmatch the rest, so that `a**` looks to
