@@ -16,9 +16,11 @@ import pygit2
 import pytest
 from pygit2.enums import ConfigLevel
 
+from tests import memory, sampling
 from tests.seal import Seal
 from tests.workbench import Git, Gitfleet, Race
 
+memory.use()
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's
 hypothesis.settings.load_profile("house")
 
@@ -26,6 +28,21 @@ hypothesis.settings.load_profile("house")
 for _signal in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, signal.default_int_handler if _signal is signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    sampling.add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    sampling.configure(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    sampling.choose(config, items)
+
 
 FILES = {
     "README.md": "# A project\n",

@@ -7,7 +7,6 @@ copy works wherever it lies.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -202,18 +201,9 @@ def prepared_fleet(_prepared: Path, tmp_path_factory: pytest.TempPathFactory, gi
 
 
 @pytest.fixture
-def fleets(prepared_fleet: Path, tmp_path: Path) -> Iterator[Fleets]:
-    """A fleet of its own for one test; in memory where there is room, since we sync every file to disk."""
-    with tempfile.TemporaryDirectory(prefix="gitfleet-test-", dir=scratch() or tmp_path) as folder:
+def fleets(prepared_fleet: Path) -> Iterator[Fleets]:
+    """A fleet of its own for one test."""
+    with tempfile.TemporaryDirectory(prefix="gitfleet-test-") as folder:
         root = Path(folder, "fleet")
         shutil.copytree(prepared_fleet, root, symlinks=True)
         yield Fleets(root)
-
-
-def scratch() -> str | None:
-    """A folder in memory with a gigabyte of room, if this machine has one."""
-    memory = "/dev/shm"
-    if not os.access(memory, os.W_OK):
-        return None
-    state = os.statvfs(memory)
-    return memory if state.f_bavail * state.f_frsize > 1 << 30 else None

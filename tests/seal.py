@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def _sealed(home: Path, ceiling: Path) -> dict[str, str]:
     }
     return kept | {
         "HOME": str(home),
+        "TMPDIR": tempfile.gettempdir(),
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_CACHE_HOME": str(home / ".cache"),
         "XDG_DATA_HOME": str(home / ".local/share"),
