@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,3 +209,18 @@ def fleets(prepared_fleet: Path) -> Iterator[Fleets]:
         root = Path(folder, "fleet")
         shutil.copytree(prepared_fleet, root, symlinks=True)
         yield Fleets(root)
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """`process()` starts one that lives until the test ends it, or ends."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.wait()
