@@ -105,8 +105,6 @@ def _prepared(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
     git(work, "commit", "--quiet", "-m", "first", env={"GIT_AUTHOR_DATE": THEN, "GIT_COMMITTER_DATE": THEN})
     git(base, "clone", "--quiet", "--bare", "work", "hub.git")
     git(base / "hub.git", "remote", "remove", "origin")
-    for sample in base.glob("**/hooks/*.sample"):
-        sample.unlink()
     return base
 
 

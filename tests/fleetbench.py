@@ -192,6 +192,17 @@ def prepare(base: Path, prepared: Path, git: Git) -> None:
         join(base / name, sessions)
         (base / name / "gitfleet.yaml").unlink(missing_ok=True)
         (base / name / ".git/gitfleet/made.json").unlink(missing_ok=True)
+    for place in ("hub.git", *SESSIONS):
+        git(base / place, "repack", "-a", "-d", "--quiet")  # a few files in place of many, for each copy
+
+
+def unpack(git_dir: Path) -> None:
+    """Have each object of a copy in a file of its own again, for a test that takes one away."""
+    for pack in (git_dir / "objects/pack").glob("*.pack"):
+        content = pack.read_bytes()
+        for file in pack.parent.glob(f"{pack.stem}.*"):
+            file.unlink()
+        subprocess.run(["git", "unpack-objects", "-q"], cwd=git_dir, input=content, check=True)
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,11 @@ def shards(name: str, count: int, *, most: int = 1) -> list[str]:
     return [f"{number}/{count}" for number in numbers]
 
 
+def counted(name: str, end: int, *, step: int) -> range:
+    """0, 1, 2 and so on to `end`; in a sample every `step`th of them."""
+    return range(end) if RUN.everything else range(RUN.choice(name).randrange(step), end, step)
+
+
 def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the sample does not have, unless it is named on the command line; slow tests come first."""
     named = any("::" in argument for argument in config.args) or config.option.keyword

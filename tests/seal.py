@@ -35,6 +35,7 @@ GIT_CONFIG = """\
 	email = ada@example.org
 [init]
 	defaultBranch = main
+	templateDir = {template}
 [protocol "file"]
 	allow = always
 [gc]
@@ -55,6 +56,11 @@ class Seal:
 
     def __init__(self, homes: Path, between: Path) -> None:
         self._homes, self._between, self._count = homes, between, 0
+        (homes / "template/hooks").mkdir(
+            parents=True
+        )  # git's own has many samples, which every copy would copy
+        (homes / "template/info").mkdir()
+        (homes / "template/info/exclude").touch()
         self()
 
     def __call__(self, folder: Path | None = None) -> None:
@@ -103,5 +109,6 @@ def _enter(environment: dict[str, str]) -> None:
 def _make_home(path: Path) -> Path:
     path.mkdir()
     (path / ".run").mkdir(mode=0o700)
-    (path / ".gitconfig").write_text(GIT_CONFIG, encoding="utf-8")
+    config = GIT_CONFIG.format(template=path.parent / "template")
+    (path / ".gitconfig").write_text(config, encoding="utf-8")
     return path

@@ -386,6 +386,7 @@ def test_the_page_tells_of_every_way_and_every_gate() -> None:
     assert {gate for row in told().values() for gate in row} == {*(f"`{gate}`" for gate in GATES), NAMES}
 
 
+@pytest.mark.sample(40)
 @pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize("name", list(ways()))
 def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name: str, gate: str) -> None:
