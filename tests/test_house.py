@@ -69,7 +69,7 @@ DOORS = [
         r"os\.(posix_spawnp?|exec[vl]\w*)",
         {
             "gitfleet/base/birth.py": "becomes the user's program, in a process that waited for the word",
-            "gitfleet/githooks/gate.py": "the way to yes has no time for `subprocess`",
+            "gitfleet/githooks/handover.py": "the way to yes has no time for `subprocess`",
             "gitfleet/githooks/objects.py": "the way to yes has no time for `subprocess`",
         },
     ),
@@ -96,7 +96,9 @@ HOT = [
     "gitfleet/agenthooks/quick.py",
     "gitfleet/agenthooks/said.py",
     "gitfleet/githooks/gate.py",
+    "gitfleet/githooks/fast_push.py",
     "gitfleet/githooks/moves.py",
+    "gitfleet/githooks/permit.py",
     "gitfleet/githooks/amending.py",
 ]
 HEAVY = frozenset(["dataclasses", "enum", "inspect", "logging", "pathlib", "subprocess"])

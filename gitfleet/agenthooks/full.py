@@ -132,11 +132,11 @@ def _turn(agent: str, rest: list[str]) -> str:
 
 
 def _go_on(agent: str, event: str, own: str) -> None:
-    from gitfleet.githooks import gate  # not for the beginning of a session
+    from gitfleet.githooks import handover  # not for the beginning of a session
 
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
     with suppress(OSError):
-        gate.detach([sys.executable, "-I", program, "--full", agent, event, own])
+        handover.detach([sys.executable, "-I", program, "--full", agent, event, own])
 
 
 def _settle(agent: str, rest: list[str]) -> str:

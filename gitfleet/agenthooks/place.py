@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.githooks import gate
+from gitfleet.githooks import gitdirs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _is_repository(path: str) -> bool:
     if not os.path.lexists(path):
         return False
     try:
-        git_dir = gate.git_dir_of(path)
-        common_dir = gate.common_dir_of(git_dir)
+        git_dir = gitdirs.git_dir_of(path)
+        common_dir = gitdirs.common_dir_of(git_dir)
     except PermissionError:
         return True  # what may not be looked at may be one
     except (OSError, ValueError):
@@ -101,6 +101,6 @@ def _is_repository(path: str) -> bool:
 
 
 def _place(top: str) -> Place | None:
-    git_dir = gate.git_dir_of(f"{top}/.git")
-    common_dir = gate.common_dir_of(git_dir)
-    return Place(top, git_dir, common_dir) if gate.in_fleet(common_dir) else None
+    git_dir = gitdirs.git_dir_of(f"{top}/.git")
+    common_dir = gitdirs.common_dir_of(git_dir)
+    return Place(top, git_dir, common_dir) if gitdirs.in_fleet(common_dir) else None

@@ -11,7 +11,7 @@ import os
 
 from gitfleet.agenthooks import place, said
 from gitfleet.clients import acting
-from gitfleet.githooks import gate
+from gitfleet.githooks import coverage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +50,10 @@ def main(arguments: list[str]) -> int:
 
 def hand_over(arguments: list[str]) -> int:
     """Become the full check."""
+    from gitfleet.githooks import handover  # of no use on the way to yes
+
     folder = os.path.dirname(os.path.abspath(__file__))
-    return gate.hand_over(arguments, os.path.join(folder, "run.py"))
+    return handover.hand_over(arguments, os.path.join(folder, "run.py"))
 
 
 def certain(agent: str, edit: Edit, one: Place) -> bool:
@@ -63,7 +65,7 @@ def certain(agent: str, edit: Edit, one: Place) -> bool:
     if not edit.session:
         session = os.environ.get("GITFLEET_SESSION")
     names = [os.fsencode(path) for path in (*one.paths, *one.written)]
-    return gate.covered(one.git_dir, one.common_dir, session, lambda: names) is not None
+    return coverage.covered(one.git_dir, one.common_dir, session, lambda: names) is not None
 
 
 def _read(path: str) -> bytes:

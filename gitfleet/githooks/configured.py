@@ -119,7 +119,7 @@ class Scripts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _texts(self, gates: Sequence[str]) -> Mapping[str, bytes]:
-        return {hook: shims.text(hook) for hook in (*gates, "once")}
+        return {hook: shims.text(hook) for hook in (*gates, *shims.BESIDE)}
 
 
 def known(git: Git) -> bool:

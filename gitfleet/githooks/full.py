@@ -20,7 +20,17 @@ from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
 from gitfleet.fleet import branches, draft, policyfile, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
-from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
+from gitfleet.githooks import (
+    amended,
+    gitdirs,
+    handover,
+    incoming,
+    moving,
+    pushing,
+    receiving,
+    refusal,
+    signature,
+)
 from gitfleet.githooks.judgement import Judgement, judge
 from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
@@ -46,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     except (
         NoFleet
     ) as error:  # left in this very moment; or the ledger is gone, and nobody knows who holds what
-        return _stop(error) if gate.in_fleet(discover().common_dir) else 0
+        return _stop(error) if gitdirs.in_fleet(discover().common_dir) else 0
     except (FleetError, PermissionError) as error:
         told = files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook)
         return _stop(confined.explained(told, "" if hook == "pre-push" else "commit", os.environ))
@@ -85,14 +95,16 @@ def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
 def _prepare(fleet: Fleet, rest: list[str]) -> int:
     judgement = _commit(fleet, lambda text: Warned(fleet).again(text))
     if judgement.session and rest:
-        gate.sign(rest, judgement.session, sorted(judgement.used | amended.claims(fleet, rest, judgement)))
+        signature.sign(
+            rest, judgement.session, sorted(judgement.used | amended.claims(fleet, rest, judgement))
+        )
     return 0
 
 
 def _written(fleet: Fleet, rest: list[str]) -> int:
     """The message has been written: what `_prepare` could not put into it yet goes in now."""
     del fleet
-    gate.written(rest[0])
+    signature.written(rest[0])
     return 0
 
 
@@ -190,7 +202,7 @@ def renew(fleet: Fleet, state: State, session_id: str) -> None:
     operation = fleet.ledger.operation("session.renew", session_id, {})
     fleet.ledger.outbox.prepare()
     fleet.ledger.outbox.leave(operation)
-    gate.detach([sys.executable, "-I", gate.script(), "--full", "background-sync"])
+    handover.detach([sys.executable, "-I", handover.script(), "--full", "background-sync"])
 
 
 def _committer(fleet: Fleet) -> str | None:

@@ -11,7 +11,10 @@ import os
 import sys
 
 from gitfleet.git.fleetrefs import seen_base, seen_trunk
-from gitfleet.githooks import gate
+from gitfleet.githooks import coverage
+from gitfleet.githooks.committer import session_here
+from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
+from gitfleet.githooks.handover import hand_over
 from gitfleet.githooks.objects import Unexpected, collect, spawn
 
 BRANCHES = b"refs/heads/"
@@ -38,7 +41,7 @@ def main(git: str) -> int:
             return 0
     except Exception:  # noqa: BLE001, S110 - a doubt of whatever kind is for the full gate, which names it
         pass
-    return gate.hand_over(["reference-transaction", git, *tips(lines)])
+    return hand_over(["reference-transaction", git, *tips(lines)])
 
 
 def tips(lines: bytes) -> list[str]:
@@ -89,13 +92,13 @@ def quick(lines: bytes) -> bool:
     wanted = tips(lines)
     if not wanted:
         return True
-    git_dir = os.environ.get("GIT_DIR") or gate.git_dir_of(".git")
-    common_dir = gate.common_dir_of(git_dir)
+    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
+    common_dir = common_dir_of(git_dir)
     new = _new(wanted, brought(git_dir, common_dir))
     if not new:
         return True
-    session = gate.session_here(git_dir, common_dir)
-    return gate.covered(git_dir, common_dir, session, lambda: _paths(new)) is not None
+    session = session_here(git_dir, common_dir)
+    return coverage.covered(git_dir, common_dir, session, lambda: _paths(new)) is not None
 
 
 def _new(wanted: list[str], known: list[str]) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -13,22 +12,9 @@ from gitfleet.claims import fencing
 from gitfleet.errors import PolicyRefused
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
-from gitfleet.githooks import incoming, refusal, verdicts
+from gitfleet.githooks import commitlog, incoming, refusal, verdicts
 from gitfleet.githooks.incoming import Commit
 from gitfleet.githooks.judgement import Judgement, judge
-
-
-class Update(NamedTuple):
-    """One line that git gives to the hook: the remote's ref, and what it is to become (zeros: deleted)."""
-
-    ref: str
-    new: str
-
-
-def updates(lines: bytes) -> list[Update]:
-    """The updates that a push would make. Local names may hold blanks, refs any character of Unicode."""
-    rows = [line.rsplit(b" ", 3) for line in lines.split(b"\n") if line]
-    return [Update(os.fsdecode(row[2]), row[1].decode("ascii", "replace")) for row in rows]
 
 
 def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]) -> None:
@@ -37,11 +23,11 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
     count must be claimed by the session that pushes.
     """
-    rows = updates(lines)
-    for row in rows:
-        if row.ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)):
-            raise _hands_off(row)
-    tips = [row.new for row in rows if row.new != refs.ZERO and row.ref.startswith("refs/heads/")]
+    rows = commitlog.updates(lines)
+    for ref, new in rows:
+        if ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)):
+            raise _hands_off(ref, new)
+    tips = [new for ref, new in rows if new != refs.ZERO and ref.startswith("refs/heads/")]
     if not tips or fleet.policy.commits == "off" or not fleet.ledger.node.hub:
         return
     refusal.settle(fleet.policy, lambda: judged(fleet, list(_new_commits(fleet, tips)), whoami))
@@ -59,16 +45,14 @@ def judged(fleet: Fleet, new: Sequence[Commit], whoami: Callable[[Fleet], str | 
 
 
 def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[Commit]:
-    """What the hub does not have, as far as is known here, and was not here before this clone joined the fleet."""
-    known = (files.read(os.path.join(fleet.ledger.state, "begun")) or b"").decode("ascii", "replace").split()
-    seen = fleetrefs.seen(fleet.ledger.node.hub)  # what upkeep merges was fetched into refs of our own
-    hidden = [f"--remotes={fleet.ledger.node.hub}", f"--glob={seen}trunk*", f"--glob={seen}bases", *known]
-    return incoming.commits(fleet.repository.here, "--ignore-missing", *tips, "--not", *hidden)
+    begun = files.read(os.path.join(fleet.ledger.state, "begun")) or b""
+    revisions = commitlog.new_to_hub(tips, fleet.ledger.node.hub, begun)
+    return incoming.commits(fleet.repository.here, *revisions)
 
 
-def _hands_off(row: Update) -> PolicyRefused:
-    what = "delete" if row.new == refs.ZERO else "overwrite"
+def _hands_off(ref: str, new: str) -> PolicyRefused:
+    what = "delete" if new == refs.ZERO else "overwrite"
     return PolicyRefused(
-        f"Stopped: this push would {what} {display(row.ref)}, which is the fleet's own record. Nothing was pushed.",
+        f"Stopped: this push would {what} {display(ref)}, which is the fleet's own record. Nothing was pushed.",
         hint="Push branches and tags by name; `gitfleet sync` brings the fleet's records to the hub.",
     )

@@ -20,6 +20,10 @@ if __name__ == "__main__":
         from gitfleet.githooks import moves
 
         sys.exit(moves.main(sys.argv[3]))
+    if sys.argv[1] == "pre-push":
+        from gitfleet.githooks import fast_push
+
+        sys.exit(fast_push.main(sys.argv[1:]))
     from gitfleet.githooks import gate
 
     sys.exit(gate.main(sys.argv[1:]))

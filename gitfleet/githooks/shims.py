@@ -51,6 +51,9 @@ _MAKERS = (
 )
 _ENOUGH = 64 * 1024
 
+BESIDE = ("once", "permit")
+"""What the gates read in, where it lies beside those that the configuration names."""
+
 Kind = Literal["absent", "ours", "edited", "foreign", "folder", "closed"]
 
 
@@ -67,7 +70,9 @@ class Found(NamedTuple):
 
 
 def text(hook: str) -> bytes:
-    """The script for a gated hook."""
+    """The script of that name; those for the gates of a clone have one text."""
+    if hook in (*GATED, *OPTIONAL):
+        return resources.read("hooks", "gate").replace(b"@HOOK@", hook.encode())
     return resources.read("hooks", hook)
 
 
@@ -135,4 +140,4 @@ def _beginning(path: str) -> bytes:
 
 def all_texts() -> dict[str, bytes]:
     """Every text that this version puts anywhere."""
-    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", "once")}
+    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", *BESIDE)}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.githooks.commitlog import updates
 from gitfleet.githooks.install import install
-from gitfleet.githooks.pushing import Update, updates
 from tests.fleetbench import join
 from tests.gatebench import GATE, Copies, Gated, hook, refused
 from tests.workbench import UNSEEN, Git
@@ -142,8 +142,8 @@ def test_push_to_a_branch_with_a_blank_of_unicode_in_its_name_is_judged(ada: Gat
 def test_push_lines_are_read_as_git_writes_them() -> None:
     lines = b"HEAD@{1 day ago} 11 refs/heads/m\xe9 00\n(delete) 00 refs/heads/x\xc2\xa0y 11\n"
     assert updates(lines) == [
-        Update(os.fsdecode(b"refs/heads/m\xe9"), "11"),
-        Update("refs/heads/x\u00a0y", "00"),
+        (os.fsdecode(b"refs/heads/m\xe9"), "11"),
+        ("refs/heads/x\u00a0y", "00"),
     ]
     assert updates(b"") == []
 

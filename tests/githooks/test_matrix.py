@@ -7,7 +7,6 @@ path that another session holds; then with all gates, on a path that nobody hold
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import judging
 from gitfleet.cli.claiming import Common
-from gitfleet.githooks import hubhook
+from gitfleet.githooks import hubhook, shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.fleetbench import scratch
 from tests.gatebench import GATE, Copies, Gated
@@ -333,7 +332,8 @@ def keep(clone: Gated, *hooks: str) -> None:
     folder = clone.path / ".git/hooks"
     clone.keep_gates()
     for name in {*GATED, *OPTIONAL} & {*hooks}:
-        shutil.copy(ROOT / "hooks" / name, folder / name)
+        (folder / name).write_bytes(shims.text(name))
+        (folder / name).chmod(0o755)
 
 
 def by_us(ran: Ran) -> bool:
