@@ -10,10 +10,10 @@ import os
 
 from gitfleet.base import clock, records
 from gitfleet.base.ids import is_name, is_ulid, shard
-from gitfleet.claims.keys import key
 from gitfleet.git.fleetrefs import COORD
 from gitfleet.githooks.gitdirs import content, listed
 from gitfleet.githooks.objects import Records, Unexpected
+from gitfleet.patterns.casefold import key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,10 +204,10 @@ def _covers(pattern: str, path: str, place: tuple[str, ...]) -> bool:
     name = pattern.removesuffix("/")
     if _SPECIAL.isdisjoint(name) and (path == name or path.startswith(name + "/")):
         return place == _place(name)
-    from gitfleet.claims import patterns  # 3 ms, where a claim is more than a path as it is written
+    from gitfleet.patterns import language  # 3 ms, where a claim is more than a path as it is written
 
-    (parsed,) = patterns.parse(pattern)
-    return place[1:] == tuple("=" + name for name in parsed.prefix_key) and patterns.matches(parsed, path)
+    (parsed,) = language.parse(pattern)
+    return place[1:] == tuple("=" + name for name in parsed.prefix_key) and language.matches(parsed, path)
 
 
 def unclear(git_dir: str, common_dir: str, session: str) -> bool:
