@@ -92,7 +92,17 @@ def test_commit_of_ten_claims_names_them_as_the_gate_does(
 
 
 @pytest.mark.parametrize(
-    "message", ["one", "one\n\ntwo\n\nSigned-off-by: A <a@b.c>", "one\ntwo: three", "x: y"]
+    "message",
+    [
+        "one",
+        "one  ",
+        "(one)",
+        "Reviewed-by: A <a@b.c>",
+        "one\n" * 12,
+        "one\n\ntwo\n\nSigned-off-by: A <a@b.c>",
+        "one\ntwo: three",
+        "x: y",
+    ],
 )
 def test_message_gets_the_trailers_that_the_gate_gives_it(
     known: Gated, starts: Callable[[], list[str]], message: str
@@ -106,6 +116,22 @@ def test_message_gets_the_trailers_that_the_gate_gives_it(
         said.append(known.message())
     assert said[0] == said[1]
     assert starts() == ["pre-commit"]
+
+
+def test_message_gets_the_users_own_trailers_as_from_the_gate(
+    known: Gated, starts: Callable[[], list[str]]
+) -> None:
+    known.out("config", "trailer.where", "start")
+    known.out("config", "trailer.ticket.key", "Ticket: ")
+    known.out("config", "trailer.ticket.command", "echo 7")
+    known.write("src/api/a.py", "1\n")
+    known.commit("-m", "one").ok()
+    assert starts() == []
+    permitted(known).unlink()
+    known.write("src/api/a.py", "2\n")
+    known.commit("-m", "one").ok()
+    assert known.message() == known.message("HEAD~1")
+    assert "Ticket: 7" in known.message()
 
 
 @pytest.mark.parametrize("how", ["--all", "--only", "--no-verify"])
