@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import clock, records
+from gitfleet.base import clock, fast_json
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.git.fleetrefs import COORD
+from gitfleet.githooks.catfile import Records, Unexpected
 from gitfleet.githooks.gitdirs import content, listed
-from gitfleet.githooks.objects import Records, Unexpected
 from gitfleet.patterns.casefold import key
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def covered(
     """
     if session is None or not is_name(session) or unclear(git_dir, common_dir, session):
         return None
-    node = records.load(content(f"{common_dir}/gitfleet/node.json"))["id"]
+    node = fast_json.load(content(f"{common_dir}/gitfleet/node.json"))["id"]
     tip = _tip(common_dir)
     ledger = Records(common_dir, tip or COORD)
     try:
@@ -86,7 +86,7 @@ def _covering(
     if idle is None:
         return None
     now, left = clock.now(), young
-    claims = Claims(ledger)
+    claims = LedgerClaims(ledger)
     names = [os.fsdecode(raw) for raw in paths]
     claims.read_ahead(names)
     used = {}
@@ -99,7 +99,7 @@ def _covering(
     return Cover(tip, list(used.values()), left, plain=claims.plain(session))
 
 
-class Claims:
+class LedgerClaims:
     """The claims of one ledger commit, found by the paths that they cover."""
 
     def __init__(self, ledger: Records) -> None:
@@ -143,7 +143,7 @@ class Claims:
 def readable(ledger: Records) -> bool:
     """Whether this version may read this ledger."""
     fleet = ledger.file("fleet.json")
-    rules = {} if fleet is None else records.load(fleet)
+    rules = {} if fleet is None else fast_json.load(fleet)
     oldest = rules.get("min_reader")
     return (rules.get("v"), rules.get("kind")) == (1, "fleet") and type(oldest) is int and oldest <= 1
 
@@ -156,7 +156,7 @@ def _idle(ledger: Records, session: str, node: str) -> int | None:
     home = ledger.file("sessions", shard(session), session, "session.json")
     if home is None or not readable(ledger):
         return None
-    record = records.load(home)
+    record = fast_json.load(home)
     renewed = record["renewed_at"]
     if (record["v"], record["kind"]) != (1, "session") or type(renewed) is not int:
         return None
@@ -191,7 +191,7 @@ def _place(path: str) -> tuple[str, ...]:
 
 def _claim(data: bytes) -> dict[str, Any]:
     """A claim that the full gate would believe, too. Raises for anything else."""
-    claim = records.load(data)
+    claim = fast_json.load(data)
     sound = (claim["v"], claim["kind"]) == (1, "claim") and claim["mode"] in _MODES and is_ulid(claim["id"])
     sound = sound and all(type(claim[name]) is str and len(claim[name]) <= 4096 for name in _TEXTS)
     if not sound or not all(type(claim[name]) is int for name in _NUMBERS) or claim.get("accept_within"):
@@ -230,5 +230,5 @@ def unread(ledger: Records, common_dir: str, session: str) -> bool:
     if not inbox:
         return False
     shown = f"{common_dir}/gitfleet/shown/{session}.json"
-    names = records.load(content(shown))["names"] if os.path.exists(shown) else []
+    names = fast_json.load(content(shown))["names"] if os.path.exists(shown) else []
     return any(os.fsdecode(name) not in names for name in inbox)

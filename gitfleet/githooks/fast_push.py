@@ -1,7 +1,7 @@
 """The quick way to yes for a push: each commit names claims that stand, on every path that it changes.
 
 A claim that the ledger has under the very token that a commit names, for a session that the commit names, has been nobody
-else's since (`claims.fencing`). Standard library only; whatever is unclear goes to `pushing`.
+else's since (`claims.fencing`). Standard library only; whatever is unclear goes to `push_gate`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 
-from gitfleet.base import records
+from gitfleet.base import fast_json
 from gitfleet.base.ids import is_name
 from gitfleet.git import fleetrefs
-from gitfleet.githooks import commitlog, coverage
-from gitfleet.githooks.committer import session_here
+from gitfleet.githooks import commit_log, coverage
+from gitfleet.githooks.acting_session import session_here
+from gitfleet.githooks.catfile import Records, Unexpected, collect, spawn
 from gitfleet.githooks.gitdirs import common_dir_of, content, git_dir_of
 from gitfleet.githooks.handover import hand_over
-from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 def quick(lines: bytes) -> bool:
     """Whether this push is certainly allowed, and nothing is to be said. Raises where anything is not as expected."""
-    rows = commitlog.updates(lines)
+    rows = commit_log.updates(lines)
     tips = [new for ref, new in rows if new.strip("0") and ref.startswith("refs/heads/")]
     git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
     common_dir = common_dir_of(git_dir)
@@ -58,19 +58,19 @@ def quick(lines: bytes) -> bool:
 
 def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
     """Of each commit that the hub does not have: the paths, the sessions, the claims."""
-    hub = records.load(content(f"{common_dir}/gitfleet/node.json"))["hub"]
+    hub = fast_json.load(content(f"{common_dir}/gitfleet/node.json"))["hub"]
     if not hub:
         raise Unexpected
     begun = f"{common_dir}/gitfleet/begun"
-    wanted = commitlog.new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
-    mark = commitlog.mark()
+    wanted = commit_log.new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
+    mark = commit_log.mark()
     words = [
         "git",
         f"--git-dir={common_dir}",
-        *commitlog.arguments(mark, f"--max-count={_MANY + 1}", *wanted),
+        *commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted),
     ]
     pid, out, _ = spawn(words, env=_PLAIN)
-    rows = commitlog.rows(mark, collect(pid, out))
+    rows = commit_log.rows(mark, collect(pid, out))
     return [(paths, sessions, claims) for _, paths, sessions, claims in rows]
 
 
@@ -78,7 +78,7 @@ def _stand(ledger: Records, commits: list[tuple[tuple[str, ...], tuple[str, ...]
     """Whether on each path of each commit a claim stands that the commit names."""
     if not coverage.readable(ledger) or len(commits) > _MANY:
         return False
-    claims = coverage.Claims(ledger)
+    claims = coverage.LedgerClaims(ledger)
     claims.read_ahead([path for paths, _, _ in commits for path in paths])
     for paths, sessions, named in commits:
         once = {name for name in named if sum(one.startswith(name[:27]) for one in named) == 1}

@@ -1,6 +1,6 @@
 """What commits would bring: the paths that each one changes, and the claims that it names.
 
-What counts as a change is `commitlog`'s. Raises GitFailed where git cannot tell: nothing found is not the same as nothing there.
+What counts as a change is `commit_log`'s. Raises GitFailed where git cannot tell: nothing found is not the same as nothing there.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from gitfleet.git import refs
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
-from gitfleet.githooks import commitlog
+from gitfleet.githooks import commit_log
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class IncomingCommit:
     """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name.
 
     One that was amended by another session names both, and the claims of both; `session` is the last of `sessions`.
@@ -30,12 +30,12 @@ class Commit:
     sessions: tuple[str, ...] = ()
 
 
-def commits(git: Git, *revisions: str) -> Iterator[Commit]:
+def commits(git: Git, *revisions: str) -> Iterator[IncomingCommit]:
     """The commits of a revision range (as for `git rev-list`), newest first. One git process, one pass."""
-    mark = commitlog.mark()
-    answer = git.run(*commitlog.arguments(mark, *revisions), timeout=300.0)
-    for oid, paths, sessions, claims in commitlog.rows(mark, answer):
-        yield Commit(oid, paths, sessions[-1] if sessions else "", claims, sessions)
+    mark = commit_log.mark()
+    answer = git.run(*commit_log.arguments(mark, *revisions), timeout=300.0)
+    for oid, paths, sessions, claims in commit_log.rows(mark, answer):
+        yield IncomingCommit(oid, paths, sessions[-1] if sessions else "", claims, sessions)
 
 
 def pending(repository: Repository) -> list[str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import clock, records
+from gitfleet.base import clock, fast_json
 from gitfleet.clients import acting
 from gitfleet.githooks.coverage import name
 from gitfleet.githooks.gitdirs import content
@@ -72,7 +72,7 @@ def _evidence(git_dir: str, common_dir: str, session: str) -> tuple[str, str] | 
     if os.environ.get("GITFLEET_SESSION"):
         return "", ""
     here = f"sessions/{session}.json"
-    record = records.load(content(f"{state}/{here}"))
+    record = fast_json.load(content(f"{state}/{here}"))
     process = record["process"] if record["person"] is not True else None
     running = f"{int(process['pid'])} {int(process['start'])}" if process else ""
     return (f"{here} {_line(f'{state}/{here}')}", running) if running or record["person"] is True else None

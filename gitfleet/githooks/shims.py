@@ -1,7 +1,7 @@
 """The shell scripts that git calls: which there are, and how to tell ours from everybody else's.
 
 Owns the table of hooks handed on, the texts (shipped in `hooks/`, copied verbatim), and the marks by which the generated
-scripts of other tools are known. Leaves where they are put to `placement`.
+scripts of other tools are known. Leaves where they are put to `hook_files`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ BESIDE = ("once", "permit")
 Kind = Literal["absent", "ours", "edited", "foreign", "folder", "closed"]
 
 
-class Found(NamedTuple):
+class HookFile(NamedTuple):
     """What stands at a place for hooks.
 
     `ours` is a text of ours to the byte, present or former; `edited` has our mark but was changed by somebody.
@@ -109,21 +109,21 @@ def fingerprint(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def look(path: str, known: frozenset[str]) -> Found:
+def look(path: str, known: frozenset[str]) -> HookFile:
     """What stands at `path`; `known` are the fingerprints of all texts that were ever ours in this clone."""
     if not os.path.lexists(path):
-        return Found("absent")
+        return HookFile("absent")
     if os.path.isdir(path):
-        return Found("folder")
+        return HookFile("folder")
     try:
         data = _beginning(path)
     except PermissionError:
-        return Found("closed")
+        return HookFile("closed")
     if fingerprint(data) in known:
-        return Found("ours")
+        return HookFile("ours")
     if any(line.startswith(MARK) for line in data.splitlines()[:8]):
-        return Found("edited")
-    return Found("foreign", next((maker for mark, maker in _MAKERS if mark in data), ""))
+        return HookFile("edited")
+    return HookFile("foreign", next((maker for mark, maker in _MAKERS if mark in data), ""))
 
 
 def _beginning(path: str) -> bytes:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from gitfleet.git.trailers import NAMES, PLAIN
+from gitfleet.githooks.catfile import collect, spawn
 from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
-from gitfleet.githooks.objects import collect, spawn
 
 
 def sign(arguments: list[str], session: str, claims: list[str]) -> None:

@@ -61,7 +61,7 @@ def test_push_that_is_answered_at_once_loads_the_standard_library_alone(quick: G
     }
     assert "gitfleet.githooks.fast_push" in loaded
     assert not loaded & {
-        "gitfleet.githooks.pushing",
+        "gitfleet.githooks.push_gate",
         "re",
         "json",
         "dataclasses",

@@ -21,7 +21,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import check_commits
 from gitfleet.cli.claiming import Common
-from gitfleet.githooks import hubhook, shims
+from gitfleet.githooks import hub_hook, shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.fleetbench import scratch
 from tests.gatebench import GATE, Copies, Gated
@@ -394,7 +394,7 @@ def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name
     made.prepare(clone)
     keep(clone, gate)
     if gate == "pre-receive":
-        hubhook.install(str(clone.fleets.hub), interpreter=sys.executable, gate=str(GATE))
+        hub_hook.install(str(clone.fleets.hub), interpreter=sys.executable, gate=str(GATE))
     ran = made.go(clone)
     if gate in {"pre-push", "pre-receive"}:
         assert not by_us(ran)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.agenthooks import identity
-from gitfleet.agenthooks.answer import Verdict
+from gitfleet.agenthooks.hook_output import EditVerdict
 from gitfleet.agenthooks.turns import Turns, settle_before
 from gitfleet.base import clock
 from gitfleet.base.text import display
@@ -20,8 +20,8 @@ from gitfleet.claims import orphans
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, HubError, LockHeld, Unverifiable
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.githooks import full, refusal
-from gitfleet.githooks.judgement import Judgement, Left, judge
+from gitfleet.githooks import check_paths, full_gate, refusal
+from gitfleet.githooks.check_paths import Left, PathJudgement
 from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
@@ -48,46 +48,46 @@ class Ask(NamedTuple):
     written: Sequence[str] = ()
 
 
-class Finding(NamedTuple):
+class EditFinding(NamedTuple):
     """A judgement, and what was done on the way to it."""
 
-    judgement: Judgement
+    judgement: PathJudgement
     told: Sequence[str] = ()
 
 
-def check(fleet: Fleet, ask: Ask) -> Verdict:
+def check(fleet: Fleet, ask: Ask) -> EditVerdict:
     """Whether an agent may do what it asks. Raises what stands in the way of telling."""
     edits = fleet.policy.edits
     if edits == "off":
-        return Verdict()
+        return EditVerdict()
     if os.path.realpath(fleet.repository.worktree or "") != ask.top:
         raise Unverifiable(
             f"git knows another worktree than {ask.top} there.", hint="Look at `git status` there."
         )
     paths, written = _kept(fleet, ask.paths), _kept(fleet, ask.written)
-    verdict = _of_writing(fleet, ask, written) if written else Verdict()
+    verdict = _of_writing(fleet, ask, written) if written else EditVerdict()
     if paths and not verdict.deny:
         verdict = _of_edits(fleet, ask, paths)
     if edits == "warn" and verdict.deny:
         words = verdict.deny.removeprefix(STOPPED).strip()
-        verdict = Verdict(warnings=[f"gitfleet: warning: {words}"], told=verdict.told)
+        verdict = EditVerdict(warnings=[f"gitfleet: warning: {words}"], told=verdict.told)
     return verdict
 
 
-def _of_writing(fleet: Fleet, ask: Ask, written: Sequence[str]) -> Verdict:
+def _of_writing(fleet: Fleet, ask: Ask, written: Sequence[str]) -> EditVerdict:
     """What a shell command writes is stopped where others hold it, and claims nothing: the commit is judged anyway."""
-    if not judge(fleet, fleet.current(), None, written).theirs:
-        return Verdict()
+    if not check_paths.judge(fleet, fleet.current(), None, written).theirs:
+        return EditVerdict()
     session = identity.session_of(fleet, ask.agent, ask.own)
     theirs = _living(fleet, session, written)
-    return _refused(theirs) if theirs else Verdict()
+    return _refused(theirs) if theirs else EditVerdict()
 
 
-def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> Verdict:
+def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> EditVerdict:
     try:
         session = identity.session_of(fleet, ask.agent, ask.own)
     except (LockHeld, HubError, Unverifiable) as error:  # it could not be started in time
-        return _without_hub(fleet, judge(fleet, fleet.current(), None, paths), error)
+        return _without_hub(fleet, check_paths.judge(fleet, fleet.current(), None, paths), error)
     if fleet.policy.edits not in PASSES_FREE:
         asked = Operation("", "", fleet.ledger.node.id, session, clock.now(), {})
         session_rules.own(fleet.current().view, asked)
@@ -95,15 +95,15 @@ def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> Verdict:
     try:
         verdict = _decide(fleet, _find(fleet, session, ask, paths))
     except Conflict as error:
-        verdict = Verdict(_held(error.facts.get("conflicts", []), paths))
+        verdict = EditVerdict(_held(error.facts.get("conflicts", []), paths))
     except (LockHeld, HubError) as error:
-        verdict = _without_hub(fleet, judge(fleet, fleet.current(), session, paths), error)
+        verdict = _without_hub(fleet, check_paths.judge(fleet, fleet.current(), session, paths), error)
     return verdict._replace(told=[*verdict.told, *messages(fleet, session)])
 
 
 def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[dict[str, Any]]:
     """What others hold of `paths`, once the sessions of this node whose process has died for certain have been ended."""
-    theirs = judge(fleet, fleet.current(), session, paths).theirs
+    theirs = check_paths.judge(fleet, fleet.current(), session, paths).theirs
     holders = {str(item["session"]) for item in theirs if item.get("session") and not item.get("retained")}
     found = [model.find(fleet.current().view, holder) for holder in holders]
     dead = [
@@ -113,20 +113,20 @@ def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[dict[s
         with suppress(FleetError):  # then they hold it for a while longer
             was = {"pid": one.pid, "start": one.start}
             fleet.sessions.end(one.id, was=was, timeout=ASK_THE_HUB)
-    return judge(fleet, fleet.current(), session, paths).theirs if dead else theirs
+    return check_paths.judge(fleet, fleet.current(), session, paths).theirs if dead else theirs
 
 
-def _without_hub(fleet: Fleet, judgement: Judgement, error: FleetError) -> Verdict:
+def _without_hub(fleet: Fleet, judgement: PathJudgement, error: FleetError) -> EditVerdict:
     """The verdict where nothing could be claimed in time: held stays held, mine is mine, and free is policy's word."""
     if judgement.theirs:
         return _refused(judgement.theirs)
     missing = _missing(judgement)
     if not missing or fleet.policy.edits in PASSES_FREE or fleet.policy.unverifiable == "allow":
-        return Verdict()
+        return EditVerdict()
     words = f"{_names(missing)} could not be claimed: {display(error.message)}"
     if fleet.policy.unverifiable == "warn":
-        return Verdict(warnings=[f"gitfleet: warning: {words}"])
-    return Verdict(f"{STOPPED}\n{words}\n{_next('see whether the hub answers', 'gitfleet sync', AGAIN)}")
+        return EditVerdict(warnings=[f"gitfleet: warning: {words}"])
+    return EditVerdict(f"{STOPPED}\n{words}\n{_next('see whether the hub answers', 'gitfleet sync', AGAIN)}")
 
 
 def messages(fleet: Fleet, session: str) -> list[str]:
@@ -147,9 +147,9 @@ def _kept(fleet: Fleet, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if f"./{path}" not in ignored]
 
 
-def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> Finding:
+def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> EditFinding:
     state = fleet.current()
-    judgement = judge(fleet, state, session, paths)
+    judgement = check_paths.judge(fleet, state, session, paths)
     told: list[str] = []
     wanted = _missing(judgement)
     if wanted and fleet.policy.edits == "claim-on-edit":
@@ -160,12 +160,12 @@ def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> Finding
     elif judgement.lapsed and not judgement.theirs and fleet.policy.edits == "require-claim":
         fleet.claims.renew(session, timeout=ASK_THE_HUB)
     else:
-        full.renew(fleet, state, session)
-        return Finding(judgement)
-    return Finding(judge(fleet, fleet.current(), session, paths), told)
+        full_gate.renew(fleet, state, session)
+        return EditFinding(judgement)
+    return EditFinding(check_paths.judge(fleet, fleet.current(), session, paths), told)
 
 
-def _missing(judgement: Judgement) -> list[str]:
+def _missing(judgement: PathJudgement) -> list[str]:
     """The paths that are not the session's, each once; those of others too, since only the hub knows whether they still are."""
     theirs = [str(item["path"]) for item in judgement.theirs]
     return list(dict.fromkeys([*judgement.free, *judgement.unverifiable, *judgement.lapsed, *theirs]))
@@ -184,7 +184,7 @@ def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
     return [f"gitfleet: claimed {names} for session {session}.", *older]
 
 
-def _decide(fleet: Fleet, finding: Finding) -> Verdict:
+def _decide(fleet: Fleet, finding: EditFinding) -> EditVerdict:
     judgement, edits = finding.judgement, fleet.policy.edits
     if judgement.theirs:
         return _refused(judgement.theirs, judgement.left)
@@ -192,23 +192,23 @@ def _decide(fleet: Fleet, finding: Finding) -> Verdict:
         return _unclear(fleet, judgement)
     if judgement.free and edits == "require-claim":
         words = f"Session {judgement.session} has not claimed {_names(judgement.free)}."
-        return Verdict(
+        return EditVerdict(
             f"{STOPPED}\n{words}\n{_next('claim first', f'gitfleet claim {_shell(judgement.free)}', AGAIN)}"
         )
     missing = _missing(judgement)
     if missing and edits not in PASSES_FREE:
         words = f"It could not be made sure that {_names(missing)} is this session's."
         raise Unverifiable(words, hint="Ask the hub: gitfleet sync")
-    return Verdict(told=finding.told)
+    return EditVerdict(told=finding.told)
 
 
-def _unclear(fleet: Fleet, judgement: Judgement) -> Verdict:
+def _unclear(fleet: Fleet, judgement: PathJudgement) -> EditVerdict:
     words = f"What is known of the fleet is too old to say whose {_names(judgement.unverifiable)} is."
     if fleet.policy.unverifiable == "allow":
-        return Verdict()
+        return EditVerdict()
     if fleet.policy.unverifiable == "warn":
-        return Verdict(warnings=[f"gitfleet: warning: {words}"])
-    return Verdict(f"{STOPPED}\n{words}\n{_next('ask the hub', 'gitfleet sync', AGAIN)}")
+        return EditVerdict(warnings=[f"gitfleet: warning: {words}"])
+    return EditVerdict(f"{STOPPED}\n{words}\n{_next('ask the hub', 'gitfleet sync', AGAIN)}")
 
 
 def _held(items: Sequence[Mapping[str, Any]], paths: Sequence[str], left: Left | None = None) -> str:
@@ -224,8 +224,8 @@ def _held(items: Sequence[Mapping[str, Any]], paths: Sequence[str], left: Left |
     return f"{STOPPED}\n{shown}{more}\n{freed}{following}"
 
 
-def _refused(theirs: Sequence[Mapping[str, Any]], left: Left | None = None) -> Verdict:
-    return Verdict(_held(theirs, [str(item["path"]) for item in theirs], left))
+def _refused(theirs: Sequence[Mapping[str, Any]], left: Left | None = None) -> EditVerdict:
+    return EditVerdict(_held(theirs, [str(item["path"]) for item in theirs], left))
 
 
 def _next(what: str, command: str, then: str) -> str:

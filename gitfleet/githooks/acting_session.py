@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import records
+from gitfleet.base import fast_json
 from gitfleet.base.ids import is_name
 from gitfleet.clients import acting
 from gitfleet.githooks.gitdirs import content
@@ -40,7 +40,7 @@ def _marked(git_dir: str, common_dir: str) -> str | None:
 
 def _lives(common_dir: str, session: str) -> bool:
     """Whether a session is at work in this worktree for certain: an agent may have died, and left its mark."""
-    here = records.load(content(f"{common_dir}/gitfleet/sessions/{session}.json"))
+    here = fast_json.load(content(f"{common_dir}/gitfleet/sessions/{session}.json"))
     if here["worktree"] != os.getcwd():
         return False
     if here["person"] is True:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 from gitfleet.base import canonical, files
 from gitfleet.errors import Corrupt, NewerFormat
-from gitfleet.githooks.configedit import Edit
+from gitfleet.githooks.config_file import ConfigEdit
 
 FORMAT = 1
 
@@ -26,18 +26,18 @@ class Record:
 
     known: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[ConfigEdit, ...] = ()
     block: str = ""
 
-    def edit_of(self, file: str) -> Edit | None:
+    def edit_of(self, file: str) -> ConfigEdit | None:
         """The edit made to this config file."""
         return next((edit for edit in self.edits if edit.file == file), None)
 
-    def edit_behind(self, value: str) -> Edit | None:
+    def edit_behind(self, value: str) -> ConfigEdit | None:
         """The edit that this value of core.hooksPath comes from; git copies it along with a worktree's config."""
         return next((edit for edit in self.edits if edit.ours == value), None)
 
-    def with_edit(self, edit: Edit) -> Record:
+    def with_edit(self, edit: ConfigEdit) -> Record:
         """The record with `edit` in the place of any other for the same file."""
         return replace(self.without_edit(edit.file), edits=(*self.without_edit(edit.file).edits, edit))
 
@@ -61,7 +61,7 @@ def load(path: str) -> Record | None:
                 version=raw["v"],
                 understood=FORMAT,
             )
-        edits = tuple(Edit(**edit) for edit in raw["edits"])
+        edits = tuple(ConfigEdit(**edit) for edit in raw["edits"])
         return Record(tuple(raw["known"]), tuple(raw["made"]), edits, str(raw["block"]))
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(

@@ -20,8 +20,8 @@ from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
-from gitfleet.githooks import full, gate, incoming, judgement
-from gitfleet.githooks.objects import Unexpected
+from gitfleet.githooks import check_paths, fast_commit, full_gate, incoming
+from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from gitfleet.ledger import commits
 from gitfleet.patterns import language
@@ -61,7 +61,7 @@ def quick(clone: Gated) -> bool:
     os.environ["GITFLEET_SESSION"] = clone.session
     os.chdir(clone.path)
     try:
-        return gate.quick(["pre-commit"])
+        return fast_commit.quick(["pre-commit"])
     except (Unexpected, OSError, ValueError, LookupError, TypeError, RecursionError, FleetError):
         return False
     finally:
@@ -78,7 +78,7 @@ def slow(clone: Gated) -> bool:
             if sessions.find(state.view, clone.session) is None:
                 return False
             paths = incoming.staged(fleet.repository.here, "HEAD")
-            found = judgement.judge(fleet, state, clone.session, paths)
+            found = check_paths.judge(fleet, state, clone.session, paths)
         except FleetError:
             return False
         return not (found.free or found.theirs or found.unverifiable or found.lapsed)
@@ -317,7 +317,7 @@ def test_quick_gate_takes_an_empty_variable_for_none(alone: Gated, monkeypatch: 
     alone.write("README.md")
     monkeypatch.setenv("GITFLEET_SESSION", "")
     monkeypatch.chdir(alone.path)
-    assert gate.quick(["pre-commit"])
+    assert fast_commit.quick(["pre-commit"])
     alone.git("commit", "-qm", "x", env={"GITFLEET_SESSION": ""}).ok()
     assert f"Fleet-Session: {alone.session}" in alone.trailers()
 
@@ -416,8 +416,8 @@ def test_quick_gate_on_the_way_to_yes_loads_the_standard_library_alone(
     words = [sys.executable, "-X", "importtime", "-I", "-S", str(GATE), name, str(message), "message"]
     said = run(words, alone.path, env={"GITFLEET_SESSION": None}).ok().stderr.splitlines()
     loaded = {line.rsplit("|", 1)[1].strip() for line in said if line.startswith("import time:")}
-    assert "gitfleet.githooks.gate" in loaded
-    assert "gitfleet.githooks.full" not in loaded
+    assert "gitfleet.githooks.fast_commit" in loaded
+    assert "gitfleet.githooks.full_gate" not in loaded
     assert not loaded & {
         "re",
         "json",
@@ -436,7 +436,7 @@ def test_quick_gate_on_the_way_to_yes_loads_the_standard_library_alone(
 
 
 def test_full_gate_knows_every_hook_that_is_put_in() -> None:
-    assert {*GATED, *OPTIONAL} <= set(full.HOOKS)
+    assert {*GATED, *OPTIONAL} <= set(full_gate.HOOKS)
 
 
 def test_hook_of_a_clone_where_a_merge_is_under_way_elsewhere_is_not_confused(

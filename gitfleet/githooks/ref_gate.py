@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from gitfleet.base.identity import command_line
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.program import Git, GitFailed
-from gitfleet.githooks import incoming, moves, pushing, refusal
-from gitfleet.githooks.incoming import Commit
+from gitfleet.githooks import fast_refs, incoming, push_gate, refusal
+from gitfleet.githooks.incoming import IncomingCommit
 from gitfleet.githooks.warned import Warned
 
 _CARRIERS = frozenset(["fetch", "receive-pack"])
@@ -32,21 +32,21 @@ def judge_moves(fleet: Fleet, git: str, tips: Sequence[str], whoami: Callable[[F
         return
     refusal.settle(
         fleet.policy,
-        lambda: pushing.judged(fleet, _new(fleet, tips), whoami),
+        lambda: push_gate.judged(fleet, _new(fleet, tips), whoami),
         lambda text: Warned(fleet).last(text),
     )
 
 
-def _new(fleet: Fleet, tips: Iterable[str]) -> list[Commit]:
+def _new(fleet: Fleet, tips: Iterable[str]) -> list[IncomingCommit]:
     """The commits to which nothing leads yet. The caller's environment may say where git keeps their objects."""
     here = fleet.repository.here
     objects = {name: os.environ[name] for name in _OBJECTS if name in os.environ}
     git = Git(here.git_dir, cwd=here.cwd, env=objects)
-    known = [f"^{oid}" for oid in moves.brought(fleet.repository.git_dir, fleet.repository.common_dir)]
+    known = [f"^{oid}" for oid in fast_refs.brought(fleet.repository.git_dir, fleet.repository.common_dir)]
     try:
-        return list(incoming.commits(git, *tips, *known, "--not", *moves.KNOWN))
+        return list(incoming.commits(git, *tips, *known, "--not", *fast_refs.KNOWN))
     except GitFailed:  # what was fetched may have been pruned; without the tips themselves this fails again
-        return list(incoming.commits(git, *tips, "--not", *moves.KNOWN))
+        return list(incoming.commits(git, *tips, "--not", *fast_refs.KNOWN))
 
 
 def _carries(arguments: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 Judges from local state, without the network. Two things ask the hub: claiming on commit, where policy wants that, and
 taking back a claim of the session's own whose time is over. Refusals never name a way around themselves. What a push may
-do is in `pushing`.
+do is in `push_gate`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import (
-    amended,
+    amended_claims,
+    check_paths,
     gitdirs,
     handover,
+    hub_gate,
     incoming,
-    moving,
-    pushing,
-    receiving,
+    push_gate,
+    ref_gate,
     refusal,
     signature,
 )
-from gitfleet.githooks.judgement import Judgement, judge
+from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Operation
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     hook, *rest = arguments
     try:
         if hook == "pre-receive":  # the hub's own: there is no clone, and so no node
-            receiving.judge_received(sys.stdin.buffer.read())
+            hub_gate.judge_received(sys.stdin.buffer.read())
             return 0
         with Fleet.open(announce=note) as fleet:
             return HOOKS[hook](fleet, rest)
@@ -98,7 +99,7 @@ def _prepare(fleet: Fleet, rest: list[str]) -> int:
     judgement = _commit(fleet, lambda text: Warned(fleet).again(text))
     if judgement.session and rest:
         signature.sign(
-            rest, judgement.session, sorted(judgement.used | amended.claims(fleet, rest, judgement))
+            rest, judgement.session, sorted(judgement.used | amended_claims.claims(fleet, rest, judgement))
         )
     return 0
 
@@ -110,14 +111,14 @@ def _written(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
-def _commit(fleet: Fleet, warn: Callable[[str], None]) -> Judgement:
+def _commit(fleet: Fleet, warn: Callable[[str], None]) -> PathJudgement:
     """Judge what is staged. Raises the refusal; `warn` is told what policy only warns about."""
     if fleet.policy.commits == "off":
-        return Judgement("")
+        return PathJudgement("")
     return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)), warn)
 
 
-def _judged(fleet: Fleet, session: str | None) -> Judgement:
+def _judged(fleet: Fleet, session: str | None) -> PathJudgement:
     """What is staged, judged for a session; where policy says so, free paths are claimed, and lapsed claims taken back."""
     _tell(fleet.ledger.notices.fresh(session) if session else [])
     state = fleet.current()
@@ -125,12 +126,12 @@ def _judged(fleet: Fleet, session: str | None) -> Judgement:
     _tell(fleet.messages(session) if session else [])
     staged = incoming.pending(fleet.repository)
     branch = _kept_up(fleet) if session is None else ""
-    judgement = judge(fleet, state, session, staged, branch=branch)
+    judgement = check_paths.judge(fleet, state, session, staged, branch=branch)
     if session is None:
         return judgement
     if not judgement.theirs and _take(fleet, session, judgement):
         _tell(fleet.messages(session))  # what the hub had to say meanwhile
-        judgement = judge(fleet, fleet.current(), session, staged)
+        judgement = check_paths.judge(fleet, fleet.current(), session, staged)
     else:
         renew(fleet, state, session)
     return judgement
@@ -150,7 +151,7 @@ def _tell(texts: Iterable[str]) -> None:
     delivery.done()
 
 
-def _take(fleet: Fleet, session: str, judgement: Judgement) -> bool:
+def _take(fleet: Fleet, session: str, judgement: PathJudgement) -> bool:
     """Ask the hub for what policy lets a commit take on the spot. Answers whether anything was asked for."""
     wanted = [*judgement.free, *judgement.unverifiable]
     if wanted and fleet.policy.commits == "claim-on-commit":
@@ -217,12 +218,12 @@ def _pre_push(fleet: Fleet, rest: list[str]) -> int:
     with suppress(FleetError):  # the push may need no session
         session = whoami(fleet)
         _tell(fleet.messages(session) if session else [])
-    pushing.judge_push(fleet, sys.stdin.buffer.read(), _committer)
+    push_gate.judge_push(fleet, sys.stdin.buffer.read(), _committer)
     return 0
 
 
 def _reference_transaction(fleet: Fleet, rest: list[str]) -> int:
-    moving.judge_moves(fleet, rest[0], rest[1:], _committer)
+    ref_gate.judge_moves(fleet, rest[0], rest[1:], _committer)
     return 0
 
 

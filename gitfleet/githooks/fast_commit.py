@@ -1,7 +1,7 @@
 """The quick way to yes: everything that is staged is claimed by this session, and its lease holds.
 
 Standard library only, little of it, no network, some 15 ms. It only ever says yes; whatever is unclear (another
-holder, an old lease, no session, an offline claim, a message for the session) goes to `full`, which can explain.
+holder, an old lease, no session, an offline claim, a message for the session) goes to `full_gate`, which can explain.
 What it has found out it leaves in a permit, by which a shell answers for the hooks that follow.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 
 from gitfleet.githooks import coverage, signature
-from gitfleet.githooks.committer import session_here
+from gitfleet.githooks.acting_session import session_here
+from gitfleet.githooks.catfile import collect, spawn
 from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
 from gitfleet.githooks.handover import hand_over
-from gitfleet.githooks.objects import collect, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def staged() -> list[bytes]:
 
 def _sign(rest: list[str], git_dir: str, session: str, cover: Cover, *, staged: bool) -> bool:
     """Sign the message, unless this may amend a commit that names more."""
-    from gitfleet.githooks import amending  # of no use to the other hooks
+    from gitfleet.githooks import amend  # of no use to the other hooks
 
-    if amending.suspected(rest, git_dir, staged=staged) and amending.amends():
+    if amend.suspected(rest, git_dir, staged=staged) and amend.amends():
         return False
     signature.sign(rest, session, cover.names())
     return True

@@ -24,7 +24,7 @@ class Left(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class PathJudgement:
     """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's.
 
     `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over. `stale` says of paths that
@@ -43,7 +43,7 @@ class Judgement:
 
 def judge(
     fleet: Fleet, state: State, session_id: str | None, paths: Iterable[str], *, branch: str = ""
-) -> Judgement:
+) -> PathJudgement:
     """Judge `paths` for a session on the agreed state; or for a `branch` whose session has ended, by what it retains.
 
     What is mine by a lease that holds is mine however old the state is: nobody else may have taken it.
@@ -77,7 +77,7 @@ def judge(
             free.append(path)
     whose = session_id or "".join(sorted(ended)[:1])
     left_there = _left(fleet, state, theirs)
-    return Judgement(whose, frozenset(used), free, theirs, unclear, lapsed, left=left_there)
+    return PathJudgement(whose, frozenset(used), free, theirs, unclear, lapsed, left=left_there)
 
 
 def _left(fleet: Fleet, state: State, theirs: Sequence[dict[str, Any]]) -> Left | None:

@@ -23,7 +23,7 @@ SIGNS = (">", "tee")
 """One of these is in each command that `clients.shell` sees writing."""
 
 
-class Edit:
+class WantedEdit:
     """One edit that an agent is about to make: `paths` as it named them, counted from `folder`; its own `session` ("": none).
 
     `written` are files that a shell command writes; `turn` is the client's name for the turn that it is part of ("": none).
@@ -38,7 +38,7 @@ class Edit:
         self.written, self.turn = written or [], turn
 
 
-def read(agent: str) -> Edit | None:
+def read(agent: str) -> WantedEdit | None:
     """The edit that standard input tells of; None when it tells of something else. Raises ValueError, KeyError, TypeError."""
     return edit(agent, parse(everything()))
 
@@ -60,7 +60,7 @@ def parse(data: bytes) -> dict[str, Any]:
     try:
         from _json import make_scanner  # CPython's; elsewhere the ordinary reader does
 
-        from gitfleet.base.records import Context
+        from gitfleet.base.fast_json import Context
 
         found, end = make_scanner(Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
         whole = end == len(text)
@@ -73,7 +73,7 @@ def parse(data: bytes) -> dict[str, Any]:
     return found
 
 
-def edit(agent: str, told: dict[str, Any]) -> Edit | None:
+def edit(agent: str, told: dict[str, Any]) -> WantedEdit | None:
     """The edit in what an agent told; None for a tool that edits no files. Raises KeyError, TypeError, ValueError."""
     client, tool, given = CLIENTS[agent], told["tool_name"], told.get("tool_input")
     if not isinstance(tool, str):
@@ -95,7 +95,7 @@ def edit(agent: str, told: dict[str, Any]) -> Edit | None:
             return None
         paths = found
     _check((folder, *paths, *written))
-    return Edit(_text(session), folder, paths, written, _text(turn))
+    return WantedEdit(_text(session), folder, paths, written, _text(turn))
 
 
 def _text(value: object) -> str:

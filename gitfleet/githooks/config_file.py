@@ -24,7 +24,7 @@ _PAUSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class ConfigEdit:
     """One change that was made, or is about to be.
 
     `file` is relative to the common dir; `slug` names the folder of ours that `ours` is the path of; `old` and
@@ -75,7 +75,7 @@ class ConfigFile:
         gap = b"\n" if content and not content.endswith(b"\n") else b""
         return content + gap + self._take_copy()
 
-    def without(self, content: bytes, edit: Edit) -> bytes:
+    def without(self, content: bytes, edit: ConfigEdit) -> bytes:
         """`content` as it was before `edit`; what else changed since stays. Changes nothing."""
         old, new = os.fsencode(edit.old), os.fsencode(edit.new)
         start = content.find(new)

@@ -12,7 +12,7 @@ from gitfleet.claims.fencing import Fence, Verdict
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
 from gitfleet.git.program import Git
-from gitfleet.githooks.incoming import Commit
+from gitfleet.githooks.incoming import IncomingCommit
 from gitfleet.ledger.model import View
 
 CODES: Mapping[str, int] = {
@@ -43,11 +43,11 @@ _ERRORS: Mapping[str, type[FleetError]] = {
 class Judged:
     """One commit and what is true of each path that it changes."""
 
-    commit: Commit
+    commit: IncomingCommit
     verdicts: tuple[Verdict, ...]
 
 
-def judged(view: View, policy: Policy, git: Git, commits: Iterable[Commit]) -> list[Judged]:
+def judged(view: View, policy: Policy, git: Git, commits: Iterable[IncomingCommit]) -> list[Judged]:
     """Judge `commits`, newest first as `incoming` tells them; none where the rules say `off`.
 
     What is stale by itself counts as taken over where a later commit of the same range, built on it, was made under

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
-from gitfleet.githooks.configedit import KEY, ConfigFile, Edit
-from gitfleet.githooks.record import Record
+from gitfleet.githooks.config_file import KEY, ConfigEdit, ConfigFile
+from gitfleet.githooks.install_record import Record
 
 SHARED = "shared"
 CHAINED_TO = "chained-to"  # in each folder of ours: one line, the folder that it stands in for
@@ -45,7 +45,7 @@ class Scope:
     live: bool
 
 
-class Clone:
+class HookedClone:
     """The paths of one clone that have to do with hooks. Asks git at each call, remembers nothing."""
 
     def __init__(self, common_dir: str, worktree: str | None) -> None:
@@ -127,14 +127,14 @@ class Clone:
             found += [(file, value) for value in values if self.is_ours(value, record)]
         return found
 
-    def edit_to_undo(self, file: str, ours: str, record: Record) -> Edit:
+    def edit_to_undo(self, file: str, ours: str, record: Record) -> ConfigEdit:
         """How our value `ours` got into `file`: as recorded, or as far as our own folder still tells."""
         edit = record.edit_of(file) or record.edit_behind(ours)
         if edit is not None:
             return edit if edit.ours == ours else replace(edit, ours=ours, old="", new="")
         line = os.fsdecode(files.read(os.path.join(ours, CHAINED_TO)) or b"").removesuffix("\n")
         before = line if line and line != self.hooks else None
-        return Edit(file, os.path.basename(ours), ours, "", "", before, before)
+        return ConfigEdit(file, os.path.basename(ours), ours, "", "", before, before)
 
     # What follows from it.
 

@@ -9,7 +9,7 @@ Other tools move our script: pre-commit and prek to `<hook>.legacy`, which they 
 which it does not. Hence three positions for each hook. Where the script of such a framework stands in front,
 ours is at home in `<hook>.legacy`, so that both installers can be run again in any order.
 
-Leaves which folder git looks into to `hookspath`, and what the scripts do to themselves. One caller at a time.
+Leaves which folder git looks into to `hooks_path`, and what the scripts do to themselves. One caller at a time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OURS = (*GATED, *OPTIONAL, *ON_HUBS)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HooksFolder:
     """`folder` is where git looks, `before` where displaced hooks are kept, `staging` for files half written.
 
     All three must be on one file system. `known` are the fingerprints of the texts that were ever ours.
@@ -42,7 +42,7 @@ class Place:
     staging: str
     known: frozenset[str]
 
-    def look(self, position: str) -> shims.Found:
+    def look(self, position: str) -> shims.HookFile:
         """What stands at a position in the folder (`pre-commit`, `pre-commit.legacy`)."""
         return shims.look(os.path.join(self.folder, position), self.known)
 
@@ -60,7 +60,7 @@ class Place:
         return [position for position in positions if self.look(position).kind == "ours"]
 
 
-def settle(place: Place, texts: Mapping[str, bytes]) -> list[str]:
+def settle(place: HooksFolder, texts: Mapping[str, bytes]) -> list[str]:
     """Put our scripts in, keeping what stood there. Answers what people should be told; changes nothing if all is well."""
     notes: list[str] = []
     for hook, text in texts.items():
@@ -69,7 +69,7 @@ def settle(place: Place, texts: Mapping[str, bytes]) -> list[str]:
     return notes
 
 
-def build(place: Place, texts: Mapping[str, bytes], paper: str, line: bytes) -> None:
+def build(place: HooksFolder, texts: Mapping[str, bytes], paper: str, line: bytes) -> None:
     """Make a folder of scripts that is all ours, with the file `paper` that holds `line`; there whole or not at all."""
     staged = os.path.join(place.staging, "folder")
     shutil.rmtree(staged, ignore_errors=True)
@@ -82,7 +82,7 @@ def build(place: Place, texts: Mapping[str, bytes], paper: str, line: bytes) -> 
     files.sync_folder(os.path.dirname(place.folder))
 
 
-def _settle(place: Place, hook: str, text: bytes) -> list[str]:
+def _settle(place: HooksFolder, hook: str, text: bytes) -> list[str]:
     home = place.home(hook)
     path = os.path.join(place.folder, home)
     notes: list[str] = []
@@ -108,14 +108,14 @@ def _settle(place: Place, hook: str, text: bytes) -> list[str]:
     return notes
 
 
-def _runs(place: Place, path: str) -> bool:
+def _runs(place: HooksFolder, path: str) -> bool:
     """Whether a script of ours may be run by all whom our own folder is for."""
     mode = os.stat(path).st_mode
     wanted = files.like(os.stat(os.path.dirname(place.staging)).st_mode, mode, program=True)
     return bool(mode & stat.S_IXUSR) and wanted & ~mode & 0o077 == 0
 
 
-def _make_room(place: Place, hook: str, home: str, newcomer: shims.Found) -> list[str]:
+def _make_room(place: HooksFolder, hook: str, home: str, newcomer: shims.HookFile) -> list[str]:
     """Another tool took our place; decide what becomes of the hook that ours ran first until then."""
     path, kept, notes = os.path.join(place.folder, home), place.kept(hook), []
     if os.path.lexists(kept) and not _same(kept, path):
@@ -139,12 +139,12 @@ def _make_room(place: Place, hook: str, home: str, newcomer: shims.Found) -> lis
     return notes
 
 
-def _written_anew(place: Place, hook: str, newcomer: shims.Found) -> bool:
+def _written_anew(place: HooksFolder, hook: str, newcomer: shims.HookFile) -> bool:
     """Whether the kept hook is a former script of the very tool that made the newcomer: nothing of the user's."""
     return bool(newcomer.maker) and shims.look(place.kept(hook), place.known).maker == newcomer.maker
 
 
-def _keep_backup(place: Place, hook: str) -> None:
+def _keep_backup(place: HooksFolder, hook: str) -> None:
     """Lefthook would overwrite its backup of the user's hook with our script, the next time it is installed."""
     backup = os.path.join(place.folder, f"{hook}.old")
     kept = place.kept(f"{hook}.old")
@@ -153,7 +153,7 @@ def _keep_backup(place: Place, hook: str) -> None:
         os.rename(backup, kept)
 
 
-def give_back(place: Place, hooks: Iterable[str]) -> list[str]:
+def give_back(place: HooksFolder, hooks: Iterable[str]) -> list[str]:
     """Take out our scripts for `hooks` alone, where others of ours stay; `settle` follows. Answers what was set aside."""
     there = [h for h in hooks if os.path.lexists(place.kept(h)) or place.look(h).kind in {"ours", "edited"}]
     if not there:  # nothing to do means nothing is written
@@ -164,7 +164,7 @@ def give_back(place: Place, hooks: Iterable[str]) -> list[str]:
     return notes
 
 
-def clear(place: Place, hooks: Iterable[str]) -> list[str]:
+def clear(place: HooksFolder, hooks: Iterable[str]) -> list[str]:
     """Take our scripts out, giving back what stood there. Answers what was left, and why."""
     notes: list[str] = []
     for hook in hooks:
@@ -173,7 +173,7 @@ def clear(place: Place, hooks: Iterable[str]) -> list[str]:
     return notes + _left(place, notes)
 
 
-def _clear(place: Place, hook: str) -> list[str]:
+def _clear(place: HooksFolder, hook: str) -> list[str]:
     notes: list[str] = []
     ours = place.ours(hook)
     for suffix in _POSITIONS:
@@ -199,7 +199,7 @@ def _clear(place: Place, hook: str) -> list[str]:
     return notes
 
 
-def dissolve(place: Place, paper: str) -> list[str]:
+def dissolve(place: HooksFolder, paper: str) -> list[str]:
     """Remove a folder that is all ours, `paper` included; what others put there is kept. Answers what was left."""
     notes: list[str] = []
     for name in sorted(os.listdir(place.folder)):
@@ -214,7 +214,7 @@ def dissolve(place: Place, paper: str) -> list[str]:
     return notes + _left(place, notes)
 
 
-def _left(place: Place, notes: list[str]) -> list[str]:
+def _left(place: HooksFolder, notes: list[str]) -> list[str]:
     """Remove the folder of kept hooks; what is still in it and was not spoken of."""
     if remove_if_empty(place.before):
         return []
@@ -222,7 +222,7 @@ def _left(place: Place, notes: list[str]) -> list[str]:
     return [f"left: {path}" for path in left if not any(path in note for note in notes)]
 
 
-def _put(place: Place, path: str, text: bytes) -> None:
+def _put(place: HooksFolder, path: str, text: bytes) -> None:
     staged = os.path.join(files.folder(place.staging), "script")
     files.replace(staged, text, program=True)
     os.rename(staged, path)
@@ -245,14 +245,14 @@ def _keep(path: str, kept: str) -> None:
         files.replace(kept, files.read(path) or b"", mode=stat.S_IMODE(os.stat(path).st_mode))
 
 
-def _set_aside(place: Place, path: str, name: str) -> str:
+def _set_aside(place: HooksFolder, path: str, name: str) -> str:
     """Keep a script of ours that somebody edited; answers the note about it."""
     aside = _free(place, name)
     _keep(path, aside)
     return f"{path} was edited since gitfleet put it there; the edited script is kept as {aside} and no longer runs"
 
 
-def _free(place: Place, name: str) -> str:
+def _free(place: HooksFolder, name: str) -> str:
     files.folder(place.before)
     count, path = 1, os.path.join(place.before, name)
     while os.path.lexists(path):
@@ -273,7 +273,7 @@ def _same(one: str, other: str) -> bool:
 # Links, in the folder of kept hooks, to what lay beside them.
 
 
-def _link_neighbours(place: Place) -> None:
+def _link_neighbours(place: HooksFolder) -> None:
     _unlink_neighbours(place, stale=True)
     if os.path.dirname(place.folder) != os.path.dirname(place.before):
         return
@@ -286,7 +286,7 @@ def _link_neighbours(place: Place) -> None:
             os.symlink(_neighbour(place, name), link)
 
 
-def _unlink_neighbours(place: Place, *, stale: bool = False) -> None:
+def _unlink_neighbours(place: HooksFolder, *, stale: bool = False) -> None:
     for name in files.names(place.before):
         link = os.path.join(place.before, name)
         ours = os.path.islink(link) and os.readlink(link) == _neighbour(place, name)
@@ -294,7 +294,7 @@ def _unlink_neighbours(place: Place, *, stale: bool = False) -> None:
             files.remove(link)
 
 
-def _neighbour(place: Place, name: str) -> str:
+def _neighbour(place: HooksFolder, name: str) -> str:
     return os.path.join(os.pardir, os.path.basename(place.folder), name)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.githooks.hookspath import CHAINED_TO
+from gitfleet.githooks.hooks_path import CHAINED_TO
 from gitfleet.githooks.sentinel import GATED, displaced
 from tests.githooks.hookbench import Bench, script, state_of, tree
 from tests.workbench import Git

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.agenthooks import place, quick, said
+from gitfleet.agenthooks import fast_edit, hook_input, place
 from gitfleet.clients import codex
 from gitfleet.clients.notes import Note, Notes
 from tests.agenthooks.agentbench import Starter
@@ -18,8 +18,8 @@ from tests.gatebench import Gated
 
 def certain(clone: Gated, path: str, own: str = "own") -> bool:
     """What the quick check says of one path in a clone."""
-    edit = said.Edit(own, str(clone.path), [path])
-    return all(quick.certain("claude", edit, one) for one in place.find(edit.paths, edit.folder))
+    edit = hook_input.WantedEdit(own, str(clone.path), [path])
+    return all(fast_edit.certain("claude", edit, one) for one in place.find(edit.paths, edit.folder))
 
 
 @pytest.fixture
@@ -107,13 +107,13 @@ def test_object_is_read_as_json_does() -> None:
     values: list[dict[str, Any]] = [{}, {"a": [1, 2.5, None, True, "ü\n\ud800"]}, {"a": {"b": {}}}]
     for value in values:
         for text in (json.dumps(value), json.dumps(value, indent=1), f"\n{json.dumps(value)}\n "):
-            assert said.parse(text.encode()) == value
+            assert hook_input.parse(text.encode()) == value
 
 
 @pytest.mark.parametrize("text", ["", " ", "[]", "{} {}", "{", '{"a"', "7", "nul"])
 def test_what_is_no_object_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
-        said.parse(text.encode())
+        hook_input.parse(text.encode())
 
 
 def test_places_are_found_by_where_a_file_really_is(alone: Gated, tmp_path: Path) -> None:

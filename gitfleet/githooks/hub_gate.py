@@ -15,7 +15,7 @@ from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
-from gitfleet.githooks import incoming, verdicts
+from gitfleet.githooks import check_commits, incoming
 from gitfleet.ledger import commits, format
 from gitfleet.trunk import policy_file
 
@@ -46,10 +46,10 @@ def judge_received(lines: bytes) -> None:
         view = Snapshot(objects, commits.read(objects, ledger).tree)
         format.check(view)
         new = list(incoming.commits(git, *tips, "--not", "--branches", "--tags"))
-        rows = verdicts.judged(view, policy, git, new)
+        rows = check_commits.judged(view, policy, git, new)
     finally:
         objects.close()
-    verdicts.stop_or_warn(policy, rows)
+    check_commits.stop_or_warn(policy, rows)
 
 
 def _tips(git: Git, lines: bytes) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The quick way to yes for an agent's edit: the session has claimed the path, and its lease holds.
 
 Standard library only, little of it, no network. It only ever says yes: where no fleet is concerned, and where the path is
-the session's for certain. Whatever else goes to `full`, with the paths that were found out here, since what the agent
+the session's for certain. Whatever else goes to `full_hook`, with the paths that were found out here, since what the agent
 said can be read only once.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.agenthooks import place, said
+from gitfleet.agenthooks import hook_input, place
 from gitfleet.clients import acting
 from gitfleet.githooks import coverage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gitfleet.agenthooks.place import Place
-    from gitfleet.agenthooks.said import Edit
+    from gitfleet.agenthooks.hook_input import WantedEdit
+    from gitfleet.agenthooks.place import EditedTree
 
 OFF = b'"edits":"off"'
 EDITED, WRITTEN = "e", "w"
@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> int:
     """Answer one event of an agent: 0 and nothing said means that it may go on."""
     agent = arguments[0]
     try:
-        edit = said.read(agent)
-    except Exception as error:  # noqa: BLE001 - whatever it is, `full` says it, and where no fleet is concerned nobody does
+        edit = hook_input.read(agent)
+    except Exception as error:  # noqa: BLE001 - whatever it is, `full_hook` says it, and where no fleet is concerned nobody does
         return hand_over([agent, "unread", type(error).__name__])
     if edit is None:
         return 0
@@ -56,7 +56,7 @@ def hand_over(arguments: list[str]) -> int:
     return handover.hand_over(arguments, os.path.join(folder, "run.py"))
 
 
-def certain(agent: str, edit: Edit, one: Place) -> bool:
+def certain(agent: str, edit: WantedEdit, one: EditedTree) -> bool:
     """Whether the agent's session may edit the paths in one worktree for certain."""
     rules = f"{one.common_dir}/gitfleet/policy.json"
     if os.path.exists(rules) and OFF in _read(rules):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.ids import ulid
-from gitfleet.githooks import moves
+from gitfleet.githooks import fast_refs
 from gitfleet.githooks.install import install
-from gitfleet.githooks.moving import _carries
+from gitfleet.githooks.ref_gate import _carries
 from tests.gatebench import GATE, Gated, refused
 from tests.githooks.hookbench import Bench, script, state_of
 from tests.workbench import Git, Overlay, Ran
@@ -326,8 +326,8 @@ def test_lines_of_git_are_read_as_it_writes_them() -> None:
         zero + b" " + b"3" * 40 + b" refs/heads/y.stgit",
         b"nonsense",
     ]
-    assert moves.tips(b"\n".join(lines) + b"\n") == [one.decode(), two.decode()]
-    assert moves.tips(b"") == []
+    assert fast_refs.tips(b"\n".join(lines) + b"\n") == [one.decode(), two.decode()]
+    assert fast_refs.tips(b"") == []
 
 
 def test_moves_of_stgits_own_records_pass_and_make_nothing_known(clone: Gated) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from gitfleet.agenthooks import answer, identity, said
+from gitfleet.agenthooks import hook_input, hook_output, identity
 from gitfleet.agenthooks.turns import Turns
 from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
@@ -74,25 +74,25 @@ def _begin(agent: str, rest: list[str]) -> str:
         with Fleet.open(announce=note, patience=PATIENCE) as fleet:
             if told is None:
                 words = f"gitfleet could not start a session: what {agent} said could not be read."
-                return answer.at_start(words, [words])
+                return hook_output.at_start(words, [words])
             warnings = policy_file.refresh(fleet.repository, fleet.ledger.node)
             own, source = _text(told, "session_id"), _text(told, "source")
             session = identity.session_of(fleet, agent, own, source)
             _export(session)
             briefing.ask(fleet)  # what it cannot tell shows by its age
             words = briefing.text(briefing.gather(fleet, session, agent))
-        return answer.at_start(words, warnings)
+        return hook_output.at_start(words, warnings)
     except (NoFleet, NoRepository):
         return ""
     except (FleetError, PermissionError) as raised:
         error = files.forbidden(raised) if isinstance(raised, PermissionError) else raised
         delivery.failed()
         words = f"gitfleet could not start a session: {error.message}"
-        return answer.at_start(f"{words} Next: {error.hint}" if error.hint else words, [words])
+        return hook_output.at_start(f"{words} Next: {error.hint}" if error.hint else words, [words])
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and keeps no agent from starting
         delivery.failed()
         words = f"gitfleet: internal error in begin, please report it: {type(error).__name__}: {error}"
-        return answer.at_start(words, [words])
+        return hook_output.at_start(words, [words])
 
 
 def _export(session: str) -> None:
@@ -177,7 +177,7 @@ def _finish(agent: str, rest: list[str]) -> str:
 def _heard() -> dict[str, Any] | None:
     """What the agent said; None for what cannot be read."""
     try:
-        return said.parse(said.everything())
+        return hook_input.parse(hook_input.everything())
     except (ValueError, RecursionError):
         return None
 

@@ -15,10 +15,10 @@ from gitfleet.base.text import display
 from gitfleet.errors import Blocked
 from gitfleet.fleet import sharing
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks import placement, record, shims
+from gitfleet.githooks import hook_files, install_record, shims
+from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.install import Installation, Removal
-from gitfleet.githooks.placement import Place
-from gitfleet.githooks.record import Record
+from gitfleet.githooks.install_record import Record
 from gitfleet.githooks.sentinel import ON_HUBS
 
 
@@ -37,12 +37,12 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
         sharing.share(repository.git, [home.path("gitfleet")])  # what is put in below follows it
         present = [shims.fingerprint(shims.text(hook)) for hook in ON_HUBS]
         kept = Record(tuple({*before.known, *present}), before.made if before.known else made)
-        record.save(home.record, kept)
+        install_record.save(home.record, kept)
         launcher = os.fsencode(f"{interpreter}\n{gate}\n")
         changed = files.read(home.launcher) != launcher or not home.stands()
         if files.read(home.launcher) != launcher:
             files.replace(home.launcher, launcher)
-        notes = placement.settle(home.place(kept), {hook: shims.text(hook) for hook in ON_HUBS})
+        notes = hook_files.settle(home.place(kept), {hook: shims.text(hook) for hook in ON_HUBS})
         shutil.rmtree(home.path("gitfleet/hooks-staging"), ignore_errors=True)
         closed = sharing.share(repository.git, [home.path("gitfleet")], home.open_to_all())
         return Installation((home.path("hooks"),), changed, tuple(notes), tuple(closed))
@@ -55,13 +55,13 @@ def uninstall(path: str) -> Removal:
         home = _Home(repository)
         if not home.known.known:
             return Removal(changed=False, notes=())
-        notes = placement.clear(home.place(home.known), ON_HUBS)
+        notes = hook_files.clear(home.place(home.known), ON_HUBS)
         shutil.rmtree(home.path("gitfleet/hooks-staging"), ignore_errors=True)
         made = home.known.made
         files.remove(home.launcher)
         files.remove(home.record)
         for name in reversed(made):
-            placement.remove_if_empty(home.path(name))
+            hook_files.remove_if_empty(home.path(name))
         return Removal(changed=True, notes=tuple(notes))
 
 
@@ -72,13 +72,13 @@ class _Home:
         self._root = repository.common_dir
         self.record = self.path("gitfleet/hub-hooks.json")
         self.launcher = self.path("gitfleet/launcher")
-        self.known = record.load(self.record) or Record()
+        self.known = install_record.load(self.record) or Record()
 
     def path(self, name: str) -> str:
         return os.path.join(self._root, name)
 
-    def place(self, known: Record) -> Place:
-        return Place(
+    def place(self, known: Record) -> HooksFolder:
+        return HooksFolder(
             self.path("hooks"),
             self.path("hooks-before-gitfleet"),
             self.path("gitfleet/hooks-staging"),

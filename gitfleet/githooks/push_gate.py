@@ -12,9 +12,9 @@ from gitfleet.claims import fencing
 from gitfleet.errors import PolicyRefused
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
-from gitfleet.githooks import commitlog, incoming, refusal, verdicts
-from gitfleet.githooks.incoming import Commit
-from gitfleet.githooks.judgement import Judgement, judge
+from gitfleet.githooks import check_commits, check_paths, commit_log, incoming, refusal
+from gitfleet.githooks.check_paths import PathJudgement
+from gitfleet.githooks.incoming import IncomingCommit
 
 
 def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]) -> None:
@@ -23,7 +23,7 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
     count must be claimed by the session that pushes.
     """
-    rows = commitlog.updates(lines)
+    rows = commit_log.updates(lines)
     for ref, new in rows:
         if ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)):
             raise _hands_off(ref, new)
@@ -33,20 +33,22 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     refusal.settle(fleet.policy, lambda: judged(fleet, list(_new_commits(fleet, tips)), whoami))
 
 
-def judged(fleet: Fleet, new: Sequence[Commit], whoami: Callable[[Fleet], str | None]) -> Judgement:
+def judged(
+    fleet: Fleet, new: Sequence[IncomingCommit], whoami: Callable[[Fleet], str | None]
+) -> PathJudgement:
     """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()
-    rows = verdicts.judged(state.view, fleet.policy, fleet.repository.here, new)
+    rows = check_commits.judged(state.view, fleet.policy, fleet.repository.here, new)
     bad = [verdict for row in rows for verdict in row.verdicts if verdict.state != fencing.OK]
-    stale = {v.path: f"{display(v.path)}: {verdicts.words(v)}" for v in bad if v.state == fencing.STALE}
+    stale = {v.path: f"{display(v.path)}: {check_commits.words(v)}" for v in bad if v.state == fencing.STALE}
     left = sorted({verdict.path for verdict in bad} - stale.keys())
-    found = judge(fleet, state, whoami(fleet), left) if left else Judgement("")
+    found = check_paths.judge(fleet, state, whoami(fleet), left) if left else PathJudgement("")
     return replace(found, free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
 
 
-def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[Commit]:
+def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[IncomingCommit]:
     begun = files.read(os.path.join(fleet.ledger.state, "begun")) or b""
-    revisions = commitlog.new_to_hub(tips, fleet.ledger.node.hub, begun)
+    revisions = commit_log.new_to_hub(tips, fleet.ledger.node.hub, begun)
     return incoming.commits(fleet.repository.here, *revisions)
 
 

@@ -2,7 +2,7 @@
 
 Moves back, branches off what is there, and what a fetch has brought are known commits. New is what no branch, no
 remote's branch and no tag leads to; a detached HEAD does not count, for a rebase ends by moving its branch there.
-Standard library only; whatever is unclear goes to `moving`.
+Standard library only; whatever is unclear goes to `ref_gate`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import sys
 
 from gitfleet.git.fleetrefs import seen_base, seen_trunk
 from gitfleet.githooks import coverage
-from gitfleet.githooks.committer import session_here
+from gitfleet.githooks.acting_session import session_here
+from gitfleet.githooks.catfile import Unexpected, collect, spawn
 from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
 from gitfleet.githooks.handover import hand_over
-from gitfleet.githooks.objects import Unexpected, collect, spawn
 
 BRANCHES = b"refs/heads/"
 _OF_STGIT = b".stgit"  # until its version 1, StGit keeps its own records of a branch in one of that name

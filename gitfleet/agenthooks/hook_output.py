@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
-class Verdict(NamedTuple):
+class EditVerdict(NamedTuple):
     """Whether an edit is stopped, and why (`deny`; "": it is not); what else is to be told, to the agent and to its user."""
 
     deny: str = ""
@@ -20,7 +20,7 @@ class Verdict(NamedTuple):
     warnings: Sequence[str] = ()
 
 
-def before_edit(verdict: Verdict) -> str:
+def before_edit(verdict: EditVerdict) -> str:
     """The answer before an edit; "" where there is nothing to say."""
     words = [*verdict.warnings, *verdict.told]
     own: dict[str, Any] = {"hookEventName": "PreToolUse"}
