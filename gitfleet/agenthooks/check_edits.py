@@ -1,6 +1,6 @@
 """Whether an agent may edit files, by the fleet's policy; where that says so, free ones are claimed on the spot.
 
-Judges as the commit gate does (`githooks.judgement`), from local state. The hub is asked for three things only: to claim,
+Judges as the commit gate does (`githooks.check_paths`), from local state. The hub is asked for three things only: to claim,
 to take back a claim of the session's own whose time is over, and to start the session of an agent that has none.
 """
 
