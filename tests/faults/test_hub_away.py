@@ -300,7 +300,7 @@ def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hamme
     pushes = [
         line for line in log.read_text().splitlines() if '"cmd_name"' in line and '"name":"push"' in line
     ]
-    assert 2 <= len(pushes) <= 20
+    assert 1 <= len(pushes) <= 20  # one, where a busy machine takes the three seconds for it
     lock.unlink(missing_ok=True)
     git.ask(fleets.hub, "config", "--unset", "receive.hideRefs")
     with fleets.open() as fleet:
