@@ -391,6 +391,7 @@ ALARMS: Mapping[Callable[[Fleets, Git], None], str] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("harm", ALARMS, ids=lambda harm: harm.__name__.replace("_", "-"))
 def test_hub_whose_ledger_is_no_continuation_raises_the_alarm_and_nothing_changes(
     fleets: Fleets, git: Git, gitfleet: Gitfleet, harm: Callable[[Fleets, Git], None]
@@ -469,6 +470,7 @@ def test_ledger_in_a_clone_without_hub_whose_ref_was_broken_is_never_begun_anew(
     assert ref.read_bytes() == b""
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("harm", ALARMS, ids=lambda harm: harm.__name__.replace("_", "-"))
 def test_hub_whose_ledger_is_no_continuation_is_restored_by_doctor_from_what_was_verified(
     fleets: Fleets, git: Git, gitfleet: Gitfleet, harm: Callable[[Fleets, Git], None]
