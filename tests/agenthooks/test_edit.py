@@ -320,6 +320,7 @@ def test_broken_repository_that_is_no_fleet_s_passes(claude: Agent, tmp_path: Pa
     assert claude.edit(tmp_path / "broken/x").silent
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "told",
     ["", "{", "[]", "null", '{"tool_name": "Edit"}', '{"tool_name": "Edit", "tool_input": {"file_path": 7}}',
