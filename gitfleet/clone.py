@@ -27,6 +27,7 @@ from gitfleet.sessions.reading import Reading
 from gitfleet.trunk import hub_head
 
 if TYPE_CHECKING:
+    from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
     from gitfleet.sessions.model import Session
@@ -148,6 +149,13 @@ class Clone:
         git, node = self.repository.git, self.ledger.node
         patience = self.policy.state_max_age
         return NodeRef(self.repository, self.ledger, patience=patience, trunk=lambda: position.tip(git, node))
+
+    @property
+    def archives(self) -> NodeArchives:
+        """The bulky things that nodes keep for each other."""
+        from gitfleet.nodes.archives import NodeArchives  # as above
+
+        return NodeArchives(self.repository, self.ledger)
 
     def peers(self) -> Peers:
         """The other nodes, as last seen. The caller closes it."""

@@ -22,8 +22,8 @@ def ulid() -> str:
     step = 1 + int.from_bytes(
         os.urandom(8), "big"
     )  # not 1: processes that were forked all start from one `_last`
-    _last = max(value, _last + step)
-    rest, text = _last, ""
+    value = max(value, _last + step)
+    _last, rest, text = value, value, ""  # from here on our own: other threads go on with `_last`
     for _ in range(26):
         text = ALPHABET[rest & 31] + text
         rest >>= 5
