@@ -37,7 +37,7 @@ from gitfleet.sessions import model
 TAIL = Wanted(lines=50, limit=8 * 1024, seconds=5.0)
 KEPT = 16
 LOCK = 30.0
-_TRIES = 40
+_TRIES = 24
 _NOT_SENT = "this node's heartbeat was not sent"
 
 Change = Callable[[Snapshot], None]
