@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims
 from gitfleet.claims import rules as claim_rules
+from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
 from gitfleet.git.objects import open_objects
@@ -60,8 +61,10 @@ class Clone:
         self.ledger = ledger
         self._announce = announce
         self._folder = folder
-        self.take_rules()
-        ledger.follow = lambda head: hub_head.follow(repository, ledger, head, self.take_rules)
+        self._rules = policy.CurrentPolicy(ledger.state)
+        self.claims = self._claims()
+        ledger.facts = self.claims.facts
+        ledger.follow = lambda head: hub_head.follow(repository, ledger, head)
 
     @classmethod
     def open(
@@ -104,18 +107,20 @@ class Clone:
         )
         return cls(repository, ledger, announce, folder)
 
-    def take_rules(self) -> None:
-        """Go by the rules as they were compiled last."""
-        self.policy = policy.load(self.ledger.state)
-        self.claims = Claims(
+    @property
+    def policy(self) -> Policy:
+        """The rules as they were compiled last, by whichever process."""
+        return self._rules()
+
+    def _claims(self) -> Claims:
+        return Claims(
             self.repository,
             self.ledger,
-            self.policy,
+            self._rules,
             self._folder,
             elsewhere=self._is_dead_elsewhere,
             announce=self._announce,
         )
-        self.ledger.facts = self.claims.facts
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -126,7 +131,7 @@ class Clone:
         return Sessions(
             self.repository,
             self.ledger,
-            policy.markers(self.ledger.state),
+            lambda: policy.markers(self.ledger.state),
             self._kept_of,
             reservation.clear,
             reservation.session,
