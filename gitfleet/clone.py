@@ -12,6 +12,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from gitfleet.base import delivery
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims
 from gitfleet.claims import rules as claim_rules
 from gitfleet.claims.policy import Policy
@@ -48,7 +49,7 @@ RULES = leases.keeping(
 
 
 class Clone:
-    """One clone's way into its fleet. Not for use by two threads at once; any number of processes may have one open."""
+    """One clone's way into its fleet. Any number of threads may use it at once, and any number of processes have one open."""
 
     def __init__(
         self,
@@ -200,9 +201,12 @@ class Clone:
 
         It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
         """
-        told = self.ledger.notices.fresh(session)
+        return self._messages(session, delivery.begin)
+
+    def _messages(self, session: str, begin: delivery.Begin) -> list[str]:
+        told = self.ledger.notices.fresh(session, begin)
         try:
-            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
+            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session, begin)]
         except FleetError:
             return told
 

@@ -17,7 +17,7 @@ _last = 0
 
 def ulid() -> str:
     """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
-    global _last  # noqa: PLW0603 - one counter a process is what makes ids rise within a millisecond
+    global _last
     value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
     step = 1 + int.from_bytes(
         os.urandom(8), "big"

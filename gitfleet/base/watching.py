@@ -29,8 +29,10 @@ _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_U
 class Teller(Protocol):
     """What tells of changes. `watch` may be called again with the same folder, and with one that is not there."""
 
-    handle: int | None
-    """Readable when something has changed; None where one has to look."""
+    @property
+    def handle(self) -> int | None:
+        """Readable when something has changed; None where one has to look."""
+        ...
 
     def watch(self, folder: str) -> None:
         """Tell of changes in this folder from now on."""
@@ -121,7 +123,12 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
                     os.close(self._open.pop(folder)[0])
                 handle = os.open(folder, getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC)
                 self._open[folder] = handle, (there.st_dev, there.st_ino)
-                notes = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND | select.KQ_NOTE_DELETE | select.KQ_NOTE_RENAME
+                notes = (
+                    select.KQ_NOTE_WRITE
+                    | select.KQ_NOTE_EXTEND
+                    | select.KQ_NOTE_DELETE
+                    | select.KQ_NOTE_RENAME
+                )
                 flags = select.KQ_EV_ADD | select.KQ_EV_CLEAR
                 self._queue.control([select.kevent(handle, select.KQ_FILTER_VNODE, flags, notes)], 0, 0)
 
@@ -157,7 +164,9 @@ class Bell:
 
     def __init__(self, tells: Teller | None = None) -> None:
         self._teller = tells or teller()
-        self._inner, self._outer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+        self._inner, self._outer = (
+            os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+        )
         self._guard = threading.Lock()
         self._closed = False
         self.rung = False

@@ -12,7 +12,7 @@ from typing import Literal
 
 from gitfleet.base import files
 from gitfleet.base.text import display
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.githooks import configured, record, shims
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
 from gitfleet.githooks.placement import Place

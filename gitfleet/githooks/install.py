@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, LockHeld
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.githooks import configured, placement, readiness, record, shims
 from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
 from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope

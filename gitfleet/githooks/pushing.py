@@ -10,8 +10,8 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
+from gitfleet.clone import Clone
 from gitfleet.errors import PolicyRefused
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.githooks import incoming, refusal, verdicts
 from gitfleet.githooks.incoming import Commit
@@ -31,7 +31,7 @@ def updates(lines: bytes) -> list[Update]:
     return [Update(os.fsdecode(row[2]), row[1].decode("ascii", "replace")) for row in rows]
 
 
-def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]) -> None:
+def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], str | None]) -> None:
     """Judge the commits that are new to the hub, and keep the fleet's refs out of anybody's hands. Raises the refusal.
 
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
@@ -47,7 +47,7 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
     refusal.settle(fleet.policy, lambda: judged(fleet, list(_new_commits(fleet, tips)), whoami))
 
 
-def judged(fleet: Fleet, new: Sequence[Commit], whoami: Callable[[Fleet], str | None]) -> Judgement:
+def judged(fleet: Clone, new: Sequence[Commit], whoami: Callable[[Clone], str | None]) -> Judgement:
     """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()
     rows = verdicts.judged(state.view, fleet.policy, fleet.repository.here, new)
@@ -58,7 +58,7 @@ def judged(fleet: Fleet, new: Sequence[Commit], whoami: Callable[[Fleet], str | 
     return replace(found, free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
 
 
-def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[Commit]:
+def _new_commits(fleet: Clone, tips: list[str]) -> Iterator[Commit]:
     """What the hub does not have, as far as is known here, and was not here before this clone joined the fleet."""
     known = (files.read(os.path.join(fleet.ledger.state, "begun")) or b"").decode("ascii", "replace").split()
     seen = fleetrefs.seen(fleet.ledger.node.hub)  # what upkeep merges was fetched into refs of our own

@@ -9,7 +9,6 @@ cut off is simply done again. Needs no lock.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base.ids import is_name
@@ -151,9 +150,7 @@ class NodeArchives:
         tree = Snapshot(objects, None)
         tree.change(files)
         message = f"Archive {name} of node {node}\n"
-        oid = objects.write(
-            "commit", commits.as_bytes(tree.write(), None, node, commits.ROOT_TIME, message)
-        )
+        oid = objects.write("commit", commits.as_bytes(tree.write(), None, node, commits.ROOT_TIME, message))
         objects.flush()
         return oid
 

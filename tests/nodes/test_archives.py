@@ -70,7 +70,9 @@ def test_archive_written_while_the_hub_is_away_is_sent_later(fleets: Fleets) -> 
         assert bob.archives.read(ada.ledger.node.id, "job-1") == EVENTS
 
 
-def test_archive_that_arrived_although_its_answer_was_lost_is_not_sent_twice(fleets: Fleets, git: Git) -> None:
+def test_archive_that_arrived_although_its_answer_was_lost_is_not_sent_twice(
+    fleets: Fleets, git: Git
+) -> None:
     with fleets.open("ada") as ada:
         ada.archives.write("job-1", EVENTS)
         seen = fleetrefs.seen_bulk("origin", ada.ledger.node.id, "job-1")

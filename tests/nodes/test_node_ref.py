@@ -39,7 +39,9 @@ def files(place: Path, ref: str, git: Git) -> set[str]:
     return set(git(place, "ls-tree", "-r", "--name-only", ref).split("\n"))
 
 
-def test_update_is_on_the_hub_beside_the_heartbeat_and_stays_through_exchanges(fleets: Fleets, git: Git) -> None:
+def test_update_is_on_the_hub_beside_the_heartbeat_and_stays_through_exchanges(
+    fleets: Fleets, git: Git
+) -> None:
     with fleets.open() as fleet:
         ref = fleetrefs.node(fleet.ledger.node.id)
         assert fleet.node_ref.update(put("jobs/1")) == []
@@ -74,9 +76,7 @@ def test_update_that_lost_its_race_is_applied_anew_on_what_the_other_left(fleets
 
         assert fleet.node_ref.update(change) == []
         assert seen == [None, b"theirs"]
-        assert {"jobs/mine", "jobs/other"} <= files(
-            fleets.hub, fleetrefs.node(fleet.ledger.node.id), git
-        )
+        assert {"jobs/mine", "jobs/other"} <= files(fleets.hub, fleetrefs.node(fleet.ledger.node.id), git)
 
 
 def test_update_whose_change_fails_changes_nothing(fleets: Fleets, git: Git) -> None:
