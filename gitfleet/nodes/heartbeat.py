@@ -21,6 +21,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
 from gitfleet.errors import Corrupt, FleetError, HubError
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.answers import Push, PushAnswer, words
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.repository import Repository
@@ -70,6 +71,14 @@ class NodeRef:
         self._ledger = ledger
         self._patience = patience
         self._trunk = trunk
+        self.shown: Shown | None = None
+        """What the hub showed of its branches when the last beat was sent."""
+
+    @property
+    def wanted(self) -> list[str]:
+        """The refspecs that bring the other nodes' refs, never over our own, for the fetch that comes before an exchange."""
+        hub = self._ledger.node.hub
+        return [f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(hub)}*"] if hub else []
 
     def update(self, change: Change) -> list[str]:
         """Change what this node tells beside its heartbeat (jobs, scans), and bring it to the hub; warnings back.
@@ -88,28 +97,30 @@ class NodeRef:
                 return [f"{_NOT_SENT}: {error.message}"]
 
     def exchange(self) -> list[str]:
-        """Tell the hub how this node's sessions are, and learn how the other nodes are; warnings back.
+        """Note how the other nodes are by what was just fetched (`wanted`), and tell the hub how this node's sessions are.
 
-        Costs one fetch and one push, under the node's lock; without a hub only the local ref moves. Raises HubUnreachable
-        and HubRefused when the hub cannot be read, LockHeld. A beat that could not be sent is a warning: the next one
-        makes up for it.
+        Warnings back. Costs one push, under the node's lock; without a hub only the local ref moves. Raises LockHeld. A beat
+        that could not be sent is a warning: the next one makes up for it.
         """
         told = self._look()
         with self._ledger.lock.held(LOCK):
             if self._ledger.node.hub:
-                self.collect()
+                self._note_pulses()
             self._apply(lambda tree: _tell(tree, told))
-            return self._publish(fresh=True)
+            return self._publish()
 
-    def collect(self) -> None:
-        """Fetch the other nodes' refs, never over our own, and note which have moved. Callers hold the node's lock."""
-        node = self._ledger.node
-        Remote(self._repository.git, node.hub).fetch(f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(node.hub)}*")
+    def _note_pulses(self) -> None:
+        """Note which of the other nodes' refs have moved."""
         with self._peers() as peers:
             Pulse(self._ledger.state, self._patience).note({name: peers.tips[name] for name in peers.nodes})
 
-    def _publish(self, *, fresh: bool = False) -> list[str]:
-        """Bring our ref to the hub as it stands; warnings back. Callers hold the node's lock. `fresh`: they have just collected.
+    def _collect(self) -> None:
+        """Fetch the other nodes' refs. Callers hold the node's lock."""
+        Remote(self._repository.git, self._ledger.node.hub).fetch(*self.wanted)
+        self._note_pulses()
+
+    def _publish(self, *, again: bool = False) -> list[str]:
+        """Bring our ref to the hub as it stands; warnings back. Callers hold the node's lock.
 
         The hub's ref is moved from the value that was last seen there, and only if this node has sent that value itself.
         """
@@ -123,14 +134,17 @@ class NodeRef:
         if oid is None or oid == old:  # another process has sent it with its own
             return []
         answer = self._send(self._following(old) if follows and old else oid, old)
-        if answer.outcome is Push.LOST and not answer.rejected and not fresh:
-            self.collect()
-            return self._publish(fresh=True)
+        if (
+            answer.outcome is Push.LOST and not answer.rejected and not again
+        ):  # we have not seen what is there
+            self._collect()
+            return self._publish(again=True)
         if answer.rejected and old and not follows:  # perhaps since it does not follow the beat before
-            again = self._send(self._following(old), old)
-            if again.outcome is Push.DONE:
-                answer, note = again, self._load()
+            following = self._send(self._following(old), old)
+            if following.outcome is Push.DONE:
+                answer, note = following, self._load()
                 self._save(note._replace(forward=tuple(sorted({*note.forward, node.hub}))))
+        self.shown = answer.shown
         if answer.outcome is Push.DONE:
             return []
         return [f"{_NOT_SENT}: {_LOST[answer.outcome]}: {words(answer.output)}"]
@@ -141,7 +155,9 @@ class NodeRef:
         before = note.sent.get(node.hub, [])
         sent = [*([old] if old in before else []), *[one for one in before if one != old][-KEPT:], oid]
         self._save(note._replace(sent={**note.sent, node.hub: sent}))
-        answer = Remote(git, node.hub, node.push).push([Update(fleetrefs.node(node.id), oid, old)])
+        remote = Remote(git, node.hub, node.push)
+        with self._ledger.news.trace() as trace:
+            answer = remote.push([Update(fleetrefs.node(node.id), oid, old)], trace=trace)
         if answer.outcome is Push.DONE:
             with suppress(FleetError):  # the next fetch sees it
                 refs.move(git, fleetrefs.seen_nodes(node.hub) + node.id, new=oid, old=old)
