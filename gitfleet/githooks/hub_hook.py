@@ -13,7 +13,7 @@ import shutil
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import hook_files, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder

@@ -18,7 +18,7 @@ from tests.workbench import Git, Gitfleet
 
 
 def with_rules(fleet: Fleet, **resources: int) -> Claims:
-    return Claims(fleet.repository, fleet.ledger, Policy(resources=resources))
+    return Claims(fleet.repository, fleet.ledger, lambda: Policy(resources=resources))
 
 
 def states(claims: Claims, fleet: Fleet, session: str | None, *texts: str) -> list[str]:
