@@ -17,7 +17,7 @@ def finding(fleet: Fleet) -> Finding:
         return Finding("hooks", ok=False, words=_matter(seen), advice=ADVICE)
     words = "every gate runs in every worktree"
     if seen.displaced:
-        words += f", by git's configuration; an older git would leave some out: {'; '.join(seen.displaced)}"
+        words += f", by git's configuration; an older git would skip some: {'; '.join(seen.displaced)}"
     elif seen.configurable:
         words += ", by git's configuration and by the hooks folder"
     return Finding("hooks", ok=True, words=words)

@@ -40,7 +40,7 @@ Kind = Annotated[
     typer.Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended without losing anything.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired without loss.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -173,7 +173,7 @@ def _fsck() -> Answer:
             raise Corrupt(
                 f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
                 f"The {checked} commits before it do.",
-                hint="`gitfleet doctor` looks whether the hub has the same chain.",
+                hint="`gitfleet doctor` checks whether the hub has the same chain.",
                 where=problem.commit,
                 generation=problem.generation,
                 verified=checked,

@@ -88,7 +88,7 @@ def settle(clone: Clone) -> tuple[list[str], list[str]]:
         tips = _tips(clone, names)
         asked = list(_proposals(clone, wanted, tips, memory))
     except FleetError as error:
-        return settled, [f"what branches retain could not be looked at: {error.message}"]
+        return settled, [f"the claims that branches retain could not be checked: {error.message}"]
     finally:
         memory.forget(names)
     return [*settled, *retained_worktrees.agreed(clone, asked)], []

@@ -452,9 +452,9 @@ def test_commit_offline_under_a_lease_that_is_over_is_unverifiable_however_often
     in_the_past(ada, 10_000, "src/api/a.py")
     unreachable(ada)
     edit(ada)
-    refused(ada.commit(), "is over", "src/api/a.py")
+    refused(ada.commit(), "claims have expired", "src/api/a.py")
     ada.claim("docs/")  # tentative, and a renewal of everything, if the hub ever agrees
-    refused(ada.commit(), "is over", "src/api/a.py")
+    refused(ada.commit(), "claims have expired", "src/api/a.py")
 
 
 def test_commit_offline_of_a_tentative_claim_says_so_in_its_trailer(ada: Gated) -> None:
