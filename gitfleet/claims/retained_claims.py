@@ -4,7 +4,7 @@ A branch that changes a path goes on changing it after its session has ended, an
 no branch yet. So the claim stays, under the name of that session, with each of them (`keepers`), until the branch has
 landed on the trunk, is gone from the hub, or a person lets it go; until the changes in the worktree are on a branch, or
 gone. Another session gets it only with work that contains all of these. What a branch changes, whether it has landed, what
-lies in a worktree and what a session's work contains are observations of a node (`fleet.branches`, `fleet.leaving`): they
+lies in a worktree and what a session's work contains are observations of a node (`upkeep.branches`, `trunk.retention`): they
 come as facts of the operation.
 """
 

@@ -245,8 +245,6 @@ def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
         words.append(
             f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."
         )
-    if result.status is Status.PUBLISHED:
-        words.append("The hub accepted it, but it could not be read back; `gitfleet sync` will do that.")
     return words
 
 

@@ -27,8 +27,8 @@ from gitfleet.launching import draft_claim
 from gitfleet.ledger.node import state_folder
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
-from gitfleet.trunk import draft, policy_file
-from gitfleet.upkeep import exchange, retained_worktrees
+from gitfleet.trunk import policy_file
+from gitfleet.upkeep import retained_worktrees
 from gitfleet.upkeep.maintainer import Maintainer
 from gitfleet.worktrees import leaving
 
@@ -89,8 +89,6 @@ def _init(hub: str | None) -> Answer:
         installed = _install(repository)
         warnings = [*joined.warnings, *installed.closed]
         with Fleet.open() as fleet:
-            if draft.pending(fleet.ledger.state):
-                exchange.fetch_trunk(fleet)  # one may have landed that is not here yet
             warnings += policy_file.refresh(fleet.repository, fleet.ledger.node)
             warnings += put_hooks(fleet.repository)  # the rules may switch on another gate
             person = _person(fleet)

@@ -20,6 +20,7 @@ from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import probe, sharing
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Addresses, Push, Remote, Update, elsewhere, hub_error
@@ -28,10 +29,13 @@ from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.hub import RemoteHub, alarm
+from gitfleet.ledger.news import News
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
 from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
+
+_HEADS = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +182,9 @@ def _main_branch(repository: Repository) -> str:
     """What people will take for the trunk in a clone that is its own hub: rarely the branch that happens to be out."""
     git = repository.git
     usual = [git.line("config", "--get", "init.defaultBranch") or "main", "main", "master", "trunk"]
-    there = refs.read(git, *[f"refs/heads/{name}" for name in usual])
-    current = (git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix("refs/heads/")
-    return next((name for name in usual if f"refs/heads/{name}" in there), current)
+    there = refs.read(git, *[_HEADS + name for name in usual])
+    current = (git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix(_HEADS)
+    return next((name for name in usual if _HEADS + name in there), current)
 
 
 def _open_hub(
@@ -192,7 +196,7 @@ def _open_hub(
     remote = Remote(git, node.hub, None)
     addresses = _one_address(remote)
     place = _place(repository)
-    head, shown = remote.survey("HEAD", fleetrefs.COORD, *probe.names(place))
+    head, shown = remote.survey("HEAD", f"{_HEADS}*", fleetrefs.COORD, *probe.names(place))
     ground = probe.Ground(place, probe.folder(state), lambda parent: _throwaway(objects, root, parent))
     try:
         findings = probe.probe(remote, addresses, ground, shown)
@@ -207,13 +211,18 @@ def _open_hub(
         if begun.outcome is Push.REFUSED:
             raise hub_error(node.hub, begun.output, what="write to", refused=True)
     named = head.branch or (node.trunk if again else "") or _main_branch(repository)
+    news = News(state, git, node.hub)
     try:
-        RemoteHub(git, objects, remote, trunk=lambda: named).fetch()  # rules that have landed hold at once
+        RemoteHub(
+            git, objects, remote, news, trunk=lambda: named
+        ).fetch()  # rules that have landed hold at once
     except HubAlarm as error:
         if before is not None and not again:
             raise _another_fleet(node, before, error) from error
         raise
     hub_head.begin(state, head)
+    branches = {name.removeprefix(_HEADS): oid for name, oid in shown.items() if name.startswith(_HEADS)}
+    news.note(Shown(branches), named)
     node = node._replace(trunk=named, push=addresses.apart)
     return node, findings, warnings
 

@@ -115,8 +115,7 @@ class Status(Enum):
     TENTATIVE = (
         "tentative"  # accepted in our outbox while the hub is out of reach, decided on what was last seen
     )
-    PUBLISHED = "published"  # on the hub, by the hub's own word
-    CONFIRMED = "confirmed"  # on the hub, read back
+    CONFIRMED = "confirmed"  # on the hub, by the hub's own word
     REFUSED = "refused"  # decided against, on a verified state
     FAILED = "failed"  # not decided: the reason is in the error, and nothing was changed
 
