@@ -49,8 +49,8 @@ def verify(clone: Clone, progress: Callable[[int], None]) -> int:
     if problem is not None:
         raise Corrupt(
             f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
-            f"The {checked} commits before it do. Nothing was changed.",
-            hint="`gitfleet doctor` looks whether the hub has the same chain.",
+            f"The {checked} commits before it do.",
+            hint="`gitfleet doctor` checks whether the hub has the same chain.",
             where=problem.commit,
             generation=problem.generation,
             verified=checked,
