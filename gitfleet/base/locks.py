@@ -22,7 +22,7 @@ ANNOUNCE_AFTER = 2.0
 
 
 class NodeLock:
-    """The lock at `path`. Not reentrant, one holder at a time on this machine, shared by all worktrees of a clone."""
+    """The lock at `path`. Not reentrant, one holder (a thread) at a time on this machine, shared by all worktrees of a clone."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -118,6 +118,9 @@ class Wait:
     def turn(self) -> None:
         """Wait a little. Raises LockHeld when the time is over."""
         waited = clock.elapsed() - self._start
+        if self._announce and waited > ANNOUNCE_AFTER:
+            self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
+            self._announce = None
         if waited > self._timeout:
             holder = self._lock.holder()
             raise LockHeld(
@@ -126,9 +129,6 @@ class Wait:
                 lock=self._lock.path,
                 holder=holder,
             )
-        if self._announce and waited > ANNOUNCE_AFTER:
-            self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
-            self._announce = None
         clock.wait(self._pause)
         self._pause = min(self._pause * 1.3, 0.05)
 

@@ -32,11 +32,11 @@ OwnPaths = Annotated[
 ]
 Shared = Annotated[bool, Option("--shared", help="Others may share the claim (but not claim exclusively).")]
 Exclusive = Annotated[
-    bool, Option("--exclusive", help="Nobody else may claim it, also where policy says shared.")
+    bool, Option("--exclusive", help="Nobody else may claim it, even where the rules say shared.")
 ]
 Ttl = Annotated[str | None, Option("--ttl", metavar="TIME", help="Time to live without activity, e.g. 45m.")]
 Partial = Annotated[bool, Option("--partial", help="Take what is free, list the rest (exit code 21).")]
-Reason = Annotated[str, Option("--reason", metavar="TEXT", help="What for; shown to whoever is refused.")]
+Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; shown to those who are refused.")]
 Wait = Annotated[bool, Option("--wait", help="Stand in line for what others hold.")]
 Timeout = Annotated[str | None, Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")]
 Priority = Annotated[
@@ -75,7 +75,7 @@ OfferedPaths = Annotated[
     ),
 ]
 Revisions = Annotated[
-    str | None, Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE has not.")
+    str | None, Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
 ]
 Staged = Annotated[bool, Option("--staged", help="What is staged, as a commit of this session.")]
 Hub = Annotated[str | None, Option("--hub", metavar="REMOTE", help="With --range: the hub to ask.")]
@@ -112,7 +112,7 @@ def claim(
         mode = True if shared else False if exclusive else None
         terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
         if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
-            words = "--timeout and --priority are for --wait, which was not given. Nothing was changed."
+            words = "--timeout and --priority need --wait."
             raise UsageError(words, hint="Add `--wait`, or leave them out.")
         if not wait:
             return claiming.claim(common(session), paths, terms)
@@ -185,7 +185,7 @@ def check(
 
     def action() -> Answer:
         if bool(paths) + (revisions is not None) + staged > 1:
-            raise UsageError("One of paths, --range and --staged is checked at a time.")
+            raise UsageError("Paths, --range and --staged exclude each other.")
         if revisions is not None or staged:
             from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated
 
 from gitfleet.base import clock
-from gitfleet.claims.model import parsed
 from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, OfSession
-from gitfleet.clone import RULES
-from gitfleet.errors import FleetError, NoFleet
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger import log as logs
-from gitfleet.patterns.overlap import overlap
-from gitfleet.sessions import model as sessions
 
 SomePath = Annotated[
     str | None,
@@ -43,24 +37,7 @@ def log(
 
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open() as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        if session is not None:
-            sessions.folder(session)  # raises for an id that is none
-        wanted = [] if path is None else fleet.claims.patterns([path])
-
-        def meets(text: str) -> bool:
-            try:
-                said = parsed(text)
-            except FleetError:
-                return False
-            return any(overlap(said, one, case_sensitive=fleet.policy.case_sensitive) for one in wanted)
-
-        found = logs.lines(
-            fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
-        )
-        lines = list(itertools.islice(found, limit or None))
+        lines = fleet.log(path, session=session, kind=kind, limit=limit or None)
         shown = [
             f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
             for line in lines

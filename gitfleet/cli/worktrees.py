@@ -37,9 +37,9 @@ ManagedDir = Annotated[
 ]
 Strategy = Annotated[
     str,
-    Option("--strategy", metavar="HOW", help="merge, rebase, ff-only or none: how the base is brought in."),
+    Option("--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."),
 ]
-DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done and why; do nothing.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done and why; do nothing.")]
 All = Annotated[bool, Option("--all", help="All managed worktrees of this clone.")]
 Paths = Annotated[
     list[str] | None, Option("--path", metavar="PATH", help="The worktree at PATH; repeatable.")
@@ -53,9 +53,7 @@ Sessions = Annotated[
         complete="own_sessions",
     ),
 ]
-IncludeActive = Annotated[
-    bool, Option("--include-active", help="Also where a process or a session is at work.")
-]
+IncludeActive = Annotated[bool, Option("--include-active", help="Also where a process or a session works.")]
 
 
 def ensure(
@@ -68,7 +66,7 @@ def ensure(
     ] = False,
     strategy: Strategy = reconcile_plan.MERGE,
     force_new: Annotated[bool, Option("--force-new", help="Make a new one, even if one is free.")] = False,
-    print_path: Annotated[bool, Option("--print-path", help="Print nothing but its path.")] = False,
+    print_path: Annotated[bool, Option("--print-path", help="Print only its path.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
@@ -240,7 +238,7 @@ def _line(outcome: Outcome) -> str:
 
 def _stale(bases: Sequence[Base]) -> list[str]:
     return [
-        f"{base.name} could not be fetched, so this rests on what was last seen of it: {base.error}"
+        f"{base.name} could not be fetched, so this uses its last known state: {base.error}"
         for base in bases
         if not base.fresh
     ]

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from gitfleet.base.text import display
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
+from gitfleet.clone import Clone
 from gitfleet.errors import NoFleet, UsageError
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -28,7 +28,6 @@ from gitfleet.ledger import commits, format
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.commits import Tip
 from gitfleet.trunk import hub_head, policy_file
-from gitfleet.upkeep import exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +64,13 @@ def present(repository: Repository, hub: str | None = None) -> Iterator[Present]
             objects.close()
 
 
-def of_node(fleet: Fleet) -> Present:
+def of_node(fleet: Clone) -> Present:
     """The same for a clone that is part of the fleet; its own copy is then as new."""
     ledger = fleet.ledger
     tip = ledger.sync()
     hub_head.ask(fleet.repository, fleet.ledger)
     node = ledger.node  # its trunk may just have moved
-    warnings = [*exchange.fetch_trunk(fleet), *policy_file.refresh(fleet.repository, node)]
+    warnings = policy_file.refresh(fleet.repository, node)
     view = Snapshot(ledger.objects, tip.tree)
     format.check(view)
     return Present(node.hub, node.trunk, tip, view, policy.load(ledger.state), tuple(warnings))
@@ -91,15 +90,15 @@ def remote_of(git: Git, wanted: str | None) -> str:
     return wanted
 
 
-def _open(repository: Repository) -> Fleet:
-    return Fleet.open(repository.worktree or repository.common_dir)
+def _open(repository: Repository) -> Clone:
+    return Clone.open(repository.worktree or repository.common_dir)
 
 
 def _of_stranger(place: Scratch, objects: Objects) -> Present:
     head = place.head(fleetrefs.COORD)
     if fleetrefs.COORD not in head.refs:
         raise NoFleet(
-            f"The hub '{place.remote.name}' has no fleet's ledger ({fleetrefs.COORD}).",
+            f"The hub '{place.remote.name}' has no fleet ledger ({fleetrefs.COORD}).",
             hint="Run `gitfleet init` in a clone of it, or name another hub: `--hub REMOTE`.",
             path=place.remote.name,
         )

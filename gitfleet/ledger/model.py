@@ -83,7 +83,7 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
     texts = [raw.get(name) for name in ("kind", "id", "nonce", "node", "session")]
     body, at = raw.get("body"), raw.get("at")
     if version != FORMAT or not isinstance(body, dict) or not isinstance(at, int) or isinstance(at, bool):
-        raise Corrupt(f"{where} holds something that is no operation. It was left alone.", where=where)
+        raise Corrupt(f"{where} holds something that is not an operation. It was left alone.", where=where)
     if not all(isinstance(text, str) and len(text) <= 256 for text in texts):
         raise Corrupt(f"{where} holds an operation with broken fields. It was left alone.", where=where)
     kind, id_, nonce, node, session = (str(text) for text in texts)
@@ -119,8 +119,7 @@ class Status(Enum):
     TENTATIVE = (
         "tentative"  # accepted in our outbox while the hub is out of reach, decided on what was last seen
     )
-    PUBLISHED = "published"  # on the hub, by the hub's own word
-    CONFIRMED = "confirmed"  # on the hub, read back
+    CONFIRMED = "confirmed"  # on the hub, by the hub's own word
     REFUSED = "refused"  # decided against, on a verified state
     FAILED = "failed"  # not decided: the reason is in the error, and nothing was changed
 
@@ -172,6 +171,7 @@ def error_record(error: FleetError) -> dict[str, Any]:
     return {
         "class": known.__name__,
         "message": error.message,
+        "unharmed": error.unharmed,
         "hint": error.hint,
         "facts": {name: _plain(value) for name, value in error.facts.items()},
     }
@@ -182,7 +182,8 @@ def error_from(raw: Mapping[str, Any]) -> FleetError:
     kind = getattr(errors, str(raw["class"]), errors.InternalError)
     if not (isinstance(kind, type) and issubclass(kind, FleetError)):
         kind = errors.InternalError
-    return kind(str(raw["message"]), hint=str(raw["hint"]), **dict(raw["facts"]))
+    said = {name: str(raw[name]) for name in ("message", "hint", "unharmed")}
+    return kind(**said, **dict(raw["facts"]))
 
 
 def _plain(value: Any) -> Any:

@@ -125,12 +125,23 @@ class Outbox:
         except (KeyError, ValueError, TypeError):
             return None
 
-    def begin_attempt(self, base: str, operations: Iterable[str]) -> None:
-        """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to."""
+    def begin_attempt(self, base: str, operations: Iterable[str]) -> Attempt | None:
+        """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to, and answered."""
         before = self.attempt()
-        base, known = (before.base, before.operations) if before else (base, frozenset())
-        lines = [base, *sorted(known | set(operations))]
-        files.replace(self._attempt, "\n".join([*lines, ""]).encode(), durable=False)
+        first, known = before or Attempt(base, frozenset())
+        self._note(Attempt(first, known | set(operations)))
+        return before
+
+    def undo_attempt(self, before: Attempt | None) -> None:
+        """The push that began last did nothing for certain: what was noted before it (`begin_attempt`) is noted again."""
+        if before is None:
+            self.end_attempt()
+        else:
+            self._note(before)
+
+    def _note(self, attempt: Attempt) -> None:
+        lines = [attempt.base, *sorted(attempt.operations), ""]
+        files.replace(self._attempt, "\n".join(lines).encode(), durable=False)
 
     def attempt(self) -> Attempt | None:
         """Where the oldest push began whose outcome was never learned, and what it and later ones carried; or None."""
@@ -191,7 +202,7 @@ class Outbox:
         if os.path.lexists(aside):
             aside = f"{aside}.{ids.ulid()}"
         os.rename(os.path.join(self.root, place, name), aside)
-        self._warn(f"outbox/{place}/{display(name)} is no operation; it was put aside in outbox/unread")
+        self._warn(f"outbox/{place}/{display(name)} is not an operation; it was set aside in outbox/unread")
 
     def _warn(self, words: str) -> None:
         if words not in self.warnings:

@@ -7,8 +7,8 @@ that a surviving chain does not have go back into the outbox to be decided again
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError, HubAlarm
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
@@ -61,7 +61,7 @@ class Repairer:
         kept: tuple[str, ...] = ()
         if theirs is not None:
             refs.move(self._git, fleetrefs.kept(theirs), new=theirs, old=None)
-            kept = (f"what stood on the hub is kept here as {fleetrefs.kept(theirs)}",)
+            kept = (f"what was on the hub is kept here as {fleetrefs.kept(theirs)}",)
         answer = self._remote.push([Update(fleetrefs.COORD, mine.oid, theirs)])
         if answer.outcome is not Push.DONE:
             refused = answer.outcome is Push.REFUSED

@@ -70,7 +70,9 @@ def test_what_agents_run_all_day_imports_nothing_heavy(cli: Cli, args: list[str]
 
 
 @pytest.mark.parametrize(
-    "args", [["release"], ["status"], ["session", "start"], ["session", "end"], ["claim", "--help"]], ids=" ".join
+    "args",
+    [["release"], ["status"], ["session", "start"], ["session", "end"], ["claim", "--help"]],
+    ids=" ".join,
 )
 def test_other_commands_that_are_run_often_import_no_framework(cli: Cli, args: list[str]) -> None:
     assert not loaded(cli, *args) & (FRAMEWORKS | {"email", "http", "ssl", "socket"})

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from gitfleet.errors import Corrupt
 from gitfleet.git import trees
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.trees import EMPTY_TREE, FILE, FOLDER, Entry, Snapshot
+from tests.sampling import examples
 
 
 class Memory:
@@ -22,10 +23,14 @@ class Memory:
     def __init__(self) -> None:
         self.kept: dict[str, tuple[str, bytes]] = {}
         self.reads: list[str] = []
+        self.rounds: list[list[str]] = []
 
     def read(self, oid: str) -> tuple[str, bytes]:
         self.reads.append(oid)
         return self.kept[oid]
+
+    def prefetch(self, oids: Iterable[str]) -> None:
+        self.rounds.append(list(oids))
 
     def write(self, kind: str, data: bytes) -> str:
         oid = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()
@@ -70,7 +75,7 @@ def check(tree: Snapshot, model: Mapping[str, bytes]) -> None:
 
 
 @given(STEPS)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_snapshot_through_any_steps_behaves_like_a_dict(steps: list[tuple[str, str, bytes]]) -> None:
     objects = Memory()
     tree, model = Snapshot(objects, None), dict[str, bytes]()
@@ -175,3 +180,25 @@ def test_snapshot_of_broken_tree_raises_corrupt(raw: bytes) -> None:
     memory = Memory()
     with pytest.raises(Corrupt):
         Snapshot(memory, memory.write("tree", raw))
+
+
+def test_load_asks_for_each_depth_of_folders_together(objects: PlumbingObjects) -> None:
+    memory = Memory()
+    tree = Snapshot(memory, None)
+    files = {f"a/{one}/{other}": b"x" for one in "klm" for other in "pq"}
+    tree.change(files)
+    again = Snapshot(memory, tree.write())
+    again.load("a")
+    assert [len(asked) for asked in memory.rounds] == [3, 6]
+    assert sorted(again.files("a")) == sorted(files)
+
+
+def test_load_of_what_cannot_be_read_leaves_it_to_who_reads(objects: PlumbingObjects) -> None:
+    lost = {"b": Entry(FOLDER, "1" * 40), "c": Entry(FILE, "2" * 40)}
+    tree = Snapshot(objects, objects.write("tree", trees.serialise(lost)))
+    tree.load("")
+    tree.load("nosuch/folder")
+    with pytest.raises(Corrupt, match="missing"):
+        list(tree.files("b"))
+    with pytest.raises(Corrupt, match="missing"):
+        tree.get("c")

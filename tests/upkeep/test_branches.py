@@ -170,7 +170,7 @@ def test_hub_that_cannot_be_reached_makes_nothing_look_gone(left: Hubbed) -> Non
     with left.fleets.open("bob") as fleet:
         settled, warnings = branches.settle(fleet)
     assert settled == []
-    assert "could not be looked at" in warnings[0]
+    assert "could not be checked" in warnings[0]
     assert left.standing("bob") == {"src/": "feature"}
 
 
@@ -438,3 +438,14 @@ def test_recorded_name_that_is_no_branch_is_asked_of_nobody(left: Hubbed, name: 
         fleet.ledger.request("claim.retain", "ada-2", {"retain": [row]})
         settled, warnings = branches.settle(fleet)
     assert (settled, warnings) == ([], [])
+
+
+def test_sync_hears_of_branches_on_the_connections_that_it_has_anyway(left: Hubbed, tmp_path: Path) -> None:
+    left.sync("ada")
+    log, program = tmp_path / "log", tmp_path / "counting"
+    program.write_text(f'#!/bin/sh\necho . >>"{log}"\nexec git-upload-pack "$@"\n')
+    program.chmod(0o755)
+    left.git(left.at("ada"), "config", "remote.origin.uploadpack", str(program))
+    left.sync("ada")
+    assert log.read_text().split() == ["."]
+    assert left.standing("ada") == {"src/": "feature"}
