@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import NoReturn
 
 from gitfleet.base import delivery
-from gitfleet.cli import app
 
 ALLOCATIONS = 50_000
 """Objects between two looks for garbage: more than a command makes, and few beside what a long one must not pile up."""
@@ -40,4 +39,6 @@ def _run() -> int:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
             delivery.nobody_hears()
+    from gitfleet.cli import app  # a Ctrl-C from here on is answered by `main`
+
     return app.run(sys.argv[1:])
