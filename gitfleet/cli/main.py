@@ -20,7 +20,7 @@ def process() -> NoReturn:
     gc.set_threshold(ALLOCATIONS)
     code = main()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # whoever wrote to it has seen to that
+        with suppress(OSError, ValueError):  # whoever wrote to it, or closed it, has seen to that
             stream.flush()
     os._exit(code)
 
