@@ -61,7 +61,7 @@ class PlumbingObjects:
         An object above the limit (bytes) raises ValueError before its content is read.
         """
         with self._turn:
-            known = self._pending.get(oid) or self._recent.get(oid)
+            known = self._known(oid)
             if known is None:
                 known = self._ask(oid)
                 self._recent.put(oid, known)
@@ -70,7 +70,7 @@ class PlumbingObjects:
     def prefetch(self, oids: Iterable[str]) -> None:
         """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
         with self._turn:
-            wanted = [oid for oid in dict.fromkeys(oids) if _is_oid(oid) and self._recent.get(oid) is None]
+            wanted = [oid for oid in dict.fromkeys(oids) if _is_oid(oid) and self._known(oid) is None]
             for start in range(0, len(wanted), ROUND):
                 if not self._round(wanted[start : start + ROUND]):
                     self.close()
@@ -92,6 +92,9 @@ class PlumbingObjects:
             if self._reader:
                 self._reader.close()
                 self._reader = None
+
+    def _known(self, oid: str) -> tuple[str, bytes] | None:
+        return self._pending.get(oid) or self._recent.get(oid)
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
         if not _is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
