@@ -228,6 +228,7 @@ def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
 
 def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
     """The claims that an index names."""
+    view.load(index)
     for name, _ in view.names(index):
         try:
             where = str(canonical.load(view.get(f"{index}/{name}") or b"")["where"])
