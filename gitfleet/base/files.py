@@ -54,7 +54,7 @@ def after(happened: str) -> Iterator[None]:
     try:
         yield
     except Blocked as error:
-        raise type(error)(f"{happened} But: {error.message}", hint=error.hint, **error.facts) from error
+        raise error.again(f"{happened} But: {error.message}") from error
 
 
 def tryout(path: str, *, durable: bool = True) -> None:

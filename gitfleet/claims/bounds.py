@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitfleet.claims import rules
+from gitfleet.claims import model
 from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import UsageError
 from gitfleet.sessions import model as sessions
@@ -15,8 +15,8 @@ MAX_TEXT = 256 * 1024
 
 def check_size(wanted: Sequence[Pattern], reason: str) -> None:
     """Refuse what no record or operation could hold, before anything is left in the outbox. Raises UsageError."""
-    if not 0 < len(wanted) <= rules.MAX_PATTERNS:
-        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}. Nothing was changed."
+    if not 0 < len(wanted) <= model.MAX_PATTERNS:
+        words = f"{len(wanted)} paths were given; one request takes 1 to {model.MAX_PATTERNS}. Nothing was changed."
         raise UsageError(words, hint="Name a directory or a glob instead of very many files.")
     if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
         words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."

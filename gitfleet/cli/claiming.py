@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
-from gitfleet.claims.model import Claim, Unreadable
+from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.service import Terms, Verdict, time_left
-from gitfleet.claims.wording import kept_by, stays, units, until
+from gitfleet.claims.wording import kept_by, stays, unit_words, units, until
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.hearing import heard, told
@@ -18,7 +18,8 @@ from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
 from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
-from gitfleet.ledger.model import Result, Status
+from gitfleet.ledger.model import Answer as Told
+from gitfleet.ledger.model import Status
 from gitfleet.sessions import model as sessions
 
 FRESH = 60
@@ -38,17 +39,18 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.claim(session, paths, terms)
-        refused = result.answer["refused"]
-        lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
+        refused = result.refused
+        lines = _lines(result.granted, "claimed", tentative=result.tentative)
+        lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
         lines += [
-            f"taken over with {kept_by(c['retained'])} of {c['session']}: {c['pattern']}"
-            if c.get("retained")
-            else f"taken over from {c['session']}, whose time was over: {c['pattern']}"
-            for c in result.answer["taken_over"]
+            f"taken over with {kept_by([one.as_record() for one in c.retained])} of {c.session}: {c.pattern}"
+            if c.retained
+            else f"taken over from {c.session}, whose time was over: {c.pattern}"
+            for c in result.taken_over
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
-        said = remarks.of_grant(fleet, result.answer["granted"], result.answer["already_held"])
-        data = {"session": session, **_how(result), **result.answer, **said.as_record()}
+        said = remarks.of_grant(fleet, result.granted, result.already_held)
+        data = {"session": session, **_how(result), **result.encode(), **said.as_record()}
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
         return Answer("claim", data, lines, _status(result, code), code, warnings, session)
@@ -60,7 +62,7 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         session = fleet.whoami(common.session)
         with told(fleet, session):
             got = fleet.claims.wait(session, paths, terms, limit=limit)
-        granted, held = ([claim.as_record() for claim in some] for some in (got.granted, got.already_held))
+        granted, held = got.granted, got.already_held
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
         outcome = "tentative" if got.tentative else "granted"
@@ -68,8 +70,8 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         data = {
             "session": session,
             "outcome": outcome,
-            "granted": granted,
-            "already_held": held,
+            "granted": [claim.encode() for claim in granted],
+            "already_held": [claim.encode() for claim in held],
             **said.as_record(),
         }
         warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
@@ -89,10 +91,10 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         with told(fleet, session):
             _note_pushed(fleet, session)
             result = fleet.claims.release(session, paths or None)
-        lines = _told(result, "released", "released")
-        lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
+        lines = _lines(result.released, "released", tentative=result.tentative)
+        lines += [f"not held by anybody: {path}" for path in result.not_held]
         lines = lines or ["nothing to release"]
-        data = {"session": session, **_how(result), **result.answer}
+        data = {"session": session, **_how(result), **result.encode()}
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -112,9 +114,9 @@ def let_go(common: Common, branch: str) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.let_go(session, branch)
-        lines = [f"released: {record['pattern']}" for record in result.answer["released"]]
-        lines += kept(result.answer["retained"], "still ")
-        data = {"session": session, **_how(result), "not_held": [], **result.answer}
+        lines = [f"released: {claim.pattern}" for claim in result.released]
+        lines += kept(result.retained, "still ")
+        data = {"session": session, **_how(result), "not_held": [], **result.encode()}
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -161,12 +163,10 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
         )
 
 
-def kept(records: Iterable[Mapping[str, Any]], still: str = "") -> list[str]:
-    """What claims, as records, stay with now that their session is gone: a line each."""
-    return [
-        f"{still}retained by {kept_by(record['retained'])} {until(record['retained'])}: {record['pattern']}"
-        for record in records
-    ]
+def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
+    """What claims stay with now that their session is gone: a line each."""
+    rows = [([one.as_record() for one in claim.retained], claim.pattern) for claim in claims]
+    return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
 
 
 def knowledge(state: State) -> dict[str, Any]:
@@ -202,48 +202,45 @@ def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
     try:
         return fleet.whoami(flag)
     except NoSession as error:
-        if error.facts.get("candidates"):
+        if error.candidates:
             raise
         return None
 
 
-def _told(result: Result, key: str, verb: str) -> list[str]:
-    return _lines(result.answer[key], verb, tentative=result.status is Status.TENTATIVE)
-
-
-def _lines(records: Iterable[Mapping[str, Any]], verb: str, *, tentative: bool) -> list[str]:
+def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
     unsure = " (tentative: the hub was out of reach)" if tentative else ""
     lines = []
-    for record in records:
-        shared = " (shared)" if record["mode"] == "shared" else _units(record)
-        token = f", token {record['token']}" if verb != "released" and not unsure else ""
-        lines.append(f"{verb}: {record['pattern']}{shared}{token}{unsure}")
+    for claim in claims:
+        shared = " (shared)" if claim.mode == SHARED else _units(claim)
+        token = f", token {claim.token}" if verb != "released" and not unsure else ""
+        lines.append(f"{verb}: {claim.pattern}{shared}{token}{unsure}")
     return lines
 
 
-def _units(record: Mapping[str, Any]) -> str:
+def _units(claim: Claim) -> str:
     """Which units of a resource a claim has; nothing for one on a path."""
-    return f", {units(record)}" if record.get("slots") else ""
+    return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
-def _how(result: Result) -> dict[str, Any]:
-    return {
+def _how(result: Told) -> dict[str, Any]:
+    how = {
         "outcome": result.status.value,
         "commit": result.commit,
         "generation": result.generation,
-        "operation": result.operation,
+        "operation": result.receipt.operation,
     }
+    return how | ({"hub_error": result.receipt.hub_error} if result.tentative else {})
 
 
-def _status(result: Result, code: int) -> str:
-    return "partial" if code else "tentative" if result.status is Status.TENTATIVE else "ok"
+def _status(result: Told, code: int) -> str:
+    return "partial" if code else "tentative" if result.tentative else "ok"
 
 
-def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
+def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
     words = fleet.ledger.outbox.warnings + fleet.messages(session)
-    if result.status is Status.TENTATIVE:
+    if result.tentative:
         words.append(
-            f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."
+            f"{result.receipt.hub_error or 'The hub is out of reach.'} This is tentative until the hub agrees."
         )
     if result.status is Status.PUBLISHED:
         words.append("The hub took it, but reading it back was not possible; `gitfleet sync` will.")
@@ -262,7 +259,7 @@ def _row(
         known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
     session, gone = known[item.session]
     left = time_left(item, session)
-    row = item.as_record()
+    row = item.encode()
     age = max(0, (session.renewed_at if session else item.granted_at) + item.ttl - left - item.granted_at)
     lapsed = left <= 0 and not (item.retained and session is None)
     row |= {
@@ -302,4 +299,8 @@ def _verdict(verdict: Verdict) -> list[str]:
 
 
 def _verdict_record(verdict: Verdict) -> dict[str, Any]:
-    return {"path": verdict.path, "state": verdict.state, "holders": list(verdict.holders)}
+    return {
+        "path": verdict.path,
+        "state": verdict.state,
+        "holders": [item.encode() for item in verdict.holders],
+    }

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from gitfleet.base.text import counted
 from gitfleet.claims import line, orphans, tickets
-from gitfleet.claims.model import SHARED
+from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.tickets import Ticket
-from gitfleet.claims.wording import units
+from gitfleet.claims.wording import unit_words
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
 from gitfleet.cli.hearing import heard, told
-from gitfleet.errors import NoSession
+from gitfleet.errors import NoSession, Obstacle
 from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 
@@ -25,18 +24,22 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         left = 0
         if leave:
             session = fleet.whoami(common.session)
-            left = len(fleet.claims.leave_line(session).answer["left"])
+            left = len(fleet.claims.leave_line(session).left)
         state = fleet.current()
         places = list(tickets.everything(state.view))
         standing = tickets.line(state.view)
         rows = []
-        gone: dict[str, dict[str, Any]] = {}
+        gone: dict[str, Obstacle] = {}
         for number, ticket in enumerate(standing, start=1):
             blocked = line.blockers(state.view, standing, ticket)
-            held = [{**item.as_record(), "claim": item.held} for item in blocked if not item.ticket]
-            gone |= {item["session"]: item for item in fleet.claims.orphans.marked(held) if item.get("gone")}
+            held = [
+                Obstacle(path=one.wanted, session=one.session, claim=one.held)
+                for one in blocked
+                if not one.ticket
+            ]
+            gone |= {str(item.session): item for item in fleet.claims.orphans.marked(held) if item.gone}
             rows.append(
-                {**ticket.as_record(), "place": number, "blocked_by": [item.as_record() for item in blocked]}
+                {**ticket.encode(), "place": number, "blocked_by": [item.encode() for item in blocked]}
             )
         lines = [f"left {counted(left, 'place')}"] if leave else []
         lines += [
@@ -69,10 +72,14 @@ def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            answer = fleet.claims.offer(session, to, paths).answer
-        lines = [f"offered to {to}: {record['pattern']}" for record in answer["offered"]]
+            answer = fleet.claims.offer(session, to, paths)
+        lines = [f"offered to {to}: {claim.pattern}" for claim in answer.offered]
         return Answer(
-            "offer", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
+            "offer",
+            {"session": session, **answer.encode()},
+            lines,
+            warnings=fleet.messages(session),
+            session=session,
         )
 
 
@@ -81,13 +88,10 @@ def accept(common: Common) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            answer = fleet.claims.take(session).answer
-        lines = [
-            f"claimed: {record['pattern']}{_units(record)}, token {record['token']}"
-            for record in answer["taken"]
-        ]
-        said = remarks.of_grant(fleet, answer["taken"], new=False)
-        data = {"session": session, **answer, "behind": said.as_record()["behind"]}
+            answer = fleet.claims.accept(session)
+        lines = [f"claimed: {claim.pattern}{_units(claim)}, token {claim.token}" for claim in answer.taken]
+        said = remarks.of_grant(fleet, answer.taken, new=False)
+        data = {"session": session, **answer.encode(), "behind": said.as_record()["behind"]}
         warnings = [*fleet.messages(session), *said.words(fleet.ledger.node.hub)]
         return Answer("accept", data, lines, warnings=warnings, session=session)
 
@@ -97,12 +101,14 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = _person(fleet, common)
         with told(fleet, session):
-            answer = fleet.claims.break_(session, paths, reason).answer
-        lines = [
-            f"broken: {record['pattern']} of {record['session']}, who is told" for record in answer["broken"]
-        ]
+            answer = fleet.claims.break_(session, paths, reason)
+        lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]
         return Answer(
-            "break", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
+            "break",
+            {"session": session, **answer.encode()},
+            lines,
+            warnings=fleet.messages(session),
+            session=session,
         )
 
 
@@ -118,8 +124,8 @@ def _person(fleet: Fleet, common: Common) -> str:
         raise
 
 
-def _units(record: Mapping[str, Any]) -> str:
-    return f", {units(record)}" if record.get("slots") else ""
+def _units(claim: Claim) -> str:
+    return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
 def _words(ticket: Ticket, blocked: Sequence[dict[str, str]], gone: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import annotations as marks
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common
+from gitfleet.errors import Obstacle
 from gitfleet.fleet import present
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.present import Present
@@ -46,7 +47,7 @@ def staged(common: Common, report: str | None) -> Answer:
         mine = incoming.Commit("", paths, session, _claims(now, session), (session,))
         rows = verdicts.judged(now.view, now.policy, fleet.repository.here, [mine])
         held = [
-            {"session": one.holder, "claim": one.held}
+            Obstacle(path=one.path, session=one.holder, claim=one.held)
             for row in rows
             for one in row.verdicts
             if one.state == fencing.THEIRS

@@ -115,15 +115,15 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
 
 
 def _answer(ended: Ended) -> Answer:
-    released = [record["pattern"] for record in ended.answer.get("released", [])]
-    retained = ended.answer.get("retained", [])
+    released = ended.answer.released if ended.answer else ()
+    retained = ended.answer.retained if ended.answer else ()
     how = "was interrupted" if ended.interrupted else "ended"
     words = f"session {ended.session['id']} {how}, exit code {ended.code}"
     if ended.goes_on:
         words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
     words += (
         _committed(ended.made)
-        + _listed("released", released)
+        + _listed("released", [claim.pattern for claim in released])
         + "".join(f"; {line}" for line in kept(retained))
     )
     say(f"gitfleet: {words}")
@@ -132,8 +132,8 @@ def _answer(ended: Ended) -> Answer:
         "worktree": ended.worktree,
         "log": ended.log,
         "exit_code": ended.code,
-        "released": ended.answer.get("released", []),
-        "retained": retained,
+        "released": [claim.encode() for claim in released],
+        "retained": [claim.encode() for claim in retained],
         "committed": ended.made.as_record() if ended.made else None,
     }
     status = "ok" if ended.code == 0 else "command-failed"

@@ -21,7 +21,7 @@ from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet import exchange, hubhead
-from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.fleet import OPERATIONS, Fleet
 from gitfleet.githooks.agents import ready
 from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
@@ -146,7 +146,7 @@ def _log(path: str | None, session: str | None, kind: str | None, limit: int) ->
             return any(overlap(said, one, case_sensitive=fleet.policy.case_sensitive) for one in wanted)
 
         found = logs.lines(
-            fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
+            fleet.ledger.objects, OPERATIONS, tip, session=session, kind=kind, meets=meets if wanted else None
         )
         lines = list(itertools.islice(found, limit or None))
         shown = [
@@ -165,7 +165,10 @@ def _fsck() -> Answer:
         if tip is None:
             raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
         checked, problem = replay.check(
-            fleet.ledger.objects, RULES, tip, progress=lambda done: render.note(f"{done} commits verified")
+            fleet.ledger.objects,
+            OPERATIONS,
+            tip,
+            progress=lambda done: render.note(f"{done} commits verified"),
         )
         if problem is not None:
             raise Corrupt(

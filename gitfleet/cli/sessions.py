@@ -23,7 +23,8 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.peers import Peers
 from gitfleet.fleet.situation import Liveness
 from gitfleet.git.repository import discover
-from gitfleet.ledger.model import Result, Status
+from gitfleet.ledger.model import Answer as Told
+from gitfleet.ledger.model import Status
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees.model import MANAGED_DIR
@@ -209,16 +210,16 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         warnings = [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
         result = fleet.sessions.start(wanted)
-        record = result.answer["session"]
+        own = result.session.id
         if result.status is not Status.TENTATIVE:
-            warnings += draftclaim.hold(fleet, record["id"])
+            warnings += draftclaim.hold(fleet, own)
         warnings += starting.told(fleet, result, wanted)
         return Answer(
             command,
-            {"session": record, **_how(result)},
-            [record["id"]],
+            {"session": result.session.encode(), **_how(result)},
+            [own],
             warnings=warnings,
-            session=record["id"],
+            session=own,
         )
 
 
@@ -230,21 +231,21 @@ def _end(session_id: str | None) -> Answer:
             result = fleet.sessions.end(session_id)
         except NoSession as error:
             hint = "There is nothing to end. `gitfleet session list` shows those that are there."
-            raise NoSession(error.message, hint=hint, candidates=[]) from error
-        released = [record["pattern"] for record in result.answer["released"]]
+            raise error.again(hint=hint) from error
+        released = [claim.pattern for claim in result.released]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
-        lines += kept(result.answer["retained"])
-        heir = draftclaim.hand_on(fleet) if result.answer["retained"] else ""
+        lines += kept(result.retained)
+        heir = draftclaim.hand_on(fleet) if result.retained else ""
         lines += [f"{draft.CONFIG} is claimed for session {heir} now"] if heir else []
         lines += left
-        for text in result.answer.get("unheard", []):  # its inbox is gone with it
+        for text in result.unheard:  # its inbox is gone with it
             fleet.ledger.notices.leave(session_id, text, kind="message")
         warnings = fleet.ledger.notices.fresh(session_id)
         data = {
-            "session": result.answer["session"],
-            "released": result.answer["released"],
-            "retained": result.answer["retained"],
+            "session": result.session.encode(),
+            "released": [claim.encode() for claim in result.released],
+            "retained": [claim.encode() for claim in result.retained],
             "left": left,
             **_how(result),
         }
@@ -308,12 +309,12 @@ def _show(session_id: str) -> Answer:
             raise NoSession(
                 words,
                 hint=f"`gitfleet session list` shows those that are there; `gitfleet log --session {session_id}` what it did.",
-                candidates=[],
+                candidates=(),
             )
         with heartbeat.open_peers(fleet) as peers:
             record = _record(fleet, session, peers)
         held = [
-            item.as_record()
+            item.encode()
             for item in claims.of_session(state.view, session_id)
             if isinstance(item, claims.Claim)
         ]
@@ -340,15 +341,18 @@ def _show(session_id: str) -> Answer:
 
 def _record(fleet: Fleet, session: model.Session, peers: Peers) -> dict[str, Any]:
     found = situation.liveness(session, fleet.ledger.node.id, peers)
-    record = session.as_record()
+    record = session.encode()
     record["liveness"], record["quiet_for"] = found.word, found.quiet_for
     record["orchestration_pattern"] = session.pattern
     return record
 
 
-def _how(result: Result) -> dict[str, Any]:
-    tentative = result.status is Status.TENTATIVE
-    return {"outcome": result.status.value, "tentative": tentative, "generation": result.generation}
+def _how(result: Told) -> dict[str, Any]:
+    return {
+        "outcome": result.status.value,
+        "tentative": result.tentative,
+        "generation": result.generation,
+    }
 
 
 def _enter_worktree_of(pid: int) -> None:

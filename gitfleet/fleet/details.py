@@ -46,7 +46,7 @@ def gather(
     """
     found, warnings = _checkouts(repository, ledger, sessions, wanted.seconds)
     local = LocalSessions(ledger.state)
-    details = {
+    details: dict[str, Detail] = {
         session.id: _detail(session, local, found.get(session.worktree), wanted) for session in sessions
     }
     return details, warnings

@@ -15,7 +15,7 @@ from gitfleet.claims import model as claims
 from gitfleet.clients import confined
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
 from gitfleet.fleet import hubhead, policyfile
-from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.fleet import OPERATIONS, Fleet
 from gitfleet.fleet.unmatched import unmatched
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import BulkObjects, open_objects
@@ -62,7 +62,7 @@ def repair(fleet: Fleet) -> list[str]:
                 git = fleet.repository.git
                 remote = Remote(git, ledger.node.hub, ledger.node.push)
                 repairer = Repairer(
-                    git=git, objects=ledger.objects, remote=remote, outbox=ledger.outbox, rules=RULES
+                    git=git, objects=ledger.objects, remote=remote, outbox=ledger.outbox, kinds=OPERATIONS
                 )
                 done += repairer.mend(alarm).words
         ledger.sync()

@@ -7,13 +7,15 @@ for libgit2.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gitfleet.claims import handover, leases, past, policy, retained
+from gitfleet.claims import handover, leases, past, policy, retained, turns
 from gitfleet.claims import rules as claim_rules
+from gitfleet.claims.keepers import Keeping
+from gitfleet.claims.retained import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hubhead
@@ -21,6 +23,8 @@ from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.ledger.model import PERSON, SESSION, Actor
+from gitfleet.ledger.operations import Registry
 from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
@@ -28,19 +32,22 @@ from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
     from gitfleet.sessions.model import Session
-    from gitfleet.sessions.service import Sessions
+    from gitfleet.sessions.service import Beginning, Ending, Sessions
     from gitfleet.worktrees.service import Worktrees
 
-RULES = leases.keeping(
-    {
-        **session_rules.RULES,
-        **inbox.RULES,
-        **claim_rules.RULES,
-        **handover.RULES,
-        **retained.RULES,
-        **past.RULES,
-    }
+OPERATIONS = Registry(
+    [
+        *session_rules.KINDS,
+        *inbox.KINDS,
+        *claim_rules.KINDS,
+        *turns.KINDS,
+        *handover.KINDS,
+        *retained.KINDS,
+        *past.KINDS,
+    ],
+    keep=leases.keep,
 )
+"""Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 
 
 class Fleet:
@@ -95,7 +102,7 @@ class Fleet:
             git=repository.git,
             objects=objects,
             node=node,
-            rules=RULES,
+            kinds=OPERATIONS,
             announce=announce,
             patience=patience,
         )
@@ -112,10 +119,10 @@ class Fleet:
             elsewhere=self._is_dead_elsewhere,
             announce=self._announce,
         )
-        self.ledger.facts = self.claims.facts
+        self.ledger.timing = self.claims.timing
 
     @cached_property
-    def sessions(self) -> Sessions:
+    def sessions(self) -> Sessions[Started, Ended]:
         """The fleet's sessions."""
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
         from gitfleet.worktrees import reservation
@@ -123,11 +130,11 @@ class Fleet:
         return Sessions(
             self.repository,
             self.ledger,
-            policy.markers(self.ledger.state),
-            self._kept_of,
-            reservation.clear,
-            reservation.session,
-            self._left_by,
+            self._begin,
+            self._finish,
+            markers=policy.markers(self.ledger.state),
+            arrived=reservation.clear,
+            expected=reservation.session,
         )
 
     @cached_property
@@ -137,13 +144,26 @@ class Fleet:
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
 
-    def _kept_of(self, session: str) -> list[dict[str, Any]]:
+    def _begin(self, beginning: Beginning) -> Started:
+        retain = self._kept_of(beginning.id) if beginning.moved else ()
+        based_on = self._left_by(beginning.id) if beginning.named else {}
+        said = {one.name: getattr(beginning.body, one.name) for one in beginning.body.FIELDS}
+        body = retained.Start(**said, retain=retain, based_on=based_on)
+        actor = Actor(PERSON if body.person else SESSION, beginning.id)
+        return self.ledger.request(retained.start, actor, body, timeout=beginning.timeout)
+
+    def _finish(self, ending: Ending) -> Ended:
+        body = retained.End(self._kept_of(ending.id), ending.was)
+        actor = Actor(SESSION, ending.id)
+        return self.ledger.request(retained.end, actor, body, heard=ending.heard, timeout=ending.timeout)
+
+    def _kept_of(self, session: str) -> tuple[Keeping, ...]:
         """What keeps the claims of a session when it ends."""
         from gitfleet.fleet import leaving  # the whole of merging: not for the beginning of a session
 
-        return leaving.facts(self.repository, self.ledger, self.policy, session)
+        return tuple(leaving.facts(self.repository, self.ledger, self.policy, session))
 
-    def _left_by(self, session: str) -> dict[str, list[str]]:
+    def _left_by(self, session: str) -> Mapping[str, tuple[str, ...]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""
         found = retained.left_by(self.current().view, session)
         return self.claims.built_upon({c.id: [one.as_record() for one in c.retained] for c in found})

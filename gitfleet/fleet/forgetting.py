@@ -38,13 +38,9 @@ def forget(fleet: Fleet, *, keep: int = KEEP) -> int:
     """
     oldest = clock.now() - keep
     found = past.everything(fleet.current().view)
-    old = [
-        {"where": where, "token": one.token}
-        for where, one in found
-        if isinstance(one, Grant) and one.at < oldest
-    ]
+    old = [past.Gone(where, one.token) for where, one in found if isinstance(one, Grant) and one.at < oldest]
     gone = 0
     for start in range(0, len(old), past.MAX_FORGOTTEN):
-        body = {"grants": old[start : start + past.MAX_FORGOTTEN]}
-        gone += len(fleet.ledger.request("past.forget", "", body).answer["forgotten"])
+        body = past.Forget(tuple(old[start : start + past.MAX_FORGOTTEN]))
+        gone += len(fleet.ledger.request(grant.forget, fleet.ledger.itself, body).forgotten)
     return gone

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import model, past, presence
+from gitfleet.claims.model import Claim
 from gitfleet.claims.overlap import overlap
 from gitfleet.claims.past import Grant
 from gitfleet.claims.patterns import Pattern
@@ -69,12 +70,12 @@ class Remarks(NamedTuple):
 
 def of_grant(
     fleet: Fleet,
-    granted: Sequence[Mapping[str, Any]],
-    renewed: Sequence[Mapping[str, Any]] = (),
+    granted: Sequence[Claim],
+    renewed: Sequence[Claim] = (),
     *,
     new: bool = True,
 ) -> Remarks:
-    """The remarks on claims (as records) that were granted just now; without `new`, only what is behind, as for what was `renewed`.
+    """The remarks on claims that were granted just now; without `new`, only what is behind, as for what was `renewed`.
 
     Costs a process or two of git, a few more where something is not there, and the folders that are claimed.
     """
@@ -94,12 +95,12 @@ def of_grant(
     return Remarks(tuple(one.text for one in absent), tuple(older), by_name)
 
 
-def _paths(records: Iterable[Mapping[str, Any]]) -> list[Pattern]:
-    found = [model.parsed(str(record["pattern"])) for record in records]
+def _paths(claims: Iterable[Claim]) -> list[Pattern]:
+    found = [model.parsed(claim.pattern) for claim in claims]
     return [one for one in found if not one.units]
 
 
-def behind(fleet: Fleet, wanted: Iterable[Pattern], granted: Sequence[Mapping[str, Any]]) -> Iterator[Behind]:
+def behind(fleet: Fleet, wanted: Iterable[Pattern], granted: Sequence[Claim]) -> Iterator[Behind]:
     """Those of `wanted` that others have changed since this worktree's HEAD left them, and that HEAD has otherwise, and the
     index too: what is staged, as by `git merge --squash`, is about to be there.
 
@@ -112,7 +113,7 @@ def behind(fleet: Fleet, wanted: Iterable[Pattern], granted: Sequence[Mapping[st
     if head is None:
         return
     landed = _Versions(fleet, head, tip) if tip and tip != head else None
-    own = {str(record["session"]) for record in granted}
+    own = {claim.session for claim in granted}
     for one in wanted:
         newer = landed.newer(one) if landed else ()
         if newer and tip and not _is_merged(here, tip):

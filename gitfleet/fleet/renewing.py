@@ -15,8 +15,9 @@ from gitfleet.fleet import checkouts, logtail
 from gitfleet.fleet.beats import ALIVE
 from gitfleet.fleet.details import process_liveness
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import Status, View
+from gitfleet.ledger.model import SESSION, Actor, Status, View
 from gitfleet.sessions import model as sessions
+from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.model import Session
 
 _SIGNS = ("index", "HEAD", "logs/HEAD", "COMMIT_EDITMSG")
@@ -32,7 +33,7 @@ def renew_live(fleet: Fleet) -> list[str]:
     waiting = {
         operation.session
         for operation in fleet.ledger.outbox.tentative()
-        if operation.kind == "session.renew"
+        if operation.kind == session_rules.renew.name
     }
     due = sorted(
         item.id
@@ -46,7 +47,8 @@ def renew_live(fleet: Fleet) -> list[str]:
     )
     if not due:
         return []
-    asked = [fleet.ledger.operation("session.renew", session, {}) for session in due]
+    renewal = session_rules.Renew()
+    asked = [fleet.ledger.operation(session_rules.renew, Actor(SESSION, one), renewal) for one in due]
     results = fleet.ledger.submit(asked)
     failed = {result.operation for result in results if result.status in {Status.REFUSED, Status.FAILED}}
     return [operation.session for operation in asked if operation.id not in failed]

@@ -47,7 +47,7 @@ class SessionStatus(NamedTuple):
         """JSON-ready: the session's own record, and beside it what is known now."""
         detail = self.detail
         return {
-            **self.session.as_record(),
+            **self.session.encode(),
             "liveness": self.liveness.word,
             "quiet_for": self.liveness.quiet_for,
             "orchestration_pattern": self.session.pattern,
@@ -77,7 +77,7 @@ class Status(NamedTuple):
         """JSON-ready."""
         return {
             "sessions": [item.as_record() for item in self.sessions],
-            "retained": [claim.as_record() for claim in self.retained],
+            "retained": [claim.encode() for claim in self.retained],
             "ledger": dict(self.ledger),
             "nodes": [dict(node) for node in self.nodes],
         }

@@ -152,9 +152,12 @@ def _forget(fleet: Fleet) -> None:
 
 
 def _released(one: Reaped) -> str:
-    patterns = [str(record["pattern"]) for record in one.released]
+    patterns = [claim.pattern for claim in one.released]
     words = f"; released {', '.join(patterns)}" if patterns else ""
-    kept = [f"{record['pattern']} is retained by {kept_by(record['retained'])}" for record in one.retained]
+    kept = [
+        f"{claim.pattern} is retained by {kept_by([keeper.as_record() for keeper in claim.retained])}"
+        for claim in one.retained
+    ]
     return words + "".join(f"; {line}" for line in kept)
 
 
@@ -168,8 +171,8 @@ def as_record(done: Round) -> dict[str, Any]:
             {
                 "session": one.session,
                 "worktree": one.worktree,
-                "released": list(one.released),
-                "retained": list(one.retained),
+                "released": [claim.encode() for claim in one.released],
+                "retained": [claim.encode() for claim in one.retained],
             }
             for one in done.reaped
         ],

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from gitfleet.errors import Corrupt, Damaged, FleetError, HubAlarm, NoFleet
+from gitfleet.errors import AlarmKind, Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.head import Head
 from gitfleet.git.program import Git, GitFailed
@@ -65,7 +65,7 @@ class LocalHub:
         try:
             moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
         except GitFailed as error:
-            if refs.NO_OBJECT not in str(error.facts["output"]):
+            if refs.NO_OBJECT not in error.output:
                 raise
             return PushAnswer(Push.BROKEN, error.message)
         return PushAnswer(Push.DONE if moved else Push.LOST, "")
@@ -164,7 +164,7 @@ class RemoteHub:
     def _check_descent(self, tip: Tip, ours: str) -> None:
         base = commits.read(self._objects, ours)
         if tip.generation <= base.generation:
-            kind = "behind" if self._ancestor(base, tip) else "diverged"
+            kind: AlarmKind = "behind" if self._ancestor(base, tip) else "diverged"
             raise alarm(kind, self.name, ours, tip.oid)
         if not self._ancestor(tip, base):
             raise alarm("diverged", self.name, ours, tip.oid)
@@ -209,9 +209,9 @@ def links(objects: Objects, tip: Tip, *, down_to: int) -> list[Tip]:
     return chain
 
 
-def alarm(kind: str, hub: str, verified: str | None, found: str | None) -> HubAlarm:
+def alarm(kind: AlarmKind, hub: str, verified: str | None, found: str | None) -> HubAlarm:
     """The alarm for a hub whose ledger is not the continuation of what was verified here."""
-    words = {
+    words: dict[AlarmKind, str] = {
         "vanished": "no longer has the fleet's ledger",
         "behind": "has gone back to an older state of the fleet's ledger",
         "diverged": "has another ledger than the one this clone has verified",

@@ -10,12 +10,12 @@ A crash at any line leaves each operation in the outbox, on the hub, or both; th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.base.text import counted, display
-from gitfleet.errors import Corrupt, FleetError, HubUnreachable, InternalError, LocalStorage, NewerFormat
+from gitfleet.base.text import counted
+from gitfleet.errors import Corrupt, FleetError, HubUnreachable, LocalStorage, NewerFormat
 from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Push, hub_error
@@ -24,8 +24,9 @@ from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, links
-from gitfleet.ledger.model import Accepted, Operation, Refused, Result, Rule, Status
+from gitfleet.ledger.model import Accepted, Answer, Operation, Result, Status
 from gitfleet.ledger.notices import LOST, Notices
+from gitfleet.ledger.operations import Registry
 from gitfleet.ledger.outbox import Outbox
 
 MAX_BATCH = 500
@@ -35,7 +36,7 @@ class Decided(NamedTuple):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
-    accepted: list[tuple[Operation, Accepted]]
+    accepted: list[tuple[Operation, Accepted[Any]]]
     refused: list[Result]
 
 
@@ -51,7 +52,7 @@ class Leader:
         outbox: Outbox,
         notices: Notices,
         contention: Contention,
-        rules: Mapping[str, Rule],
+        kinds: Registry,
         node: str,
     ) -> None:
         self._git = git
@@ -59,7 +60,7 @@ class Leader:
         self._hub = hub
         self._outbox = outbox
         self._notices = notices
-        self._rules = rules
+        self._kinds = kinds
         self._node = node
         self._contention = contention
         self._own: frozenset[str] = frozenset()
@@ -165,7 +166,7 @@ class Leader:
         format.check(tree, writing=True)
         accepted, refused = [], []
         for operation in batch:
-            decision = apply(self._rules, tree, operation, tip.generation + 1)
+            decision = self._kinds.apply(tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
                 accepted.append((operation, decision))
             elif not self._leave(operation, decision.error):
@@ -240,15 +241,16 @@ class Leader:
             found |= dict.fromkeys(ids & wanted, link)
         return found
 
-    def _answer(self, operation: Operation, landed: Tip) -> Mapping[str, object]:
+    def _answer(self, operation: Operation, landed: Tip) -> Answer:
         """The answer that `operation` had when it landed: its transaction, decided again on its parent."""
         parent = commits.read(self._objects, landed.parent or "")
         tree = Snapshot(self._objects, parent.tree)
         for earlier in commits.transaction(self._objects, landed).operations(landed.oid):
-            decision = apply(self._rules, tree, earlier, landed.generation)
+            decision = self._kinds.apply(tree, earlier, landed.generation)
             if isinstance(decision, Accepted) and earlier.id == operation.id:
-                return decision.answer
-        return {}
+                answer: Answer = decision.answer
+                return answer
+        return Answer()  # which cannot be: it is in there, and was accepted
 
     def _tentatively(self, batch: Sequence[Operation], error: FleetError) -> None:
         """Decide on the last verified state. Yes is tentative, no is no: it was taken before the hub went away."""
@@ -263,16 +265,16 @@ class Leader:
         kept: list[Operation] = []
         undecided = [operation for operation in batch if operation.id not in self.results]
         for operation in sorted(undecided, key=lambda operation: operation.id not in unsure):
-            decision = apply(self._rules, tree, operation, tip.generation + 1)
+            decision = self._kinds.apply(tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
-                answer = {**decision.answer, "hub_error": error.message}
                 whole = not decision.lacking
-                if self._keep(operation, answer, unsure=operation.id in unsure, whole=whole):
+                result = Result(operation.id, Status.TENTATIVE, decision.answer, hub_error=error.message)
+                if self._keep(operation, result, unsure=operation.id in unsure, whole=whole):
                     kept.append(operation)
                     continue
                 tree = Snapshot(self._objects, tip.tree)  # without what could not be kept
                 for earlier in kept:
-                    apply(self._rules, tree, earlier, tip.generation + 1)
+                    self._kinds.apply(tree, earlier, tip.generation + 1)
             elif not (
                 operation.id in unsure
                 or self._outbox.is_tentative(operation)
@@ -280,12 +282,11 @@ class Leader:
             ):
                 self._finish(operation.id, Result(operation.id, Status.REFUSED, error=decision.error))
 
-    def _keep(self, operation: Operation, answer: Mapping[str, object], *, unsure: bool, whole: bool) -> bool:
+    def _keep(self, operation: Operation, result: Result, *, unsure: bool, whole: bool) -> bool:
         """Keep an operation as tentative and tell its caller, once. False when there is no room for that: it has failed.
 
         One that may have landed never fails: it stays in hand, where the next turn looks for it.
         """
-        result = Result(operation.id, Status.TENTATIVE, answer)
         try:
             if not self._outbox.is_tentative(operation):
                 self._outbox.keep_tentative(operation, whole=whole)
@@ -338,41 +339,3 @@ class Leader:
             self._outbox.finish(result)
         except LocalStorage:
             self._stuck = True
-
-
-def decide(
-    rules: Mapping[str, Rule], view: Snapshot, operation: Operation, generation: int
-) -> Accepted | Refused:
-    """Apply the rule for `operation`. Pure in what it reads. A kind that has no rule here is refused by name."""
-    rule = rules.get(operation.kind)
-    if rule is None:
-        return Refused(unknown_kind(operation))
-    try:
-        return rule(view, operation, generation)
-    except FleetError as error:
-        return Refused(error)
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
-        return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
-
-
-def apply(
-    rules: Mapping[str, Rule], view: Snapshot, operation: Operation, generation: int
-) -> Accepted | Refused:
-    """Decide `operation` and, if it is accepted, change `view`. What cannot be filed there is refused; `view` is unchanged then."""
-    decision = decide(rules, view, operation, generation)
-    if isinstance(decision, Accepted):
-        try:
-            view.change(decision.changes)
-        except FleetError as error:
-            return Refused(error)
-    return decision
-
-
-def unknown_kind(operation: Operation) -> NewerFormat:
-    """The error about an operation that has no rule here."""
-    words = (
-        f"'{display(operation.kind)}' is an operation that this gitfleet does not know. It was left alone."
-    )
-    where = f"operation {operation.id}"
-    return NewerFormat(words, hint=format.UPGRADE, where=where, version=0, understood=0)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from gitfleet.base import clock, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Conflict, Unverifiable
+from gitfleet.errors import Blocked, Conflict, Obstacle, Unverifiable
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -232,9 +232,9 @@ class Chooser:
         return Conflict(
             f"The worktree {display(managed.path)} of session {managed.session} {display(why)}. Nothing was changed.",
             hint="Choose another session id, or leave it out to be given a free worktree.",
-            conflicts=[
-                {"worktree": managed.path, "session": managed.session, "agent": managed.agent, "why": why}
-            ],
+            conflicts=(
+                Obstacle(worktree=managed.path, session=managed.session, agent=managed.agent, why=why),
+            ),
         )
 
     def _sessions(self) -> LocalSessions:

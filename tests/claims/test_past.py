@@ -12,6 +12,8 @@ from gitfleet.claims import past
 from gitfleet.claims.past import Former, Grant
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.fleet import forgetting
+from gitfleet.ledger import format as records
+from gitfleet.ledger.model import SessionId
 from tests.claims.world import World, wanted
 from tests.fleetbench import Fleets
 
@@ -41,7 +43,9 @@ def test_claim_that_ends_is_remembered(kind: str, body: dict[str, Any]) -> None:
     world.now += 60
     world.take("a-1", kind, **body)
     assert remembered(world) == {
-        "src/a.py": Grant(granted["id"], granted["token"], "a-1", "src/a.py", "exclusive", world.now)
+        "src/a.py": Grant(
+            granted["id"], granted["token"], SessionId("a-1"), "src/a.py", "exclusive", world.now
+        )
     }
 
 
@@ -78,8 +82,8 @@ def test_claim_that_is_broken_is_remembered() -> None:
 def test_claim_that_moves_is_remembered_as_its_former_holders() -> None:
     world = World("a-1", "b-1")
     (first,) = claim(world, "a-1", "src/a.py")
-    world.take("a-1", "claim.offer", patterns=["src/a.py"], to="b-1")
-    world.take("b-1", "claim.take")
+    world.take("a-1", "offer.make", patterns=["src/a.py"], to="b-1")
+    world.take("b-1", "offer.accept")
     assert remembered(world)["src/a.py"].session == "a-1"
     assert world.claims()["src/a.py"].token > first["token"]
 
@@ -161,10 +165,12 @@ def test_record_that_cannot_be_read_is_replaced_when_its_pattern_ends_again() ->
     ids=str,
 )
 def test_record_with_broken_fields_is_refused(change: dict[str, Any], error: type[FleetError]) -> None:
-    sound = Grant(ulid(), 5, "a-1", "src/a.py", "exclusive", 7, (Former(ulid(), 3),), Former("b-1", 2))
-    assert past.parse(sound.as_bytes(), "past/x") == sound
+    sound = Grant(
+        ulid(), 5, SessionId("a-1"), "src/a.py", "exclusive", 7, (Former(ulid(), 3),), Former("b-1", 2)
+    )
+    assert records.read(Grant, sound.as_bytes(), "past/x") == sound
     with pytest.raises(error):
-        past.parse(canonical.dump({**canonical.load(sound.as_bytes()), **change}), "past/x")
+        records.read(Grant, canonical.dump({**canonical.load(sound.as_bytes()), **change}), "past/x")
 
 
 def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
@@ -180,7 +186,7 @@ def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
     world.take("a-1", "claim.release", patterns=None)
     rows += [{"where": "claims/=x/@y.json", "token": 1}, {"where": "past/../fleet.json", "token": 1}]
     before = world.records().keys()
-    answer = world.take("a-1", "past.forget", grants=rows)
+    answer = world.take("a-1", "grant.forget", grants=rows)
     assert len(answer["forgotten"]) == 1
     assert before - world.records().keys() == set(answer["forgotten"])
     assert list(remembered(world)) == ["docs/"]

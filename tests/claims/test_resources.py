@@ -237,8 +237,8 @@ def test_offer_and_take_move_the_units_with_their_numbers() -> None:
     world = World("a-1", "b-1", "c-1")
     world.take("c-1", "claim.acquire", **asked("res:gpu", capacity=3))
     world.take("a-1", "claim.acquire", **asked("res:gpu:2", capacity=3))
-    world.take("a-1", "claim.offer", patterns=["res:gpu"], to="b-1")
-    world.take("b-1", "claim.take")
+    world.take("a-1", "offer.make", patterns=["res:gpu"], to="b-1")
+    world.take("b-1", "offer.accept")
     assert units(world, "gpu") == {"c-1": (0,), "b-1": (1, 2)}
 
 
@@ -356,13 +356,13 @@ def test_records_of_resources_are_filed_apart_and_read_by_their_own_name_only() 
     assert [item.where for item in model.near(world.view, ()) if "resources" in item.where] == []
     (claim,) = model.near(world.view, ("", "gpu"))
     assert isinstance(claim, Claim)
-    assert model.from_record(claim.as_record()) == claim
+    assert Claim.decode(claim.encode()) == claim
 
 
 def test_record_of_a_path_says_nothing_of_units() -> None:
     world = World("a-1")
     world.take("a-1", "claim.acquire", **wanted("src/"))
-    record = world.claims()["src/"].as_record()
+    record = world.claims()["src/"].encode()
     assert "slots" not in record
     assert "capacity" not in record
 
@@ -379,7 +379,7 @@ def test_record_of_a_resource_that_is_broken_keeps_all_of_it(broken: dict[str, A
     world = World("a-1", "b-1")
     world.take("a-1", "claim.acquire", **asked("res:gpu"))
     (claim,) = model.near(world.view, ("", "gpu"))
-    record = {**claim.as_record(), **broken} if isinstance(claim, Claim) else {}
+    record = {**claim.encode(), **broken} if isinstance(claim, Claim) else {}
     world.view.change({claim.where: canonical.dump(record)})
     (found,) = model.near(world.view, ("", "gpu"))
     assert isinstance(found, Unreadable)

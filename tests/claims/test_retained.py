@@ -14,7 +14,7 @@ from gitfleet.errors import Conflict, NoSession, PolicyRefused, UsageError
 from gitfleet.sessions import inbox
 from tests.claims.world import World, patterns, wanted
 
-ACQUIRE, END, RETAIN, LANDED = "claim.acquire", "session.end", "claim.retain", "claim.landed"
+ACQUIRE, END, RETAIN, LANDED = "claim.acquire", "session.end", "claim.retain", "claim.let-go"
 HEAD, LATER = "a" * 40, "b" * 40
 
 
@@ -195,7 +195,7 @@ def test_branch_that_landed_or_is_gone_lets_its_claims_go_and_a_live_session_is_
     decision = world.ask(
         "m", LANDED, node="m", keeper=branch_at(), outcome=outcome, evidence={"trunk": LATER}
     )
-    assert patterns(decision.answer["released"]) == ["src/"]  # type: ignore[union-attr]
+    assert patterns(decision.encode()["released"]) == ["src/"]  # type: ignore[union-attr]
     assert words in decision.subject  # type: ignore[union-attr]
     assert set(world.claims()) == {"docs/"}
     assert retained(world) == {}

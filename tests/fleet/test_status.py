@@ -16,6 +16,7 @@ from gitfleet.git import fleetrefs
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
+from gitfleet.ledger.model import NodeId, SessionId
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
@@ -178,7 +179,7 @@ def test_numbers_out_of_all_bounds_in_a_record_break_nothing(fleets: Fleets) -> 
     with Fleet.open(str(alone)) as fleet:
         node = fleet.ledger.node.id
     forged = model.Session(
-        id="odd", node=node, worktree="\0", pid=-1, start=10**40, boot="\x1b", renewed_at=-(10**40), started_at=10**40,
+        id=SessionId("odd"), node=NodeId(node), worktree="\0", pid=-1, start=10**40, boot="\x1b", renewed_at=-(10**40), started_at=10**40,
         log="/etc/passwd",
     )  # fmt: skip
     forge(alone, {model.path("odd"): forged.as_bytes()})

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base.ids import ulid
 from gitfleet.errors import Conflict
 from gitfleet.ledger.model import Operation, Result, Status
 from gitfleet.ledger.outbox import Outbox
+from tests.operations import raw
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def outbox(tmp_path: Path) -> Outbox:
 
 
 def make(session: str = "s") -> Operation:
-    return Operation("claim.acquire", ulid(), "node", session, 1, {"x": [1, "\udcff"]}, ulid())
+    return raw("claim.acquire", "node", session, {"x": [1, "\udcff"]})
 
 
 def places(outbox: Outbox, operation: Operation) -> list[str]:
