@@ -275,9 +275,7 @@ def declared(namespace: Mapping[str, Any], inherited: Iterable[Field] = ()) -> t
 
 
 class _Meta(type):
-    def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
-    ) -> _Meta:
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> _Meta:
         inherited = [one for base in bases for one in getattr(base, "FIELDS", ())]
         fields = declared(namespace, inherited)
         known = {one.name for one in inherited}

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from gitfleet.claims import model as claims
+from gitfleet.claims.asking import Claimed
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.overlap import overlap
-from gitfleet.claims.rules import Claimed
 from gitfleet.fleet import setup
 from gitfleet.fleet.fleet import OPERATIONS, Fleet
 from gitfleet.git import fleetrefs, refs

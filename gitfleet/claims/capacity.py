@@ -46,12 +46,8 @@ class Obstacles(NamedTuple):
     reserved: Sequence[Reserved]
 
 
-def asked(wants: Iterable[Want]) -> dict[str, int]:
-    """The capacities that come with what is wanted, by the text of each resource.
-
-    Raises UsageError for what could never be granted, and for a resource that is named with two numbers.
-    """
-    found: dict[str, int] = {}
+def check_asked(wants: Iterable[Want]) -> None:
+    """Raise UsageError for what could never be granted, and for a resource that is named with two numbers."""
     named: set[str] = set()
     for want in wants:
         wanted = model.parsed(want.pattern)
@@ -62,8 +58,6 @@ def asked(wants: Iterable[Want]) -> dict[str, int]:
             words = f"{display(wanted.text)} was asked for twice at once. Nothing was changed."
             raise UsageError(words, hint="Name each resource once, with the number of units: `res:gpu:2`.")
         named.add(wanted.resource)
-        found[wanted.text] = want.capacity
-    return found
 
 
 def check(wanted: Pattern, capacity: int) -> None:

@@ -7,115 +7,32 @@ here or does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, model, retained, tickets, turns
 from gitfleet.claims import line as line_rules
+from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.found import Found
-from gitfleet.claims.line import Blocker
-from gitfleet.claims.model import CLAIMS, EXCLUSIVE, MAX_PATTERNS, PATTERNS, Claim, Mode, Unreadable
+from gitfleet.claims.model import EXCLUSIVE, Claim, Mode, Unreadable
 from gitfleet.claims.overlap import covers, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import (
-    FLAG,
-    TEXT,
-    WHOLE,
-    Broken,
-    Many,
-    Maybe,
-    One,
-    Struct,
-    Table,
-    Text,
-    Whole,
-    field,
     replace,
 )
-from gitfleet.errors import Conflict, Obstacle, UsageError
-from gitfleet.ledger.model import Accepted, Answer, Operation, Refused, View
+from gitfleet.errors import Conflict, UsageError
+from gitfleet.ledger.model import Accepted, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 
-_SAID = Text[str](sessions.MAX_TEXT, cut=True)
 Changes = dict[str, bytes | None]
-
-
-class Acquire(Struct):
-    """All of `wants` or, with `partial`, what is free; with `wait`, a ticket for everything.
-
-    The ids of claims and `ticket` are made by the caller. `lapsed`: by claim or ticket id, the holder's `renewed` as it was
-    watched; `outlived`: by claim id, the token that stood longer than a grant may; `based_on`: by claim id, the marks of the
-    keepers whose work the session's own contains; `take_up`: what the line gave and is asked for here is taken up.
-    """
-
-    wants: tuple[Want, ...] = field(Many(One(Want), least=1, most=MAX_PATTERNS), key="paths")
-    ttl: int = field(WHOLE)
-    reason: str = field(_SAID, default="")
-    branch: str = field(_SAID, default="")
-    partial: bool = field(FLAG, default=False)
-    wait: bool = field(FLAG, default=False, omit=True)
-    ticket: str = field(TEXT, default="", omit=True)
-    priority: int = field(Whole(0, 100), default=tickets.DEFAULT_PRIORITY, omit=True)
-    case_sensitive: bool = field(FLAG, default=False)
-    take_up: bool = field(FLAG, default=False)
-    lapsed: Mapping[str, int] = field(Table(WHOLE), default={})
-    outlived: Mapping[str, int] = field(Table(WHOLE), default={}, omit=True)
-    based_on: Mapping[str, tuple[str, ...]] = field(Table(Many(TEXT)), default={}, omit=True)
-
-    def check(self) -> None:
-        """Raise Broken where a place in the line has no id."""
-        if self.wait and not is_ulid(self.ticket):
-            raise Broken("an id was expected", "ticket")
-
-    def patterns(self, answer: Claimed | None) -> Sequence[str] | None:
-        """The patterns that it is about: of what is partial, only the answer tells."""
-        if not self.partial:
-            return [want.pattern for want in self.wants]
-        return None if answer is None else [claim.pattern for claim in answer.granted]
-
-
-class Claimed(Answer):
-    """What the session has of what it asked for, what it has not, and who had it before.
-
-    `served`: claims that the waiting line was given by the way. `ticket`: the place in the line, where it waits.
-    """
-
-    granted: tuple[Claim, ...] = field(CLAIMS, default=())
-    already_held: tuple[Claim, ...] = field(CLAIMS, default=())
-    refused: tuple[Obstacle, ...] = field(Many(One(Obstacle)), default=())
-    taken_over: tuple[Claim, ...] = field(CLAIMS, default=())
-    served: tuple[Claim, ...] = field(CLAIMS, default=())
-    ticket: Ticket | None = field(Maybe(One(Ticket)), default=None)
-    blocked_by: tuple[Blocker, ...] = field(Many(One(Blocker)), default=(), omit=True)
-
-
-class Release(Struct):
-    """The session's own claims on or below `patterns` (None: all of them)."""
-
-    patterns: tuple[str, ...] | None = field(Maybe(PATTERNS))
-    case_sensitive: bool = field(FLAG, default=False)
-
-    def about(self, answer: Released | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        if self.patterns is not None:
-            return self.patterns
-        return None if answer is None else [claim.pattern for claim in answer.released]
-
-
-class Released(Answer):
-    """What is free now, which patterns the session had no claim on, and what the waiting line was given."""
-
-    released: tuple[Claim, ...] = field(CLAIMS, default=())
-    not_held: tuple[str, ...] = field(Many(TEXT), default=())
-    served: tuple[Claim, ...] = field(CLAIMS, default=())
 
 
 @operation("claim.acquire", body=Acquire, answer=Claimed, paths=Acquire.patterns)
@@ -174,22 +91,19 @@ def _search(
     found = Found([], [], [], [], [], [], [])
     exact_case = body.case_sensitive
     in_line = tickets.of_session(line, operation.session)
-    capacities = units.asked(body.wants)
+    units.check_asked(body.wants)
     for want in body.wants:
         pattern, mode = model.parsed(want.pattern), want.mode
         nearby = list(model.near(view, pattern.prefix_key))
         mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == operation.session]
         present = _covering(mine + found.granted, pattern, mode, exact_case=exact_case)
         if present is not None:
-            _has(found, present, pattern, operation, body, capacities.get(pattern.text, 0))
+            _has(found, present, pattern, operation, body, want.capacity)
             continue
-        place = min(
-            (t.place for t in in_line if (pattern.text, mode) in {w.names for w in t.wants}), default=None
-        )
+        place = min((t.place for t in in_line if want.names in {w.names for w in t.wants}), default=None)
         before = line_rules.earlier(line, place)
         if pattern.units:
             asked = _claim(operation, body, want, generation)
-            asked = replace(asked, capacity=capacities[pattern.text])
             found.allot(view, asked, before, lambda item: _taken_over(view, item, body))
             continue
         met = list(
@@ -265,7 +179,7 @@ def _queue(
 ) -> Decision[Claimed]:
     """A ticket for everything that was asked; the one that the session has for the same paths, if it has one."""
     session = session_rules.own(view, operation)
-    units.asked(body.wants)
+    units.check_asked(body.wants)
     wants = body.wants
     same = [
         t
@@ -340,7 +254,7 @@ def _claim(operation: Operation, body: Acquire, want: Want, generation: int) -> 
     return Claim(
         id=want.claim, session=operation.session, node=operation.node, pattern=model.parsed(want.pattern).text, mode=want.mode,
         token=generation, ttl=body.ttl, granted_at=operation.at, nonce=operation.nonce, operation=operation.id,
-        uptime=operation.timing.uptime, reason=body.reason, branch=body.branch,
+        uptime=operation.timing.uptime, capacity=want.capacity, reason=body.reason, branch=body.branch,
     )  # fmt: skip
 
 

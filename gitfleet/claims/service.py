@@ -23,6 +23,7 @@ from gitfleet.claims import (
     tickets,
     turns,
 )
+from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.bounds import check_size
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
@@ -30,7 +31,6 @@ from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.overlap import covers, overlap, takes_in
 from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
-from gitfleet.claims.rules import Acquire, Claimed, Release, Released
 from gitfleet.claims.tickets import Want
 from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.claims.watch import Watch
@@ -117,7 +117,7 @@ class Claims:
         PolicyRefused, and whatever the ledger raises. Of two at once on overlapping paths, one wins.
         """
         wanted = self.patterns(texts)
-        check_size(wanted, terms.reason)
+        check_size(wanted, terms.reason, terms.priority)
         known: Contained = {}
         if terms.wait or terms.partial:
             known = self.built_upon(_retained(self._ledger.current()), by_effect=False)
@@ -146,7 +146,7 @@ class Claims:
             partial=terms.partial,
             wait=terms.wait,
             ticket=ulid() if terms.wait else "",
-            priority=_priority(terms.priority),
+            priority=terms.priority,
             case_sensitive=self._policy.case_sensitive,
             take_up=True,
             lapsed=lapsed,
@@ -214,10 +214,7 @@ class Claims:
 
     def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
         """Release the session's claims on or below `texts`, or all of them (None)."""
-        wanted = None if texts is None else self.patterns(texts, counted=False)
-        if wanted is not None:
-            check_size(wanted, "")
-        named = None if wanted is None else tuple(pattern.text for pattern in wanted)
+        named = None if texts is None else self._named(texts)
         return self._request(rules.release, session, Release(named, self._policy.case_sensitive), timeout)
 
     def let_go(self, session: str, branch: str) -> retained.LetGone:
@@ -336,7 +333,9 @@ class Claims:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
 
     def _named(self, texts: Sequence[str]) -> tuple[str, ...]:
-        return tuple(pattern.text for pattern in self.patterns(texts, counted=False))
+        wanted = self.patterns(texts, counted=False)
+        check_size(wanted)
+        return tuple(pattern.text for pattern in wanted)
 
     def _want(self, pattern: Pattern, shared: bool | None) -> Want:
         if pattern.units:
@@ -391,12 +390,6 @@ def time_left(claim: Claim, session: sessions.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
     last = session.renewed_at if session else claim.granted_at
     return max(claim.granted_at, last) + claim.ttl - clock.now()
-
-
-def _priority(priority: int) -> int:
-    if not 0 <= priority <= 100:
-        raise UsageError("A priority is a number from 0 to 100. Nothing was changed.")
-    return priority
 
 
 def _retained(state: State) -> dict[str, list[dict[str, str]]]:

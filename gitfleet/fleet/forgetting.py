@@ -42,5 +42,5 @@ def forget(fleet: Fleet, *, keep: int = KEEP) -> int:
     gone = 0
     for start in range(0, len(old), past.MAX_FORGOTTEN):
         body = past.Forget(tuple(old[start : start + past.MAX_FORGOTTEN]))
-        gone += len(fleet.ledger.request(grant.forget, fleet.ledger.itself, body).forgotten)
+        gone += len(fleet.ledger.request(past.forget, fleet.ledger.itself, body).forgotten)
     return gone

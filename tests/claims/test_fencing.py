@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,8 @@ from hypothesis import strategies as st
 from gitfleet.base.ids import ulid
 from gitfleet.claims import fencing, model, past
 from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, Verdict
+from gitfleet.codec import replace
+from gitfleet.ledger.model import Accepted
 from tests.claims.world import World, wanted
 
 A = "src/a.py"
@@ -300,9 +301,8 @@ def test_verdict_of_random_histories_agrees_with_all_that_was_ever_granted(
         else:
             mode = "shared" if what == "share" else "exclusive"
             decision = world.ask(session, "claim.acquire", **wanted(pattern, mode=mode))
-            for record in getattr(decision, "answer", {}).get("granted", []):
-                cited = f"{record['id']}@{record['token']}"
-                granted.append((session, cited, record["token"], pattern, mode))
+            claims = decision.answer.granted if isinstance(decision, Accepted) else ()
+            granted += [(session, f"{one.id}@{one.token}", one.token, pattern, mode) for one in claims]
     for path in ("src/a.py", "src/b.c", "docs/x"):
         for session, cited, token, pattern, mode in granted:
             if not _matches(pattern, path):

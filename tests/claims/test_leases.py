@@ -85,7 +85,7 @@ def test_answer_names_the_new_token_and_the_log_says_it(world: Clocked) -> None:
     world.take("n-1", ACQUIRE, **wanted("src/"))
     world.go_on(TTL)
     decision = world.ask("n-1", ACQUIRE, **wanted("src/a.py"))
-    assert [claim["token"] for claim in decision.encode()["already_held"]] == [world.generation]
+    assert [claim["token"] for claim in decision.answer.encode()["already_held"]] == [world.generation]
     assert "takes back src/" in decision.subject
 
 

@@ -130,7 +130,9 @@ def test_shared_claims_are_remembered_for_each_session() -> None:
 
 def test_resource_that_is_released_is_not_remembered() -> None:
     world = World("a-1")
-    claim(world, "a-1", "res:gpu")
+    body = wanted("res:gpu")
+    body["paths"][0]["capacity"] = 1
+    world.take("a-1", "claim.acquire", **body)
     world.take("a-1", "claim.release", patterns=None)
     assert remembered(world) == {}
 

@@ -11,7 +11,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.claims import model, patterns
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.overlap import covers, overlap
-from gitfleet.errors import BadPath, BadPattern, Conflict, Deadlock, InternalError, UsageError
+from gitfleet.errors import BadPath, BadPattern, Conflict, Deadlock, Malformed, UsageError
 from tests.claims.world import World, wanted
 
 HOSTILE = [
@@ -119,12 +119,6 @@ def test_acquire_units_are_granted_up_to_the_capacity_with_the_lowest_free_numbe
     assert units(world, "gpu") == {"a-2": (1,), "b-1": (0,)}
 
 
-def test_acquire_resource_nobody_named_has_one_unit() -> None:
-    world = World("a-1", "a-2")
-    world.take("a-1", "claim.acquire", **wanted("res:browser"))
-    assert isinstance(world.refuse("a-2", "claim.acquire", **wanted("res:browser")), Conflict)
-
-
 def test_acquire_resource_and_paths_all_or_nothing() -> None:
     world = World("a-1", "b-1", "c-1")
     world.take("a-1", "claim.acquire", **asked("res:gpu:2"))
@@ -205,7 +199,7 @@ def test_acquire_row_of_a_resource_that_no_gitfleet_writes_is_refused(row: dict[
     world = World("a-1")
     body = asked("res:gpu")
     body["paths"][0] |= row
-    assert isinstance(world.refuse("a-1", "claim.acquire", **body), InternalError)
+    assert isinstance(world.refuse("a-1", "claim.acquire", **body), Malformed)
 
 
 def test_acquire_lapsed_holders_are_taken_over_only_as_far_as_needed() -> None:

@@ -89,7 +89,7 @@ def test_claim_whose_push_landed_while_the_hub_went_away_is_settled_when_it_retu
     arm(faults, f'{{git}} "$@" >/dev/null 2>&1; mv {fleets.hub} {away}; kill -9 $$')
     result = fleets.claim("ada", "ada-1", "src/a.py")
     assert result.status is Status.TENTATIVE
-    assert "does not appear to be" in result.encode()["hub_error"]
+    assert "does not appear to be" in result.receipt.hub_error
     assert fleets.claim("ada", "ada-1", "src/b.py").status is Status.TENTATIVE
     with pytest.raises(Conflict, match="ada-1"):
         fleets.claim("ada", "ada-2", "src/a.py")

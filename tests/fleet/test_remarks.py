@@ -24,7 +24,7 @@ def fleet(fleets: Fleets) -> Iterator[Fleet]:
 
 def claim(fleet: Fleet, *texts: str) -> Remarks:
     """The remarks on what is granted for `texts`, after which nothing is held any more."""
-    granted = fleet.claims.claim("ada-1", texts).encode()["granted"]
+    granted = fleet.claims.claim("ada-1", texts).granted
     found = remarks.of_grant(fleet, granted)
     fleet.claims.release("ada-1", None)
     return found
@@ -199,7 +199,7 @@ def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
     assert "'feat', where session bob-1 pushed it, has a newer version" in found.words("origin")[0]
     git(top, "pull", "-q", "--no-rebase", "origin", "feat")
     with fleets.open("ada") as again:
-        granted = again.claims.claim("ada-2", ["src"]).encode()["granted"]
+        granted = again.claims.claim("ada-2", ["src"]).granted
         assert remarks.of_grant(again, granted).behind == ()
 
 
@@ -213,7 +213,7 @@ def test_claim_asks_the_hub_no_more_often_for_knowing_the_trunk(
     service.chmod(0o755)
     monkeypatch.setenv("PATH", f"{git(fleets.root, '--exec-path')}:{os.environ['PATH']}")
     git(fleets.clone("ada"), "config", "remote.origin.uploadpack", str(service))
-    granted = fleet.claims.claim("ada-1", ["src"]).encode()["granted"]
+    granted = fleet.claims.claim("ada-1", ["src"]).granted
     before = asked.read_text()
     assert behind(remarks.of_grant(fleet, granted)) == {"src": ("src/api/a.py",)}
     assert asked.read_text() == before
@@ -227,7 +227,7 @@ def test_claim_in_a_worktree_that_is_behind_the_trunk_of_the_clone_itself_says_s
     git(top, "worktree", "add", "-q", "-b", "side", str(linked))
     git.commit(top, {"src/api/a.py": "newer\n"})
     with Fleet.open(str(linked)) as fleet:
-        granted = fleet.claims.claim("alone-1", ["src/api"]).encode()["granted"]
+        granted = fleet.claims.claim("alone-1", ["src/api"]).granted
         found = remarks.of_grant(fleet, granted)
     assert behind(found) == {"src/api": ("src/api/a.py",)}
     assert "`git merge main`" in found.words(None)[0]

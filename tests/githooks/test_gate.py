@@ -405,7 +405,7 @@ def test_commit_under_a_lease_that_was_taken_over_is_refused_with_the_new_holder
         assert renewed is not None
         rows = [{"pattern": "src/", "claim": ulid(), "mode": "exclusive"}]
         body = {"paths": rows, "ttl": 2700, "lapsed": {claim.id: renewed.renewed}}
-        taken = ask(fleet.ledger, "claim.acquire", alone.other, body).encode()["taken_over"]
+        taken = ask(fleet.ledger, "claim.acquire", alone.other, body)["taken_over"]
     assert [item["id"] for item in taken] == [claim.id]
     edit(alone)
     refused(alone.commit(), alone.other, "other sessions hold")

@@ -38,7 +38,7 @@ def operation(session: str, body: dict[str, object] | None = None) -> Operation:
 
 
 def test_root_is_the_same_everywhere(root: commits.Tip) -> None:
-    assert root.oid == "f78261aa83559280ed6fbf211d319cbeaed360ce"
+    assert root.oid == "d2759a7949c7ee61221e960e9eff488d267dda8a"
     assert (root.generation, root.parent) == (0, None)
 
 

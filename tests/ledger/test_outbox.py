@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.errors import Conflict
+from gitfleet.errors import Conflict, Obstacle
 from gitfleet.ledger.model import Operation, Result, Status
 from gitfleet.ledger.outbox import Outbox
 from tests.operations import raw
@@ -78,7 +78,7 @@ def test_finish_tells_the_caller_once_and_lets_the_operation_go(outbox: Outbox) 
     operation = make()
     outbox.leave(operation)
     outbox.take()
-    error = Conflict("held", hint="wait", conflicts=[{"session": "x", "n": 1, "deep": {"y": [None, True]}}])
+    error = Conflict("held", hint="wait", conflicts=(Obstacle(session="x", node="n"),))
     outbox.finish(Result(operation.id, Status.REFUSED, error=error))
     assert not outbox.holds(operation)
     told = outbox.result(operation)
