@@ -21,9 +21,9 @@ import pytest
 from gitfleet.claims import model as claims
 from gitfleet.claims.asking import Claimed
 from gitfleet.claims.model import EXCLUSIVE, Claim
-from gitfleet.claims.overlap import overlap
+from gitfleet.clone import OPERATIONS
 from gitfleet.fleet import setup
-from gitfleet.fleet.fleet import OPERATIONS, Fleet
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git as GitProgram
@@ -31,6 +31,7 @@ from gitfleet.git.repository import discover
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
+from gitfleet.patterns.overlap import overlap
 from tests.operations import raw
 from tests.workbench import Git
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.base.ids import ulid
+from gitfleet.clone import OPERATIONS
 from gitfleet.codec import replace
-from gitfleet.fleet.fleet import OPERATIONS
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Actor, NodeId, Operation, Timing, Who
 

@@ -12,14 +12,14 @@ from gitfleet.base import canonical
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
-from gitfleet.claims.overlap import overlap, takes_in
-from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.retained import given
+from gitfleet.claims.retained_claims import given
 from gitfleet.codec import FLAG, TEXT, Struct, field, replace
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, Refused, SessionId, View
 from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import overlap, takes_in
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
@@ -29,7 +29,7 @@ Changes = dict[str, bytes | None]
 
 
 class Named(Struct):
-    """The claims on or below `patterns`."""
+    """The claims on or below `language`."""
 
     patterns: tuple[str, ...] = field(PATTERNS)
     case_sensitive: bool = field(FLAG, default=False, kw_only=True)
@@ -86,7 +86,7 @@ class Taken(Answer):
 
 @operation("claim.break", body=Break, answer=Broke, actors=BY_PERSONS, paths=Break.about)
 def break_(view: View, operation: Operation, body: Break, generation: int) -> Decision[Broke]:
-    """`claim.break`: a person takes live claims on or below `patterns` away from whoever holds them, with a `reason`.
+    """`claim.break`: a person takes live claims on or below `language` away from whoever holds them, with a `reason`.
 
     Only for sessions of persons (PolicyRefused). Raises Conflict when nothing of it is claimed, UsageError for a part of
     a claim.
@@ -121,7 +121,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
 
 @operation("offer.make", body=Offer, answer=Offered, paths=Offer.about)
 def offer(view: View, operation: Operation, body: Offer, generation: int) -> Decision[Offered]:
-    """`offer.make`: the session's own claims on or below `patterns` are offered to the session `to`, which may accept.
+    """`offer.make`: the session's own claims on or below `language` are offered to the session `to`, which may accept.
 
     The same may be offered to several; the first to accept has it. Raises NoSession when there is no such session,
     UsageError for a part of a claim, Conflict for what the session does not claim.

@@ -1,7 +1,7 @@
 """What a claim stays with when its session ends: a branch that changes its paths, or a worktree with changes on no branch.
 
 Pure, and light: a record of its own within that of the claim. A claim may stay with several; it goes when the last of
-them has let it go (`retained`).
+them has let it go (`retained_claims`).
 """
 
 from __future__ import annotations

@@ -11,29 +11,16 @@ from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units
-from gitfleet.claims import (
-    conflicts,
-    handover,
-    leases,
-    model,
-    paths,
-    patterns,
-    retained,
-    rules,
-    tickets,
-    turns,
-)
+from gitfleet.claims import conflicts, handover, leases, model, paths, retained_claims, rules, tickets, turns
 from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.bounds import check_size
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
+from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
-from gitfleet.claims.overlap import covers, overlap, takes_in
-from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
 from gitfleet.claims.waiting import Waited, Waiter
-from gitfleet.claims.watch import Watch
 from gitfleet.errors import Conflict, Obstacle, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
@@ -41,6 +28,9 @@ from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor, SessionId, Timing, Who
 from gitfleet.ledger.operations import A, B, Kind, Nothing
+from gitfleet.patterns import language
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import covers, overlap, takes_in
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
@@ -217,10 +207,10 @@ class Claims:
         named = None if texts is None else self._named(texts)
         return self._request(rules.release, session, Release(named, self._policy.case_sensitive), timeout)
 
-    def let_go(self, session: str, branch: str) -> retained.LetGone:
+    def let_go(self, session: str, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
-        body = retained.LetGo(Keeper(branch=branch, head=refs.ZERO), retained.RELEASED)
-        return self._request(retained.let_go, session, body, who=PERSON)
+        body = retained_claims.LetGo(Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
+        return self._request(retained_claims.let_go, session, body, who=PERSON)
 
     def find(
         self, state: State, *, session: str | None = None, texts: Sequence[str] = ()
@@ -364,7 +354,7 @@ class Claims:
         return any(
             takes_in(shared, pattern, case_sensitive=self._policy.case_sensitive)
             for text in self._policy.shared
-            for shared in patterns.parse(text)
+            for shared in language.parse(text)
         )
 
     def _ttl(self, ttl: int | None) -> int:

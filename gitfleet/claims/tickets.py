@@ -13,13 +13,13 @@ from gitfleet.base import canonical
 from gitfleet.base.ids import is_name
 from gitfleet.claims import model
 from gitfleet.claims.model import SHARED, Mode
-from gitfleet.claims.overlap import overlap
-from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.resources import MOST_UNITS
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, One, Record, Struct, Text, Whole, field, replace
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, NodeId, SessionId, View
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import overlap
+from gitfleet.patterns.resources import MOST_UNITS
 
 ROOT = "tickets"
 DEFAULT_PRIORITY = 50

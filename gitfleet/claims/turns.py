@@ -6,7 +6,7 @@ How the line moves is in `line`, how a session comes to stand in it in `rules`.
 from __future__ import annotations
 
 from gitfleet.base.text import one_line
-from gitfleet.claims import line, model, retained, tickets
+from gitfleet.claims import line, model, retained_claims, tickets
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket
 from gitfleet.codec import Many, Maybe, One, Struct, field, replace
@@ -72,7 +72,7 @@ def leave(view: View, operation: Operation, body: Leave, generation: int) -> Dec
     changes: Changes = {ticket.where: None for ticket in going}
     changes, served = line.serve(view, changes, generation, operation.at)
     answer = Left(tuple(going), tuple(served))
-    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained.given(served)}"))
+    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))
 
 
 def _patterns(answer: Collected | None) -> list[str] | None:

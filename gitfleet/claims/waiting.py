@@ -14,15 +14,15 @@ from typing import NamedTuple
 from gitfleet.base import clock
 from gitfleet.claims import line, model, orphans, tickets, turns
 from gitfleet.claims.model import EXCLUSIVE, Claim
+from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
-from gitfleet.claims.overlap import covers
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
-from gitfleet.claims.watch import Watch
 from gitfleet.codec import replace
 from gitfleet.errors import HubError, Lost, Obstacle, Queued
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import SESSION, Actor
+from gitfleet.patterns.overlap import covers
 from gitfleet.sessions import rules as session_rules
 
 LOOK_EVERY = 0.25

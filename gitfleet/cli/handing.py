@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 
 from gitfleet.base.text import counted
 from gitfleet.claims import line, orphans, tickets
+from gitfleet.claims.conflict_text import unit_words
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.tickets import Ticket
-from gitfleet.claims.wording import unit_words
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
-from gitfleet.cli.hearing import heard, told
+from gitfleet.cli.messages import heard, told
 from gitfleet.errors import NoSession, Obstacle
-from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.telling import remarks
 
 
 def waiting(common: Common, *, leave: bool) -> Answer:

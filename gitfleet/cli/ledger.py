@@ -11,21 +11,23 @@ import typer
 
 from gitfleet.base import clock, delivery
 from gitfleet.claims.model import parsed
-from gitfleet.claims.overlap import overlap
 from gitfleet.cli import boundary, completing, gates, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
-from gitfleet.cli.hearing import losses
+from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json, OfSession
 from gitfleet.cli.setup import put_hooks
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
-from gitfleet.fleet import exchange, hubhead
-from gitfleet.fleet.fleet import OPERATIONS, Fleet
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks.agents import ready
 from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
+from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import model as sessions
+from gitfleet.trunk import hub_head
+from gitfleet.upkeep import exchange
 
 SomePath = Annotated[
     str | None,
@@ -83,7 +85,7 @@ def _sync() -> Answer:
         mended, failure = _mended(fleet)
         if failure is not None and not (lost.lines or told.warnings or told.settled):
             raise failure
-        hubhead.heard(fleet.ledger)
+        hub_head.heard(fleet.ledger)
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]

@@ -13,12 +13,12 @@ from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
-from gitfleet.fleet import maintainer, schedulers, upkeep
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.maintainer import Maintainer, Options
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
-from gitfleet.worktrees import validity, verdict
+from gitfleet.upkeep import maintainer, round, schedulers
+from gitfleet.upkeep.maintainer import Maintainer, Options
+from gitfleet.worktrees import reconcile_plan, validity
 
 noun = helping.Commands(
     help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
@@ -128,7 +128,7 @@ def run(as_json: Json = False) -> int:
 
 def _check(options: Options) -> None:
     """What no run could ever do is refused before anything is done."""
-    verdict.check_strategy(options.strategy)
+    reconcile_plan.check_strategy(options.strategy)
     if options.base:
         validity.check_branch(options.base)
 
@@ -136,8 +136,8 @@ def _check(options: Options) -> None:
 def _maintain(options: Options, *, dry_run: bool) -> Answer:
     _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = upkeep.run(fleet, options, dry_run=dry_run)
-    data = upkeep.as_record(done)
+        done = round.run(fleet, options, dry_run=dry_run)
+    data = round.as_record(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
 
@@ -273,14 +273,14 @@ def _run() -> Answer:
     code, lines = 70, ["the run ended early"]
     try:
         with Fleet.open(bulk=True) as fleet:
-            done = upkeep.run(fleet, options)
+            done = round.run(fleet, options)
         code, lines = done.code, [*done.words(), *[f"warning: {words}" for words in done.warnings]]
     except FleetError as error:
         code, lines = error.exit_code, [error.message]
         raise
     finally:
         turn.end(code, lines)
-    data = {"ran": True, "reason": "", **upkeep.as_record(done)}
+    data = {"ran": True, "reason": "", **round.as_record(done)}
     return Answer("maintainer run", data, lines, "partial" if code else "ok", code)
 
 

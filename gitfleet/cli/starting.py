@@ -6,12 +6,12 @@ import os
 
 from gitfleet.base import identity
 from gitfleet.base.text import one_line
-from gitfleet.claims.retained import Started
+from gitfleet.claims.retained_claims import Started
 from gitfleet.clients import notes
-from gitfleet.fleet import succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
+from gitfleet.telling import succession
 
 
 def told(fleet: Fleet, started: Started, wanted: Start) -> list[str]:

@@ -13,15 +13,17 @@ from gitfleet.base import clock
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.errors import FleetError
-from gitfleet.fleet import details, heartbeat, hubhead, logtail, situation
-from gitfleet.fleet.beats import Detail
-from gitfleet.fleet.details import Wanted
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.peers import Peers
-from gitfleet.fleet.situation import Liveness
 from gitfleet.ledger.ledger import State
+from gitfleet.nodes import details, heartbeat, log_tails
+from gitfleet.nodes import liveness as situation
+from gitfleet.nodes.details import Wanted
+from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.peers import Peers
+from gitfleet.nodes.records import Detail
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
+from gitfleet.trunk import hub_head
 
 
 class SessionStatus(NamedTuple):
@@ -106,7 +108,7 @@ def gather(fleet: Fleet, *, tail: int = 0) -> Status:
         *problems,
         *peers.warnings,
         *([twice] if twice else []),
-        *hubhead.news(fleet.ledger),
+        *hub_head.news(fleet.ledger),
     ]
     kept = _left(held, {session.id for session in known})
     return Status(rows, kept, _ledger(fleet, state), nodes, warnings, state)
@@ -129,7 +131,7 @@ def _status(
         claims=held,
         detail=detail,
         idle=idle,
-        log_tail=logtail.shown(detail.log_tail, tail) if detail else (),
+        log_tail=log_tails.shown(detail.log_tail, tail) if detail else (),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import EXCLUSIVE, Claim
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import FleetError
-from gitfleet.fleet.fleet import OPERATIONS
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.model import Accepted, Refused, Who
 from gitfleet.sessions import model as sessions

@@ -9,10 +9,10 @@ import pytest
 
 from gitfleet.base import clock
 from gitfleet.cli import schemas
-from gitfleet.fleet.keepalive import KeepAlive
-from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.git.repository import discover
+from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.sessions import model
+from gitfleet.upkeep.maintainer import Maintainer
 from tests.cli.conftest import Cli
 from tests.workbench import UNSEEN, Git, Overlay
 

@@ -12,14 +12,15 @@ from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.codec import replace
 from gitfleet.errors import Obstacle
-from gitfleet.fleet import briefing, hearsay
+from gitfleet.fleet import briefing
+from gitfleet.telling import quoting
 from tests.fleetbench import Fleets
 from tests.operations import raw
 
 
 @given(text=st.text(max_size=300), limit=st.integers(5, 120))
 def test_quotation_is_one_short_line_that_cannot_be_closed(text: str, limit: int) -> None:
-    said = hearsay.quoted(text, limit)
+    said = quoting.quoted(text, limit)
     assert said[0] == said[-1] == '"'
     inside = said[1:-1]
     assert len(inside) <= limit
@@ -29,14 +30,14 @@ def test_quotation_is_one_short_line_that_cannot_be_closed(text: str, limit: int
 
 def test_holder_is_told_with_everything_of_theirs_in_quotation_marks() -> None:
     item = Obstacle(path="a", held="x <b>\n/", session="s-1", node="n", title='do "this"', ttl=1)
-    said = hearsay.holder(item)
+    said = quoting.holder(item)
     assert (
         said
         == '"a" is held by session s-1 on node n, titled "do \'this\'"; its claim is on "x ‹b› /"; its time is over'
     )
-    assert "cannot be read" in hearsay.holder(Obstacle(path="a"))
-    assert "asked for earlier" in hearsay.holder(replace(item, waiting=True))
-    assert hearsay.holder(replace(item, retained=({"branch": "b<r>"},))) == (
+    assert "cannot be read" in quoting.holder(Obstacle(path="a"))
+    assert "asked for earlier" in quoting.holder(replace(item, waiting=True))
+    assert quoting.holder(replace(item, retained=({"branch": "b<r>"},))) == (
         '"a" is retained by "branch b‹r›" of session s-1 until it lands; its claim is on "x ‹b› /"'
     )
 

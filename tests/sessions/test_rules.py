@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gitfleet.base import canonical
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Conflict, Corrupt, FleetError, Malformed, NewerFormat
-from gitfleet.fleet.fleet import OPERATIONS
 from gitfleet.git.objects import open_objects
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.model import Accepted, NodeId, SessionId

@@ -1,0 +1,356 @@
+"""Claims that stay with branches and worktrees: made so when their session ends or a branch is pushed, let go at last. Pure.
+
+A branch that changes a path goes on changing it after its session has ended, and so do changes in a worktree that are on
+no branch yet. So the claim stays, under the name of that session, with each of them (`keepers`), until the branch has
+landed on the trunk, is gone from the hub, or a person lets it go; until the changes in the worktree are on a branch, or
+gone. Another session gets it only with work that contains all of these. What a branch changes, whether it has landed, what
+lies in a worktree and what a session's work contains are observations of a node (`fleet.branches`, `fleet.leaving`): they
+come as facts of the operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Protocol
+
+from gitfleet.base.ids import is_name
+from gitfleet.base.text import counted, display, one_line
+from gitfleet.claims import ended_grants, keepers, line, model, tickets
+from gitfleet.claims.conflict_text import kept_by
+from gitfleet.claims.keepers import KEEPER, KEPT, Keeper, Keeping
+from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
+from gitfleet.codec import TEXT, Choice, Many, Maybe, One, Struct, Table, field, replace
+from gitfleet.errors import Conflict, Obstacle, PolicyRefused
+from gitfleet.ledger.model import PERSON, Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.operations import BY_NODES, BY_PERSONS, Decision, operation
+from gitfleet.ledger.overlay import Overlay
+from gitfleet.sessions import inbox
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions.model import Session
+from gitfleet.sessions.rules import Process
+
+Outcome = Literal["landed", "deleted", "released", "cleared"]
+LANDED: Outcome = "landed"
+DELETED: Outcome = "deleted"
+RELEASED: Outcome = "released"
+CLEARED: Outcome = "cleared"
+_HOW = {
+    LANDED: "has landed",
+    DELETED: "is gone from the hub",
+    RELEASED: "was let go",
+    CLEARED: "has no changes of it any more",
+}
+Changes = dict[str, bytes | None]
+
+
+class Start(session_rules.Start):
+    """As in `sessions.rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
+    own; `based_on` (see `rules.Acquire`) where a session of that name has ended here.
+    """
+
+    retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
+    based_on: Mapping[str, tuple[str, ...]] = field(Table(Many(TEXT)), default={}, omit=True)
+
+
+class Started(Answer):
+    """The session, and the claims that it has again from the session of that name before it."""
+
+    session: Session = field(One(Session))
+    claims: tuple[Claim, ...] = field(CLAIMS, default=())
+
+
+class End(Struct):
+    """`retain`: what keeps which of the claims; `was`: only if the session still lives with this process (Conflict)."""
+
+    retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
+    was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
+
+    def about(self, answer: Ended | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        return None if answer is None else [claim.pattern for claim in answer.released]
+
+
+class Ended(Answer):
+    """The session as it was, what became of its claims, and the messages that it was not shown (`unheard`)."""
+
+    session: Session = field(One(Session))
+    released: tuple[Claim, ...] = field(CLAIMS)
+    retained: tuple[Claim, ...] = field(CLAIMS)
+    served: tuple[Claim, ...] = field(CLAIMS)
+    unheard: tuple[str, ...] = field(Many(TEXT))
+
+
+class Retain(Struct):
+    """What keeps which of the session's claims from now on."""
+
+    retain: tuple[Keeping, ...] = field(KEPT)
+
+
+class Retained(Answer):
+    """The claims that stay with something else now, or with more."""
+
+    retained: tuple[Claim, ...] = field(CLAIMS)
+
+    @staticmethod
+    def about(body: Retain, answer: Retained | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        del body
+        return None if answer is None else [claim.pattern for claim in answer.retained]
+
+
+class LetGo(Struct):
+    """What no longer keeps claims, and why.
+
+    `keeper` is as the claims record it (the precondition), `claims` their ids (None: all), `retain` what keeps them instead,
+    `evidence` what was looked at, for the log. The outcome `cleared` is a worktree's, `released` a person's word, for every head.
+    """
+
+    keeper: Keeper = field(KEEPER)
+    outcome: Outcome = field(Choice[Outcome](LANDED, DELETED, RELEASED, CLEARED))
+    claims: tuple[str, ...] | None = field(Maybe(PATTERNS), default=None, omit=True)
+    retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
+    evidence: Mapping[str, str] = field(Table(TEXT), default={}, omit=True)
+
+    def about(self, answer: LetGone | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        return None if answer is None else [claim.pattern for claim in answer.released]
+
+
+class LetGone(Answer):
+    """What is free now, what something else still keeps, and what the waiting line was given."""
+
+    branch: str = field(TEXT)
+    outcome: Outcome = field(Choice[Outcome](LANDED, DELETED, RELEASED, CLEARED))
+    released: tuple[Claim, ...] = field(CLAIMS)
+    retained: tuple[Claim, ...] = field(CLAIMS)
+    served: tuple[Claim, ...] = field(CLAIMS)
+
+
+@operation("session.start", body=Start, answer=Started)
+def start(view: View, operation: Operation, body: Start, generation: int) -> Decision[Started]:
+    """`session.start`, which gives the name of a session whose claims are still retained to nobody but who goes on with them:
+    it has them again if all of their work is there.
+    """
+    del generation
+    left = [] if sessions.find(view, operation.session) else left_by(view, operation.session)
+    for claim in left:
+        if claim.node != operation.node or not may_take(view, claim, body.based_on, lapsed=False):
+            return Refused(_taken(claim))
+    decided = session_rules.start(view, operation, body)
+    if isinstance(decided, Refused):
+        return decided
+    changes = dict(decided.changes)
+    for claim in left:  # what lies in its worktree is its own again
+        trees = [keeper for keeper in claim.retained if not keeper.branch]
+        changes |= dict.fromkeys(model.keeper_index(keeper.name, claim.id) for keeper in trees)
+        changes |= model.put(
+            replace(claim, retained=keepers.without(claim.retained, {k.name for k in trees}))
+        )
+    if body.retain:
+        for claim in _marked(_own(view, operation.session), body.retain):
+            changes |= model.put(claim)
+    return Accepted(changes, Started(decided.answer.session, tuple(left)), decided.subject)
+
+
+class Terms(Protocol):
+    """What a request for paths says of the claims that it wants."""
+
+    @property
+    def ttl(self) -> int: ...
+    @property
+    def branch(self) -> str: ...
+
+
+def left_by(view: View, session: str) -> list[Claim]:
+    """The retained claims of a session that has ended, by its name."""
+    return [claim for claim in model.retained(view) if isinstance(claim, Claim) and claim.session == session]
+
+
+@operation("session.end", body=End, answer=Ended, paths=End.about)
+def end(view: View, operation: Operation, body: End, generation: int) -> Decision[Ended]:
+    """`session.end`: the session goes, and its claims with it, but for those that are retained.
+
+    The inbox ends with the session: what it was not shown is in the answer.
+    """
+    session = session_rules.own(view, operation)
+    if body.was is not None and body.was != Process.of(session):
+        return Refused(_goes_on(session))
+    mine = _own(view, session.id)
+    kept = [claim for claim in _marked(mine, body.retain) if claim.retained]
+    messages = inbox.read(view, session.id)
+    unheard = [message.words for message in messages if message.name not in operation.heard]
+    released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
+    changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
+    for claim in released:
+        changes |= model.drop(view, claim, operation.at)
+    for claim in kept:
+        changes |= model.stay(claim)
+    for ticket in tickets.of_session(tickets.line(view), session.id):
+        changes[ticket.where] = None
+    changes, served = line.serve(view, changes, generation, operation.at)
+    answer = Ended(session, tuple(released), tuple(kept), tuple(served), tuple(unheard))
+    subject = f"session {session.id} ends, releasing {counted(len(released), 'claim')}{_retaining(kept)}"
+    return Accepted(changes, answer, one_line(subject + given(served)))
+
+
+@operation("claim.retain", body=Retain, answer=Retained, paths=Retained.about)
+def retain(view: View, operation: Operation, body: Retain, generation: int) -> Decision[Retained]:
+    """`claim.retain`: claims of a live session, which it keeps, are also its branches' from now on.
+
+    No sign of life: a node may find out by itself that a branch was pushed.
+    Refused with Conflict when nothing of it is new.
+    """
+    del generation
+    session = session_rules.own(view, operation)
+    mine = _own(view, session.id)
+    marked = [claim for claim in _marked(mine, body.retain) if claim not in mine]
+    if not marked:
+        return Refused(Conflict("These claims are retained already. Nothing was changed."))
+    changes: Changes = {}
+    for claim in marked:
+        changes |= model.put(claim)
+    answer = Retained(tuple(marked))
+    return Accepted(changes, answer, one_line(f"of the claims of {session.id}{_retaining(marked)}"))
+
+
+@operation("claim.let-go", body=LetGo, answer=LetGone, actors=BY_NODES + BY_PERSONS, paths=LetGo.about)
+def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> Decision[LetGone]:
+    """`claim.let-go`: a branch, or a worktree, lets its claims go; what no other keeps ends, and its session is told.
+
+    Refused with Conflict when nothing is retained so (any more). A live session keeps what a worktree no longer holds for it.
+    """
+    keeper, outcome, only = body.keeper, body.outcome, body.claims
+    _check_may(view, operation, keeper, outcome)
+    there = [claim for claim in model.of_keeper(view, keeper.name) if isinstance(claim, Claim)]
+    going = [
+        claim
+        for claim in there
+        if (outcome == RELEASED or keeper in claim.retained) and (only is None or claim.id in only)
+    ]
+    if not going:
+        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no claims so. Nothing was changed."
+        return Refused(Conflict(words, hint="See `gitfleet claims`."))
+    changes: Changes = {}
+    gone, stay = [], []
+    for claim in going:
+        after = _let_go(claim, keeper, body.retain)
+        if after.retained or (outcome == CLEARED and _lives(view, claim)):
+            stay.append(after)
+            changes |= model.left(view, claim, after)
+        else:
+            gone.append(claim)
+            changes |= model.drop(view, claim, operation.at, unlanded=outcome == RELEASED)
+    for number, session in enumerate(sorted({claim.session for claim in gone if is_name(claim.session)})):
+        what = ", ".join(claim.pattern for claim in gone if claim.session == session)
+        words = f"Your {kept_by([keeper.as_record()])} {_HOW[outcome]}: your claims on {what} are released."
+        changes |= inbox.post(Overlay(view, changes), session, words, operation, number=number)
+    changes, served = line.serve(view, changes, generation, operation.at)
+    answer = LetGone(keeper.branch, outcome, tuple(gone), tuple(stay), tuple(served))
+    what = ", ".join(claim.pattern for claim in gone) or "nothing yet"
+    words = f"{kept_by([keeper.as_record()])} {_HOW[outcome]}, releasing {what}{given(served)}"
+    return Accepted(changes, answer, one_line(words))
+
+
+def may_take(view: View, claim: Claim, based_on: Mapping[str, Sequence[str]], *, lapsed: bool) -> bool:
+    """Whether a request may have a retained claim: its work contains that of all keepers, and the session is gone or lapsed."""
+    shown = based_on.get(claim.id)
+    contains = shown is not None and set(keepers.marks(claim.retained)) <= set(shown)
+    return contains and (not _lives(view, claim) or lapsed)
+
+
+def moved(view: View, claim: Claim, operation: Operation, terms: Terms, generation: int) -> Claim:
+    """A retained claim as the session gets it that builds on that work: whole, so that nothing of it is left open.
+
+    It says upon which grants it builds, those of the builders before it included: commits made under any of them are
+    part of the session's work now.
+    """
+    before = [
+        f"{claim.session}/{one.who}@{one.token}"
+        for one in ended_grants.former(view, claim)
+        if one.who != claim.id
+    ]
+    upon = " ".join([claim.upon, *before, f"{claim.session}@{claim.token}"]).strip()
+    while len(upon) > sessions.MAX_TEXT:
+        upon = upon.partition(" ")[2]
+    return replace(
+        claim, session=operation.session, node=operation.node, token=generation, granted_at=operation.at,
+        uptime=operation.timing.uptime, ttl=terms.ttl, operation=operation.id, branch=terms.branch, accept_within=0, retained=(), upon=upon,
+    )  # fmt: skip
+
+
+def given(served: Sequence[Claim]) -> str:
+    """What the waiting line was given in the same transaction, for the log."""
+    return "".join(f"; {claim.session} is given {claim.pattern}" for claim in served)
+
+
+def _own(view: View, session_id: str) -> list[Claim]:
+    return [claim for claim in model.of_session(view, session_id) if isinstance(claim, Claim)]
+
+
+def _lives(view: View, claim: Claim) -> bool:
+    """Whether the session of a claim is still there."""
+    return is_name(claim.session) and view.get(sessions.path(claim.session)) is not None
+
+
+def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcome) -> None:
+    """Refuse what is not the requester's to say. Raises PolicyRefused, Conflict."""
+    by_person = operation.actor.kind == PERSON and session_rules.own(view, operation).person
+    if outcome == RELEASED and not by_person:
+        raise PolicyRefused(
+            "Only a person lets go what a branch retains. Nothing was changed.",
+            hint="Wait until it has landed, or build on it.",
+        )
+    if outcome == CLEARED and keeper.node != operation.node:
+        words = f"Only node {display(keeper.node)} can see that worktree. Nothing was changed."
+        raise Conflict(words, hint="Run `gitfleet sync` in that clone.")
+
+
+def _marked(mine: Sequence[Claim], said: Sequence[Keeping]) -> list[Claim]:
+    """All of a session's claims, with what retains each from now on, what did before included."""
+    marked = []
+    for claim in mine:
+        more = [one.keeper for one in said if claim.id in one.claims]
+        kept = keepers.joined(claim.retained, more)
+        marked.append(replace(claim, retained=kept, accept_within=0) if more else claim)
+    return marked
+
+
+def _let_go(claim: Claim, keeper: Keeper, instead: Sequence[Keeping]) -> Claim:
+    """A claim as it is when one of its keepers has let it go."""
+    (after,) = _marked([replace(claim, retained=keepers.without(claim.retained, {keeper.name}))], instead)
+    return after
+
+
+def _retaining(kept: Iterable[Claim]) -> str:
+    """Who retains how many claims, for the log."""
+    counts: dict[Keeper, int] = {}
+    for claim in kept:
+        for keeper in claim.retained:
+            counts[keeper] = counts.get(keeper, 0) + 1
+    rows = [(kept_by([keeper.as_record()]), count) for keeper, count in sorted(counts.items())]
+    return "".join(f"; {words} retains {counted(count, 'claim')}" for words, count in rows)
+
+
+def _goes_on(session: Session) -> Conflict:
+    words = f"The session '{session.id}' has been taken up again by another process. Nothing was changed."
+    return Conflict(words, hint="See `gitfleet session list`.", conflicts=(session_rules.obstacle(session),))
+
+
+def _taken(claim: Claim) -> Conflict:
+    words = (
+        f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims. "
+        "Nothing was changed."
+    )
+    return Conflict(
+        words,
+        hint="Choose another id, or leave `--id` out to get a new one.",
+        conflicts=(Obstacle(session=claim.session, node=claim.node),),
+    )
+
+
+def _records(claim: Claim) -> list[dict[str, str]]:
+    return [keeper.as_record() for keeper in claim.retained]
+
+
+KINDS = (start, end, retain, let_go)
