@@ -1,4 +1,4 @@
-"""`Fleet.open(path)`: one clone's way into its fleet, with every service wired once.
+"""One clone of a fleet, with every service wired once. `Fleet` is this, and what commands do with it.
 
 What a service needs is imported when it is first used: a claim from the command line pays neither for pydantic nor
 for libgit2.
@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, turns
 from gitfleet.claims import rules as claim_rules
@@ -31,6 +31,8 @@ from gitfleet.sessions.reading import Reading
 from gitfleet.trunk import hub_head
 
 if TYPE_CHECKING:
+    from gitfleet.nodes.heartbeat import NodeRef
+    from gitfleet.nodes.peers import Peers
     from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Beginning, Ending, Sessions
     from gitfleet.worktrees.service import Worktrees
@@ -51,7 +53,7 @@ OPERATIONS = Registry(
 
 
 class Clone:
-    """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
+    """One clone's way into its fleet. Not for use by two threads at once; any number of processes may have one open."""
 
     def __init__(
         self,
@@ -144,6 +146,22 @@ class Clone:
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
 
+    @property
+    def node_ref(self) -> NodeRef:
+        """The ref in which this node tells of itself."""
+        from gitfleet.nodes.heartbeat import NodeRef  # only an exchange with the hub pays for it
+        from gitfleet.trunk import position
+
+        git, node = self.repository.git, self.ledger.node
+        patience = self.policy.state_max_age
+        return NodeRef(self.repository, self.ledger, patience=patience, trunk=lambda: position.tip(git, node))
+
+    def peers(self) -> Peers:
+        """The other nodes, as last seen. The caller closes it."""
+        from gitfleet.nodes.peers import Peers  # as above
+
+        return Peers(self.repository, self.ledger, patience=self.policy.state_max_age)
+
     def _begin(self, beginning: Beginning) -> Started:
         retain = self._kept_of(beginning.id) if beginning.moved else ()
         based_on = self._left_by(beginning.id) if beginning.named else {}
@@ -200,12 +218,10 @@ class Clone:
     def _is_dead_elsewhere(self, session: Session) -> bool:
         """Whether another node has told that the process of its session is gone."""
         from gitfleet.nodes import liveness  # only who is refused pays for it
-        from gitfleet.nodes.peers import Peers
         from gitfleet.nodes.records import DEAD
 
         try:
-            patience = self.policy.state_max_age
-            with Peers(self.repository, self.ledger, patience=patience) as peers:
+            with self.peers() as peers:
                 return liveness.liveness(session, self.ledger.node.id, peers).word == DEAD
         except FleetError:
             return False

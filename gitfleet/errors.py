@@ -49,7 +49,6 @@ from gitfleet.codec import (
     JSON,
     TEXT,
     WHOLE,
-    Broken,
     Choice,
     Field,
     Many,
@@ -167,7 +166,7 @@ class FleetError(Exception):
         for one in cls.FACTS:
             try:
                 known[one.name] = one.read(facts)
-            except Broken:
+            except codec.Broken:
                 continue
         return cls(message, hint=hint, **known)
 

@@ -82,11 +82,7 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
 
 
 def _search(
-    view: View,
-    operation: Operation,
-    body: Acquire,
-    line: Sequence[Ticket],
-    generation: int,
+    view: View, operation: Operation, body: Acquire, line: Sequence[Ticket], generation: int
 ) -> Found:
     found = Found([], [], [], [], [], [], [])
     exact_case = body.case_sensitive

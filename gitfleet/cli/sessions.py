@@ -23,7 +23,7 @@ from gitfleet.git.repository import discover
 from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Answer as Told
 from gitfleet.ledger.model import Status
-from gitfleet.nodes import heartbeat, liveness
+from gitfleet.nodes import checkouts, liveness
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.peers import Peers
 from gitfleet.sessions import model
@@ -263,14 +263,14 @@ def _left_behind(fleet: Fleet, session_id: str) -> list[str]:
         repository = discover(here.worktree)
     except NoRepository:  # it has been removed
         return []
-    return liveness.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
+    return checkouts.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
 
 
 def _list() -> Answer:
     with Fleet.open(bulk=True) as fleet:
         state = fleet.current()
         rows, broken = [], []
-        with heartbeat.open_peers(fleet) as peers:
+        with fleet.peers() as peers:
             for item in model.everyone(state.view):
                 if isinstance(item, FleetError):
                     broken.append(item.message)
@@ -313,7 +313,7 @@ def _show(session_id: str) -> Answer:
                 hint=f"`gitfleet session list` shows those that are there; `gitfleet log --session {session_id}` what it did.",
                 candidates=(),
             )
-        with heartbeat.open_peers(fleet) as peers:
+        with fleet.peers() as peers:
             record = _record(fleet, session, peers)
         held = [
             item.encode()
