@@ -15,7 +15,7 @@
     │   └── RefMoved                       a branch is no longer where the operation was to move it from
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
-    ├── Unverifiable                   13  the truth could not be established
+    ├── Unverifiable                   13  could not be verified
     │   ├── StaleState                     local knowledge is too old to say yes
     │   └── HubAlarm                       the hub's ledger vanished, went back, or was rewritten
     ├── Deadlock                       14  waiting would never end
@@ -36,6 +36,9 @@
 
 `Interrupted` (130) is Python's own KeyboardInterrupt. Each error carries its facts as typed attributes (declared as the fields
 of a record are, see `codec`), a `hint` (one next step), and survives pickling with all of them.
+
+What an error leaves as it was is said once: by its class, or by `unharmed` where this one error knows better. A class
+whose errors are also raised when something has changed already says nothing.
 """
 
 from __future__ import annotations
@@ -44,94 +47,35 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from gitfleet import codec
-from gitfleet.codec import (
-    FLAG,
-    JSON,
-    TEXT,
-    WHOLE,
-    Choice,
-    Field,
-    Many,
-    Maybe,
-    One,
-    Struct,
-    Table,
-    field,
-)
+from gitfleet.codec import JSON, TEXT, WHOLE, Choice, Field, Many, Maybe, One, field
+from gitfleet.obstacles import Obstacle
+
+UNCHANGED = "Nothing was changed."
 
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("done", "It is done, or the answer is yes."),
-    2: ("usage", "The request could not be understood. Nothing was changed."),
+    2: ("usage", "The request is not valid. Nothing was changed."),
     10: ("conflict", "Another session holds it. Nothing was changed."),
-    11: ("queued", "Not yet: you have a place in the waiting line."),
-    12: ("lost", "What you held tentatively, or let lapse, went to another session."),
-    13: ("unverifiable", "The truth could not be established; this never means free."),
-    14: ("deadlock", "Waiting would close a cycle of sessions that wait for each other."),
-    15: ("stale fence", "The work was done under a grant that has since been given to another."),
-    16: ("refused by policy", "The fleet's rules (gitfleet.yaml on the trunk) say no."),
-    20: ("blocked by a safety gate", "Going on could lose something, so nothing was changed."),
-    21: ("partial", "Some of it was done; the answer lists what was not."),
-    30: ("hub or host unreachable", "The other side could not be reached, or refused."),
-    40: ("newer format", "Written by a newer gitfleet; upgrade this one."),
-    70: ("our bug", "Something that should never happen. Please report it."),
+    11: ("queued", "Not yet. You have a place in the waiting line."),
+    12: ("lost", "Your tentative or expired claim went to another session."),
+    13: ("unverifiable", "Could not verify who holds it. Treat it as taken."),
+    14: ("deadlock", "These sessions would wait for each other forever."),
+    15: ("stale fence", "The claim behind this work now belongs to another session."),
+    16: ("refused by policy", "The fleet's rules (gitfleet.yaml on the trunk) forbid it."),
+    20: ("blocked by a safety gate", "Going on could lose something. Nothing was changed."),
+    21: ("partial", "Some of it was done. The answer lists the rest."),
+    30: ("hub or host unreachable", "The hub or host did not answer, or it refused."),
+    40: ("newer format", "A newer gitfleet wrote this. Upgrade this one."),
+    70: ("our bug", "This should never happen. Please report it."),
     130: ("interrupted", "Stopped by Ctrl-C or a signal."),
 }
 
 
-class Obstacle(Struct):
-    """One thing in the way: a claim of another session that meets a `path` which was asked for, or what `problem` says of a record
-    that cannot be read; without a `path`, a session (or the worktree of one) that has what was asked for.
-
-    `witness` is a path that `path` and `held` (the pattern of the claim `claim`) both match, `exact` false where that was not
-    proved. `waiting`: an earlier place in the waiting line. `renewed` counts the renewals of the holder's session, `ttl` is in
-    seconds. `gone`: the holder's process is, and `ends` is the command that ends its session ("": none does here).
-    """
-
-    path: str = field(TEXT, default="")
-    witness: str = field(TEXT, default="")
-    exact: bool = field(FLAG, default=True)
-    held: str = field(TEXT, default="")
-    claim: str = field(TEXT, default="")
-    token: int = field(WHOLE, default=0)
-    mode: str = field(TEXT, default="")
-    session: str | None = field(Maybe(TEXT), default=None)
-    node: str = field(TEXT, default="")
-    branch: str = field(TEXT, default="")
-    reason: str = field(TEXT, default="")
-    ttl: int = field(WHOLE, default=0)
-    agent: str = field(TEXT, default="")
-    title: str = field(TEXT, default="")
-    worktree: str = field(TEXT, default="")
-    waiting: bool = field(FLAG, default=False)
-    retained: tuple[Mapping[str, str], ...] = field(Many(Table(TEXT)), default=())
-    renewed: int = field(WHOLE, default=0)
-    renewed_at: int = field(WHOLE, default=0)
-    slots: tuple[int, ...] = field(Many(WHOLE), default=())
-    capacity: int = field(WHOLE, default=0)
-    gone: bool = field(FLAG, default=False)
-    ends: str = field(TEXT, default="")
-    problem: str = field(TEXT, default="")
-    why: str = field(TEXT, default="")
-
-    def encode(self) -> dict[str, Any]:
-        """The facts that matter to an obstacle of this sort, as JSON shows them."""
-        known = super().encode()
-        if not self.path:
-            names = (
-                ("worktree", "session", "agent", "why") if self.why else ("session", "node", "agent", "title")
-            )
-            return {name: known[name] for name in names}
-        if self.problem:
-            return {name: known[name] for name in ("path", "witness", "exact", "held", "session", "problem")}
-        hidden = {"problem", "why"} | (set() if self.gone else {"gone", "ends"})
-        hidden |= set() if self.capacity else {"slots", "capacity"}
-        return {name: value for name, value in known.items() if name not in hidden}
-
-
 class FleetError(Exception):
-    """Root of the tree. `message` says what happened and what is unharmed, `hint` the next step."""
+    """Root of the tree. `message` says what happened, `unharmed` what is as it was ("": nobody can say), `hint` the next step."""
 
     exit_code: ClassVar[int] = 70
+    unharmed: str = ""
     FACTS: ClassVar[tuple[Field, ...]] = ()
 
     def __init_subclass__(cls) -> None:
@@ -140,10 +84,12 @@ class FleetError(Exception):
             if one.name in vars(cls):
                 delattr(cls, one.name)
 
-    def __init__(self, message: str, *, hint: str = "", **facts: Any) -> None:
+    def __init__(self, message: str, *, hint: str = "", unharmed: str | None = None, **facts: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if unharmed is not None:
+            self.unharmed = unharmed
         for one in self.FACTS:
             setattr(self, one.name, facts.pop(one.name, one.default))
         if facts:
@@ -160,7 +106,7 @@ class FleetError(Exception):
         }
 
     @classmethod
-    def told(cls, message: str, hint: str, facts: Mapping[str, Any]) -> Self:
+    def told(cls, message: str, hint: str, unharmed: str, facts: Mapping[str, Any]) -> Self:
         """The error of this kind that another process put so; facts that are none of this kind's are let go."""
         known = {}
         for one in cls.FACTS:
@@ -168,17 +114,25 @@ class FleetError(Exception):
                 known[one.name] = one.read(facts)
             except codec.Broken:
                 continue
-        return cls(message, hint=hint, **known)
+        return cls(message, hint=hint, unharmed=unharmed, **known)
 
-    def again(self, message: str | None = None, *, hint: str | None = None, **facts: Any) -> Self:
-        """The same error in other words, or with other facts."""
+    def again(self, message: str | None = None, **changes: Any) -> Self:
+        """The same error in other words (`message`, `hint`, `unharmed`), or with other facts."""
         known = {one.name: getattr(self, one.name) for one in self.FACTS}
-        words = self.message if message is None else message
-        return type(self)(words, hint=self.hint if hint is None else hint, **{**known, **facts})
+        known |= {"hint": self.hint, "unharmed": self.unharmed}
+        return type(self)(self.message if message is None else message, **{**known, **changes})
 
     def __reduce__(self) -> tuple[Any, ...]:
         facts = {one.name: getattr(self, one.name) for one in self.FACTS}
-        return _rebuild, (type(self), self.message, self.hint, facts)
+        return _rebuild, (type(self), self.message, self.hint, self.unharmed, facts)
+
+    @property
+    def words(self) -> str:
+        """What happened and what is unharmed, as sentences."""
+        if not self.unharmed:
+            return self.message
+        stop = "" if self.message.endswith((".", "!", "?")) else "."
+        return f"{self.message}{stop} {self.unharmed}"
 
     @property
     def status(self) -> str:
@@ -187,14 +141,17 @@ class FleetError(Exception):
         return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
-def _rebuild(kind: type[FleetError], message: str, hint: str, facts: dict[str, Any]) -> FleetError:
-    return kind(message, hint=hint, **facts)
+def _rebuild(
+    kind: type[FleetError], message: str, hint: str, unharmed: str, facts: dict[str, Any]
+) -> FleetError:
+    return kind(message, hint=hint, unharmed=unharmed, **facts)
 
 
 class UsageError(FleetError):
     """`base`: the branch that was named as another's base and is none."""
 
     exit_code = 2
+    unharmed = UNCHANGED
     base: str = field(TEXT, default="", omit=True)
 
 
@@ -220,6 +177,7 @@ class NoRepository(UsageError):
     """`path` where a repository was looked for."""
 
     path: str = field(TEXT, default="")
+    unharmed = ""
 
 
 class UnsupportedRepository(UsageError):
@@ -233,6 +191,7 @@ class NoFleet(UsageError):
     """`path` of the clone that is in no fleet."""
 
     path: str = field(TEXT, default="")
+    unharmed = ""
 
 
 class NoSession(UsageError):
@@ -245,6 +204,7 @@ class Conflict(FleetError):
     """`conflicts`: what stands in the way, each holder and path once; `place` (0: none) the one in the line that waiting would get."""
 
     exit_code = 10
+    unharmed = UNCHANGED
     conflicts: tuple[Obstacle, ...] = field(Many(One(Obstacle)), default=())
     place: int = field(WHOLE, default=0, omit=True)
 
@@ -297,6 +257,7 @@ class Deadlock(FleetError):
     """`cycle`: the sessions that would wait for each other, as records."""
 
     exit_code = 14
+    unharmed = UNCHANGED
     cycle: Any = field(JSON, default=(), omit=True)
 
 
@@ -306,12 +267,14 @@ class StaleFence(FleetError):
 
 class PolicyRefused(FleetError):
     exit_code = 16
+    unharmed = UNCHANGED
 
 
 class Blocked(FleetError):
     """`path`, `obstacles` (in words), or the `command` that failed and its exit `code`, where there is one."""
 
     exit_code = 20
+    unharmed = UNCHANGED
     path: str = field(TEXT, default="", omit=True)
     obstacles: tuple[str, ...] = field(Many(TEXT), default=(), omit=True)
     command: Any = field(JSON, default=None, omit=True)
@@ -323,6 +286,7 @@ class LockHeld(Blocked):
 
     lock: str = field(TEXT, default="")
     holder: str = field(TEXT, default="")
+    unharmed = ""
 
 
 class Corrupt(Blocked):
@@ -331,6 +295,7 @@ class Corrupt(Blocked):
     where: str = field(TEXT, default="")
     generation: int | None = field(Maybe(WHOLE), default=None, omit=True)
     verified: int | None = field(Maybe(WHOLE), default=None, omit=True)
+    unharmed = ""
 
 
 class Damaged(Corrupt):
@@ -347,6 +312,7 @@ class LocalStorage(Blocked):
     """`path` of the file or folder."""
 
     path: str = field(TEXT, default="")
+    unharmed = ""
 
 
 class Partial(FleetError):

@@ -23,6 +23,7 @@ def raw(
     known = OPERATIONS.get(kind)
     if who is None:
         who = "session" if known is None or "session" in known.actors else known.actors[0]
+        who = "person" if body.get("outcome") == "released" else who
     rest = dict(body)
     timing = Timing(**{name: rest.pop(name) for name in ("uptime", "margin", "max_age") if name in rest})
     heard = tuple(rest.pop("heard", ()))

@@ -17,11 +17,12 @@ from gitfleet.agenthooks.turns import Turns, settle_before
 from gitfleet.base.text import display
 from gitfleet.claims import orphans
 from gitfleet.claims.service import Terms
-from gitfleet.errors import Conflict, FleetError, HubError, LockHeld, Obstacle, Unverifiable
+from gitfleet.errors import Conflict, FleetError, HubError, LockHeld, Unverifiable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import full, refusal
 from gitfleet.githooks.judgement import Judgement, Left, judge
 from gitfleet.ledger.model import Status
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
 from gitfleet.telling import quoting, remarks

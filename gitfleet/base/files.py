@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import ids
-from gitfleet.errors import Blocked, LocalStorage
+from gitfleet.errors import FleetError, LocalStorage
 
 _WORDS = {
     errno.ENOSPC: "the disk is full",
@@ -50,11 +50,11 @@ def storage(path: str) -> Iterator[None]:
 
 @contextmanager
 def after(happened: str) -> Iterator[None]:
-    """Have what fails in the body tell first what has happened before it, and stands."""
+    """Have what fails in the body tell first what has happened before it, and stands: that is what was changed."""
     try:
         yield
-    except Blocked as error:
-        raise error.again(f"{happened} But: {error.message}") from error
+    except FleetError as error:
+        raise error.again(f"{happened} But: {error.message}", unharmed="") from error
 
 
 def tryout(path: str, *, durable: bool = True) -> None:

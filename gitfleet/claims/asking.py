@@ -10,8 +10,8 @@ from gitfleet.claims.line import Blocker
 from gitfleet.claims.model import CLAIMS, MAX_PATTERNS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, One, Struct, Table, Text, Whole, field
-from gitfleet.errors import Obstacle
 from gitfleet.ledger.model import Answer
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model as sessions
 
 _SAID = Text[str](sessions.MAX_TEXT, cut=True)

@@ -8,7 +8,7 @@ from typing import Any
 from gitfleet.base import clock
 from gitfleet.base.text import duration
 from gitfleet.claims.keepers import branches, worktrees
-from gitfleet.errors import Obstacle
+from gitfleet.obstacles import Obstacle
 
 
 def units(item: Mapping[str, Any]) -> str:

@@ -15,8 +15,9 @@ from gitfleet.claims.conflict_text import kept_by, unit_words
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
-from gitfleet.errors import Conflict, FleetError, Obstacle
+from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import Overlap, overlap
 from gitfleet.sessions import model as sessions
@@ -132,7 +133,7 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     for holder, items in _by_holder(conflicts).items():
         verb = "waits for" if all(item.waiting for item in items) else _verb(items)
         lines.append(f"{holder} {verb} {', '.join(_words(item) for item in items)}")
-    words = f"Not granted: {'; '.join(lines)}. Nothing was changed."
+    words = f"Not granted: {'; '.join(lines)}."
     before = {item.held.id for item in conflicts if item.waiting and isinstance(item.held, Claim)}
     place = len(before) + 1
     hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import boot_id
-from gitfleet.errors import Obstacle
+from gitfleet.obstacles import Obstacle
 
 PAUSE = 60
 """Seconds more that a lapsed claim is left alone, unless its session's process is known to be dead."""

@@ -14,8 +14,9 @@ from gitfleet.base import identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.codec import replace
-from gitfleet.errors import Conflict, FleetError, Obstacle
+from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.ledger import Ledger
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 

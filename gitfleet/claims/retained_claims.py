@@ -4,7 +4,7 @@ A branch that changes a path goes on changing it after its session has ended, an
 no branch yet. So the claim stays, under the name of that session, with each of them (`keepers`), until the branch has
 landed on the trunk, is gone from the hub, or a person lets it go; until the changes in the worktree are on a branch, or
 gone. Another session gets it only with work that contains all of these. What a branch changes, whether it has landed, what
-lies in a worktree and what a session's work contains are observations of a node (`fleet.branches`, `fleet.leaving`): they
+lies in a worktree and what a session's work contains are observations of a node (`upkeep.branches`, `trunk.retention`): they
 come as facts of the operation.
 """
 
@@ -20,10 +20,11 @@ from gitfleet.claims.conflict_text import kept_by
 from gitfleet.claims.keepers import KEEPER, KEPT, Keeper, Keeping
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.codec import TEXT, Choice, Many, Maybe, One, Struct, Table, field, replace
-from gitfleet.errors import Conflict, Obstacle, PolicyRefused
+from gitfleet.errors import Conflict, PolicyRefused
 from gitfleet.ledger.model import PERSON, Accepted, Answer, Operation, Refused, View
 from gitfleet.ledger.operations import BY_NODES, BY_PERSONS, Decision, operation
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
@@ -206,7 +207,7 @@ def retain(view: View, operation: Operation, body: Retain, generation: int) -> D
     mine = _own(view, session.id)
     marked = [claim for claim in _marked(mine, body.retain) if claim not in mine]
     if not marked:
-        return Refused(Conflict("These claims are retained already. Nothing was changed."))
+        return Refused(Conflict("These claims are retained already."))
     changes: Changes = {}
     for claim in marked:
         changes |= model.put(claim)
@@ -229,7 +230,7 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
         if (outcome == RELEASED or keeper in claim.retained) and (only is None or claim.id in only)
     ]
     if not going:
-        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no claims so. Nothing was changed."
+        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no claims so."
         return Refused(Conflict(words, hint="See `gitfleet claims`."))
     changes: Changes = {}
     gone, stay = [], []
@@ -298,11 +299,11 @@ def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcom
     by_person = operation.actor.kind == PERSON and session_rules.own(view, operation).person
     if outcome == RELEASED and not by_person:
         raise PolicyRefused(
-            "Only a person lets go what a branch retains. Nothing was changed.",
+            "Only a person lets go what a branch retains.",
             hint="Wait until it has landed, or build on it.",
         )
     if outcome == CLEARED and keeper.node != operation.node:
-        words = f"Only node {display(keeper.node)} can see that worktree. Nothing was changed."
+        words = f"Only node {display(keeper.node)} can see that worktree."
         raise Conflict(words, hint="Run `gitfleet sync` in that clone.")
 
 
@@ -333,15 +334,12 @@ def _retaining(kept: Iterable[Claim]) -> str:
 
 
 def _goes_on(session: Session) -> Conflict:
-    words = f"The session '{session.id}' has been taken up again by another process. Nothing was changed."
+    words = f"The session '{session.id}' has been taken up again by another process."
     return Conflict(words, hint="See `gitfleet session list`.", conflicts=(session_rules.obstacle(session),))
 
 
 def _taken(claim: Claim) -> Conflict:
-    words = (
-        f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims. "
-        "Nothing was changed."
-    )
+    words = f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims."
     return Conflict(
         words,
         hint="Choose another id, or leave `--id` out to get a new one.",

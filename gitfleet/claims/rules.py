@@ -43,7 +43,7 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
     line = [ticket for ticket in tickets.line(view) if ticket.where not in gone]
     found = _search(view, operation, body, line, generation)
     refusal = conflicts.refusal(_once(found.blocked)) if found.blocked else None
-    lacking = refusal.message.removesuffix(" Nothing was changed.") if refusal else ""
+    lacking = refusal.message.removesuffix("") if refusal else ""
     if refusal and not (body.partial and (found.granted or found.held)):
         if body.wait:
             lost = [claim for claim in found.lapsed if not claim.retained]
@@ -227,9 +227,7 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
         if any(takes_in(model.parsed(claim.pattern), p, case_sensitive=exact_case) for claim in mine)
     ]
     if inside:
-        words = (
-            f"{display(', '.join(inside))} is only a part of what this session claims. Nothing was changed."
-        )
+        words = f"{display(', '.join(inside))} is only a part of what this session claims."
         raise UsageError(words, hint="Release the whole claim; see `gitfleet claims`.")
     strangers = [
         item

@@ -21,13 +21,14 @@ from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
 from gitfleet.claims.waiting import Waited, Waiter
-from gitfleet.errors import Conflict, Obstacle, PolicyRefused, UsageError
+from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor, SessionId, Timing, Who
 from gitfleet.ledger.operations import A, B, Kind, Nothing
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, overlap, takes_in
@@ -332,8 +333,7 @@ class Claims:
             return self._units(pattern, shared)
         if pattern.everything and not self._policy.everything:
             raise PolicyRefused(
-                f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything. "
-                "Nothing was changed.",
+                f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything.",
                 hint="Claim the directories that you will change.",
             )
         mode = SHARED if shared or (shared is None and self._is_shared(pattern)) else EXCLUSIVE
@@ -341,7 +341,7 @@ class Claims:
 
     def _units(self, wanted: Pattern, shared: bool | None) -> Want:
         if shared:
-            words = f"{wanted.text} is a resource, and no unit of one is shared. Nothing was changed."
+            words = f"{wanted.text} is a resource, and no unit of one is shared."
             raise UsageError(
                 words,
                 hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",
@@ -361,7 +361,7 @@ class Claims:
         if ttl is None:
             return self._policy.ttl
         if not 60 <= ttl <= self._policy.max_age:
-            words = f"A time to live of {span(ttl)} is not between 1m and {span(self._policy.max_age)}. Nothing was changed."
+            words = f"A time to live of {span(ttl)} is not between 1m and {span(self._policy.max_age)}."
             raise UsageError(words, hint="Choose another, such as `--ttl 45m`.")
         return ttl
 

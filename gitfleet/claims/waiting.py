@@ -18,10 +18,11 @@ from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
 from gitfleet.codec import replace
-from gitfleet.errors import HubError, Lost, Obstacle, Queued
+from gitfleet.errors import HubError, Lost, Queued
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import SESSION, Actor
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.overlap import covers
 from gitfleet.sessions import rules as session_rules
 

@@ -10,13 +10,13 @@ from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import annotations as marks
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common
-from gitfleet.errors import Obstacle
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
 from gitfleet.git.repository import discover
 from gitfleet.githooks import incoming, ranges, verdicts
 from gitfleet.githooks.verdicts import Judged
+from gitfleet.obstacles import Obstacle
 
 SHOWN = 200
 

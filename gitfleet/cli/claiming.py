@@ -18,7 +18,6 @@ from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import Answer as Told
-from gitfleet.ledger.model import Status
 from gitfleet.sessions import model as sessions
 from gitfleet.telling import remarks
 
@@ -84,7 +83,7 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
     """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
-        words = "Either paths are released or everything is, and both were asked for. Nothing was changed."
+        words = "Either paths are released or everything is, and both were asked for."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
@@ -242,8 +241,6 @@ def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
         words.append(
             f"{result.receipt.hub_error or 'The hub is out of reach.'} This is tentative until the hub agrees."
         )
-    if result.status is Status.PUBLISHED:
-        words.append("The hub took it, but reading it back was not possible; `gitfleet sync` will.")
     return words
 
 

@@ -13,8 +13,9 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
 from gitfleet.cli.messages import heard, told
-from gitfleet.errors import NoSession, Obstacle
+from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 

@@ -196,8 +196,8 @@ class Conflict(Data):
 class Outcome(Data):
     """How far an operation came."""
 
-    outcome: Literal["tentative", "published", "confirmed"]
-    """`confirmed`: on the hub, read back; `published`: on the hub by its own word; `tentative`: not there yet."""
+    outcome: Literal["tentative", "confirmed"]
+    """`confirmed`: the hub has it, by its own word; `tentative`: not there yet."""
     generation: int
     """The ledger generation that carries it; -1 while tentative."""
 

@@ -44,7 +44,7 @@ def words(client: str, why: str, command: str, *, committed: bool = False) -> st
     """What is the matter, and what to do; `committed` where the session's work is committed for it."""
     following = COMMITTED if committed and command == "commit" else _NEXT.get(command, _OTHER)
     opened = " Or your user opens it: `gitfleet agent install codex --sandbox open`."
-    return f"The sandbox of {client} {why}. Nothing was changed. {following}.{opened if client == codex.NAME else ''}"
+    return f"The sandbox of {client} {why}. {following}.{opened if client == codex.NAME else ''}"
 
 
 FOLDER = "keeps the folder of git read-only"

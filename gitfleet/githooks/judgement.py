@@ -10,9 +10,9 @@ from gitfleet.base.ids import is_name
 from gitfleet.claims import conflicts, model
 from gitfleet.claims.keepers import Keeper, parse
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.errors import Obstacle
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 

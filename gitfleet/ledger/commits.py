@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
-from gitfleet.errors import Corrupt, Damaged, NewerFormat
+from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
 from gitfleet.ledger.format import UPGRADE
 from gitfleet.ledger.model import FLEET, FORMAT, SCHEMA, TRANSACTION, Operation, operation_from
@@ -112,8 +112,8 @@ def read(objects: Objects, oid: str) -> Tip:
 
 
 def _newer(oid: str, schema: int) -> NewerFormat:
-    words = f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {SCHEMA}. Nothing was changed."
-    return NewerFormat(words, hint=UPGRADE, where=oid, version=schema, understood=SCHEMA)
+    words = f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {SCHEMA}."
+    return NewerFormat(words, hint=UPGRADE, unharmed=UNCHANGED, where=oid, version=schema, understood=SCHEMA)
 
 
 def _no_commit(oid: str, error: Exception) -> Corrupt:

@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from gitfleet.base.text import display
 from gitfleet.codec import Broken, Struct
-from gitfleet.errors import FleetError, InternalError, Malformed, NewerFormat, PolicyRefused
+from gitfleet.errors import UNCHANGED, FleetError, InternalError, Malformed, NewerFormat, PolicyRefused
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE, PERSON, SESSION, Accepted, Answer, Operation, Refused, View, Who
@@ -75,7 +75,7 @@ class Kind(Generic[B, A]):
             raise malformed(operation, "one node acts for another", "actor")
         if actor.kind not in self.actors:
             only = " or ".join(_WHO[who] for who in self.actors if who != PERSON or len(self.actors) == 1)
-            words = f"Only {only} may do this ({self.name}). Nothing was changed."
+            words = f"Only {only} may do this ({self.name})."
             raise PolicyRefused(words, hint="See `gitfleet --help` for what you can do instead.")
 
 
@@ -141,8 +141,10 @@ class Registry:
         except FleetError as error:
             return Refused(error)
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
-            return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
+            what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error})."
+            return Refused(
+                InternalError(what, hint="Please report this.", unharmed=UNCHANGED, operation=operation.id)
+            )
         return decision
 
     def apply(self, view: Snapshot, operation: Operation, generation: int) -> Decision[Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from gitfleet.base.text import one_line
 from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
-from gitfleet.errors import Conflict, NoSession, Obstacle
+from gitfleet.errors import Conflict, NoSession
 from gitfleet.ledger.model import Accepted, Answer, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
 
@@ -89,7 +90,7 @@ def start(view: View, operation: Operation, body: Start) -> Accepted[Renewed] | 
     taken_up = body.was is not None and body.was != Process.of(present)
     if present.node != operation.node or not body.resume or taken_up:
         error = Conflict(
-            f"There is a session '{operation.session}' already, on node {present.node}. Nothing was changed.",
+            f"There is a session '{operation.session}' already, on node {present.node}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
             conflicts=(obstacle(present),),
         )
@@ -119,7 +120,7 @@ def required(view: View, session_id: str) -> Session:
     session = model.find(view, session_id)
     if session is None:
         raise NoSession(
-            f"The fleet has no session '{session_id}' (it may have ended). Nothing was changed.",
+            f"The fleet has no session '{session_id}' (it may have ended).",
             hint=f"Start it: `gitfleet session start --id {session_id}`. Or act for another: see `gitfleet session list`.",
         )
     return session
@@ -146,8 +147,7 @@ def of_node(view: View, session_id: str, node: str) -> Session:
     session = required(view, session_id)
     if session.node != node:
         raise Conflict(
-            f"The session '{session.id}' is at work on node {session.node}, and this is node {node}. "
-            "Nothing was changed.",
+            f"The session '{session.id}' is at work on node {session.node}, and this is node {node}.",
             hint="Act for a session of this clone: see `gitfleet session list`.",
             conflicts=(obstacle(session),),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
 from gitfleet.claims.conflict_text import kept_by, until
-from gitfleet.errors import Obstacle
+from gitfleet.obstacles import Obstacle
 
 LIMIT = 80
 _HARMLESS = str.maketrans({'"': "'", "<": "‹", ">": "›", "`": "'", "\\": "/"})

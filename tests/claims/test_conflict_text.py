@@ -7,7 +7,7 @@ from typing import Any
 from gitfleet.base import clock
 from gitfleet.claims import conflicts, model
 from gitfleet.claims.conflict_text import holder
-from gitfleet.errors import Obstacle
+from gitfleet.obstacles import Obstacle
 from tests.claims.world import World, wanted
 
 

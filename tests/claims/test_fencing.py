@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitfleet.base.ids import ulid
@@ -15,6 +15,7 @@ from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, 
 from gitfleet.codec import replace
 from gitfleet.ledger.model import Accepted
 from tests.claims.world import World, wanted
+from tests.sampling import examples
 
 A = "src/a.py"
 
@@ -281,7 +282,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(STEPS)
 def test_verdict_of_random_histories_agrees_with_all_that_was_ever_granted(
     steps: list[tuple[str, str, str]],

@@ -10,7 +10,7 @@ import pytest
 
 from gitfleet.claims.observed_leases import PAUSE, Watch
 from gitfleet.codec import replace
-from gitfleet.errors import Obstacle
+from gitfleet.obstacles import Obstacle
 
 ITEM = Obstacle(path="src/", claim="C1", renewed=3, ttl=600 - PAUSE, token=7, session="s-1")
 

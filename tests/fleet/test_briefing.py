@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.codec import replace
-from gitfleet.errors import Obstacle
 from gitfleet.fleet import briefing
+from gitfleet.obstacles import Obstacle
 from gitfleet.telling import quoting
 from tests.fleetbench import Fleets
 from tests.operations import raw

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
 
 from gitfleet import errors
 from gitfleet.codec import WHOLE, field, replace
-from gitfleet.errors import Conflict, Corrupt, HubAlarm, NewerFormat, Obstacle
+from gitfleet.errors import Conflict, Corrupt, HubAlarm, NewerFormat
 from gitfleet.git.program import GitFailed
 from gitfleet.ledger.model import (
     Answer,
@@ -19,6 +20,7 @@ from gitfleet.ledger.model import (
     operation_from,
     result_from,
 )
+from gitfleet.obstacles import Obstacle
 from tests.operations import raw
 
 RECORD: dict[str, Any] = replace(
@@ -70,6 +72,14 @@ def test_error_reads_back_with_its_class_and_facts(error: errors.FleetError) -> 
     )
 
 
+@pytest.mark.parametrize("unharmed", ["", "The archive is unharmed.", errors.UNCHANGED])
+@pytest.mark.parametrize("kind", [errors.UsageError, errors.HubRefused])
+def test_error_reads_back_with_what_it_left_unharmed(kind: type[errors.FleetError], unharmed: str) -> None:
+    error = kind("m", unharmed=unharmed)
+    assert error_from(error_record(error)).unharmed == unharmed
+    assert pickle.loads(pickle.dumps(error)).unharmed == unharmed
+
+
 def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() -> None:
     again = error_from(error_record(GitFailed("m", hint="h", command="git", code=1, output="o")))
     assert isinstance(again, errors.Blocked)
@@ -78,7 +88,7 @@ def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() ->
 
 @pytest.mark.parametrize("name", ["NoSuchError", "EXIT_CODES", "Any", "", "__doc__"])
 def test_error_of_an_unknown_class_reads_back_as_internal(name: str) -> None:
-    again = error_from({"class": name, "message": "m", "hint": "h", "facts": {}})
+    again = error_from({"class": name, "message": "m", "hint": "h", "unharmed": "", "facts": {}})
     assert type(again) is errors.InternalError
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.errors import Conflict, Obstacle
+from gitfleet.errors import Conflict
 from gitfleet.ledger.model import Operation, Result, Status
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.obstacles import Obstacle
 from tests.operations import raw
 
 
