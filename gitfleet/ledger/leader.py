@@ -22,7 +22,7 @@ from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.program import Git
 from gitfleet.git.trees import Objects, Snapshot
-from gitfleet.ledger import commits, format
+from gitfleet.ledger import commits, format, moves
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, links
@@ -115,7 +115,7 @@ class Leader:
         self._look = False
         if not (batch := self._without_landed(batch, tip)):
             return
-        decided = self._decide(batch, tip)
+        decided = self._decide(moves.together(self._kinds, batch), tip)
         if not decided.accepted:
             self._look = guess is not None  # whoever is in the way may have let go since
             if not self._look:
@@ -123,6 +123,8 @@ class Leader:
             return
         commit = self._write(decided, tip)
         answer = self._publish(decided, commit)
+        if answer is None:
+            return
         if answer.outcome is Push.DONE:
             self._done(decided, commit)
             return
@@ -135,26 +137,40 @@ class Leader:
         self.met = True
         return tip
 
-    def _publish(self, decided: Decided, commit: Tip) -> PushAnswer:
-        """Push, with a note of what this may bring there for as long as it may.
+    def _publish(self, decided: Decided, commit: Tip) -> PushAnswer | None:
+        """Push, with a note of what this may bring there for as long as it may. None: refused, because of a ref that was to move too.
 
         Raises what makes another attempt useless, when it is certain that this one did nothing.
         """
         ids = [operation.id for operation, _ in decided.accepted]
+        moving = moves.of(decided.accepted)
+        if missing := moves.check(self._objects, moving):
+            self._refuse(decided, missing)
+            return None
         before = self._outbox.begin_attempt(commit.parent or "", ids)
         try:
-            answer = self._hub.publish(commit)
+            answer = self._hub.publish(commit, moving)
         except FleetError:
             self._outbox.undo_attempt(before)
             raise
-        if answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
+        refused = moves.verdict(self._hub.name, moving, answer)
+        if refused or answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
             self._outbox.undo_attempt(before)
+        if refused:
+            self.met = True
+            self._refuse(decided, refused.error)
+            return None
         if answer.outcome is Push.REFUSED:
             raise hub_error(self._hub.name, answer.output, what="write to", refused=True)
         if answer.outcome is Push.BROKEN and self._broke:
             raise answers.gone(answer.output, self._git.git_dir)
         self._broke |= answer.outcome is Push.BROKEN  # what was only written just now is written once more
         return answer
+
+    def _refuse(self, decided: Decided, error: FleetError) -> None:
+        """End a transaction of one operation, which moves refs and cannot."""
+        rest = [Result(operation.id, Status.REFUSED, error=error) for operation, _ in decided.accepted]
+        self._settle(decided._replace(accepted=[], refused=[*rest, *decided.refused]), None)
 
     def _done(self, decided: Decided, commit: Tip) -> None:
         self.met = True
@@ -290,6 +306,9 @@ class Leader:
         for operation in sorted(undecided, key=lambda operation: operation.id not in unsure):
             decision = self._kinds.apply(tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
+                if operation.id not in unsure and not moves.may_be_tentative(self._kinds, operation):
+                    self._finish(operation.id, Result(operation.id, Status.FAILED, error=error))
+                    continue
                 whole = not decision.lacking
                 result = Result(operation.id, Status.TENTATIVE, decision.answer, hub_error=error.message)
                 if self._keep(operation, result, unsure=operation.id in unsure, whole=whole):

@@ -51,7 +51,8 @@ class Kind(Generic[B, A]):
     """One kind of operation."""
 
     def __init__(
-        self, name: str, body: type[B], answer: type[A], decide: Decide[B, A], actors: tuple[Who, ...], paths: Paths[B, A]
+        self, name: str, body: type[B], answer: type[A], decide: Decide[B, A], actors: tuple[Who, ...], paths: Paths[B, A],
+        *, moves: bool,
     ) -> None:  # fmt: skip
         self.name = name
         self.body = body
@@ -59,6 +60,7 @@ class Kind(Generic[B, A]):
         self.decide = decide
         self.actors = actors
         self.paths = paths
+        self.moves = moves
         self.__doc__ = decide.__doc__
 
     def read(self, operation: Operation) -> B:
@@ -89,11 +91,12 @@ def operation(
     answer: type[A],
     actors: tuple[Who, ...] = BY_SESSIONS,
     paths: Paths[B, A] = lambda _, __: (),
+    moves: bool = False,
 ) -> Callable[[Decide[B, A]], Kind[B, A]]:
-    """Make a kind of operation of the function that decides it."""
+    """Make a kind of operation of the function that decides it. `moves`: it may move refs of the hub (`ledger.moves`)."""
 
     def made(decide: Decide[B, A]) -> Kind[B, A]:
-        return Kind(name, body, answer, decide, actors, paths)
+        return Kind(name, body, answer, decide, actors, paths, moves=moves)
 
     return made
 
@@ -137,6 +140,8 @@ class Registry:
             body = kind.read(operation)
             decision = kind.decide(view, operation, body, generation)
             if isinstance(decision, Accepted):
+                if decision.moves and not kind.moves:
+                    raise ValueError("a kind that moves refs says so")
                 return self._keep(view, operation, body, generation, decision)
         except FleetError as error:
             return Refused(error)

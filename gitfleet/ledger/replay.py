@@ -62,10 +62,15 @@ def fault(objects: Objects, kinds: Registry, parent: Tip, link: Tip) -> str:
     """Why `link` is not what its operations make of `parent`; empty when it is."""
     try:
         view = Snapshot(objects, parent.tree)
+        moves = count = 0
         for operation, decision in decisions(objects, kinds, parent, link):
             if not isinstance(decision, Accepted):
                 return f"Its operation {operation.id} ({operation.kind}) is refused on its parent: {decision.error.message}"
+            moves += len(decision.moves)
+            count += 1
             view.change(decision.changes)
+        if moves and count > 1:
+            return "It moves refs of the hub, and carries other operations too."
         view.delete(TRANSACTION)
         expected = view.write()
         actual = Snapshot(objects, link.tree)
