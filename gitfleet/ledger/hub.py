@@ -81,7 +81,7 @@ class LocalHub:
 
     def publish(self, tip: Tip, moves: Sequence[Move] = ()) -> PushAnswer:
         """Move the ref by compare-and-swap, and others in the same transaction of git."""
-        changes = {move.ref: (move.new, move.old) for move in moves}
+        changes: dict[str, tuple[str, str]] = {move.ref: (move.new, move.old) for move in moves}
         try:
             if not changes:
                 moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)

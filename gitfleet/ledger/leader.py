@@ -110,7 +110,7 @@ class Leader:
 
     def _attempt(self, batch: Sequence[Operation], deadline: float) -> None:
         """Decide and publish, once: on the last verified state, or on what a fetch brings if that did not do."""
-        guess = None if self._look else self._hub.known()
+        guess = None if self._look or moves.asks_first(self._kinds, batch) else self._hub.known()
         tip = guess or self._fetch()
         self._look = False
         if not (batch := self._without_landed(batch, tip)):

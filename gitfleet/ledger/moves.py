@@ -41,6 +41,12 @@ def together(kinds: Registry, batch: Sequence[Operation]) -> list[Operation]:
     return plain or list(batch[:1])
 
 
+def asks_first(kinds: Registry, batch: Sequence[Operation]) -> bool:
+    """Whether the hub is asked before anything is sent: a hub that is away has then certainly moved nothing."""
+    kind = kinds.get(together(kinds, batch)[0].kind)
+    return kind is not None and kind.moves
+
+
 def may_be_tentative(kinds: Registry, operation: Operation) -> bool:
     """Whether an operation may wait for the hub."""
     kind = kinds.get(operation.kind)
