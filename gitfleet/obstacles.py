@@ -47,9 +47,8 @@ class Obstacle(Struct):
         """The facts that matter to an obstacle of this sort, as JSON shows them."""
         known = super().encode()
         if not self.path:
-            names = (
-                ("worktree", "session", "agent", "why") if self.why else ("session", "node", "agent", "title")
-            )
+            names = ["worktree"] if self.worktree else []
+            names += ["session", "agent", "why"] if self.why else ["session", "node", "agent", "title"]
             return {name: known[name] for name in names}
         if self.problem:
             return {name: known[name] for name in ("path", "witness", "exact", "held", "session", "problem")}

@@ -73,7 +73,7 @@ def holder(item: Obstacle) -> str:
         words.append(item.mode + (f" claim on {item.held}" if item.held != path else " claim"))
     words += [meets.strip()] if item.held != path else []
     left = item.renewed_at + item.ttl - clock.now()
-    words.append(f"- {duration(left)} left" if left > 0 else "- its time is over")
+    words.append(f"- {duration(left)} left" if left > 0 else "- it has expired")
     if item.gone:
         words[-1] += "; its process is gone"
     return " ".join(word for word in words if word)

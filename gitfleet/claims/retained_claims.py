@@ -39,7 +39,7 @@ CLEARED: Outcome = "cleared"
 _HOW = {
     LANDED: "has landed",
     DELETED: "is gone from the hub",
-    RELEASED: "was let go",
+    RELEASED: "was given up",
     CLEARED: "has no changes of it any more",
 }
 Changes = dict[str, bytes | None]
@@ -230,7 +230,7 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
         if (outcome == RELEASED or keeper in claim.retained) and (only is None or claim.id in only)
     ]
     if not going:
-        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no claims so."
+        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no such claims."
         return Refused(Conflict(words, hint="See `gitfleet claims`."))
     changes: Changes = {}
     gone, stay = [], []
@@ -299,7 +299,7 @@ def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcom
     by_person = operation.actor.kind == PERSON and session_rules.own(view, operation).person
     if outcome == RELEASED and not by_person:
         raise PolicyRefused(
-            "Only a person lets go what a branch retains.",
+            "Only a person may release what a branch retains.",
             hint="Wait until it has landed, or build on it.",
         )
     if outcome == CLEARED and keeper.node != operation.node:

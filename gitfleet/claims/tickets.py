@@ -100,7 +100,7 @@ def parse(data: bytes, where: str) -> Ticket:
     """The ticket in a record. Raises Corrupt, NewerFormat."""
     ticket = format.read(Ticket, data, where)
     if ticket.where != where:
-        raise Corrupt(f"{where} in the ledger is no ticket. It was left alone.", where=where)
+        raise Corrupt(f"{where} in the ledger is not a ticket. It was left alone.", where=where)
     return ticket
 
 

@@ -119,7 +119,7 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
             understood=FORMAT,
         )
     if version != FORMAT:
-        raise Corrupt(f"{where} holds something that is no operation. It was left alone.", where=where)
+        raise Corrupt(f"{where} holds something that is not an operation. It was left alone.", where=where)
     try:
         return Operation.decode(raw)
     except Broken as error:

@@ -70,6 +70,11 @@ class Kind(Generic[B, A]):
         except Broken as error:
             raise malformed(operation, str(error), error.field) from error
 
+    def check_moves(self, decision: Accepted[A]) -> None:
+        """Raise ValueError for moves of a kind that did not say so."""
+        if decision.moves and not self.moves:
+            raise ValueError("a kind that moves refs says so")
+
     def check_actor(self, operation: Operation) -> None:
         """Raise PolicyRefused unless `operation` is made by somebody who may, Malformed where that is nobody."""
         actor = operation.actor
@@ -140,8 +145,7 @@ class Registry:
             body = kind.read(operation)
             decision = kind.decide(view, operation, body, generation)
             if isinstance(decision, Accepted):
-                if decision.moves and not kind.moves:
-                    raise ValueError("a kind that moves refs says so")
+                kind.check_moves(decision)
                 return self._keep(view, operation, body, generation, decision)
         except FleetError as error:
             return Refused(error)

@@ -90,7 +90,7 @@ def start(view: View, operation: Operation, body: Start) -> Accepted[Renewed] | 
     taken_up = body.was is not None and body.was != Process.of(present)
     if present.node != operation.node or not body.resume or taken_up:
         error = Conflict(
-            f"There is a session '{operation.session}' already, on node {present.node}.",
+            f"The session '{operation.session}' exists already, on node {present.node}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
             conflicts=(obstacle(present),),
         )

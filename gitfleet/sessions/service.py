@@ -75,18 +75,19 @@ class Sessions(Generic[S, E]):
         begin: Callable[[Beginning], S],
         finish: Callable[[Ending], E],
         *,
-        markers: Mapping[str, Any] | None = None,
+        markers: Callable[[], Mapping[str, Any]] = dict,
         arrived: Callable[[str], None] = lambda _: None,
         expected: Callable[[str], str] = lambda _: "",
     ) -> None:
         """`begin` and `finish` have the ledger decide, with what becomes of the session's claims.
+        `markers` tells the orchestrators that the rules add.
 
         `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
         that was made and which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
-        self._markers = markers or {}
+        self._markers = markers
         self._begin = begin
         self._finish = finish
         self._arrived = arrived
@@ -195,7 +196,7 @@ class Sessions(Generic[S, E]):
         argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
-        inferred = orchestration.infer(said, argv, names, extra=self._markers)
+        inferred = orchestration.infer(said, argv, names, extra=self._markers())
         branch = refs.head(git)
         return rules.Start(
             worktree=self._repository.worktree or "",

@@ -35,7 +35,7 @@ def holder(item: Obstacle) -> str:
     words += f", with the reason {quoted(item.reason)}" if item.reason else ""
     words += _wider(item)
     left = item.renewed_at + item.ttl - clock.now()
-    words += f"; {duration(left)} left" if left > 0 else "; its time is over"
+    words += f"; {duration(left)} left" if left > 0 else "; it has expired"
     return words + ("; its process is gone" if item.gone else "")
 
 
