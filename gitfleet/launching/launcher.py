@@ -30,7 +30,7 @@ from gitfleet.claims import orphans, retained_claims
 from gitfleet.clients import acting, claude
 from gitfleet.clients.notes import Notes
 from gitfleet.clone import Clone
-from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, Obstacle, UsageError
+from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -38,6 +38,7 @@ from gitfleet.launching import afterwards, committing, draft_claim, keep_alive
 from gitfleet.launching.committing import Made
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.ledger.model import Status
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.rules import Process
