@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
-from gitfleet.claims import line, orphans, tickets
+from gitfleet.claims import orphans
 from gitfleet.claims.model import SHARED
-from gitfleet.claims.tickets import Ticket
 from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
+from gitfleet.cli.claiming import Common, as_of, freshness
 from gitfleet.cli.hearing import heard, told
 from gitfleet.errors import NoSession
 from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import grants, line
+from gitfleet.fleet.views.grants import TellAnswer
+from gitfleet.fleet.views.line import TicketRow
 
 
 def waiting(common: Common, *, leave: bool) -> Answer:
@@ -26,32 +29,26 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         if leave:
             session = fleet.whoami(common.session)
             left = len(fleet.claims.leave_line(session).answer["left"])
-        state = fleet.current()
-        places = list(tickets.everything(state.view))
-        standing = tickets.line(state.view)
-        rows = []
-        gone: dict[str, dict[str, Any]] = {}
-        for number, ticket in enumerate(standing, start=1):
-            blocked = line.blockers(state.view, standing, ticket)
-            held = [{**item.as_record(), "claim": item.held} for item in blocked if not item.ticket]
-            gone |= {item["session"]: item for item in fleet.claims.orphans.marked(held) if item.get("gone")}
-            rows.append(
-                {**ticket.as_record(), "place": number, "blocked_by": [item.as_record() for item in blocked]}
-            )
+        found, problems = line.waiting(fleet, left=left)
+        gone = _gone(fleet, found["tickets"])
         lines = [f"left {counted(left, 'place')}"] if leave else []
-        lines += [
-            f"{row['place']}. {_words(ticket, row['blocked_by'], gone)}"
-            for row, ticket in zip(rows, standing, strict=True)
-        ]
-        broken = [item.message for item in places if not isinstance(item, Ticket)]
-        broken += [words for words in [orphans.advice(gone.values())] if words]
-        data = {"tickets": rows, "left": left, **knowledge(state)}
+        lines += [f"{row['place']}. {_words(row, gone)}" for row in found["tickets"]]
+        problems += [words for words in [orphans.advice(gone.values())] if words]
+        old = freshness(fleet, found["age"], len(found["tentative"]))
         return Answer(
             "waiting",
-            data,
-            [*(lines or ["nobody waits"]), *as_of(fleet, state)],
-            warnings=[*broken, *heard(fleet), *freshness(fleet, state)],
+            found,
+            [*(lines or ["nobody waits"]), *as_of(fleet, found["age"])],
+            warnings=[*problems, *heard(fleet), *old],
         )
+
+
+def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, dict[str, Any]]:
+    """The sessions that others wait for and whose process is known to be gone."""
+    held = [
+        {**item, "claim": item["held"]} for row in rows for item in row["blocked_by"] if not item["ticket"]
+    ]
+    return {item["session"]: item for item in fleet.claims.orphans.marked(held) if item.get("gone")}
 
 
 def tell(common: Common, to: str, text: str) -> Answer:
@@ -60,7 +57,7 @@ def tell(common: Common, to: str, text: str) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             fleet.claims.tell(session, to, text)
-        data = {"session": session, "to": to, "text": text}
+        data: TellAnswer = {"session": SessionId(session), "to": SessionId(to), "text": text}
         return Answer("tell", data, [f"told {to}"], warnings=fleet.messages(session), session=session)
 
 
@@ -87,7 +84,7 @@ def accept(common: Common) -> Answer:
             for record in answer["taken"]
         ]
         said = remarks.of_grant(fleet, answer["taken"], new=False)
-        data = {"session": session, **answer, "behind": said.as_record()["behind"]}
+        data = grants.accepted(session, answer, said)
         warnings = [*fleet.messages(session), *said.words(fleet.ledger.node.hub)]
         return Answer("accept", data, lines, warnings=warnings, session=session)
 
@@ -122,13 +119,15 @@ def _units(record: Mapping[str, Any]) -> str:
     return f", {units(record)}" if record.get("slots") else ""
 
 
-def _words(ticket: Ticket, blocked: Sequence[dict[str, str]], gone: Collection[str]) -> str:
-    wants = ", ".join(want.pattern + (" (shared)" if want.mode == SHARED else "") for want in ticket.wants)
+def _words(row: TicketRow, gone: Collection[str]) -> str:
+    wants = ", ".join(
+        want["pattern"] + (" (shared)" if want["mode"] == SHARED else "") for want in row["paths"]
+    )
     who = sorted(
         {
             f"{item['session'] or 'an unreadable record'} ({'waits for' if item['ticket'] else 'has'} {item['held']}"
             f"{'; its process is gone' if item['session'] in gone else ''})"
-            for item in blocked
+            for item in row["blocked_by"]
         }
     )
-    return f"{ticket.session} waits for {wants}, behind {', '.join(who) or 'nobody'}"
+    return f"{row['session']} waits for {wants}, behind {', '.join(who) or 'nobody'}"

@@ -20,6 +20,7 @@ from gitfleet.fleet.committing import Made
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
 from gitfleet.fleet.maintainer import Options
+from gitfleet.fleet.views import starting as views
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.worktrees.ensure import Wish
@@ -127,17 +128,8 @@ def _answer(ended: Ended) -> Answer:
         + "".join(f"; {line}" for line in kept(retained))
     )
     say(f"gitfleet: {words}")
-    data = {
-        "session": ended.session,
-        "worktree": ended.worktree,
-        "log": ended.log,
-        "exit_code": ended.code,
-        "released": ended.answer.get("released", []),
-        "retained": retained,
-        "committed": ended.made.as_record() if ended.made else None,
-    }
     status = "ok" if ended.code == 0 else "command-failed"
-    return Answer("session start", data, [], status, ended.code, ended.warnings)
+    return Answer("session start", views.launched(ended), [], status, ended.code, ended.warnings)
 
 
 def _committed(made: Made | None) -> str:

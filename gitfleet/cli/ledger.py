@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gitfleet.base import clock, delivery
-from gitfleet.claims.model import parsed
-from gitfleet.claims.overlap import overlap
+from gitfleet.base.names import Oid
 from gitfleet.cli import boundary, completing, gates, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
@@ -22,10 +20,14 @@ from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
 from gitfleet.fleet import exchange, hubhead
 from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.views import doctor as doctor_views
+from gitfleet.fleet.views import log as views
+from gitfleet.fleet.views.doctor import DoctorAnswer
+from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
+from gitfleet.fleet.views.log import OperationRow
 from gitfleet.githooks.agents import ready
-from gitfleet.ledger import log as logs
 from gitfleet.ledger import replay
-from gitfleet.sessions import model as sessions
+from gitfleet.ledger.log import UNREADABLE
 
 SomePath = Annotated[
     str | None,
@@ -89,9 +91,9 @@ def _sync() -> Answer:
         ]
         lines += told.settled
         lines += [f"lost: {text}" for text in lost.lines]
-        data = {
+        data: SyncAnswer = {
             "generation": told.generation,
-            "commit": told.commit,
+            "commit": Oid(told.commit),
             "brought": told.brought,
             "lost": lost.lines,
             "settled": list(told.settled),
@@ -131,32 +133,16 @@ def _mended(fleet: Fleet) -> tuple[list[str], FleetError | None]:
 
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        if session is not None:
-            sessions.folder(session)  # raises for an id that is none
-        wanted = [] if path is None else fleet.claims.patterns([path])
-
-        def meets(text: str) -> bool:
-            try:
-                said = parsed(text)
-            except FleetError:
-                return False
-            return any(overlap(said, one, case_sensitive=fleet.policy.case_sensitive) for one in wanted)
-
-        found = logs.lines(
-            fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
-        )
-        lines = list(itertools.islice(found, limit or None))
-        shown = [
-            f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
-            for line in lines
-        ]
+        found = views.operations(fleet, path=path, session=session, kind=kind, limit=limit)
+        lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
-        told = [*(shown or ["nothing"]), *as_of(fleet, state)]
-        data = {"operations": [line.as_record() for line in lines]}
-        return Answer("log", data, told, warnings=freshness(fleet, state))
+        old = freshness(fleet, state.age, len(state.tentative))
+        return Answer("log", found, [*lines, *as_of(fleet, state.age)], warnings=old)
+
+
+def _line(row: OperationRow) -> str:
+    when = "?" if row["kind"] == UNREADABLE else clock.iso(row["at"])
+    return f"{row['generation']:>6}  {when:<20}  {row['node']}  {row['subject']}"
 
 
 def _fsck() -> Answer:
@@ -176,7 +162,7 @@ def _fsck() -> Answer:
                 generation=problem.generation,
                 verified=checked,
             )
-        data = {"verified": checked, "commit": tip.oid, "generation": tip.generation}
+        data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
         return Answer(
             "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
         )
@@ -193,7 +179,7 @@ def _doctor(*, repair: bool) -> Answer:
         for finding in findings:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
-        data: dict[str, Any] = {"repaired": done, "findings": [_record(finding) for finding in findings]}
+        data: DoctorAnswer = {"repaired": done, "findings": doctor_views.findings(findings)}
         code = 20 if bad else 0
         return Answer("doctor", data, lines, "problems" if bad else "ok", code)
 
@@ -208,7 +194,3 @@ def _agents(fleet: Fleet) -> list[doctors.Finding]:
         advice = "gitfleet agent status; see docs/guides/agents.md on trust"
         found.append(doctors.Finding(f"{look.agent} hooks", look.state == "in place", words, advice))
     return found
-
-
-def _record(finding: doctors.Finding) -> dict[str, Any]:
-    return {"what": finding.what, "ok": finding.ok, "words": finding.words, "advice": finding.advice}

@@ -52,14 +52,6 @@ class Remarks(NamedTuple):
     behind: tuple[Behind, ...] = ()
     by_name: tuple[str, ...] = ()
 
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        return {
-            "absent": list(self.absent),
-            "behind": [{**item._asdict(), "files": list(item.files)} for item in self.behind],
-            "by_name": list(self.by_name),
-        }
-
     def words(self, hub: str | None) -> list[str]:
         """The same for people."""
         said = [_both(text) for text in self.by_name]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from gitfleet.claims.wording import kept_by
 from gitfleet.errors import FleetError
@@ -156,25 +155,3 @@ def _released(one: Reaped) -> str:
     words = f"; released {', '.join(patterns)}" if patterns else ""
     kept = [f"{record['pattern']} is retained by {kept_by(record['retained'])}" for record in one.retained]
     return words + "".join(f"; {line}" for line in kept)
-
-
-def as_record(done: Round) -> dict[str, Any]:
-    """As JSON shows it."""
-    return {
-        "dry_run": done.dry_run,
-        "outcomes": [one.as_record() for one in done.outcomes],
-        "summary": summary(done.outcomes),
-        "ended": [
-            {
-                "session": one.session,
-                "worktree": one.worktree,
-                "released": list(one.released),
-                "retained": list(one.retained),
-            }
-            for one in done.reaped
-        ],
-        "failures": [{"step": one.step, "message": one.message, "hint": one.hint} for one in done.failures],
-        "lost": list(done.lost),
-        "settled": list(done.settled),
-        "renewed": list(done.renewed),
-    }

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from gitfleet.claims import model, patterns
 from gitfleet.claims.grants import Grant, Grants
@@ -34,15 +33,6 @@ class Uncovered:
     paths: tuple[str, ...]
     claims: tuple[str, ...]
     ahead: bool
-
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        made = self.commit
-        return {
-            "commit": made.oid, "at": made.at, "author": made.author, "subject": made.subject,
-            "sessions": list(made.sessions), "reasons": list(self.reasons), "paths": list(self.paths),
-            "claims": list(self.claims), "ahead": self.ahead,
-        }  # fmt: skip
 
 
 @dataclass(slots=True)

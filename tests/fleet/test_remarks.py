@@ -11,6 +11,7 @@ import pytest
 from gitfleet.fleet import branches, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.remarks import Remarks
+from gitfleet.fleet.views import grants
 from tests.fleetbench import Fleets
 from tests.workbench import Git
 
@@ -249,4 +250,4 @@ def test_claim_with_brackets_says_that_it_is_read_both_ways(fleet: Fleet) -> Non
 def test_names_in_remarks_are_safe_to_show(fleet: Fleet) -> None:
     found = claim(fleet, "a\u202eb")
     assert all(words.isprintable() for words in found.words("origin"))
-    assert found.as_record() == {"absent": ["a\u202eb"], "behind": [], "by_name": []}
+    assert grants.remarks(found) == {"absent": ["a\u202eb"], "behind": [], "by_name": []}

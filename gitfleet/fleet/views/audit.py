@@ -1,43 +1,28 @@
-"""The parts of the JSON output of `log` and `audit`, as models. What each command prints is in `schemas`."""
+"""Commits that no claim covered, as rows."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypedDict
 
-from gitfleet.cli.shapes import Data
+from gitfleet.base.names import Oid, RepoPath, SessionId
 
-
-class LogLine(Data):
-    """One operation that the fleet has agreed."""
-
-    generation: int
-    commit: str
-    at: int
-    """When, by the clock of its node."""
-    node: str
-    session: str
-    kind: str
-    """Which operation, e.g. `claim.acquire`; the guide to the ledger lists them."""
-    operation: str
-    paths: list[str]
-    subject: str
-    """What happened, in one line."""
+Reason = Literal["unnamed", "unbacked", "outside"]
 
 
-class UncoveredCommit(Data):
+class UncoveredRow(TypedDict):
     """One commit that no claim covered."""
 
-    commit: str
+    commit: Oid
     at: int
     """When it was committed, by its committer's clock."""
     author: str
     """Name and address."""
     subject: str
-    sessions: list[str]
+    sessions: list[SessionId]
     """The sessions that its message names."""
-    reasons: list[Literal["unnamed", "unbacked", "outside"]]
+    reasons: list[Reason]
     """It names no claim; it names claims that were never granted to its session; it changes paths outside its claims."""
-    paths: list[str]
+    paths: list[RepoPath]
     """What it changes that none of its claims covers."""
     claims: list[str]
     """The claims that it names (`id@token`) and that no grant backs."""
@@ -45,7 +30,7 @@ class UncoveredCommit(Data):
     """Whether one of these is younger than the ledger that is known here: `sync` may find it."""
 
 
-class AuthorTally(Data):
+class AuthorRow(TypedDict):
     """The commits of one author."""
 
     author: str
@@ -53,10 +38,24 @@ class AuthorTally(Data):
     uncovered: int
 
 
-class SessionTally(Data):
+class NamedSessionRow(TypedDict):
     """The commits that name one session."""
 
-    session: str
+    session: SessionId
     """Empty for commits that name none."""
     commits: int
     uncovered: int
+
+
+class AuditAnswer(TypedDict):
+    """`audit`. `uncovered` is newest first; the tallies begin with those that have the most uncovered commits."""
+
+    commits: int
+    covered: int
+    generation: int
+    """How far the ledger was known here."""
+    grants: int
+    """How many claims were ever granted."""
+    uncovered: list[UncoveredRow]
+    by_author: list[AuthorRow]
+    by_session: list[NamedSessionRow]

@@ -1,0 +1,52 @@
+"""Commits that were judged against the fleet of now, as rows."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
+
+
+class JudgedPathRow(TypedDict):
+    """What is true of one path that a commit changes; the guide to CI tells what each state means."""
+
+    path: RepoPath
+    state: Literal["ok", "stale", "theirs", "unclaimed", "unverifiable"]
+    claim: str
+    """The claim that it was made under, `id@token`, as far as the ledger knows it."""
+    holder: SessionId
+    """The other session that holds the path, or was granted it since; empty when there is none."""
+    token: int
+    """That session's token; 0 when there is none."""
+    held: str
+    """What that session claims."""
+
+
+class JudgedCommitRow(TypedDict):
+    """One commit, judged; with `--staged` what is about to be one."""
+
+    commit: Oid
+    """Empty for what is staged."""
+    session: SessionId
+    """As the commit names it; empty when it names none."""
+    claims: list[str]
+    """As the commit names them."""
+    paths: list[JudgedPathRow]
+
+
+class CheckCommitsAnswer(TypedDict):
+    """`check --range` and `check --staged`, newest first."""
+
+    base: str
+    """The commits of the range; both empty with `--staged`."""
+    head: str
+    hub: str
+    """The remote that was asked; empty when this clone is the hub."""
+    trunk: BranchName
+    """The branch of the hub that the rules are from."""
+    generation: int
+    """The ledger that it was judged by."""
+    ledger: Oid
+    rules: str
+    """`commits` of the rules; with `off`, nothing is judged."""
+    commits: list[JudgedCommitRow]

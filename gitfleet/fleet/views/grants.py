@@ -1,0 +1,190 @@
+"""What became of requests for claims, as rows: granted, released, offered, accepted, broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict, cast
+
+from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
+from gitfleet.fleet.remarks import Behind, Remarks
+from gitfleet.fleet.views.claims import HolderRow
+from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
+from gitfleet.ledger.model import Result
+
+OutcomeWord = Literal["tentative", "published", "confirmed"]
+
+
+class HowFar(TypedDict):
+    """How far an operation came."""
+
+    outcome: OutcomeWord
+    """`confirmed`: on the hub, read back; `published`: on the hub by its own word; `tentative`: not there yet."""
+    generation: int
+    """The ledger generation that carries it; -1 while tentative."""
+
+
+class Decided(HowFar):
+    """How far an operation came, and which it was."""
+
+    commit: Oid
+    """The ledger commit that carries it; empty while tentative."""
+    operation: str
+    session: SessionId
+
+
+class BehindRow(TypedDict):
+    """Claimed paths of which a branch of the hub has newer versions than this worktree's HEAD: merge first."""
+
+    pattern: str
+    files: list[RepoPath]
+    """Those that it matches and that differ; the first of them, if they are many. Empty where the commit is not here."""
+    branch: BranchName
+    """The trunk; or, with `session`, where the last holder has pushed what has not landed."""
+    commit: Oid
+    """Where that branch is."""
+    session: SessionId
+
+
+class RemarksRow(TypedDict):
+    """What to know of claims that were granted just now."""
+
+    absent: list[str]
+    """Granted, and no such path yet: nothing in a worktree of this clone or on a branch that it knows."""
+    behind: list[BehindRow]
+    by_name: list[str]
+    """Granted with `[…]`, which is read as a name and as a class: both are claimed."""
+
+
+class ClaimAnswer(Decided, RemarksRow):
+    """`claim`."""
+
+    granted: list[ClaimRecord]
+    already_held: list[ClaimRecord]
+    """What the session held before; renewed."""
+    refused: list[HolderRow]
+    """With `--partial`: what was not granted."""
+    taken_over: list[ClaimRecord]
+    """Lapsed claims of others that were replaced."""
+    served: NotRequired[list[ClaimRecord]]
+    """What thereby went to others who had waited for it."""
+    ticket: NotRequired[TicketRecord | None]
+    """Always null here: only `--wait` stands in line."""
+    hub_error: NotRequired[str]
+    """While tentative: why the hub did not answer."""
+
+
+class WaitAnswer(RemarksRow):
+    """`claim --wait`. Once all is granted; before, it is the error `queued`, with `ticket` and `blocked_by`."""
+
+    session: SessionId
+    outcome: Literal["granted", "tentative"]
+    granted: list[ClaimRecord]
+    already_held: list[ClaimRecord]
+
+
+class ReleaseAnswer(Decided):
+    """`release`."""
+
+    released: list[ClaimRecord]
+    not_held: list[str]
+    """What was named and nobody holds."""
+    branch: NotRequired[str]
+    """With `--branch`: the branch that retained it."""
+    retained: NotRequired[list[ClaimRecord]]
+    """With `--branch`: what other branches or worktrees still retain."""
+    served: NotRequired[list[ClaimRecord]]
+    """What thereby went to others who had waited for it."""
+    hub_error: NotRequired[str]
+    """While tentative: why the hub did not answer."""
+
+
+class TellAnswer(TypedDict):
+    """`tell`."""
+
+    session: SessionId
+    to: SessionId
+    text: str
+
+
+class OfferAnswer(TypedDict):
+    """`offer`."""
+
+    session: SessionId
+    to: SessionId
+    offered: list[ClaimRecord]
+
+
+class AcceptAnswer(TypedDict):
+    """`accept`."""
+
+    session: SessionId
+    taken: list[ClaimRecord]
+    behind: list[BehindRow]
+    served: NotRequired[list[ClaimRecord]]
+    """What thereby went to others who had waited for it."""
+
+
+class BreakAnswer(TypedDict):
+    """`break`."""
+
+    session: SessionId
+    reason: str
+    broken: list[ClaimRecord]
+    """As they were."""
+    served: NotRequired[list[ClaimRecord]]
+    """What thereby went to others who had waited for it."""
+
+
+def how_far(result: Result) -> HowFar:
+    """How far an operation came."""
+    return {"outcome": cast(OutcomeWord, result.status.value), "generation": result.generation}
+
+
+def claimed(session: str, result: Result, said: Remarks) -> ClaimAnswer:
+    """What `Claims.claim` came to."""
+    return cast(ClaimAnswer, {**_decided(session, result), **result.answer, **remarks(said)})
+
+
+def waited(
+    session: str, granted: list[ClaimRecord], held: list[ClaimRecord], said: Remarks, *, tentative: bool
+) -> WaitAnswer:
+    """What `Claims.wait` came to."""
+    return {
+        "session": SessionId(session),
+        "outcome": "tentative" if tentative else "granted",
+        "granted": granted,
+        "already_held": held,
+        **remarks(said),
+    }
+
+
+def released(session: str, result: Result) -> ReleaseAnswer:
+    """What `Claims.release` or `Claims.let_go` came to."""
+    return cast(ReleaseAnswer, {"not_held": [], **_decided(session, result), **result.answer})
+
+
+def accepted(session: str, answer: Mapping[str, Any], said: Remarks) -> AcceptAnswer:
+    """What `Claims.take` came to."""
+    return cast(AcceptAnswer, {"session": session, **answer, "behind": remarks(said)["behind"]})
+
+
+def remarks(said: Remarks) -> RemarksRow:
+    """What to know of claims that were granted just now."""
+    behind = [_behind(item) for item in said.behind]
+    return {"absent": list(said.absent), "behind": behind, "by_name": list(said.by_name)}
+
+
+def _decided(session: str, result: Result) -> Decided:
+    return {
+        **how_far(result),
+        "commit": Oid(result.commit),
+        "operation": result.operation,
+        "session": SessionId(session),
+    }
+
+
+def _behind(item: Behind) -> BehindRow:
+    return {
+        "pattern": item.pattern, "files": [RepoPath(path) for path in item.files],
+        "branch": BranchName(item.branch), "commit": Oid(item.commit), "session": SessionId(item.session),
+    }  # fmt: skip
