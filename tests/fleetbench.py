@@ -21,9 +21,9 @@ import pytest
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import EXCLUSIVE, Claim
-from gitfleet.claims.overlap import overlap
+from gitfleet.clone import RULES
 from gitfleet.fleet import setup
-from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git as GitProgram
@@ -32,6 +32,7 @@ from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.model import Operation, Result
+from gitfleet.patterns.overlap import overlap
 from tests.workbench import Git
 
 SESSIONS = {"ada": ["ada-1", "ada-2"], "bob": ["bob-1", "bob-2"], "alone": ["alone-1", "alone-2"]}

@@ -61,14 +61,14 @@ DOORS = [
         {
             "gitfleet/base/processes.py": "the door",
             "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
-            "gitfleet/base/birth.py": "the other side of that door",
+            "gitfleet/base/exec_child.py": "the other side of that door",
         },
     ),
     Door(
         "bare processes",
         r"os\.(posix_spawnp?|exec[vl]\w*)",
         {
-            "gitfleet/base/birth.py": "becomes the user's program, in a process that waited for the word",
+            "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
             "gitfleet/githooks/gate.py": "the way to yes has no time for `subprocess`",
             "gitfleet/githooks/objects.py": "the way to yes has no time for `subprocess`",
         },

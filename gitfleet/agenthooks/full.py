@@ -17,11 +17,13 @@ from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import FleetError, NoFleet, NoRepository
-from gitfleet.fleet import briefing, committing, draftclaim, policyfile
+from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
+from gitfleet.launching import committing, draft_claim
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions.local import VARIABLE
+from gitfleet.trunk import policy_file
 
 GOES_ON = frozenset(["clear", "resume"])
 """Ends of an agent's own session after which the same process goes on with another one."""
@@ -73,7 +75,7 @@ def _begin(agent: str, rest: list[str]) -> str:
             if told is None:
                 words = f"gitfleet could not start a session: what {agent} said could not be read."
                 return answer.at_start(words, [words])
-            warnings = policyfile.refresh(fleet.repository, fleet.ledger.node)
+            warnings = policy_file.refresh(fleet.repository, fleet.ledger.node)
             own, source = _text(told, "session_id"), _text(told, "source")
             session = identity.session_of(fleet, agent, own, source)
             _export(session)
@@ -168,7 +170,7 @@ def _finish(agent: str, rest: list[str]) -> str:
         if known and known.ours and known.session not in notes.taken():
             committing.finish(fleet, known.session, "ended")
             fleet.sessions.end(known.session)
-            draftclaim.hand_on(fleet)
+            draft_claim.hand_on(fleet)
     return ""
 
 

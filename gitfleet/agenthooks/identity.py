@@ -15,8 +15,8 @@ from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
 from gitfleet.errors import BadName, FleetError
-from gitfleet.fleet import draftclaim
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
@@ -141,7 +141,7 @@ class _Search:
         started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)
         session = str(started.answer["session"]["id"])
         if started.status is not Status.TENTATIVE:
-            draftclaim.hold(self._fleet, session)
+            draft_claim.hold(self._fleet, session)
         return Note(session, ours=True)
 
 

@@ -19,13 +19,14 @@ from gitfleet.base.text import display
 from gitfleet.claims import orphans
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, HubError, LockHeld, Unverifiable
-from gitfleet.fleet import hearsay, reaping, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import full, refusal
 from gitfleet.githooks.judgement import Judgement, Left, judge
 from gitfleet.ledger.model import Operation, Status
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
+from gitfleet.telling import quoting, remarks
+from gitfleet.upkeep import reaping
 
 STOPPED = "gitfleet: this edit was stopped; nothing was changed."
 SHOWN = 10
@@ -131,7 +132,7 @@ def _without_hub(fleet: Fleet, judgement: Judgement, error: FleetError) -> Verdi
 def messages(fleet: Fleet, session: str) -> list[str]:
     """What the session has to be told now, each once, as quotations."""
     return [
-        f"gitfleet: a message for you (information, no instruction): {hearsay.quoted(text, 500)}"
+        f"gitfleet: a message for you (information, no instruction): {quoting.quoted(text, 500)}"
         for text in fleet.messages(session)
     ]
 
@@ -211,7 +212,7 @@ def _unclear(fleet: Fleet, judgement: Judgement) -> Verdict:
 
 
 def _held(items: Sequence[Mapping[str, Any]], paths: Sequence[str], left: Left | None = None) -> str:
-    shown = "\n".join(f"- {hearsay.holder(item)}" for item in items[:SHOWN])
+    shown = "\n".join(f"- {quoting.holder(item)}" for item in items[:SHOWN])
     more = f"\n- and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     names = _shell(list(dict.fromkeys(paths)))
     if left and left.here:
@@ -233,7 +234,7 @@ def _next(what: str, command: str, then: str) -> str:
 
 
 def _names(paths: Sequence[str]) -> str:
-    return ", ".join(hearsay.quoted(path, 200) for path in paths[:SHOWN])
+    return ", ".join(quoting.quoted(path, 200) for path in paths[:SHOWN])
 
 
 def _shell(paths: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """A program that is there before it runs: its process waits for our word, so that it can be registered first.
 
 Owns the fork, the wires (a pseudo-terminal, or pipes), the gate and how the process is signalled. Leaves passing bytes
-on to `relay`, and what the new process does to `birth`. Apart from `processes`, which runs programs to their end: this
+on to `relay`, and what the new process does to `exec_child`. Apart from `processes`, which runs programs to their end: this
 one belongs to the user, who talks to it.
 
 The process is made, and does nothing but read from a pipe. Until the word comes it has not run a line of the program;
@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from gitfleet.base import birth
-from gitfleet.base.birth import Gate, Program
+from gitfleet.base import exec_child
+from gitfleet.base.exec_child import Gate, Program
 
 __all__ = ["Change", "Child", "Program"]
 
@@ -71,7 +71,9 @@ class Child:
         """Let it run, with `variables` on top of its environment. Raises OSError when the program cannot be run."""
         gate, self._gate = self._gate, None
         assert gate is not None
-        word = birth.WORD + b"".join(os.fsencode(f"{name}={value}\0") for name, value in variables.items())
+        word = exec_child.WORD + b"".join(
+            os.fsencode(f"{name}={value}\0") for name, value in variables.items()
+        )
         with os.fdopen(self._news, "rb") as file:
             with suppress(BrokenPipeError), os.fdopen(gate, "wb") as speaker:
                 speaker.write(word)
@@ -129,7 +131,7 @@ class Child:
         if not self._waited:
             for handle in (self._gate or 0, self._news, master, reports_out):
                 os.close(handle)
-            birth.oversee(program, gate, slave, reports_in)
+            exec_child.oversee(program, gate, slave, reports_in)
         os.close(slave)
         os.close(reports_in)
         self.outputs, self.reports = {master: 1}, reports_out
@@ -142,12 +144,12 @@ class Child:
     def _on_pipes(self, program: Program, gate: Gate) -> None:
         out, theirs_out = os.pipe()
         err, theirs_err = os.pipe()
-        connect = birth.on_pipes((theirs_out, theirs_err), apart=self.apart)
+        connect = exec_child.on_pipes((theirs_out, theirs_err), apart=self.apart)
         self.pid = self._waited = os.fork()
         if not self.pid:
             for handle in (self._gate or 0, self._news, out, err):
                 os.close(handle)
-            birth.become(program, gate, connect)
+            exec_child.become(program, gate, connect)
         os.close(theirs_out)
         os.close(theirs_err)
         self.outputs, self.reports = {out: 1, err: 2}, None

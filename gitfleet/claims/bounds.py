@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gitfleet.claims import rules
-from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import UsageError
+from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import model as sessions
 
 MAX_TEXT = 256 * 1024

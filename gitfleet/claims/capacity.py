@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.resources import MOST_UNITS
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import UsageError
 from gitfleet.ledger.model import View
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.resources import MOST_UNITS
 
 
 class Reserved(NamedTuple):

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import model
+from gitfleet.claims.conflict_text import kept_by, unit_words
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
-from gitfleet.claims.overlap import Overlap, overlap
-from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
-from gitfleet.claims.wording import kept_by, unit_words
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import Overlap, overlap
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 

@@ -2,7 +2,7 @@
 
 A commit names its session (those that made it, if it was amended) and the claims that it was made under (`id@token`). That is what its author says, and is
 believed only where the ledger has such a grant: same id, same token, same session, a pattern that covers the path.
-The ledger's tip alone answers, from the claims that stand and the last grants that are over (`past`):
+The ledger's tip alone answers, from the claims that stand and the last grants that are over (`ended_grants`):
 
 ================  ======================================================================================
 `ok`              a claim that it names stands; or is over, and no other session was granted the path since
@@ -21,12 +21,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from gitfleet.base.ids import is_name, is_ulid
-from gitfleet.claims import model, past, patterns
+from gitfleet.claims import ended_grants, model
+from gitfleet.claims.ended_grants import Grant
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
-from gitfleet.claims.past import Grant
-from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import FleetError
 from gitfleet.ledger.model import View
+from gitfleet.patterns import language
+from gitfleet.patterns.language import Pattern
 
 OK = "ok"
 STALE = "stale"
@@ -101,7 +102,7 @@ class Fence:
 
     def _on(self, path: str) -> tuple[list[_Had], bool]:
         """The grants that match a path, and whether something that cannot be read may do so, too."""
-        keys = tuple(patterns.key(part) for part in path.split("/"))
+        keys = tuple(language.key(part) for part in path.split("/"))
         grants: list[_Had] = []
         doubtful = False
         for depth in range(len(keys) + 1):
@@ -111,7 +112,7 @@ class Fence:
         return grants, doubtful
 
     def _matches(self, pattern: Pattern, path: str) -> bool:
-        return patterns.matches(pattern, path, case_sensitive=self._exact_case)
+        return language.matches(pattern, path, case_sensitive=self._exact_case)
 
     def _filed(self, keys: tuple[str, ...]) -> _Filed:
         known = self._known.get(keys)
@@ -127,7 +128,7 @@ class Fence:
                 unreadable.append(item.pattern)
             else:
                 grants.append(_Had(model.parsed(item.pattern), item))
-        for where, grant in past.filed(self._view, keys):
+        for where, grant in ended_grants.filed(self._view, keys):
             try:
                 if isinstance(grant, FleetError):
                     raise grant
@@ -244,7 +245,7 @@ def _since(grants: Iterable[_Had], sessions: Collection[str], token: int, mode: 
 def _builds_upon(grant: Claim | Grant, sessions: Collection[str], token: int) -> bool:
     """Whether a claim was had from a branch, and its session's work contains what was done under the other.
 
-    See `retained`: a retained claim goes to another session only with the work that it stays with.
+    See `retained_claims`: a retained claim goes to another session only with the work that it stays with.
     """
     return any(who in sessions and token <= until for who, _, until in _upon(grant))
 

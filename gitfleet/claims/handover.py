@@ -12,12 +12,12 @@ from gitfleet.base import canonical
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import Claim
-from gitfleet.claims.overlap import overlap, takes_in
-from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.retained import given
+from gitfleet.claims.retained_claims import given
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import overlap, takes_in
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
@@ -27,7 +27,7 @@ Changes = dict[str, bytes | None]
 
 
 def break_(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.break`: a person takes live claims on or below `patterns` away from whoever holds them, with a `reason`.
+    """`claim.break`: a person takes live claims on or below `language` away from whoever holds them, with a `reason`.
 
     Only for sessions of persons (PolicyRefused). Raises Conflict when nothing of it is claimed, UsageError for a part of
     a claim.
@@ -66,7 +66,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
 
 
 def offer(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.offer`: the session's own claims on or below `patterns` are offered to the session `to`, which may accept.
+    """`claim.offer`: the session's own claims on or below `language` are offered to the session `to`, which may accept.
 
     The same may be offered to several; the first to accept has it. Raises NoSession when there is no such session,
     UsageError for a part of a claim, Conflict for what the session does not claim.

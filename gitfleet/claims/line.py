@@ -22,11 +22,11 @@ from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, model, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
-from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import Deadlock
 from gitfleet.ledger.model import View
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import model as sessions
 
 ACCEPT_WITHIN = 120

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid, shard
-from gitfleet.claims import keepers, past, patterns, resources
+from gitfleet.claims import ended_grants, keepers
 from gitfleet.claims.keepers import Keeper
-from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import FORMAT, View
+from gitfleet.patterns import language, resources
+from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import model as sessions
 
 ROOT = "claims"
@@ -37,7 +38,7 @@ class Claim:
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
     `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
-    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branches and
+    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained_claims` names the branches and
     worktrees that a claim stays with, also when its session has ended; `upon` the grants that its session's work contains,
     since it got the claim from a branch (`session@token`, or `session/claim@token` where that was another claim). On a resource, `slots` are the numbers of its units
     and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
@@ -97,7 +98,7 @@ class Unreadable(NamedTuple):
             return _resource(self.where)
         names = [name.removeprefix("=") for name in self.where.split("/")[1:-1]]
         try:
-            return patterns.literal("/".join(names))
+            return language.literal("/".join(names))
         except FleetError:
             return parsed("**")
 
@@ -136,7 +137,7 @@ def keeper_index(keeper: str, claim_id: str) -> str:
 @lru_cache(maxsize=4096)
 def parsed(text: str) -> Pattern:
     """The one pattern that a record's text stands for. Raises BadPattern, BadPath."""
-    found = patterns.parse(text)
+    found = language.parse(text)
     if len(found) != 1:
         raise Corrupt(f"{text!a} is more than one pattern.", where=text)
     return found[0]
@@ -284,7 +285,7 @@ def left(view: View, claim: Claim, after: Claim) -> dict[str, bytes | None]:
 
 
 def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
-    """The changes that take a claim away, and remember that it was (`past`). `at`: when, by the operation's clock.
+    """The changes that take a claim away, and remember that it was (`ended_grants`). `at`: when, by the operation's clock.
 
     `unlanded`: whether what a branch has of it, if it stayed with one, is still to be had there alone.
 
@@ -294,7 +295,7 @@ def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[st
     changes: dict[str, bytes | None] = {
         claim.where: None,
         sessions.claim_index(claim.session, claim.id): None,
-        **past.note(view, claim, at, unlanded=unlanded),
+        **ended_grants.note(view, claim, at, unlanded=unlanded),
     }
     for keeper in claim.retained:
         changes[keeper_index(keeper.name, claim.id)] = None

@@ -1,7 +1,7 @@
 """Paths as people and agents type them, made into patterns of this repository.
 
 Owns where a text counts from: the current folder, the root, or a worktree that an absolute path lies in. What the text
-then means is decided by itself (`patterns`), so that it is the same claim in every clone; the disk is looked at only to
+then means is decided by itself (`language`), so that it is the same claim in every clone; the disk is looked at only to
 ask back where a name was most likely meant for the current folder.
 """
 
@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterable, Sequence
 
 from gitfleet.base.text import display
-from gitfleet.claims import patterns, resources
-from gitfleet.claims.patterns import ROOT, Pattern
 from gitfleet.errors import BadPath, UsageError
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
+from gitfleet.patterns import language, resources
+from gitfleet.patterns.language import ROOT, Pattern
 
 _WILD = frozenset("*?[\\{")
 _HERE = frozenset({".", ".."})
@@ -54,14 +54,14 @@ def worktrees(git: Git) -> list[str]:
 
 def _named(text: str, repository: Repository, here: Sequence[str] | None) -> tuple[Pattern, ...]:
     if text.startswith((resources.PREFIX, ROOT)):
-        return patterns.parse(text)
+        return language.parse(text)
     if os.path.isabs(text):
-        return patterns.parse(_from_top(text, repository.worktree, repository.git))
+        return language.parse(_from_top(text, repository.worktree, repository.git))
     if text.split("/", maxsplit=1)[0] in _HERE:
-        named = patterns.parse(_from_here(text, here))
+        named = language.parse(_from_here(text, here))
         _ask_about_links(named, repository.worktree)
         return named
-    named = patterns.parse(text)
+    named = language.parse(text)
     if text.startswith("{") and any(one[:2] in {"./", ".."} for one in text[1:].split(",")):
         raise _bad(
             text, "`./` and `../` stand before braces", "Write `./{a,b}`, or name each path by itself."
@@ -117,7 +117,7 @@ def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Seq
     near = [
         pattern
         for one in new
-        for pattern in patterns.parse(_from_here(f"./{'/'.join(one.components)}", here))
+        for pattern in language.parse(_from_here(f"./{'/'.join(one.components)}", here))
     ]
     there = set(near) - set(presence.missing(git, top, near))
     if not there:

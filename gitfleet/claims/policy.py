@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gitfleet.base import canonical, files
-from gitfleet.claims.patterns import Pattern
-from gitfleet.claims.resources import MOST_UNITS, is_name
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.resources import MOST_UNITS, is_name
 
 COMMITS = ("require-claim", "claim-on-commit", "conflicts-only", "warn", "off")
 EDITS = ("claim-on-edit", "require-claim", "conflicts-only", "warn", "off")

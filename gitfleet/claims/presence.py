@@ -10,17 +10,17 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gitfleet.claims.keys import key
-from gitfleet.claims.patterns import Pattern, matches
-from gitfleet.claims.sequences import STAR
-from gitfleet.claims.wildmatch import component_matches
 from gitfleet.errors import Corrupt
 from gitfleet.git import trees
 from gitfleet.git.program import Git
 from gitfleet.git.trees import Entry, Objects
+from gitfleet.patterns.automaton import STAR
+from gitfleet.patterns.casefold import key
+from gitfleet.patterns.language import Pattern, matches
+from gitfleet.patterns.wildmatch import component_matches
 
 if TYPE_CHECKING:
-    from gitfleet.claims.wildmatch import Elements
+    from gitfleet.patterns.wildmatch import Elements
 
 _PATIENCE = 600.0
 _States = tuple[frozenset[int], ...]

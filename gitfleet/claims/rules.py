@@ -1,4 +1,4 @@
-"""How the ledger changes when paths are claimed and released. Pure. What branches retain is in `retained`.
+"""How the ledger changes when paths are claimed and released. Pure. What branches retain is in `retained_claims`.
 
 The rules decide on one snapshot and know no clock: that a lease has lapsed is the *requester's* observation, and
 comes as a precondition (`lapsed`: the holder's renewal counter that was seen unchanged) which either still holds
@@ -14,17 +14,17 @@ from typing import Any
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model, retained, tickets, turns
+from gitfleet.claims import conflicts, model, retained_claims, tickets, turns
 from gitfleet.claims import line as line_rules
 from gitfleet.claims.conflicts import InTheWay
-from gitfleet.claims.found import Found
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
-from gitfleet.claims.overlap import covers, takes_in
-from gitfleet.claims.patterns import Pattern
+from gitfleet.claims.request import Found
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.errors import Conflict, UsageError
 from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import covers, takes_in
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
@@ -84,7 +84,7 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     what = ", ".join(claim.pattern for claim in found.granted) or "nothing new"
     verb = "claims" if all(claim.mode == EXCLUSIVE for claim in found.granted) else "shares"
     over = "".join(f"; takes over {claim.pattern} of {claim.session}" for claim in found.over)
-    subject = one_line(f"{session.id} {verb} {what}{over}{retained.given(served)}")
+    subject = one_line(f"{session.id} {verb} {what}{over}{retained_claims.given(served)}")
     return Accepted(changes, answer, subject, lacking and f"{lacking} The rest was granted.")
 
 
@@ -132,7 +132,9 @@ def _search(
             continue
         over = [item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over]
         found.over.extend(over)
-        moved = [retained.moved(view, claim, operation, generation) for claim in over if claim.retained]
+        moved = [
+            retained_claims.moved(view, claim, operation, generation) for claim in over if claim.retained
+        ]
         found.granted.extend(moved)
         if _covering(moved, pattern, mode, exact_case=exact_case) is None:
             found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
@@ -214,7 +216,7 @@ def _queue(
 
 
 def release(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.release`: the session's own claims on or below `patterns` (None: all of them).
+    """`claim.release`: the session's own claims on or below `language` (None: all of them).
 
     Refused with Conflict when a pattern is held by another session only. What nobody holds is no error.
     """
@@ -253,7 +255,7 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
         "served": [claim.as_record() for claim in served],
     }
     what = ", ".join(claim.pattern for claim in going) or "nothing"
-    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{retained.given(served)}"))
+    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{retained_claims.given(served)}"))
 
 
 def _wanted(body: Mapping[str, Any]) -> list[tuple[Pattern, str, str]]:
@@ -324,7 +326,7 @@ def _taken_over(view: View, item: InTheWay, body: Mapping[str, Any]) -> bool:
         return False
     renewed = item.session.renewed if item.session else 0
     lapsed = _lapsed(body).get(held.id, -1) == renewed or _lapsed(body, "outlived").get(held.id) == held.token
-    return retained.may_take(view, held, body, lapsed=lapsed) if held.retained else lapsed
+    return retained_claims.may_take(view, held, body, lapsed=lapsed) if held.retained else lapsed
 
 
 def _lapsed_tickets(view: View, operation: Operation) -> Changes:

@@ -11,22 +11,23 @@ from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, leases, model, paths, patterns, retained, tickets
+from gitfleet.claims import conflicts, leases, model, paths, retained_claims, tickets
 from gitfleet.claims.bounds import check_size
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
+from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
-from gitfleet.claims.overlap import covers, overlap, takes_in
-from gitfleet.claims.patterns import Pattern
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.waiting import Waited, Waiter
-from gitfleet.claims.watch import Watch
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import Result
+from gitfleet.patterns import language
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import covers, overlap, takes_in
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.reading import Reading
 
@@ -214,7 +215,7 @@ class Claims:
     def let_go(self, session: str, branch: str) -> Result:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
         keeper = Keeper(branch=branch, head=refs.ZERO).as_record()
-        body = {"keeper": keeper, "outcome": retained.RELEASED}
+        body = {"keeper": keeper, "outcome": retained_claims.RELEASED}
         return self._request("claim.landed", session, body, 30.0)
 
     def find(
@@ -356,7 +357,7 @@ class Claims:
         return any(
             takes_in(shared, pattern, case_sensitive=self._policy.case_sensitive)
             for text in self._policy.shared
-            for shared in patterns.parse(text)
+            for shared in language.parse(text)
         )
 
     def _ttl(self, ttl: int | None) -> int:

@@ -15,11 +15,11 @@ from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import SHARED
-from gitfleet.claims.overlap import overlap
-from gitfleet.claims.patterns import Pattern
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import FORMAT, View
+from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import overlap
 
 ROOT = "tickets"
 DEFAULT_PRIORITY = 50

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gitfleet.base.text import one_line
-from gitfleet.claims import line, model, retained, tickets
+from gitfleet.claims import line, model, retained_claims, tickets
 from gitfleet.claims.model import Claim
 from gitfleet.ledger.model import Accepted, Decision, Operation, View
 from gitfleet.sessions import rules as session_rules
@@ -51,4 +51,4 @@ def leave(view: View, operation: Operation, generation: int) -> Decision:
     changes: Changes = {ticket.where: None for ticket in going}
     changes, served = line.serve(view, changes, generation, operation.at)
     answer = {"left": [t.as_record() for t in going], "served": [claim.as_record() for claim in served]}
-    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained.given(served)}"))
+    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))

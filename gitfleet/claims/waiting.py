@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from gitfleet.base import clock
 from gitfleet.claims import line, model, orphans, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim
+from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
-from gitfleet.claims.overlap import covers
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
-from gitfleet.claims.watch import Watch
 from gitfleet.errors import HubError, Lost, Queued
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.patterns.overlap import covers
 
 LOOK_EVERY = 0.25
 ASK_FIRST, ASK_MOST = 2.0, 20.0

@@ -10,7 +10,7 @@ import typer
 
 from gitfleet.base import clock, files
 from gitfleet.base.text import counted
-from gitfleet.claims import grants
+from gitfleet.claims import grant_history
 from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
@@ -48,7 +48,7 @@ def _audit(revisions: Sequence[str], since: str | None) -> Answer:
         tip = fleet.ledger.tip()
         if tip is None:
             raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        granted = grants.read(fleet.repository.git, tip)
+        granted = grant_history.read(fleet.repository.git, tip)
         made = history.walk(fleet.repository.here, revisions, since=since)
         found = audits.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
         cut = files.read(os.path.join(fleet.repository.common_dir, "shallow")) or b""

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
+from gitfleet.claims.conflict_text import kept_by, stays, units, until
 from gitfleet.claims.service import Terms
-from gitfleet.claims.wording import kept_by, stays, units, until
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.hearing import heard, told
+from gitfleet.cli.messages import heard, told
 from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
-from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
 from gitfleet.fleet.views import grants, records
 from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
 from gitfleet.ledger.model import Result, Status
+from gitfleet.telling import remarks
 
 FRESH = 60
 """Seconds for which what the hub said last needs no mention of its age."""
@@ -93,7 +93,7 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
 
 def _note_pushed(fleet: Fleet, session: str) -> None:
     """Have the ledger know on which branch work on the claims was pushed, so that who has them next is told."""
-    from gitfleet.fleet import branches  # what has landed takes much to tell; of no use to a claim
+    from gitfleet.upkeep import branches  # what has landed takes much to tell; of no use to a claim
 
     with suppress(FleetError):
         branches.retain_pushed(fleet, session)

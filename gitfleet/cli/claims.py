@@ -8,7 +8,7 @@ import typer
 
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, claiming, completing, handing, judging
+from gitfleet.cli import boundary, check_commits, claiming, completing, handing
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
 from gitfleet.errors import UsageError
@@ -217,9 +217,9 @@ def check(
         if bool(paths) + (revisions is not None) + staged > 1:
             raise UsageError("One of paths, --range and --staged is checked at a time.")
         if revisions is not None:
-            return judging.commits(common(session), revisions, hub, report)
+            return check_commits.commits(common(session), revisions, hub, report)
         if staged:
-            return judging.staged(common(session), report)
+            return check_commits.staged(common(session), report)
         return claiming.check(common(session), paths or [])
 
     return boundary.run("check", action, as_json=as_json)

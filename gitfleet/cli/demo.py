@@ -19,8 +19,8 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 
 if TYPE_CHECKING:
-    from gitfleet.cli.stage import Played, Stage
-    from gitfleet.cli.story import Scene
+    from gitfleet.cli.demo_runner import Played, Stage
+    from gitfleet.cli.demo_script import Scene
 
 Folder = Annotated[
     str | None,
@@ -65,16 +65,21 @@ def demo(directory: Folder = None, as_json: Json = False) -> int:
 
 
 def _demo(directory: str | None, tell: Tell) -> Answer:
-    from gitfleet.cli import stage, story  # 10 ms, for this command alone
+    from gitfleet.cli import (
+        demo_runner,  # 10 ms, for this command alone
+        demo_script,
+    )
 
     begun = clock.elapsed()
-    place = stage.set_up(directory)
+    place = demo_runner.set_up(directory)
     tell(f"Playing in {display(place.directory)}. Every command below is real; so is what it says.")
     place.furnish()
-    steps = [step for scene in story.SCENES for step in _scene(place, scene, tell)]
+    steps = [step for scene in demo_script.SCENES for step in _scene(place, scene, tell)]
     data: DemoAnswer = {"directory": place.directory, "seconds": int(clock.elapsed() - begun), "steps": steps}
     return Answer(
-        "demo", data, _farewell(os.path.join(place.directory, story.ADA), place.directory, story.TRY)
+        "demo",
+        data,
+        _farewell(os.path.join(place.directory, demo_script.ADA), place.directory, demo_script.TRY),
     )
 
 

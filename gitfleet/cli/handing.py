@@ -8,18 +8,18 @@ from typing import Any
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
 from gitfleet.claims import orphans
+from gitfleet.claims.conflict_text import units
 from gitfleet.claims.model import SHARED
-from gitfleet.claims.wording import units
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, as_of, freshness
-from gitfleet.cli.hearing import heard, told
+from gitfleet.cli.messages import heard, told
 from gitfleet.errors import NoSession
-from gitfleet.fleet import remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants, line
 from gitfleet.fleet.views.grants import TellAnswer
 from gitfleet.fleet.views.line import TicketRow
+from gitfleet.telling import remarks
 
 
 def waiting(common: Common, *, leave: bool) -> Answer:

@@ -15,14 +15,16 @@ from gitfleet.cli.claiming import kept
 from gitfleet.cli.setup import put_hooks
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
-from gitfleet.fleet import hubhead, launcher, policyfile, upkeep
-from gitfleet.fleet.committing import Made
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.launcher import Ended, Launch, Launcher, Place
-from gitfleet.fleet.maintainer import Options
 from gitfleet.fleet.views import starting as views
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
+from gitfleet.launching import launcher
+from gitfleet.launching.committing import Made
+from gitfleet.launching.launcher import Ended, Launch, Launcher, Place
+from gitfleet.trunk import hub_head, policy_file
+from gitfleet.upkeep import round
+from gitfleet.upkeep.maintainer import Options
 from gitfleet.worktrees.ensure import Wish
 
 __all__ = ["Launch", "Where", "start"]
@@ -77,7 +79,7 @@ def say(words: str) -> None:
 
 def _ready(fleet: Fleet, where: Where) -> None:
     """Upkeep before anything starts: what fails is said, and stops nothing."""
-    for words in [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]:
+    for words in [*policy_file.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]:
         say(f"warning: {words}")
     if not where.maintain:
         return
@@ -85,7 +87,7 @@ def _ready(fleet: Fleet, where: Where) -> None:
         strategy = (
             "merge" if where.strategy == "rebase" else where.strategy
         )  # nobody asked for others' to be rewritten
-        done = upkeep.run(fleet, Options(strategy=strategy), ledger=False)
+        done = round.run(fleet, Options(strategy=strategy), ledger=False)
     except FleetError as error:
         say(f"warning: upkeep failed: {error.message}")
         return
@@ -108,7 +110,7 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
     found = fleet.worktrees.ensure(wish, reconcile=True, strategy=where.strategy)
     if found.outcome is not None and found.outcome.failed:
         say(f"warning: {found.outcome.reason}")
-    for words in hubhead.news(fleet.ledger, once=True):
+    for words in hub_head.news(fleet.ledger, once=True):
         say(f"warning: {words}")
     made = "new" if found.choice.created else "reused"
     say(f"worktree {found.managed.path} ({made}, branch {found.managed.branch})")

@@ -13,13 +13,13 @@ from gitfleet.base.names import Oid
 from gitfleet.cli import boundary, completing, gates, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
-from gitfleet.cli.hearing import losses
+from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json, OfSession
 from gitfleet.cli.setup import put_hooks
+from gitfleet.clone import RULES
 from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
 from gitfleet.fleet import doctor as doctors
-from gitfleet.fleet import exchange, hubhead
-from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import doctor as doctor_views
 from gitfleet.fleet.views import log as views
 from gitfleet.fleet.views.doctor import DoctorAnswer
@@ -28,6 +28,8 @@ from gitfleet.fleet.views.log import OperationRow
 from gitfleet.githooks.agents import ready
 from gitfleet.ledger import replay
 from gitfleet.ledger.log import UNREADABLE
+from gitfleet.trunk import hub_head
+from gitfleet.upkeep import exchange
 
 SomePath = Annotated[
     str | None,
@@ -85,7 +87,7 @@ def _sync() -> Answer:
         mended, failure = _mended(fleet)
         if failure is not None and not (lost.lines or told.warnings or told.settled):
             raise failure
-        hubhead.heard(fleet.ledger)
+        hub_head.heard(fleet.ledger)
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]

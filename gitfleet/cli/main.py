@@ -7,7 +7,7 @@ import signal
 import sys
 
 from gitfleet.base import delivery
-from gitfleet.cli import quick
+from gitfleet.cli import fast_args
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def _run() -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
             delivery.nobody_hears()
     arguments = sys.argv[1:]
-    code = quick.run(arguments)
+    code = fast_args.run(arguments)
     if code is not None:
         return code
     from gitfleet.cli.app import run  # typer and rich: 100 ms

@@ -13,15 +13,15 @@ from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
-from gitfleet.fleet import maintainer, schedulers, upkeep
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.maintainer import Maintainer, Options
 from gitfleet.fleet.views import maintainer as views
 from gitfleet.fleet.views import upkeep as upkeep_views
 from gitfleet.fleet.views.maintainer import LastRunRow, MaintainerLogsAnswer
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
-from gitfleet.worktrees import validity, verdict
+from gitfleet.upkeep import maintainer, round, schedulers
+from gitfleet.upkeep.maintainer import Maintainer, Options
+from gitfleet.worktrees import reconcile_plan, validity
 
 noun = helping.Commands(
     help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
@@ -131,7 +131,7 @@ def run(as_json: Json = False) -> int:
 
 def _check(options: Options) -> None:
     """What no run could ever do is refused before anything is done."""
-    verdict.check_strategy(options.strategy)
+    reconcile_plan.check_strategy(options.strategy)
     if options.base:
         validity.check_branch(options.base)
 
@@ -139,7 +139,7 @@ def _check(options: Options) -> None:
 def _maintain(options: Options, *, dry_run: bool) -> Answer:
     _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = upkeep.run(fleet, options, dry_run=dry_run)
+        done = round.run(fleet, options, dry_run=dry_run)
     data = upkeep_views.upkeep(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
@@ -209,14 +209,14 @@ def _run() -> Answer:
     turn = found.begin()
     if turn is None:
         words = f"another run goes on: {found.lock.holder()}"
-        return Answer("maintainer run", upkeep_views.ran(upkeep.Round(), words), [words])
+        return Answer("maintainer run", upkeep_views.ran(round.Round(), words), [words])
     record = found.installed()
     os.environ["PATH"] = maintainer.search_path(record)
     options = record.options if record else Options()
     code, lines = 70, ["the run ended early"]
     try:
         with Fleet.open(bulk=True) as fleet:
-            done = upkeep.run(fleet, options)
+            done = round.run(fleet, options)
         code, lines = done.code, [*done.words(), *[f"warning: {words}" for words in done.warnings]]
     except FleetError as error:
         code, lines = error.exit_code, [error.message]

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitfleet.base.console import note, out
 from gitfleet.base.text import display
-from gitfleet.claims.wording import holder
+from gitfleet.claims.conflict_text import holder
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.errors import Conflict, FleetError
 

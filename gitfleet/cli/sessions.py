@@ -14,19 +14,21 @@ from gitfleet.base.text import display, duration
 from gitfleet.cli import boundary, completing, helping, render, starting
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness, kept
-from gitfleet.cli.glance import alive
-from gitfleet.cli.hearing import heard
+from gitfleet.cli.messages import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
+from gitfleet.cli.status_view import alive
 from gitfleet.errors import NoRepository, NoSession, UsageError
-from gitfleet.fleet import draft, draftclaim, policyfile, situation
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import sessions as views
 from gitfleet.fleet.views import starting as starts
 from gitfleet.git.repository import discover
+from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Status
+from gitfleet.nodes import liveness
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
+from gitfleet.trunk import draft, policy_file
 from gitfleet.worktrees.model import MANAGED_DIR
 
 noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
@@ -208,11 +210,11 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
     _check_id(id_)
     wanted = replace(wanted, id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
-        warnings = [*policyfile.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
+        warnings = [*policy_file.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
         result = fleet.sessions.start(wanted)
         record = result.answer["session"]
         if result.status is not Status.TENTATIVE:
-            warnings += draftclaim.hold(fleet, record["id"])
+            warnings += draft_claim.hold(fleet, record["id"])
         warnings += starting.told(fleet, result, wanted)
         return Answer(
             command,
@@ -236,7 +238,7 @@ def _end(session_id: str | None) -> Answer:
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
         lines += kept(result.answer["retained"])
-        heir = draftclaim.hand_on(fleet) if result.answer["retained"] else ""
+        heir = draft_claim.hand_on(fleet) if result.answer["retained"] else ""
         lines += [f"{draft.CONFIG} is claimed for session {heir} now"] if heir else []
         lines += left
         for text in result.answer.get("unheard", []):  # its inbox is gone with it
@@ -255,7 +257,7 @@ def _left_behind(fleet: Fleet, session_id: str) -> list[str]:
         repository = discover(here.worktree)
     except NoRepository:  # it has been removed
         return []
-    return situation.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
+    return liveness.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
 
 
 def _list() -> Answer:

@@ -18,19 +18,21 @@ from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import draft, draftclaim, exchange, policyfile, trees
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.fleet.probe import Finding
 from gitfleet.fleet.views import setup as views
 from gitfleet.fleet.views.setup import InitAnswer, UninstallAnswer
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import install as hooks
 from gitfleet.githooks.agents import install as agents
+from gitfleet.launching import draft_claim
 from gitfleet.ledger.node import state_folder
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
+from gitfleet.trunk import draft, policy_file
+from gitfleet.upkeep import exchange, retained_worktrees
+from gitfleet.upkeep.maintainer import Maintainer
 from gitfleet.worktrees import leaving
 
 Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
@@ -92,10 +94,10 @@ def _init(hub: str | None) -> Answer:
     with Fleet.open() as fleet:
         if draft.pending(fleet.ledger.state):
             exchange.fetch_trunk(fleet)  # one may have landed that is not here yet
-        warnings += policyfile.refresh(fleet.repository, fleet.ledger.node)
+        warnings += policy_file.refresh(fleet.repository, fleet.ledger.node)
         warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
         person = _person(fleet)
-        warnings += draftclaim.hold(fleet, person)
+        warnings += draft_claim.hold(fleet, person)
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
@@ -194,7 +196,7 @@ def _end_sessions(*, force: bool) -> list[str]:
             for session_id in sorted({session.id for session in mine} | _of_node(fleet)):
                 with suppress(NoSession):  # it has ended already
                     fleet.sessions.end(session_id)
-            return trees.abandon(fleet)
+            return retained_worktrees.abandon(fleet)
     except FleetError as error:
         if not force:
             raise

@@ -7,11 +7,11 @@ import os
 from gitfleet.base import identity
 from gitfleet.base.text import one_line
 from gitfleet.clients import notes
-from gitfleet.fleet import succession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Result
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
+from gitfleet.telling import succession
 
 
 def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:

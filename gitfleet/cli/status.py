@@ -1,4 +1,4 @@
-"""`status` on the full command line; what it says is in `glance`."""
+"""`status` on the full command line; what it says is in `status_view`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gitfleet.cli import boundary, glance
+from gitfleet.cli import boundary, status_view
 from gitfleet.cli.options import Json
 
 EVERY = 2.0
@@ -26,6 +26,6 @@ def show(tail: Tail = 0, watch: Watch = False, as_json: Json = False) -> int:
     """Show every session of the fleet: alive or not, where, on what, its claims and log. Local, without the network."""
     if watch:
         return boundary.watch(
-            "status", lambda: glance.look(tail), as_json=as_json, gist=glance.gist, every=EVERY
+            "status", lambda: status_view.look(tail), as_json=as_json, gist=status_view.gist, every=EVERY
         )
-    return boundary.run("status", lambda: glance.look(tail), as_json=as_json)
+    return boundary.run("status", lambda: status_view.look(tail), as_json=as_json)

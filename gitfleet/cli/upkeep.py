@@ -16,17 +16,17 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts, noun
 from gitfleet.errors import UsageError
-from gitfleet.fleet import hubhead
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import archives as views
 from gitfleet.fleet.views import worktrees
 from gitfleet.fleet.views.archives import ArchiveAnswer, ArchiveListAnswer, RestoreAnswer
 from gitfleet.git.repository import discover
-from gitfleet.worktrees import archiving, cleanup, ignored, restore, shelf
+from gitfleet.trunk import hub_head
+from gitfleet.worktrees import archive_store, archiving, cleanup, ignored, restore
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
-from gitfleet.worktrees.keeping import HOUR, Terms
 from gitfleet.worktrees.outcome import PARTIAL, Outcome
+from gitfleet.worktrees.removable import HOUR, Terms
 from gitfleet.worktrees.service import Selection
 
 Ignored = Annotated[
@@ -84,7 +84,7 @@ def clean(
         )
         with Fleet.open(announce=render.note) as fleet:
             found = cleanup.clean(fleet.worktrees, selection, terms, base=base, announce=render.note)
-            return _cleaned(found, hubhead.news(fleet.ledger, once=True), dry_run=dry_run)
+            return _cleaned(found, hub_head.news(fleet.ledger, once=True), dry_run=dry_run)
 
     return boundary.run("worktree cleanup", action, as_json=as_json)
 
@@ -182,8 +182,8 @@ def _archived(place: str | None, words: Sequence[str]) -> Answer:
 
 def _dropped(archive_id: str) -> Answer:
     common = discover().git
-    found = shelf.find(common, archive_id)
-    shelf.drop(common, found)
+    found = archive_store.find(common, archive_id)
+    archive_store.drop(common, found)
     lines = [f"dropped: {found.id} (its commit was {found.oid}, which git keeps for a while)"]
     return _answer(found, lines, dropped=True)
 
@@ -194,7 +194,7 @@ def _answer(found: Archive, lines: list[str], *, dropped: bool) -> Answer:
 
 
 def _listed() -> Answer:
-    found = shelf.everything(discover().git)
+    found = archive_store.everything(discover().git)
     data: ArchiveListAnswer = {"archives": [views.archive(one) for one in found.archives]}
     rows = [
         (

@@ -12,20 +12,20 @@ from gitfleet.cli import boundary, completing, helping, render
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
 from gitfleet.clients.acting import CLIENTS
-from gitfleet.fleet import hubhead
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import worktrees as views
 from gitfleet.fleet.views.worktrees import ExceptionRow, WorktreeReconcileAnswer, WorktreeRow
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
-from gitfleet.worktrees import verdict
+from gitfleet.trunk import hub_head
+from gitfleet.worktrees import reconcile_plan
 from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import PARTIAL, Outcome
+from gitfleet.worktrees.reconcile_plan import Wanted
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
 from gitfleet.worktrees.upstream import Base
-from gitfleet.worktrees.verdict import Wanted
 
 noun = helping.Commands(
     help="Managed worktrees, one for each session. Without a verb: list.", invoke_without_command=True
@@ -86,7 +86,7 @@ def ensure(
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Bring the base into a worktree that is reused.")
     ] = False,
-    strategy: Strategy = verdict.MERGE,
+    strategy: Strategy = reconcile_plan.MERGE,
     force_new: Annotated[
         bool, typer.Option("--force-new", help="Make a new one, even if one is free.")
     ] = False,
@@ -102,7 +102,7 @@ def ensure(
     def action() -> Answer:
         with Fleet.open(announce=render.note) as fleet:
             found = fleet.worktrees.ensure(wish, reconcile=reconcile, strategy=strategy)
-            news = hubhead.news(fleet.ledger, once=True)
+            news = hub_head.news(fleet.ledger, once=True)
         for words in _hooks(found, agent):
             render.note(f"warning: {words}")
         return _ensured(found, news, print_path=print_path)
@@ -128,7 +128,7 @@ def reconcile(
     paths: Paths = None,
     sessions: Sessions = None,
     base: BaseName = "",
-    strategy: Strategy = verdict.MERGE,
+    strategy: Strategy = reconcile_plan.MERGE,
     include_active: IncludeActive = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -140,7 +140,7 @@ def reconcile(
     def action() -> Answer:
         with Fleet.open(announce=render.note) as fleet:
             found = fleet.worktrees.reconcile(selection, wanted, base=base)
-            return _reconciled(found, hubhead.news(fleet.ledger, once=True))
+            return _reconciled(found, hub_head.news(fleet.ledger, once=True))
 
     return boundary.run("worktree reconcile", action, as_json=as_json)
 

@@ -13,16 +13,17 @@ from gitfleet.base import files
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined
+from gitfleet.clone import RULES
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
-from gitfleet.fleet import hubhead, policyfile
-from gitfleet.fleet.fleet import RULES, Fleet
-from gitfleet.fleet.unmatched import unmatched
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
 from gitfleet.ledger import damage
 from gitfleet.ledger.repair import Repairer
 from gitfleet.sessions import model as sessions
+from gitfleet.telling.claims_without_files import unmatched
+from gitfleet.trunk import hub_head, policy_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _hub(fleet: Fleet) -> Iterator[Finding]:
     try:
         with ledger.lock.held(30.0):
             tip = ledger.hub.fetch()
-        hubhead.ask(fleet.repository, fleet.ledger)
+        hub_head.ask(fleet.repository, fleet.ledger)
     except HubAlarm as error:
         yield Finding("hub", ok=False, words=error.message, advice="gitfleet doctor --repair")
     except HubError as error:
@@ -93,9 +94,9 @@ def _trunk(fleet: Fleet) -> Iterator[Finding]:
     if not node.hub:
         yield Finding("trunk", ok=True, words=f"'{display(node.trunk)}' of this clone")
         return
-    ok = hubhead.is_sound(fleet.repository, fleet.ledger)
+    ok = hub_head.is_sound(fleet.repository, fleet.ledger)
     advice = "" if ok else "On the hub: `git symbolic-ref HEAD refs/heads/BRANCH`."
-    yield Finding("trunk", ok=ok, words=hubhead.words(fleet.ledger), advice=advice)
+    yield Finding("trunk", ok=ok, words=hub_head.words(fleet.ledger), advice=advice)
 
 
 def _objects(fleet: Fleet) -> Iterator[Finding]:
@@ -162,7 +163,7 @@ def _outbox(fleet: Fleet) -> Iterator[Finding]:
 
 
 def _policy(fleet: Fleet) -> Iterator[Finding]:
-    faults = policyfile.refresh(fleet.repository, fleet.ledger.node)
+    faults = policy_file.refresh(fleet.repository, fleet.ledger.node)
     if faults:
         yield Finding("policy", ok=False, words=faults[0], advice="Mend gitfleet.yaml and land it.")
     else:

@@ -19,7 +19,7 @@ from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
-from gitfleet.fleet import draft, hubhead, probe, sharing, trunk
+from gitfleet.fleet import probe, sharing
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -31,6 +31,7 @@ from gitfleet.ledger import node as nodes
 from gitfleet.ledger.hub import RemoteHub, alarm
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
 
 ConfigWord = Literal["written", "kept", "landed", "none"]
@@ -215,7 +216,7 @@ def _open_hub(
         if before is not None and not again:
             raise _another_fleet(node, before, error) from error
         raise
-    hubhead.begin(state, head)
+    hub_head.begin(state, head)
     node = node._replace(trunk=named, push=addresses.apart)
     return node, findings, warnings
 
@@ -295,7 +296,7 @@ def _write_config(repository: Repository, node: Node, root: str) -> ConfigWord:
     In every clone it would be one more file that git will not pull over, once somebody has landed one.
     """
     assert repository.worktree is not None
-    tip = trunk.tip(repository.git, node)
+    tip = position.tip(repository.git, node)
     path = os.path.join(repository.worktree, draft.CONFIG)
     if tip and refs.resolve(repository.git, f"{tip}:{draft.CONFIG}"):
         return "landed"

@@ -70,7 +70,7 @@ def parse(said: str) -> Sharing:
 
 
 def share(git: Git, trees: Sequence[str], alone: Iterable[str] = ()) -> list[str]:
-    """Open what lies in `trees`, and the paths `alone`, to those whom the repository is for; what could not be opened.
+    """Open what lies in `retained_worktrees`, and the paths `alone`, to those whom the repository is for; what could not be opened.
 
     Nothing happens where the repository is its user's only. What belongs to another user is left as it is. Paths that are
     not there are left out, links are not followed.

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gitfleet.claims import model, patterns
-from gitfleet.claims.grants import Grant, Grants
+from gitfleet.claims import model
+from gitfleet.claims.grant_history import Grant, Grants
 from gitfleet.githooks.history import Made
+from gitfleet.patterns import language
 
 UNNAMED = "names no claim"
 UNBACKED = "names claims that were never granted to its session"
@@ -94,7 +95,7 @@ def _backing(made: Made, grants: Grants) -> tuple[list[Grant], list[str]]:
 def _outside(paths: Iterable[str], backing: list[Grant], *, case_sensitive: bool) -> Iterator[str]:
     claimed = [model.parsed(grant.pattern) for grant in backing]
     for path in paths:
-        if not any(patterns.matches(pattern, path, case_sensitive=case_sensitive) for pattern in claimed):
+        if not any(language.matches(pattern, path, case_sensitive=case_sensitive) for pattern in claimed):
             yield path
 
 

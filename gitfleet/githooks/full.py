@@ -17,7 +17,6 @@ from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.clients import confined
 from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
-from gitfleet.fleet import branches, draft, policyfile, remarks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import amended, gate, incoming, moving, pushing, receiving, refusal
@@ -28,6 +27,9 @@ from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
+from gitfleet.telling import remarks
+from gitfleet.trunk import draft, policy_file
+from gitfleet.upkeep import branches
 from gitfleet.worktrees import bookkeeping
 
 ASK_THE_HUB = 15.0
@@ -77,7 +79,7 @@ def _for_git(error: FleetError, hook: str) -> FleetError:
 def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
     del rest
     rules = incoming.content(fleet.repository, draft.CONFIG)
-    _tell(f"warning: {fault}" for fault in (policyfile.staged_faults(rules) if rules is not None else ()))
+    _tell(f"warning: {fault}" for fault in (policy_file.staged_faults(rules) if rules is not None else ()))
     _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
 

@@ -11,11 +11,11 @@ import sys
 
 from gitfleet.base import clock, records
 from gitfleet.base.ids import is_name, is_ulid, shard
-from gitfleet.claims.keys import key
 from gitfleet.clients import acting
 from gitfleet.git.fleetrefs import COORD
 from gitfleet.git.trailers import NAMES, PLAIN
 from gitfleet.githooks.objects import Records, Unexpected, collect, spawn
+from gitfleet.patterns.casefold import key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -302,10 +302,10 @@ def _covers(pattern: str, path: str, place: tuple[str, ...]) -> bool:
     name = pattern.removesuffix("/")
     if _SPECIAL.isdisjoint(name) and (path == name or path.startswith(name + "/")):
         return place == _place(name)
-    from gitfleet.claims import patterns  # 3 ms, where a claim is more than a path as it is written
+    from gitfleet.patterns import language  # 3 ms, where a claim is more than a path as it is written
 
-    (parsed,) = patterns.parse(pattern)
-    return place[1:] == tuple("=" + name for name in parsed.prefix_key) and patterns.matches(parsed, path)
+    (parsed,) = language.parse(pattern)
+    return place[1:] == tuple("=" + name for name in parsed.prefix_key) and language.matches(parsed, path)
 
 
 def _unclear(git_dir: str, common_dir: str, session: str) -> bool:

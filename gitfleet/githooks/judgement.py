@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gitfleet.base.ids import is_name
-from gitfleet.claims import conflicts, model, patterns
+from gitfleet.claims import conflicts, model
 from gitfleet.claims.keepers import Keeper, parse
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
+from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 
 
@@ -108,11 +109,11 @@ def _stays(claim: Claim, branch: str) -> bool:
 def _holding(fleet: Fleet, state: State, path: str) -> list[Claim | Unreadable]:
     """The claims whose pattern matches the path: at its ancestors and at it."""
     exact_case = fleet.policy.case_sensitive
-    keys = [patterns.key(part) for part in path.split("/")]
+    keys = [language.key(part) for part in path.split("/")]
     found = []
     for claim in model.near(state.view, keys):
         pattern = claim.pattern if isinstance(claim, Unreadable) else model.parsed(claim.pattern)
-        if patterns.matches(pattern, path, case_sensitive=exact_case):
+        if language.matches(pattern, path, case_sensitive=exact_case):
             found.append(claim)
     return found
 

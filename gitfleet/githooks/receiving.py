@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 
 from gitfleet.base.console import note
-from gitfleet.fleet import policyfile
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -18,6 +17,7 @@ from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
 from gitfleet.githooks import incoming, verdicts
 from gitfleet.ledger import commits, format
+from gitfleet.trunk import policy_file
 
 _QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
 _JUDGED = ("refs/heads/", "refs/tags/")
@@ -36,7 +36,7 @@ def judge_received(lines: bytes) -> None:
     tips = list(_tips(git, lines))
     if ledger is None or not tips or refs.resolve(git, "HEAD^{commit}") is None:
         return
-    policy, warnings = policyfile.at(git, "HEAD")
+    policy, warnings = policy_file.at(git, "HEAD")
     if policy.commits == "off":
         return
     for warning in warnings:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
-from gitfleet.claims import conflicts, orphans, patterns
+from gitfleet.claims import conflicts, orphans
+from gitfleet.claims.conflict_text import holder
 from gitfleet.claims.policy import Policy
-from gitfleet.claims.wording import holder
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
 from gitfleet.githooks.judgement import Judgement
+from gitfleet.patterns import language
 
 SHOWN = 20
 HINTED = 8
@@ -60,7 +61,7 @@ def faster(error: Conflict, paths: Sequence[str]) -> Conflict:
 def claimable(path: str) -> str:
     """The pattern to claim for a path; `?` stands for the control characters that no pattern may have."""
     printable = "".join(_STANDS_IN if char < " " or char == "\x7f" else char for char in path)
-    return patterns.literal(printable).text.replace(_STANDS_IN, "?")
+    return language.literal(printable).text.replace(_STANDS_IN, "?")
 
 
 def _findings(judgement: Judgement, policy: Policy) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ if __name__ == "__main__":
 
         sys.exit(full.main(sys.argv[2:]))
     if sys.argv[1] == "fetched":
-        from gitfleet.fleet import draft
+        from gitfleet.trunk import draft
 
         sys.exit(draft.main(sys.argv[2:]))
     if sys.argv[1] == "reference-transaction":

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from gitfleet.base import resources
 from gitfleet.claims import policy
-from gitfleet.fleet import draft
 from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
+from gitfleet.trunk import draft
 
 # Hooks in which we have no part. Where our folder stands in for the user's, each of these is handed on, whether
 # or not a hook of that name exists there today: a pull may bring one tomorrow. Not here are those that run for

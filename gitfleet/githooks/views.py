@@ -8,8 +8,8 @@ from typing import cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims.fencing import Verdict
-from gitfleet.claims.grants import Grants
-from gitfleet.fleet.present import Present
+from gitfleet.claims.grant_history import Grants
+from gitfleet.fleet.hub_state import Present
 from gitfleet.fleet.views.agents import (
     AgentChangeAnswer,
     AgentHooksRow,

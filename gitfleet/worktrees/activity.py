@@ -20,7 +20,7 @@ from typing import NamedTuple
 from gitfleet.base import canonical, clock, files
 from gitfleet.errors import LocalStorage
 from gitfleet.git.program import Git
-from gitfleet.worktrees import bookkeeping, capture, reservation, traces
+from gitfleet.worktrees import bookkeeping, capture, only_here, reservation
 from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.model import Managed
 
@@ -48,7 +48,7 @@ def last(managed: Managed, found: Capture | None, *, renewed_at: int = 0, note: 
         seen.append(Activity(taken.at, "it was handed out"))
     seen += [
         Activity(line.at, f"its HEAD moved ({line.words[:60]})" if line.words else "its HEAD moved")
-        for line in traces.log(git)
+        for line in only_here.log(git)
         if not line.words.startswith(bookkeeping.ACTION)
     ]
     if found is not None:

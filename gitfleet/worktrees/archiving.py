@@ -12,7 +12,7 @@ from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import archive, capture, ignored, keeping, listing, removal, traces
+from gitfleet.worktrees import archive, capture, ignored, listing, only_here, removable, removal
 from gitfleet.worktrees.archive import Archive, Owner
 from gitfleet.worktrees.listing import Found
 
@@ -41,7 +41,7 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
         if one.path != worktree.path
     }
     seen = capture.look(git, chosen, frozenset(path for path in inside if not path.startswith("..")))
-    extra = traces.only_here(git, common, owner.head, owner.branch)
+    extra = only_here.only_here(git, common, owner.head, owner.branch)
     made = archive.make(git, common, owner, seen, extra)
     try:
         staged = [entry.oid for entry in seen.staged if entry.mode != "160000"]
@@ -91,7 +91,7 @@ def _present(worktree: Worktree) -> Worktree:
 def _owner(found: Found, worktree: Worktree) -> Owner:
     for managed, its in found.managed:
         if its.path == worktree.path:
-            return keeping.owner(managed, worktree.head or "", worktree.branch or "")
+            return removable.owner(managed, worktree.head or "", worktree.branch or "")
     name = os.path.basename(worktree.path)[:64]
     id_ = name if is_name(name) else "worktree"
     return Owner(id=id_, path=worktree.path, branch=worktree.branch or "", head=worktree.head or "")

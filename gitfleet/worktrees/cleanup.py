@@ -1,7 +1,7 @@
 """Removing managed worktrees that nobody needs any more, and nothing else.
 
 Owns the run: what is asked of the hub once, one worktree after the other, and what became of each. Leaves the question to
-`keeping` and the deed to `removal`. One cleanup at a time per clone; a second one waits, and finds what is left. A dry
+`removable` and the deed to `removal`. One cleanup at a time per clone; a second one waits, and finds what is left. A dry
 run asks the same questions and does nothing, so that the next run does what it said unless something has changed.
 """
 
@@ -17,14 +17,14 @@ from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
 from gitfleet.sessions import model as session_model
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import keeping, leftovers, liveness, removal, upstream
+from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
-from gitfleet.worktrees.keeping import KEEP, PRUNE, Hub, Terms, Verdict
 from gitfleet.worktrees.leftovers import Leftover
 from gitfleet.worktrees.listing import Broken
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
+from gitfleet.worktrees.removable import KEEP, PRUNE, Hub, Terms, Verdict
 from gitfleet.worktrees.service import Selection, Worktrees
 from gitfleet.worktrees.upstream import Base
 
@@ -172,7 +172,7 @@ class Cleaner:
     def _judge(self, target: Target, users: Sequence[liveness.User]) -> Verdict:
         managed, worktree = target
         renewed_at = max(self._renewed.get(managed.session, 0), self._renewed.get(managed.path, 0))
-        return keeping.judge(
+        return removable.judge(
             self._git, managed, worktree, self._terms, self._hub, users=users, renewed_at=renewed_at
         )
 

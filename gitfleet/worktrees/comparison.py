@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 
 from gitfleet.git.program import Git
-from gitfleet.worktrees import blobs, shelf
+from gitfleet.worktrees import archive_store, blobs
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.capture import FILE, LINK, Item
 
@@ -19,7 +19,7 @@ def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Ite
 
     Every byte of both is read. Raises Corrupt when an object of the archive is missing or damaged.
     """
-    kept = shelf.contents(common, archive.oid)
+    kept = archive_store.contents(common, archive.oid)
     with blobs.Reader(common.git_dir) as reader:
         for oid in {oid for _, oid in kept.entries.values()}:
             reader.copy(oid, len)

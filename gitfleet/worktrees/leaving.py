@@ -15,7 +15,7 @@ from gitfleet.base.text import counted, display
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import exclude, listing, shelf
+from gitfleet.worktrees import archive_store, exclude, listing
 from gitfleet.worktrees.model import BRANCHES
 
 _SHOWN = 3
@@ -66,7 +66,7 @@ def _branches(repository: Repository) -> list[str]:
 
 
 def _archives(repository: Repository) -> list[str]:
-    found = shelf.everything(repository.git)
+    found = archive_store.everything(repository.git)
     count = len(found.archives) + len(found.broken)
     if not count:
         return []

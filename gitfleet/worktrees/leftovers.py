@@ -24,10 +24,11 @@ from gitfleet.ledger.model import View
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.sessions.model import Session
-from gitfleet.worktrees import archive, landed, traces
+from gitfleet.trunk import landed
+from gitfleet.trunk.landed import Landed
+from gitfleet.worktrees import archive, only_here
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
-from gitfleet.worktrees.landed import Landed
 from gitfleet.worktrees.listing import Found
 from gitfleet.worktrees.model import BRANCHES
 from gitfleet.worktrees.upstream import Base
@@ -137,7 +138,7 @@ def _ids(view: View) -> set[str]:
 
 
 def _judge(common: Git, ref: str, head: str, base: Base, ttl: int) -> Leftover | None:
-    log = traces.log(common, ref)
+    log = only_here.log(common, ref)
     if not log:  # how old it is cannot be told
         return None
     idle = clock.now() - max(line.at for line in log)

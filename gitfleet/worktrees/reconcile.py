@@ -23,12 +23,20 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import activity, bookkeeping, checkout, liveness, obstacles, reservation, verdict
+from gitfleet.worktrees import (
+    activity,
+    bookkeeping,
+    checkout,
+    liveness,
+    obstacles,
+    reconcile_plan,
+    reservation,
+)
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.reconcile_plan import REBASE, Seen, Verdict, Wanted
 from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
-from gitfleet.worktrees.verdict import REBASE, Seen, Verdict, Wanted
 
 ACTION = "reconcile"
 LOCK_TIME = 600.0
@@ -97,7 +105,7 @@ class Reconciler:
         return reservation.stands(managed.git_dir, besides=self._family)
 
     def _one(self, seen: Seen) -> Outcome:
-        found = verdict.judge(seen, self._wanted)
+        found = reconcile_plan.judge(seen, self._wanted)
         if found.word != "go":
             return _outcome(seen, found)
         try:
@@ -105,7 +113,7 @@ class Reconciler:
                 return self._bring(seen, found)
             with self._lock.held(LOCK_TIME):
                 seen = self._again(seen)
-                found = verdict.judge(seen, self._wanted)
+                found = reconcile_plan.judge(seen, self._wanted)
                 return self._bring(seen, found) if found.word == "go" else _outcome(seen, found)
         except (FleetError, OSError) as error:
             words = error.message if isinstance(error, FleetError) else str(error)

@@ -23,8 +23,8 @@ from gitfleet.git.program import Git
 from gitfleet.worktrees import archive, blobs, capture, comparison, liveness
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.capture import Item
-from gitfleet.worktrees.keeping import PRUNE, Verdict
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.removable import PRUNE, Verdict
 
 PREFIX = ".gitfleet-removing-"
 _NOTES = "removing"

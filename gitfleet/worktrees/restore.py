@@ -18,11 +18,11 @@ from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
-from gitfleet.worktrees import archive, blobs, capture, comparison, exclude, listing, marker, shelf
+from gitfleet.worktrees import archive, archive_store, blobs, capture, comparison, exclude, listing, marker
 from gitfleet.worktrees.archive import Archive, Owner
+from gitfleet.worktrees.archive_store import Contents
 from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
 from gitfleet.worktrees.model import Managed
-from gitfleet.worktrees.shelf import Contents
 
 _HEADS = "refs/heads/"
 _TIME = 1800.0
@@ -50,9 +50,9 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
     is damaged, or what was written is not what it holds); then nothing that was there before is changed.
     """
     common = repository.git
-    found = shelf.find(common, archive_id)
+    found = archive_store.find(common, archive_id)
     place = _place(repository, found.owner, path)
-    contents = shelf.contents(common, found.oid)
+    contents = archive_store.contents(common, found.oid)
     if not found.owner.head or blobs.missing(common, [found.owner.head]):
         raise Corrupt(f"The commit that {found.id} was at is missing. Nothing was changed.", where=found.ref)
     branch, notes, made = _branch(common, found.owner)

@@ -23,10 +23,10 @@ from gitfleet.worktrees import (
     listing,
     liveness,
     making,
+    reconcile_plan,
     status,
     upstream,
     validity,
-    verdict,
 )
 from gitfleet.worktrees.ensure import Choice, Chooser, Wish
 from gitfleet.worktrees.listing import Broken, Found
@@ -34,9 +34,9 @@ from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
+from gitfleet.worktrees.reconcile_plan import Wanted
 from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
-from gitfleet.worktrees.verdict import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Worktrees:
                 activity.back(managed.git_dir)
         return found
 
-    def ensure(self, wish: Wish, *, reconcile: bool = False, strategy: str = verdict.MERGE) -> Ensured:
+    def ensure(self, wish: Wish, *, reconcile: bool = False, strategy: str = reconcile_plan.MERGE) -> Ensured:
         """A worktree that nobody else is at work in: a free one of the same agent, or a new one on a branch of its own.
 
         With a session, that session's own. It is reserved for the process `wish.pid`. Raises BadName, BadPath before
@@ -115,7 +115,7 @@ class Worktrees:
         the way; Unverifiable when nothing is known of the base. With `reconcile` a reused one gets the base.
         """
         ensure.check(wish, self.repository)
-        verdict.check_strategy(strategy)
+        reconcile_plan.check_strategy(strategy)
         base = self.base(wish.base)
         with nullcontext() if wish.dry_run else self.lock.held(LOCK_TIME, self._announce):
             choice = Chooser(self.repository, self.state, wish, base).choose()
@@ -145,7 +145,7 @@ class Worktrees:
         Raises UsageError when a worktree that was named is none of ours; whatever else goes wrong is an outcome. The process
         that calls, and those above it, are no obstacle in a worktree that was named.
         """
-        verdict.check_strategy(wanted.strategy)
+        reconcile_plan.check_strategy(wanted.strategy)
         if base:
             validity.check_branch(base)
         found, targets, bases = self.asked(selection, base)

@@ -15,13 +15,13 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, liveness, reservation, upstream, verdict
+from gitfleet.worktrees import bookkeeping, checkout, liveness, reconcile_plan, reservation, upstream
 from gitfleet.worktrees.checkout import State
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.reconcile_plan import Seen, Verdict, Wanted
 from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
-from gitfleet.worktrees.verdict import Seen, Verdict, Wanted
 
 _LOG_END = 64 * 1024
 _AHEAD = 60  # seconds that a clock may be ahead of ours; what is later tells nothing
@@ -31,7 +31,7 @@ _AHEAD = 60  # seconds that a clock may be ahead of ours; what is later tells no
 class Row:
     """One managed worktree. `counts` is (ahead, behind) of its base as last seen, None when unknown; `idle` in seconds.
 
-    `verdict` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
+    `reconcile_plan` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
     """
 
     managed: Managed
@@ -70,7 +70,7 @@ def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed
                 managed, worktree, state, users[managed.path], base, counts,
                 idle=_idle(managed, state),
                 reserved=reservation.stands(managed.git_dir),
-                verdict=verdict.judge(seen, Wanted()),
+                verdict=reconcile_plan.judge(seen, Wanted()),
             )
         )  # fmt: skip
     return found

@@ -14,7 +14,7 @@ from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
-from gitfleet.worktrees import traces
+from gitfleet.worktrees import only_here
 
 _TIME = 300.0
 _BACK = 100  # lines of the log of HEAD
@@ -66,7 +66,7 @@ def own(here: Git, path: str, wanted: str) -> str:
 
 def _named(here: Git, path: str, commit: str) -> bool:
     """Whether a commit that the worktree was at, as far back as its log is looked at, names this one for the submodule."""
-    been = dict.fromkeys(line.oid for line in traces.log(here)[:_BACK])
+    been = dict.fromkeys(line.oid for line in only_here.log(here)[:_BACK])
     return any(here.line("rev-parse", "--quiet", "--verify", f"{oid}:{path}") == commit for oid in been)
 
 

@@ -12,7 +12,8 @@ from gitfleet.base.text import counted, display
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.ledger.node import Node
-from gitfleet.worktrees import landed, traces, upstream
+from gitfleet.trunk import landed
+from gitfleet.worktrees import only_here, upstream
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.upstream import Base
 
@@ -27,7 +28,7 @@ def words(common: Git, managed: Managed, head: str | None, base: Base) -> str:
             return found.reason
         verb = "has" if found.commits == 1 else "have"
         return f"{counted(found.commits, 'commit')} of its branch {display(managed.branch)} {verb} not landed on {base.name}"
-    entries = traces.stashes(Git(managed.git_dir, cwd=managed.path), common, [managed.branch])
+    entries = only_here.stashes(Git(managed.git_dir, cwd=managed.path), common, [managed.branch])
     return f"the stash holds work of it: {entries[0]}" if entries else ""
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitfleet.base.ids import ulid
-from gitfleet.claims import fencing, model, past
+from gitfleet.claims import ended_grants, fencing, model
 from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, Verdict
 from tests.claims.world import World, wanted
 
@@ -206,7 +206,7 @@ def test_claim_that_is_forgotten_is_unclaimed_or_stale_and_never_fine() -> None:
     world = World("a-1", "b-1")
     cited = claim(world, "a-1", A)
     release(world, "a-1")
-    rows = [{"where": where, "token": 0} for where in world.view.files(past.ROOT)]
+    rows = [{"where": where, "token": 0} for where in world.view.files(ended_grants.ROOT)]
     rows[0]["token"] = int(cited.partition("@")[2])
     world.take("a-1", "past.forget", grants=rows)
     assert state(world, "a-1", cited) == UNCLAIMED

@@ -12,13 +12,13 @@ import pytest
 from gitfleet.base.ids import ulid
 from gitfleet.claims import line, model, tickets
 from gitfleet.claims.model import SHARED, Claim
-from gitfleet.claims.overlap import overlap
 from gitfleet.claims.tickets import Ticket, Want
+from gitfleet.clone import RULES
 from gitfleet.errors import Conflict, Deadlock
-from gitfleet.fleet.fleet import RULES
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.leader import decide
 from gitfleet.ledger.model import Accepted, Operation, Refused
+from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import model as sessions
 from tests.claims.world import Store
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gitfleet.claims import paths
-from gitfleet.claims.patterns import parse
 from gitfleet.errors import BadPath, BadPattern, FleetError
 from gitfleet.git.repository import discover
+from gitfleet.patterns.language import parse
 from tests.workbench import Git
 
 

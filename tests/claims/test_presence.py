@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitfleet.claims import presence
-from gitfleet.claims.patterns import Pattern, matches, parse
 from gitfleet.errors import Corrupt
 from gitfleet.git import trees
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Entry
+from gitfleet.patterns.language import Pattern, matches, parse
 from tests.claims.world import Store
 from tests.workbench import Git
 

@@ -132,9 +132,9 @@ def test_rules_on_the_trunk_say_how_many_units_there_are_in_both_clones(fleets: 
 
 def tell(fleets: Fleets, *clones: str) -> None:
     """Let clones look at the trunk's rules."""
-    from gitfleet.fleet import policyfile  # what `gitfleet sync` calls
+    from gitfleet.trunk import policy_file  # what `gitfleet sync` calls
 
     for clone in clones:
         with fleets.open(clone) as fleet:
-            assert policyfile.refresh(fleet.repository, fleet.ledger.node) == []
+            assert policy_file.refresh(fleet.repository, fleet.ledger.node) == []
         assert Path(fleets.state(clone), "policy.json").exists()

@@ -8,10 +8,11 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
-from gitfleet.claims import model, patterns
+from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.overlap import covers, overlap
 from gitfleet.errors import BadPath, BadPattern, Conflict, Deadlock, InternalError, UsageError
+from gitfleet.patterns import language
+from gitfleet.patterns.overlap import covers, overlap
 from tests.claims.world import World, wanted
 
 HOSTILE = [
@@ -55,15 +56,15 @@ def asked(*texts: str, capacity: int = 2, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_parse_resource_is_read_and_spelled_one_way(text: str, canonical_text: str, count: int) -> None:
-    (pattern,) = patterns.parse(text)
+    (pattern,) = language.parse(text)
     assert (pattern.text, pattern.units, pattern.shape) == (canonical_text, count, "resource")
-    assert patterns.parse(pattern.text) == (pattern,)
+    assert language.parse(pattern.text) == (pattern,)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_parse_what_only_begins_like_a_resource_is_refused(text: str) -> None:
     with pytest.raises((BadPattern, BadPath)) as refused:
-        patterns.parse(text)
+        language.parse(text)
     assert refused.value.exit_code == 2
     assert "Nothing was changed" in refused.value.message
 
@@ -71,29 +72,29 @@ def test_parse_what_only_begins_like_a_resource_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["res:a\n", "res:a\x1b[0m", "res:a\0", "res:\x7f"])
 def test_parse_resource_with_a_control_character_is_refused(text: str) -> None:
     with pytest.raises(BadPath):
-        patterns.parse(text)
+        language.parse(text)
 
 
 @pytest.mark.parametrize("name", ["res:x", "res:x/y", "res:", "res:*", "res:a b", "res:{a"])
 def test_literal_file_that_is_called_like_a_resource_stays_a_file(name: str) -> None:
-    pattern = patterns.literal(name)
+    pattern = language.literal(name)
     assert pattern.shape == "path"
     assert pattern.text.startswith(":/res:")
-    assert patterns.parse(pattern.text) == (pattern,)
-    assert patterns.matches(pattern, name)
-    assert patterns.matches(patterns.parse("res:x")[0], name) is False
+    assert language.parse(pattern.text) == (pattern,)
+    assert language.matches(pattern, name)
+    assert language.matches(language.parse("res:x")[0], name) is False
 
 
 @pytest.mark.parametrize("other", ["**", "*", "./res:gpu", "res*", "gpu", "**/gpu", "*/", "res:gpux"])
 def test_overlap_resource_meets_no_path_and_no_other_resource(other: str) -> None:
-    (one,), (two,) = patterns.parse("res:gpu"), patterns.parse(other)
+    (one,), (two,) = language.parse("res:gpu"), language.parse(other)
     assert overlap(one, two) is overlap(two, one) is None
     assert not covers(two, one)
     assert not covers(one, two)
 
 
 def test_overlap_resource_meets_itself_however_many_units() -> None:
-    (one,), (two,) = patterns.parse("res:gpu"), patterns.parse("res:GPU:3")
+    (one,), (two,) = language.parse("res:gpu"), language.parse("res:GPU:3")
     met = overlap(one, two)
     assert met is not None
     assert (met.witness, met.exact) == ("res:gpu", True)
@@ -383,7 +384,7 @@ def test_record_of_a_resource_that_is_broken_keeps_all_of_it(broken: dict[str, A
     world.view.change({claim.where: canonical.dump(record)})
     (found,) = model.near(world.view, ("", "gpu"))
     assert isinstance(found, Unreadable)
-    assert found.pattern == patterns.parse("res:gpu")[0]
+    assert found.pattern == language.parse("res:gpu")[0]
     assert isinstance(world.refuse("b-1", "claim.acquire", **asked("res:gpu", capacity=9)), Conflict)
     world.take("b-1", "claim.acquire", **wanted("src/"))
     world.take("b-1", "claim.acquire", **asked("res:port"))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import EXCLUSIVE, SHARED
-from gitfleet.claims.overlap import covers, overlap
-from gitfleet.claims.patterns import key, matches, parse
 from gitfleet.errors import Conflict, FleetError, InternalError, NoSession, UsageError
+from gitfleet.patterns.language import key, matches, parse
+from gitfleet.patterns.overlap import covers, overlap
 from tests.claims.world import World, patterns, wanted
 
 ACQUIRE, RELEASE = "claim.acquire", "claim.release"

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from gitfleet.claims.model import Claim
-from gitfleet.claims.patterns import DEEPEST
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import FREE, MINE, THEIRS, UNVERIFIABLE, Claims, Terms
 from gitfleet.errors import BadName, BadPath, Conflict, PolicyRefused, Queued, UsageError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.patterns.language import DEEPEST
 from tests.fleetbench import Fleets
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import EXCLUSIVE, Claim
+from gitfleet.clone import RULES
 from gitfleet.errors import FleetError
-from gitfleet.fleet.fleet import RULES
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.leader import decide
 from gitfleet.ledger.model import Accepted, Operation, Refused

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.cli import story
+from gitfleet.cli import demo_script
 from tests.forms import held
 from tests.workbench import Git, Gitfleet, run
 
@@ -73,7 +73,7 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
     assert max(len(line) for line in lines if str(place) not in line) <= 100
     assert any("its process is gone" in line for line in shown)
     assert "Fleet-Session: codex-1" in shown
-    assert all(any(command in line for line in lines) for command, _ in story.TRY)
+    assert all(any(command in line for line in lines) for command, _ in demo_script.TRY)
     assert Path(hostile["GIT_CONFIG_GLOBAL"]).read_text(encoding="utf-8") == config
 
     # The user plays on, in a shell of their own, with their own configuration.
@@ -81,7 +81,7 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
         **dict.fromkeys(("GITFLEET_SESSION", "GIT_AUTHOR_NAME", "GIT_DIR")),
         "GIT_CONFIG_GLOBAL": hostile["GIT_CONFIG_GLOBAL"],
     }
-    ada = place / story.ADA
+    ada = place / demo_script.ADA
     sessions = {
         one["id"]: one for one in gitfleet(ada, "session", "list", "--json").ok().json()["data"]["sessions"]
     }
@@ -104,7 +104,7 @@ def test_demo_as_json_in_a_new_directory_lists_every_step_with_the_code_it_expec
     assert (answer["command"], answer["status"]) == ("demo", "ok")
     assert data["directory"] == str((tmp_path / "there/new").resolve())
     assert [step["command"] for step in data["steps"]] == [
-        list(command.argv) for scene in story.SCENES for command in scene.commands
+        list(command.argv) for scene in demo_script.SCENES for command in scene.commands
     ]
     assert all(step["code"] == step["expected"] for step in data["steps"])
     assert {step["code"] for step in data["steps"]} == {0, 1, 10, 11, -9}

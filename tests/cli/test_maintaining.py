@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import clock
-from gitfleet.fleet.keepalive import KeepAlive
-from gitfleet.fleet.maintainer import Maintainer
 from gitfleet.git.repository import discover
+from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.sessions import model
+from gitfleet.upkeep.maintainer import Maintainer
 from tests.cli.conftest import Cli
 from tests.forms import held
 from tests.workbench import UNSEEN, Git, Overlay

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from gitfleet.cli import app, quick
+from gitfleet.cli import app, fast_args
 from tests.gatebench import Copies, Gated
 
 # Arguments that both lanes understand; `{other}` is the other session.
@@ -103,7 +103,7 @@ def ran(
     monkeypatch.chdir(clone.path)
     monkeypatch.setenv("GITFLEET_SESSION", clone.session)
     capfd.readouterr()
-    code = app.run(lane) if lane[0] == "-C" else quick.run(lane)
+    code = app.run(lane) if lane[0] == "-C" else fast_args.run(lane)
     out, err = capfd.readouterr()
     answer = normal(json.loads(out), clone) if "--json" in lane else plain(out, clone)
     return code, answer, plain(err, clone)
@@ -126,13 +126,13 @@ def test_both_lanes_answer_the_same(
 
 @pytest.mark.parametrize("args", NOT_PLAIN, ids=" ".join)
 def test_quick_lane_leaves_what_is_not_plain_to_the_full_command_line(args: list[str]) -> None:
-    assert quick.run(args) is None
+    assert fast_args.run(args) is None
 
 
 def test_quick_lane_has_no_option_that_the_full_command_line_has_not() -> None:
     commands: Any = typer.main.get_command(app.app)
-    for name in quick.FLAGS.keys() | quick.VALUES.keys():
+    for name in fast_args.FLAGS.keys() | fast_args.VALUES.keys():
         full = {spelled: option for option in commands.commands[name].params for spelled in option.opts}
-        flags, values = quick.FLAGS.get(name, set()), quick.VALUES.get(name, set())
+        flags, values = fast_args.FLAGS.get(name, set()), fast_args.VALUES.get(name, set())
         assert all(full[flag].is_flag for flag in flags)
         assert all(not full[value].is_flag for value in values)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gitfleet.fleet import policyrules
+from gitfleet.trunk import policy_rules
 from tests.workbench import ROOT, Git, Gitfleet, run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
@@ -32,7 +32,7 @@ NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 # line of an `sh` block -> why it is not run here
 NOT_RUN: Mapping[str, str] = {
-    "gitfleet maintainer install": "changes what the system runs; tests/fleet/test_maintainer.py does so with fake systems",
+    "gitfleet maintainer install": "changes what the system runs; tests/upkeep/test_maintainer.py does so with fake systems",
     "gitfleet session start --agent codex --claim src/api/ -- codex": "needs codex; the guide to sessions runs others",
     "make demo": "installs what is not there; tests/cli/test_demo.py plays the same",
     "make test": "runs this",
@@ -161,4 +161,4 @@ def test_commands_that_are_not_run_are_in_a_page() -> None:
 def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None:
     for block in blocks(page):
         if block.language == "yaml":
-            policyrules.parse(block.text.encode())
+            policy_rules.parse(block.text.encode())

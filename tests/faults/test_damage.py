@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gitfleet.errors import Damaged, FleetError
-from gitfleet.fleet import doctor, exchange
+from gitfleet.fleet import doctor
+from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.workbench import Git
 

@@ -10,8 +10,8 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
+from gitfleet.clone import RULES
 from gitfleet.errors import Conflict, Corrupt, FleetError, NewerFormat
-from gitfleet.fleet.fleet import RULES
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git as Program

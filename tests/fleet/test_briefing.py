@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from gitfleet.base.ids import ulid
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
-from gitfleet.fleet import briefing, hearsay
+from gitfleet.fleet import briefing
 from gitfleet.ledger.model import Operation
+from gitfleet.telling import quoting
 from tests.fleetbench import Fleets
 
 
 @given(text=st.text(max_size=300), limit=st.integers(5, 120))
 def test_quotation_is_one_short_line_that_cannot_be_closed(text: str, limit: int) -> None:
-    said = hearsay.quoted(text, limit)
+    said = quoting.quoted(text, limit)
     assert said[0] == said[-1] == '"'
     inside = said[1:-1]
     assert len(inside) <= limit
@@ -36,14 +37,14 @@ def test_holder_is_told_with_everything_of_theirs_in_quotation_marks() -> None:
         "renewed_at": 0,
         "ttl": 1,
     }
-    said = hearsay.holder(item)
+    said = quoting.holder(item)
     assert (
         said
         == '"a" is held by session s-1 on node n, titled "do \'this\'"; its claim is on "x ‹b› /"; its time is over'
     )
-    assert "cannot be read" in hearsay.holder({"path": "a", "session": None})
-    assert "asked for earlier" in hearsay.holder({**item, "waiting": True})
-    assert hearsay.holder({**item, "retained": [{"branch": "b<r>"}]}) == (
+    assert "cannot be read" in quoting.holder({"path": "a", "session": None})
+    assert "asked for earlier" in quoting.holder({**item, "waiting": True})
+    assert quoting.holder({**item, "retained": [{"branch": "b<r>"}]}) == (
         '"a" is retained by "branch b‹r›" of session s-1 until it lands; its claim is on "x ‹b› /"'
     )
 

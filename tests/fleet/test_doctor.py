@@ -11,12 +11,14 @@ import pytest
 
 from gitfleet.base.ids import ulid
 from gitfleet.errors import HubError
-from gitfleet.fleet import doctor, exchange, unmatched
+from gitfleet.fleet import doctor
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
 from gitfleet.sessions.local import Here
+from gitfleet.telling import claims_without_files
+from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.workbench import Git
 
@@ -203,8 +205,8 @@ def test_claims_that_match_nothing_for_a_while_are_named(
         bob.claims.claim("bob-1", ["nowhere"])
     fleet.ledger.sync()
     assert "claims" not in problems(fleet), "they may be about to be made"
-    monkeypatch.setattr(unmatched, "A_WHILE", -1)
-    assert {claim.pattern for claim in unmatched.unmatched(fleet)} == {"[ab].txtt", "scr/"}
+    monkeypatch.setattr(claims_without_files, "A_WHILE", -1)
+    assert {claim.pattern for claim in claims_without_files.unmatched(fleet)} == {"[ab].txtt", "scr/"}
     assert "matches no file here" in problems(fleet)["claims"]
     fleet.claims.release("ada-1", ["scr/", "[ab].txtt"])
     assert problems(fleet) == {}
@@ -220,5 +222,5 @@ def test_claim_that_matches_a_file_of_another_branch_or_worktree_is_not_named(
     git(top, "worktree", "add", "-q", "--detach", str(fleets.root / "linked"))
     (fleets.root / "linked/loose.txt").write_text("1\n")
     fleet.claims.claim("ada-1", ["only/", "loose.txt"])
-    monkeypatch.setattr(unmatched, "A_WHILE", -1)
-    assert unmatched.unmatched(fleet) == []
+    monkeypatch.setattr(claims_without_files, "A_WHILE", -1)
+    assert claims_without_files.unmatched(fleet) == []

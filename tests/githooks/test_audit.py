@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gitfleet.base.ids import ulid
-from gitfleet.claims import grants
-from gitfleet.claims.grants import Grant, Grants
+from gitfleet.claims import grant_history
+from gitfleet.claims.grant_history import Grant, Grants
 from gitfleet.errors import UsageError
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.githooks import audit, history
@@ -28,7 +28,7 @@ def audited(clone: Gated, *revisions: str, since: str | None = None) -> Audit:
     with clone.open() as fleet:
         tip = fleet.ledger.tip()
         assert tip is not None
-        granted = grants.read(fleet.repository.git, tip)
+        granted = grant_history.read(fleet.repository.git, tip)
         made = history.walk(fleet.repository.here, revisions or ("HEAD~1..HEAD",), since=since)
         return audit.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
 
@@ -161,7 +161,7 @@ def test_grants_are_all_that_ever_were_with_their_time(alone: Gated) -> None:
     with alone.open() as fleet:
         tip = fleet.ledger.tip()
         assert tip is not None
-        found = grants.read(fleet.repository.git, tip)
+        found = grant_history.read(fleet.repository.git, tip)
     assert len(found) == 2
     (first,), (second,) = found.named(one), found.named(two)
     assert (first.session, first.pattern, first.since, first.until) == (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.fleet import exchange
 from gitfleet.githooks.install import install
 from gitfleet.githooks.warned import Warned
 from gitfleet.sessions.local import Here
+from gitfleet.upkeep import exchange
 from tests.gatebench import GATE, Gated, refused
 from tests.workbench import run
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gitfleet.base import canonical, clock, delivery, identity
 from gitfleet.base.ids import ulid
-from gitfleet.claims import model, patterns
+from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
 from gitfleet.git import fleetrefs, refs
@@ -24,6 +24,7 @@ from gitfleet.githooks import full, gate, incoming, judgement
 from gitfleet.githooks.objects import Unexpected
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from gitfleet.ledger import commits
+from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import Here, mark
 from tests.gatebench import GATE, Copies, Gated, hook, refused
@@ -32,8 +33,8 @@ from tests.workbench import Ran, run
 NAMES = st.sampled_from(["a", "A", "b.py", "é", "e\u0301", "x y", "[1]", ".hid"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 PATTERNS = st.one_of(
-    PATHS.map(lambda path: patterns.literal(path).text),
-    PATHS.map(lambda path: patterns.literal(path + "/").text),
+    PATHS.map(lambda path: language.literal(path).text),
+    PATHS.map(lambda path: language.literal(path + "/").text),
     st.sampled_from(
         [
             "*",

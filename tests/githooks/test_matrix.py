@@ -20,7 +20,7 @@ import pytest
 
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim
-from gitfleet.cli import judging
+from gitfleet.cli import check_commits
 from gitfleet.cli.claiming import Common
 from gitfleet.githooks import hubhook
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
@@ -352,7 +352,7 @@ def push(clone: Gated) -> Ran:
 def in_ci(clone: Gated) -> int:
     """The exit code of `gitfleet check --range`, for what the branch has and the hub's trunk had before."""
     where = Common(directory=str(_where(clone)))
-    return judging.commits(where, f"{clone.out('rev-parse', 'origin/main')}..HEAD", None, None).code
+    return check_commits.commits(where, f"{clone.out('rev-parse', 'origin/main')}..HEAD", None, None).code
 
 
 def _where(clone: Gated) -> Path:

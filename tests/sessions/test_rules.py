@@ -8,8 +8,8 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
+from gitfleet.clone import RULES
 from gitfleet.errors import Conflict, Corrupt, FleetError, InternalError, NewerFormat
-from gitfleet.fleet.fleet import RULES
 from gitfleet.git.objects import open_objects
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.leader import decide

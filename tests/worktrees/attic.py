@@ -13,11 +13,11 @@ from typing import Any
 
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git as GitProgram
-from gitfleet.worktrees import bookkeeping, cleanup, marker, shelf
+from gitfleet.worktrees import archive_store, bookkeeping, cleanup, marker
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
-from gitfleet.worktrees.keeping import Terms
 from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.removable import Terms
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git
 from tests.worktrees.yard import EVERYTHING, Yard
@@ -150,7 +150,7 @@ def outcome(yard: Yard, session: str, **terms: Any) -> Outcome:
 
 def archives(yard: Yard) -> list[Archive]:
     """The archives of the clone, all of which can be read."""
-    found = shelf.everything(GitProgram(str(yard.top / ".git")))
+    found = archive_store.everything(GitProgram(str(yard.top / ".git")))
     assert found.broken == []
     return found.archives
 

@@ -10,9 +10,9 @@ import pytest
 from gitfleet.claims.model import Claim
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.sessions.service import Start
-from gitfleet.worktrees import cleanup, shelf
+from gitfleet.worktrees import archive_store, cleanup
 from gitfleet.worktrees.cleanup import Cleaned
-from gitfleet.worktrees.keeping import Terms
+from gitfleet.worktrees.removable import Terms
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git, Gitfleet
 from tests.worktrees.yard import Yard
@@ -58,7 +58,7 @@ def test_branch_without_a_commit_of_its_own_or_a_worktree_goes(yard: Yard, git: 
     assert branch in found.outcomes[0].reason
     assert left(yard, git) == set()
     assert git.ask(yard.top, "config", "--get-regexp", r"^branch\\.fleet").stdout == ""
-    assert shelf.everything(GitProgram(str(yard.top / ".git"))).archives == []
+    assert archive_store.everything(GitProgram(str(yard.top / ".git"))).archives == []
     assert pruned(clean(yard)) == {}
 
 
@@ -99,7 +99,7 @@ def test_branch_that_has_landed_goes_and_its_commits_are_archived_where_they_did
     (one,) = clean(yard, dry_run=True).outcomes
     assert ("would be archived first" in one.reason) == (how == "squashed")
     assert pruned(clean(yard)) == {"fleet/codex/done": "deleted-branch"}
-    archives = shelf.everything(GitProgram(str(yard.top / ".git"))).archives
+    archives = archive_store.everything(GitProgram(str(yard.top / ".git"))).archives
     assert [item.owner.head for item in archives] == ([head] if how == "squashed" else [])
     git(yard.top, "reflog", "expire", "--expire=now", "--all")
     git(yard.top, "gc", "--quiet", "--prune=now")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gitfleet.fleet import exchange
+from gitfleet.upkeep import exchange
 from gitfleet.worktrees import cleanup, restore
-from gitfleet.worktrees.keeping import Terms
+from gitfleet.worktrees.removable import Terms
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git
 from tests.worktrees.yard import EVERYTHING, Yard

@@ -13,9 +13,9 @@ from gitfleet.worktrees import reservation
 from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.reconcile_plan import Wanted
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
 from gitfleet.worktrees.status import Row
-from gitfleet.worktrees.verdict import Wanted
 from tests.fleetbench import Fleets
 from tests.workbench import Git
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
-from gitfleet.fleet.remarks import Behind, Remarks
 from gitfleet.fleet.views.claims import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
 from gitfleet.ledger.model import Result
+from gitfleet.telling.remarks import Behind, Remarks
 
 OutcomeWord = Literal["tentative", "published", "confirmed"]
 

@@ -7,10 +7,11 @@ from typing import TypedDict
 
 from gitfleet.base.names import Oid, SessionId
 from gitfleet.claims.model import parsed
-from gitfleet.claims.overlap import overlap
+from gitfleet.clone import RULES
 from gitfleet.errors import FleetError, NoFleet
-from gitfleet.fleet.fleet import RULES, Fleet
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger import log
+from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import model as sessions
 
 

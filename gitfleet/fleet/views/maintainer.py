@@ -8,8 +8,8 @@ from typing import Literal, TypedDict, cast
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
-from gitfleet.fleet.maintainer import EVERY, LastRun, Maintainer
-from gitfleet.fleet.schedulers import Found, Put, Scheduler
+from gitfleet.upkeep.maintainer import EVERY, LastRun, Maintainer
+from gitfleet.upkeep.schedulers import Found, Put, Scheduler
 
 Kind = Literal["launchd", "systemd", "cron"]
 

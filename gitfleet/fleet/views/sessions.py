@@ -6,12 +6,12 @@ from typing import Literal, cast
 
 from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, NoSession
-from gitfleet.fleet import heartbeat, situation
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.situation import Liveness
 from gitfleet.fleet.views import knowledge, records
 from gitfleet.fleet.views.knowledge import Knowledge
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
+from gitfleet.nodes import heartbeat, liveness
+from gitfleet.nodes.liveness import Liveness
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
 
@@ -60,7 +60,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
             if isinstance(item, FleetError):
                 warnings.append(item.message)
             else:
-                rows.append(known(item, situation.liveness(item, node, peers)))
+                rows.append(known(item, liveness.liveness(item, node, peers)))
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     return {"sessions": rows, **knowledge.knowledge(state)}, [*warnings, *peers.warnings]
 
@@ -76,7 +76,7 @@ def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
             candidates=[],
         )
     with heartbeat.open_peers(fleet) as peers:
-        row = known(session, situation.liveness(session, fleet.ledger.node.id, peers))
+        row = known(session, liveness.liveness(session, fleet.ledger.node.id, peers))
     held = [
         records.claim(item)
         for item in claims.of_session(state.view, session_id)

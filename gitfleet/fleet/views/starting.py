@@ -11,10 +11,8 @@ from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
 from gitfleet.ledger.model import Result, Status
 
 if TYPE_CHECKING:
-    from gitfleet.fleet.committing import (
-        Made,  # with the launcher, for nobody who only starts or ends a session
-    )
-    from gitfleet.fleet.launcher import Ended
+    from gitfleet.launching.committing import Made
+    from gitfleet.launching.launcher import Ended
 
 
 class SessionStartAnswer(HowFar):

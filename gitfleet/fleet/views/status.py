@@ -14,18 +14,20 @@ from gitfleet.base.names import BranchName, Oid
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.errors import FleetError
-from gitfleet.fleet import details, heartbeat, hubhead, logtail, situation
-from gitfleet.fleet.beats import Detail
-from gitfleet.fleet.details import Wanted
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.peers import Peers
-from gitfleet.fleet.situation import Liveness
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.sessions import SessionRow, known
 from gitfleet.ledger.ledger import State
+from gitfleet.nodes import details, heartbeat, log_tails
+from gitfleet.nodes import liveness as situation
+from gitfleet.nodes.details import Wanted
+from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.peers import Peers
+from gitfleet.nodes.records import Detail
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
+from gitfleet.trunk import hub_head
 
 NodeLiveness = Literal["alive", "quiet", "unknown"]
 
@@ -117,7 +119,7 @@ def look(fleet: Fleet, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
         *problems,
         *peers.warnings,
         *([twice] if twice else []),
-        *hubhead.news(fleet.ledger),
+        *hub_head.news(fleet.ledger),
     ]
     kept = _left(held, {session.id for session in everyone})
     return {"sessions": rows, "retained": kept, "ledger": _ledger(fleet, state), "nodes": nodes}, warnings
@@ -142,7 +144,7 @@ def _status(
         "last_activity": detail.active_at if detail else session.renewed_at,
         "claim_count": len(held),
         "claims": [_gist(claim) for claim in held],
-        "log_tail": list(logtail.shown(detail.log_tail, tail)) if detail else [],
+        "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
     }
     if detail and detail.branch is not None:  # as its worktree was last seen; else the one that it started on
         row["branch"] = BranchName(detail.branch)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal, TypedDict, cast
 
 from gitfleet.base.names import SessionId
-from gitfleet.fleet.upkeep import Round
 from gitfleet.fleet.views import worktrees
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.worktrees import OutcomeRow
+from gitfleet.upkeep.round import Round
 from gitfleet.worktrees.outcome import summary
 
 Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget"]

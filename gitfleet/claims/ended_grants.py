@@ -1,0 +1,232 @@
+"""Grants that are over, as records: who had which paths, under which token. Pure.
+
+A commit names the claims that it was made under, and may be judged long after they were released. So a claim that goes
+leaves a small record (`past/=src/=api/@<hash>.json`, filed as claims are). A newer grant of the same pattern takes
+its place, so what is kept grows with the patterns that were ever claimed, not with the claims. Only `fencing` reads it;
+claiming, checking and showing claims never do. To forget a record is safe: a commit that cites it is then called
+unclaimed, never covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+from gitfleet.base import canonical
+from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.claims.keepers import Keeper
+from gitfleet.errors import Corrupt, FleetError
+from gitfleet.ledger import format
+from gitfleet.ledger.model import FORMAT, Accepted, Decision, Operation, View
+from gitfleet.patterns.resources import PREFIX
+
+ROOT = "past"
+EARLIER = 32
+"""How many former grants of one session to one pattern are remembered; before these, its commits count as unclaimed."""
+MAX_FORGOTTEN = 1000
+
+
+class Ended(Protocol):
+    """What a record needs to know of the claim that goes; `claims.model.Claim` is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def token(self) -> int: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def upon(self) -> str: ...
+    @property
+    def retained(self) -> tuple[Keeper, ...]: ...
+    @property
+    def where(self) -> str: ...
+
+
+class Former(NamedTuple):
+    """A grant by its session (or, among `earlier`, its id) and token."""
+
+    who: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The last grant of a pattern that is over, ended at `at` (seconds, the clock of whoever ended it).
+
+    `earlier` are grants of the same pattern to the same session before it, with nobody's in between (id and token);
+    `after` is the last grant to another session before those. `upon` is the claim's own (`claims.model`). `branch` and
+    `head` say where its session had pushed work on it that had not landed when the grant was over.
+    """
+
+    id: str
+    token: int
+    session: str
+    pattern: str
+    mode: str
+    at: int
+    earlier: tuple[Former, ...] = ()
+    after: Former | None = None
+    upon: str = ""
+    branch: str = ""
+    head: str = ""
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        record: dict[str, Any] = {
+            "v": FORMAT, "kind": "grant", "id": self.id, "token": self.token, "session": self.session,
+            "pattern": self.pattern, "mode": self.mode, "at": self.at,
+        }  # fmt: skip
+        if self.earlier:
+            record["earlier"] = [list(former) for former in self.earlier]
+        if self.after:
+            record["after"] = list(self.after)
+        for name in ("upon", "branch", "head"):
+            if getattr(self, name):
+                record[name] = getattr(self, name)
+        return canonical.dump(record)
+
+
+def note(view: View, claim: Ended, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
+    """The change that remembers a claim which goes; none for a resource, which no commit touches.
+
+    Unless not `unlanded`, a branch that it stayed with still has something of it that the trunk has not.
+    Costs one record and the trees above it.
+    """
+    if claim.pattern.startswith(PREFIX):
+        return {}
+    where = _where(claim)
+    try:
+        before = read(view, where)
+    except FleetError:  # it cannot be read by anybody, and what it said may as well be forgotten
+        before = None
+    earlier: tuple[Former, ...] = ()
+    after = None
+    if before is not None and before.session == claim.session:
+        known = [*before.earlier, Former(before.id, before.token)]
+        mine = Former(claim.id, claim.token)
+        earlier = tuple(former for former in known if former != mine)[-EARLIER:]
+        after = before.after
+    elif before is not None:
+        after = Former(before.session, before.token)
+    branch = next((keeper for keeper in claim.retained if keeper.branch and unlanded), Keeper())
+    grant = Grant(
+        claim.id, claim.token, claim.session, claim.pattern, claim.mode, at, earlier, after, claim.upon,
+        branch.branch, branch.head,
+    )  # fmt: skip
+    return {where: grant.as_bytes()}
+
+
+def former(view: View, claim: Ended) -> tuple[Former, ...]:
+    """The grants of a claim's pattern to its session before this one, with nobody's in between, oldest first."""
+    try:
+        before = read(view, _where(claim))
+    except FleetError:
+        return ()
+    if before is None or before.session != claim.session:
+        return ()
+    return (*before.earlier, Former(before.id, before.token))
+
+
+def read(view: View, where: str) -> Grant | None:
+    """The record at `where`, or None. Raises Corrupt, NewerFormat."""
+    data = view.get(where)
+    return None if data is None else parse(data, where)
+
+
+def parse(data: bytes, where: str) -> Grant:
+    """The grant in a record. Raises Corrupt, NewerFormat."""
+    raw = format.record(data, where, "grant")
+    try:
+        grant = Grant(
+            id=raw["id"], token=raw["token"], session=raw["session"], pattern=raw["pattern"], mode=raw["mode"],
+            at=raw["at"], earlier=tuple(_former(item) for item in raw.get("earlier", [])),
+            after=_former(raw["after"]) if "after" in raw else None, upon=raw.get("upon", ""),
+            branch=raw.get("branch", ""), head=raw.get("head", ""),
+        )  # fmt: skip
+        said = (grant.id, grant.session, grant.pattern, grant.mode, grant.upon, grant.branch, grant.head)
+        texts = all(isinstance(text, str) for text in said)
+        sound = texts and type(grant.token) is int and type(grant.at) is int
+        sound = sound and is_ulid(grant.id) and is_name(grant.session)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"{where} in the ledger is no grant. It was left alone.", where=where) from error
+    if not sound:
+        raise Corrupt(f"{where} in the ledger is no grant. It was left alone.", where=where)
+    return grant
+
+
+def filed(view: View, keys: tuple[str, ...]) -> Iterator[tuple[str, Grant | FleetError]]:
+    """What is filed at exactly this literal prefix (comparison keys): where, and the grant or why it cannot be read."""
+    place = "/".join([ROOT, *(f"={key}" for key in keys)])
+    for name, is_folder in view.names(place):
+        if name.startswith("@") and not is_folder:
+            yield f"{place}/{name}", _try(view, f"{place}/{name}")
+
+
+def near(view: View, keys: tuple[str, ...], *, most: int) -> Iterator[Grant]:
+    """The records that could be about a pattern with this literal prefix, unreadable ones aside; below it, `most` at most."""
+    for depth in range(len(keys)):
+        yield from (grant for _, grant in filed(view, keys[:depth]) if isinstance(grant, Grant))
+    place = "/".join([ROOT, *(f"={key}" for key in keys)])
+    for where in islice(view.files(place), most):
+        grant = _try(view, where)
+        if isinstance(grant, Grant):
+            yield grant
+
+
+def everything(view: View) -> Iterator[tuple[str, Grant | FleetError]]:
+    """Every record: where, and the grant or why it cannot be read."""
+    for where in view.files(ROOT):
+        yield where, _try(view, where)
+
+
+def forget(view: View, operation: Operation, generation: int) -> Decision:
+    """`ended_grants.forget`: drop the records that `grant_history` lists (`{"where", "token"}`), each if it still has that token.
+
+    Which are old enough is the requester's judgement, by its own clock.
+    """
+    del generation
+    rows = operation.body["grants"]
+    if not isinstance(rows, list) or not 0 < len(rows) <= MAX_FORGOTTEN:
+        raise ValueError("grants")
+    changes: dict[str, bytes | None] = {}
+    for row in rows:
+        where, token = str(row["where"]), row["token"]
+        found = _try(view, where) if where.startswith(f"{ROOT}/") else None
+        if isinstance(found, Grant) and found.token == token:
+            changes[where] = None
+    subject = f"{len(changes)} grants that ended long ago are forgotten"
+    return Accepted(changes, {"forgotten": sorted(changes)}, subject)
+
+
+def _where(claim: Ended) -> str:
+    import hashlib  # only a claim that goes pays for it
+
+    said = [claim.pattern, claim.mode] + ([claim.session] if claim.mode == "shared" else [])
+    name = hashlib.sha256(canonical.dump({"said": said})).hexdigest()[:16]
+    _, _, below = claim.where.rpartition("/")[0].partition("/")
+    return "/".join([ROOT, *([below] if below else []), f"@{name}.json"])
+
+
+def _former(item: Any) -> Former:
+    who, token = item
+    if not isinstance(who, str) or type(token) is not int:
+        raise ValueError("former grant")
+    return Former(who, token)
+
+
+def _try(view: View, where: str) -> Grant | FleetError:
+    try:
+        found = read(view, where)
+    except FleetError as error:
+        return error
+    return found if found is not None else Corrupt(f"{where} in the ledger is gone.", where=where)
+
+
+RULES = {"past.forget": forget}

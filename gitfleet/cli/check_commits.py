@@ -1,0 +1,105 @@
+"""`check --range` and `check --staged`: commits, or what is about to be one, judged against the hub of now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gitfleet.base.text import counted, display
+from gitfleet.claims import fencing, model, orphans
+from gitfleet.cli import annotations as marks
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import Common
+from gitfleet.fleet import hub_state
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.hub_state import Present
+from gitfleet.git.repository import discover
+from gitfleet.githooks import incoming, ranges, verdicts, views
+from gitfleet.githooks.verdicts import Judged
+
+SHOWN = 200
+
+_STATUS = {0: "ok", 10: "conflict", 13: "unverifiable", 15: "stale", 16: "unclaimed"}
+
+
+def commits(common: Common, text: str, hub: str | None, report: str | None) -> Answer:
+    """Judge the commits of a range. `report` is a file to write GitLab's code quality report into."""
+    repository = discover(common.directory)
+    wanted = ranges.ends(text)
+    with hub_state.present(repository, hub) as now:
+        if now.policy.commits == "off":
+            return _answer(now, [], (wanted.base, wanted.head), report)
+        with ranges.opened(repository, now.hub, now.trunk, text) as found:
+            new = list(incoming.commits(found.git, *found.revisions))
+            rows = verdicts.judged(now.view, now.policy, found.git, new)
+        return _answer(now, rows, (found.base, found.head), report)
+
+
+def staged(common: Common, report: str | None) -> Answer:
+    """Judge what is staged as a commit of the session at work here, made under the claims that it has now."""
+    from gitfleet.githooks import full  # the gate's own way to tell who commits
+
+    with Fleet.open(common.directory) as fleet:
+        now = hub_state.of_node(fleet)
+        session = common.session or full.whoami(fleet) or ""
+        paths = tuple(incoming.pending(fleet.repository))
+        mine = incoming.Commit("", paths, session, _claims(now, session), (session,))
+        rows = verdicts.judged(now.view, now.policy, fleet.repository.here, [mine])
+        held = [
+            {"session": one.holder, "claim": one.held}
+            for row in rows
+            for one in row.verdicts
+            if one.state == fencing.THEIRS
+        ]
+        freed = orphans.advice(fleet.claims.orphans.marked(held))
+        return _answer(now, rows, ("", ""), report, [freed] if freed else [])
+
+
+def _answer(
+    now: Present, rows: Sequence[Judged], ends: tuple[str, str], report: str | None, more: Sequence[str] = ()
+) -> Answer:
+    code = verdicts.worst(now.policy, rows)
+    if report is not None:
+        marks.write_report(report, now.policy, rows)
+    data = views.judged(now, rows, *ends)
+    lines = marks.shielded([*_lines(now, rows)])
+    lines += marks.for_github(now.policy, rows)
+    status = _STATUS[code]
+    warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]
+    return Answer("check", data, lines, status, code, warnings)
+
+
+def _claims(now: Present, session: str) -> tuple[str, ...]:
+    """The claims that stand for the session at the hub, as a commit would name them."""
+    if not session:
+        return ()
+    found = model.of_session(now.view, session)
+    return tuple(f"{claim.id}@{claim.token}" for claim in found if isinstance(claim, model.Claim))
+
+
+def _lines(now: Present, rows: Sequence[Judged]) -> Iterator[str]:
+    where = f"the hub '{now.hub}'" if now.hub else "this clone, which is the hub"
+    if now.policy.commits == "off":
+        yield f"nothing was judged: by the rules of {where}, commits need no claims (commits: off)"
+        return
+    paths = sum(len(row.verdicts) for row in rows)
+    yield (
+        f"{counted(len(rows), 'commit')} with {counted(paths, 'changed path')}, judged by {where} at generation {now.tip.generation} "
+        f"(commits: {now.policy.commits})"
+    )
+    bad = list(verdicts.stopping(now.policy, rows))
+    for row, verdict in bad[:SHOWN]:
+        name = row.commit.oid[:12] or "staged"
+        yield f"{name} {display(verdict.path)}: {verdicts.words(verdict)}"
+    if len(bad) > SHOWN:
+        yield f"... and {len(bad) - SHOWN} more"
+    states = {verdict.state for _, verdict in bad}
+    yield from (f"next: {verdicts.ADVICE[state]}" for state in verdicts.CODES if state in states)
+    if not bad:
+        yield "every path is covered"
+
+
+def _warned(now: Present, rows: Sequence[Judged]) -> list[str]:
+    count = sum(1 for _ in verdicts.stopping(now.policy, rows))
+    if now.policy.commits != "warn" or not count:
+        return []
+    return [f"not covered: {counted(count, 'path')}; by the rules (commits: warn) that stops nothing"]

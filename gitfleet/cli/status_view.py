@@ -1,0 +1,116 @@
+"""What `status` says, for people and for programs. Imports no command line framework: agents ask this often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from gitfleet.base.text import counted, duration, one_line
+from gitfleet.claims.conflict_text import stays
+from gitfleet.cli import gates
+from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.claiming import freshness
+from gitfleet.cli.messages import heard
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import status
+from gitfleet.fleet.views.records import ClaimRecord
+from gitfleet.fleet.views.sessions import SessionRow
+from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
+from gitfleet.nodes import liveness
+from gitfleet.nodes.liveness import Liveness
+
+HEAD = (
+    "SESSION", "LIVENESS", "AGENT", "PATTERN", "BRANCH", "+/-", "DIRTY", "CLAIMS", "ACTIVE", "NODE", "WORKTREE", "TITLE",
+)  # fmt: skip
+OPTIONAL = ("WORKTREE", "PATTERN", "NODE", "ACTIVE", "TITLE")
+SHOWN = 20
+COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim", "person": "cyan"}
+
+
+def look(tail: int) -> Answer:
+    """Every session of the fleet, with the last `tail` lines of its log."""
+    with Fleet.open(bulk=True) as fleet:
+        found, problems = status.look(fleet, tail=tail)
+        ledger = found["ledger"]
+        old = freshness(fleet, ledger["age"], ledger["tentative"])
+        warnings = [*problems, *gates.warnings(fleet), *heard(fleet), *old]
+        if alarm := ledger["alarm"]:
+            warnings.append(f"{alarm['message']} {alarm['hint']}")
+        return Answer("status", found, list(_lines(found)), warnings=warnings)
+
+
+def gist(answer: Answer) -> object:
+    """An answer without what moves with the clock alone."""
+    rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.data.get("sessions", ())]
+    ledger = {**answer.data.get("ledger", {}), "age": 0}
+    return rows, answer.data.get("retained", ()), ledger, len(answer.warnings)
+
+
+def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
+    sessions, retained = found["sessions"], found["retained"]
+    yield _ledger(found["ledger"])
+    yield _summary(sessions) if sessions else "no sessions"
+    if sessions:
+        rows = [_cells(row) for row in sessions]
+        yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+    if retained:
+        yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
+        yield from (f"  {line}" for line in _retained(retained))
+    for row in sessions:
+        if row["log_tail"]:
+            yield ""
+            yield f"{row['id']}: the last {len(row['log_tail'])} lines of its log"
+            yield from (f"  | {line}" for line in row["log_tail"])
+
+
+def _ledger(ledger: LedgerRow) -> str:
+    words = [f"node {ledger['node']}, ledger at generation {ledger['generation']}"]
+    if ledger["hub"] is None:
+        words.append("this clone is the hub")
+    elif ledger["age"] is None:
+        words.append(f"the hub '{ledger['hub']}' was not seen yet")
+    else:
+        words.append(f"the hub '{ledger['hub']}' was seen {duration(ledger['age'])} ago")
+    if ledger["tentative"]:
+        words.append(f"waiting for it: {counted(ledger['tentative'], 'operation')}")
+    if ledger["alarm"]:
+        words.append("ALARM, see below")
+    return "; ".join(words)
+
+
+def _summary(rows: Sequence[SessionStatus]) -> str:
+    counts: Counter[str] = Counter(row["liveness"] for row in rows)
+    words = ", ".join(f"{counts[word]} {word}" for word in liveness.WORDS if counts[word])
+    claims = counted(sum(row["claim_count"] for row in rows), "claim")
+    return f"{counted(len(rows), 'session')} ({words}), {claims}"
+
+
+def _retained(claims: Sequence[ClaimRecord]) -> list[str]:
+    """The claims that stay with branches and worktrees, the first of them a line each."""
+    lines = [
+        f"{one_line(claim['pattern'], 60)} of {claim['session']}, {stays(claim['retained'])}"
+        for claim in claims[:SHOWN]
+    ]
+    more = len(claims) - SHOWN
+    return [*lines, *([f"and {more} more: `gitfleet claims`"] if more > 0 else [])]
+
+
+def _cells(row: SessionStatus) -> tuple[str, ...]:
+    counts = "-" if row["ahead"] is None else f"+{row['ahead']} -{row['behind']}"
+    dirty = "-" if row["dirty"] is None else str(row["dirty"])
+    active = "-" if row["idle"] is None else f"{duration(row['idle'])} ago"
+    return (
+        row["id"], alive(row), one_line(row["agent"], 20), row["pattern"], row["branch"] or "-", counts, dirty,
+        _claims(row["claims"]), active, row["node"], row["worktree"], one_line(row["title"], 60),
+    )  # fmt: skip
+
+
+def alive(row: SessionRow) -> str:
+    """Whether a session is alive, in words."""
+    return str(Liveness(row["liveness"], row["quiet_for"]))
+
+
+def _claims(claims: Sequence[ClaimGist]) -> str:
+    if not claims:
+        return "0"
+    return f"{len(claims)}: {one_line(', '.join(claim['pattern'] for claim in claims), 40)}"

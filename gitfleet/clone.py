@@ -1,0 +1,201 @@
+"""`Fleet.open(path)`: one clone's way into its fleet, with every service wired once.
+
+What a service needs is imported when it is first used: a claim from the command line pays neither for pydantic nor
+for libgit2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims
+from gitfleet.claims import rules as claim_rules
+from gitfleet.claims.service import Claims
+from gitfleet.errors import FleetError
+from gitfleet.git.objects import open_objects
+from gitfleet.git.repository import Repository, discover
+from gitfleet.ledger import node as nodes
+from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.sessions import inbox
+from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions.local import LocalSessions, caller, whoami
+from gitfleet.sessions.reading import Reading
+from gitfleet.trunk import hub_head
+
+if TYPE_CHECKING:
+    from gitfleet.sessions.model import Session
+    from gitfleet.sessions.service import Sessions
+    from gitfleet.worktrees.service import Worktrees
+
+RULES = leases.keeping(
+    {
+        **session_rules.RULES,
+        **inbox.RULES,
+        **claim_rules.RULES,
+        **handover.RULES,
+        **retained_claims.RULES,
+        **ended_grants.RULES,
+    }
+)
+
+
+class Clone:
+    """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        announce: Callable[[str], None] | None = None,
+        folder: str | None = None,
+    ) -> None:
+        self.repository = repository
+        self.ledger = ledger
+        self._announce = announce
+        self._folder = folder
+        self.take_rules()
+        ledger.follow = lambda head: hub_head.follow(repository, ledger, head, self.take_rules)
+
+    @classmethod
+    def open(
+        cls,
+        path: str = ".",
+        *,
+        bulk: bool = False,
+        announce: Callable[[str], None] | None = None,
+        patience: float | None = None,
+    ) -> Self:
+        """The fleet that the repository at `path` belongs to. Raises NoRepository, NoFleet, UnsupportedRepository.
+
+        `bulk` prepares for reading thousands of records; `announce` is told why something takes long. The hub may
+        take `patience` seconds for all that it is asked together; then it counts as out of reach. Close it, or use it
+        as a context manager.
+        """
+        return cls.of(discover(path), path, bulk=bulk, announce=announce, patience=patience)
+
+    @classmethod
+    def of(
+        cls,
+        repository: Repository,
+        folder: str | None = None,
+        *,
+        bulk: bool = False,
+        announce: Callable[[str], None] | None = None,
+        patience: float | None = None,
+    ) -> Self:
+        """The same, for a repository that was found before: its worktree may be gone by now. `./` counts from `folder`."""
+        node = nodes.load(repository.common_dir)
+        objects = open_objects(repository.common_dir, bulk=bulk)
+        ledger = Ledger(
+            common_dir=repository.common_dir,
+            git=repository.git,
+            objects=objects,
+            node=node,
+            rules=RULES,
+            announce=announce,
+            patience=patience,
+        )
+        return cls(repository, ledger, announce, folder)
+
+    def take_rules(self) -> None:
+        """Go by the rules as they were compiled last."""
+        self.policy = policy.load(self.ledger.state)
+        self.claims = Claims(
+            self.repository,
+            self.ledger,
+            self.policy,
+            self._folder,
+            elsewhere=self._is_dead_elsewhere,
+            announce=self._announce,
+        )
+        self.ledger.facts = self.claims.facts
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The fleet's sessions."""
+        from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
+        from gitfleet.worktrees import reservation
+
+        return Sessions(
+            self.repository,
+            self.ledger,
+            policy.markers(self.ledger.state),
+            self._kept_of,
+            reservation.clear,
+            reservation.session,
+            self._left_by,
+        )
+
+    @cached_property
+    def worktrees(self) -> Worktrees:
+        """The managed worktrees of this clone."""
+        from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
+
+        return Worktrees(self.repository, self.ledger, announce=self._announce)
+
+    def _kept_of(self, session: str) -> list[dict[str, Any]]:
+        """What keeps the claims of a session when it ends."""
+        from gitfleet.trunk import retention  # the whole of merging: not for the beginning of a session
+
+        return retention.facts(self.repository, self.ledger, self.policy, session)
+
+    def _left_by(self, session: str) -> dict[str, list[str]]:
+        """What of the claims that a session left when it ended is built upon in this worktree."""
+        found = retained_claims.left_by(self.current().view, session)
+        return self.claims.built_upon({c.id: [one.as_record() for one in c.retained] for c in found})
+
+    def whoami(self, flag: str | None = None) -> str:
+        """The session that a command in this worktree acts for. Raises NoSession, BadName."""
+        here = self.repository
+        local = LocalSessions(self.ledger.state)
+        return whoami(flag, os.environ, here.here, local, here.worktree or here.common_dir)
+
+    def caller(self, flag: str | None = None) -> str:
+        """The session that the caller is in for certain; never one that happens to be at work here. Raises as `whoami`."""
+        here = self.repository
+        local = LocalSessions(self.ledger.state)
+        return caller(flag, os.environ, here.here, local, here.worktree or here.common_dir)
+
+    def current(self) -> State:
+        """The agreed state as last verified here, with what is tentative on top. Without lock or network."""
+        return self.ledger.current()
+
+    def messages(self, session: str) -> list[str]:
+        """What the session has to be told now: what it lost here, and what its inbox holds.
+
+        It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
+        """
+        told = self.ledger.notices.fresh(session)
+        try:
+            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
+        except FleetError:
+            return told
+
+    def _is_dead_elsewhere(self, session: Session) -> bool:
+        """Whether another node has told that the process of its session is gone."""
+        from gitfleet.nodes import liveness  # only who is refused pays for it
+        from gitfleet.nodes.peers import Peers
+        from gitfleet.nodes.records import DEAD
+
+        try:
+            patience = self.policy.state_max_age
+            with Peers(self.repository, self.ledger, patience=patience) as peers:
+                return liveness.liveness(session, self.ledger.node.id, peers).word == DEAD
+        except FleetError:
+            return False
+
+    def close(self) -> None:
+        """Let go of processes and files."""
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,196 @@
+"""A session's work, committed for it when it ends, where `session start --commit` asks for that.
+
+For agents whose sandbox keeps git's folder read-only: they edit, their hooks claim, and whoever started them commits. Owns
+which paths that is, and the commit. It runs as any other: the user's hooks and ours judge it, and a refusal leaves every
+file as it is, with its claims (`leaving`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gitfleet.base import canonical, files
+from gitfleet.base.text import one_line
+from gitfleet.clients import acting, claude
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
+from gitfleet.git import refs
+from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.program import Git, redact
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.local import VARIABLE
+from gitfleet.sessions.model import Session
+
+FOLDER = "commits"
+LONGEST = 900.0
+"""Seconds for one commit, the user's hooks included."""
+SHOWN = 8
+_STATUS = ("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=all")  # fmt: skip
+_FIELDS = {"1": 8, "u": 10, "?": 1}
+"""How many fields come before the path in each kind of row."""
+_NOBODY = dict.fromkeys([*acting.VARIABLES, claude.PROCESS])
+"""Whoever called the launcher is not whose work this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of it: the commit ("": none) and its paths; why there is none, where one was wanted.
+
+    `before` are the claimed paths that were changed before the session began, `unclaimed` what else is changed: neither is
+    committed.
+    """
+
+    commit: str = ""
+    paths: Sequence[str] = ()
+    before: Sequence[str] = ()
+    unclaimed: Sequence[str] = ()
+    problem: str = ""
+    words: Sequence[str] = field(default=(), compare=False)
+    """What git and its hooks said where they refused."""
+
+    def told(self, worktree: str) -> list[str]:
+        """What people should know of what is not committed."""
+        told = []
+        if self.problem:
+            told += [f"not committed: {self.problem}; the changes stay in {worktree}", *self.words]
+        for paths, why in (
+            (self.before, "changed before the session began"),
+            (self.unclaimed, "the session does not claim them"),
+        ):
+            if paths:
+                more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+                told.append(f"not committed, {why}: {' '.join(map(one_line, paths[:SHOWN]))}{more}")
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    kind: str
+    path: str
+
+
+def ask(clone: Clone, session: str) -> None:
+    """From now on the session's work is committed when it ends, but for what is changed in the worktree already. Raises GitFailed."""
+    before = [row.path for row in _changed(clone.repository.here)]
+    _forget_ended(clone)
+    path = _path(clone.ledger.state, session)
+    files.folder(os.path.dirname(path))
+    files.replace(path, canonical.dump({"before": [_named(path) for path in before]}))
+
+
+def asked(state: str, session: str) -> bool:
+    """Whether the work of a session is committed for it."""
+    return os.path.exists(_path(state, session))
+
+
+def forget(state: str, session: str) -> None:
+    """Nobody commits for it any more."""
+    files.remove(_path(state, session))
+
+
+def finish(clone: Clone, session_id: str, how: str) -> Made | None:
+    """Make the commit of a session that is about to end, in its worktree; None where nobody asked for one.
+
+    What the session's claims cover, and nobody had changed before it began; `how` says how it ended. Never raises for
+    what git, its hooks or the hub refuse: that is the answer.
+    """
+    if not asked(clone.ledger.state, session_id):
+        return None
+    here = clone.sessions.local.get(session_id)
+    try:
+        if here is None:
+            return Made(problem=f"session {session_id} has ended already")
+        with Clone.open(here.worktree) as there:
+            return _made(there, session_id, how)
+    except (FleetError, OSError) as error:
+        return Made(problem=one_line(str(error)))
+    finally:
+        forget(clone.ledger.state, session_id)
+
+
+def _made(clone: Clone, session_id: str, how: str) -> Made:
+    from gitfleet.trunk import retention
+
+    before = _before(clone.ledger.state, session_id)
+    view = clone.current().view
+    session = sessions.find(view, session_id)
+    if session is None or session.node != clone.ledger.node.id:
+        return Made(problem=f"session {session_id} has ended already")
+    rows = _changed(clone.repository.here)
+    look = retention.Look(clone.repository, clone.ledger.node, clone.policy)
+    held = retention.claims(view, session)
+    mine = [row for row in rows if any(look.touches(claim, [row.path]) for claim in held)]
+    unclaimed = [row.path for row in rows if row not in mine and row.path not in (before or ())]
+    ours = [row for row in mine if before is not None and row.path not in before]
+    earlier = [row.path for row in mine if row not in ours]
+    made = _commit(clone, session, ours, how) if ours else Made()
+    return Made(made.commit, made.paths, earlier, unclaimed, made.problem, made.words)
+
+
+def _commit(clone: Clone, session: Session, rows: Sequence[_Row], how: str) -> Made:
+    repository = clone.repository
+    under_way = git_worktrees.in_progress(repository.git_dir)
+    if under_way:
+        return Made(problem=f"{git_worktrees.begun(under_way)} is under way")
+    git = Git(repository.git_dir, cwd=repository.worktree, hooks=True, env={VARIABLE: session.id})
+    new = [row.path for row in rows if row.kind == "?"]
+    paths = [row.path for row in rows]
+    if new:
+        repository.here.run("update-index", "--add", "-z", "--stdin", data=_listed(new))
+    done = git.ask(
+        "commit", "--quiet", "--only", "-m", _message(session, how), "--pathspec-from-file=-", "--pathspec-file-nul",
+        data=_listed(f":(top,literal){path}" for path in paths), timeout=LONGEST, own_session=True, leaves=True,
+        env={"GIT_EDITOR": ":", **_NOBODY},
+    )  # fmt: skip
+    if done.code == 0:
+        return Made(refs.resolve(repository.here, "HEAD") or "", paths)
+    if new:
+        repository.here.run("update-index", "--force-remove", "-z", "--stdin", data=_listed(new))
+    said = redact((done.stderr + done.stdout).decode("utf-8", "replace")).split("\n")
+    return Made(problem=f"git refused, with exit code {done.code}", words=[line for line in said if line.strip()][:20])  # fmt: skip
+
+
+def _message(session: Session, how: str) -> str:
+    subject = one_line(session.title, 72) or f"Work of session {session.id}"
+    who = f"Session {session.id}" + (f" of {one_line(session.agent, 40)}" if session.agent else "")
+    return f"{subject}\n\n{who} made these changes. They were committed for it when it {how}.\n"
+
+
+def _changed(git: Git) -> list[_Row]:
+    """What differs from HEAD in a worktree, untracked files included, whole repositories within it left out. Raises GitFailed."""
+    rows = os.fsdecode(git.run(*_STATUS, timeout=300.0)).split("\0")
+    found = [_Row(row[0], row.split(" ", _FIELDS[row[0]])[-1]) for row in rows if row[:1] in _FIELDS]
+    return [row for row in found if not row.path.endswith("/")]
+
+
+def _listed(paths: Iterable[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
+def _path(state: str, session: str) -> str:
+    return os.path.join(state, FOLDER, f"{session}.json")
+
+
+def _before(state: str, session: str) -> set[str] | None:
+    """The paths that were changed before it began; None where that cannot be told: then nothing is committed."""
+    try:
+        raw = canonical.load(files.read(_path(state, session)) or b"")
+        return {os.fsdecode(str(path).encode("latin-1")) for path in raw["before"]}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _named(path: str) -> str:
+    """A path, of whatever bytes, as a record can have it."""
+    return os.fsencode(path).decode("latin-1")
+
+
+def _forget_ended(clone: Clone) -> None:
+    """Let go of what was noted for sessions that are not here any more."""
+    known = {f"{here.id}.json" for here in clone.sessions.local.all()}
+    folder = os.path.join(clone.ledger.state, FOLDER)
+    for name in files.names(folder):
+        if name not in known:
+            files.remove(os.path.join(folder, name))

@@ -1,0 +1,99 @@
+"""What this node can say of its own sessions, for its own people and, in its heartbeat, for other nodes.
+
+Only what the clone itself knows is looked at: a record in the ledger may have been written by anybody who may push
+to the hub, and must not make this machine publish a file or run git in a folder of somebody else's choice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gitfleet.base import identity
+from gitfleet.git.repository import Repository
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.nodes import checkouts, log_tails
+from gitfleet.nodes.checkouts import Checkout
+from gitfleet.nodes.records import MAX_NUMBER, PERSON, UNKNOWN, Detail
+from gitfleet.sessions.local import LocalSessions
+from gitfleet.sessions.model import Session
+from gitfleet.trunk import position
+
+SECONDS = 2.0
+
+
+class Wanted(NamedTuple):
+    """How much of a log, and how long (seconds) git may take over all worktrees."""
+
+    lines: int = 0
+    limit: int = log_tails.MAX_BYTES
+    seconds: float = SECONDS
+
+
+def process_liveness(session: Session) -> str:
+    """`alive`, `dead`, `unknown` by the session's process, or `person`. Only for sessions of this node."""
+    if session.person:
+        return PERSON
+    return identity.state(session.process) if session.process else UNKNOWN
+
+
+def gather(
+    repository: Repository, ledger: Ledger, sessions: Sequence[Session], wanted: Wanted
+) -> tuple[dict[str, Detail], list[str]]:
+    """The details of sessions of this node, by id, and warnings about worktrees that could not be looked at.
+
+    One git process for each worktree that sessions are in, in parallel, within `wanted.seconds`.
+    """
+    found, warnings = _checkouts(repository, ledger, sessions, wanted.seconds)
+    local = LocalSessions(ledger.state)
+    details = {
+        session.id: _detail(session, local, found.get(session.worktree), wanted) for session in sessions
+    }
+    return details, warnings
+
+
+def _checkouts(
+    repository: Repository, ledger: Ledger, sessions: Sequence[Session], seconds: float
+) -> tuple[dict[str, Checkout], list[str]]:
+    """By worktree as the sessions spell it."""
+    if not sessions:
+        return {}, []
+    known = checkouts.known(repository)
+    paths = sorted({session.worktree for session in sessions})
+    real = {path: os.path.realpath(path) if path and "\0" not in path else "" for path in paths}
+    wanted = {place: known[place] for place in real.values() if place in known}
+    tip = position.tip(repository.git, ledger.node) if wanted else None
+    found = checkouts.look(wanted, repository.git, tip, seconds=seconds)
+    warnings = []
+    for path, place in real.items():
+        if place not in found:
+            ids = [session.id for session in sessions if session.worktree == path]
+            why = "git did not answer there in time" if os.path.isdir(place) else "it is gone"
+            why = why if place in known else "it is no worktree of this clone"
+            warnings.append(f"the worktree {path} ({_several(ids)}) could not be looked at: {why}")
+    return {path: found[place] for path, place in real.items() if place in found}, warnings
+
+
+def _several(ids: Sequence[str]) -> str:
+    return f"{', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"
+
+
+def _detail(session: Session, local: LocalSessions, checkout: Checkout | None, wanted: Wanted) -> Detail:
+    process = session.process
+    here = local.get(session.id) if session.log else None
+    log = here.log if here else ""
+    tail = log_tails.read(log, wanted.lines, limit=wanted.limit) if log and wanted.lines else None
+    active = max(session.renewed_at, (log_tails.changed_at(log) if log else None) or 0)
+    return Detail(
+        id=session.id,
+        liveness=process_liveness(session),
+        pid=process.pid if process else 0,
+        start=process.start if process else 0,
+        branch=checkout.branch if checkout else None,
+        ahead=checkout.ahead if checkout else None,
+        behind=checkout.behind if checkout else None,
+        dirty=checkout.dirty if checkout else None,
+        active_at=min(max(active, 0), MAX_NUMBER),
+        log_tail=tail or "",
+    )

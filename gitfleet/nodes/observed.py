@@ -1,0 +1,108 @@
+"""Which other nodes' heartbeats move while this one watches: no two machines' clocks are ever compared.
+
+After every look at the hub, `note` writes down where each node's ref was, and since when, on this machine's own
+clock. A node is alive when its ref moved between two looks that were not far apart; it is quiet when it did not for
+a while; and nothing is known of it before the second look, after a reboot, or when the last look is too long ago.
+Observations are kept in the node's state folder, so that one command goes on where another began.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gitfleet.base import canonical, clock, files
+from gitfleet.base.identity import boot_id
+from gitfleet.nodes.records import ALIVE, UNKNOWN
+
+QUIET = "quiet"
+QUIET_AFTER = 5 * 60
+
+
+class Observation(NamedTuple):
+    """A node's ref as this machine saw it: at `tip` from `since` to `seen` (its own clock), and whether it moved there."""
+
+    tip: str
+    since: int
+    seen: int
+    moved: bool
+    boot: str
+
+
+class Judgement(NamedTuple):
+    """Whether a node is `alive`, `quiet` (and for how many seconds, of our clock) or `unknown`."""
+
+    liveness: str
+    quiet_for: int | None = None
+    since: int | None = None
+
+
+def watched(before: Observation | None, tip: str, *, now: int, boot: str, patience: int) -> Observation:
+    """What is known after a look that found `tip`. Two looks further apart than `patience` seconds tell nothing."""
+    if before is None or not _holds(before, now=now, boot=boot, patience=patience):
+        return Observation(tip, since=now, seen=now, moved=False, boot=boot)
+    if before.tip != tip:
+        return Observation(tip, since=now, seen=now, moved=True, boot=boot)
+    return Observation(tip, since=before.since, seen=now, moved=before.moved, boot=boot)
+
+
+def judge(observation: Observation | None, *, now: int, boot: str, patience: int) -> Judgement:
+    """What an observation says now. Pure."""
+    if observation is None or not _holds(observation, now=now, boot=boot, patience=patience):
+        return Judgement(UNKNOWN)
+    still = observation.seen - observation.since
+    if still > QUIET_AFTER:
+        return Judgement(QUIET, still, observation.since)
+    return Judgement(ALIVE if observation.moved else UNKNOWN, None, observation.since)
+
+
+def _holds(observation: Observation, *, now: int, boot: str, patience: int) -> bool:
+    return observation.boot == boot and 0 <= now - observation.seen <= patience
+
+
+class Pulse:
+    """The observations of one node. `note` needs the node's lock; reading needs none."""
+
+    def __init__(self, state: str, patience: int) -> None:
+        self._path = os.path.join(state, "pulse.json")
+        self._patience = patience
+        self._now = int(clock.elapsed())
+        self._boot = boot_id()
+
+    def note(self, tips: Mapping[str, str]) -> None:
+        """Write down what a look at the hub found: each node's tip. Nodes that are gone are forgotten. Atomic."""
+        before, now = self.load(), int(clock.elapsed())
+        seen = {
+            node: watched(before.get(node), tip, now=now, boot=self._boot, patience=self._patience)
+            for node, tip in tips.items()
+        }
+        files.replace(self._path, canonical.dump({node: item._asdict() for node, item in seen.items()}))
+
+    def load(self) -> dict[str, Observation]:
+        """The observations by node; those that cannot be read never were."""
+        try:
+            raw = canonical.load(files.read(self._path) or b"{}")
+        except ValueError:
+            return {}
+        return {node: Observation(**item) for node, item in raw.items() if _sound(item)}
+
+    def judge(self, observation: Observation | None) -> Judgement:
+        """What `observation` says now."""
+        return judge(observation, now=self._now, boot=self._boot, patience=self._patience)
+
+    def ago(self, since: int) -> int:
+        """Seconds since a moment of this machine's clock."""
+        return max(0, self._now - since)
+
+
+_TYPES = {"tip": str, "since": int, "seen": int, "moved": bool, "boot": str}
+assert _TYPES.keys() == set(Observation._fields)
+
+
+def _sound(item: object) -> bool:
+    return (
+        isinstance(item, dict)
+        and item.keys() == _TYPES.keys()
+        and all(type(item[name]) is kind for name, kind in _TYPES.items())
+    )

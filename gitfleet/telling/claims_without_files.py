@@ -1,0 +1,75 @@
+"""Claims that match nothing anywhere: most likely a name that was mistyped, which keeps nobody out of what was meant.
+
+Looks at what this clone can see: its worktrees, and all branches that it knows. So it judges the claims of this clone's own
+sessions only. Who claims is told at once (`remarks`); what has stood so for a while is a finding, since files may be claimed
+that are yet to be made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from gitfleet.base import clock
+from gitfleet.claims import model, presence
+from gitfleet.claims.model import Claim
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
+from gitfleet.git import worktrees
+from gitfleet.git.fleetrefs import seen_trunk
+from gitfleet.git.program import Git
+from gitfleet.patterns.language import Pattern
+
+A_WHILE = 3600
+"""Seconds that a claim may stand before anybody asks what it is for."""
+
+
+def unmatched(clone: Clone) -> list[Claim]:
+    """The claims of this clone's sessions that match no file here, and have stood for a while.
+
+    None where a worktree or a branch cannot be read: they may be about what is there.
+    """
+    mine = [claim for claim in model.everything(clone.current().view) if isinstance(claim, Claim)]
+    left = [claim for claim in mine if claim.node == clone.ledger.node.id and _is_asked_about(claim)]
+    try:
+        absent = nowhere(clone, [model.parsed(claim.pattern) for claim in left])
+    except FleetError:
+        return []
+    return [claim for claim in left if model.parsed(claim.pattern) in absent]
+
+
+def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
+    """Those of `wanted` that match nothing in any worktree (but what git ignores), and nothing on any branch.
+
+    Cheap where it is found in this worktree; else it costs a look at each branch's tree along the path, and a process for
+    each worktree. Raises FleetError where something cannot be read.
+    """
+    here, exact = clone.repository, clone.policy.case_sensitive
+    left = list(wanted)
+    if here.worktree:
+        left = presence.missing(here.here, here.worktree, left, case_sensitive=exact)
+    if left:
+        places = [
+            "refs/heads",
+            "refs/remotes",
+            *([seen_trunk(hub)] if (hub := clone.ledger.node.hub) else []),
+        ]
+        roots = dict.fromkeys(
+            here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
+        )
+        left = presence.without(clone.ledger.objects, roots, left, case_sensitive=exact)
+    for other in worktrees.listed(here.git) if left else ():
+        if (
+            left
+            and not other.bare
+            and other.git_dir
+            and other.path != here.worktree
+            and os.path.isdir(other.path)
+        ):
+            git = Git(other.git_dir, cwd=other.path)
+            left = presence.missing(git, other.path, left, case_sensitive=exact)
+    return left
+
+
+def _is_asked_about(claim: Claim) -> bool:
+    return not model.parsed(claim.pattern).units and clock.now() - claim.granted_at > A_WHILE

@@ -1,0 +1,86 @@
+"""`gitfleet.yaml`: taken from the trunk of the hub, and compiled to JSON for gates when the trunk's copy has changed.
+
+Never the copy in a worktree or on a branch under judgement. A file that cannot be understood changes nothing: the
+rules that held before go on, and the fault is named. What the rules are is `policy_rules`' business.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gitfleet.base import canonical, files
+from gitfleet.claims import policy
+from gitfleet.claims.policy import Policy
+from gitfleet.git.program import Git
+from gitfleet.git.repository import Repository
+from gitfleet.ledger.node import Node, state_folder
+from gitfleet.trunk import draft, position
+from gitfleet.trunk.draft import CONFIG
+
+
+def refresh(repository: Repository, node: Node) -> list[str]:
+    """Compile the trunk's rules again if they have moved; warnings when they cannot be understood."""
+    git = repository.git
+    tip = position.tip(git, node)
+    blob = (
+        git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{tip}:{CONFIG}") if tip else None
+    )
+    path = os.path.join(state_folder(repository.common_dir), "policy.json")
+    if not blob:
+        files.remove(path)
+        return []
+    if draft.pending(os.path.dirname(path)):
+        draft.settle(repository.common_dir)
+    known = _compiled(path)
+    if known.get("blob") == blob:
+        return [str(known["fault"])] if known.get("fault") else []
+    from gitfleet.trunk import policy_rules  # pydantic and YAML: 110 ms, for a file that has changed
+
+    try:
+        record = {**policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob))), "fault": ""}
+    except ValueError as error:
+        words = f"gitfleet.yaml on the trunk '{node.trunk}' cannot be used, so the rules from before it go on: {error}"
+        record = {**known, "fault": words}
+    files.replace(path, canonical.dump({**record, "blob": blob}))
+    return [record["fault"]] if record["fault"] else []
+
+
+def staged_faults(data: bytes) -> list[str]:
+    """What is wrong with the rules that are about to be committed. Costs 110 ms."""
+    from gitfleet.trunk import policy_rules  # see `refresh`
+
+    try:
+        policy_rules.parse(data)
+    except ValueError as error:
+        return [
+            f"{CONFIG} as it is staged cannot be used, and its rules will not hold when it has landed: {error}"
+        ]
+    return []
+
+
+def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
+    """The rules in a commit, for whoever keeps no compiled copy, and what is wrong with them: then the defaults hold.
+
+    Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
+    """
+    name = f"{revision}:{CONFIG}"
+    blob = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    if blob is None:
+        return Policy(), []
+    from gitfleet.trunk import policy_rules  # see `refresh`
+
+    try:
+        return policy.from_record(
+            policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob)))
+        ), []
+    except ValueError as error:
+        return Policy(), [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
+
+
+def _compiled(path: str) -> dict[str, Any]:
+    """What was compiled before; nothing when that cannot be read, so that it is made again."""
+    try:
+        return canonical.load(files.read(path) or b"{}")
+    except ValueError:
+        return {}

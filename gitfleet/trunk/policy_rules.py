@@ -1,0 +1,244 @@
+"""The rules of `gitfleet.yaml`: their shape, and their reading from YAML, with every fault named.
+
+Apart from `policy_file`, because the libraries that do this cost 110 ms, and only a file that has changed is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from gitfleet.base.text import span
+from gitfleet.claims.policy import Policy
+from gitfleet.errors import FleetError
+from gitfleet.patterns import language, resources
+from gitfleet.sessions import orchestration
+
+MAX_BYTES = 256 * 1024
+SHORTEST, LONGEST = 60, 30 * 86400
+"""Seconds that a length of time in the rules may have."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        if not (value[-1:] in _UNITS and value[:-1].isascii() and value[:-1].isdigit() and len(value) < 10):
+            raise ValueError(f"'{value[:40]}' is no length of time, such as 90s, 45m, 2h or 1d")
+        value = int(value[:-1]) * _UNITS[value[-1]]
+    elif type(value) is not int:
+        raise ValueError("must be a length of time, such as 90s, 45m, 2h or 1d")
+    if type(value) is int and not SHORTEST <= value <= LONGEST:
+        raise ValueError(f"{span(value)} is not between {span(SHORTEST)} and {span(LONGEST)}")
+    return value
+
+
+def _pattern(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            language.parse(value)
+        except FleetError as error:
+            raise ValueError(error.message) from error
+    return value
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=SHORTEST, le=LONGEST)]
+PatternText = Annotated[str, BeforeValidator(_pattern)]
+
+
+def _switch(value: Any) -> Any:
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]  # to YAML 1.2 `on` and `off` are words
+
+
+def _capacity(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"capacity": value}
+
+
+def _resource(value: Any) -> Any:
+    if isinstance(value, str) and not resources.is_name(value.lower()):
+        raise ValueError(f"{value!a} is no name of a resource: letters, digits, '.', '_' and '-', at most 64")
+    return value
+
+
+def _named_once(value: dict[str, ResourceRules]) -> dict[str, ResourceRules]:
+    small = {name.lower(): resource for name, resource in value.items()}
+    if len(small) < len(value):
+        raise ValueError("one resource is named twice; case makes no difference")
+    return small
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClaimRules(_Strict):
+    """`claims:` in gitfleet.yaml."""
+
+    ttl: Seconds = Policy().ttl
+    max_age: Seconds = Field(default=Policy().max_age, alias="max-age")
+    shared: tuple[PatternText, ...] = ()
+    everything: bool = False
+    case: Literal["insensitive", "sensitive"] = "insensitive"
+
+
+class StateRules(_Strict):
+    """`state:` in gitfleet.yaml."""
+
+    max_age: Seconds = Field(default=Policy().state_max_age, alias="max-age")
+    unverifiable: Literal["stop", "warn", "allow"] = "stop"
+
+
+class GateRules(_Strict):
+    """`gates:` in gitfleet.yaml: gates that stand aside unless they are switched on."""
+
+    reference_transaction: Switch = Field(
+        default=Policy().reference_transaction, alias="reference-transaction"
+    )
+
+
+class ResourceRules(_Strict):
+    """One entry of `resources:`; a bare number is its capacity."""
+
+    capacity: int = Field(ge=1, le=resources.MOST_UNITS, strict=True)
+
+
+_NUMBER = {"type": "integer", "minimum": 1, "maximum": resources.MOST_UNITS}
+_RESOURCE_SCHEMA = {
+    "anyOf": [
+        _NUMBER,
+        {
+            "type": "object",
+            "properties": {"capacity": _NUMBER},
+            "required": ["capacity"],
+            "additionalProperties": False,
+        },
+    ]
+}
+Resource = Annotated[ResourceRules, BeforeValidator(_capacity), WithJsonSchema(_RESOURCE_SCHEMA)]
+ResourceName = Annotated[str, BeforeValidator(_resource)]
+
+
+class Rules(_Strict):
+    """The whole of gitfleet.yaml."""
+
+    version: Literal[1]
+    commits: Literal["require-claim", "claim-on-commit", "conflicts-only", "warn", "off"] = "require-claim"
+    edits: Literal["claim-on-edit", "require-claim", "conflicts-only", "warn", "off"] = "claim-on-edit"
+    claims: ClaimRules = ClaimRules()
+    state: StateRules = StateRules()
+    gates: GateRules = GateRules()
+    resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
+    orchestrators: dict[str, Any] = {}
+
+
+def parse(data: bytes) -> Rules:
+    """The rules in the bytes of a gitfleet.yaml. Raises ValueError naming each fault with its key."""
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{len(data)} bytes are more than it may have ({MAX_BYTES})")
+    try:
+        raw = YAML(typ="safe", pure=True).load(io.BytesIO(data))
+    except (YAMLError, RecursionError, ValueError) as error:
+        raise ValueError(f"not readable as YAML: {_place(str(error))}") from error
+    try:
+        rules = Rules.model_validate(raw if raw is not None else {})
+    except ValidationError as error:
+        raise ValueError(
+            "; ".join(_words(fault["loc"], _fault(fault), fault["type"]) for fault in error.errors())
+        ) from error
+    _, faults = orchestration.read_markers(rules.orchestrators)
+    if faults:
+        raise ValueError("; ".join(faults))
+    return rules
+
+
+def _place(said: str) -> str:
+    """What the YAML library says, without its own names for things."""
+    said = " ".join(said.partition("To suppress this check")[0].split())
+    return re.sub(r'in "<[^"]*>", (?=line)', "at ", said)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """What is wrong with one value, in our words; those of the library where we have none."""
+    facts = fault.get("ctx", {})
+    expected = str(facts.get("expected", ""))
+    if fault["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", expected)
+        near = difflib.get_close_matches(str(fault["input"]), known, n=1, cutoff=0.7)
+        return f"must be {expected}" + (f"; did you mean {near[0]}?" if near else "")
+    words = _FAULTS.get(fault["type"])
+    return fault["msg"].removeprefix("Value error, ") if words is None else words.format(**facts)
+
+
+_FAULTS = {
+    "missing": "must be given",
+    "model_type": "must hold keys with values",
+    "dict_type": "must hold keys with values",
+    "tuple_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
+
+
+def _words(loc: tuple[int | str, ...], said: str, kind: str) -> str:
+    """One fault; where a key is unknown, with the one that may be meant."""
+    where = ".".join(map(str, loc)) or "the file"
+    if kind != "extra_forbidden":
+        return f"{where}: {said}"
+    spelled = where.lower().replace("_", "-")
+    moved = [key for key in _KEYS if key.rpartition(".")[2] == spelled.rpartition(".")[2]]
+    near = [spelled] if spelled in moved else moved
+    near = near or difflib.get_close_matches(spelled, _KEYS, n=1, cutoff=0.7)
+    return f"{where}: there is no such key" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def _keys(model: type[BaseModel], before: str = "") -> list[str]:
+    """Every key that the rules know, those inside of others with a dot."""
+    found = []
+    for name, field in model.model_fields.items():
+        key = f"{before}{field.alias or name}"
+        found.append(key)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += _keys(field.annotation, f"{key}.")
+    return found
+
+
+_KEYS = _keys(Rules)
+
+
+def compiled(rules: Rules) -> dict[str, Any]:
+    """The rules as gates read them (`claims.policy`)."""
+    return {
+        "commits": rules.commits,
+        "edits": rules.edits,
+        "ttl": min(rules.claims.ttl, rules.claims.max_age),
+        "max_age": rules.claims.max_age,
+        "shared": list(rules.claims.shared),
+        "everything": rules.claims.everything,
+        "case_sensitive": rules.claims.case == "sensitive",
+        "state_max_age": rules.state.max_age,
+        "unverifiable": rules.state.unverifiable,
+        "reference_transaction": rules.gates.reference_transaction,
+        "resources": {name: resource.capacity for name, resource in rules.resources.items()},
+        "orchestrators": rules.orchestrators,
+    }

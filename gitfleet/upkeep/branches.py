@@ -1,0 +1,208 @@
+"""What becomes of the branches that retain claims: pushed, landed, or gone from the hub. Of worktrees: `retained_worktrees`.
+
+Owns the look at git that `claims.retained` needs as facts. Everything is asked of this clone and, once for all branches,
+of the hub; with nothing retained nobody is asked. What cannot be told changes nothing: a branch that was never seen on
+the hub is not gone from it, and one whose commits are not here has not landed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gitfleet.base import canonical, files
+from gitfleet.claims import keepers, model
+from gitfleet.claims import retained_claims as rules
+from gitfleet.claims.keepers import Keeper
+from gitfleet.claims.model import Claim
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
+from gitfleet.git import refs
+from gitfleet.git.remote import Remote
+from gitfleet.ledger.model import Operation
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.model import Session
+from gitfleet.trunk import landing, position, retention
+from gitfleet.trunk.landing import HEADS, Branch
+from gitfleet.trunk.works import Subject
+from gitfleet.upkeep import retained_worktrees
+
+AT_ONCE = 200
+
+
+def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
+    """Have the branches of this node's sessions (or `only` one) retain what was pushed of their claims; those that do now.
+
+    Once one of a session's branches is on the hub, all of them do. Local: git notes where the hub's branches are when it has
+    pushed there. One transaction, and none when nothing is new.
+    """
+    hub, node = clone.ledger.node.hub, clone.ledger.node.id
+    if not hub:
+        return []
+    view = clone.current().view
+    own = _own_sessions(clone, node) if only is None else _own_session(clone, only)
+    subjects = [retention.subject_of(clone.ledger, view, session) for session in own]
+    subjects = [subject for subject in subjects if subject.claims]
+    pushed = refs.read(clone.repository.git, f"refs/remotes/{hub}/") if subjects else {}
+    memory = Memory(clone)
+    now = _fingerprint(clone, pushed, subjects)
+    if not subjects or (only is None and memory.pushed == now):
+        return []
+    found = retention.Look(clone.repository, clone.ledger.node, clone.policy).branches(subjects)
+    asked: list[tuple[str, Operation]] = []
+    for subject in subjects:
+        rows = [row for row in found[subject.session.id] if _is_news(row, subject)]
+        names = [str(row["keeper"]["branch"]) for row in found[subject.session.id]]
+        if rows and any(f"refs/remotes/{hub}/{name}" in pushed for name in names):
+            words = ", ".join(str(row["keeper"]["branch"]) for row in rows)
+            asked.append(
+                (words, clone.ledger.operation("claim.retain", subject.session.id, {"retain": rows}))
+            )
+    agreed = retained_worktrees.agreed(clone, asked)
+    if only is None and len(agreed) == len(asked):
+        memory.pushed = now
+        memory.keep()
+    return agreed
+
+
+def settle(clone: Clone) -> tuple[list[str], list[str]]:
+    """Let go what branches retained that have landed or are gone, and worktrees whose changes are; what was let go in words,
+    and warnings.
+
+    One question to the hub for all branches, and a look at each worktree of this clone that keeps something. Proposed to the
+    fleet with the commit that each was judged at, so that of several nodes that do so at once one does it, and a branch that
+    has moved on meanwhile keeps its claims.
+    """
+    found = [item for item in model.retained(clone.current().view) if isinstance(item, Claim)]
+    kept = {keeper for claim in found for keeper in claim.retained}
+    settled = retained_worktrees.settle(clone, found)
+    memory = Memory(clone)
+    wanted = sorted(Branch(one.branch, one.head) for one in kept if one.branch and _plain(one.branch))
+    names = {branch.name for branch in wanted}
+    if not wanted:
+        memory.forget(names)
+        return settled, []
+    try:
+        tips = _tips(clone, names)
+        asked = list(_proposals(clone, wanted, tips, memory))
+    except FleetError as error:
+        return settled, [f"what branches retain could not be looked at: {error.message}"]
+    finally:
+        memory.forget(names)
+    return [*settled, *retained_worktrees.agreed(clone, asked)], []
+
+
+def _is_news(row: Mapping[str, Any], subject: Subject) -> bool:
+    """Whether one of the claims does not yet stay with this branch at this commit."""
+    keeper = keepers.parse(row["keeper"])
+    return any(claim.id in row["claims"] and keeper not in claim.retained for claim in subject.claims)
+
+
+def _fingerprint(clone: Clone, pushed: Mapping[str, str], subjects: Sequence[Subject]) -> str:
+    """What decides whether a look at pushed branches can find anything new: where they are, the trunk, and the claims."""
+    tip = position.tip(clone.repository.git, clone.ledger.node)
+    claims = sorted([claim.id, *claim.retained] for subject in subjects for claim in subject.claims)
+    said = {
+        "pushed": dict(pushed),
+        "trunk": tip or "",
+        "claims": [[str(part) for part in row] for row in claims],
+    }
+    return hashlib.sha256(canonical.dump(said)).hexdigest()
+
+
+def _proposals(
+    clone: Clone, wanted: Sequence[Branch], tips: Mapping[str, str] | None, memory: Memory
+) -> Iterable[tuple[str, Operation]]:
+    tip = position.tip(clone.repository.git, clone.ledger.node)
+    if tips is None or tip is None:
+        return
+    judge = landing.Judge(clone.repository.git, clone.ledger.node.hub, clone.ledger.lock, tip)
+    for branch in wanted:
+        there = tips.get(branch.name)
+        if there:
+            memory.seen.add(branch.name)
+        known = f"{tip} {there}"
+        which = f"{branch.name} {branch.head}"
+        how = "" if memory.judged.get(which) == known else judge.how(branch, there)
+        if how is not None:
+            memory.judged[which] = known
+        outcome = rules.LANDED if how else rules.DELETED
+        if not how and (there or branch.name not in memory.seen):
+            continue
+        evidence = {"trunk": tip, "tip": there or "", "how": how or "seen there before, and now not"}
+        keeper = Keeper(branch=branch.name, head=branch.head).as_record()
+        body = {"keeper": keeper, "outcome": outcome, "evidence": evidence}
+        words = f"branch {branch.name} {'has landed' if how else 'is gone from the hub'}"
+        yield (
+            f"{words} ({branch.head[:12]})",
+            clone.ledger.operation("claim.landed", clone.ledger.node.id, body),
+        )
+
+
+def _own_sessions(clone: Clone, node: str) -> list[Session]:
+    """The sessions of one node."""
+    found = sessions.everyone(clone.current().view)
+    return [item for item in found if isinstance(item, Session) and item.node == node]
+
+
+def _own_session(clone: Clone, id_: str) -> list[Session]:
+    found = sessions.find(clone.current().view, id_)
+    return [found] if found is not None and found.node == clone.ledger.node.id else []
+
+
+def _plain(name: str) -> bool:
+    """Whether a recorded name can be one of git's branches: what is none would be an option or a glob to it."""
+    return (
+        bool(name)
+        and not name.startswith(("-", "/"))
+        and not set(name) & set(" ~^:?*[\\\x7f")
+        and name.isprintable()
+    )
+
+
+def _tips(clone: Clone, names: set[str]) -> dict[str, str] | None:
+    """Where branches are on the hub, now (or here, where this clone is the hub); None when the answer cannot be whole."""
+    node = clone.ledger.node
+    wanted = [HEADS + name for name in sorted({*names, node.trunk})]
+    if node.hub:
+        remote = Remote(clone.repository.git, node.hub)
+        found = remote.look(*(wanted if len(wanted) <= AT_ONCE else [f"{HEADS}*"]))
+    else:
+        found = refs.read(clone.repository.git, *(wanted if len(wanted) <= AT_ONCE else [HEADS]))
+    if HEADS + node.trunk not in found:
+        return None
+    return {ref.removeprefix(HEADS): oid for ref, oid in found.items() if ref in wanted}
+
+
+class Memory:
+    """What this clone has seen of branches that retain claims: which were on the hub, and which were judged already; and what
+    was pushed when that was looked at last.
+
+    Lost, it only makes the next look longer, and a branch that is gone by then stays retained until a person lets it go.
+    """
+
+    def __init__(self, clone: Clone) -> None:
+        self._path = os.path.join(clone.ledger.state, "branches.json")
+        try:
+            raw = canonical.load(files.read(self._path) or b"{}")
+            self.seen = {str(name) for name in raw.get("seen", [])}
+            self.judged = {str(key): str(value) for key, value in raw.get("judged", {}).items()}
+            self.pushed = str(raw.get("pushed", ""))
+        except (ValueError, AttributeError, TypeError):
+            self.seen, self.judged, self.pushed = set(), {}, ""
+
+    def forget(self, names: set[str]) -> None:
+        """Remember of branches only what concerns these."""
+        self.seen &= names
+        self.judged = {key: value for key, value in self.judged.items() if key.rpartition(" ")[0] in names}
+        self.keep()
+
+    def keep(self) -> None:
+        """Write it down, or that there is nothing to remember."""
+        if not (self.seen or self.judged or self.pushed):
+            files.remove(self._path)
+            return
+        record = {"seen": sorted(self.seen), "judged": self.judged, "pushed": self.pushed}
+        files.replace(self._path, canonical.dump(record))

@@ -1,0 +1,84 @@
+"""One exchange with the hub: what waits here goes there, what was agreed there comes here.
+
+What was lost by that stays in the notices of the sessions concerned, whatever fails afterwards, until they have heard it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gitfleet.base import files
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
+from gitfleet.ledger.notices import LOST
+from gitfleet.nodes import heartbeat
+from gitfleet.trunk import hub_head, policy_file, position
+from gitfleet.upkeep import branches
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an exchange brought: the agreed generation, operations brought to the hub, and what became of branches that
+    retained claims.
+    """
+
+    generation: int
+    commit: str
+    brought: int
+    settled: Sequence[str] = ()
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+def sync(clone: Clone) -> Exchange:
+    """Exchange everything with the hub, the trunk's rules included. Raises the hub's errors."""
+    ledger = clone.ledger
+    before = _waiting(clone)
+    tip = ledger.sync()
+    hub_head.ask(clone.repository, clone.ledger)
+    warnings = [*fetch_trunk(clone), *heartbeat.exchange(clone)]
+    warnings += policy_file.refresh(clone.repository, ledger.node)
+    warnings += hub_head.news(clone.ledger, once=True)
+    brought = max(0, before - _waiting(clone))
+    settled, troubles = _settle(clone)
+    tip = ledger.tip() or tip
+    return Exchange(tip.generation, tip.oid, brought, settled, [*warnings, *troubles])
+
+
+def lost(clone: Clone) -> list[str]:
+    """What sessions of this clone have lost and not heard of yet, in words. They are told by their own next command."""
+    notices = clone.ledger.notices
+    return [
+        f"{session}: {notice.text}"
+        for session in notices.sessions()
+        for notice in notices.kept(session)
+        if notice.kind == LOST
+    ]
+
+
+def _settle(clone: Clone) -> tuple[list[str], list[str]]:
+    """What branches retain is brought up to date with what was pushed, has landed, or is gone."""
+    try:
+        retained = [f"branch {name} retains what it changes" for name in branches.retain_pushed(clone)]
+        settled, warnings = branches.settle(clone)
+    except FleetError as error:
+        return [], [f"what branches retain was not brought up to date: {error.message}"]
+    return [*retained, *settled], warnings
+
+
+def _waiting(clone: Clone) -> int:
+    root = clone.ledger.outbox.root
+    return sum(len(files.names(os.path.join(root, place))) for place in ("new", "taken", "tentative"))
+
+
+def fetch_trunk(clone: Clone) -> list[str]:
+    """Bring the hub's trunk into a ref of ours, for its rules; a hub without that branch is no error."""
+    if not clone.ledger.node.hub:
+        return []
+    try:
+        with clone.ledger.lock.held(30.0):
+            position.fetch(clone.repository.git, clone.ledger.node)
+    except FleetError as error:
+        return [error.message]
+    return []

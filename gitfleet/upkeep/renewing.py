@@ -1,0 +1,76 @@
+"""Renewing the leases of this node's live sessions, for whoever looks after the clone in the background.
+
+An agent that thinks for an hour runs no command of ours. Its lease goes on as long as its process runs and there is a
+sign of work later than the last renewal: its log grows, or something in its worktree's git directory changes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.base import clock, uptime
+from gitfleet.claims import leases, model
+from gitfleet.claims.model import Claim
+from gitfleet.clone import Clone
+from gitfleet.ledger.model import Status, View
+from gitfleet.nodes import checkouts, log_tails
+from gitfleet.nodes.details import process_liveness
+from gitfleet.nodes.records import ALIVE
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.model import Session
+
+_SIGNS = ("index", "HEAD", "logs/HEAD", "COMMIT_EDITMSG")
+
+
+def renew_live(clone: Clone) -> list[str]:
+    """Renew each session of this node that is alive, at work, and whose lease is a third over; the ids of those renewed.
+
+    One transaction for all, and none when nobody needs it. Never for a person, who has no process. Raises what the
+    ledger raises.
+    """
+    state = clone.current()
+    waiting = {
+        operation.session
+        for operation in clone.ledger.outbox.tentative()
+        if operation.kind == "session.renew"
+    }
+    due = sorted(
+        item.id
+        for item in sessions.everyone(state.view)
+        if isinstance(item, Session)
+        and item.node == clone.ledger.node.id
+        and item.id not in waiting
+        and _is_due(state.view, item)
+        and process_liveness(item) == ALIVE
+        and _worked_since(clone, item)
+    )
+    if not due:
+        return []
+    asked = [clone.ledger.operation("session.renew", session, {}) for session in due]
+    results = clone.ledger.submit(asked)
+    failed = {result.operation for result in results if result.status in {Status.REFUSED, Status.FAILED}}
+    return [operation.session for operation in asked if operation.id not in failed]
+
+
+def _is_due(view: View, session: Session) -> bool:
+    found = model.of_session(view, session.id)
+    shortest = min((claim.ttl for claim in found if isinstance(claim, Claim)), default=0)
+    idle = leases.idle(session, clock.now(), uptime.stamp())
+    return shortest > 0 and (idle is None or idle >= shortest / 3)
+
+
+def _worked_since(clone: Clone, session: Session) -> bool:
+    """Whether there was a sign of work since the last renewal, and not in the future; both on this machine's wall clock."""
+    here = clone.sessions.local.get(session.id)
+    git_dir = checkouts.known(clone.repository).get(os.path.realpath(session.worktree))
+    seen = [_changed_at(os.path.join(git_dir, name)) for name in _SIGNS] if git_dir else []
+    if here and here.log:
+        seen.append(log_tails.changed_at(here.log) or 0)
+    return session.renewed_at < max(seen, default=0) <= clock.now()
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return int(os.stat(path).st_mtime)
+    except OSError:
+        return 0
