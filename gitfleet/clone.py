@@ -1,4 +1,4 @@
-"""`Fleet.open(path)`: one clone's way into its fleet, with every service wired once.
+"""One clone of a fleet, with every service wired once. `Fleet` is this, and what commands do with it.
 
 What a service needs is imported when it is first used: a claim from the command line pays neither for pydantic nor
 for libgit2.
@@ -27,6 +27,8 @@ from gitfleet.sessions.reading import Reading
 from gitfleet.trunk import hub_head
 
 if TYPE_CHECKING:
+    from gitfleet.nodes.heartbeat import NodeRef
+    from gitfleet.nodes.peers import Peers
     from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Sessions
     from gitfleet.worktrees.service import Worktrees
@@ -44,7 +46,7 @@ RULES = leases.keeping(
 
 
 class Clone:
-    """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
+    """One clone's way into its fleet. Not for use by two threads at once; any number of processes may have one open."""
 
     def __init__(
         self,
@@ -137,6 +139,22 @@ class Clone:
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
 
+    @property
+    def node_ref(self) -> NodeRef:
+        """The ref in which this node tells of itself."""
+        from gitfleet.nodes.heartbeat import NodeRef  # only an exchange with the hub pays for it
+        from gitfleet.trunk import position
+
+        git, node = self.repository.git, self.ledger.node
+        patience = self.policy.state_max_age
+        return NodeRef(self.repository, self.ledger, patience=patience, trunk=lambda: position.tip(git, node))
+
+    def peers(self) -> Peers:
+        """The other nodes, as last seen. The caller closes it."""
+        from gitfleet.nodes.peers import Peers  # as above
+
+        return Peers(self.repository, self.ledger, patience=self.policy.state_max_age)
+
     def _kept_of(self, session: str) -> list[dict[str, Any]]:
         """What keeps the claims of a session when it ends."""
         from gitfleet.trunk import retention  # the whole of merging: not for the beginning of a session
@@ -178,12 +196,10 @@ class Clone:
     def _is_dead_elsewhere(self, session: Session) -> bool:
         """Whether another node has told that the process of its session is gone."""
         from gitfleet.nodes import liveness  # only who is refused pays for it
-        from gitfleet.nodes.peers import Peers
         from gitfleet.nodes.records import DEAD
 
         try:
-            patience = self.policy.state_max_age
-            with Peers(self.repository, self.ledger, patience=patience) as peers:
+            with self.peers() as peers:
                 return liveness.liveness(session, self.ledger.node.id, peers).word == DEAD
         except FleetError:
             return False

@@ -119,9 +119,8 @@ def _search(
             conflicts.find(view, pattern, mode, operation.session, nearby=nearby, case_sensitive=exact_case)
         )
         standing = [item for item in met if not _taken_over(view, item, operation.body)]
-        found.lapsed.extend(
-            item.held for item in met if item not in standing and isinstance(item.held, Claim)
-        )
+        lapsed = (item.held for item in met if item not in standing)
+        found.lapsed.extend(held for held in lapsed if isinstance(held, Claim))
         waiting, within = _overtaken(view, before, (pattern, mode), operation, mine)
         if waiting and within is not None and not standing:  # it has the very path: what is beneath can wait
             _has(found, within, pattern, operation, 0)
@@ -132,9 +131,8 @@ def _search(
             continue
         over = [item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over]
         found.over.extend(over)
-        moved = [
-            retained_claims.moved(view, claim, operation, generation) for claim in over if claim.retained
-        ]
+        kept = [claim for claim in over if claim.retained]
+        moved = [retained_claims.moved(view, claim, operation, generation) for claim in kept]
         found.granted.extend(moved)
         if _covering(moved, pattern, mode, exact_case=exact_case) is None:
             found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)

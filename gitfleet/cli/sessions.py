@@ -25,7 +25,7 @@ from gitfleet.fleet.views import starting as starts
 from gitfleet.git.repository import discover
 from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Status
-from gitfleet.nodes import liveness
+from gitfleet.nodes import checkouts
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft, policy_file
@@ -257,7 +257,7 @@ def _left_behind(fleet: Fleet, session_id: str) -> list[str]:
         repository = discover(here.worktree)
     except NoRepository:  # it has been removed
         return []
-    return liveness.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
+    return checkouts.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
 
 
 def _list() -> Answer:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from gitfleet.base import clock
+from gitfleet.base.text import counted
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
@@ -111,3 +112,15 @@ def _parallel(function: Callable[[_Item], _Found], items: Iterable[_Item]) -> di
 
     with ThreadPoolExecutor(min(THREADS, len(todo))) as pool:
         return dict(zip(todo, pool.map(function, todo), strict=True))
+
+
+def left_behind(repository: Repository) -> list[str]:
+    """What a session leaves in its worktree: uncommitted changes, and commits that no remote has."""
+    git = repository.here
+    status = os.fsdecode(git.run("status", "--porcelain", "-z", "--no-renames"))
+    dirty = [line for line in status.split("\0") if line]
+    lines = [f"left in the worktree, not committed: {counted(len(dirty), 'path')}"] if dirty else []
+    unpushed = git.line("rev-list", "--count", "HEAD", "--not", "--remotes")
+    if unpushed and unpushed != "0" and git.run("remote").strip():
+        lines.append(f"left: {counted(int(unpushed), 'commit')} that no remote has")
+    return lines

@@ -7,7 +7,7 @@ to the hub, and must not make this machine publish a file or run git in a folder
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import identity
@@ -18,7 +18,6 @@ from gitfleet.nodes.checkouts import Checkout
 from gitfleet.nodes.records import MAX_NUMBER, PERSON, UNKNOWN, Detail
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.sessions.model import Session
-from gitfleet.trunk import position
 
 SECONDS = 2.0
 
@@ -39,13 +38,17 @@ def process_liveness(session: Session) -> str:
 
 
 def gather(
-    repository: Repository, ledger: Ledger, sessions: Sequence[Session], wanted: Wanted
+    repository: Repository,
+    ledger: Ledger,
+    sessions: Sequence[Session],
+    wanted: Wanted,
+    trunk: Callable[[], str | None],
 ) -> tuple[dict[str, Detail], list[str]]:
     """The details of sessions of this node, by id, and warnings about worktrees that could not be looked at.
 
     One git process for each worktree that sessions are in, in parallel, within `wanted.seconds`.
     """
-    found, warnings = _checkouts(repository, ledger, sessions, wanted.seconds)
+    found, warnings = _checkouts(repository, sessions, trunk, wanted.seconds)
     local = LocalSessions(ledger.state)
     details = {
         session.id: _detail(session, local, found.get(session.worktree), wanted) for session in sessions
@@ -54,7 +57,7 @@ def gather(
 
 
 def _checkouts(
-    repository: Repository, ledger: Ledger, sessions: Sequence[Session], seconds: float
+    repository: Repository, sessions: Sequence[Session], trunk: Callable[[], str | None], seconds: float
 ) -> tuple[dict[str, Checkout], list[str]]:
     """By worktree as the sessions spell it."""
     if not sessions:
@@ -63,7 +66,7 @@ def _checkouts(
     paths = sorted({session.worktree for session in sessions})
     real = {path: os.path.realpath(path) if path and "\0" not in path else "" for path in paths}
     wanted = {place: known[place] for place in real.values() if place in known}
-    tip = position.tip(repository.git, ledger.node) if wanted else None
+    tip = trunk() if wanted else None
     found = checkouts.look(wanted, repository.git, tip, seconds=seconds)
     warnings = []
     for path, place in real.items():

@@ -1,16 +1,13 @@
-"""What can be said of a session beyond its record: is it alive, and what did it leave.
+"""Whether a session is alive: on this node by its process, elsewhere by whether its node's heartbeat moves while we watch.
 
-Liveness: on this node by the process; elsewhere by whether its node's heartbeat moves while we watch. What cannot
-be told is said to be unknown.
+What cannot be told is said to be unknown.
 """
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
-from gitfleet.base.text import counted, duration
-from gitfleet.git.repository import Repository
+from gitfleet.base.text import duration
 from gitfleet.nodes.details import process_liveness
 from gitfleet.nodes.observed import QUIET
 from gitfleet.nodes.peers import Peers
@@ -46,15 +43,3 @@ def liveness(session: Session, node: str, peers: Peers) -> Liveness:
     if judgement.liveness == ALIVE:
         return Liveness(ALIVE if said == ALIVE else UNKNOWN)
     return Liveness(judgement.liveness, judgement.quiet_for)
-
-
-def left_behind(repository: Repository) -> list[str]:
-    """What a session leaves in its worktree: uncommitted changes, and commits that no remote has."""
-    git = repository.here
-    status = os.fsdecode(git.run("status", "--porcelain", "-z", "--no-renames"))
-    dirty = [line for line in status.split("\0") if line]
-    lines = [f"left in the worktree, not committed: {counted(len(dirty), 'path')}"] if dirty else []
-    unpushed = git.line("rev-list", "--count", "HEAD", "--not", "--remotes")
-    if unpushed and unpushed != "0" and git.run("remote").strip():
-        lines.append(f"left: {counted(int(unpushed), 'commit')} that no remote has")
-    return lines

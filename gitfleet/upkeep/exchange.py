@@ -13,7 +13,6 @@ from gitfleet.base import files
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.ledger.notices import LOST
-from gitfleet.nodes import heartbeat
 from gitfleet.trunk import hub_head, policy_file, position
 from gitfleet.upkeep import branches
 
@@ -37,7 +36,7 @@ def sync(clone: Clone) -> Exchange:
     before = _waiting(clone)
     tip = ledger.sync()
     hub_head.ask(clone.repository, clone.ledger)
-    warnings = [*fetch_trunk(clone), *heartbeat.exchange(clone)]
+    warnings = [*fetch_trunk(clone), *clone.node_ref.exchange()]
     warnings += policy_file.refresh(clone.repository, ledger.node)
     warnings += hub_head.news(clone.ledger, once=True)
     brought = max(0, before - _waiting(clone))

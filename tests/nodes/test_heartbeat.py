@@ -18,7 +18,7 @@ from gitfleet.fleet.views import status
 from gitfleet.fleet.views.status import SessionStatus, StatusAnswer
 from gitfleet.git import fleetrefs
 from gitfleet.ledger.model import Operation
-from gitfleet.nodes import heartbeat, records
+from gitfleet.nodes import records
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
@@ -29,7 +29,7 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def exchange(clone: Path) -> list[str]:
     with Fleet.open(str(clone)) as fleet:
-        return heartbeat.exchange(fleet)
+        return fleet.node_ref.exchange()
 
 
 def node(clone: Path) -> str:
@@ -222,7 +222,7 @@ def test_refs_of_others_are_never_fetched_over_our_own(fleets: Fleets, git: Git)
     git(fleets.hub, "update-ref", mine, git(fleets.hub, "rev-parse", "main"))
     before = git(ada, "rev-parse", mine)
     with Fleet.open(str(ada)) as fleet, fleet.ledger.lock.held(1.0):
-        heartbeat.collect(fleet)
+        fleet.node_ref.collect()
     assert git(ada, "for-each-ref", "--format=%(refname)", fleetrefs.NODES) == mine
     assert git(ada, "rev-parse", mine) == before
 

@@ -774,8 +774,8 @@ sys.stdout.write("\\n".join(sys.modules.keys() - before))
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
     )
-    wanted = {"", ".keys", ".overlap", ".patterns", ".resources"}
-    assert set(done.stdout.split()) - {"__future__"} == {f"gitfleet.claims{name}" for name in wanted}
+    wanted = {"", ".casefold", ".language", ".overlap", ".resources"}
+    assert set(done.stdout.split()) - {"__future__"} == {f"gitfleet.patterns{name}" for name in wanted}
 
 
 def test_globs_are_compared_without_the_standard_library() -> None:

@@ -10,7 +10,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import knowledge, records
 from gitfleet.fleet.views.knowledge import Knowledge
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
-from gitfleet.nodes import heartbeat, liveness
+from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
@@ -55,7 +55,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
     """All sessions of the fleet; and warnings."""
     state, node = fleet.current(), fleet.ledger.node.id
     rows, warnings = [], []
-    with heartbeat.open_peers(fleet) as peers:
+    with fleet.peers() as peers:
         for item in model.everyone(state.view):
             if isinstance(item, FleetError):
                 warnings.append(item.message)
@@ -75,7 +75,7 @@ def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
             hint=f"`gitfleet session list` shows those that are there; `gitfleet log --session {session_id}` what it did.",
             candidates=[],
         )
-    with heartbeat.open_peers(fleet) as peers:
+    with fleet.peers() as peers:
         row = known(session, liveness.liveness(session, fleet.ledger.node.id, peers))
     held = [
         records.claim(item)

@@ -19,7 +19,7 @@ from gitfleet.fleet.views import records
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.sessions import SessionRow, known
 from gitfleet.ledger.ledger import State
-from gitfleet.nodes import details, heartbeat, log_tails
+from gitfleet.nodes import details, log_tails
 from gitfleet.nodes import liveness as situation
 from gitfleet.nodes.details import Wanted
 from gitfleet.nodes.liveness import Liveness
@@ -27,7 +27,7 @@ from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
-from gitfleet.trunk import hub_head
+from gitfleet.trunk import hub_head, position
 
 NodeLiveness = Literal["alive", "quiet", "unknown"]
 
@@ -105,14 +105,20 @@ def look(fleet: Fleet, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
     everyone, warnings = _sound(sessions.everyone(state.view))
     held, unreadable = _by_session(claims.everything(state.view))
     own = [session for session in everyone if session.node == node]
-    told, problems = details.gather(fleet.repository, fleet.ledger, own, Wanted(lines=tail))
-    with heartbeat.open_peers(fleet) as peers:
+    told, problems = details.gather(
+        fleet.repository,
+        fleet.ledger,
+        own,
+        Wanted(lines=tail),
+        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
+    )
+    with fleet.peers() as peers:
         rows = [
             _status(session, held.get(session.id, ()), told.get(session.id), peers, node=node, tail=tail)
             for session in everyone
         ]
         nodes = [_node(peers, name) for name in peers.nodes]
-        twice = heartbeat.duplicate(fleet, peers)
+        twice = fleet.node_ref.duplicate(peers)
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
         *unreadable,
