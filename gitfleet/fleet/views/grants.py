@@ -23,7 +23,7 @@ class HowFar(TypedDict):
     """The ledger generation that carries it; -1 while tentative."""
 
 
-class Decided(HowFar):
+class DecidedOperation(HowFar):
     """How far an operation came, and which it was."""
 
     commit: Oid
@@ -55,7 +55,7 @@ class RemarksRow(TypedDict):
     """Granted with `[…]`, which is read as a name and as a class: both are claimed."""
 
 
-class ClaimAnswer(Decided, RemarksRow):
+class ClaimAnswer(DecidedOperation, RemarksRow):
     """`claim`."""
 
     granted: list[ClaimRecord]
@@ -82,7 +82,7 @@ class WaitAnswer(RemarksRow):
     already_held: list[ClaimRecord]
 
 
-class ReleaseAnswer(Decided):
+class ReleaseAnswer(DecidedOperation):
     """`release`."""
 
     released: list[ClaimRecord]
@@ -174,7 +174,7 @@ def remarks(said: Remarks) -> RemarksRow:
     return {"absent": list(said.absent), "behind": behind, "by_name": list(said.by_name)}
 
 
-def _decided(session: str, result: Result) -> Decided:
+def _decided(session: str, result: Result) -> DecidedOperation:
     return {
         **how_far(result),
         "commit": Oid(result.commit),
