@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
@@ -31,10 +31,11 @@ from gitfleet.patterns.overlap import covers, overlap, takes_in
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.reading import Reading
 
-FREE = "free"
-MINE = "mine"
-THEIRS = "theirs"
-UNVERIFIABLE = "unverifiable"
+FREE: Final = "free"
+MINE: Final = "mine"
+THEIRS: Final = "theirs"
+UNVERIFIABLE: Final = "unverifiable"
+PathState = Literal["free", "mine", "theirs", "unverifiable"]
 Kept = Mapping[str, Sequence[Mapping[str, str]]]
 
 
@@ -42,7 +43,7 @@ class Verdict(NamedTuple):
     """What is true of one path for one session: free, mine, theirs or unverifiable; `holders` as JSON-ready conflicts."""
 
     path: str
-    state: str
+    state: PathState
     holders: tuple[dict[str, Any], ...] = ()
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from gitfleet.claims import model
 from gitfleet.claims.grant_history import Grant, Grants
+from gitfleet.fleet.views.audit import Reason
 from gitfleet.githooks.history import Made
 from gitfleet.patterns import language
 
@@ -30,7 +31,7 @@ class Uncovered:
     """
 
     commit: Made
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     paths: tuple[str, ...]
     claims: tuple[str, ...]
     ahead: bool
@@ -73,7 +74,8 @@ def judge(made: Made, grants: Grants, *, case_sensitive: bool) -> Uncovered | No
     outside = tuple(_outside(made.paths, backing, case_sensitive=case_sensitive))
     if not made.claims:
         return Uncovered(made, ("unnamed",), outside, (), ahead=False)
-    reasons = [word for word, given in (("unbacked", unbacked), ("outside", outside)) if given]
+    checks: list[tuple[Reason, bool]] = [("unbacked", bool(unbacked)), ("outside", bool(outside))]
+    reasons = [reason for reason, holds in checks if holds]
     if not reasons:
         return None
     return Uncovered(

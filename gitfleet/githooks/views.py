@@ -17,7 +17,7 @@ from gitfleet.fleet.views.agents import (
     FileChangeRow,
     HookScope,
 )
-from gitfleet.fleet.views.audit import AuditAnswer, AuthorRow, NamedSessionRow, Reason, UncoveredRow
+from gitfleet.fleet.views.audit import AuditAnswer, AuthorRow, NamedSessionRow, UncoveredRow
 from gitfleet.fleet.views.commits import CheckCommitsAnswer, JudgedCommitRow, JudgedPathRow
 from gitfleet.githooks.agents.install import Change, Look
 from gitfleet.githooks.audit import Audit, Uncovered
@@ -72,7 +72,7 @@ def _uncovered(item: Uncovered) -> UncoveredRow:
     made = item.commit
     return {
         "commit": Oid(made.oid), "at": made.at, "author": made.author, "subject": made.subject,
-        "sessions": [SessionId(one) for one in made.sessions], "reasons": cast(list[Reason], list(item.reasons)),
+        "sessions": [SessionId(one) for one in made.sessions], "reasons": list(item.reasons),
         "paths": [RepoPath(path) for path in item.paths], "claims": list(item.claims), "ahead": item.ahead,
     }  # fmt: skip
 

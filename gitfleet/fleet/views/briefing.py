@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, cast
 
 from gitfleet.base.names import BranchName, SessionId
+from gitfleet.claims.policy import CommitRule, EditRule, UnverifiableRule
 from gitfleet.fleet import briefing
 from gitfleet.fleet.briefing import Briefing
 from gitfleet.fleet.views.records import KeeperRecord, Mode
@@ -31,11 +32,11 @@ class NeighbourRow(TypedDict):
 class RulesRow(TypedDict):
     """The rules that hold; see the reference of gitfleet.yaml."""
 
-    commits: str
-    edits: str
+    commits: CommitRule
+    edits: EditRule
     ttl: int
     state_max_age: int
-    unverifiable: str
+    unverifiable: UnverifiableRule
 
 
 class PrimeAnswer(TypedDict):

@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast, final
 
 from gitfleet.base.names import RepoPath, SessionId
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.service import Verdict, time_left
+from gitfleet.claims.service import PathState, Verdict, time_left
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
@@ -16,8 +16,6 @@ from gitfleet.fleet.views.records import ClaimRecord, KeeperRecord
 from gitfleet.ledger.ledger import State
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
-
-PathState = Literal["free", "mine", "theirs", "unverifiable"]
 
 
 @final
@@ -142,8 +140,7 @@ def holders(found: Sequence[Mapping[str, Any]]) -> list[HolderRow]:
 
 
 def _path(verdict: Verdict) -> PathRow:
-    state = cast(PathState, verdict.state)
-    return {"path": RepoPath(verdict.path), "state": state, "holders": holders(verdict.holders)}
+    return {"path": RepoPath(verdict.path), "state": verdict.state, "holders": holders(verdict.holders)}
 
 
 def _row(

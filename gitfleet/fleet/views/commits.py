@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
+from gitfleet.claims.fencing import FenceState
+from gitfleet.claims.policy import CommitRule
 
 
 class JudgedPathRow(TypedDict):
     """What is true of one path that a commit changes; the guide to CI tells what each state means."""
 
     path: RepoPath
-    state: Literal["ok", "stale", "theirs", "unclaimed", "unverifiable"]
+    state: FenceState
     claim: str
     """The claim that it was made under, `id@token`, as far as the ledger knows it."""
     holder: SessionId
@@ -47,6 +49,6 @@ class CheckCommitsAnswer(TypedDict):
     generation: int
     """The ledger that it was judged by."""
     ledger: Oid
-    rules: str
+    rules: CommitRule
     """`commits` of the rules; with `off`, nothing is judged."""
     commits: list[JudgedCommitRow]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypedDict, cast
+from typing import TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
 from gitfleet.upkeep.maintainer import EVERY, LastRun, Maintainer
-from gitfleet.upkeep.schedulers import Found, Put, Scheduler
-
-Kind = Literal["launchd", "systemd", "cron"]
+from gitfleet.upkeep.schedulers import Found, Kind, Put, Scheduler
 
 
 class PutFileRow(TypedDict):
@@ -86,7 +84,7 @@ def installed(
     ]
     return {
         "installed": done,
-        "kind": cast(Kind, scheduler.kind),
+        "kind": scheduler.kind,
         "name": name,
         "every": every,
         "files": files,
@@ -113,9 +111,9 @@ def status(found: Maintainer) -> MaintainerStatusAnswer:
     }
 
 
-def removed(kinds: Iterable[str]) -> MaintainerUninstallAnswer:
+def removed(kinds: Iterable[Kind]) -> MaintainerUninstallAnswer:
     """What it is gone from."""
-    return {"removed": cast(list[Kind], list(kinds))}
+    return {"removed": list(kinds)}
 
 
 def _last(last: LastRun) -> LastRunRow:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
-
 from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
@@ -11,17 +9,15 @@ from gitfleet.fleet.views import knowledge, records
 from gitfleet.fleet.views.knowledge import Knowledge
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
 from gitfleet.nodes import liveness
-from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.liveness import Liveness, Word
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
-
-LivenessWord = Literal["alive", "person", "quiet", "unknown", "dead"]
 
 
 class SessionRow(SessionRecord):
     """A session with what is known of it now."""
 
-    liveness: LivenessWord
+    liveness: Word
     quiet_for: int | None
     """Seconds that its node has not moved while this one watched; null unless `quiet`."""
     orchestration_pattern: str
@@ -45,7 +41,7 @@ def known(session: Session, liveness: Liveness) -> SessionRow:
     """A session as the ledger has it, with whether it is alive."""
     return {
         **records.session(session),
-        "liveness": cast(LivenessWord, liveness.word),
+        "liveness": liveness.word,
         "quiet_for": liveness.quiet_for,
         "orchestration_pattern": session.pattern,
     }

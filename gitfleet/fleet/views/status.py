@@ -7,7 +7,7 @@ session is in, and none for sessions of other clones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid
@@ -23,13 +23,12 @@ from gitfleet.nodes import details, log_tails
 from gitfleet.nodes import liveness as situation
 from gitfleet.nodes.details import Wanted
 from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.observed import NodeState
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 from gitfleet.trunk import hub_head, position
-
-NodeLiveness = Literal["alive", "quiet", "unknown"]
 
 
 class ClaimGist(TypedDict):
@@ -79,7 +78,7 @@ class NodeRow(TypedDict):
     """Another node as this one last saw it."""
 
     node: str
-    liveness: NodeLiveness
+    liveness: NodeState
     quiet_for: int | None
     host: str | None
     beat: int | None
@@ -193,7 +192,7 @@ def _node(peers: Peers, name: str) -> NodeRow:
     beat, judgement = peers.heartbeat(name), peers.judgement(name)
     return {
         "node": name,
-        "liveness": cast(NodeLiveness, judgement.liveness),
+        "liveness": judgement.liveness,
         "quiet_for": judgement.quiet_for,
         "host": beat.host if beat else None,
         "beat": beat.beat if beat else None,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict, cast
+from typing import TypedDict, cast
 
 from gitfleet.base.names import SessionId
 from gitfleet.fleet.views import worktrees
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.worktrees import OutcomeRow
-from gitfleet.upkeep.round import Round
+from gitfleet.upkeep.round import Round, Step
 from gitfleet.worktrees.outcome import summary
-
-Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget"]
 
 
 class EndedSessionRow(TypedDict):
@@ -78,9 +76,7 @@ def upkeep(done: Round) -> UpkeepAnswer:
             }
             for one in done.reaped
         ],
-        "failures": [
-            {"step": cast(Step, one.step), "message": one.message, "hint": one.hint} for one in done.failures
-        ],
+        "failures": [{"step": one.step, "message": one.message, "hint": one.hint} for one in done.failures],
         "lost": list(done.lost),
         "settled": list(done.settled),
         "renewed": [SessionId(one) for one in done.renewed],

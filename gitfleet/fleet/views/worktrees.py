@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.listing import Broken, Found
+from gitfleet.worktrees.liveness import Sign
 from gitfleet.worktrees.outcome import Outcome, summary
 from gitfleet.worktrees.service import Ensured, Reconciled
 from gitfleet.worktrees.status import Row
@@ -49,7 +50,7 @@ class ExceptionRow(TypedDict):
 class UserRow(TypedDict):
     """One sign that somebody is at work in a worktree."""
 
-    how: Literal["cwd", "program", "open file", "session", "lock"]
+    how: Sign
     what: str
     """The path, or the session's id."""
     pid: int
