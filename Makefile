@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test test-lowest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-all test-lowest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -16,10 +16,13 @@ help: ## list the targets
 venv: ## build or renew the virtual environment (quick when up to date)
 	@scripts/bootstrap
 
-test: ## run the whole test suite; ARGS="-k claims" for a part of it
+test: ## run the test suite, of crash points and random examples a sample; ARGS="-k claims" for a part of it
 	@scripts/system-packages
 	@scripts/bootstrap
 	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
+
+test-all: ## run the test suite with every crash point and all examples
+	@$(MAKE) --no-print-directory test ARGS="--all $(ARGS)"
 
 test-lowest: ## run what touches other people's libraries with the lowest versions that pyproject.toml admits; ARGS="tests" for all
 	@scripts/test-lowest $(ARGS)

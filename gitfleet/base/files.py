@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import ids
-from gitfleet.errors import Blocked, LocalStorage
+from gitfleet.errors import FleetError, LocalStorage
 
 _WORDS = {
     errno.ENOSPC: "the disk is full",
@@ -50,11 +50,12 @@ def storage(path: str) -> Iterator[None]:
 
 @contextmanager
 def after(happened: str) -> Iterator[None]:
-    """Have what fails in the body tell first what has happened before it, and stands."""
+    """Have what fails in the body tell first what has happened before it, and stands: that is what was changed."""
     try:
         yield
-    except Blocked as error:
-        raise type(error)(f"{happened} But: {error.message}", hint=error.hint, **error.facts) from error
+    except FleetError as error:
+        words = f"{happened} But: {error.message}"
+        raise type(error)(words, hint=error.hint, unharmed="", **error.facts) from error
 
 
 def tryout(path: str, *, durable: bool = True) -> None:

@@ -1,6 +1,6 @@
 """The fleet's rules for claims and commits, as gates need them: compiled, local, plain.
 
-Policy is `gitfleet.yaml` as it stands on the hub's trunk. `fleet.policyfile` compiles it to JSON in the common dir
+Policy is `gitfleet.yaml` as it stands on the hub's trunk. `trunk.policy_file` compiles it to JSON in the common dir
 whenever the trunk moves, so that gates need no YAML; before it has landed, the defaults here hold.
 """
 

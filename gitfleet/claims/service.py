@@ -336,8 +336,7 @@ class Claims:
             return self._units(pattern, shared)
         if pattern.everything and not self._policy.everything:
             raise PolicyRefused(
-                f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything. "
-                "Nothing was changed.",
+                f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything.",
                 hint="Claim the directories that you will change.",
             )
         mode = SHARED if shared or (shared is None and self._is_shared(pattern)) else EXCLUSIVE
@@ -345,7 +344,7 @@ class Claims:
 
     def _units(self, wanted: Pattern, shared: bool | None) -> dict[str, Any]:
         if shared:
-            words = f"{wanted.text} is a resource, and no unit of one is shared. Nothing was changed."
+            words = f"{wanted.text} is a resource, and no unit of one is shared."
             raise UsageError(
                 words,
                 hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",
@@ -365,7 +364,7 @@ class Claims:
         if ttl is None:
             return self._policy.ttl
         if not 60 <= ttl <= self._policy.max_age:
-            words = f"A time to live of {span(ttl)} is not between 1m and {span(self._policy.max_age)}. Nothing was changed."
+            words = f"A time to live of {span(ttl)} is not between 1m and {span(self._policy.max_age)}."
             raise UsageError(words, hint="Choose another, such as `--ttl 45m`.")
         return ttl
 

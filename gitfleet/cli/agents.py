@@ -112,13 +112,11 @@ def _install(name: str, sandbox: str, *, user: bool, project: bool) -> Answer:
 def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
     """Refuse what cannot be opened. Raises UsageError."""
     if sandbox not in {"", "open", "closed"}:
-        raise UsageError("A sandbox is `open` or `closed`. Nothing was changed.")
+        raise UsageError("A sandbox is `open` or `closed`.")
     if sandbox and not wanted.of(name).sandbox:
-        raise UsageError(f"{name} has no sandbox that could be opened. Nothing was changed.")
+        raise UsageError(f"{name} has no sandbox that could be opened.")
     if sandbox and scope == "user":
-        words = (
-            "A sandbox is opened for one worktree, and not for all your repositories. Nothing was changed."
-        )
+        words = "A sandbox is opened for one worktree, and not for all your repositories."
         raise UsageError(words, hint="Leave `--user` out.")
 
 

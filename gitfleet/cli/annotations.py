@@ -68,7 +68,7 @@ def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
     target = os.path.abspath(path)
     if os.path.isdir(target) or not os.path.isdir(os.path.dirname(target)):
         raise UsageError(
-            f"The report cannot be written to {display(path)}: no file can be there. Nothing was changed.",
+            f"The report cannot be written to {display(path)}: no file can be there.",
             hint="Name a file in a folder that is there.",
         )
     files.replace(target, json.dumps(items, indent=1).encode() + b"\n")

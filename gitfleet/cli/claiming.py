@@ -75,7 +75,7 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
     """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
-        words = "Either paths are released or everything is, and both were asked for. Nothing was changed."
+        words = "Either paths are released or everything is, and both were asked for."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
@@ -205,8 +205,6 @@ def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
         words.append(
             f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."
         )
-    if result.status is Status.PUBLISHED:
-        words.append("The hub took it, but reading it back was not possible; `gitfleet sync` will.")
     return words
 
 

@@ -144,7 +144,7 @@ def claim(
         mode = True if shared else False if exclusive else None
         terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
         if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
-            words = "--timeout and --priority are for --wait, which was not given. Nothing was changed."
+            words = "--timeout and --priority are for --wait, which was not given."
             raise UsageError(words, hint="Add `--wait`, or leave them out.")
         if not wait:
             return claiming.claim(common(session), paths, terms)

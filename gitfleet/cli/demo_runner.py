@@ -145,7 +145,7 @@ def set_up(directory: str | None) -> Stage:
     path = os.path.realpath(directory)
     if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
         raise UsageError(
-            f"{display(path)} exists and is not an empty directory. Nothing was changed.",
+            f"{display(path)} exists and is not an empty directory.",
             hint="Name one that is not there yet, or leave it out to get a fresh one.",
         )
     return Stage(files.folder(path))

@@ -43,6 +43,14 @@ class Where:
 
 def start(launch: Launch, where: Where) -> Answer:
     """Run it to its end. Says what goes on to standard error: standard output is the command's own."""
+    try:
+        return _started(launch, where)
+    except FleetError as error:  # upkeep came first, and it may have changed something
+        error.unharmed = error.unharmed and "The command was not started."
+        raise
+
+
+def _started(launch: Launch, where: Where) -> Answer:
     command = launcher.program(launch.command, launch.agent)
     agent = launch.agent or launcher.agent_of(command)
     launch = replace(launch, command=command, agent=agent)

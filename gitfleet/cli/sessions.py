@@ -18,7 +18,7 @@ from gitfleet.cli.messages import heard
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.cli.setup import put_hooks
 from gitfleet.cli.status_view import alive
-from gitfleet.errors import NoRepository, NoSession, UsageError
+from gitfleet.errors import UNCHANGED, NoRepository, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import sessions as views
 from gitfleet.fleet.views import starting as starts
@@ -128,14 +128,14 @@ def start(
     def action() -> Answer:
         if not (command or launch):
             if claims_ or commit:
-                words = f"{'--claim' if claims_ else '--commit'} is for a COMMAND. Nothing was changed."
+                words = f"{'--claim' if claims_ else '--commit'} is for a COMMAND."
                 raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
             return _start("session start", id_, wanted)
         if pid or log:
             words = (
                 "With a COMMAND, --pid and --log say nothing: the process and the log are the command's own."
             )
-            raise UsageError(f"{words} Nothing was changed.", hint="Leave them out.")
+            raise UsageError(words, hint="Leave them out.")
         _check_id(id_)
         from gitfleet.cli import launching  # worktrees and terminals: for nobody else
 
@@ -178,9 +178,7 @@ def end(
 
     def action() -> Answer:
         if id_ is not None and session not in {None, id_}:
-            raise UsageError(
-                "Two sessions were named. Nothing was changed.", hint="Name the one to end, once."
-            )
+            raise UsageError("Two sessions were named.", hint="Name the one to end, once.")
         return _end(session if id_ is None else id_)
 
     return boundary.run("session end", action, as_json=as_json)
@@ -304,16 +302,14 @@ def _enter_worktree_of(pid: int) -> None:
         os.chdir(place)
         discover()
     except NoRepository as error:
-        words = (
-            f"Process {pid} works in {display(place)}, which is in no git repository. Nothing was changed."
-        )
+        words = f"Process {pid} works in {display(place)}, which is in no git repository."
         raise NoRepository(
-            words, hint="Adopt it once it works in a worktree of this fleet.", path=place
+            words, unharmed=UNCHANGED, hint="Adopt it once it works in a worktree of this fleet.", path=place
         ) from error
     except FileNotFoundError as error:
         if os.path.isdir("/proc/self"):
             words = f"Process {pid} works in a folder that is gone" if place else f"There is no process {pid}"
-            raise UsageError(f"{words}. Nothing was changed.", hint="Pass the agent's pid.") from error
+            raise UsageError(f"{words}.", hint="Pass the agent's pid.") from error
     except PermissionError as error:
-        words = f"Process {pid} belongs to another user. Nothing was changed."
+        words = f"Process {pid} belongs to another user."
         raise UsageError(words, hint="Adopt your own processes.") from error

@@ -30,8 +30,8 @@ from gitfleet.launching import draft_claim
 from gitfleet.ledger.node import state_folder
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.service import Start
-from gitfleet.trunk import draft, policy_file
-from gitfleet.upkeep import exchange, retained_worktrees
+from gitfleet.trunk import policy_file
+from gitfleet.upkeep import retained_worktrees
 from gitfleet.upkeep.maintainer import Maintainer
 from gitfleet.worktrees import leaving
 
@@ -90,14 +90,12 @@ def _init(hub: str | None) -> Answer:
     joined = fleets.join(repository, hub, render.note)
     with files.after("This clone is a node of the fleet now; run `gitfleet init` again for the rest."):
         installed = _install(repository)
-    warnings = [*joined.warnings, *installed.closed]
-    with Fleet.open() as fleet:
-        if draft.pending(fleet.ledger.state):
-            exchange.fetch_trunk(fleet)  # one may have landed that is not here yet
-        warnings += policy_file.refresh(fleet.repository, fleet.ledger.node)
-        warnings += put_hooks(fleet.repository)  # the rules may switch on a gate that was not known of before
-        person = _person(fleet)
-        warnings += draft_claim.hold(fleet, person)
+        warnings = [*joined.warnings, *installed.closed]
+        with Fleet.open() as fleet:
+            warnings += policy_file.refresh(fleet.repository, fleet.ledger.node)
+            warnings += put_hooks(fleet.repository)  # the rules may switch on another gate
+            person = _person(fleet)
+            warnings += draft_claim.hold(fleet, person)
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
     lines = [
         f"node {joined.node.id} {'joins' if joined.fresh else 'is part of'} the fleet that agrees through {where}",
@@ -190,7 +188,7 @@ def _end_sessions(*, force: bool) -> list[str]:
             mine = fleet.sessions.local.all()
             live = [session for session in mine if session.alive and not session.person]
             if live and not force:
-                words = f"Session {live[0].id} is still at work in {live[0].worktree}. Nothing was changed."
+                words = f"Session {live[0].id} is still at work in {live[0].worktree}."
                 raise UsageError(words, hint=f"End it first: `gitfleet session end {live[0].id}`.")
             fleet.ledger.sync()  # a hub that is out of reach is found out before anything ends
             for session_id in sorted({session.id for session in mine} | _of_node(fleet)):

@@ -105,9 +105,7 @@ def archive(
 
     def action() -> Answer:
         if sum([place is not None, listing, drop is not None]) > 1:
-            raise UsageError(
-                "A worktree, --list and --drop exclude each other. Nothing was changed.", hint="Choose one."
-            )
+            raise UsageError("A worktree, --list and --drop exclude each other.", hint="Choose one.")
         if listing:
             return _listed()
         return _dropped(drop) if drop is not None else _archived(place, ignored_files or ())
@@ -148,9 +146,7 @@ def bring_back(
 
 def _seconds(hours: float) -> int:
     if not math.isfinite(hours) or not 0 <= hours <= 24 * 3660:
-        raise UsageError(
-            f"{hours} is no time to live. Nothing was changed.", hint="Pass hours, e.g. --ttl-hours 24."
-        )
+        raise UsageError(f"{hours} is no time to live.", hint="Pass hours, e.g. --ttl-hours 24.")
     return int(hours * HOUR)
 
 

@@ -28,7 +28,6 @@ from gitfleet.ledger import commits, format
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.commits import Tip
 from gitfleet.trunk import hub_head, policy_file
-from gitfleet.upkeep import exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def of_node(fleet: Fleet) -> Present:
     tip = ledger.sync()
     hub_head.ask(fleet.repository, fleet.ledger)
     node = ledger.node  # its trunk may just have moved
-    warnings = [*exchange.fetch_trunk(fleet), *policy_file.refresh(fleet.repository, node)]
+    warnings = policy_file.refresh(fleet.repository, node)
     view = Snapshot(ledger.objects, tip.tree)
     format.check(view)
     return Present(node.hub, node.trunk, tip, view, policy.load(ledger.state), tuple(warnings))

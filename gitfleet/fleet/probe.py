@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gitfleet.errors import FleetError, HubError, HubRefused
+from gitfleet.errors import UNCHANGED, FleetError, HubError, HubRefused
 from gitfleet.git import answers, fleetrefs, racing
 from gitfleet.git.remote import Addresses, Push, PushAnswer, Remote, Update, elsewhere, hub_error
 
@@ -79,7 +79,8 @@ def demand(findings: Sequence[Finding], hub: str) -> list[str]:
     for what in bad:
         raise HubRefused(
             f"The hub '{hub}' does not keep a compare-and-swap push apart ({what}): {missing[what]}. "
-            "A fleet cannot be safe there. Nothing was changed but throw-away refs.",
+            "A fleet cannot be safe there.",
+            unharmed="Nothing was changed but throw-away refs.",
             hint="Choose another hub: `gitfleet init --hub REMOTE`.",
             hub=hub,
             output=missing[what],
@@ -183,7 +184,8 @@ class _Try:
                 name, self._addresses, why="What is pushed does not show where fetches come from."
             )
         return HubRefused(
-            f"The hub '{name}' takes refs below {fleetrefs.ROOT}, and does not show them. Nothing was changed.",
+            f"The hub '{name}' takes refs below {fleetrefs.ROOT}, and does not show them.",
+            unharmed=UNCHANGED,
             hint="Have it show them (`uploadpack.hideRefs` there), or choose another hub: `gitfleet init --hub REMOTE`.",
             hub=name,
             output="",

@@ -18,9 +18,10 @@ from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
+from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import probe, sharing
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Addresses, Push, Remote, Update, elsewhere, hub_error
@@ -29,11 +30,13 @@ from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.hub import RemoteHub, alarm
+from gitfleet.ledger.news import News
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
 from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
 
+_HEADS = "refs/heads/"
 ConfigWord = Literal["written", "kept", "landed", "none"]
 """What became of gitfleet.yaml; "landed": one is on the trunk."""
 
@@ -69,7 +72,8 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
             return _join(repository, hub)
     except BaseException as error:
         if isinstance(error, HubUnreachable):
-            error.hint = "Nothing was changed here: run `gitfleet init` again when the hub can be reached."
+            error.unharmed = "Nothing was changed here."
+            error.hint = "Run `gitfleet init` again when the hub can be reached."
         if fresh and not os.path.exists(os.path.join(state, "node.json")):
             _forget_refs(repository, known)
             shutil.rmtree(state, ignore_errors=True)
@@ -142,7 +146,7 @@ def check_leaving(repository: Repository) -> None:
     outbox = Outbox(state).root
     if any(files.names(os.path.join(outbox, place)) for place in ("new", "taken", "tentative")):
         raise Blocked(
-            "Operations of this clone still wait for the hub; leaving now would lose them. Nothing was changed.",
+            "Operations of this clone still wait for the hub; leaving now would lose them.",
             hint="Run `gitfleet sync` first.",
         )
 
@@ -159,7 +163,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
     if wanted is not None:
         if wanted in remotes:
             return wanted
-        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'}). Nothing was changed."
+        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'})."
         raise UsageError(words, hint="Add it with `git remote add`, or leave `--hub` out.")
     if before is not None:
         return before.hub
@@ -167,7 +171,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
         return "origin"
     if len(remotes) > 1:  # to guess would let two clones agree through different hubs, or through none
         raise UsageError(
-            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'. Nothing was changed.",
+            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'.",
             hint="Say which one the fleet agrees through: `gitfleet init --hub REMOTE`.",
         )
     return remotes[0] if remotes else ""
@@ -181,9 +185,9 @@ def _main_branch(repository: Repository) -> str:
     """What people will take for the trunk in a clone that is its own hub: rarely the branch that happens to be out."""
     git = repository.git
     usual = [git.line("config", "--get", "init.defaultBranch") or "main", "main", "master", "trunk"]
-    there = refs.read(git, *[f"refs/heads/{name}" for name in usual])
-    current = (git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix("refs/heads/")
-    return next((name for name in usual if f"refs/heads/{name}" in there), current)
+    there = refs.read(git, *[_HEADS + name for name in usual])
+    current = (git.line("symbolic-ref", "--quiet", "HEAD") or "refs/heads/main").removeprefix(_HEADS)
+    return next((name for name in usual if _HEADS + name in there), current)
 
 
 def _open_hub(
@@ -195,7 +199,7 @@ def _open_hub(
     remote = Remote(git, node.hub, None)
     addresses = _one_address(remote)
     place = _place(repository)
-    head, shown = remote.survey("HEAD", fleetrefs.COORD, *probe.names(place))
+    head, shown = remote.survey("HEAD", f"{_HEADS}*", fleetrefs.COORD, *probe.names(place))
     ground = probe.Ground(place, probe.folder(state), lambda parent: _throwaway(objects, root, parent))
     try:
         findings = probe.probe(remote, addresses, ground, shown)
@@ -210,13 +214,18 @@ def _open_hub(
         if begun.outcome is Push.REFUSED:
             raise hub_error(node.hub, begun.output, what="write to", refused=True)
     named = head.branch or (node.trunk if again else "") or _main_branch(repository)
+    news = News(state, git, node.hub)
     try:
-        RemoteHub(git, objects, remote, trunk=lambda: named).fetch()  # rules that have landed hold at once
+        RemoteHub(
+            git, objects, remote, news, trunk=lambda: named
+        ).fetch()  # rules that have landed hold at once
     except HubAlarm as error:
         if before is not None and not again:
             raise _another_fleet(node, before, error) from error
         raise
     hub_head.begin(state, head)
+    branches = {name.removeprefix(_HEADS): oid for name, oid in shown.items() if name.startswith(_HEADS)}
+    news.note(Shown(branches), named)
     node = node._replace(trunk=named, push=addresses.apart)
     return node, findings, warnings
 
@@ -238,7 +247,8 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
     """The hub named anew belongs to others: no hub of ours is damaged, and there is nothing to repair."""
     whose = f"that of the hub '{before.hub}'" if before.hub else "its own"
     return HubAlarm(
-        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}. Nothing was changed.",
+        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}.",
+        unharmed=UNCHANGED,
         hint=f"To leave that for the fleet of '{node.hub}': `gitfleet uninstall`, then `gitfleet init --hub {node.hub}`.",
         **found.facts,
     )

@@ -6,14 +6,16 @@ guessed at.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
 from gitfleet.git import fleetrefs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.program import redact
 from gitfleet.git.trees import MEND
 
@@ -31,6 +33,8 @@ _DECLINED = (
     b"refusing",
     b"unpacker error",
 )
+# The same where nothing is wrong with the ref itself, but with another one of an atomic push.
+_HELD = (b"atomic push fail", b"atomic transaction fail", b"transaction failed")
 # How ssh, web servers and git say no to the user before they look at any ref.
 _DENIED = (
     b"Permission denied",
@@ -76,9 +80,10 @@ _NOT_FORWARD = "non-fast-forward"
 
 
 class Push(Enum):
-    """What a push answered. Only DONE is certain; the others are looked up.
+    """What a push answered, or what it answered of one ref. Only DONE is certain; the others are looked up.
 
-    BROKEN is none that the hub was asked for: an object that should go there is gone from this clone.
+    BROKEN is none that the hub was asked for: an object that should go there is gone from this clone. HELD is a ref that
+    stays where it was only because another one of the same push did not move.
     """
 
     DONE = "done"
@@ -86,14 +91,23 @@ class Push(Enum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     BROKEN = "broken"
+    HELD = "held"
 
 
 class PushAnswer(NamedTuple):
-    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs."""
+    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
+    whether git sent nothing, since all refs were elsewhere than named.
+
+    `refs` is what became of each ref that was spoken of: DONE, LOST, REFUSED, UNKNOWN or HELD. `shown` is what the hub showed of
+    its branches before anything was sent, where that was asked for and understood.
+    """
 
     outcome: Push
     output: str
     rejected: bool = False
+    unsent: bool = False
+    refs: Mapping[str, Push] = {}
+    shown: Shown | None = None
 
     @property
     def not_atomic(self) -> bool:
@@ -107,7 +121,20 @@ def of_push(done: Completed) -> PushAnswer:
     reasons = [row[2] for row in rows if row[0] == b"!"]
     output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
     rejected = any(reason.startswith(b"[remote rejected]") for reason in reasons)
-    return PushAnswer(_outcome(done, rows, reasons), output, rejected)
+    unsent = bool(rows) and all(row[2].startswith(b"[rejected]") for row in rows)
+    each = {ref: _of_ref(row) for row in rows if (ref := os.fsdecode(row[1]).rpartition(":")[2])}
+    return PushAnswer(_outcome(done, rows, reasons), output, rejected, unsent, each)
+
+
+def _of_ref(row: Sequence[bytes]) -> Push:
+    """What became of one ref."""
+    if row[0] != b"!":
+        return Push.DONE
+    if _any(_HELD, row[2]):
+        return Push.HELD
+    if _any(_DECLINED, row[2]):
+        return Push.REFUSED
+    return Push.UNKNOWN if b"[remote failure]" in row[2] else Push.LOST
 
 
 def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence[bytes]) -> Push:
@@ -156,7 +183,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     said = words(output) or "git gave no reason"
     if refused:
         return HubRefused(
-            f"The hub '{hub}' refused: {said}. Nothing was changed.",
+            f"The hub '{hub}' refused: {said}.",
             hint=_hint(output),
             hub=hub,
             output=output,

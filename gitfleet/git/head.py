@@ -74,7 +74,12 @@ def _head(found: re.Match[bytes]) -> Head:
         target = told[0].removeprefix(b"symref=HEAD:")
     if target is None:
         return Head(DETACHED)
-    return named(os.fsdecode(_OCTAL.sub(lambda code: bytes([int(code[1], 8) & 255]), target)))
+    return named(plain(target))
+
+
+def plain(name: bytes) -> str:
+    """A name as it is, from a trace."""
+    return os.fsdecode(_OCTAL.sub(lambda code: bytes([int(code[1], 8) & 255]), name))
 
 
 def _is_plain(name: str) -> bool:

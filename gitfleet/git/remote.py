@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.processes import Completed
-from gitfleet.errors import FleetError, HubRefused, LocalStorage
-from gitfleet.git import answers, head
+from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
+from gitfleet.git import advertisement, answers, head
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import Git, failed, redact
@@ -87,11 +87,14 @@ class Remote:
             raise self.error(plain, "read from")
         return head.heard(done.stderr)
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = True, timeout: float = TIMEOUT) -> PushAnswer:
+    def push(
+        self, updates: Sequence[Update], *, atomic: bool = True, timeout: float = TIMEOUT, trace: str = ""
+    ) -> PushAnswer:
         """Move refs on the hub, each only from the value named. All or nothing, unless not `atomic`; without updates nothing is asked.
 
-        The push runs in a session of its own: it ends by itself even when we are killed. Raises HubRefused, with nothing
-        pushed, when pushes go elsewhere than fetches come from.
+        With `trace`, the path of a file that is not there yet, the answer says what the hub showed of its branches. The push runs
+        in a session of its own: it ends by itself even when we are killed. Raises HubRefused, with nothing pushed, when
+        pushes go elsewhere than fetches come from.
         """
         if not updates:
             return PushAnswer(Push.DONE, "")
@@ -100,8 +103,16 @@ class Remote:
             *self._pushing(updates, "--no-verify", atomic=atomic),
             timeout=self._left(timeout),
             own_session=True,
+            env=advertisement.tracing(trace) if trace else None,
         )
-        return answers.of_push(done)
+        answer = answers.of_push(done)
+        return answer._replace(shown=advertisement.shown(trace, self._place(done))) if trace else answer
+
+    def _place(self, done: Completed) -> str:
+        """The folder that a push went to, if that is one of this machine; else ""."""
+        first = os.fsdecode(done.stdout.partition(b"\n")[0])
+        place = os.path.join(self._git.cwd, first.removeprefix("To ").removeprefix("file://"))
+        return place if first.startswith("To ") and os.path.isdir(place) else ""
 
     def push_watched(self, updates: Sequence[Update], hooks: str, *, timeout: float = TIMEOUT) -> PushAnswer:
         """The same, but the `pre-push` hook in the folder `hooks` runs between the hub's word where its refs are, and what we send."""
@@ -154,7 +165,7 @@ class Remote:
         output = redact(done.stderr.decode("utf-8", "replace")).strip()
         if answers.is_full_or_forbidden(done):
             return LocalStorage(
-                f"git could not write in {self._git.git_dir}: {answers.words(output)}. Nothing was changed.",
+                f"git could not write in {self._git.git_dir}: {answers.words(output)}.",
                 hint="Make room or give permission there, then run the same command again.",
                 path=self._git.git_dir,
             )
@@ -190,7 +201,8 @@ def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
     words = why or "Whether both are one place was not tried by `gitfleet init`."
     return HubRefused(
         f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
-        "A fleet needs one place. Nothing was changed.",
+        "A fleet needs one place.",
+        unharmed=UNCHANGED,
         hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run `gitfleet init`; or name "
         "another remote: `gitfleet init --hub REMOTE`.",
         hub=name,

@@ -137,13 +137,12 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
             path=path,
         )
     if len(lines) > len(_QUESTIONS):
-        words = "The path of this repository contains a line break; gitfleet cannot work there. Nothing was changed."
+        words = "The path of this repository contains a line break; gitfleet cannot work there."
         raise UnsupportedRepository(words, hint="Rename the folder.", path=path, feature="line break")
     bare, object_format, git_dir, common_dir, *top = lines
     if object_format != "sha1":
         raise UnsupportedRepository(
-            f"This repository keeps its objects as {display(object_format)}; gitfleet works with SHA-1 only, for now. "
-            "Nothing was changed.",
+            f"This repository keeps its objects as {display(object_format)}; gitfleet works with SHA-1 only, for now.",
             hint="Use gitfleet in a clone with SHA-1 objects.",
             path=path,
             feature=object_format,

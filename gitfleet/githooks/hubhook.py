@@ -99,7 +99,7 @@ class _Home:
 def _checked(repository: Repository) -> Repository:
     if repository.worktree is not None or repository.git.line("rev-parse", "--is-bare-repository") != "true":
         raise Blocked(
-            f"{display(repository.common_dir)} is no bare repository, so nobody should push into it. Nothing was changed.",
+            f"{display(repository.common_dir)} is no bare repository, so nobody should push into it.",
             hint="Name the bare repository that the clones push to; in a clone, run `gitfleet init`.",
         )
     said = os.fsdecode(
@@ -109,7 +109,7 @@ def _checked(repository: Repository) -> Repository:
     elsewhere = [path for scope, path in zip(values[::2], values[1::2], strict=False) if scope != "command"]
     if elsewhere:
         raise Blocked(
-            f"Git looks for the hooks of this repository in {display(elsewhere[-1])} (core.hooksPath). Nothing was changed.",
+            f"Git looks for the hooks of this repository in {display(elsewhere[-1])} (core.hooksPath).",
             hint="Unset core.hooksPath for this repository first.",
         )
     return repository

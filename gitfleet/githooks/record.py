@@ -11,7 +11,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 
 from gitfleet.base import canonical, files
-from gitfleet.errors import Corrupt, NewerFormat
+from gitfleet.errors import UNCHANGED, Corrupt, NewerFormat
 from gitfleet.githooks.configedit import Edit
 
 FORMAT = 1
@@ -55,7 +55,8 @@ def load(path: str) -> Record | None:
         raw = canonical.load(data)
         if int(raw["v"]) > FORMAT:
             raise NewerFormat(
-                f"{path} has format {raw['v']}; this gitfleet reads up to {FORMAT}. Nothing was changed.",
+                f"{path} has format {raw['v']}; this gitfleet reads up to {FORMAT}.",
+                unharmed=UNCHANGED,
                 hint="Upgrade gitfleet.",
                 where=path,
                 version=raw["v"],
@@ -65,7 +66,8 @@ def load(path: str) -> Record | None:
         return Record(tuple(raw["known"]), tuple(raw["made"]), edits, str(raw["block"]))
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(
-            f"{path} cannot be read: {error}. No hook was changed.",
+            f"{path} cannot be read: {error}.",
+            unharmed="No hook was changed.",
             hint=f"Compare `git config core.hooksPath` with what you want, remove {os.path.basename(path)}, and try again.",
             where=path,
         ) from error

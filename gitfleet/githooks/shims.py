@@ -72,7 +72,7 @@ def text(hook: str) -> bytes:
 
 
 def gates(state: str) -> tuple[str, ...]:
-    """The hooks that have a gate by the rules which hold in the clone whose own folder is `state`, or a task (`fleet.draft`)."""
+    """The hooks that have a gate by the rules which hold in the clone whose own folder is `state`, or a task (`trunk.draft`)."""
     return (*GATED, *OPTIONAL) if policy.load(state).reference_transaction or draft.pending(state) else GATED
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
-from gitfleet.errors import Corrupt, Damaged, NewerFormat
+from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
 from gitfleet.ledger.model import FLEET, FORMAT, TRANSACTION, Operation, operation_from
 
@@ -105,7 +105,8 @@ def read(objects: Objects, oid: str) -> Tip:
         raise _no_commit(oid, error) from error
     if schema > FORMAT:
         raise NewerFormat(
-            f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}. Nothing was changed.",
+            f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}.",
+            unharmed=UNCHANGED,
             hint="Upgrade gitfleet on this machine.",
             where=oid,
             version=schema,

@@ -1,24 +1,29 @@
 """Where the fleet agrees: a remote, or this clone itself when there is none.
 
-Both answer the same three questions: what is the newest agreed state, did this commit become the next one, and
-what is really there. `RemoteHub` also checks that the hub's chain continues the one that this clone has verified;
+Both answer the same three questions: what was the newest agreed state when we last looked, what is it now, and did this
+commit become the next one. `RemoteHub` also checks that the hub's chain continues the one that this clone has verified;
 a chain that vanished, went back or was rewritten raises `HubAlarm` and is never taken for an empty fleet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from gitfleet.errors import Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.head import Head
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.remote import TIMEOUT, Push, PushAnswer, Remote, Update
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip
+from gitfleet.ledger.news import News
+
+CATCH_UP = 10.0
+"""Seconds for a look at what is new on the hub beside the ledger, while those wait who have been granted something."""
 
 
 class Hub(Protocol):
@@ -26,16 +31,22 @@ class Hub(Protocol):
 
     name: str
 
-    def fetch(self, timeout: float = TIMEOUT) -> Tip:
-        """The newest agreed state, verified and taken over into our own ref; `timeout` in seconds."""
+    def fetch(self, beside: Sequence[str] = (), timeout: float = TIMEOUT) -> Tip:
+        """The newest agreed state, verified and taken over into our own ref; `timeout` in seconds.
+
+        What the refspecs `beside` it name comes on the same connection.
+        """
+        ...
+
+    def known(self) -> Tip | None:
+        """The state that was verified last, without asking anybody: a guess at the newest, which publishing on it proves.
+
+        None where there is none, or where to fetch costs nothing.
+        """
         ...
 
     def publish(self, tip: Tip) -> PushAnswer:
         """Make `tip` the next state if its parent still is the newest. Atomic; raises only when it certainly did not."""
-        ...
-
-    def confirm(self, tip: Tip) -> bool:
-        """Whether reading back shows `tip` as the newest state."""
         ...
 
 
@@ -48,9 +59,9 @@ class LocalHub:
         self._git = git
         self._objects = objects
 
-    def fetch(self, timeout: float = TIMEOUT) -> Tip:
+    def fetch(self, beside: Sequence[str] = (), timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubAlarm when the ledger's ref is gone."""
-        del timeout
+        del beside, timeout
         oid = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
         if oid is None:
             raise NoFleet(
@@ -59,6 +70,10 @@ class LocalHub:
                 path=self._git.git_dir,
             )
         return commits.read(self._objects, oid)
+
+    def known(self) -> Tip | None:
+        """None: to look costs as little."""
+        return None
 
     def publish(self, tip: Tip) -> PushAnswer:
         """Move the ref by compare-and-swap."""
@@ -70,18 +85,13 @@ class LocalHub:
             return PushAnswer(Push.BROKEN, error.message)
         return PushAnswer(Push.DONE if moved else Push.LOST, "")
 
-    def confirm(self, tip: Tip) -> bool:
-        """`update-ref` answers for what it did; there is nobody else to ask."""
-        del tip
-        return True
-
 
 class RemoteHub:
-    """A git remote. One round trip to fetch, one to publish, one to read back.
-
+    """A git remote. One connection to fetch, one to publish.
 
     What is fetched is the ledger, and on the same connection the trunk (`trunk`: its name now, or ""): whoever is granted a
-    path can then be told that the trunk has a newer version of it. What the hub says of its HEAD goes to `heard`.
+    path can then be told that the trunk has a newer version of it. What the hub says of its HEAD goes to `heard`. A push that
+    shows `news` of either is followed by a fetch of them.
     """
 
     def __init__(
@@ -89,6 +99,7 @@ class RemoteHub:
         git: Git,
         objects: Objects,
         remote: Remote,
+        news: News,
         *,
         trunk: Callable[[], str] = str,
         heard: Callable[[Head | None], None] = lambda _: None,
@@ -98,16 +109,26 @@ class RemoteHub:
         self._remote = remote
         self.name = remote.name
         self._seen = fleetrefs.seen_coord(remote.name)
+        self._news = news
         self._trunk = trunk
         self._heard = heard
 
-    def fetch(self, timeout: float = TIMEOUT) -> Tip:
+    def fetch(self, beside: Sequence[str] = (), timeout: float = TIMEOUT) -> Tip:
         """The newest agreed state. Raises HubUnreachable, HubRefused, HubAlarm; then nothing here was changed."""
-        wanted = [f"+{fleetrefs.COORD}*:{self._seen}*"]
-        if branch := self._trunk():
-            wanted.append(f"+refs/heads/{branch}*:{fleetrefs.seen_trunk(self.name)}*")
-        self._heard(self._remote.fetch(*wanted, timeout=timeout))
+        self._bring(f"+{fleetrefs.COORD}*:{self._seen}*", *beside, timeout=timeout)
         return self.take_over()
+
+    def known(self) -> Tip | None:
+        """What our own ref names."""
+        ours = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
+        return commits.read(self._objects, ours) if ours else None
+
+    def _bring(self, *wanted: str, timeout: float) -> None:
+        """Fetch refs, and the trunk with them, and hear what HEAD is."""
+        branch = self._trunk()
+        trunk = [f"+refs/heads/{branch}*:{fleetrefs.seen_trunk(self.name)}*"] if branch else []
+        self._heard(self._remote.fetch(*wanted, *trunk, timeout=timeout))
+        self._news.heard()
 
     def take_over(self) -> Tip:
         """Check what was last fetched against what this clone has verified, and make it our own state."""
@@ -134,24 +155,21 @@ class RemoteHub:
 
     def publish(self, tip: Tip) -> PushAnswer:
         """Push `tip` with a lease on its parent, then move our own ref (if that fails, the next fetch does it)."""
-        answer = self._remote.push([Update(fleetrefs.COORD, tip.oid, tip.parent)])
+        with self._news.trace() as trace:
+            answer = self._remote.push([Update(fleetrefs.COORD, tip.oid, tip.parent)], trace=trace)
         if answer.outcome is Push.DONE:
             with suppress(FleetError):
                 refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+            self._catch_up(answer.shown)
         return answer
 
-    def confirm(self, tip: Tip) -> bool:
-        """Read back from the hub: `tip` is there, or a chain that goes on from it. False when that cannot be seen.
-
-        Never raises: the hub has taken `tip`, and whatever is wrong by now stops the next fetch.
-        """
-        try:
-            return (
-                self._remote.look(fleetrefs.COORD).get(fleetrefs.COORD) == tip.oid
-                or self.fetch().generation > tip.generation
-            )
-        except FleetError:
-            return False
+    def _catch_up(self, shown: Shown | None) -> None:
+        """Fetch trunk and HEAD if the hub has shown that there is news of them. What fails is left to the next exchange."""
+        with suppress(FleetError):
+            if self._news.is_due(shown, self._trunk()):
+                self._bring(timeout=CATCH_UP)
+                if shown and shown.head in {"", self._trunk()}:
+                    self._news.note(shown, self._trunk())
 
     def _read(self, ours: str | None, theirs: str) -> Tip:
         try:
@@ -218,8 +236,8 @@ def alarm(kind: str, hub: str, verified: str | None, found: str | None) -> HubAl
         "unreadable": "has something in place of the fleet's ledger that is none",
     }
     return HubAlarm(
-        f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}). "
-        "Nothing was changed, and this clone's verified copy is unharmed.",
+        f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}).",
+        unharmed="Nothing was changed. This clone's verified copy is intact.",
         hint="`gitfleet doctor` explains it; `gitfleet doctor --repair` restores the hub from the last verified state.",
         kind=kind,
         hub=hub,

@@ -1,9 +1,11 @@
 """The turn of the process that holds the node's lock: everything in the outbox becomes one commit.
 
-Fetch, decide every operation on the newest state, write one commit, publish it by compare-and-swap. Lost the race:
-fetch and decide *everything* anew; a commit that was decided on an old state is never rebased or merged. No answer:
-look on the hub for our own operation ids before anything is decided again. No hub: what is decided on the last
-verified state is tentative, stays in the outbox, and is decided again when the hub answers.
+Decide every operation on the last verified state, write one commit, publish it by compare-and-swap: if the hub takes it,
+that state was the newest, and everything that was decided on it holds, each no as well as each yes. If nothing was
+accepted, or the push was lost or not answered, fetch and decide *everything* anew; a commit that was decided on an old
+state is never rebased or merged. After a push without an answer, our own operation ids are looked for on the hub before
+anything is decided again. No hub: what is decided on the last verified state is tentative, stays in the outbox, and is
+decided again when the hub answers.
 
 A crash at any line leaves each operation in the outbox, on the hub, or both; the next turn tells which.
 """
@@ -15,10 +17,18 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import counted, display
-from gitfleet.errors import Corrupt, FleetError, HubUnreachable, InternalError, LocalStorage, NewerFormat
+from gitfleet.errors import (
+    UNCHANGED,
+    Corrupt,
+    FleetError,
+    HubUnreachable,
+    InternalError,
+    LocalStorage,
+    NewerFormat,
+)
 from gitfleet.git import answers, fleetrefs, refs
+from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.program import Git
-from gitfleet.git.remote import Push, hub_error
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
@@ -66,6 +76,9 @@ class Leader:
         self._left: set[str] = set()
         self._stuck = False
         self._broke = False
+        self._look = False
+        self.met = False
+        """Whether the hub has answered: the last verified state was the newest a moment ago."""
         self.results: dict[str, Result] = {}
         self.trouble: FleetError | None = None
 
@@ -79,7 +92,7 @@ class Leader:
         self._contention.enter()
         while batch := self._batch():
             try:
-                more = self._attempt(batch, deadline)
+                self._attempt(batch, deadline)
             except HubUnreachable as error:
                 self.trouble = error
                 self._tentatively(batch, error)
@@ -88,7 +101,7 @@ class Leader:
                 self.trouble = error
                 self._give_up(batch, error)
                 return
-            if not more or (self._own and self._own <= self.results.keys()):
+            if self._own and self._own <= self.results.keys():
                 return
 
     def _batch(self) -> list[Operation]:
@@ -96,69 +109,87 @@ class Leader:
             return []
         return [operation for operation in self._outbox.take() if operation.id not in self._left][:MAX_BATCH]
 
-    def reconcile(self) -> Tip:
-        """Fetch, and settle what an earlier crash left open. Raises the hub's errors."""
-        tip = self._hub.fetch()
+    def reconcile(self, beside: Sequence[str] = ()) -> Tip:
+        """Fetch, the refspecs `beside` the ledger too, and settle what an earlier crash left open. Raises the hub's errors."""
+        tip = self._fetch(beside)
         self._without_landed(self._outbox.take(), tip)
         return tip
 
-    def _attempt(self, batch: Sequence[Operation], deadline: float) -> bool:
-        """Fetch, decide, publish, once. Answers whether the outbox wants another look."""
-        tip = self._hub.fetch()
-        batch = self._without_landed(batch, tip)
-        if not batch:
-            return True
-        outcome, output = self._round(batch, tip)
-        if outcome is Push.DONE:
-            return True
-        if outcome is Push.REFUSED:
-            self._outbox.end_attempt()  # it answered, so nothing of this is there
-            raise hub_error(self._hub.name, output, what="write to", refused=True)
-        if outcome is Push.BROKEN:
-            self._outbox.end_attempt()  # nothing was sent
-            if self._broke:
-                raise answers.gone(output, self._git.git_dir)
-            self._broke = True  # what was only written just now is written once more
-            return True
-        self._contention.lost(tip.oid)
+    def _attempt(self, batch: Sequence[Operation], deadline: float) -> None:
+        """Decide and publish, once: on the last verified state, or on what a fetch brings if that did not do."""
+        guess = None if self._look else self._hub.known()
+        tip = guess or self._fetch()
+        self._look = False
+        if not (batch := self._without_landed(batch, tip)):
+            return
+        decided = self._decide(batch, tip)
+        if not decided.accepted:
+            self._look = guess is not None  # whoever is in the way may have let go since
+            if not self._look:
+                self._settle(decided, None)
+            return
+        commit = self._write(decided, tip)
+        answer = self._publish(decided, commit)
+        if answer.outcome is Push.DONE:
+            self._done(decided, commit)
+            return
+        self._look = True
+        if answer.outcome is Push.UNKNOWN or (answer.outcome is Push.LOST and guess is None):
+            self._again(tip, answer, deadline, raced=guess is None)
+
+    def _fetch(self, beside: Sequence[str] = ()) -> Tip:
+        tip = self._hub.fetch(beside)
+        self.met = True
+        return tip
+
+    def _publish(self, decided: Decided, commit: Tip) -> PushAnswer:
+        """Push, with a note of what this may bring there for as long as it may.
+
+        Raises what makes another attempt useless, when it is certain that this one did nothing.
+        """
+        ids = [operation.id for operation, _ in decided.accepted]
+        before = self._outbox.begin_attempt(commit.parent or "", ids)
+        try:
+            answer = self._hub.publish(commit)
+        except FleetError:
+            self._outbox.undo_attempt(before)
+            raise
+        if answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
+            self._outbox.undo_attempt(before)
+        if answer.outcome is Push.REFUSED:
+            raise hub_error(self._hub.name, answer.output, what="write to", refused=True)
+        if answer.outcome is Push.BROKEN and self._broke:
+            raise answers.gone(answer.output, self._git.git_dir)
+        self._broke |= answer.outcome is Push.BROKEN  # what was only written just now is written once more
+        return answer
+
+    def _done(self, decided: Decided, commit: Tip) -> None:
+        self.met = True
+        self._settle(decided, commit)
+        if not self._stuck:
+            self._outbox.end_attempt()
+        self._contention.losses = 0
+
+    def _again(self, tip: Tip, answer: PushAnswer, deadline: float, *, raced: bool) -> None:
+        """Before another attempt: raise when there is no time for one; else, where it was `raced` for, wait."""
+        if raced:
+            self._contention.lost(tip.oid)
         if clock.elapsed() > deadline:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
-            raise hub_error(self._hub.name, self._why(outcome) + output, what="write to", refused=False)
-        self._contention.wait()
-        return True
+            words = self._why(answer.outcome) + answer.output
+            raise hub_error(self._hub.name, words, what="write to", refused=False)
+        if raced:
+            self._contention.wait()
 
     def _why(self, outcome: Push) -> str:
         """Why nothing came of our attempts, before what git said of the last one; "" where only that is known."""
         if self._contention.stalls:
-            return (
-                "its ref does not move although nobody else moves it: it stays locked there, or is hidden. "
-            )
+            return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
         if outcome is Push.LOST:
             return f"other nodes won the race {counted(self._contention.losses, 'time')}. "
         return ""
-
-    def _round(self, batch: Sequence[Operation], tip: Tip) -> tuple[Push, str]:
-        """Decide on one state and publish. Anything but DONE: fetch, look, and decide again."""
-        decided = self._decide(batch, tip)
-        if not decided.accepted:
-            self._settle(decided, None, Status.REFUSED)
-            return Push.DONE, ""
-        commit = self._write(decided, tip)
-        self._outbox.begin_attempt(tip.oid, [operation.id for operation, _ in decided.accepted])
-        try:
-            answer = self._hub.publish(commit)
-        except FleetError:
-            self._outbox.end_attempt()
-            raise
-        if answer.outcome is Push.DONE:
-            status = Status.CONFIRMED if self._hub.confirm(commit) else Status.PUBLISHED
-            self._settle(decided, commit, status)
-            if not self._stuck:
-                self._outbox.end_attempt()
-            self._contention.losses = 0
-        return answer.outcome, answer.output
 
     def _decide(self, batch: Sequence[Operation], tip: Tip) -> Decided:
         tree = Snapshot(self._objects, tip.tree)
@@ -187,13 +218,14 @@ class Leader:
             self._objects, decided.tree, tip, operations, subjects, node=self._node, at=clock.now()
         )
 
-    def _settle(self, decided: Decided, commit: Tip | None, status: Status) -> None:
+    def _settle(self, decided: Decided, commit: Tip | None) -> None:
+        """Tell what became of a batch that was decided on what certainly was the newest state."""
         for operation, decision in decided.accepted:
             assert commit is not None
             less = bool(decision.lacking) and self._outbox.was_whole(operation)
             self._finish(
                 operation.id,
-                Result(operation.id, status, decision.answer, None, commit.oid, commit.generation),
+                Result(operation.id, Status.CONFIRMED, decision.answer, None, commit.oid, commit.generation),
                 lost=operation if less else None,
                 why=decision.lacking,
             )
@@ -252,12 +284,11 @@ class Leader:
 
     def _tentatively(self, batch: Sequence[Operation], error: FleetError) -> None:
         """Decide on the last verified state. Yes is tentative, no is no: it was taken before the hub went away."""
-        ours = refs.read(self._git, fleetrefs.COORD).get(fleetrefs.COORD)
-        if ours is None:
+        tip = self._hub.known()
+        if tip is None:
             self._outbox.end_attempt()
             self._give_up(batch, error)
             return
-        tip = commits.read(self._objects, ours)
         tree = Snapshot(self._objects, tip.tree)
         unsure = self._unsure()
         kept: list[Operation] = []
@@ -320,6 +351,7 @@ class Leader:
             if operation.id in unsure or self._outbox.is_tentative(operation):
                 kept.append(operation)
             elif operation.id not in self.results and not self._leave(operation, error):
+                error.unharmed = error.unharmed or UNCHANGED
                 self._finish(operation.id, Result(operation.id, Status.FAILED, error=error))
         if any(operation.id in unsure and operation.id not in self.results for operation in kept):
             self._tentatively(kept, error)
@@ -352,8 +384,10 @@ def decide(
     except FleetError as error:
         return Refused(error)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
-        return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
+        what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error})."
+        return Refused(
+            InternalError(what, hint="Please report this.", unharmed=UNCHANGED, operation=operation.id)
+        )
 
 
 def apply(

@@ -7,7 +7,7 @@ or wait for one, and come back with what is true. N callers on a node share one 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
 from gitfleet.ledger.leader import Leader, apply, unknown_kind
 from gitfleet.ledger.model import Accepted, Operation, Result, Rule, Status, error_from, error_record
+from gitfleet.ledger.news import News
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.outbox import Outbox
@@ -62,10 +63,13 @@ class Ledger:
         self.lock = NodeLock(os.path.join(self.state, "lock"))
         self.outbox = Outbox(self.state)
         self.notices = Notices(self.state)
+        self.news = News(self.state, git, node.hub)
         self.hub: Hub = LocalHub(git, objects)
         if node.hub:
             remote = Remote(git, node.hub, node.push, patience=patience)
-            self.hub = RemoteHub(git, objects, remote, trunk=lambda: self.node.trunk, heard=self.hear)
+            self.hub = RemoteHub(
+                git, objects, remote, self.news, trunk=lambda: self.node.trunk, heard=self.hear
+            )
         self.head: Head | None = None
         """What the hub's HEAD was at the last exchange of this process; None while that was not told."""
         self.follow: Callable[[Head], None] = lambda _: None
@@ -78,7 +82,7 @@ class Ledger:
     def submit(self, operations: Sequence[Operation], *, timeout: float = DEADLINE) -> list[Result]:
         """Have `operations` decided, in order, and answer one result each.
 
-        A result is confirmed, published, tentative, refused or failed; it never guesses. Every operation is decided
+        A result is confirmed, tentative, refused or failed; it never guesses. Every operation is decided
         for itself (one operation is all or nothing). Runs of many processes at once share transactions. Raises
         LockHeld when another process keeps the lock too long (operations that it had not taken are withdrawn), and
         LocalStorage when there is no room for the outbox.
@@ -122,13 +126,16 @@ class Ledger:
         body = {**self.facts(), **body}
         return Operation(kind, ulid(), self.node.id, session, clock.now(), body, ulid())
 
-    def sync(self) -> Tip:
-        """Bring what waits to the hub, and the hub's newest state here. Raises the hub's errors, also when it could only be read."""
+    def sync(self, *beside: str) -> Tip:
+        """Bring what waits to the hub, and the hub's newest state here, and what the refspecs `beside` it name.
+
+        Raises the hub's errors, also when it could only be read.
+        """
         self.outbox.prepare()
         with self.lock.held(DEADLINE, self._announce):
             leader = self._leader()
             try:
-                tip = leader.reconcile()
+                tip = leader.reconcile(beside)
                 self._saw_hub()
                 leader.turn(clock.elapsed() + DEADLINE)
                 self.outbox.sweep()
@@ -148,7 +155,7 @@ class Ledger:
             return
         with self.lock.held(patience):
             try:
-                self.hub.fetch(patience)
+                self.hub.fetch(timeout=patience)
             except HubAlarm as error:
                 self._remember(error)
                 raise
@@ -226,7 +233,7 @@ class Ledger:
         leader = self._leader()
         leader.turn(deadline, own=[operation.id for operation in missing])
         with suppress(LocalStorage):  # what was decided is true also where there is no room to note this
-            self._learn(leader.results.values())
+            self._learn(leader)
             self.outbox.sweep()
         for operation in missing:
             if operation.id in leader.results:
@@ -255,12 +262,11 @@ class Ledger:
             raise
         return {}
 
-    def _learn(self, results: Collection[Result]) -> None:
+    def _learn(self, leader: Leader) -> None:
         """Keep what a turn has shown of the hub."""
-        for result in results:
-            if isinstance(result.error, HubAlarm):
-                self._remember(result.error)
-        if not any(result.status in {Status.TENTATIVE, Status.FAILED} for result in results):
+        if isinstance(leader.trouble, HubAlarm):
+            self._remember(leader.trouble)
+        elif leader.met and leader.trouble is None:
             self._saw_hub()
 
     def _remember(self, alarm: HubAlarm) -> None:

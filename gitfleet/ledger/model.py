@@ -115,8 +115,7 @@ class Status(Enum):
     TENTATIVE = (
         "tentative"  # accepted in our outbox while the hub is out of reach, decided on what was last seen
     )
-    PUBLISHED = "published"  # on the hub, by the hub's own word
-    CONFIRMED = "confirmed"  # on the hub, read back
+    CONFIRMED = "confirmed"  # on the hub, by the hub's own word
     REFUSED = "refused"  # decided against, on a verified state
     FAILED = "failed"  # not decided: the reason is in the error, and nothing was changed
 
@@ -168,6 +167,7 @@ def error_record(error: FleetError) -> dict[str, Any]:
     return {
         "class": known.__name__,
         "message": error.message,
+        "unharmed": error.unharmed,
         "hint": error.hint,
         "facts": {name: _plain(value) for name, value in error.facts.items()},
     }
@@ -178,7 +178,8 @@ def error_from(raw: Mapping[str, Any]) -> FleetError:
     kind = getattr(errors, str(raw["class"]), errors.InternalError)
     if not (isinstance(kind, type) and issubclass(kind, FleetError)):
         kind = errors.InternalError
-    return kind(str(raw["message"]), hint=str(raw["hint"]), **dict(raw["facts"]))
+    said = {name: str(raw[name]) for name in ("message", "hint", "unharmed")}
+    return kind(**said, **dict(raw["facts"]))
 
 
 def _plain(value: Any) -> Any:

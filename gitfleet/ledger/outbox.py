@@ -125,12 +125,23 @@ class Outbox:
         except (KeyError, ValueError, TypeError):
             return None
 
-    def begin_attempt(self, base: str, operations: Iterable[str]) -> None:
-        """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to."""
+    def begin_attempt(self, base: str, operations: Iterable[str]) -> Attempt | None:
+        """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to, and answered."""
         before = self.attempt()
-        base, known = (before.base, before.operations) if before else (base, frozenset())
-        lines = [base, *sorted(known | set(operations))]
-        files.replace(self._attempt, "\n".join([*lines, ""]).encode(), durable=False)
+        first, known = before or Attempt(base, frozenset())
+        self._note(Attempt(first, known | set(operations)))
+        return before
+
+    def undo_attempt(self, before: Attempt | None) -> None:
+        """The push that began last did nothing for certain: what was noted before it (`begin_attempt`) is noted again."""
+        if before is None:
+            self.end_attempt()
+        else:
+            self._note(before)
+
+    def _note(self, attempt: Attempt) -> None:
+        lines = [attempt.base, *sorted(attempt.operations), ""]
+        files.replace(self._attempt, "\n".join(lines).encode(), durable=False)
 
     def attempt(self) -> Attempt | None:
         """Where the oldest push began whose outcome was never learned, and what it and later ones carried; or None."""

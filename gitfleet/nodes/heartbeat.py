@@ -19,6 +19,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
 from gitfleet.errors import Corrupt
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.answers import Push, PushAnswer, words
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.repository import Repository
@@ -67,29 +68,34 @@ class NodeRef:
         self._ledger = ledger
         self._patience = patience
         self._trunk = trunk
+        self.shown: Shown | None = None
+        """What the hub showed of its branches when the last beat was sent."""
+
+    @property
+    def wanted(self) -> list[str]:
+        """The refspecs that bring the other nodes' refs, never over our own, for the fetch that comes before an exchange."""
+        hub = self._ledger.node.hub
+        return [f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(hub)}*"] if hub else []
 
     def exchange(self) -> list[str]:
-        """Tell the hub how this node's sessions are, and learn how the other nodes are; warnings back.
+        """Note how the other nodes are by what was just fetched (`wanted`), and tell the hub how this node's sessions are.
 
-        Costs one fetch and one push, under the node's lock; without a hub only the local ref moves. Raises HubUnreachable
-        and HubRefused when the hub cannot be read, LockHeld. A beat that could not be sent is a warning: the next one
-        makes up for it.
+        Warnings back. Costs one push, under the node's lock; without a hub only the local ref moves. Raises LockHeld. A beat
+        that could not be sent is a warning: the next one makes up for it.
         """
         told = self._look()
         with self._ledger.lock.held(LOCK):
             if self._ledger.node.hub:
-                self.collect()
-            return self.publish(told)
+                self._note_pulses()
+            return self._publish(told)
 
-    def collect(self) -> None:
-        """Fetch the other nodes' refs, never over our own, and note which have moved. Callers hold the node's lock."""
-        node = self._ledger.node
-        Remote(self._repository.git, node.hub).fetch(f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(node.hub)}*")
+    def _note_pulses(self) -> None:
+        """Note which of the other nodes' refs have moved."""
         with self._peers() as peers:
             Pulse(self._ledger.state, self._patience).note({name: peers.tips[name] for name in peers.nodes})
 
-    def publish(self, told: Sequence[Detail]) -> list[str]:
-        """Write this node's heartbeat and send it; warnings back. Callers hold the node's lock, and have just collected.
+    def _publish(self, told: Sequence[Detail]) -> list[str]:
+        """Write this node's heartbeat and send it; warnings back.
 
         The hub's ref is moved from the value that was fetched, and only if this node has sent that value itself.
         """
@@ -108,6 +114,7 @@ class NodeRef:
             if again.outcome is Push.DONE:
                 answer = again
                 self._save(self._load()._replace(forward=tuple(sorted({*note.forward, node.hub}))))
+        self.shown = answer.shown
         if answer.outcome is Push.DONE:
             return []
         return [f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {words(answer.output)}"]
@@ -118,9 +125,9 @@ class NodeRef:
         oid = self._write(told, note.beat + 1, after=after)
         sent = [*note.sent.get(node.hub, []), oid][-KEPT:]
         self._save(note._replace(beat=note.beat + 1, sent={**note.sent, node.hub: sent}))
-        return Remote(self._repository.git, node.hub, node.push).push(
-            [Update(fleetrefs.node(node.id), oid, old)]
-        )
+        remote = Remote(self._repository.git, node.hub, node.push)
+        with self._ledger.news.trace() as trace:
+            return remote.push([Update(fleetrefs.node(node.id), oid, old)], trace=trace)
 
     def _peers(self) -> Peers:
         """The other nodes of the fleet, as last seen. The caller closes it."""

@@ -168,7 +168,7 @@ class Sessions:
     def _process(self, pid: int) -> identity.ProcessIdentity:
         found = identity.identify(pid or identity.durable_parent())
         if found is None:
-            words = f"There is no process {pid}. Nothing was changed."
+            words = f"There is no process {pid}."
             raise UsageError(words, hint="Pass the pid of the running agent.")
         return found
 

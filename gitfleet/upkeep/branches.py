@@ -1,6 +1,6 @@
 """What becomes of the branches that retain claims: pushed, landed, or gone from the hub. Of worktrees: `retained_worktrees`.
 
-Owns the look at git that `claims.retained` needs as facts. Everything is asked of this clone and, once for all branches,
+Owns the look at git that `claims.retained_claims` needs as facts. Everything is asked of this clone and, once for all branches,
 of the hub; with nothing retained nobody is asked. What cannot be told changes nothing: a branch that was never seen on
 the hub is not gone from it, and one whose commits are not here has not landed.
 """
@@ -20,6 +20,7 @@ from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
+from gitfleet.git.advertisement import Shown
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
@@ -67,11 +68,11 @@ def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
     return agreed
 
 
-def settle(clone: Clone) -> tuple[list[str], list[str]]:
+def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[str]]:
     """Let go what branches retained that have landed or are gone, and worktrees whose changes are; what was let go in words,
     and warnings.
 
-    One question to the hub for all branches, and a look at each worktree of this clone that keeps something. Proposed to the
+    `shown` is what the hub has just shown of its branches. What is missing there is asked for, once for all branches; and a look at each worktree of this clone that keeps something. Proposed to the
     fleet with the commit that each was judged at, so that of several nodes that do so at once one does it, and a branch that
     has moved on meanwhile keeps its claims.
     """
@@ -85,7 +86,7 @@ def settle(clone: Clone) -> tuple[list[str], list[str]]:
         memory.forget(names)
         return settled, []
     try:
-        tips = _tips(clone, names)
+        tips = _tips(clone, names, shown)
         asked = list(_proposals(clone, wanted, tips, memory))
     except FleetError as error:
         return settled, [f"what branches retain could not be looked at: {error.message}"]
@@ -162,9 +163,11 @@ def _plain(name: str) -> bool:
     )
 
 
-def _tips(clone: Clone, names: set[str]) -> dict[str, str] | None:
+def _tips(clone: Clone, names: set[str], shown: Shown | None) -> dict[str, str] | None:
     """Where branches are on the hub, now (or here, where this clone is the hub); None when the answer cannot be whole."""
     node = clone.ledger.node
+    if shown and {*names, node.trunk} <= shown.branches.keys():
+        return {name: shown.branches[name] for name in {*names, node.trunk}}
     wanted = [HEADS + name for name in sorted({*names, node.trunk})]
     if node.hub:
         remote = Remote(clone.repository.git, node.hub)

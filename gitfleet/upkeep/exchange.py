@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from gitfleet.base import files
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
+from gitfleet.git.advertisement import Shown
 from gitfleet.ledger.notices import LOST
-from gitfleet.trunk import hub_head, policy_file, position
+from gitfleet.trunk import hub_head, policy_file
 from gitfleet.upkeep import branches
 
 
@@ -31,16 +32,20 @@ class Exchange:
 
 
 def sync(clone: Clone) -> Exchange:
-    """Exchange everything with the hub, the trunk's rules included. Raises the hub's errors."""
+    """Exchange everything with the hub, the trunk's rules included. Raises the hub's errors.
+
+    Costs one connection to fetch and one to push, and one more for what waited here.
+    """
     ledger = clone.ledger
     before = _waiting(clone)
-    tip = ledger.sync()
+    node_ref = clone.node_ref
+    tip = ledger.sync(*node_ref.wanted)
     hub_head.ask(clone.repository, clone.ledger)
-    warnings = [*fetch_trunk(clone), *clone.node_ref.exchange()]
+    warnings = node_ref.exchange()
     warnings += policy_file.refresh(clone.repository, ledger.node)
     warnings += hub_head.news(clone.ledger, once=True)
     brought = max(0, before - _waiting(clone))
-    settled, troubles = _settle(clone)
+    settled, troubles = _settle(clone, node_ref.shown)
     tip = ledger.tip() or tip
     return Exchange(tip.generation, tip.oid, brought, settled, [*warnings, *troubles])
 
@@ -56,11 +61,11 @@ def lost(clone: Clone) -> list[str]:
     ]
 
 
-def _settle(clone: Clone) -> tuple[list[str], list[str]]:
+def _settle(clone: Clone, shown: Shown | None) -> tuple[list[str], list[str]]:
     """What branches retain is brought up to date with what was pushed, has landed, or is gone."""
     try:
         retained = [f"branch {name} retains what it changes" for name in branches.retain_pushed(clone)]
-        settled, warnings = branches.settle(clone)
+        settled, warnings = branches.settle(clone, shown)
     except FleetError as error:
         return [], [f"what branches retain was not brought up to date: {error.message}"]
     return [*retained, *settled], warnings
@@ -69,15 +74,3 @@ def _settle(clone: Clone) -> tuple[list[str], list[str]]:
 def _waiting(clone: Clone) -> int:
     root = clone.ledger.outbox.root
     return sum(len(files.names(os.path.join(root, place))) for place in ("new", "taken", "tentative"))
-
-
-def fetch_trunk(clone: Clone) -> list[str]:
-    """Bring the hub's trunk into a ref of ours, for its rules; a hub without that branch is no error."""
-    if not clone.ledger.node.hub:
-        return []
-    try:
-        with clone.ledger.lock.held(30.0):
-            position.fetch(clone.repository.git, clone.ledger.node)
-    except FleetError as error:
-        return [error.message]
-    return []

@@ -239,7 +239,7 @@ def choose(kind: str | None) -> Scheduler:
     if kind is not None:
         if kind not in ALL:
             raise UsageError(
-                f"'{one_line(kind, 40)}' is no kind of maintainer. Nothing was changed.",
+                f"'{one_line(kind, 40)}' is no kind of maintainer.",
                 hint=f"One of: {', '.join(KINDS)}.",
             )
         return ALL[kind]
@@ -247,7 +247,7 @@ def choose(kind: str | None) -> Scheduler:
         if one.there():
             return one
     raise UsageError(
-        "Neither launchd, a systemd user manager nor crontab is to be found here. Nothing was changed.",
+        "Neither launchd, a systemd user manager nor crontab is to be found here.",
         hint="Run `gitfleet maintainer run` by whatever runs things regularly here; `--print --kind cron` shows a line.",
     )
 
@@ -291,6 +291,7 @@ def _refused(done: processes.Completed) -> Blocked:
     return Blocked(
         f"`{' '.join(done.argv)}` ended with {done.code}: {said}",
         hint="Mend that, or choose another `--kind`.",
+        unharmed="",
         command=list(done.argv),
         code=done.code,
     )

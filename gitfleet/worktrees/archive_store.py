@@ -65,7 +65,7 @@ def find(common: Git, archive_id: str) -> Archive:
     rows = [row for row in line.splitlines() if row.startswith(f"{ref} ")]
     if not rows:
         raise UsageError(
-            f"There is no archive '{archive_id[:80]}'. Nothing was changed.",
+            f"There is no archive '{archive_id[:80]}'.",
             hint="`gitfleet worktree archive --list` shows them.",
         )
     objects = PlumbingObjects(common.git_dir)
@@ -80,6 +80,7 @@ def drop(common: Git, archive: Archive) -> None:
     if not refs.delete(common, archive.ref, old=archive.oid):
         raise Blocked(
             f"The archive {archive.id} was changed meanwhile, and is kept.",
+            unharmed="",
             hint="Look again: `gitfleet worktree archive --list`.",
         )
 

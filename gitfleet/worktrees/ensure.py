@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from gitfleet.base import clock, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Conflict, Unverifiable
+from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -107,8 +107,7 @@ class Chooser:
                 raise self._taken(managed, "exists, and a new one was asked for")
             if not os.path.isdir(managed.path):
                 raise Blocked(
-                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it. "
-                    "Nothing was changed.",
+                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it.",
                     hint="Moved by hand? `git worktree repair NEW-PATH`. Not mounted? Mount it. Else "
                     f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
@@ -154,8 +153,8 @@ class Chooser:
     def _create(self, session: str, passed: list[tuple[str, str]]) -> Choice:
         if self._base.commit is None:
             raise Unverifiable(
-                f"Nothing is known of the branch '{display(self._base.name)}' to begin from: {self._base.error or 'it is empty'} "
-                "Nothing was changed.",
+                f"Nothing is known of the branch '{display(self._base.name)}' to begin from: {self._base.error or 'it is empty'}",
+                unharmed=UNCHANGED,
                 hint="Try again when the hub can be reached.",
             )
         plan = Managed(
@@ -190,7 +189,7 @@ class Chooser:
         """Whether the branch is there already (then it is taken up again). Raises Blocked when something is in the way."""
         if os.path.lexists(plan.path):
             raise Blocked(
-                f"{display(plan.path)} is there, and gitfleet did not make it. Nothing was changed.",
+                f"{display(plan.path)} is there, and gitfleet did not make it.",
                 hint="Choose another session id, or move it away.",
                 path=plan.path,
             )
@@ -198,7 +197,7 @@ class Chooser:
         holder = next((item.path for item in self._found.everything if item.branch == ref), None)
         if holder is not None:
             raise Blocked(
-                f"The branch {plan.branch} is checked out in {display(holder)}. Nothing was changed.",
+                f"The branch {plan.branch} is checked out in {display(holder)}.",
                 hint="Choose another session id.",
                 path=holder,
             )
@@ -230,7 +229,7 @@ class Chooser:
 
     def _taken(self, managed: Managed, why: str) -> Conflict:
         return Conflict(
-            f"The worktree {display(managed.path)} of session {managed.session} {display(why)}. Nothing was changed.",
+            f"The worktree {display(managed.path)} of session {managed.session} {display(why)}.",
             hint="Choose another session id, or leave it out to be given a free worktree.",
             conflicts=[
                 {"worktree": managed.path, "session": managed.session, "agent": managed.agent, "why": why}

@@ -31,13 +31,11 @@ def check(words: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(words) or (SMALL,)
     if len(chosen) > 1 and {ALL, NONE} & set(chosen):
         raise UsageError(
-            f"--ignored {ALL} and --ignored {NONE} stand alone. Nothing was changed.",
+            f"--ignored {ALL} and --ignored {NONE} stand alone.",
             hint="Name patterns, or one of the words.",
         )
     if "" in chosen:
-        raise UsageError(
-            "--ignored names nothing. Nothing was changed.", hint="Name a pattern, e.g. '*.env'."
-        )
+        raise UsageError("--ignored names nothing.", hint="Name a pattern, e.g. '*.env'.")
     return chosen
 
 

@@ -63,7 +63,9 @@ def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], stage
     gone = blobs.missing(common, staged)
     if gone:
         raise Blocked(
-            f"The index names an object that is missing: {gone[0]}. Nothing was removed.", hint="`git fsck`"
+            f"The index names an object that is missing: {gone[0]}.",
+            unharmed="Nothing was removed.",
+            hint="`git fsck`",
         )
 
 
@@ -100,6 +102,7 @@ def take_away(
         raise Blocked(
             f"Something was put at {display(managed.path)} while the worktree there was being removed. "
             f"Nothing was deleted: the worktree is at {display(aside)} now.",
+            unharmed="",
             hint="Take away what is there; the next cleanup puts the worktree back.",
             path=aside,
         )

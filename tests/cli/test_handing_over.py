@@ -131,6 +131,7 @@ def test_other_side_is_told_once_at_its_next_command_and_the_log_shows_it(
     two.ada.clone.fleets.chain()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("happens", "words", "logged"), EVENTS, ids=NAMES)
 def test_other_side_is_told_once_at_its_next_hook(
     two: Two, happens: Callable[[Two], None], words: str, logged: str

@@ -426,15 +426,13 @@ def test_clone_that_joins_where_the_ledger_is_none_refuses(
     assert not (fleets.root / "carol/.git/gitfleet/node.json").exists()
 
 
-def test_hub_that_loses_the_ledger_right_after_a_push_is_told_as_published_and_alarms_next(
-    fleets: Fleets, git: Git
-) -> None:
+def test_hub_that_loses_the_ledger_right_after_a_push_alarms_at_the_next(fleets: Fleets, git: Git) -> None:
     hook = fleets.hub / "hooks/post-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\nread -r old new ref\ngit update-ref -d {COORD} $new\n")
     hook.chmod(0o755)
     result = fleets.claim("ada", "ada-1", "src/a.py")
-    assert result.status is Status.PUBLISHED
+    assert result.status is Status.CONFIRMED
     assert fleets.waiting() == []
     hook.unlink()
     with pytest.raises(HubAlarm) as caught:

@@ -208,7 +208,7 @@ def test_joining_through_a_hub_that_does_not_play_along_changes_nothing(
     assert caught.value.exit_code == 30
     assert picture(ada) == before
     if how == "away":
-        assert "run `gitfleet init` again" in caught.value.hint
+        assert "Run `gitfleet init` again" in caught.value.hint
         assert "sync" not in caught.value.hint
     else:
         assert ("no fleets" if how == "hook" else "hidden ref") in caught.value.message

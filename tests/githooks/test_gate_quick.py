@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from gitfleet.base import canonical, clock, delivery, identity
@@ -28,6 +28,7 @@ from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import Here, mark
 from tests.gatebench import GATE, Copies, Gated, hook, refused
+from tests.sampling import examples
 from tests.workbench import Ran, run
 
 NAMES = st.sampled_from(["a", "A", "b.py", "é", "e\u0301", "x y", "[1]", ".hid"])
@@ -122,7 +123,7 @@ def bench(hooked_fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return clone, tip
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     claims=st.lists(st.tuples(PATTERNS, st.booleans()), max_size=5),
     staged=st.sets(PATHS, min_size=1, max_size=3),

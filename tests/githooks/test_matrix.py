@@ -24,7 +24,6 @@ from gitfleet.cli import check_commits
 from gitfleet.cli.claiming import Common
 from gitfleet.githooks import hubhook
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
-from tests.fleetbench import scratch
 from tests.gatebench import GATE, Copies, Gated
 from tests.workbench import ROOT, Git, Overlay, Ran, run
 
@@ -377,8 +376,8 @@ def stocks(hooked_fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 @pytest.fixture
 def ready(stocks: dict[str, Path], tmp_path: Path) -> Iterator[Callable[[str], Gated]]:
-    """`ready(holder)`: a clone without gates, as made in `stocks`; in memory where there is room."""
-    with tempfile.TemporaryDirectory(prefix="gitfleet-test-", dir=scratch() or tmp_path) as folder:
+    """`ready(holder)`: a clone without gates, as made in `stocks`."""
+    with tempfile.TemporaryDirectory(prefix="gitfleet-test-") as folder:
         yield lambda holder: Copies(stocks[holder], Path(folder, "fleet")).clone("ada")
 
 
@@ -387,6 +386,7 @@ def test_the_page_tells_of_every_way_and_every_gate() -> None:
     assert {gate for row in told().values() for gate in row} == {*(f"`{gate}`" for gate in GATES), NAMES}
 
 
+@pytest.mark.sample(40)
 @pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize("name", list(ways()))
 def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name: str, gate: str) -> None:

@@ -29,6 +29,7 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def exchange(clone: Path) -> list[str]:
     with Fleet.open(str(clone)) as fleet:
+        fleet.ledger.sync(*fleet.node_ref.wanted)
         return fleet.node_ref.exchange()
 
 
@@ -221,8 +222,8 @@ def test_refs_of_others_are_never_fetched_over_our_own(fleets: Fleets, git: Git)
     mine = fleetrefs.node(node(ada))
     git(fleets.hub, "update-ref", mine, git(fleets.hub, "rev-parse", "main"))
     before = git(ada, "rev-parse", mine)
-    with Fleet.open(str(ada)) as fleet, fleet.ledger.lock.held(1.0):
-        fleet.node_ref.collect()
+    with Fleet.open(str(ada)) as fleet:
+        fleet.ledger.sync(*fleet.node_ref.wanted)
     assert git(ada, "for-each-ref", "--format=%(refname)", fleetrefs.NODES) == mine
     assert git(ada, "rev-parse", mine) == before
 

@@ -96,6 +96,7 @@ SKEWS = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("wall", ["goes-on", "frozen", "back-and-forth"])
 @pytest.mark.parametrize("skew", list(SKEWS))
 def test_holder_that_is_cut_off_stops_before_anybody_else_may_start(

@@ -438,3 +438,14 @@ def test_recorded_name_that_is_no_branch_is_asked_of_nobody(left: Hubbed, name: 
         fleet.ledger.request("claim.retain", "ada-2", {"retain": [row]})
         settled, warnings = branches.settle(fleet)
     assert (settled, warnings) == ([], [])
+
+
+def test_sync_hears_of_branches_on_the_connections_that_it_has_anyway(left: Hubbed, tmp_path: Path) -> None:
+    left.sync("ada")
+    log, program = tmp_path / "log", tmp_path / "counting"
+    program.write_text(f'#!/bin/sh\necho . >>"{log}"\nexec git-upload-pack "$@"\n')
+    program.chmod(0o755)
+    left.git(left.at("ada"), "config", "remote.origin.uploadpack", str(program))
+    left.sync("ada")
+    assert log.read_text().split() == ["."]
+    assert left.standing("ada") == {"src/": "feature"}

@@ -182,7 +182,7 @@ def test_system_without_any_is_said(found: Maintainer, home: Path) -> None:
     with pytest.raises(UsageError, match="no kind"):
         schedulers.choose("at")
     for kind in schedulers.KINDS:
-        with pytest.raises(UsageError, match="Nothing was changed"):
+        with pytest.raises(UsageError):
             found.install(schedulers.choose(kind), 300, Options())
     assert not os.path.exists(os.path.join(found.folder, "installed.json"))
 

@@ -6,7 +6,9 @@ fields that they do not know. Times are seconds, moments are seconds since 1970 
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypedDict, cast
 
 
 class Envelope(TypedDict):
@@ -28,7 +30,9 @@ class ErrorRow(TypedDict):
     """Why a command failed. Further fields are the facts of this kind of error, such as `conflicts`."""
 
     message: str
-    """What happened, and what is unharmed."""
+    """What happened."""
+    unharmed: str
+    """What is as it was before; empty where something may have changed."""
     hint: str
     """One next step; may be empty."""
 
@@ -37,3 +41,18 @@ class FailureAnswer(TypedDict):
     """The data of every command that failed (exit code and `status` say how)."""
 
     error: ErrorRow
+
+
+def envelope(command: str, status: str, data: Mapping[str, Any], warnings: Iterable[str] = ()) -> Envelope:
+    """An answer in the form that all have."""
+    return {
+        "schema_version": "1", "command": command, "status": status, "data": dict(data), "warnings": list(warnings),
+    }  # fmt: skip
+
+
+def failure(
+    message: str, hint: str = "", unharmed: str = "", facts: Mapping[str, Any] | None = None
+) -> FailureAnswer:
+    """Why a request failed. Facts that JSON cannot say become text."""
+    plain = json.loads(json.dumps(dict(facts or {}), default=str))
+    return {"error": cast(ErrorRow, {"message": message, "unharmed": unharmed, "hint": hint, **plain})}

@@ -11,14 +11,14 @@ from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
 from gitfleet.ledger.model import Result
 from gitfleet.telling.remarks import Behind, Remarks
 
-OutcomeWord = Literal["tentative", "published", "confirmed"]
+OutcomeWord = Literal["tentative", "confirmed"]
 
 
 class HowFar(TypedDict):
     """How far an operation came."""
 
     outcome: OutcomeWord
-    """`confirmed`: on the hub, read back; `published`: on the hub by its own word; `tentative`: not there yet."""
+    """`confirmed`: the hub has it, by its own word; `tentative`: not there yet."""
     generation: int
     """The ledger generation that carries it; -1 while tentative."""
 

@@ -151,5 +151,6 @@ def unusable(path: str, error: ValueError) -> Blocked:
     return Blocked(
         f"{path} was left as it is: {error}.",
         hint="Mend the file, then run the same command again.",
+        unharmed="",
         path=path,
     )
