@@ -13,12 +13,12 @@ from gitfleet.cli.options import Json, SessionId
 from gitfleet.errors import FleetError, NoFleet, NoRepository, NoSession, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import agents as views
 from gitfleet.fleet.views import briefing as prime_views
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks import views
 from gitfleet.githooks.agents import install as agents
 from gitfleet.githooks.agents import ready, wanted
-from gitfleet.githooks.agents.install import Change
+from gitfleet.githooks.agents.install import SettingsChange
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
@@ -86,7 +86,8 @@ def prime(session: SessionId = None, as_json: Json = False) -> int:
 def _scope(*, user: bool, project: bool) -> Scope:
     if user and project:
         raise UsageError(
-            "The hooks go either into your own settings or into the project's.", hint="Leave one option out."
+            "The hooks go into your own settings or into the project's, not both.",
+            hint="Leave one option out.",
         )
     return "user" if user else "project"
 
@@ -106,7 +107,7 @@ def _install(name: str, sandbox: str, *, user: bool, project: bool) -> Answer:
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
         )
-    return Answer("agent install", views.agent_changed(name, scope, changes), lines, warnings=warnings)
+    return Answer("agent install", views.changed(name, scope, changes), lines, warnings=warnings)
 
 
 def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
@@ -114,7 +115,7 @@ def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
     if sandbox not in {"", "open", "closed"}:
         raise UsageError("A sandbox is `open` or `closed`.")
     if sandbox and not wanted.of(name).sandbox:
-        raise UsageError(f"{name} has no sandbox that could be opened.")
+        raise UsageError(f"{name} has no sandbox to open.")
     if sandbox and scope == "user":
         words = "A sandbox is opened for one worktree, and not for all your repositories."
         raise UsageError(words, hint="Leave `--user` out.")
@@ -124,7 +125,7 @@ def _uninstall(name: str, *, user: bool, project: bool) -> Answer:
     scope = _scope(user=user, project=project)
     changes = agents.uninstall(name, scope, _repository(scope))
     lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
-    return Answer("agent uninstall", views.agent_changed(name, scope, changes), lines)
+    return Answer("agent uninstall", views.changed(name, scope, changes), lines)
 
 
 def _status() -> Answer:
@@ -155,7 +156,7 @@ def _status() -> Answer:
         for agent in {look.agent for look in looks if look.state != "absent"}
         if (words := ready.newer(agent))
     ]
-    return Answer("agent status", views.agents(looks), [grid], warnings=warnings)
+    return Answer("agent status", views.hooks(looks), [grid], warnings=warnings)
 
 
 def _prime(session: str | None) -> Answer:
@@ -207,5 +208,5 @@ def _in_fleet(repository: Repository) -> bool:
     return True
 
 
-def _told(changes: list[Change]) -> list[str]:
+def _told(changes: list[SettingsChange]) -> list[str]:
     return [f"{change.what}: {change.path}" for change in changes if change.what != "unchanged"]

@@ -16,9 +16,10 @@ from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
 from gitfleet.errors import NoFleet
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import audit as views
 from gitfleet.fleet.views.audit import AuditAnswer, AuthorRow, NamedSessionRow
 from gitfleet.githooks import audit as audits
-from gitfleet.githooks import history, views
+from gitfleet.githooks import history
 
 Range = Annotated[
     list[str], typer.Argument(metavar="RANGE...", help="Commits, as for `git log`: v1.0..main, HEAD, …")

@@ -10,26 +10,18 @@ import typer
 
 from gitfleet.base import clock, delivery
 from gitfleet.base.names import Oid
-from gitfleet.cli import boundary, completing, gates, render
+from gitfleet.cli import boundary, completing, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json, OfSession
-from gitfleet.cli.setup import put_hooks
-from gitfleet.clone import RULES
-from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
-from gitfleet.fleet import doctor as doctors
+from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import doctor as doctor_views
 from gitfleet.fleet.views import log as views
-from gitfleet.fleet.views.doctor import DoctorAnswer
 from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
 from gitfleet.fleet.views.log import OperationRow
-from gitfleet.githooks.agents import ready
-from gitfleet.ledger import replay
 from gitfleet.ledger.log import UNREADABLE
-from gitfleet.trunk import hub_head
-from gitfleet.upkeep import exchange
 
 SomePath = Annotated[
     str | None,
@@ -42,7 +34,7 @@ Kind = Annotated[
     typer.Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended without losing anything.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired without loss.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -82,12 +74,11 @@ def doctor(repair: Repair = False, as_json: Json = False) -> int:
 def _sync() -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         with _losses_told(fleet):
-            told = exchange.sync(fleet)
-        lost = losses(fleet)
-        mended, failure = _mended(fleet)
+            done = fleet.sync()
+        told, failure, lost = done.exchange, done.failure, losses(fleet)
         if failure is not None and not (lost.lines or told.warnings or told.settled):
             raise failure
-        hub_head.heard(fleet.ledger)
+        mended = [f"{failure.message} {failure.hint}"] if failure else done.mended
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]
@@ -125,17 +116,9 @@ def _losses_told(fleet: Fleet) -> Iterator[None]:
             delivery.done()
 
 
-def _mended(fleet: Fleet) -> tuple[list[str], FleetError | None]:
-    """The hooks are put in place again, for another tool may have put its own there; what was done, or why it was not."""
-    try:
-        return put_hooks(fleet.repository), None
-    except FleetError as error:
-        return [f"{error.message} {error.hint}"], error
-
-
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        found = views.operations(fleet, path=path, session=session, kind=kind, limit=limit)
+        found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
         lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
         old = freshness(fleet, state.age, len(state.tentative))
@@ -149,21 +132,8 @@ def _line(row: OperationRow) -> str:
 
 def _fsck() -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        checked, problem = replay.check(
-            fleet.ledger.objects, RULES, tip, progress=lambda done: render.note(f"{done} commits verified")
-        )
-        if problem is not None:
-            raise Corrupt(
-                f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
-                f"The {checked} commits before it do.",
-                hint="`gitfleet doctor` looks whether the hub has the same chain.",
-                where=problem.commit,
-                generation=problem.generation,
-                verified=checked,
-            )
+        checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
+        tip = fleet.current().tip
         data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
         return Answer(
             "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
@@ -172,27 +142,10 @@ def _fsck() -> Answer:
 
 def _doctor(*, repair: bool) -> Answer:
     with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = doctors.repair(fleet) if repair else []
-        if repair:
-            done += put_hooks(fleet.repository)
-        findings = [*doctors.examine(fleet), gates.finding(fleet), *_agents(fleet)]
-        bad = [finding for finding in findings if not finding.ok]
-        lines = [f"repaired: {words}" for words in done]
-        for finding in findings:
+        done = fleet.doctor(repair=repair)
+        lines = [f"repaired: {words}" for words in done.repaired]
+        for finding in done.findings:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
-        data: DoctorAnswer = {"repaired": done, "findings": doctor_views.findings(findings)}
-        code = 20 if bad else 0
-        return Answer("doctor", data, lines, "problems" if bad else "ok", code)
-
-
-def _agents(fleet: Fleet) -> list[doctors.Finding]:
-    """What the clients say of our hooks in their settings; nothing of clients that have none."""
-    found = []
-    for look in ready.looks(fleet.repository):
-        if look.state == "absent":
-            continue
-        words = f"{look.path} is {look.state}" + (f" ({look.problem})" if look.problem else "")
-        advice = "gitfleet agent status; see docs/guides/agents.md on trust"
-        found.append(doctors.Finding(f"{look.agent} hooks", look.state == "in place", words, advice))
-    return found
+        code = 0 if done.sound else 20
+        return Answer("doctor", doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)

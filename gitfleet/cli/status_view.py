@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
-from gitfleet.cli import gates
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
+from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import status
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.sessions import SessionRow
 from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
@@ -30,10 +29,10 @@ COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim",
 def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
     with Fleet.open(bulk=True) as fleet:
-        found, problems = status.look(fleet, tail=tail)
+        found, problems = fleet.status(tail=tail)
         ledger = found["ledger"]
         old = freshness(fleet, ledger["age"], ledger["tentative"])
-        warnings = [*problems, *gates.warnings(fleet), *heard(fleet), *old]
+        warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
         if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
         return Answer("status", found, list(_lines(found)), warnings=warnings)

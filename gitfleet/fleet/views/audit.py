@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypedDict
 
 from gitfleet.base.names import Oid, RepoPath, SessionId
-
-Reason = Literal["unnamed", "unbacked", "outside"]
+from gitfleet.claims.grant_history import Grants
+from gitfleet.githooks.audit import Audit, Reason, Uncovered
 
 
 class UncoveredRow(TypedDict):
@@ -59,3 +61,36 @@ class AuditAnswer(TypedDict):
     uncovered: list[UncoveredRow]
     by_author: list[AuthorRow]
     by_session: list[NamedSessionRow]
+
+
+def audited(found: Audit, granted: Grants) -> AuditAnswer:
+    """What an audit found."""
+    return {
+        "commits": found.commits,
+        "covered": found.commits - len(found.uncovered),
+        "generation": granted.generation,
+        "grants": len(granted),
+        "uncovered": [_uncovered(item) for item in found.uncovered],
+        "by_author": [
+            AuthorRow(author=name, commits=tally["commits"], uncovered=tally["uncovered"])
+            for name, tally in _worst_first(found.by_author)
+        ],
+        "by_session": [
+            NamedSessionRow(session=SessionId(name), commits=tally["commits"], uncovered=tally["uncovered"])
+            for name, tally in _worst_first(found.by_session)
+        ],
+    }
+
+
+def _uncovered(item: Uncovered) -> UncoveredRow:
+    made = item.commit
+    return {
+        "commit": Oid(made.oid), "at": made.at, "author": made.author, "subject": made.subject,
+        "sessions": [SessionId(one) for one in made.sessions], "reasons": list(item.reasons),
+        "paths": [RepoPath(path) for path in item.paths], "claims": list(item.claims), "ahead": item.ahead,
+    }  # fmt: skip
+
+
+def _worst_first(tallied: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
+    """The counts, those with most to tell first."""
+    return sorted(tallied.items(), key=lambda row: (-row[1]["uncovered"], -row[1]["commits"], row[0]))

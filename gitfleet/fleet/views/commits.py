@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
-from gitfleet.claims.fencing import FenceState
+from gitfleet.claims.fencing import FenceState, Verdict
 from gitfleet.claims.policy import CommitRule
+from gitfleet.fleet.hub_state import Present
+from gitfleet.githooks.check_commits import Judged
 
 
 class JudgedPathRow(TypedDict):
@@ -52,3 +55,30 @@ class CheckCommitsAnswer(TypedDict):
     rules: CommitRule
     """`commits` of the rules; with `off`, nothing is judged."""
     commits: list[JudgedCommitRow]
+
+
+def judged(now: Present, rows: Sequence[Judged], base: str, head: str) -> CheckCommitsAnswer:
+    """What is true of commits, by the rules and the ledger of now."""
+    return {
+        "base": base,
+        "head": head,
+        "hub": now.hub,
+        "trunk": BranchName(now.trunk),
+        "generation": now.tip.generation,
+        "ledger": Oid(now.tip.oid),
+        "rules": now.policy.commits,
+        "commits": [_commit(row) for row in rows],
+    }
+
+
+def _commit(row: Judged) -> JudgedCommitRow:
+    return {
+        "commit": Oid(row.commit.oid),
+        "session": SessionId(row.commit.session),
+        "claims": list(row.commit.claims),
+        "paths": [_path(verdict) for verdict in row.verdicts],
+    }
+
+
+def _path(verdict: Verdict) -> JudgedPathRow:
+    return cast(JudgedPathRow, verdict._asdict())

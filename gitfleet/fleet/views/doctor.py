@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypedDict
 
-from gitfleet.fleet.doctor import Finding
+from gitfleet.fleet.doctor import Diagnosis
 
 
 class FindingRow(TypedDict):
@@ -27,6 +26,9 @@ class DoctorAnswer(TypedDict):
     findings: list[FindingRow]
 
 
-def findings(found: Iterable[Finding]) -> list[FindingRow]:
-    """What was looked at."""
-    return [{"what": one.what, "ok": one.ok, "words": one.words, "advice": one.advice} for one in found]
+def diagnosed(found: Diagnosis) -> DoctorAnswer:
+    """What `Fleet.doctor` found."""
+    findings: list[FindingRow] = [
+        {"what": one.what, "ok": one.ok, "words": one.words, "advice": one.advice} for one in found.findings
+    ]
+    return {"repaired": list(found.repaired), "findings": findings}

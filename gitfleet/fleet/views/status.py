@@ -13,8 +13,8 @@ from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
+from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.sessions import SessionRow, known
@@ -95,7 +95,7 @@ class StatusAnswer(TypedDict):
     nodes: list[NodeRow]
 
 
-def look(fleet: Fleet, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
+def look(fleet: Clone, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
     """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
@@ -199,7 +199,7 @@ def _node(peers: Peers, name: str) -> NodeRow:
     }
 
 
-def _ledger(fleet: Fleet, state: State) -> LedgerRow:
+def _ledger(fleet: Clone, state: State) -> LedgerRow:
     alarm = fleet.ledger.alarm()
     return {
         "node": fleet.ledger.node.id,
