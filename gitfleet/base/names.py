@@ -12,5 +12,7 @@ BranchName = NewType("BranchName", str)
 """A branch as people say it, without `refs/heads/`; empty when detached."""
 SessionId = NewType("SessionId", str)
 """The id of a session; empty where there is none."""
+NodeId = NewType("NodeId", str)
+"""The id of a node."""
 RepoPath = NewType("RepoPath", str)
 """A path in the repository, from its root, with `/`."""

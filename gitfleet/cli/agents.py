@@ -166,7 +166,7 @@ def _prime(session: str | None) -> Answer:
         try:
             who = fleet.whoami(session)
         except NoSession as error:
-            if error.facts.get("candidates"):
+            if error.candidates:
                 raise
             who = ""
         told = briefing.gather(fleet, who, _hooked(fleet, who))

@@ -16,6 +16,7 @@ from gitfleet.fleet.views import commits as views
 from gitfleet.git.repository import discover
 from gitfleet.githooks import check_commits, incoming, ranges
 from gitfleet.githooks.check_commits import Judged
+from gitfleet.obstacles import Obstacle
 
 SHOWN = 200
 
@@ -46,7 +47,7 @@ def staged(common: Common, report: str | None) -> Answer:
         mine = incoming.IncomingCommit("", paths, session, _claims(now, session), (session,))
         rows = check_commits.judged(now.view, now.policy, fleet.repository.here, [mine])
         held = [
-            {"session": one.holder, "claim": one.held}
+            Obstacle(path=one.path, session=one.holder, claim=one.held)
             for row in rows
             for one in row.verdicts
             if one.state == fencing.THEIRS

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
-from gitfleet.claims.conflict_text import kept_by, stays, units, until
+from gitfleet.claims.conflict_text import kept_by, stays, unit_words, units, until
+from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.service import Terms
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
@@ -15,9 +16,10 @@ from gitfleet.cli.messages import heard, told
 from gitfleet.errors import EXIT_CODES, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
-from gitfleet.fleet.views import grants, records
+from gitfleet.fleet.views import grants
 from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
-from gitfleet.ledger.model import Result, Status
+from gitfleet.ledger.model import Answer as Told
+from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 FRESH = 60
@@ -37,16 +39,17 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.claim(session, paths, terms)
-        refused = result.answer["refused"]
-        lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
+        refused = result.refused
+        lines = _lines(result.granted, "claimed", tentative=result.tentative)
+        lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
         lines += [
-            f"taken over with {kept_by(c['retained'])} of {c['session']}: {c['pattern']}"
-            if c.get("retained")
-            else f"taken over from {c['session']}, whose claim had expired: {c['pattern']}"
-            for c in result.answer["taken_over"]
+            f"taken over with {kept_by([one.as_record() for one in c.retained])} of {c.session}: {c.pattern}"
+            if c.retained
+            else f"taken over from {c.session}, whose claim had expired: {c.pattern}"
+            for c in result.taken_over
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
-        said = remarks.of_grant(fleet, result.answer["granted"], result.answer["already_held"])
+        said = remarks.of_grant(fleet, result.granted, result.already_held)
         data = grants.claimed(session, result, said)
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
@@ -59,11 +62,11 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         session = fleet.whoami(common.session)
         with told(fleet, session):
             got = fleet.claims.wait(session, paths, terms, limit=limit)
-        granted, held = ([records.claim(claim) for claim in some] for some in (got.granted, got.already_held))
+        granted, held = got.granted, got.already_held
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
         said = remarks.of_grant(fleet, granted, held)
-        data = grants.waited(session, granted, held, said, tentative=got.tentative)
+        data = grants.waited(session, got, said)
         warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
@@ -80,8 +83,8 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.release(session, paths or None)
-        lines = _told(result, "released", "released")
-        lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
+        lines = _lines(result.released, "released", tentative=result.tentative)
+        lines += [f"not held by anybody: {path}" for path in result.not_held]
         lines = lines or ["nothing to release"]
         data = grants.released(session, result)
         return Answer(
@@ -95,8 +98,8 @@ def let_go(common: Common, branch: str) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.let_go(session, branch)
-        lines = [f"released: {record['pattern']}" for record in result.answer["released"]]
-        lines += kept(result.answer["retained"], "still ")
+        lines = [f"released: {claim.pattern}" for claim in result.released]
+        lines += kept(result.retained, "still ")
         data = grants.released(session, result)
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
@@ -132,12 +135,10 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
         return Answer("check", found, lines, status, code, warnings, session or "")
 
 
-def kept(records: Iterable[Mapping[str, Any]], still: str = "") -> list[str]:
-    """What claims, as records, stay with now that their session is gone: a line each."""
-    return [
-        f"{still}retained by {kept_by(record['retained'])} {until(record['retained'])}: {record['pattern']}"
-        for record in records
-    ]
+def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
+    """What claims stay with now that their session is gone: a line each."""
+    rows = [([one.as_record() for one in claim.retained], claim.pattern) for claim in claims]
+    return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
 
 
 def as_of(fleet: Fleet, age: int | None) -> list[str]:
@@ -161,39 +162,35 @@ def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
     try:
         return fleet.whoami(flag)
     except NoSession as error:
-        if error.facts.get("candidates"):
+        if error.candidates:
             raise
         return None
 
 
-def _told(result: Result, key: str, verb: str) -> list[str]:
-    return _lines(result.answer[key], verb, tentative=result.status is Status.TENTATIVE)
-
-
-def _lines(records: Iterable[Mapping[str, Any]], verb: str, *, tentative: bool) -> list[str]:
+def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
     unsure = " (tentative: the hub was out of reach)" if tentative else ""
     lines = []
-    for record in records:
-        shared = " (shared)" if record["mode"] == "shared" else _units(record)
-        token = f", token {record['token']}" if verb != "released" and not unsure else ""
-        lines.append(f"{verb}: {record['pattern']}{shared}{token}{unsure}")
+    for claim in claims:
+        shared = " (shared)" if claim.mode == SHARED else _units(claim)
+        token = f", token {claim.token}" if verb != "released" and not unsure else ""
+        lines.append(f"{verb}: {claim.pattern}{shared}{token}{unsure}")
     return lines
 
 
-def _units(record: Mapping[str, Any]) -> str:
+def _units(claim: Claim) -> str:
     """Which units of a resource a claim has; nothing for one on a path."""
-    return f", {units(record)}" if record.get("slots") else ""
+    return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
-def _status(result: Result, code: int) -> str:
-    return "partial" if code else "tentative" if result.status is Status.TENTATIVE else "ok"
+def _status(result: Told, code: int) -> str:
+    return "partial" if code else "tentative" if result.tentative else "ok"
 
 
-def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
+def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
     words = fleet.ledger.outbox.warnings + fleet.messages(session)
-    if result.status is Status.TENTATIVE:
+    if result.tentative:
         words.append(
-            f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."
+            f"{result.receipt.hub_error or 'The hub is out of reach.'} This is tentative until the hub agrees."
         )
     return words
 
@@ -212,6 +209,6 @@ def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
 
 def _verdict(path: PathRow) -> list[str]:
     if path["state"] == service.THEIRS:
-        return [f"theirs  {render.holder(item)}" for item in path["holders"]]
+        return [f"theirs  {render.holder(Obstacle.decode(item))}" for item in path["holders"]]
     words = {service.MINE: "mine   ", service.FREE: "free   ", service.UNVERIFIABLE: "unknown"}
     return [f"{words[path['state']]} {path['path']}"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
 from gitfleet.claims import orphans
-from gitfleet.claims.conflict_text import units
-from gitfleet.claims.model import SHARED
+from gitfleet.claims.conflict_text import unit_words
+from gitfleet.claims.model import SHARED, Claim
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import Common, as_of, freshness
@@ -19,6 +18,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants, line
 from gitfleet.fleet.views.grants import TellAnswer
 from gitfleet.fleet.views.line import TicketRow
+from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 
@@ -28,7 +28,7 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         left = 0
         if leave:
             session = fleet.whoami(common.session)
-            left = len(fleet.claims.leave_line(session).answer["left"])
+            left = len(fleet.claims.leave_line(session).left)
         found, problems = line.waiting(fleet, left=left)
         gone = _gone(fleet, found["tickets"])
         lines = [f"left {counted(left, 'place')}"] if leave else []
@@ -43,12 +43,15 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         )
 
 
-def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, dict[str, Any]]:
+def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
     """The sessions that others wait for and whose process is known to be gone."""
     held = [
-        {**item, "claim": item["held"]} for row in rows for item in row["blocked_by"] if not item["ticket"]
+        Obstacle(path=one["wanted"], session=one["session"], claim=one["held"])
+        for row in rows
+        for one in row["blocked_by"]
+        if not one["ticket"]
     ]
-    return {item["session"]: item for item in fleet.claims.orphans.marked(held) if item.get("gone")}
+    return {str(one.session): one for one in fleet.claims.orphans.marked(held) if one.gone}
 
 
 def tell(common: Common, to: str, text: str) -> Answer:
@@ -66,11 +69,10 @@ def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            answer = fleet.claims.offer(session, to, paths).answer
-        lines = [f"offered to {to}: {record['pattern']}" for record in answer["offered"]]
-        return Answer(
-            "offer", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
-        )
+            answer = fleet.claims.offer(session, to, paths)
+        lines = [f"offered to {to}: {claim.pattern}" for claim in answer.offered]
+        data = grants.offered(session, answer)
+        return Answer("offer", data, lines, warnings=fleet.messages(session), session=session)
 
 
 def accept(common: Common) -> Answer:
@@ -78,12 +80,9 @@ def accept(common: Common) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            answer = fleet.claims.take(session).answer
-        lines = [
-            f"claimed: {record['pattern']}{_units(record)}, token {record['token']}"
-            for record in answer["taken"]
-        ]
-        said = remarks.of_grant(fleet, answer["taken"], new=False)
+            answer = fleet.claims.accept(session)
+        lines = [f"claimed: {claim.pattern}{_units(claim)}, token {claim.token}" for claim in answer.taken]
+        said = remarks.of_grant(fleet, answer.taken, new=False)
         data = grants.accepted(session, answer, said)
         warnings = [*fleet.messages(session), *said.words(fleet.ledger.node.hub)]
         return Answer("accept", data, lines, warnings=warnings, session=session)
@@ -94,13 +93,10 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = _person(fleet, common)
         with told(fleet, session):
-            answer = fleet.claims.break_(session, paths, reason).answer
-        lines = [
-            f"broken: {record['pattern']} of {record['session']}, who is told" for record in answer["broken"]
-        ]
-        return Answer(
-            "break", {"session": session, **answer}, lines, warnings=fleet.messages(session), session=session
-        )
+            answer = fleet.claims.break_(session, paths, reason)
+        lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]
+        data = grants.broken(session, answer)
+        return Answer("break", data, lines, warnings=fleet.messages(session), session=session)
 
 
 def _person(fleet: Fleet, common: Common) -> str:
@@ -115,8 +111,8 @@ def _person(fleet: Fleet, common: Common) -> str:
         raise
 
 
-def _units(record: Mapping[str, Any]) -> str:
-    return f", {units(record)}" if record.get("slots") else ""
+def _units(claim: Claim) -> str:
+    return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
 def _words(row: TicketRow, gone: Collection[str]) -> str:

@@ -129,15 +129,15 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
 
 
 def _answer(ended: Ended) -> Answer:
-    released = [record["pattern"] for record in ended.answer.get("released", [])]
-    retained = ended.answer.get("retained", [])
+    released = ended.answer.released if ended.answer else ()
+    retained = ended.answer.retained if ended.answer else ()
     how = "was interrupted" if ended.interrupted else "ended"
     words = f"session {ended.session['id']} {how}, exit code {ended.code}"
     if ended.goes_on:
         words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
     words += (
         _committed(ended.made)
-        + _listed("released", released)
+        + _listed("released", [claim.pattern for claim in released])
         + "".join(f"; {line}" for line in kept(retained))
     )
     say(f"gitfleet: {words}")

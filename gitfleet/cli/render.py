@@ -48,8 +48,8 @@ def failure(command: str, error: FleetError) -> Answer:
 
 def show_failure(error: FleetError) -> None:
     """An error for people: what happened, the holders one a line, one next step."""
-    conflicts = error.facts.get("conflicts", []) if isinstance(error, Conflict) else []
-    if any("path" in item for item in conflicts):
+    conflicts = error.conflicts if isinstance(error, Conflict) else ()
+    if any(item.path for item in conflicts):
         head = error.message.split(":", 1)[0]
         note(f"gitfleet: {_small(head)}{_also(error.unharmed)}")
         for item in conflicts:

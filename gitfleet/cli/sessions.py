@@ -207,14 +207,14 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
     wanted = replace(wanted, id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
         begun = fleet.start_session(wanted)
-        result, record = begun.result, begun.result.answer["session"]
+        result = begun.result
         warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Answer(
             command,
             starts.started(result),
-            [record["id"]],
+            [begun.session],
             warnings=warnings,
-            session=record["id"],
+            session=begun.session,
         )
 
 
@@ -223,10 +223,10 @@ def _end(session_id: str | None) -> Answer:
         session_id = fleet.caller(session_id)
         ended = fleet.end_session(session_id)
         result, left = ended.result, list(ended.left)
-        released = [record["pattern"] for record in result.answer["released"]]
+        released = [claim.pattern for claim in result.released]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
-        lines += kept(result.answer["retained"])
+        lines += kept(result.retained)
         lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
         warnings = fleet.ledger.notices.fresh(session_id)

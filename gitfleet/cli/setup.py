@@ -139,7 +139,7 @@ def _person(fleet: Fleet) -> str:
     started = fleet.sessions.start(
         Start(id=own, agent=name.split()[0] if name.split() else "person", person=True)
     )
-    return str(started.answer["session"]["id"])
+    return started.session.id
 
 
 def _uninstall(*, force: bool) -> Answer:

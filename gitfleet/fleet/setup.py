@@ -246,11 +246,10 @@ def _place(repository: Repository) -> int:
 def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
     """The hub named anew belongs to others: no hub of ours is damaged, and there is nothing to repair."""
     whose = f"that of the hub '{before.hub}'" if before.hub else "its own"
-    return HubAlarm(
+    return found.again(
         f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}.",
         unharmed=UNCHANGED,
         hint=f"To leave that for the fleet of '{node.hub}': `gitfleet uninstall`, then `gitfleet init --hub {node.hub}`.",
-        **found.facts,
     )
 
 

@@ -50,7 +50,7 @@ def gather(
     """
     found, warnings = _checkouts(repository, sessions, trunk, wanted.seconds)
     local = LocalSessions(ledger.state)
-    details = {
+    details: dict[str, Detail] = {
         session.id: _detail(session, local, found.get(session.worktree), wanted) for session in sessions
     }
     return details, warnings

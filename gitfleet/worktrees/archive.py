@@ -92,7 +92,7 @@ def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str
     """
     if found.obstacles:
         words = f"This worktree cannot be archived: {found.obstacles[0]}."
-        raise Blocked(words, hint="See to that first.", obstacles=list(found.obstacles))
+        raise Blocked(words, hint="See to that first.", obstacles=tuple(found.obstacles))
     objects = PlumbingObjects(common.git_dir)
     try:
         tree = _tree(git, objects, owner, found)

@@ -19,6 +19,7 @@ from gitfleet.githooks.audit import Audit
 from gitfleet.githooks.history import HistoryCommit
 from tests.forms import held
 from tests.gatebench import Gated
+from tests.operations import ask
 from tests.workbench import UNSEEN, Gitfleet
 
 PATH = "src/api/a.py"
@@ -142,8 +143,8 @@ def test_rebase_keeps_a_commit_covered_and_tentative_claims_are_found_by_their_i
 def test_claim_that_another_session_has_accepted_covers_each_by_its_own_token(alone: Gated) -> None:
     before = alone.claim(PATH)
     with alone.open() as fleet:
-        fleet.ledger.request("claim.offer", alone.session, {"patterns": [PATH], "to": alone.other})
-        fleet.ledger.request("claim.take", alone.other, {})
+        ask(fleet.ledger, "offer.make", alone.session, {"patterns": [PATH], "to": alone.other})
+        ask(fleet.ledger, "offer.accept", alone.other, {})
     after = alone.claim(PATH, session=alone.other)
     assert before != after
     raw(alone, PATH, named(alone, before))

@@ -11,17 +11,16 @@ from typing import Any
 
 import pytest
 
-from gitfleet.base.ids import ulid
 from gitfleet.errors import HubUnreachable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
 from gitfleet.fleet.views.status import SessionStatus, StatusAnswer
 from gitfleet.git import fleetrefs
-from gitfleet.ledger.model import Operation
 from gitfleet.nodes import records
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
+from tests.operations import raw
 from tests.workbench import Git
 
 NewProcess = Callable[[], "subprocess.Popen[bytes]"]
@@ -402,7 +401,7 @@ def test_session_record_forged_for_our_node_makes_us_publish_no_file(
         "resume": False,
     }
     with Fleet.open(str(bob)) as fleet:
-        forged = Operation("session.start", ulid(), node(ada), "s1", 1, body, ulid())
+        forged = raw("session.start", node(ada), "s1", body)
         assert fleet.ledger.submit([forged])[0].error is None
     found = row(ada, "s1", tail=5)
     assert found["log_tail"] == []

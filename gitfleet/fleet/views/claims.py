@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict, cast, final
+from collections.abc import Iterable, Sequence
+from typing import Literal, NotRequired, TypedDict, cast, final
 
 from gitfleet.base.names import RepoPath, SessionId
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.service import PathState, Verdict, time_left
+from gitfleet.claims.service import Standing, Verdict, time_left
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
 from gitfleet.fleet.views.records import ClaimRecord, KeeperRecord
 from gitfleet.ledger.ledger import State
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
@@ -93,7 +94,7 @@ class PathRow(TypedDict):
     """What a change to one path would meet."""
 
     path: RepoPath
-    state: PathState
+    state: Standing
     holders: list[HolderRow]
 
 
@@ -134,9 +135,9 @@ def check(fleet: Fleet, session: str | None, paths: Sequence[str]) -> CheckAnswe
     }
 
 
-def holders(found: Sequence[Mapping[str, Any]]) -> list[HolderRow]:
+def holders(found: Iterable[Obstacle]) -> list[HolderRow]:
     """What stands in the way."""
-    return cast(list[HolderRow], list(found))
+    return [cast(HolderRow, one.encode()) for one in found]
 
 
 def _path(verdict: Verdict) -> PathRow:

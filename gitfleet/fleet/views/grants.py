@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
+from gitfleet.claims.asking import Claimed, Released
+from gitfleet.claims.handover import Broke, Offered, Taken
+from gitfleet.claims.retained_claims import LetGone
+from gitfleet.claims.waiting import Waited
+from gitfleet.fleet.views import records
 from gitfleet.fleet.views.claims import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
-from gitfleet.ledger.model import Result
+from gitfleet.ledger.model import Answer
 from gitfleet.telling.remarks import Behind, Remarks
 
 OutcomeWord = Literal["tentative", "confirmed"]
@@ -30,6 +34,8 @@ class DecidedOperation(HowFar):
     """The ledger commit that carries it; empty while tentative."""
     operation: str
     session: SessionId
+    hub_error: NotRequired[str]
+    """While tentative: why the hub did not answer."""
 
 
 class BehindRow(TypedDict):
@@ -69,8 +75,6 @@ class ClaimAnswer(DecidedOperation, RemarksRow):
     """What thereby went to others who had waited for it."""
     ticket: NotRequired[TicketRecord | None]
     """Always null here: only `--wait` stands in line."""
-    hub_error: NotRequired[str]
-    """While tentative: why the hub did not answer."""
 
 
 class WaitAnswer(RemarksRow):
@@ -94,8 +98,6 @@ class ReleaseAnswer(DecidedOperation):
     """With `--branch`: what other branches or worktrees still retain."""
     served: NotRequired[list[ClaimRecord]]
     """What thereby went to others who had waited for it."""
-    hub_error: NotRequired[str]
-    """While tentative: why the hub did not answer."""
 
 
 class TellAnswer(TypedDict):
@@ -135,37 +137,50 @@ class BreakAnswer(TypedDict):
     """What thereby went to others who had waited for it."""
 
 
-def how_far(result: Result) -> HowFar:
+def how_far(answer: Answer) -> HowFar:
     """How far an operation came."""
-    return {"outcome": cast(OutcomeWord, result.status.value), "generation": result.generation}
+    return {"outcome": cast(OutcomeWord, answer.status.value), "generation": answer.generation}
 
 
-def claimed(session: str, result: Result, said: Remarks) -> ClaimAnswer:
+def claimed(session: str, answer: Claimed, said: Remarks) -> ClaimAnswer:
     """What `Claims.claim` came to."""
-    return cast(ClaimAnswer, {**_decided(session, result), **result.answer, **remarks(said)})
+    return cast(ClaimAnswer, {**_decided(session, answer), **answer.encode(), **remarks(said)})
 
 
-def waited(
-    session: str, granted: list[ClaimRecord], held: list[ClaimRecord], said: Remarks, *, tentative: bool
-) -> WaitAnswer:
+def waited(session: str, got: Waited, said: Remarks) -> WaitAnswer:
     """What `Claims.wait` came to."""
     return {
         "session": SessionId(session),
-        "outcome": "tentative" if tentative else "granted",
-        "granted": granted,
-        "already_held": held,
+        "outcome": "tentative" if got.tentative else "granted",
+        "granted": records.claims(got.granted),
+        "already_held": records.claims(got.already_held),
         **remarks(said),
     }
 
 
-def released(session: str, result: Result) -> ReleaseAnswer:
+def released(session: str, answer: Released | LetGone) -> ReleaseAnswer:
     """What `Claims.release` or `Claims.let_go` came to."""
-    return cast(ReleaseAnswer, {"not_held": [], **_decided(session, result), **result.answer})
+    return cast(ReleaseAnswer, {"not_held": [], **_decided(session, answer), **answer.encode()})
 
 
-def accepted(session: str, answer: Mapping[str, Any], said: Remarks) -> AcceptAnswer:
-    """What `Claims.take` came to."""
-    return cast(AcceptAnswer, {"session": session, **answer, "behind": remarks(said)["behind"]})
+def offered(session: str, answer: Offered) -> OfferAnswer:
+    """What `Claims.offer` came to."""
+    return {"session": SessionId(session), "to": answer.to, "offered": records.claims(answer.offered)}
+
+
+def accepted(session: str, answer: Taken, said: Remarks) -> AcceptAnswer:
+    """What `Claims.accept` came to."""
+    return {
+        "session": SessionId(session),
+        "taken": records.claims(answer.taken),
+        "behind": remarks(said)["behind"],
+        "served": records.claims(answer.served),
+    }
+
+
+def broken(session: str, answer: Broke) -> BreakAnswer:
+    """What `Claims.break_` came to."""
+    return cast(BreakAnswer, {"session": session, **answer.encode()})
 
 
 def remarks(said: Remarks) -> RemarksRow:
@@ -174,13 +189,17 @@ def remarks(said: Remarks) -> RemarksRow:
     return {"absent": list(said.absent), "behind": behind, "by_name": list(said.by_name)}
 
 
-def _decided(session: str, result: Result) -> DecidedOperation:
-    return {
-        **how_far(result),
-        "commit": Oid(result.commit),
-        "operation": result.operation,
+def _decided(session: str, answer: Answer) -> DecidedOperation:
+    decided: DecidedOperation = {
+        "outcome": how_far(answer)["outcome"],
+        "generation": answer.generation,
+        "commit": Oid(answer.commit),
+        "operation": answer.receipt.operation,
         "session": SessionId(session),
     }
+    if answer.tentative:
+        decided["hub_error"] = answer.receipt.hub_error
+    return decided
 
 
 def _behind(item: Behind) -> BehindRow:

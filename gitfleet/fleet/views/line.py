@@ -52,7 +52,7 @@ def waiting(fleet: Fleet, *, left: int = 0) -> tuple[LineAnswer, list[str]]:
             **records.ticket(ticket),
             "place": number,
             "blocked_by": [
-                cast(BlockerRow, item.as_record()) for item in line.blockers(state.view, standing, ticket)
+                cast(BlockerRow, item.encode()) for item in line.blockers(state.view, standing, ticket)
             ],
         }
         for number, ticket in enumerate(standing, start=1)

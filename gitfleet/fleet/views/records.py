@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, SessionId
@@ -137,7 +138,12 @@ class SessionRecord(TypedDict):
 
 def claim(record: Claim) -> ClaimRecord:
     """A claim as it stands in the ledger."""
-    return cast(ClaimRecord, record.as_record())
+    return cast(ClaimRecord, record.encode())
+
+
+def claims(found: Iterable[Claim]) -> list[ClaimRecord]:
+    """Claims as they stand in the ledger."""
+    return [claim(one) for one in found]
 
 
 def keeper(record: Keeper) -> KeeperRecord:
@@ -147,9 +153,9 @@ def keeper(record: Keeper) -> KeeperRecord:
 
 def ticket(record: Ticket) -> TicketRecord:
     """A place in the waiting line as it stands in the ledger."""
-    return cast(TicketRecord, record.as_record())
+    return cast(TicketRecord, record.encode())
 
 
 def session(record: Session) -> SessionRecord:
     """A session as it stands in the ledger."""
-    return cast(SessionRecord, record.as_record())
+    return cast(SessionRecord, record.encode())

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from gitfleet.base.names import Oid, RepoPath
+from gitfleet.claims.retained_claims import Ended, Started
+from gitfleet.fleet.views import records
 from gitfleet.fleet.views.grants import HowFar, how_far
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
-from gitfleet.ledger.model import Result, Status
 
 if TYPE_CHECKING:
+    from gitfleet.launching import launcher  # for nobody who only starts or ends a session
     from gitfleet.launching.committing import Made
-    from gitfleet.launching.launcher import Ended
 
 
 class SessionStartAnswer(HowFar):
@@ -64,32 +65,30 @@ class SessionLaunchAnswer(TypedDict):
     """With `--commit`."""
 
 
-def started(result: Result) -> SessionStartAnswer:
-    """What `Sessions.start` came to."""
-    tentative = result.status is Status.TENTATIVE
-    return {**how_far(result), "tentative": tentative, "session": result.answer["session"]}
+def started(answer: Started | Ended) -> SessionStartAnswer:
+    """What `Sessions.start` or `Sessions.end` came to."""
+    return {**how_far(answer), "tentative": answer.tentative, "session": records.session(answer.session)}
 
 
-def ended(result: Result, left: Sequence[str]) -> SessionEndAnswer:
+def ended(answer: Ended, left: Sequence[str]) -> SessionEndAnswer:
     """What `Sessions.end` came to; `left` says what the session leaves in its worktree."""
-    answer = result.answer
     return {
-        **started(result),
-        "released": answer["released"],
-        "retained": answer["retained"],
+        **started(answer),
+        "released": records.claims(answer.released),
+        "retained": records.claims(answer.retained),
         "left": list(left),
     }
 
 
-def launched(found: Ended) -> SessionLaunchAnswer:
+def launched(found: launcher.Ended) -> SessionLaunchAnswer:
     """How a command that ran as a session went."""
     return {
         "session": cast(SessionRecord, found.session),
         "worktree": found.worktree,
         "log": found.log,
         "exit_code": found.code,
-        "released": found.answer.get("released", []),
-        "retained": found.answer.get("retained", []),
+        "released": records.claims(found.answer.released) if found.answer else [],
+        "retained": records.claims(found.answer.retained) if found.answer else [],
         "committed": _committed(found.made) if found.made else None,
     }
 

@@ -7,7 +7,7 @@ session is in, and none for sessions of other clones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid
@@ -157,7 +157,7 @@ def _status(
 
 
 def _gist(claim: Claim) -> ClaimGist:
-    return {"pattern": claim.pattern, "mode": cast(Mode, claim.mode), "token": claim.token}
+    return {"pattern": claim.pattern, "mode": claim.mode, "token": claim.token}
 
 
 def _sound(found: Iterable[Session | FleetError]) -> tuple[list[Session], list[str]]:

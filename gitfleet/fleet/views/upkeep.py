@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from gitfleet.base.names import SessionId
-from gitfleet.fleet.views import worktrees
+from gitfleet.fleet.views import records, worktrees
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.worktrees import OutcomeRow
 from gitfleet.upkeep.round import Round, Step
@@ -71,8 +71,8 @@ def upkeep(done: Round) -> UpkeepAnswer:
             {
                 "session": SessionId(one.session),
                 "worktree": one.worktree,
-                "released": cast(list[ClaimRecord], list(one.released)),
-                "retained": cast(list[ClaimRecord], list(one.retained)),
+                "released": records.claims(one.released),
+                "retained": records.claims(one.retained),
             }
             for one in done.reaped
         ],
