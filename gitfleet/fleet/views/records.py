@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 from gitfleet.base.names import BranchName, Oid, SessionId
 
 if TYPE_CHECKING:
-    from gitfleet.claims.keepers import Keeper
     from gitfleet.claims.model import Claim
     from gitfleet.claims.tickets import Ticket
     from gitfleet.sessions.model import Session
@@ -144,11 +143,6 @@ def claim(record: Claim) -> ClaimRecord:
 def claims(found: Iterable[Claim]) -> list[ClaimRecord]:
     """Claims as they stand in the ledger."""
     return [claim(one) for one in found]
-
-
-def keeper(record: Keeper) -> KeeperRecord:
-    """What a claim stays with."""
-    return cast(KeeperRecord, record.as_record())
 
 
 def ticket(record: Ticket) -> TicketRecord:
