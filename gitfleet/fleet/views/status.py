@@ -7,18 +7,23 @@ session is in, and none for sessions of other clones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypedDict
 
 from gitfleet.base import clock
+from gitfleet.base.names import BranchName, Oid
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
+from gitfleet.fleet.views import records
+from gitfleet.fleet.views.records import ClaimRecord, Mode
+from gitfleet.fleet.views.sessions import SessionRow, known
 from gitfleet.ledger.ledger import State
 from gitfleet.nodes import details, log_tails
 from gitfleet.nodes import liveness as situation
 from gitfleet.nodes.details import Wanted
 from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.observed import NodeState
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
 from gitfleet.sessions import model as sessions
@@ -26,74 +31,79 @@ from gitfleet.sessions.model import Session
 from gitfleet.trunk import hub_head, position
 
 
-class SessionStatus(NamedTuple):
-    """One session. `detail` is what its node says of it, None when nothing is known; `idle` in seconds.
+class ClaimGist(TypedDict):
+    """A claim in short."""
 
-    `log_tail` is safe to show, and empty unless asked for.
-    """
+    pattern: str
+    mode: Mode
+    token: int
 
-    session: Session
-    liveness: Liveness
-    claims: Sequence[Claim]
-    detail: Detail | None
+
+class SessionStatus(SessionRow):
+    """A session with all that is known of it now; null where that is nothing."""
+
+    ahead: int | None
+    """Commits that the trunk does not have."""
+    behind: int | None
+    """Commits of the trunk that its branch does not have."""
+    dirty: int | None
+    """Uncommitted paths."""
     idle: int | None
-    log_tail: Sequence[str]
-
-    @property
-    def branch(self) -> str:
-        """The branch that its worktree is on as last seen, else the one that it started on."""
-        found = self.detail.branch if self.detail else None
-        return self.session.branch if found is None else found
-
-    def as_record(self) -> dict[str, Any]:
-        """JSON-ready: the session's own record, and beside it what is known now."""
-        detail = self.detail
-        return {
-            **self.session.encode(),
-            "liveness": self.liveness.word,
-            "quiet_for": self.liveness.quiet_for,
-            "orchestration_pattern": self.session.pattern,
-            "branch": self.branch,
-            "ahead": detail.ahead if detail else None,
-            "behind": detail.behind if detail else None,
-            "dirty": detail.dirty if detail else None,
-            "idle": self.idle,
-            "last_activity": detail.active_at if detail else self.session.renewed_at,
-            "claim_count": len(self.claims),
-            "claims": [{"pattern": c.pattern, "mode": c.mode, "token": c.token} for c in self.claims],
-            "log_tail": list(self.log_tail),
-        }
+    """Seconds without activity."""
+    last_activity: int
+    """When it was last active, by the clock of its node."""
+    claim_count: int
+    claims: list[ClaimGist]
+    log_tail: list[str]
+    """With `--tail`: the last lines of its log, safe to show."""
 
 
-class Status(NamedTuple):
-    """The whole answer. `retained` are the claims that branches and worktrees keep after their sessions; `ledger` and `nodes` are JSON-ready; `warnings` name what could not be read or trusted."""
+class LedgerRow(TypedDict):
+    """The ledger as this clone knows it."""
 
-    sessions: Sequence[SessionStatus]
-    retained: Sequence[Claim]
-    ledger: Mapping[str, Any]
-    nodes: Sequence[Mapping[str, Any]]
-    warnings: Sequence[str]
-    state: State
-
-    def as_record(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "sessions": [item.as_record() for item in self.sessions],
-            "retained": [claim.encode() for claim in self.retained],
-            "ledger": dict(self.ledger),
-            "nodes": [dict(node) for node in self.nodes],
-        }
+    node: str
+    hub: str | None
+    trunk: BranchName
+    generation: int
+    commit: Oid
+    age: int | None
+    """Seconds since the hub was last seen."""
+    tentative: int
+    """How many operations wait for the hub."""
+    alarm: dict[str, Any] | None
+    """What is wrong with the hub's ledger; null when nothing is."""
 
 
-def gather(fleet: Clone, *, tail: int = 0) -> Status:
-    """Look at every session of the fleet, with the last `tail` lines of their logs. Raises NoFleet, NewerFormat, Corrupt.
+class NodeRow(TypedDict):
+    """Another node as this one last saw it."""
+
+    node: str
+    liveness: NodeState
+    quiet_for: int | None
+    host: str | None
+    beat: int | None
+
+
+class StatusAnswer(TypedDict):
+    """`status`."""
+
+    sessions: list[SessionStatus]
+    """Those that started first come first."""
+    retained: list[ClaimRecord]
+    """What branches and worktrees keep after their sessions have ended."""
+    ledger: LedgerRow
+    nodes: list[NodeRow]
+
+
+def look(fleet: Clone, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
+    """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
     """
     state, node = fleet.current(), fleet.ledger.node.id
-    known, warnings = _sound(sessions.everyone(state.view))
+    everyone, warnings = _sound(sessions.everyone(state.view))
     held, unreadable = _by_session(claims.everything(state.view))
-    own = [session for session in known if session.node == node]
+    own = [session for session in everyone if session.node == node]
     told, problems = details.gather(
         fleet.repository,
         fleet.ledger,
@@ -104,11 +114,11 @@ def gather(fleet: Clone, *, tail: int = 0) -> Status:
     with fleet.peers() as peers:
         rows = [
             _status(session, held.get(session.id, ()), told.get(session.id), peers, node=node, tail=tail)
-            for session in known
+            for session in everyone
         ]
         nodes = [_node(peers, name) for name in peers.nodes]
         twice = fleet.node_ref.duplicate(peers)
-    rows.sort(key=lambda row: (row.session.started_at, row.session.id))
+    rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
         *unreadable,
         *problems,
@@ -116,39 +126,48 @@ def gather(fleet: Clone, *, tail: int = 0) -> Status:
         *([twice] if twice else []),
         *hub_head.news(fleet.ledger),
     ]
-    kept = _left(held, {session.id for session in known})
-    return Status(rows, kept, _ledger(fleet, state), nodes, warnings, state)
+    kept = _left(held, {session.id for session in everyone})
+    return {"sessions": rows, "retained": kept, "ledger": _ledger(fleet, state), "nodes": nodes}, warnings
 
 
 def _status(
     session: Session, held: Sequence[Claim], own: Detail | None, peers: Peers, *, node: str, tail: int
 ) -> SessionStatus:
+    detail = own or peers.detail(session.node, session.id)
     if own is not None:
-        detail: Detail | None = own
         idle: int | None = max(0, clock.now() - own.active_at)
         liveness = Liveness(own.liveness)
     else:
-        detail = peers.detail(session.node, session.id)
         idle = peers.idle(session.node, detail) if detail else None
         liveness = situation.liveness(session, node, peers)
-    return SessionStatus(
-        session=session,
-        liveness=liveness,
-        claims=held,
-        detail=detail,
-        idle=idle,
-        log_tail=log_tails.shown(detail.log_tail, tail) if detail else (),
-    )
+    row: SessionStatus = {
+        **known(session, liveness),
+        "ahead": detail.ahead if detail else None,
+        "behind": detail.behind if detail else None,
+        "dirty": detail.dirty if detail else None,
+        "idle": idle,
+        "last_activity": detail.active_at if detail else session.renewed_at,
+        "claim_count": len(held),
+        "claims": [_gist(claim) for claim in held],
+        "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
+    }
+    if detail and detail.branch is not None:  # as its worktree was last seen; else the one that it started on
+        row["branch"] = BranchName(detail.branch)
+    return row
+
+
+def _gist(claim: Claim) -> ClaimGist:
+    return {"pattern": claim.pattern, "mode": claim.mode, "token": claim.token}
 
 
 def _sound(found: Iterable[Session | FleetError]) -> tuple[list[Session], list[str]]:
-    known, broken = [], []
+    sound, broken = [], []
     for item in found:
         if isinstance(item, FleetError):
             broken.append(item.message)
         else:
-            known.append(item)
-    return known, broken
+            sound.append(item)
+    return sound, broken
 
 
 def _by_session(found: Iterable[Claim | Unreadable]) -> tuple[dict[str, list[Claim]], list[str]]:
@@ -163,13 +182,13 @@ def _by_session(found: Iterable[Claim | Unreadable]) -> tuple[dict[str, list[Cla
     return held, broken
 
 
-def _left(held: Mapping[str, Sequence[Claim]], live: Collection[str]) -> list[Claim]:
+def _left(held: Mapping[str, Sequence[Claim]], live: Collection[str]) -> list[ClaimRecord]:
     """The claims that sessions have left with branches and worktrees, by path."""
     found = [claim for id_, claims in held.items() if id_ not in live for claim in claims if claim.retained]
-    return sorted(found, key=lambda claim: (claim.pattern, claim.id))
+    return [records.claim(one) for one in sorted(found, key=lambda claim: (claim.pattern, claim.id))]
 
 
-def _node(peers: Peers, name: str) -> dict[str, Any]:
+def _node(peers: Peers, name: str) -> NodeRow:
     beat, judgement = peers.heartbeat(name), peers.judgement(name)
     return {
         "node": name,
@@ -180,14 +199,14 @@ def _node(peers: Peers, name: str) -> dict[str, Any]:
     }
 
 
-def _ledger(fleet: Clone, state: State) -> dict[str, Any]:
+def _ledger(fleet: Clone, state: State) -> LedgerRow:
     alarm = fleet.ledger.alarm()
     return {
         "node": fleet.ledger.node.id,
         "hub": fleet.ledger.node.hub or None,
-        "trunk": fleet.ledger.node.trunk,
+        "trunk": BranchName(fleet.ledger.node.trunk),
         "generation": state.tip.generation,
-        "commit": state.tip.oid,
+        "commit": Oid(state.tip.oid),
         "age": state.age,
         "tentative": len(state.tentative),
         "alarm": {"message": alarm.message, "hint": alarm.hint, **alarm.facts} if alarm else None,
