@@ -1,11 +1,10 @@
 """The turn of the process that holds the node's lock: everything in the outbox becomes one commit.
 
 Decide every operation on the last verified state, write one commit, publish it by compare-and-swap: if the hub takes it,
-that state was the newest, and everything that was decided on it holds, each no as well as each yes. If nothing was
-accepted, or the push was lost or not answered, fetch and decide *everything* anew; a commit that was decided on an old
-state is never rebased or merged. After a push without an answer, our own operation ids are looked for on the hub before
-anything is decided again. No hub: what is decided on the last verified state is tentative, stays in the outbox, and is
-decided again when the hub answers.
+that state was the newest, and all that was decided on it holds, each no as well as each yes. Nothing accepted, or the
+push lost: fetch and decide *everything* anew; a commit that was decided on an old state is never rebased or merged. No
+answer: look on the hub for our own operation ids before anything is decided again. No hub: what is decided on the last
+verified state is tentative, stays in the outbox, and is decided again when the hub answers.
 
 A crash at any line leaves each operation in the outbox, on the hub, or both; the next turn tells which.
 """
