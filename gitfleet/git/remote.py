@@ -24,6 +24,7 @@ from gitfleet.git.program import Git, failed, redact
 TIMEOUT = 60.0
 
 _OID = re.compile(r"[0-9a-f]{40}")
+_ADDRESS = re.compile(r"^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$", re.MULTILINE)
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
@@ -151,10 +152,11 @@ class Remote:
         return found, refs
 
     def addresses(self) -> Addresses:
-        """Where fetches come from and pushes go to. Costs two git processes."""
-        fetch = self._git.line("ls-remote", "--get-url", self.name) or self.name
-        push = os.fsdecode(self._git.ask("remote", "get-url", "--push", "--all", self.name).stdout)
-        return Addresses(fetch, tuple(push.split("\n")[:-1]) or (fetch,))
+        """Where fetches come from and pushes go to. Costs one git process."""
+        rows = _ADDRESS.finditer(os.fsdecode(self._git.ask("remote", "--verbose").stdout))
+        found = [(row["place"], row["what"]) for row in rows if row["name"] == self.name]
+        fetch = next((place for place, what in found if what == "fetch"), self.name)
+        return Addresses(fetch, tuple(place for place, what in found if what == "push") or (fetch,))
 
     def _left(self, timeout: float) -> float:
         """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""
