@@ -31,7 +31,7 @@ _TEMPORARY = "/tmp"  # noqa: S108 - what lies there is looked at (`_is_ours`); T
 _URL = re.compile(
     r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
 )
-_SHORT = re.compile(r"(?P<host>[^/:\[\]]+):(?!//).*")
+_SHORT = re.compile(r"(?P<host>[^/:\[\]]+):(?!//|:).*")
 _OTHERS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT")
 
 
