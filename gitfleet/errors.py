@@ -14,7 +14,7 @@
     ├── Conflict                       10  somebody else holds it
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
-    ├── Unverifiable                   13  the truth could not be established
+    ├── Unverifiable                   13  could not be verified
     │   ├── StaleState                     local knowledge is too old to say yes
     │   └── HubAlarm                       the hub's ledger vanished, went back, or was rewritten
     ├── Deadlock                       14  waiting would never end
@@ -34,41 +34,49 @@
 
 `Interrupted` (130) is Python's own KeyboardInterrupt. Each error carries its facts as attributes, a
 `hint` (one next step), and survives pickling with all of them.
+
+What an error leaves as it was is said once: by its class, or by `unharmed` where this one error knows better. A class
+whose errors are also raised when something has changed already says nothing.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+UNCHANGED = "Nothing was changed."
+
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("done", "It is done, or the answer is yes."),
-    2: ("usage", "The request could not be understood. Nothing was changed."),
+    2: ("usage", "The request is not valid. Nothing was changed."),
     10: ("conflict", "Another session holds it. Nothing was changed."),
-    11: ("queued", "Not yet: you have a place in the waiting line."),
-    12: ("lost", "What you held tentatively, or let lapse, went to another session."),
-    13: ("unverifiable", "The truth could not be established; this never means free."),
-    14: ("deadlock", "Waiting would close a cycle of sessions that wait for each other."),
-    15: ("stale fence", "The work was done under a grant that has since been given to another."),
-    16: ("refused by policy", "The fleet's rules (gitfleet.yaml on the trunk) say no."),
-    20: ("blocked by a safety gate", "Going on could lose something, so nothing was changed."),
-    21: ("partial", "Some of it was done; the answer lists what was not."),
-    30: ("hub or host unreachable", "The other side could not be reached, or refused."),
-    40: ("newer format", "Written by a newer gitfleet; upgrade this one."),
-    70: ("our bug", "Something that should never happen. Please report it."),
+    11: ("queued", "Not yet. You have a place in the waiting line."),
+    12: ("lost", "Your tentative or expired claim went to another session."),
+    13: ("unverifiable", "Could not verify who holds it. Treat it as taken."),
+    14: ("deadlock", "These sessions would wait for each other forever."),
+    15: ("stale fence", "The claim behind this work now belongs to another session."),
+    16: ("refused by policy", "The fleet's rules (gitfleet.yaml on the trunk) forbid it."),
+    20: ("blocked by a safety gate", "Going on could lose something. Nothing was changed."),
+    21: ("partial", "Some of it was done. The answer lists the rest."),
+    30: ("hub or host unreachable", "The hub or host did not answer, or it refused."),
+    40: ("newer format", "A newer gitfleet wrote this. Upgrade this one."),
+    70: ("our bug", "This should never happen. Please report it."),
     130: ("interrupted", "Stopped by Ctrl-C or a signal."),
 }
 
 
 class FleetError(Exception):
-    """Root of the tree. `message` says what happened and what is unharmed, `hint` the next step."""
+    """Root of the tree. `message` says what happened, `unharmed` what is as it was ("": nobody can say), `hint` the next step."""
 
     exit_code: ClassVar[int] = 70
+    unharmed: str = ""
 
-    def __init__(self, message: str, *, hint: str = "", **facts: Any) -> None:
+    def __init__(self, message: str, *, hint: str = "", unharmed: str | None = None, **facts: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.facts = facts
+        if unharmed is not None:
+            self.unharmed = unharmed
 
     def __getattr__(self, name: str) -> Any:
         facts = self.__dict__.get("facts", {})
@@ -77,7 +85,15 @@ class FleetError(Exception):
         raise AttributeError(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.facts)
+        return _rebuild, (type(self), self.message, self.hint, self.unharmed, self.facts)
+
+    @property
+    def words(self) -> str:
+        """What happened and what is unharmed, as sentences."""
+        if not self.unharmed:
+            return self.message
+        stop = "" if self.message.endswith((".", "!", "?")) else "."
+        return f"{self.message}{stop} {self.unharmed}"
 
     @property
     def status(self) -> str:
@@ -86,12 +102,15 @@ class FleetError(Exception):
         return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
-def _rebuild(kind: type[FleetError], message: str, hint: str, facts: dict[str, Any]) -> FleetError:
-    return kind(message, hint=hint, **facts)
+def _rebuild(
+    kind: type[FleetError], message: str, hint: str, unharmed: str, facts: dict[str, Any]
+) -> FleetError:
+    return kind(message, hint=hint, unharmed=unharmed, **facts)
 
 
 class UsageError(FleetError):
     exit_code = 2
+    unharmed = UNCHANGED
 
 
 class BadPath(UsageError):
@@ -109,6 +128,8 @@ class BadName(UsageError):
 class NoRepository(UsageError):
     """Facts: `path` where a repository was looked for."""
 
+    unharmed = ""
+
 
 class UnsupportedRepository(UsageError):
     """Facts: `path`, `feature`."""
@@ -116,6 +137,8 @@ class UnsupportedRepository(UsageError):
 
 class NoFleet(UsageError):
     """Facts: `path`."""
+
+    unharmed = ""
 
 
 class NoSession(UsageError):
@@ -126,6 +149,7 @@ class Conflict(FleetError):
     """Facts: `conflicts`, a list of what stands in the way (JSON-ready, one item per holder and path)."""
 
     exit_code = 10
+    unharmed = UNCHANGED
 
 
 class Queued(FleetError):
@@ -150,6 +174,7 @@ class HubAlarm(Unverifiable):
 
 class Deadlock(FleetError):
     exit_code = 14
+    unharmed = UNCHANGED
 
 
 class StaleFence(FleetError):
@@ -158,18 +183,24 @@ class StaleFence(FleetError):
 
 class PolicyRefused(FleetError):
     exit_code = 16
+    unharmed = UNCHANGED
 
 
 class Blocked(FleetError):
     exit_code = 20
+    unharmed = UNCHANGED
 
 
 class LockHeld(Blocked):
     """Facts: `lock` (path), `holder` (what its holder wrote down about itself)."""
 
+    unharmed = ""
+
 
 class Corrupt(Blocked):
     """Facts: `where` (path in the ledger, or commit)."""
+
+    unharmed = ""
 
 
 class Damaged(Corrupt):
@@ -178,6 +209,8 @@ class Damaged(Corrupt):
 
 class LocalStorage(Blocked):
     """Facts: `path`."""
+
+    unharmed = ""
 
 
 class Partial(FleetError):

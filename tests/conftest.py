@@ -6,11 +6,9 @@ reaches another. Repositories are copies of some made once per worker, because a
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +17,11 @@ import pygit2
 import pytest
 from pygit2.enums import ConfigLevel
 
-from tests.workbench import OUTER_ENVIRONMENT, Git, Gitfleet, Race
+from tests import memory, sampling
+from tests.seal import Seal
+from tests.workbench import Git, Gitfleet, Race
 
+memory.use()
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's
 hypothesis.settings.load_profile("house")
 
@@ -29,45 +30,33 @@ for _signal in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, si
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, signal.default_int_handler if _signal is signal.SIGINT else signal.SIG_DFL)
 
-# What would make a test depend on who runs it (PYTHONDONTWRITEBYTECODE alone would make each process of ours slower).
-LEAKS = (
-    "GIT",
-    "GITFLEET",
-    "SSH_",
-    "PIP_",
-    "UV_",
-    "XDG_",
-    "PYTHON",
-    "LC_",
-    "CLAUDE",
-    "CODEX",
-    "TMUX",
-    "CLICOLOR",
-)
-LEAKING = {
-    "CI", "COLORTERM", "COLUMNS", "EDITOR", "EMAIL", "FORCE_COLOR", "LANG", "LANGUAGE", "LESS", "LINES", "NO_COLOR",
-    "PAGER", "PY_COLORS", "STY", "TERM", "TERM_PROGRAM", "VISUAL",
-}  # fmt: skip
 
-GIT_CONFIG = """\
-[user]
-	name = Ada Tester
-	email = ada@example.org
-[init]
-	defaultBranch = main
-[protocol "file"]
-	allow = always
-[gc]
-	auto = 0
-[maintenance]
-	auto = false
-[receive]
-	autogc = false
-[core]
-	fsync = none
-[advice]
-	detachedHead = false
-"""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    sampling.add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    sampling.configure(config)
+
+
+def pytest_report_header() -> str:
+    return sampling.header()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: tests wait, for processes, pauses and pipes."""
+    del config
+    return 1 + len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    sampling.choose(config, items)
+
 
 FILES = {
     "README.md": "# A project\n",
@@ -78,70 +67,25 @@ FILES = {
 THEN = "2024-05-01T12:00:00+00:00"
 
 
-def _sealed(home: Path, ceiling: Path) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in OUTER_ENVIRONMENT.items()
-        if name not in LEAKING and not name.startswith((*LEAKS, "PYTEST"))
-    }
-    return kept | {
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / ".config"),
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "XDG_DATA_HOME": str(home / ".local/share"),
-        "XDG_STATE_HOME": str(home / ".local/state"),
-        "XDG_RUNTIME_DIR": str(home / ".run"),
-        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CEILING_DIRECTORIES": str(ceiling),
-        "TZ": "UTC",
-        "LC_ALL": "C.UTF-8",
-        "TERM": "dumb",
-    }
-
-
-def _enter(environment: dict[str, str]) -> None:
-    for name in os.environ.keys() - environment.keys():
-        if not name.startswith("PYTEST"):  # pytest puts in and takes out its own
-            del os.environ[name]
-    for name, value in environment.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
-
-
-def _make_home(path: Path) -> Path:
-    path.mkdir()
-    (path / ".run").mkdir(mode=0o700)
-    (path / ".gitconfig").write_text(GIT_CONFIG, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="session")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Homes that nobody used yet."""
-    base = tmp_path_factory.mktemp("homes")
-    return (_make_home(base / str(number)) for number in itertools.count())
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _seal_session(tmp_path_factory: pytest.TempPathFactory, homes: Iterator[Path]) -> None:
-    """Seals what fixtures of a wider scope do. libgit2 looks for configuration once, when it is loaded."""
-    home = next(homes)
-    _enter(_sealed(home, tmp_path_factory.getbasetemp()))
-    time.tzset()
-    nowhere = home / "nowhere"
+def seal(tmp_path_factory: pytest.TempPathFactory) -> Seal:
+    """Puts what follows into a new HOME, a clean environment and a folder. libgit2 looks for configuration once."""
+    seal = Seal(tmp_path_factory.mktemp("homes"), tmp_path_factory.getbasetemp())
+    nowhere = tmp_path_factory.getbasetemp() / "nowhere"
     for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
         pygit2.settings.search_path[level] = str(nowhere)
+    return seal
 
 
 @pytest.fixture(autouse=True)
-def _seal(
-    _seal_session: None, homes: Iterator[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A new HOME, a clean environment, and an empty folder to work in, around every test."""
-    _enter(_sealed(next(homes), tmp_path))
-    monkeypatch.chdir(tmp_path)
+def _seal(seal: Seal, tmp_path: Path) -> Iterator[None]:
+    """A new HOME, a clean environment, and an empty folder to work in, around every test; then those of nobody again.
+
+    Fixtures of a wider scope are made between two tests: what they make must not depend on which test asked first.
+    """
+    seal(tmp_path)
+    yield
+    seal()
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +107,7 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> Race:
 
 
 @pytest.fixture(scope="session")
-def _prepared(_seal_session: None, tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
+def _prepared(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
     """`work`, a repository with FILES committed, and `hub.git`, a bare one with the same commit."""
     base = tmp_path_factory.mktemp("prepared")
     work = base / "work"
@@ -175,8 +119,6 @@ def _prepared(_seal_session: None, tmp_path_factory: pytest.TempPathFactory, git
     git(work, "commit", "--quiet", "-m", "first", env={"GIT_AUTHOR_DATE": THEN, "GIT_COMMITTER_DATE": THEN})
     git(base, "clone", "--quiet", "--bare", "work", "hub.git")
     git(base / "hub.git", "remote", "remove", "origin")
-    for sample in base.glob("**/hooks/*.sample"):
-        sample.unlink()
     return base
 
 

@@ -7,7 +7,6 @@ copy works wherever it lies.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import subprocess
 import tempfile
@@ -193,12 +192,21 @@ def prepare(base: Path, prepared: Path, git: Git) -> None:
         join(base / name, sessions)
         (base / name / "gitfleet.yaml").unlink(missing_ok=True)
         (base / name / ".git/gitfleet/made.json").unlink(missing_ok=True)
+    for place in ("hub.git", *SESSIONS):
+        git(base / place, "repack", "-a", "-d", "--quiet")  # a few files in place of many, for each copy
+
+
+def unpack(git_dir: Path) -> None:
+    """Have each object of a copy in a file of its own again, for a test that takes one away."""
+    for pack in (git_dir / "objects/pack").glob("*.pack"):
+        content = pack.read_bytes()
+        for file in pack.parent.glob(f"{pack.stem}.*"):
+            file.unlink()
+        subprocess.run(["git", "unpack-objects", "-q"], cwd=git_dir, input=content, check=True)
 
 
 @pytest.fixture(scope="session")
-def prepared_fleet(
-    _prepared: Path, _seal_session: None, tmp_path_factory: pytest.TempPathFactory, git: Git
-) -> Path:
+def prepared_fleet(_prepared: Path, tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
     """The fleet that tests get copies of."""
     base = tmp_path_factory.mktemp("fleet")
     prepare(base, _prepared, git)
@@ -206,21 +214,12 @@ def prepared_fleet(
 
 
 @pytest.fixture
-def fleets(prepared_fleet: Path, tmp_path: Path) -> Iterator[Fleets]:
-    """A fleet of its own for one test; in memory where there is room, since we sync every file to disk."""
-    with tempfile.TemporaryDirectory(prefix="gitfleet-test-", dir=scratch() or tmp_path) as folder:
+def fleets(prepared_fleet: Path) -> Iterator[Fleets]:
+    """A fleet of its own for one test."""
+    with tempfile.TemporaryDirectory(prefix="gitfleet-test-") as folder:
         root = Path(folder, "fleet")
         shutil.copytree(prepared_fleet, root, symlinks=True)
         yield Fleets(root)
-
-
-def scratch() -> str | None:
-    """A folder in memory with a gigabyte of room, if this machine has one."""
-    memory = "/dev/shm"
-    if not os.access(memory, os.W_OK):
-        return None
-    state = os.statvfs(memory)
-    return memory if state.f_bavail * state.f_frsize > 1 << 30 else None
 
 
 @pytest.fixture

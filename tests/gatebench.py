@@ -122,8 +122,6 @@ def hooked_fleet(prepared_fleet: Path, tmp_path_factory: pytest.TempPathFactory)
     """The prepared fleet with hooks in every clone."""
     base = tmp_path_factory.mktemp("hooked") / "fleet"
     shutil.copytree(prepared_fleet, base, symlinks=True)
-    for sample in base.glob("**/hooks/*.sample"):
-        sample.unlink()
     for name in ("ada", "bob", "alone"):
         clone = base / name
         install(str(clone / ".git"), str(clone), interpreter=sys.executable, gate=str(GATE))

@@ -34,6 +34,25 @@ def test_seal_what_a_test_writes_is_gone_in_the_next(turn: int, git: Git, tmp_pa
     os.environ["LEFT_BEHIND"] = str(turn)
 
 
+@pytest.fixture(scope="module", params=[1, 2])
+def made_for_many(request: pytest.FixtureRequest) -> tuple[str, str | None, Path, int]:
+    """What a fixture that outlives its first test sees of that one and of those before it."""
+    umask = os.umask(0o022)
+    return os.environ["HOME"], os.environ.get("LEFT_BEHIND"), Path.cwd(), umask
+
+
+def test_seal_around_a_fixture_of_many_tests_shows_it_nothing_of_any_test(
+    made_for_many: tuple[str, str | None, Path, int], tmp_path: Path
+) -> None:
+    home, left_behind, folder, umask = made_for_many
+    assert home != os.environ["HOME"]
+    assert (left_behind, umask) == (None, 0o022)
+    assert tmp_path.is_relative_to(folder)
+    assert folder != tmp_path
+    os.environ["LEFT_BEHIND"] = "yes"
+    os.umask(0o077)
+
+
 def test_seal_working_directory_is_an_empty_folder_outside_of_any_repository(
     git: Git, tmp_path: Path
 ) -> None:

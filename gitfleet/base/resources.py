@@ -33,10 +33,15 @@ def folder(kind: Kind, *, package: str = _PACKAGE) -> str:
     if os.path.isdir(checkout) and os.path.isfile(os.path.join(root, "pyproject.toml")):
         return checkout
     raise LocalStorage(
-        f"gitfleet's own folder {installed} is missing: this installation is incomplete. Nothing was changed.",
+        f"gitfleet's own folder {installed} is missing: this installation is incomplete.",
         hint="Install gitfleet again.",
         path=installed,
     )
+
+
+def program(name: str) -> str:
+    """The absolute path of a module of ours that is started as a program, such as `githooks/run.py`."""
+    return os.path.join(_PACKAGE, *name.split("/"))
 
 
 def read(kind: Kind, name: str, *, package: str = _PACKAGE) -> bytes:
@@ -47,7 +52,7 @@ def read(kind: Kind, name: str, *, package: str = _PACKAGE) -> bytes:
             return file.read()
     except OSError as error:
         raise LocalStorage(
-            f"gitfleet's own file {path} cannot be read: {error.strerror}. Nothing was changed.",
+            f"gitfleet's own file {path} cannot be read: {error.strerror}.",
             hint="Install gitfleet again.",
             path=path,
         ) from error

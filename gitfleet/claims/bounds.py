@@ -16,11 +16,11 @@ MAX_TEXT = 256 * 1024
 def check_size(wanted: Sequence[Pattern], reason: str) -> None:
     """Refuse what no record or operation could hold, before anything is left in the outbox. Raises UsageError."""
     if not 0 < len(wanted) <= rules.MAX_PATTERNS:
-        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}. Nothing was changed."
+        words = f"{len(wanted)} paths were given; one request takes 1 to {rules.MAX_PATTERNS}."
         raise UsageError(words, hint="Name a directory or a glob instead of very many files.")
     if sum(len(pattern.text) for pattern in wanted) > MAX_TEXT:
-        words = f"The paths given have more than {MAX_TEXT} characters together. Nothing was changed."
+        words = f"The paths given have more than {MAX_TEXT} characters together."
         raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
     if len(reason) > sessions.MAX_TEXT:
-        words = f"The reason is longer than {sessions.MAX_TEXT} characters. Nothing was changed."
+        words = f"The reason is longer than {sessions.MAX_TEXT} characters."
         raise UsageError(words, hint="Say it in fewer words.")

@@ -130,7 +130,7 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     for holder, items in _by_holder(conflicts).items():
         verb = "waits for" if all(item.waiting for item in items) else _verb(items)
         lines.append(f"{holder} {verb} {', '.join(_words(item) for item in items)}")
-    words = f"Not granted: {'; '.join(lines)}. Nothing was changed."
+    words = f"Not granted: {'; '.join(lines)}."
     before = {item.held.id for item in conflicts if item.waiting and isinstance(item.held, Claim)}
     place = len(before) + 1
     hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."
@@ -212,7 +212,7 @@ def _words(item: InTheWay) -> str:
     if item.wanted != held:
         text += f", which meets {display(item.wanted)} at {display(item.witness)}"
     if not item.exact:
-        text += " (not proved apart, so counted as overlap)"
+        text += " (could not be ruled out, so it counts as an overlap)"
     return text
 
 

@@ -36,17 +36,15 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
     reason = str(operation.body.get("reason", "")).strip()
     if not session.person:
         raise PolicyRefused(
-            "Only a person takes live claims away from others. Nothing was changed.",
+            "Only a person may break the claims of others.",
             hint="Wait in line: `gitfleet claim --wait PATH...`. Or ask the holder: `gitfleet tell SESSION TEXT`.",
         )
     if not reason:
-        raise UsageError(
-            "Breaking a claim needs a reason. Nothing was changed.", hint="Say it: `--reason TEXT`."
-        )
+        raise UsageError("Breaking a claim needs a reason.", hint="Say it: `--reason TEXT`.")
     going = _of_others(view, operation)
     if not going:
         raise Conflict(
-            "Nobody else holds a claim there. Nothing was changed.",
+            "Nobody else holds a claim there.",
             hint="See `gitfleet claims`.",
             conflicts=[],
         )
@@ -76,7 +74,7 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     to = session_rules.recipient(view, str(operation.body["to"]))
     if to.id == session.id:
         raise UsageError(
-            "A session cannot offer its claims to itself. Nothing was changed.",
+            "A session cannot offer its claims to itself.",
             hint="Name another: see `gitfleet session list`.",
         )
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
@@ -124,7 +122,7 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         changes |= inbox.post(Overlay(view, changes), claim.session, words, operation, number=len(taken))
     if not taken:
         raise Conflict(
-            "Nothing is on offer for this session. Nothing was changed.",
+            "Nothing is on offer for this session.",
             hint="Claim what you need: `gitfleet claim PATH...`.",
             conflicts=[],
         )
@@ -170,11 +168,11 @@ def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> No
         return
     if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
         raise UsageError(
-            f"{display(pattern.text)} is only a part of what this session claims. Nothing was changed.",
+            f"{display(pattern.text)} is only part of a claim of this session.",
             hint="Offer the whole claim; see `gitfleet claims`.",
         )
     raise Conflict(
-        f"This session has no claim on {display(pattern.text)} to offer. Nothing was changed.",
+        f"This session has no claim on {display(pattern.text)} to offer.",
         hint="See what it has: `gitfleet claims`.",
         conflicts=[],
     )
@@ -187,7 +185,7 @@ def _check_whole(mine: list[Claim], offered: list[Claim], *, exact_case: bool) -
             stays = other not in offered and model.EXCLUSIVE in {claim.mode, other.mode} and not claim.slots
             parsed = model.parsed(claim.pattern), model.parsed(other.pattern)
             if stays and overlap(*parsed, case_sensitive=exact_case) is not None:
-                words = f"This session also claims {display(other.pattern)}, which meets {display(claim.pattern)}. Nothing was changed."
+                words = f"This session also claims {display(other.pattern)}, which meets {display(claim.pattern)}."
                 raise UsageError(words, hint="Offer both, or release one of them first.")
 
 
@@ -241,10 +239,8 @@ def _of_others(view: View, operation: Operation) -> list[Claim]:
             claim for claim in near if overlap(model.parsed(claim.pattern), pattern, case_sensitive=exact)
         ]
         if wider and not below:
-            words = f"{display(pattern.text)} is only a part of what {wider[0].session} claims: {display(wider[0].pattern)}."
-            raise UsageError(
-                f"{words} Nothing was changed.", hint="Name the whole claim; see `gitfleet claims`."
-            )
+            words = f"{display(pattern.text)} is only part of a claim of {wider[0].session}: {display(wider[0].pattern)}."
+            raise UsageError(words, hint="Name the whole claim; see `gitfleet claims`.")
         found |= below
     return list(found.values())
 

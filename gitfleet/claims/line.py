@@ -194,7 +194,7 @@ def deadlock(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | N
         return None
     steps = [f"{display(who)} waits for {display(b.held)} of {display(b.session)}" for who, b in cycle]
     return Deadlock(
-        f"Waiting would never end: {'; '.join(steps)}. Nothing was changed, and nobody was put in line.",
+        f"Waiting would never end: {'; '.join(steps)}.",
         hint="Release what the others wait for, or do other work first.",
         cycle=[{**b.as_record(), "session": who, "waits_for": b.session} for who, b in cycle],
     )

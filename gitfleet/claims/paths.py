@@ -127,8 +127,7 @@ def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Seq
     if any(one.shape == "glob" for one in new):
         what = "what is new"
     raise BadPath(
-        f"Nothing at the root of the repository is called {display(text)}, but something in the current folder is. "
-        "Nothing was changed.",
+        f"Nothing at the root of the repository is called {display(text)}, but something in the current folder is.",
         hint=f"Did you mean `./{display(text)}`, that is {display(meant)}? `:/{display(text)}` is {what} at the root.",
         path=text,
     )
@@ -151,7 +150,7 @@ def _beneath(link: str, pattern: Pattern, target: Sequence[str] | None, depth: i
     meant = "/".join([*(_escaped(name) for name in target or []), *rest]) or "."
     what = f"Did you mean `{display(meant)}`? " if target is not None else ""
     return BadPath(
-        f"{display(link)} is a symbolic link here, and git keeps nothing beneath one. Nothing was changed.",
+        f"{display(link)} is a symbolic link here, and git keeps nothing beneath one.",
         hint=f"{what}The link itself is `{display(_escaped(link))}`.",
         path=pattern.text,
     )
@@ -172,7 +171,7 @@ def _from_top(text: str, worktree: str | None, git: Git) -> str:
         return ROOT
     raise _bad(
         text,
-        "it lies outside the worktrees of this repository",
+        "it is outside the worktrees of this repository",
         "Name it relative to the root of the repository.",
     )
 
@@ -186,9 +185,9 @@ def _spellings(text: str) -> Sequence[str]:
 
 
 def _all_units(text: str) -> UsageError:
-    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units. Nothing was changed."
+    words = f"A resource is released whole, but {display(text)} names a number of units."
     return UsageError(words, hint="Name it without a number.")
 
 
 def _bad(text: str, why: str, hint: str) -> BadPath:
-    return BadPath(f"`{display(text)}` cannot be claimed: {why}. Nothing was changed.", hint=hint, path=text)
+    return BadPath(f"`{display(text)}` cannot be claimed: {why}.", hint=hint, path=text)

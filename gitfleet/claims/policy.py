@@ -1,6 +1,6 @@
 """The fleet's rules for claims and commits, as gates need them: compiled, local, plain.
 
-Policy is `gitfleet.yaml` as it stands on the hub's trunk. `fleet.policyfile` compiles it to JSON in the common dir
+Policy is `gitfleet.yaml` as it stands on the hub's trunk. `trunk.policy_file` compiles it to JSON in the common dir
 whenever the trunk moves, so that gates need no YAML; before it has landed, the defaults here hold.
 """
 
@@ -55,6 +55,25 @@ def load(state: str) -> Policy:
         return from_record(canonical.load(data)) if data else Policy()
     except (ValueError, TypeError):
         return Policy()
+
+
+class CurrentPolicy:
+    """The compiled policy of one clone as it is now: read again when whichever process has compiled it anew."""
+
+    def __init__(self, state: str) -> None:
+        self._state = state
+        self._known: tuple[object, Policy] = ("", _DEFAULTS)
+
+    def __call__(self) -> Policy:
+        """The policy. Costs one look at a file where nothing has changed."""
+        try:
+            found = os.stat(os.path.join(self._state, "policy.json"))
+            stamp: object = found.st_mtime_ns, found.st_ino, found.st_size
+        except OSError:
+            stamp = None
+        if stamp != self._known[0]:
+            self._known = stamp, load(self._state)
+        return self._known[1]
 
 
 def from_record(raw: Mapping[str, Any]) -> Policy:

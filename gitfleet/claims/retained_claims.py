@@ -4,7 +4,7 @@ A branch that changes a path goes on changing it after its session has ended, an
 no branch yet. So the claim stays, under the name of that session, with each of them (`keepers`), until the branch has
 landed on the trunk, is gone from the hub, or a person lets it go; until the changes in the worktree are on a branch, or
 gone. Another session gets it only with work that contains all of these. What a branch changes, whether it has landed, what
-lies in a worktree and what a session's work contains are observations of a node (`fleet.branches`, `fleet.leaving`): they
+lies in a worktree and what a session's work contains are observations of a node (`upkeep.branches`, `trunk.retention`): they
 come as facts of the operation.
 """
 
@@ -32,7 +32,7 @@ LANDED, DELETED, RELEASED, CLEARED = "landed", "deleted", "released", "cleared"
 _HOW = {
     LANDED: "has landed",
     DELETED: "is gone from the hub",
-    RELEASED: "was let go",
+    RELEASED: "was given up",
     CLEARED: "has no changes of it any more",
 }
 Changes = dict[str, bytes | None]
@@ -117,7 +117,7 @@ def retain(view: View, operation: Operation, generation: int) -> Decision:
     mine = _own(view, session.id)
     marked = [claim for claim in _marked(mine, _said(operation.body["retain"])) if claim not in mine]
     if not marked:
-        return Refused(Conflict("These claims are retained already. Nothing was changed.", conflicts=[]))
+        return Refused(Conflict("These claims are retained already.", conflicts=[]))
     changes: Changes = {}
     for claim in marked:
         changes |= model.put(claim)
@@ -145,7 +145,7 @@ def landed(view: View, operation: Operation, generation: int) -> Decision:
         if (outcome == RELEASED or keeper in claim.retained) and (only is None or claim.id in only)
     ]
     if not going:
-        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no claims so. Nothing was changed."
+        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no such claims."
         return Refused(Conflict(words, hint="See `gitfleet claims`.", conflicts=[]))
     changes: Changes = {}
     gone, stay = [], []
@@ -221,11 +221,11 @@ def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: str) -
     """Refuse what is not the requester's to say. Raises PolicyRefused, Conflict."""
     if outcome == RELEASED and not session_rules.own(view, operation).person:
         raise PolicyRefused(
-            "Only a person lets go what a branch retains. Nothing was changed.",
+            "Only a person may release what a branch retains.",
             hint="Wait until it has landed, or build on it.",
         )
     if outcome == CLEARED and keeper.node != operation.node:
-        words = f"Only node {display(keeper.node)} can see that worktree. Nothing was changed."
+        words = f"Only node {display(keeper.node)} can see that worktree."
         raise Conflict(words, hint="Run `gitfleet sync` in that clone.", conflicts=[])
 
 
@@ -252,7 +252,7 @@ def _said(rows: Any) -> Said:
             (keepers.parse(row["keeper"]), frozenset(map(str, _list(row["claims"])))) for row in _list(rows)
         ]
     except (ValueError, KeyError, TypeError) as error:
-        words = "What retains claims, and which, was expected. Nothing was changed."
+        words = "The request does not say what retains which claims."
         raise UsageError(words) from error
 
 
@@ -273,16 +273,13 @@ def _retaining(kept: Iterable[Claim]) -> str:
 
 
 def _goes_on(session: Session) -> Conflict:
-    words = f"The session '{session.id}' has been taken up again by another process. Nothing was changed."
+    words = f"The session '{session.id}' has been taken up again by another process."
     facts = {"session": session.id, "node": session.node, "agent": session.agent, "title": session.title}
     return Conflict(words, hint="See `gitfleet session list`.", conflicts=[facts])
 
 
 def _taken(claim: Claim) -> Conflict:
-    words = (
-        f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims. "
-        "Nothing was changed."
-    )
+    words = f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims."
     return Conflict(
         words,
         hint="Choose another id, or leave `--id` out to get a new one.",

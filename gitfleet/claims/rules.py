@@ -49,7 +49,7 @@ def acquire(view: View, operation: Operation, generation: int) -> Decision:
     line = [ticket for ticket in tickets.line(view) if ticket.where not in gone]
     found = _search(view, operation, wanted, line, generation)
     refusal = conflicts.refusal(_once(found.blocked)) if found.blocked else None
-    lacking = refusal.message.removesuffix(" Nothing was changed.") if refusal else ""
+    lacking = refusal.message if refusal else ""
     if refusal and not (operation.body.get("partial") is True and (found.granted or found.held)):
         if operation.body.get("wait") is True:
             lost = [claim for claim in found.lapsed if not claim.retained]
@@ -164,7 +164,7 @@ def _lose(view: View, operation: Operation, lost: Sequence[Claim]) -> Changes:
     changes: Changes = {}
     for number, claim in enumerate(lost):
         changes |= model.drop(view, claim, operation.at)
-        words = f"Your claim on {claim.pattern} had lapsed, and {operation.session} has taken it over."
+        words = f"Your claim on {claim.pattern} had expired, and {operation.session} has taken it over."
         if is_name(claim.session):
             changes |= inbox.post(view, claim.session, words, operation, number=number)
     return changes
@@ -189,7 +189,7 @@ def _queue(
     terms = {name: operation.body.get(name) for name in ("ttl", "reason", "branch", "case_sensitive")}
     priority = operation.body.get("priority", tickets.DEFAULT_PRIORITY)
     if not isinstance(priority, int) or not 0 <= priority <= 100:
-        raise UsageError("A priority is a number from 0 to 100. Nothing was changed.")
+        raise UsageError("A priority is a number from 0 to 100.")
     ticket = tickets.again(same[0], wants) if same else Ticket(
         id=str(operation.body["ticket"]), session=session.id, node=operation.node, wants=wants, since=generation,
         priority=priority, operation=operation.id, terms=terms,
@@ -229,9 +229,7 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
         if any(takes_in(model.parsed(claim.pattern), p, case_sensitive=exact_case) for claim in mine)
     ]
     if inside:
-        words = (
-            f"{display(', '.join(inside))} is only a part of what this session claims. Nothing was changed."
-        )
+        words = f"{display(', '.join(inside))} is only part of a claim of this session."
         raise UsageError(words, hint="Release the whole claim; see `gitfleet claims`.")
     strangers = [
         item
@@ -259,7 +257,7 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
 def _wanted(body: Mapping[str, Any]) -> list[tuple[Pattern, str, str]]:
     rows = body["paths"]
     if not isinstance(rows, list) or not 0 < len(rows) <= MAX_PATTERNS:
-        words = f"One claim takes 1 to {MAX_PATTERNS} paths. Nothing was changed."
+        words = f"One claim takes 1 to {MAX_PATTERNS} paths."
         raise UsageError(words, hint="Claim a directory or a glob instead of very many files.")
     wanted = []
     for row in rows:

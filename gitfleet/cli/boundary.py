@@ -12,6 +12,27 @@ from gitfleet.cli.answer import Answer
 from gitfleet.clients import confined
 from gitfleet.errors import FleetError
 
+READ_ONLY = frozenset(
+    [
+        "agent status",
+        "audit",
+        "check",
+        "claims",
+        "fsck",
+        "log",
+        "maintainer logs",
+        "maintainer status",
+        "prime",
+        "session list",
+        "session show",
+        "status",
+        "waiting",
+        "worktree list",
+        "worktree status",
+    ]
+)
+"""Commands that only look: that nothing was changed goes without saying."""
+
 
 def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
     """Run `action`, show what it answers or why it could not, and return the exit code."""
@@ -20,7 +41,9 @@ def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
     except KeyboardInterrupt:
         words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
         render.note(f"gitfleet: {words}")
-        answer = Answer(command, {"error": {"message": words, "hint": ""}}, status="interrupted", code=130)
+        answer = Answer(
+            command, {"error": {"message": words, "unharmed": "", "hint": ""}}, status="interrupted", code=130
+        )
     except BrokenPipeError:  # a command that tells as it goes
         return _nobody_reads()
     return show(answer, as_json=as_json)
@@ -96,6 +119,8 @@ def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer
 
 
 def _refused(command: str, error: FleetError, *, as_json: bool) -> Answer:
+    if command in READ_ONLY:
+        error.unharmed = ""
     if not as_json:
         render.show_failure(error)
     return render.failure(command, error)
@@ -112,5 +137,8 @@ def _bug(command: str, error: Exception) -> Answer:
     else:
         render.note("next: set GITFLEET_DEBUG=1 to see where it happened")
     return Answer(
-        command, {"error": {"message": words, "hint": "Please report it."}}, status="internal-error", code=70
+        command,
+        {"error": {"message": words, "unharmed": "", "hint": "Please report it."}},
+        status="internal-error",
+        code=70,
     )

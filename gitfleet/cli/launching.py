@@ -12,9 +12,9 @@ from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import kept
-from gitfleet.cli.setup import put_hooks
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
+from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
@@ -42,6 +42,14 @@ class Where:
 
 def start(launch: Launch, where: Where) -> Answer:
     """Run it to its end. Says what goes on to standard error: standard output is the command's own."""
+    try:
+        return _started(launch, where)
+    except FleetError as error:  # upkeep came first, and it may have changed something
+        error.unharmed = error.unharmed and "The command was not started."
+        raise
+
+
+def _started(launch: Launch, where: Where) -> Answer:
     command = launcher.program(launch.command, launch.agent)
     agent = launch.agent or launcher.agent_of(command)
     launch = replace(launch, command=command, agent=agent)
@@ -78,7 +86,10 @@ def say(words: str) -> None:
 
 def _ready(fleet: Fleet, where: Where) -> None:
     """Upkeep before anything starts: what fails is said, and stops nothing."""
-    for words in [*policy_file.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]:
+    for words in [
+        *policy_file.refresh(fleet.repository, fleet.ledger.node),
+        *hooks.put_again(fleet.repository),
+    ]:
         say(f"warning: {words}")
     if not where.maintain:
         return

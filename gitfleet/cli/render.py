@@ -41,7 +41,14 @@ def _json(record: Mapping[str, Any], *, compact: bool) -> str:
 
 def failure(command: str, error: FleetError) -> Answer:
     """The answer of a command that ended with an error."""
-    data = {"error": {"message": error.message, "hint": error.hint, **plain(error.facts)}}
+    data = {
+        "error": {
+            "message": error.message,
+            "unharmed": error.unharmed,
+            "hint": error.hint,
+            **plain(error.facts),
+        }
+    }
     return Answer(command, data, status=error.status, code=error.exit_code)
 
 
@@ -50,13 +57,21 @@ def show_failure(error: FleetError) -> None:
     conflicts = error.facts.get("conflicts", []) if isinstance(error, Conflict) else []
     if any("path" in item for item in conflicts):
         head = error.message.split(":", 1)[0]
-        note(f"gitfleet: {head[:1].lower()}{head[1:]}; nothing was changed")
+        note(f"gitfleet: {_small(head)}{_also(error.unharmed)}")
         for item in conflicts:
             note(f"  {display(holder(item))}")
     else:
-        note(f"gitfleet: {error.message}")
+        note(f"gitfleet: {error.words}")
     if error.hint:
         note(f"next: {error.hint}")
+
+
+def _also(sentence: str) -> str:
+    return f"; {_small(sentence).removesuffix('.')}" if sentence else ""
+
+
+def _small(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,9 @@ class Error(Data):
     model_config = ConfigDict(extra="allow")
 
     message: str
-    """What happened, and what is unharmed."""
+    """What happened."""
+    unharmed: str
+    """What is as it was before; empty where something may have changed."""
     hint: str
     """One next step; may be empty."""
 

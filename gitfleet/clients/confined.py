@@ -32,7 +32,9 @@ COMMITTED = "Leave the changes as they are: they are committed for you when your
 def explained(error: FleetError, command: str, environment: Mapping[str, str]) -> FleetError:
     """The error as an agent in a sandbox should read it, in one line; the same error anywhere else."""
     why = _why(error, environment)
-    return type(error)(words(_client(environment), why, command), **error.facts) if why else error
+    if not why:
+        return error
+    return type(error)(words(_client(environment), why, command), unharmed=error.unharmed, **error.facts)
 
 
 def reason(error: FleetError, environment: Mapping[str, str]) -> str:
@@ -45,7 +47,7 @@ def words(client: str, why: str, command: str, *, committed: bool = False) -> st
     """What is the matter, and what to do; `committed` where the session's work is committed for it."""
     following = COMMITTED if committed and command == "commit" else _NEXT.get(command, _OTHER)
     opened = " Or your user opens it: `gitfleet agent install codex --sandbox open`."
-    return f"The sandbox of {client} {why}. Nothing was changed. {following}.{opened if client == codex.NAME else ''}"
+    return f"The sandbox of {client} {why}. {following}.{opened if client == codex.NAME else ''}"
 
 
 FOLDER = "keeps the folder of git read-only"

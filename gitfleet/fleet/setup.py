@@ -17,9 +17,9 @@ from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
-from gitfleet.fleet import probe, sharing
-from gitfleet.git import fleetrefs, refs
+from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
+from gitfleet.fleet import probe
+from gitfleet.git import fleetrefs, refs, sharing
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -69,7 +69,8 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
             return _join(repository, hub)
     except BaseException as error:
         if isinstance(error, HubUnreachable):
-            error.hint = "Nothing was changed here: run `gitfleet init` again when the hub can be reached."
+            error.unharmed = "Nothing was changed here."
+            error.hint = "Run `gitfleet init` again when the hub can be reached."
         if fresh and not os.path.exists(os.path.join(state, "node.json")):
             _forget_refs(repository, known)
             shutil.rmtree(state, ignore_errors=True)
@@ -137,12 +138,12 @@ def check_leaving(repository: Repository) -> None:
     state = state_folder(repository.common_dir)
     if not os.path.isdir(state):
         raise NoFleet(
-            "This clone is not part of a fleet; there is nothing to take back.", path=repository.common_dir
+            "This clone is not part of a fleet; there is nothing to undo.", path=repository.common_dir
         )
     outbox = Outbox(state).root
     if any(files.names(os.path.join(outbox, place)) for place in ("new", "taken", "tentative")):
         raise Blocked(
-            "Operations of this clone still wait for the hub; leaving now would lose them. Nothing was changed.",
+            "Operations of this clone still wait for the hub; leaving now would lose them.",
             hint="Run `gitfleet sync` first.",
         )
 
@@ -159,7 +160,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
     if wanted is not None:
         if wanted in remotes:
             return wanted
-        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'}). Nothing was changed."
+        words = f"There is no remote '{display(wanted)}' here (remotes: {', '.join(remotes) or 'none'})."
         raise UsageError(words, hint="Add it with `git remote add`, or leave `--hub` out.")
     if before is not None:
         return before.hub
@@ -167,8 +168,8 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
         return "origin"
     if len(remotes) > 1:  # to guess would let two clones agree through different hubs, or through none
         raise UsageError(
-            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'. Nothing was changed.",
-            hint="Say which one the fleet agrees through: `gitfleet init --hub REMOTE`.",
+            f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'.",
+            hint="Name the one that the fleet should use: `gitfleet init --hub REMOTE`.",
         )
     return remotes[0] if remotes else ""
 
@@ -243,7 +244,8 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
     """The hub named anew belongs to others: no hub of ours is damaged, and there is nothing to repair."""
     whose = f"that of the hub '{before.hub}'" if before.hub else "its own"
     return HubAlarm(
-        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}. Nothing was changed.",
+        f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}.",
+        unharmed=UNCHANGED,
         hint=f"To leave that for the fleet of '{node.hub}': `gitfleet uninstall`, then `gitfleet init --hub {node.hub}`.",
         **found.facts,
     )
@@ -267,7 +269,7 @@ def _begin_here(repository: Repository, root: str, before: Node | None) -> list[
         return warnings
     return [
         *warnings,
-        f"{fleetrefs.COORD} was gone, and this clone was its only place: the fleet begins anew",
+        f"{fleetrefs.COORD} was gone, and only this clone had it: the fleet starts again",
     ]
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.processes import Completed
-from gitfleet.errors import FleetError, HubRefused, LocalStorage
+from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
 from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
@@ -189,7 +189,7 @@ class Remote:
         output = redact(done.stderr.decode("utf-8", "replace")).strip()
         if answers.is_full_or_forbidden(done):
             return LocalStorage(
-                f"git could not write in {self._git.git_dir}: {answers.words(output)}. Nothing was changed.",
+                f"git could not write in {self._git.git_dir}: {answers.words(output)}.",
                 hint="Make room or give permission there, then run the same command again.",
                 path=self._git.git_dir,
             )
@@ -222,10 +222,11 @@ class Remote:
 def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
     """The refusal of a remote whose pushes go elsewhere than its fetches come from."""
     places = " and ".join(redact(place) for place in found.push)
-    words = why or "Whether both are one place was not tried by `gitfleet init`."
+    words = why or "`gitfleet init` did not test whether both are one place."
     return HubRefused(
         f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
-        "A fleet needs one place. Nothing was changed.",
+        "A fleet needs one place.",
+        unharmed=UNCHANGED,
         hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run `gitfleet init`; or name "
         "another remote: `gitfleet init --hub REMOTE`.",
         hub=name,

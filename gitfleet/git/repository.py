@@ -126,7 +126,7 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
         )
     if answer.code and len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is
         raise NoRepository(
-            f"{_absolute(path)} is inside of a git directory, where git keeps its own files, and in no worktree.",
+            f"{_absolute(path)} is inside a git directory, not in a worktree.",
             hint="Go into the worktree, or pass `-C PATH`.",
             path=path,
         )
@@ -137,13 +137,12 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
             path=path,
         )
     if len(lines) > len(_QUESTIONS):
-        words = "The path of this repository contains a line break; gitfleet cannot work there. Nothing was changed."
+        words = "The path of this repository contains a line break; gitfleet cannot work there."
         raise UnsupportedRepository(words, hint="Rename the folder.", path=path, feature="line break")
     bare, object_format, git_dir, common_dir, *top = lines
     if object_format != "sha1":
         raise UnsupportedRepository(
-            f"This repository keeps its objects as {display(object_format)}; gitfleet works with SHA-1 only, for now. "
-            "Nothing was changed.",
+            f"This repository keeps its objects as {display(object_format)}; gitfleet works with SHA-1 only, for now.",
             hint="Use gitfleet in a clone with SHA-1 objects.",
             path=path,
             feature=object_format,

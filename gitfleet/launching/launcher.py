@@ -120,7 +120,7 @@ def program(command: Sequence[str], agent: str = "") -> list[str]:
         if shutil.which(name):
             return [name]
     raise UsageError(
-        f"Neither a command was given, nor is {' or '.join(named or AGENTS)} to be found on PATH. Nothing was changed.",
+        f"No command was given, and {' or '.join(named or AGENTS)} was not found on PATH.",
         hint="Name the command: `gitfleet session start -- COMMAND`.",
     )
 
@@ -238,7 +238,8 @@ class Launcher:
         except Conflict as error:  # its hint is for somebody who has a session
             again = "Start it again when they are free, or with other paths."
             freed = orphans.advice(error.facts.get("conflicts", []))
-            raise Conflict(error.message, hint=f"{freed} {again}".lstrip(), **error.facts) from error
+            error.hint = f"{freed} {again}".lstrip()
+            raise
         if claimed.status is Status.TENTATIVE:
             self._announce("the hub is out of reach: the claims are tentative until it agrees")
         for words in remarks.of_grant(clone, claimed.answer["granted"]).words(clone.ledger.node.hub):
@@ -288,7 +289,7 @@ def _go(child: Child, launch: Launch) -> None:
         child.go({VARIABLE: launch.id})
     except OSError as error:
         name = display(launch.command[0][:200])
-        words = f"'{name}' could not be started: {error.strerror or error}. Nothing was changed."
+        words = f"'{name}' could not be started: {error.strerror or error}."
         script = error.errno == errno.ENOEXEC
         hint = (
             "A script begins with a line such as `#!/bin/sh`." if script else "See whether it runs by itself."
@@ -309,7 +310,7 @@ def _check_free(clone: Clone, session: str) -> None:
     known = clone.sessions.local.get(session)
     if known is not None and known.alive:
         raise Conflict(
-            f"The session '{session}' is at work already, in {display(known.worktree)}. Nothing was changed.",
+            f"The session '{session}' is already at work in {display(known.worktree)}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
             conflicts=[{"session": session, "worktree": known.worktree}],
         )
@@ -327,7 +328,7 @@ def _find(name: str, where: str = "") -> str:
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 return os.path.abspath(path)
     raise UsageError(
-        f"There is no program '{display(name[:200])}' that could be run. Nothing was changed.",
+        f"'{display(name[:200])}' is not a program that can be run.",
         hint="Name one on PATH, or with its path.",
     )
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
-from gitfleet.errors import Corrupt, Damaged, NewerFormat
+from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
 from gitfleet.ledger.model import FLEET, FORMAT, TRANSACTION, Operation, operation_from
 
@@ -105,19 +105,20 @@ def read(objects: Objects, oid: str) -> Tip:
         raise _no_commit(oid, error) from error
     if schema > FORMAT:
         raise NewerFormat(
-            f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}. Nothing was changed.",
+            f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}.",
+            unharmed=UNCHANGED,
             hint="Upgrade gitfleet on this machine.",
             where=oid,
             version=schema,
             understood=FORMAT,
         )
     if kind != "commit" or len(parents) > 1 or generation < 0 or (generation == 0) != (not parents):
-        raise Corrupt(f"{oid} is no link of a ledger chain.", where=oid)
+        raise Corrupt(f"{oid} is not a link of a ledger chain.", where=oid)
     return Tip(oid, tree, parents[0] if parents else None, generation, message)
 
 
 def _no_commit(oid: str, error: Exception) -> Corrupt:
-    return Corrupt(f"{oid} is no ledger commit ({type(error).__name__}).", where=oid)
+    return Corrupt(f"{oid} is not a ledger commit ({type(error).__name__}).", where=oid)
 
 
 def transaction(objects: Objects, tip: Tip) -> Transaction:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gitfleet.base import canonical
 from gitfleet.base.text import display
-from gitfleet.errors import Corrupt, NewerFormat
+from gitfleet.errors import UNCHANGED, Corrupt, NewerFormat
 from gitfleet.ledger.model import FLEET, FORMAT, View
 
 UPGRADE = "Upgrade gitfleet on this machine."
@@ -34,9 +34,9 @@ def check(view: View, *, writing: bool = False) -> None:
     raw = record(view.get(FLEET) or b"", FLEET, "fleet")
     needed = raw.get("min_writer" if writing else "min_reader")
     if not isinstance(needed, int):
-        raise Corrupt(
-            f"{FLEET} in the ledger does not say which format it needs. Nothing was changed.", where=FLEET
-        )
+        raise Corrupt(f"{FLEET} in the ledger does not say which format it needs.", where=FLEET)
     if needed > FORMAT:
-        words = f"This fleet needs format {needed}; this gitfleet understands {FORMAT}. Nothing was changed."
-        raise NewerFormat(words, hint=UPGRADE, where=FLEET, version=needed, understood=FORMAT)
+        words = f"This fleet needs format {needed}; this gitfleet understands {FORMAT}."
+        raise NewerFormat(
+            words, hint=UPGRADE, unharmed=UNCHANGED, where=FLEET, version=needed, understood=FORMAT
+        )

@@ -16,7 +16,15 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import counted, display
-from gitfleet.errors import Corrupt, FleetError, HubUnreachable, InternalError, LocalStorage, NewerFormat
+from gitfleet.errors import (
+    UNCHANGED,
+    Corrupt,
+    FleetError,
+    HubUnreachable,
+    InternalError,
+    LocalStorage,
+    NewerFormat,
+)
 from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.program import Git
@@ -327,7 +335,7 @@ class Leader:
         return attempt.operations if attempt else frozenset()
 
     def _report_lost(self, operation: Operation, result: Result, why: str) -> None:
-        became = "gave less" if result.ok else "was decided against"
+        became = "was granted only in part" if result.ok else "was refused"
         text = (
             f"Lost: '{operation.kind}' was accepted tentatively while the hub was out of reach, and {became} "
             f"when it came back. {why}"
@@ -342,6 +350,7 @@ class Leader:
             if operation.id in unsure or self._outbox.is_tentative(operation):
                 kept.append(operation)
             elif operation.id not in self.results and not self._leave(operation, error):
+                error.unharmed = error.unharmed or UNCHANGED
                 self._finish(operation.id, Result(operation.id, Status.FAILED, error=error))
         if any(operation.id in unsure and operation.id not in self.results for operation in kept):
             self._tentatively(kept, error)
@@ -374,8 +383,10 @@ def decide(
     except FleetError as error:
         return Refused(error)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error}). Nothing was changed."
-        return Refused(InternalError(what, hint="Please report this.", operation=operation.id))
+        what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error})."
+        return Refused(
+            InternalError(what, hint="Please report this.", unharmed=UNCHANGED, operation=operation.id)
+        )
 
 
 def apply(

@@ -79,7 +79,7 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
     texts = [raw.get(name) for name in ("kind", "id", "nonce", "node", "session")]
     body, at = raw.get("body"), raw.get("at")
     if version != FORMAT or not isinstance(body, dict) or not isinstance(at, int) or isinstance(at, bool):
-        raise Corrupt(f"{where} holds something that is no operation. It was left alone.", where=where)
+        raise Corrupt(f"{where} holds something that is not an operation. It was left alone.", where=where)
     if not all(isinstance(text, str) and len(text) <= 256 for text in texts):
         raise Corrupt(f"{where} holds an operation with broken fields. It was left alone.", where=where)
     kind, id_, nonce, node, session = (str(text) for text in texts)
@@ -167,6 +167,7 @@ def error_record(error: FleetError) -> dict[str, Any]:
     return {
         "class": known.__name__,
         "message": error.message,
+        "unharmed": error.unharmed,
         "hint": error.hint,
         "facts": {name: _plain(value) for name, value in error.facts.items()},
     }
@@ -177,7 +178,8 @@ def error_from(raw: Mapping[str, Any]) -> FleetError:
     kind = getattr(errors, str(raw["class"]), errors.InternalError)
     if not (isinstance(kind, type) and issubclass(kind, FleetError)):
         kind = errors.InternalError
-    return kind(str(raw["message"]), hint=str(raw["hint"]), **dict(raw["facts"]))
+    said = {name: str(raw[name]) for name in ("message", "hint", "unharmed")}
+    return kind(**said, **dict(raw["facts"]))
 
 
 def _plain(value: Any) -> Any:

@@ -43,16 +43,12 @@ def load(common_dir: str) -> Node:
         raw = canonical.load(data)
         version, node = int(raw["v"]), _node(raw)
     except (KeyError, ValueError, TypeError) as error:
-        raise Corrupt(
-            f"{path} cannot be read: {error}. Nothing was changed.", hint="Run `gitfleet init`.", where=path
-        ) from error
+        raise Corrupt(f"{path} cannot be read: {error}.", hint="Run `gitfleet init`.", where=path) from error
     if version > FORMAT:
         words = f"{path} has format {version}; this gitfleet reads up to {FORMAT}."
         raise NewerFormat(words, hint="Upgrade gitfleet.", where=path, version=version, understood=FORMAT)
     if not is_name(node.id):
-        raise Corrupt(
-            f"{path} names no valid node. Nothing was changed.", hint="Run `gitfleet init`.", where=path
-        )
+        raise Corrupt(f"{path} names no valid node.", hint="Run `gitfleet init`.", where=path)
     return node
 
 

@@ -369,7 +369,7 @@ def _bad_path(given: str, why: str, hint: str) -> BadPath:
     from gitfleet.errors import BadPath
 
     what = f"`{one_line(given)}`" if given else "An empty path"
-    return BadPath(f"{what} cannot be claimed: {why}. Nothing was changed.", hint=hint, path=given)
+    return BadPath(f"{what} cannot be claimed: {why}.", hint=hint, path=given)
 
 
 def _bad_pattern(given: str, why: str, hint: str) -> BadPattern:
@@ -377,6 +377,4 @@ def _bad_pattern(given: str, why: str, hint: str) -> BadPattern:
     from gitfleet.base.text import one_line  # see `_bad_path`
     from gitfleet.errors import BadPattern
 
-    return BadPattern(
-        f"`{one_line(given)}` cannot be read: {why}. Nothing was changed.", hint=hint, pattern=given
-    )
+    return BadPattern(f"`{one_line(given)}` cannot be read: {why}.", hint=hint, pattern=given)

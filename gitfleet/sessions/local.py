@@ -157,7 +157,7 @@ def whoami(
     named, where = _named(flag, environment, git, others)
     if named is not None:
         if not is_name(named):
-            words = f"{named[:80]!a}{where} is no session id. Nothing was changed."
+            words = f"{named[:80]!a}{where} is not a session id."
             raise BadName(words, hint="See `gitfleet session list`.", name=named)
         return named
     found = [session for session in candidates(local, worktree) if session.id not in others]
@@ -219,7 +219,7 @@ def _not_here(known: list[Here]) -> NoSession:
     if names:
         words += f"; those of this worktree are {', '.join(names)}"
     return NoSession(
-        f"{words}. Nothing was changed.",
+        f"{words}.",
         hint=f"Name the one that you mean: `gitfleet session end {found[0].id if len(found) == 1 else 'ID'}`. "
         "`gitfleet session list` shows all of them.",
         candidates=[one.id for one in found],

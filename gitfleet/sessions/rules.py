@@ -57,7 +57,7 @@ def start(view: View, operation: Operation, generation: int) -> Decision:
     taken_up = was != {"pid": present.pid, "start": present.start}
     if present.node != operation.node or operation.body.get("resume") is not True or taken_up:
         error = Conflict(
-            f"There is a session '{operation.session}' already, on node {present.node}. Nothing was changed.",
+            f"The session '{operation.session}' exists already, on node {present.node}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
             conflicts=[
                 {"session": present.id, "node": present.node, "agent": present.agent, "title": present.title}
@@ -88,7 +88,7 @@ def required(view: View, session_id: str) -> Session:
     session = model.find(view, session_id)
     if session is None:
         raise NoSession(
-            f"The fleet has no session '{session_id}' (it may have ended). Nothing was changed.",
+            f"The fleet has no session '{session_id}' (it may have ended).",
             hint=f"Start it: `gitfleet session start --id {session_id}`. Or act for another: see `gitfleet session list`.",
             candidates=[],
         )
@@ -112,8 +112,7 @@ def own(view: View, operation: Operation) -> Session:
     session = required(view, operation.session)
     if session.node != operation.node:
         raise Conflict(
-            f"The session '{session.id}' is at work on node {session.node}, and this is node {operation.node}. "
-            "Nothing was changed.",
+            f"The session '{session.id}' is at work on node {session.node}, and this is node {operation.node}.",
             hint="Act for a session of this clone: see `gitfleet session list`.",
             conflicts=[
                 {"session": session.id, "node": session.node, "agent": session.agent, "title": session.title}

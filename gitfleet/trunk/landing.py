@@ -66,7 +66,7 @@ class Judge:
 def how(git: Git, trunk: str, head: str) -> str:
     """How the work of `head` came to be on `position`: by ancestry, as the same patches, as one with the same effect; else "".
 
-    Of a history that is not whole here, only ancestry is told. The costs are those of `worktrees.landed`.
+    Of a history that is not whole here, only ancestry is told. The costs are those of `trunk.landed`.
     """
     if contains(git, trunk, head):
         return ANCESTOR

@@ -1,6 +1,6 @@
 """What becomes of the branches that retain claims: pushed, landed, or gone from the hub. Of worktrees: `retained_worktrees`.
 
-Owns the look at git that `claims.retained` needs as facts. Everything is asked of this clone and, once for all branches,
+Owns the look at git that `claims.retained_claims` needs as facts. Everything is asked of this clone and, once for all branches,
 of the hub; with nothing retained nobody is asked. What cannot be told changes nothing: a branch that was never seen on
 the hub is not gone from it, and one whose commits are not here has not landed.
 """
@@ -89,7 +89,7 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
         tips = _tips(clone, names, shown)
         asked = list(_proposals(clone, wanted, tips, memory))
     except FleetError as error:
-        return settled, [f"what branches retain could not be looked at: {error.message}"]
+        return settled, [f"the claims that branches retain could not be checked: {error.message}"]
     finally:
         memory.forget(names)
     return [*settled, *retained_worktrees.agreed(clone, asked)], []

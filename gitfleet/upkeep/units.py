@@ -57,7 +57,7 @@ def cron_line(plan: Plan) -> bytes:
     line = _filled("maintainer.crontab", {"WHEN": _when(plan.every), "COMMAND": command, "NAME": plan.name})
     if len(line) > _CRON_MOST:
         raise UsageError(
-            "The path of this clone is too long for a crontab line. Nothing was changed.",
+            "The path of this clone is too long for a crontab line.",
             hint="Use `--kind systemd` or `--kind launchd`, or a shorter path.",
         )
     return line
@@ -97,7 +97,7 @@ def _cron_word(text: str) -> str:
     """
     if "\\" in text or "\n" in text or "\r" in text:
         raise UsageError(
-            f"{display(text)} has a backslash or a line break, which a crontab cannot hold safely. Nothing was changed.",
+            f"{display(text)} has a backslash or a line break, which a crontab cannot hold safely.",
             hint="Use `--kind systemd` or `--kind launchd`, or another path.",
         )
     return "\\%".join(shlex.quote(part) if part else "" for part in text.split("%")) or "''"
@@ -112,7 +112,7 @@ def _when(seconds: int) -> str:
     if not rest and hours and 24 % hours == 0:
         return "0 0 * * *" if hours == 24 else f"0 */{hours} * * *"
     raise UsageError(
-        f"cron cannot run something every {span(seconds)}. Nothing was changed.",
+        f"cron cannot run something every {span(seconds)}.",
         hint="Use a divisor of an hour or of a day, such as 5m, 15m, 1h, 6h or 1d.",
     )
 
@@ -121,7 +121,7 @@ def _plain(text: str, what: str) -> str:
     """`text`, if it is printable or a space, and not broken UTF-8."""
     if any(not (char.isprintable() or char == " ") for char in text):
         raise UsageError(
-            f"{display(text)} has characters that a file of {what} cannot hold. Nothing was changed.",
+            f"{display(text)} has characters that a file of {what} cannot hold.",
             hint="Use another path, or `--kind cron`.",
         )
     return text

@@ -100,7 +100,7 @@ def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str
     goes away meanwhile. The caller compares (`differences`) before it removes anything.
     """
     if found.obstacles:
-        words = f"This worktree cannot be archived: {found.obstacles[0]}. Nothing was changed."
+        words = f"This worktree cannot be archived: {found.obstacles[0]}."
         raise Blocked(words, hint="See to that first.", obstacles=list(found.obstacles))
     objects = PlumbingObjects(common.git_dir)
     try:
@@ -178,9 +178,7 @@ def _index_file(git: Git) -> bytes | None:
         )  # fmt: skip
         whole = files.read(aside)
         if done.code or whole is None:
-            raise Blocked(
-                "The index of this worktree cannot be read. Nothing was changed.", hint="See `git fsck`."
-            )
+            raise Blocked("The index of this worktree cannot be read.", hint="See `git fsck`.")
         return whole
     finally:
         files.remove(aside)
@@ -260,5 +258,5 @@ def _name(common: Git, archive_id: str, oid: str) -> str:
         ref = fleetrefs.archive(name)
         if refs.read(common, ref).get(ref) == oid or refs.move(common, ref, new=oid, old=None):
             return name
-    words = f"There are {_TRIES} archives of {archive_id}. Nothing was changed."
+    words = f"There are {_TRIES} archives of {archive_id}."
     raise UsageError(words, hint="Drop some: `gitfleet worktree archive --drop ID`.")

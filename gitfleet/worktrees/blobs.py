@@ -144,7 +144,8 @@ class Reader:
 
 def _unreadable(oid: str, what: str) -> Corrupt:
     return Corrupt(
-        f"The object {oid} of an archive {what}. Nothing was removed.",
+        f"The object {oid} of an archive {what}.",
+        unharmed="Nothing was removed.",
         hint="`git fsck` tells more.",
         where=oid,
     )

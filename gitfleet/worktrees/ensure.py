@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from gitfleet.base import clock, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Conflict, Unverifiable
+from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -104,11 +104,10 @@ class Chooser:
             if managed.agent != self._wish.agent:
                 raise self._taken(managed, f"belongs to the agent {managed.agent}")
             if self._wish.force_new:
-                raise self._taken(managed, "exists, and a new one was asked for")
+                raise self._taken(managed, "exists, and you asked for a new one")
             if not os.path.isdir(managed.path):
                 raise Blocked(
-                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it. "
-                    "Nothing was changed.",
+                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still lists it.",
                     hint="Moved by hand? `git worktree repair NEW-PATH`. Not mounted? Mount it. Else "
                     f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
@@ -125,7 +124,7 @@ class Chooser:
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
         if reservation.stands(managed.git_dir, besides={*family, self._pid()}):
-            raise self._taken(managed, "was just handed to another process")
+            raise self._taken(managed, "was just given to another process")
 
     def _free(self) -> tuple[Managed | None, list[tuple[str, str]]]:
         """The newest free worktree of this agent, base and folder; and why others are not free."""
@@ -154,8 +153,8 @@ class Chooser:
     def _create(self, session: str, passed: list[tuple[str, str]]) -> Choice:
         if self._base.commit is None:
             raise Unverifiable(
-                f"Nothing is known of the branch '{display(self._base.name)}' to begin from: {self._base.error or 'it is empty'} "
-                "Nothing was changed.",
+                f"The branch '{display(self._base.name)}' to start from is unknown: {self._base.error or 'it is empty'}",
+                unharmed=UNCHANGED,
                 hint="Try again when the hub can be reached.",
             )
         plan = Managed(
@@ -190,7 +189,7 @@ class Chooser:
         """Whether the branch is there already (then it is taken up again). Raises Blocked when something is in the way."""
         if os.path.lexists(plan.path):
             raise Blocked(
-                f"{display(plan.path)} is there, and gitfleet did not make it. Nothing was changed.",
+                f"{display(plan.path)} exists already, and gitfleet did not make it.",
                 hint="Choose another session id, or move it away.",
                 path=plan.path,
             )
@@ -198,7 +197,7 @@ class Chooser:
         holder = next((item.path for item in self._found.everything if item.branch == ref), None)
         if holder is not None:
             raise Blocked(
-                f"The branch {plan.branch} is checked out in {display(holder)}. Nothing was changed.",
+                f"The branch {plan.branch} is checked out in {display(holder)}.",
                 hint="Choose another session id.",
                 path=holder,
             )
@@ -230,7 +229,7 @@ class Chooser:
 
     def _taken(self, managed: Managed, why: str) -> Conflict:
         return Conflict(
-            f"The worktree {display(managed.path)} of session {managed.session} {display(why)}. Nothing was changed.",
+            f"The worktree {display(managed.path)} of session {managed.session} {display(why)}.",
             hint="Choose another session id, or leave it out to be given a free worktree.",
             conflicts=[
                 {"worktree": managed.path, "session": managed.session, "agent": managed.agent, "why": why}
@@ -250,7 +249,7 @@ def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.Use
         (not os.path.isdir(managed.path), checkout.GONE),
         (worktree.locked is not None, f"it is locked ({worktree.locked or 'without a reason'})"),
         (bool(there), f"it is in use: {there[0] if there else ''}"),
-        (reservation.stands(managed.git_dir), "it was just handed to another session"),
+        (reservation.stands(managed.git_dir), "it was just given to another session"),
         (
             git_worktrees.short(worktree.branch) != managed.branch,
             f"it is not on its own branch {managed.branch}",

@@ -18,7 +18,7 @@ from gitfleet.base.identity import ProcessIdentity, identify
 from gitfleet.base.ids import is_name
 from gitfleet.base.processes import Completed
 from gitfleet.base.text import display
-from gitfleet.errors import FleetError, LocalStorage
+from gitfleet.errors import UNCHANGED, FleetError, LocalStorage
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
@@ -66,7 +66,8 @@ def _demand_writable(*folders: str) -> None:
     for folder in folders:
         if os.path.isdir(folder) and not files.may_write(folder):
             raise LocalStorage(
-                f"{display(folder)} may not be written to. Nothing was changed.",
+                f"{display(folder)} is not writable.",
+                unharmed=UNCHANGED,
                 hint="Give permission there, then run the same command again.",
                 path=folder,
             )

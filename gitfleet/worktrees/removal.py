@@ -63,7 +63,9 @@ def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], stage
     gone = blobs.missing(common, staged)
     if gone:
         raise Blocked(
-            f"The index names an object that is missing: {gone[0]}. Nothing was removed.", hint="`git fsck`"
+            f"The index names an object that is missing: {gone[0]}.",
+            unharmed="Nothing was removed.",
+            hint="`git fsck`",
         )
 
 
@@ -100,6 +102,7 @@ def take_away(
         raise Blocked(
             f"Something was put at {display(managed.path)} while the worktree there was being removed. "
             f"Nothing was deleted: the worktree is at {display(aside)} now.",
+            unharmed="",
             hint="Take away what is there; the next cleanup puts the worktree back.",
             path=aside,
         )
@@ -139,7 +142,7 @@ def recover(common: Git, state: str) -> list[str]:
             words = _recover(common, note)
         except (FleetError, OSError) as error:
             why = error.message if isinstance(error, FleetError) else str(error)
-            words = f"a removal that was interrupted could not be ended: {display(why)}"
+            words = f"an interrupted removal could not be finished: {display(why)}"
         told += [words] if words else []
     return told
 
@@ -207,7 +210,7 @@ def _late(aside: str, before: Verdict, *, include_active: bool) -> str:
     was = before.found.everything if before.found else {}
     now = capture.walked(aside)
     late = sorted(path for path in now.keys() | was.keys() if now.get(path) != was.get(path))
-    return f"{display(late[0])} changed in the last moment" if late else ""
+    return f"{display(late[0])} changed at the last moment" if late else ""
 
 
 def _forget(common: Git, managed: Managed) -> None:

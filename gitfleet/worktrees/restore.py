@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gitfleet.base import clock, files
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Corrupt, FleetError, UsageError
+from gitfleet.errors import UNCHANGED, Blocked, Corrupt, FleetError, UsageError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
@@ -54,7 +54,9 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
     place = _place(repository, found.owner, path)
     contents = archive_store.contents(common, found.oid)
     if not found.owner.head or blobs.missing(common, [found.owner.head]):
-        raise Corrupt(f"The commit that {found.id} was at is missing. Nothing was changed.", where=found.ref)
+        raise Corrupt(
+            f"The commit of the archive {found.id} is missing.", unharmed=UNCHANGED, where=found.ref
+        )
     branch, notes, made = _branch(common, found.owner)
     try:
         git = _make(common, found, place, branch)
@@ -79,25 +81,23 @@ def _place(repository: Repository, owner: Owner, path: str | None) -> str:
     """Where it goes, absolute. A place that is not named must lie where the archive's own folder is."""
     place = os.path.abspath(path) if path else owner.path
     if "\n" in place or "\0" in place or not os.path.isabs(place):
-        raise UsageError(
-            "This path cannot hold a worktree. Nothing was changed.", hint="Choose another: --path P."
-        )
+        raise UsageError("This path cannot hold a worktree.", hint="Choose another: --path P.")
     git_dir = os.path.realpath(repository.common_dir)
     if os.path.commonpath([git_dir, os.path.realpath(place)]) == git_dir:
         raise UsageError(
-            f"{display(place)} lies in git's own folder. Nothing was changed.",
+            f"{display(place)} lies in git's own folder.",
             hint="Choose another: --path P.",
         )
     if os.path.lexists(place):
         raise Blocked(
-            f"Something is at {display(place)} already; a restore overwrites nothing. Nothing was changed.",
+            f"{display(place)} exists already; a restore overwrites nothing.",
             hint="Choose another place: --path P. (What an interrupted restore left is locked: "
             "`git worktree remove --force --force PATH`.)",
             path=place,
         )
     if not path and not os.path.isdir(os.path.dirname(owner.folder or place)):
         raise Blocked(
-            f"{display(os.path.dirname(owner.folder or place))}, where it was, is not there. Nothing was changed.",
+            f"The folder {display(os.path.dirname(owner.folder or place))}, where it was, does not exist.",
             hint="Choose another place: --path P.",
             path=place,
         )
@@ -126,9 +126,7 @@ def _branch(common: Git, owner: Owner) -> tuple[str, list[str], bool]:
         if refs.move(common, _HEADS + other, new=owner.head, old=None):
             words = f"its branch {display(name)} {why}, so it is on the new branch {display(other)}"
             return other, [words], True
-    raise Blocked(
-        f"No branch name is free for {display(name)}. Nothing was changed.", hint="Delete some branches."
-    )
+    raise Blocked(f"No branch name is free for {display(name)}.", hint="Delete some branches.")
 
 
 def _make(common: Git, found: Archive, place: str, branch: str) -> Git:
@@ -179,7 +177,7 @@ def _check(common: Git, found: Archive, place: str) -> None:
     wrong = comparison.differences(common, found, place, capture.walked(place))
     if wrong:
         raise Corrupt(
-            f"What was written to {display(place)} is not what the archive {found.id} holds: {display(wrong[0])}. "
+            f"The files in {display(place)} differ from the archive {found.id}: {display(wrong[0])}. "
             "The archive is unharmed, and the worktree stays locked.",
             hint=f"Remove it (`git worktree remove --force --force {display(place)}`) and try another --path.",
             where=found.ref,

@@ -217,7 +217,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
         if target[0].session == session:
             return target
     raise UsageError(
-        f"Session {session} has no managed worktree here. Nothing was changed.",
+        f"Session {session} has no managed worktree here.",
         hint="See `gitfleet worktree list`.",
     )
 
@@ -229,12 +229,12 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
         if real == top or real.startswith(f"{top}/"):
             return target
     words = (
-        "This is no managed worktree."
+        "This is not a managed worktree."
         if here
         else f"{display(path)} is in no managed worktree of this clone."
     )
     raise UsageError(
-        f"{words} Nothing was changed.",
+        words,
         hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.",
     )
 

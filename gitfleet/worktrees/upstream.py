@@ -125,7 +125,7 @@ def _seen(node: Node, name: str) -> str:
 
 def _no_branch(name: str, where: str) -> UsageError:
     return UsageError(
-        f"There is no branch '{display(name)}' in {where}. Nothing was changed.",
+        f"There is no branch '{display(name)}' in {where}.",
         hint="Name the branch to follow: `--base main`.",
         base=name,
     )

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitfleet.base.ids import ulid
 from gitfleet.claims import ended_grants, fencing, model
 from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, Verdict
 from tests.claims.world import World, wanted
+from tests.sampling import examples
 
 A = "src/a.py"
 
@@ -282,7 +283,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(STEPS)
 def test_verdict_of_random_histories_agrees_with_all_that_was_ever_granted(
     steps: list[tuple[str, str, str]],

@@ -211,7 +211,7 @@ def test_name_that_is_here_and_not_at_the_root_is_asked_back_about(
     if typed == "**/x.py":  # which takes in what is here, counted from the root
         assert resolve(here, [typed]) == [typed]
         return
-    with pytest.raises(BadPath, match="Nothing was changed") as caught:
+    with pytest.raises(BadPath) as caught:
         resolve(here, [typed])
     assert caught.value.exit_code == 2
     assert f"Did you mean `./{typed}`, that is lib/api/" in caught.value.hint
@@ -244,7 +244,7 @@ def test_subfolder_of_a_linked_worktree_counts_from_that_worktrees_root(
         "only/y",
         "only/here/z",
     ]
-    with pytest.raises(BadPath, match="Nothing was changed"):
+    with pytest.raises(BadPath):
         resolve(folder, ["x.py"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitfleet.claims import presence
@@ -16,6 +16,7 @@ from gitfleet.git.repository import discover
 from gitfleet.git.trees import Entry
 from gitfleet.patterns.language import Pattern, matches, parse
 from tests.claims.world import Store
+from tests.sampling import examples
 from tests.workbench import Git
 
 
@@ -60,7 +61,7 @@ FILES = st.dictionaries(NAMES, st.sampled_from("12"), max_size=8).map(
 
 
 @given(FILES, FILES, st.sampled_from(TEXTS), st.booleans())
-@settings(max_examples=200)
+@examples(200)
 def test_differing_of_two_trees_is_each_file_that_is_matched_and_differs(
     old: dict[str, str], new: dict[str, str], text: str, case_sensitive: bool
 ) -> None:
@@ -77,7 +78,7 @@ def test_differing_of_two_trees_is_each_file_that_is_matched_and_differs(
 
 
 @given(FILES, st.sampled_from(TEXTS))
-@settings(max_examples=100)
+@examples(100)
 def test_without_names_what_matches_no_file(files: dict[str, str], text: str) -> None:
     store = Store()
     missing = presence.without(store, [tree(store, {}), tree(store, files)], [one(text)])

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitfleet.base.ids import ulid
@@ -16,6 +16,7 @@ from gitfleet.errors import Conflict, FleetError, InternalError, NoSession, Usag
 from gitfleet.patterns.language import key, matches, parse
 from gitfleet.patterns.overlap import covers, overlap
 from tests.claims.world import World, patterns, wanted
+from tests.sampling import examples
 
 ACQUIRE, RELEASE = "claim.acquire", "claim.release"
 
@@ -362,7 +363,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(st.lists(STEP, max_size=12))
 def test_claims_of_different_sessions_never_meet_unless_shared(
     steps: list[tuple[str, str, list[str]]],

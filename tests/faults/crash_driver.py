@@ -35,7 +35,7 @@ from gitfleet.claims.service import Terms
 from gitfleet.cli import claiming, main  # noqa: F401 - imported before forking, so that children are warm
 from gitfleet.git.program import Git
 from gitfleet.ledger.model import Status
-from tests.fleetbench import Chain, Fleets, scratch
+from tests.fleetbench import Chain, Fleets
 
 TRACED = tuple(
     os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), name) + os.sep
@@ -304,7 +304,7 @@ def _try(scenario: Scenario, fleets: Fleets, point: Point) -> tuple[str, str]:
 
 
 def _run(template: Path, scenario: Scenario, shard: tuple[int, int], *, by_lines: bool) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="gitfleet-test-", dir=scratch()) as folder:
+    with tempfile.TemporaryDirectory(prefix="gitfleet-test-") as folder:
         prepared, work = Path(folder, "prepared"), Fleets(Path(folder, "work"))
         shutil.copytree(template, prepared)
         scenario.prepare(Fleets(prepared))

@@ -12,13 +12,14 @@ import pytest
 from gitfleet.errors import Damaged, FleetError
 from gitfleet.fleet import doctor
 from gitfleet.upkeep import exchange
-from tests.fleetbench import Fleets
+from tests.fleetbench import Fleets, unpack
 from tests.workbench import Git
 
 COORD = "refs/fleet/coord"
 
 
 def lose(clone: Path, git: Git, revision: str) -> str:
+    unpack(clone / ".git")
     oid = git(clone, "rev-parse", revision)
     (clone / ".git/objects" / oid[:2] / oid[2:]).unlink()
     return oid
@@ -61,6 +62,7 @@ def test_object_that_is_gone_is_named_as_damage_here_and_comes_back_from_the_hub
 def test_object_that_is_gone_on_the_hub_too_is_said(fleets: Fleets, git: Git) -> None:
     fleets.claim("ada", "ada-1", "src/one")
     for place in (fleets.clone("ada") / ".git", fleets.hub):
+        unpack(place)
         oid = git(fleets.hub, "rev-parse", f"{COORD}:fleet.json")
         (place / "objects" / oid[:2] / oid[2:]).unlink(missing_ok=True)
     with fleets.open("ada") as fleet:

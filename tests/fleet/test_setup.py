@@ -208,7 +208,7 @@ def test_joining_through_a_hub_that_does_not_play_along_changes_nothing(
     assert caught.value.exit_code == 30
     assert picture(ada) == before
     if how == "away":
-        assert "run `gitfleet init` again" in caught.value.hint
+        assert "Run `gitfleet init` again" in caught.value.hint
         assert "sync" not in caught.value.hint
     else:
         assert ("no fleets" if how == "hook" else "hidden ref") in caught.value.message
@@ -435,7 +435,7 @@ def test_node_file_that_is_broken_is_mended_by_joining(clone: Clone) -> None:
 def test_ledger_that_vanished_from_its_only_place_is_said(repository: Path, git: Git) -> None:
     join(repository)
     git(repository, "update-ref", "-d", COORD)
-    assert any("begins anew" in words for words in join(repository).warnings)
+    assert any("starts again" in words for words in join(repository).warnings)
 
 
 def test_ledger_that_vanished_from_the_hub_is_an_alarm(clone: Clone, hub: Path, git: Git) -> None:

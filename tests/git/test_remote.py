@@ -113,7 +113,7 @@ def test_words_about_a_refusal_are_those_of_the_server_without_its_colours(
     answer = remote.push([Update(A, news[0], None)])
     error = hub_error("origin", answer.output, what="write to", refused=True)
     said = f"error: GH006: protected; {A}: pre-receive hook declined"
-    assert error.message == f"The hub 'origin' refused: {said}. Nothing was changed."
+    assert error.message == f"The hub 'origin' refused: {said}."
 
 
 def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> None:

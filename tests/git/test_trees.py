@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from gitfleet.errors import Corrupt
 from gitfleet.git import trees
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.trees import EMPTY_TREE, FILE, FOLDER, Entry, Snapshot
+from tests.sampling import examples
 
 
 class Memory:
@@ -70,7 +71,7 @@ def check(tree: Snapshot, model: Mapping[str, bytes]) -> None:
 
 
 @given(STEPS)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_snapshot_through_any_steps_behaves_like_a_dict(steps: list[tuple[str, str, bytes]]) -> None:
     objects = Memory()
     tree, model = Snapshot(objects, None), dict[str, bytes]()

@@ -16,6 +16,7 @@ import pytest
 
 from tests.githooks.hookbench import Bench, script, state_of
 from tests.githooks.test_install_tools import lefthook
+from tests.sampling import counted
 
 CHANGES = frozenset(["os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir"])
 
@@ -121,7 +122,7 @@ class Copies:
         return self.bench
 
     def cut_everywhere(self, action: Callable[[Bench], object]) -> Iterator[Bench]:
-        for after in range(500):
+        for after in counted("cut", 500, step=4):
             bench = self.fresh()
             if not countdown.cut(after, partial(action, bench)):
                 assert after > 3

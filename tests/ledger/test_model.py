@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -62,6 +63,14 @@ def test_error_reads_back_with_its_class_and_facts(error: errors.FleetError) -> 
     )
 
 
+@pytest.mark.parametrize("unharmed", ["", "The archive is unharmed.", errors.UNCHANGED])
+@pytest.mark.parametrize("kind", [errors.UsageError, errors.HubRefused])
+def test_error_reads_back_with_what_it_left_unharmed(kind: type[errors.FleetError], unharmed: str) -> None:
+    error = kind("m", unharmed=unharmed)
+    assert error_from(error_record(error)).unharmed == unharmed
+    assert pickle.loads(pickle.dumps(error)).unharmed == unharmed
+
+
 def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() -> None:
     again = error_from(error_record(GitFailed("m", hint="h", command="git", code=1, output="o")))
     assert (type(again), again.exit_code, again.code) == (errors.Blocked, 20, 1)
@@ -69,7 +78,7 @@ def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() ->
 
 @pytest.mark.parametrize("name", ["NoSuchError", "EXIT_CODES", "Any", "", "__doc__"])
 def test_error_of_an_unknown_class_reads_back_as_internal(name: str) -> None:
-    again = error_from({"class": name, "message": "m", "hint": "h", "facts": {}})
+    again = error_from({"class": name, "message": "m", "hint": "h", "unharmed": "", "facts": {}})
     assert type(again) is errors.InternalError
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gitfleet.errors import BadPath, BadPattern
@@ -22,6 +22,7 @@ from gitfleet.patterns.braces import expand
 from gitfleet.patterns.charsets import accepts
 from gitfleet.patterns.language import DEEPEST, LONGEST, Pattern, key, literal, matches, parse
 from tests.patterns import bruteforce
+from tests.sampling import examples
 from tests.workbench import ROOT, Git
 
 
@@ -311,7 +312,7 @@ NASTY = st.text(alphabet=st.sampled_from("ab.*?[]\\{},!^-/é\udcff ~"), min_size
 
 
 @given(NASTY)
-@settings(max_examples=400)
+@examples(400)
 def test_literal_of_any_path_survives_its_own_text(path: str) -> None:
     try:
         pattern = literal(path)
@@ -326,7 +327,7 @@ def test_literal_of_any_path_survives_its_own_text(path: str) -> None:
 
 
 @given(NASTY)
-@settings(max_examples=800)
+@examples(800)
 def test_parse_of_any_text_refuses_or_is_idempotent(text: str) -> None:
     try:
         patterns = parse(text)
@@ -344,7 +345,7 @@ def test_parse_of_any_text_refuses_or_is_idempotent(text: str) -> None:
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=300)
+@examples(300)
 def test_parse_of_arbitrary_unicode_raises_nothing_else(text: str) -> None:
     with suppress(BadPath, BadPattern):
         parse(text)
@@ -440,13 +441,13 @@ BRACED = st.recursive(
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="bash is the reference")
 @given(st.lists(BRACED, min_size=1, max_size=40))
-@settings(max_examples=15)
+@examples(15)
 def test_expand_of_closed_braces_agrees_with_bash(words: list[str]) -> None:
     assert [spelled for word in words for spelled in expand(word)] == in_bash(words)
 
 
 @given(st.text(alphabet=st.sampled_from("ab{},\\"), max_size=16))
-@settings(max_examples=400)
+@examples(400)
 def test_expand_is_complete_after_one_pass(text: str) -> None:
     try:
         spelled = expand(text)
@@ -647,7 +648,7 @@ Oracle = Callable[[list[str], list[str], bool], set[tuple[str, str]]]
 
 
 @pytest.fixture(scope="session")
-def ask_git(_seal_session: None, tmp_path_factory: pytest.TempPathFactory, git: Git) -> Oracle:
+def ask_git(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Oracle:
     """Which of the patterns git's wildmatch matches with which of the paths: attributes of `.gitattributes`.
 
     git compares what precedes the first wildcard for itself and hands wildmatch the rest, so that `a**` looks to
@@ -704,7 +705,7 @@ PATHS = st.lists(
     paths=st.lists(PATHS, min_size=1, max_size=25, unique=True),
     ignore_case=st.booleans(),
 )
-@settings(max_examples=30)
+@examples(30)
 def test_matches_of_random_globs_is_what_git_says(
     ask_git: Oracle, patterns: list[str], paths: list[str], ignore_case: bool
 ) -> None:
@@ -716,7 +717,7 @@ def test_matches_of_random_globs_is_what_git_says(
 
 
 @given(GLOBS, st.lists(PATHS, min_size=1, max_size=12))
-@settings(max_examples=300)
+@examples(300)
 def test_matches_of_random_globs_is_what_regular_expressions_say(pattern: str, paths: list[str]) -> None:
     expected = bruteforce.accepted(pattern, "\n".join(paths))
     assert {path for path in paths if matches(one(pattern), path, case_sensitive=True)} == expected
@@ -733,7 +734,7 @@ UNICODE = st.text(alphabet=st.sampled_from("aeÉé\u0301ßsSİi\u0307Kk\u212a\ud
     st.lists(st.one_of(UNICODE, st.sampled_from(["*", "?", "[é]", "[!s]", "[a-ý]"])), min_size=1, max_size=4),
     UNICODE,
 )
-@settings(max_examples=500)
+@examples(500)
 def test_matches_by_key_is_what_the_spelling_of_the_key_matches(parts: list[str], path: str) -> None:
     text = "".join(parts)
     assume(text.strip(".") and path.strip("."))

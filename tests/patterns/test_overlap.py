@@ -8,7 +8,7 @@ import pickle
 from functools import cache
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gitfleet.errors import BadPath, BadPattern
@@ -17,6 +17,7 @@ from gitfleet.patterns.language import DEEPEST, LONGEST, Pattern, key, literal, 
 from gitfleet.patterns.overlap import STEPS, Overlap, covers, overlap
 from gitfleet.patterns.witness import Names
 from tests.patterns import bruteforce
+from tests.sampling import examples
 
 
 def one(text: str) -> Pattern:
@@ -256,7 +257,7 @@ NAMES = st.lists(st.sampled_from(CHARACTERS), min_size=1, max_size=5).map("".joi
 
 
 @given(NAMES, NAMES)
-@settings(max_examples=400)
+@examples(400)
 def test_overlap_of_single_components_agrees_with_all_names(a: str, b: str) -> None:
     assert_agrees(a, b, world("abc", 6, 1))
 
@@ -270,7 +271,7 @@ GLOBS = st.builds(
 
 
 @given(GLOBS, GLOBS)
-@settings(max_examples=250)
+@examples(250)
 def test_overlap_of_paths_agrees_with_all_paths(a: str, b: str) -> None:
     assert_agrees(a, b, world("ab", 2, 5))
 
@@ -285,7 +286,7 @@ NAMED = st.builds(
 
 
 @given(NAMED, NAMED)
-@settings(max_examples=250)
+@examples(250)
 def test_overlap_of_what_may_be_names_agrees_with_all_paths(a: str, b: str) -> None:
     assert_agrees(a, b, world_of("a", "b", "[a]", "[b]a", "[ab]", "a]", "aa", "ba", "[a]a", deepest=4))
 
@@ -303,7 +304,7 @@ DOTTED = st.lists(
 
 
 @given(DOTTED, DOTTED)
-@settings(max_examples=400)
+@examples(400)
 def test_overlap_never_meets_in_names_that_git_refuses(a: str, b: str) -> None:
     assume(not {a, b} & {".", "..", ".git"})
     assert_agrees(a, b, world(".gitx", 4, 1))
@@ -337,7 +338,7 @@ def odd_names() -> list[str]:
 
 
 @given(UNICODE, UNICODE)
-@settings(max_examples=250)
+@examples(250)
 def test_overlap_by_key_agrees_with_all_keys(a: str, b: str) -> None:
     try:
         x, y = one(a), one(b)
@@ -357,7 +358,7 @@ RANDOM = st.text(alphabet=st.sampled_from("abAB.*?[]!-/\\{},é\u0301ß"), min_si
 
 
 @given(RANDOM, RANDOM, st.booleans())
-@settings(max_examples=500)
+@examples(500)
 def test_overlap_of_any_two_patterns_is_witnessed_and_goes_both_ways(
     a: str, b: str, case_sensitive: bool
 ) -> None:
@@ -445,7 +446,7 @@ def test_covers_as_written_heeds_case() -> None:
 
 
 @given(GLOBS, GLOBS)
-@settings(max_examples=250)
+@examples(250)
 def test_covers_is_true_only_where_no_path_is_missed(a: str, b: str) -> None:
     paths = world("ab", 2, 4)
     missed = bruteforce.accepted(b, paths) - bruteforce.accepted(a, paths)
@@ -461,7 +462,7 @@ PLAIN = st.builds(
 
 
 @given(st.one_of(PLAIN, GLOBS), PLAIN)
-@settings(max_examples=250)
+@examples(250)
 def test_covers_of_a_file_or_folder_is_exact(a: str, b: str) -> None:
     # One component longer than any literal here, and of letters that no literal has, stands for all the rest.
     deeper = "\n".join(

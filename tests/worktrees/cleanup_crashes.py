@@ -23,7 +23,7 @@ from gitfleet.errors import Blocked
 from gitfleet.git.repository import discover
 from gitfleet.worktrees import archiving, cleanup, restore  # noqa: F401 - before forking, so that children are warm
 from tests.faults import crash_driver as engine
-from tests.fleetbench import Fleets, scratch
+from tests.fleetbench import Fleets
 from tests.workbench import Git
 from tests.worktrees.attic import age, archives, clean, listed, mess, portrait
 from tests.worktrees.yard import Yard
@@ -137,7 +137,7 @@ def _engines(scenario: Scenario) -> engine.Scenario:
 
 
 def _run(template: Path, scenario: Scenario, shard: tuple[int, int]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="gitfleet-test-", dir=scratch()) as folder:
+    with tempfile.TemporaryDirectory(prefix="gitfleet-test-") as folder:
         prepared, work = Path(folder, "prepared"), Fleets(Path(folder, "work"))
         subprocess.run(["cp", "-a", template, work.root], check=True)
         scenario.prepare(Yard(work, GIT))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from gitfleet.cli import app, worktrees  # noqa: F401 - imported before forking, so that children are warm
 from gitfleet.worktrees import reservation
-from tests.fleetbench import Fleets, scratch
+from tests.fleetbench import Fleets
 from tests.workbench import Git
 from tests.worktrees.yard import Yard
 
@@ -110,7 +110,7 @@ def main(prepared: str, output: str, scenario: str, shard: str) -> None:
     first, step = map(int, shard.split("/"))
     failures, at, ended = [], first, False
     while not ended and at < MOST:
-        with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(prepared, Path(folder, "fleet"), symlinks=True)
             yard = Yard(Fleets(Path(folder, "fleet")), Git())
             if scenario == "reconcile":

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.sampling import shards
 from tests.workbench import ROOT, run
 
-SHARDS = {"ensure": 2, "reconcile": 4}
+PARTS = {"ensure": 8, "reconcile": 16}
 DRIVER = ROOT / "tests/worktrees/crash_driver.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to wait for the processes of a dead one")
 @pytest.mark.parametrize(
     ("scenario", "shard"),
-    [(name, f"{shard}/{count}") for name, count in SHARDS.items() for shard in range(count)],
+    [(name, shard) for name, count in PARTS.items() for shard in shards(f"crash {name}", count)],
 )
 def test_crash_before_every_effect_is_mended_by_the_next_run(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str

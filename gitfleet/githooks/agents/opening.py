@@ -44,7 +44,10 @@ def opened(path: str, repository: Repository, data: bytes | None) -> bytes:
         words = f"{path} was left as it is: it has a table [{TABLE}] already."
         named = ", ".join(roots(repository))
         raise Blocked(
-            words, hint=f"Add to it by hand: network_access, and the writable roots {named}.", path=path
+            words,
+            hint=f"Add to it by hand: network_access, and the writable roots {named}.",
+            unharmed="",
+            path=path,
         )
     return marked.put(data, NAME, marked.SHELL, body)
 
@@ -64,6 +67,7 @@ def check(repository: Repository) -> None:
         named = ", ".join(roots(repository))
         raise Blocked(
             f"{path} was left as it is: it is committed, and what opens the sandbox is true of this machine only.",
+            unharmed="",
             hint=f"Put [{TABLE}] with network_access and the writable roots {named} into your own config.toml by hand.",
             path=path,
         )

@@ -1,0 +1,56 @@
+"""What an error says of what it left as it was: once, by its class, and nowhere that it may be untrue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import gitfleet
+from gitfleet import errors
+from gitfleet.base import files
+from gitfleet.errors import UNCHANGED, FleetError
+
+SAYS_SO = {
+    errors.UsageError, errors.BadPath, errors.BadPattern, errors.BadName, errors.UnsupportedRepository,
+    errors.NoSession, errors.Conflict, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
+}  # fmt: skip
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FleetError)]
+ITS_PLACES = {"errors.py", "fleet/probe.py", "fleet/setup.py", "ledger/hub.py"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_error_without_words_of_its_own_says_that_nothing_was_changed_where_its_class_is_sure(
+    kind: type[FleetError],
+) -> None:
+    assert kind("No.").words == (f"No. {UNCHANGED}" if kind in SAYS_SO else "No.")
+
+
+@pytest.mark.parametrize(
+    ("message", "unharmed", "words"),
+    [
+        ("No.", "", "No."),
+        ("No", "", "No"),
+        ("No", "All is well.", "No. All is well."),
+        ("Which?", "All is well.", "Which? All is well."),
+    ],
+)
+def test_words_are_sentences(message: str, unharmed: str, words: str) -> None:
+    assert errors.UsageError(message, unharmed=unharmed).words == words
+
+
+def test_error_after_something_has_happened_says_what_and_not_that_nothing_was_changed() -> None:
+    with pytest.raises(errors.UsageError) as caught, files.after("The session has started."):
+        raise errors.UsageError("No.", hint="Look.")
+    assert caught.value.words == "The session has started. But: No."
+    assert caught.value.hint == "Look."
+
+
+def test_sentence_stands_once() -> None:
+    package = Path(gitfleet.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "Nothing was changed" in path.read_text(encoding="utf-8")
+    }
+    assert found <= ITS_PLACES

@@ -1,0 +1,58 @@
+"""What tests cost: `make test ARGS="-p tests.costs"` ends with a table of CPU seconds for each folder and the dearest tests.
+
+CPU seconds, of the test's process and of the children that it waited for, say more on a busy machine than the time of
+day does. What a fixture of a wider scope costs is counted for the test that asked for it first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+DEAREST = 40
+BEGAN = pytest.StashKey[float]()
+
+
+def _used() -> float:
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Begin to count."""
+    item.stash[BEGAN] = _used()
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """What it has cost so far goes with the report of each phase; that of the last one counts."""
+    if call.when == "teardown":
+        item.user_properties.append(("cpu", _used() - item.stash[BEGAN]))
+    yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table, in the process that heard of all tests."""
+    tests = {
+        report.nodeid: float(str(dict(report.user_properties)["cpu"]))
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+    }
+    for title, depth in (("folder", 2), ("module", 3)):
+        costs: Counter[str] = Counter()
+        count: Counter[str] = Counter()
+        for nodeid, cost in tests.items():
+            group = "/".join(nodeid.split("::")[0].split("/")[:depth])
+            costs[group] += cost  # type: ignore[assignment]
+            count[group] += 1
+        terminalreporter.section(f"CPU seconds of each {title}: {sum(tests.values()):.1f} in all")
+        for group, cost in costs.most_common():
+            terminalreporter.write_line(f"{cost:8.2f} {count[group]:5} {group}")
+    terminalreporter.section("CPU seconds of the dearest tests")
+    for nodeid, cost in sorted(tests.items(), key=lambda pair: -pair[1])[:DEAREST]:
+        terminalreporter.write_line(f"{cost:8.2f} {nodeid}")

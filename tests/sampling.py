@@ -1,0 +1,109 @@
+"""What one run tries of what is too much for every run: a sample by the run's seed; with `--all`, everything.
+
+A sample is for what shows the same thing again at a dearer level, or for points and examples of which there is no end.
+The seed is the one that pytest-randomly prints: `--randomly-seed=N` repeats order and sample.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import hypothesis
+import pytest
+
+SHARE = 5  # one run tries one in so many examples of hypothesis
+SLOW = "slow"
+SAMPLE = "sample"
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+@dataclass(slots=True)
+class Run:
+    """The seed of a run, and whether it tries everything."""
+
+    seed: int = 0
+    everything: bool = False
+
+    def choice(self, of: str) -> random.Random:
+        """Chooses for the thing of that name: the same in every process of the run."""
+        return random.Random(f"{self.seed}:{of}")
+
+
+RUN = Run()
+
+
+def add_options(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all", action="store_true", dest="everything", help="leave nothing out, take no sample"
+    )
+
+
+def configure(config: pytest.Config) -> None:
+    """Read the options; pytest-randomly has chosen its seed by now. Without it the sample is always the same."""
+    config.addinivalue_line(
+        "markers", f"{SAMPLE}(most): a run tries so many of this function's cases, by its seed"
+    )
+    config.addinivalue_line("markers", f"{SLOW}: takes long, so it is begun first")
+    seed = config.getoption("randomly_seed", 0)
+    RUN.seed = seed if isinstance(seed, int) else 0
+    RUN.everything = config.getoption("everything")
+
+
+def header() -> str:
+    """What a run says of its sample, beside the seed."""
+    return (
+        "everything is tried" if RUN.everything else "a sample by the seed is tried; --all tries everything"
+    )
+
+
+def examples(most: int, **wanted: Any) -> Callable[[Test], Test]:
+    """For a property: up to `most` examples where everything is tried, else a part of them, by the run's seed."""
+    settings = hypothesis.settings(
+        max_examples=most if RUN.everything else max(10, most // SHARE),
+        deadline=None,  # git's speed is the machine's
+        print_blob=True,
+        **wanted,
+    )
+    return lambda test: hypothesis.seed(RUN.seed)(settings(test))
+
+
+def shards(name: str, count: int, *, most: int = 1) -> list[str]:
+    """`N/COUNT` for each part that this run tries of what has so many parts: `most` of them, or all."""
+    numbers: Sequence[int] = range(count)
+    if not RUN.everything and most < count:
+        numbers = sorted(RUN.choice(name).sample(numbers, most))
+    return [f"{number}/{count}" for number in numbers]
+
+
+def counted(name: str, end: int, *, step: int) -> range:
+    """0, 1, 2 and so on to `end`; in a sample every `step`th of them."""
+    return range(end) if RUN.everything else range(RUN.choice(name).randrange(step), end, step)
+
+
+def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the sample does not have, unless it is named on the command line; slow tests come first."""
+    named = any("::" in argument for argument in config.args) or config.option.keyword
+    if not (RUN.everything or named):
+        left_out = _left_out(items)
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.get_closest_marker(SLOW) is None)
+
+
+def _left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    functions: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker(SAMPLE):
+            functions[item.nodeid.partition("[")[0]].append(item)
+    left_out: set[pytest.Item] = set()
+    for name, cases in functions.items():
+        marker = cases[0].get_closest_marker(SAMPLE)
+        assert marker is not None
+        cases.sort(key=lambda item: item.nodeid)
+        RUN.choice(name).shuffle(cases)
+        left_out.update(cases[marker.args[0] :])
+    return left_out
