@@ -160,11 +160,7 @@ class Remote:
 
         A shared connection may keep what git writes open for longer than git runs: it is not waited for.
         """
-        self._found = self._found or self.addresses()
-        place = self._found.push[0] if pushes else self._found.fetch
-        if place not in self._shared:
-            self._shared[place] = ssh_sharing.variables(self._git, place)
-        shared = self._shared[place]
+        shared = self._sharing(pushes=pushes)
         return self._git.ask(
             *arguments,
             timeout=self._left(timeout),
@@ -172,6 +168,18 @@ class Remote:
             leaves=bool(shared),
             env={**shared, **(env or {})},
         )
+
+    def _sharing(self, *, pushes: bool) -> Mapping[str, str]:
+        """The variables by which git shares a connection; none where it does not."""
+        self._found = self._found or self.addresses()
+        place = self._found.push[0] if pushes else self._found.fetch
+        if place not in self._shared:
+            self._shared[place] = ssh_sharing.variables(self._git, place)
+        return self._shared[place]
+
+    def is_shared(self) -> bool:
+        """Whether fetches use a connection over ssh that commands share because of us."""
+        return bool(self._sharing(pushes=False))
 
     def addresses(self) -> Addresses:
         """Where fetches come from and pushes go to. Costs one git process."""

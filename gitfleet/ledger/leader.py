@@ -15,10 +15,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.base.text import counted, display
+from gitfleet.base.text import display
 from gitfleet.errors import (
     UNCHANGED,
-    Corrupt,
     FleetError,
     HubUnreachable,
     InternalError,
@@ -32,7 +31,7 @@ from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
-from gitfleet.ledger.hub import Hub, links
+from gitfleet.ledger.hub import Hub, carriers
 from gitfleet.ledger.model import Accepted, Operation, Refused, Result, Rule, Status
 from gitfleet.ledger.notices import LOST, Notices
 from gitfleet.ledger.outbox import Outbox
@@ -177,18 +176,10 @@ class Leader:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
-            words = self._why(answer.outcome) + answer.output
+            words = self._contention.words(lost=answer.outcome is Push.LOST) + answer.output
             raise hub_error(self._hub.name, words, what="write to", refused=False)
         if raced:
             self._contention.wait()
-
-    def _why(self, outcome: Push) -> str:
-        """Why nothing came of our attempts, before what git said of the last one; "" where only that is known."""
-        if self._contention.stalls:
-            return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
-        if outcome is Push.LOST:
-            return f"other nodes won the race {counted(self._contention.losses, 'time')}. "
-        return ""
 
     def _decide(self, batch: Sequence[Operation], tip: Tip) -> Decided:
         tree = Snapshot(self._objects, tip.tree)
@@ -218,7 +209,6 @@ class Leader:
         )
 
     def _settle(self, decided: Decided, commit: Tip | None) -> None:
-        """Tell what became of a batch that was decided on what certainly was the newest state."""
         for operation, decision in decided.accepted:
             assert commit is not None
             less = bool(decision.lacking) and self._outbox.was_whole(operation)
@@ -240,36 +230,24 @@ class Leader:
         if attempt is None or attempt.base == tip.oid:
             # The note stays: a push from here that its leader did not survive may still land.
             return list(batch)
-        landed = self._landed({operation.id for operation in batch}, tip, attempt.base)
+        landed = carriers(self._objects, {operation.id for operation in batch}, tip, attempt.base)
         for operation in batch:
             if operation.id in landed:
                 found = landed[operation.id]
-                answer = self._answer(operation, found)
                 self._finish(
                     operation.id,
-                    Result(operation.id, Status.CONFIRMED, answer, None, found.oid, found.generation),
+                    Result(
+                        operation.id,
+                        Status.CONFIRMED,
+                        self._answer(operation, found),
+                        None,
+                        found.oid,
+                        found.generation,
+                    ),
                 )
         if not self._stuck:
             self._outbox.end_attempt()
         return [operation for operation in batch if operation.id not in landed]
-
-    def _landed(self, wanted: set[str], tip: Tip, base: str) -> dict[str, Tip]:
-        """By operation id, the commits after `base` that carry it. Costs two objects a generation since.
-
-        When `base` cannot be read, everything is looked through; a commit whose transaction cannot be read is none of ours.
-        """
-        found: dict[str, Tip] = {}
-        try:
-            oldest = min(commits.read(self._objects, base).generation, tip.generation)
-        except Corrupt:
-            oldest = 0
-        for link in links(self._objects, tip, down_to=oldest)[:-1]:
-            try:
-                ids = commits.transaction(self._objects, link).ids
-            except Corrupt:
-                continue
-            found |= dict.fromkeys(ids & wanted, link)
-        return found
 
     def _answer(self, operation: Operation, landed: Tip) -> Mapping[str, object]:
         """The answer that `operation` had when it landed: its transaction, decided again on its parent."""
@@ -331,8 +309,7 @@ class Leader:
 
     def _unsure(self) -> frozenset[str]:
         """The operations that a push may have brought to the hub without our knowing."""
-        attempt = self._outbox.attempt()
-        return attempt.operations if attempt else frozenset()
+        return attempt.operations if (attempt := self._outbox.attempt()) else frozenset()
 
     def _report_lost(self, operation: Operation, result: Result, why: str) -> None:
         became = "was granted only in part" if result.ok else "was refused"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.fleet import doctor
 from gitfleet.git import ssh_sharing
 from gitfleet.git.program import Git as Program
 from gitfleet.ledger.model import Status
@@ -120,6 +121,10 @@ def test_commands_of_a_minute_share_one_connection_through_a_socket_of_the_user_
     assert server.take() == 1
     assert (runtime / "gitfleet-ssh").stat().st_mode & 0o777 == 0o700
     assert len(sockets(runtime)) == 1
+    with fleets.open() as fleet:
+        (told,) = [one for one in doctor.examine(fleet) if one.what == "ssh"]
+    assert told.ok
+    assert "fleet.ssh-share" in told.words
 
 
 @needs_sshd
@@ -147,6 +152,8 @@ def test_connections_are_each_their_own_where_that_is_the_user_s_wish_or_sharing
     work(fleets)
     assert server.take() == 3
     assert sockets(runtime) == []
+    with fleets.open() as fleet:
+        assert [one for one in doctor.examine(fleet) if one.what == "ssh"] == []
 
 
 @needs_sshd

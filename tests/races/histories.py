@@ -28,7 +28,8 @@ from gitfleet.errors import Conflict, FleetError, HubError, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Result
 from gitfleet.ledger.notices import LOST
-from tests.fleetbench import Chain, Fleets, join, prepare, scratch
+from tests import memory
+from tests.fleetbench import Chain, Fleets, join, prepare
 from tests.workbench import Git
 
 NODES = {
@@ -239,7 +240,8 @@ def _was_told(fleets: Fleets, one: Told) -> bool:
 def several(seeds: Sequence[int]) -> list[str]:
     """Play histories; those that broke a promise, in words."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="gitfleet-histories-", dir=scratch()) as folder:
+    memory.use()
+    with tempfile.TemporaryDirectory(prefix="gitfleet-histories-") as folder:
         base = ground(Path(folder))
         for seed in seeds:
             try:
