@@ -154,6 +154,7 @@ def test_shell_judges_what_this_commit_brings(
 
 
 def test_hook_of_the_user_that_changes_the_index_in_between_is_judged(known: Gated) -> None:
+    known.keep_gates("pre-commit", "prepare-commit-msg")  # in the configuration they run before the user's
     known.claim("README.md", session=known.other)
     commit(known, "src/api/a.py").ok()
     kept = known.path / ".git/hooks-before-gitfleet/prepare-commit-msg"
