@@ -197,13 +197,13 @@ def _decide(fleet: Fleet, finding: EditFinding) -> EditVerdict:
         )
     missing = _missing(judgement)
     if missing and edits not in PASSES_FREE:
-        words = f"It could not be made sure that {_names(missing)} is this session's."
+        words = f"Could not confirm that this session holds {_names(missing)}."
         raise Unverifiable(words, hint="Ask the hub: gitfleet sync")
     return EditVerdict(told=finding.told)
 
 
 def _unclear(fleet: Fleet, judgement: PathJudgement) -> EditVerdict:
-    words = f"What is known of the fleet is too old to say whose {_names(judgement.unverifiable)} is."
+    words = f"This clone last saw the hub too long ago to know who holds {_names(judgement.unverifiable)}."
     if fleet.policy.unverifiable == "allow":
         return EditVerdict()
     if fleet.policy.unverifiable == "warn":

@@ -40,7 +40,7 @@ def judged(agent: str, rest: list[str]) -> str:
 
 def _late() -> FleetError:
     words = f"That took longer than {LONGEST:.0f} s."
-    return Unverifiable(words, hint="See what keeps it: `gitfleet doctor`.")
+    return Unverifiable(words, hint="See what takes so long: `gitfleet doctor`.")
 
 
 def _verdict(ask: check_edits.Ask) -> EditVerdict:

@@ -11,7 +11,7 @@ from gitfleet.base.text import display
 from gitfleet.cli import boundary, helping, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
-from gitfleet.cli.setup import gate
+from gitfleet.fleet import hooks
 from gitfleet.githooks import hub_hook
 
 Where = Annotated[str, typer.Argument(metavar="PATH", help="The bare repository that clones push to.")]
@@ -51,7 +51,7 @@ def uninstall(path: Where, as_json: Json = False) -> int:
 
 
 def _install(path: str) -> Answer:
-    done = hub_hook.install(path, interpreter=sys.executable, gate=gate())
+    done = hub_hook.install(path, interpreter=sys.executable, gate=hooks.script())
     state = "put into" if done.changed else "in place in"
     lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes, _REACH]
     data = {"folders": list(done.folders), "changed": done.changed, "notes": list(done.notes)}

@@ -7,13 +7,13 @@ them. Nothing is judged here: a path that neither covers is found out by whoever
 from __future__ import annotations
 
 from gitfleet.claims.fencing import OK, Fence
-from gitfleet.fleet.fleet import Fleet
+from gitfleet.clone import Clone
 from gitfleet.githooks import amend, check_paths, incoming
 from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.check_paths import PathJudgement
 
 
-def claims(fleet: Fleet, arguments: list[str], judgement: PathJudgement) -> set[str]:
+def claims(fleet: Clone, arguments: list[str], judgement: PathJudgement) -> set[str]:
     """As `id@token`; none where this amends nothing. `judgement` is that of what is staged."""
     staged = any((judgement.used, judgement.free, judgement.theirs, judgement.unverifiable, judgement.lapsed))
     if not amend.suspected(arguments, fleet.repository.git_dir, staged=staged):

@@ -25,8 +25,8 @@ CODES: Mapping[str, int] = {
 
 ADVICE: Mapping[str, str] = {
     fencing.THEIRS: "leave those paths out, or land when their holder has released them",
-    fencing.STALE: "claim the paths again, take in what has landed since, and commit anew",
-    fencing.UNCLAIMED: "claim the paths and commit anew, so that the commit names its claims",
+    fencing.STALE: "claim the paths again, merge what has landed since, and commit again",
+    fencing.UNCLAIMED: "claim the paths and commit again, so that the commit names its claims",
     fencing.UNVERIFIABLE: "`gitfleet fsck` in a clone of the fleet names the record",
 }
 SHOWN = 20
@@ -111,7 +111,7 @@ def words(verdict: Verdict) -> str:
         made = f"made under claim {verdict.claim}" if verdict.claim else "made under an older claim"
         return f"stale: {made}; session {verdict.holder} has been granted {held} since"
     if verdict.state == fencing.UNVERIFIABLE:
-        return "not to be told: a record of the ledger cannot be read"
+        return "unknown: a record of the ledger cannot be read"
     return "not claimed: the commit names no claim of its session that covers it"
 
 

@@ -10,7 +10,7 @@ from gitfleet.base.ids import is_name
 from gitfleet.claims import conflicts, model
 from gitfleet.claims.keepers import Keeper, parse
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.fleet.fleet import Fleet
+from gitfleet.clone import Clone
 from gitfleet.ledger.ledger import State
 from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
@@ -42,7 +42,7 @@ class PathJudgement:
 
 
 def judge(
-    fleet: Fleet, state: State, session_id: str | None, paths: Iterable[str], *, branch: str = ""
+    fleet: Clone, state: State, session_id: str | None, paths: Iterable[str], *, branch: str = ""
 ) -> PathJudgement:
     """Judge `paths` for a session on the agreed state; or for a `branch` whose session has ended, by what it retains.
 
@@ -80,7 +80,7 @@ def judge(
     return PathJudgement(whose, frozenset(used), free, theirs, unclear, lapsed, left=left_there)
 
 
-def _left(fleet: Fleet, state: State, theirs: Sequence[dict[str, Any]]) -> Left | None:
+def _left(fleet: Clone, state: State, theirs: Sequence[dict[str, Any]]) -> Left | None:
     """What is in the way, where all of it was left by sessions that have ended."""
     ended = [item for item in theirs if item.get("retained") and _has_ended(state, str(item["session"]))]
     if not theirs or len(ended) < len(theirs):
@@ -106,7 +106,7 @@ def _stays(claim: Claim, branch: str) -> bool:
     return any(keeper.branch == branch for keeper in claim.retained)
 
 
-def _holding(fleet: Fleet, state: State, path: str) -> list[Claim | Unreadable]:
+def _holding(fleet: Clone, state: State, path: str) -> list[Claim | Unreadable]:
     """The claims whose pattern matches the path: at its ancestors and at it."""
     exact_case = fleet.policy.case_sensitive
     keys = [language.key(part) for part in path.split("/")]

@@ -16,8 +16,8 @@ from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
 from gitfleet.clients import confined
+from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks import (
     amended_claims,
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         if hook == "pre-receive":  # the hub's own: there is no clone, and so no node
             hub_gate.judge_received(sys.stdin.buffer.read())
             return 0
-        with Fleet.open(announce=note) as fleet:
+        with Clone.open(announce=note) as fleet:
             return HOOKS[hook](fleet, rest)
     except (
         NoFleet
@@ -87,7 +87,7 @@ def _for_git(error: FleetError, hook: str) -> FleetError:
     return NoSession(error.message, hint=hint, **error.facts)
 
 
-def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
+def _pre_commit(fleet: Clone, rest: list[str]) -> int:
     del rest
     rules = incoming.content(fleet.repository, draft.CONFIG)
     _tell(f"warning: {fault}" for fault in (policy_file.staged_faults(rules) if rules is not None else ()))
@@ -95,7 +95,7 @@ def _pre_commit(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
-def _prepare(fleet: Fleet, rest: list[str]) -> int:
+def _prepare(fleet: Clone, rest: list[str]) -> int:
     judgement = _commit(fleet, lambda text: Warned(fleet).again(text))
     if judgement.session and rest:
         signature.sign(
@@ -104,21 +104,21 @@ def _prepare(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
-def _written(fleet: Fleet, rest: list[str]) -> int:
+def _written(fleet: Clone, rest: list[str]) -> int:
     """The message has been written: what `_prepare` could not put into it yet goes in now."""
     del fleet
     signature.written(rest[0])
     return 0
 
 
-def _commit(fleet: Fleet, warn: Callable[[str], None]) -> PathJudgement:
+def _commit(fleet: Clone, warn: Callable[[str], None]) -> PathJudgement:
     """Judge what is staged. Raises the refusal; `warn` is told what policy only warns about."""
     if fleet.policy.commits == "off":
         return PathJudgement("")
     return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)), warn)
 
 
-def _judged(fleet: Fleet, session: str | None) -> PathJudgement:
+def _judged(fleet: Clone, session: str | None) -> PathJudgement:
     """What is staged, judged for a session; where policy says so, free paths are claimed, and lapsed claims taken back."""
     _tell(fleet.ledger.notices.fresh(session) if session else [])
     state = fleet.current()
@@ -137,7 +137,7 @@ def _judged(fleet: Fleet, session: str | None) -> PathJudgement:
     return judgement
 
 
-def _kept_up(fleet: Fleet) -> str:
+def _kept_up(fleet: Clone) -> str:
     """The branch here, where it is upkeep that brings something into it; for what it does there, no session is at work."""
     if os.environ.get("GIT_REFLOG_ACTION") != bookkeeping.ACTION:
         return ""
@@ -151,7 +151,7 @@ def _tell(texts: Iterable[str]) -> None:
     delivery.done()
 
 
-def _take(fleet: Fleet, session: str, judgement: PathJudgement) -> bool:
+def _take(fleet: Clone, session: str, judgement: PathJudgement) -> bool:
     """Ask the hub for what policy lets a commit take on the spot. Answers whether anything was asked for."""
     wanted = [*judgement.free, *judgement.unverifiable]
     if wanted and fleet.policy.commits == "claim-on-commit":
@@ -168,7 +168,7 @@ def _take(fleet: Fleet, session: str, judgement: PathJudgement) -> bool:
     return False
 
 
-def whoami(fleet: Fleet) -> str | None:
+def whoami(fleet: Clone) -> str | None:
     """The session that commits here, or None. Raises NoSession where several could be meant."""
     here = fleet.repository
     if here.worktree:  # an agent may have died since hooks were told whom to take for granted
@@ -181,7 +181,7 @@ def whoami(fleet: Fleet) -> str | None:
         return None
 
 
-def _known(fleet: Fleet, state: State, session: str | None) -> str | None:
+def _known(fleet: Clone, state: State, session: str | None) -> str | None:
     """The session if the fleet knows it as one of this node. Raises NoSession, Conflict where policy needs one."""
     if session is None:
         return None
@@ -194,7 +194,7 @@ def _known(fleet: Fleet, state: State, session: str | None) -> str | None:
         return None
 
 
-def renew(fleet: Fleet, state: State, session_id: str) -> None:
+def renew(fleet: Clone, state: State, session_id: str) -> None:
     """Leave a renewal in the outbox when the lease is a third over; a detached process brings it to the hub."""
     session = sessions.find(state.view, session_id)
     ttl = min(
@@ -208,12 +208,12 @@ def renew(fleet: Fleet, state: State, session_id: str) -> None:
     handover.detach([sys.executable, "-I", handover.script(), "--full", "background-sync"])
 
 
-def _committer(fleet: Fleet) -> str | None:
+def _committer(fleet: Clone) -> str | None:
     """The session at work here, if the fleet knows it as one of this node. Raises as `whoami` and `_known` do."""
     return _known(fleet, fleet.current(), whoami(fleet))
 
 
-def _pre_push(fleet: Fleet, rest: list[str]) -> int:
+def _pre_push(fleet: Clone, rest: list[str]) -> int:
     del rest
     with suppress(FleetError):  # the push may need no session
         session = whoami(fleet)
@@ -222,12 +222,12 @@ def _pre_push(fleet: Fleet, rest: list[str]) -> int:
     return 0
 
 
-def _reference_transaction(fleet: Fleet, rest: list[str]) -> int:
+def _reference_transaction(fleet: Clone, rest: list[str]) -> int:
     ref_gate.judge_moves(fleet, rest[0], rest[1:], _committer)
     return 0
 
 
-def _background_sync(fleet: Fleet, rest: list[str]) -> int:
+def _background_sync(fleet: Clone, rest: list[str]) -> int:
     del rest
     fleet.ledger.sync()
     branches.retain_pushed(fleet)

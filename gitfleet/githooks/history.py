@@ -65,7 +65,7 @@ def _since(git: Git, since: str) -> list[str]:
     number = said.removeprefix("--max-age=")
     if not number.isdigit() or int(number) >= before:
         raise UsageError(
-            f"'{display(since[:80])}' is no moment in the past.",
+            f"'{display(since[:80])}' is not a time in the past.",
             hint="Write a date, e.g. 2024-06-01 or 1.year.",
         )
     return [said]

@@ -89,7 +89,7 @@ def _settle(place: HooksFolder, hook: str, text: bytes) -> list[str]:
     found = place.look(home)
     if found.kind == "closed":
         raise LocalStorage(
-            f"{path} may not be read by this user, so whose hook it is cannot be told. It was left as it is.",
+            f"{path} cannot be read by this user, so gitfleet cannot tell whose hook it is. It was left as it is.",
             hint="Whoever made it: run `gitfleet init` here, after `git config core.sharedRepository group` where others work too.",
             path=path,
         )
@@ -126,14 +126,12 @@ def _make_room(place: HooksFolder, hook: str, home: str, newcomer: shims.HookFil
             target = os.path.join(place.folder, moved[0])
             os.rename(kept, target)
             notes.append(
-                f"{newcomer.maker or 'another tool'} replaced the {hook} hook; the former is {target}"
+                f"{newcomer.maker or 'another tool'} replaced the {hook} hook; the old one is {target}"
             )
         else:
             aside = _free(place, f"{hook}.replaced")
             os.rename(kept, aside)
-            notes.append(
-                f"the {hook} hook was replaced; the former one is kept as {aside} and no longer runs"
-            )
+            notes.append(f"the {hook} hook was replaced; the old one is kept as {aside} and no longer runs")
     if newcomer.maker == shims.LEFTHOOK:
         _keep_backup(place, hook)
     return notes

@@ -13,7 +13,7 @@ import shutil
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import hook_files, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
@@ -99,7 +99,7 @@ class _Home:
 def _checked(repository: Repository) -> Repository:
     if repository.worktree is not None or repository.git.line("rev-parse", "--is-bare-repository") != "true":
         raise Blocked(
-            f"{display(repository.common_dir)} is no bare repository, so nobody should push into it.",
+            f"{display(repository.common_dir)} is not a bare repository, so nobody should push to it.",
             hint="Name the bare repository that the clones push to; in a clone, run `gitfleet init`.",
         )
     said = os.fsdecode(

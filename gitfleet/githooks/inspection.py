@@ -12,7 +12,7 @@ from typing import Literal
 
 from gitfleet.base import files
 from gitfleet.base.text import display
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.githooks import configured, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope

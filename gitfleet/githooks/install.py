@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, LockHeld
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.githooks import configured, hook_files, install_record, readiness, shims
 from gitfleet.githooks.config_file import ConfigEdit, ConfigFile, lines_that_differ
 from gitfleet.githooks.hook_files import HooksFolder

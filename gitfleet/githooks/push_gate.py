@@ -9,15 +9,15 @@ from dataclasses import replace
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
+from gitfleet.clone import Clone
 from gitfleet.errors import PolicyRefused
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.githooks import check_commits, check_paths, commit_log, incoming, refusal
 from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.githooks.incoming import IncomingCommit
 
 
-def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]) -> None:
+def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], str | None]) -> None:
     """Judge the commits that are new to the hub, and keep the fleet's refs out of anybody's hands. Raises the refusal.
 
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
@@ -34,7 +34,7 @@ def judge_push(fleet: Fleet, lines: bytes, whoami: Callable[[Fleet], str | None]
 
 
 def judged(
-    fleet: Fleet, new: Sequence[IncomingCommit], whoami: Callable[[Fleet], str | None]
+    fleet: Clone, new: Sequence[IncomingCommit], whoami: Callable[[Clone], str | None]
 ) -> PathJudgement:
     """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()
@@ -46,7 +46,7 @@ def judged(
     return replace(found, free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
 
 
-def _new_commits(fleet: Fleet, tips: list[str]) -> Iterator[IncomingCommit]:
+def _new_commits(fleet: Clone, tips: list[str]) -> Iterator[IncomingCommit]:
     begun = files.read(os.path.join(fleet.ledger.state, "begun")) or b""
     revisions = commit_log.new_to_hub(tips, fleet.ledger.node.hub, begun)
     return incoming.commits(fleet.repository.here, *revisions)

@@ -58,7 +58,7 @@ def writable(clone: HookedClone) -> HookedClone:
     for folder in (clone.common, clone.state, clone.hooks):
         if os.path.isdir(folder) and not files.may_write(folder):
             raise LocalStorage(
-                f"{display(folder)} may not be written to.",
+                f"{display(folder)} is not writable.",
                 unharmed="No hook was changed.",
                 hint="Give permission there, then run the same command again.",
                 path=folder,

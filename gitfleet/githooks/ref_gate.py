@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base.identity import command_line
-from gitfleet.fleet.fleet import Fleet
+from gitfleet.clone import Clone
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.githooks import fast_refs, incoming, push_gate, refusal
 from gitfleet.githooks.incoming import IncomingCommit
@@ -24,7 +24,7 @@ _WITH_VALUE = frozenset(
 _OBJECTS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
-def judge_moves(fleet: Fleet, git: str, tips: Sequence[str], whoami: Callable[[Fleet], str | None]) -> None:
+def judge_moves(fleet: Clone, git: str, tips: Sequence[str], whoami: Callable[[Clone], str | None]) -> None:
     """Judge branches that are to stand at `tips`; `git` is the number of the process that moves them. Raises the refusal."""
     if fleet.policy.commits == "off" or not fleet.policy.reference_transaction or not tips:
         return
@@ -37,7 +37,7 @@ def judge_moves(fleet: Fleet, git: str, tips: Sequence[str], whoami: Callable[[F
     )
 
 
-def _new(fleet: Fleet, tips: Iterable[str]) -> list[IncomingCommit]:
+def _new(fleet: Clone, tips: Iterable[str]) -> list[IncomingCommit]:
     """The commits to which nothing leads yet. The caller's environment may say where git keeps their objects."""
     here = fleet.repository.here
     objects = {name: os.environ[name] for name in _OBJECTS if name in os.environ}

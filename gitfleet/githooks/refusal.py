@@ -79,13 +79,13 @@ def _findings(judgement: PathJudgement, policy: Policy) -> Iterator[Complaint]:
     if judgement.stale:
         error = StaleFence(
             f"Stopped: others have been granted paths since they were changed here.{_list(judgement.stale)}",
-            hint="Claim the paths again, take in what has landed since, and commit anew (`git commit --amend`).",
+            hint="Claim the paths again, merge what has landed since, and commit again (`git commit --amend`).",
         )
         yield Complaint(error, f"granted to others since they were changed here:{_list(judgement.stale)}")
     if policy.commits != "conflicts-only":
         yield from _not_claimed(judgement)
     if judgement.unverifiable and policy.unverifiable != "allow":
-        words = "what is known of the fleet is too old to say whose these paths are"
+        words = "this clone last saw the hub too long ago to know who holds these paths"
         error = Unverifiable(
             f"Stopped: {words}.{_list(judgement.unverifiable)}", hint="Ask the hub: gitfleet sync"
         )
@@ -96,10 +96,7 @@ def _not_claimed(judgement: PathJudgement) -> Iterator[Complaint]:
     if judgement.free:
         yield Complaint(_unclaimed(judgement.session, judgement.free), f"not claimed: {_row(judgement.free)}")
     if judgement.lapsed:
-        words = (
-            f"the time of what session {judgement.session} has claimed is over, and the hub could not be asked "
-            "whether it still stands"
-        )
+        words = f"session {judgement.session}'s claims have expired, and the hub could not be reached to renew them"
         error = Unverifiable(f"Stopped: {words}.{_list(judgement.lapsed)}", hint="Ask the hub: gitfleet sync")
         yield Complaint(error, f"{words}: {_row(judgement.lapsed)}")
 

@@ -167,6 +167,7 @@ DAMAGE: dict[str, Any] = {
 }
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_quick_gate_believes_no_claim_that_the_full_one_does_not(alone: Gated, damage: str) -> None:
     alone.write("README.md")

@@ -404,6 +404,7 @@ def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name
     assert ran.returncode == 0 or "ada-2" in ran.stderr, ran
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", list(ways()))
 def test_all_gates_stop_what_nobody_has_claimed_before_the_hub_has_it(
     ready: Callable[[str], Gated], name: str
@@ -415,6 +416,7 @@ def test_all_gates_stop_what_nobody_has_claimed_before_the_hub_has_it(
     assert stopped == any(cell == "stops" for cell in told()[name].values())
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", list(ways()))
 def test_all_gates_pass_what_the_session_has_claimed(
     ready: Callable[[str], Gated], git: Git, name: str

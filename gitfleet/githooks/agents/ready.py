@@ -21,7 +21,7 @@ from gitfleet.githooks.agents.wanted import AGENTS
 
 _WRITTEN = frozenset(["in place", "outdated"])
 _REASONS = {
-    "untrusted": "has not been told to trust them: start {agent} there once and look at /hooks",
+    "untrusted": "does not trust them yet: start {agent} there once and look at /hooks",
     "modified": "trusts another text of them: start {agent} there once and look at /hooks",
     "not read": "does not read them there: the project is not trusted yet, its hooks are switched off, or the worktree has no "
     "folder .codex",
@@ -102,7 +102,7 @@ def newer(agent: str) -> str:
     tried, found = CLIENTS[agent].TRIED, version(agent)
     if not found or _numbers(found) <= _numbers(tried):
         return ""
-    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave otherwise"
+    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave differently"
 
 
 def version(agent: str) -> str:

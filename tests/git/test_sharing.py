@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import files
-from gitfleet.fleet import sharing
-from gitfleet.fleet.sharing import Sharing
+from gitfleet.git import sharing
 from gitfleet.git.program import Git as GitProgram
+from gitfleet.git.sharing import Sharing
 from tests.places import PLAIN, give, needs_users
 from tests.workbench import ROOT, Git, run
 
@@ -119,7 +119,7 @@ def test_share_mends_what_was_made_for_one_user_and_leaves_what_is_private(
 
 _SHARE = """
 import sys
-from gitfleet.fleet import sharing
+from gitfleet.git import sharing
 from gitfleet.git.program import Git
 print("\\n".join(sharing.share(Git(sys.argv[1]), [sys.argv[2]])))
 """
