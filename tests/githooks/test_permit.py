@@ -183,6 +183,11 @@ def _file(clone: Gated, name: str, text: str) -> None:
     path.write_text(text)
 
 
+def _in_the_way(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def _append(path: Path) -> None:
     path.write_text(path.read_text().replace("}", ',"v2":1}'))
 
@@ -232,6 +237,7 @@ CHANGES: dict[str, Callable[[Gated], object]] = {
     "of another session": lambda clone: _replace(
         permitted(clone), f"|{clone.session}\n", f"|{clone.other}\n"
     ),
+    "nothing that can be dated": lambda clone: _in_the_way(permitted(clone).with_name(".git.now")),
     "no permit": lambda clone: permitted(clone).unlink(),
 }
 
