@@ -134,6 +134,7 @@ class Gitfleet:
         for module in pkgutil.walk_packages(gitfleet.__path__, "gitfleet."):
             if module.name.rpartition(".")[2] not in {"run", "__main__"}:
                 importlib.import_module(module.name)
+        gc.freeze()  # what has been collected and imported stays
 
     def __call__(
         self, directory: Path, *args: str | Path, env: Overlay | None = None, stdin: str = ""
