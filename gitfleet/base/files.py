@@ -3,7 +3,7 @@
 Owns replacement by write-aside, fsync and rename, and turns the system's refusals (disk full, read-only, no
 permission) into `LocalStorage`, which says what is unharmed.
 
-What is written without a mode is for whoever its folder is for: where that lets a group or others in (`fleet.sharing` sees to
+What is written without a mode is for whoever its folder is for: where that lets a group or others in (`git.sharing` sees to
 it in a repository that is shared), so does the file, whatever the umask. What is secret gets its mode from the caller.
 """
 
@@ -26,9 +26,9 @@ _WORDS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "no permission",
     errno.EPERM: "no permission",
-    errno.ENOTDIR: "a file stands where a folder has to be",
-    errno.EEXIST: "a file stands where a folder has to be",
-    errno.EISDIR: "a folder stands where a file has to be",
+    errno.ENOTDIR: "there is a file where a folder must be",
+    errno.EEXIST: "there is a file where a folder must be",
+    errno.EISDIR: "there is a folder where a file must be",
     errno.ENAMETOOLONG: "the name is too long for this file system",
 }
 
@@ -42,7 +42,7 @@ def storage(path: str) -> Iterator[None]:
         if error.errno not in _WORDS:
             raise
         raise LocalStorage(
-            f"Could not write {path}: {_WORDS[error.errno]}. What was there is as it was.",
+            f"Could not write {path}: {_WORDS[error.errno]}. What was there is unchanged.",
             hint="Make room or give permission there, then run the same command again.",
             path=path,
         ) from error
@@ -198,7 +198,7 @@ def _permit(handle: int, now: int, wanted: int) -> None:
     if wanted != stat.S_IMODE(now):
         with suppress(
             PermissionError
-        ):  # a file system that knows no modes; `fleet.sharing` looks whether it matters
+        ):  # a file system that knows no modes; `git.sharing` looks whether it matters
             os.fchmod(handle, wanted)
 
 

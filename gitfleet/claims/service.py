@@ -68,20 +68,24 @@ class Claims:
         self,
         repository: Repository,
         ledger: Ledger,
-        policy: Policy,
+        policy: Callable[[], Policy],
         folder: str | None = None,
         *,
         elsewhere: Callable[[sessions.Session], bool] = lambda _: False,
         announce: Callable[[str], None] | None = None,
     ) -> None:
-        """`elsewhere`: see `orphans`; `announce` hears why waiting may take long."""
+        """`policy` tells the rules of now; `elsewhere`: see `orphans`; `announce` hears why waiting may take long."""
         self._repository = repository
         self._ledger = ledger
-        self._policy = policy
+        self._rules = policy
         self._folder = folder
         self._watch = Watch(ledger.state)
         self._announce = announce
         self.orphans = Orphans(ledger, elsewhere)
+
+    @property
+    def _policy(self) -> Policy:
+        return self._rules()
 
     def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
         """The patterns that `texts` stand for (`paths.resolve`; `./` counts from the folder that the fleet was opened in).
@@ -335,7 +339,7 @@ class Claims:
             return self._units(pattern, shared)
         if pattern.everything and not self._policy.everything:
             raise PolicyRefused(
-                f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything.",
+                f"{display(pattern.text)} stands for everything, and this fleet's rules do not let one session claim everything.",
                 hint="Claim the directories that you will change.",
             )
         mode = SHARED if shared or (shared is None and self._is_shared(pattern)) else EXCLUSIVE
@@ -343,7 +347,7 @@ class Claims:
 
     def _units(self, wanted: Pattern, shared: bool | None) -> dict[str, Any]:
         if shared:
-            words = f"{wanted.text} is a resource, and no unit of one is shared."
+            words = f"{wanted.text} is a resource, and a resource cannot be shared."
             raise UsageError(
                 words,
                 hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",

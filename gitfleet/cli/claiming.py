@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
@@ -43,7 +42,7 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         lines += [
             f"taken over with {kept_by(c['retained'])} of {c['session']}: {c['pattern']}"
             if c.get("retained")
-            else f"taken over from {c['session']}, whose time was over: {c['pattern']}"
+            else f"taken over from {c['session']}, whose claim had expired: {c['pattern']}"
             for c in result.answer["taken_over"]
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
@@ -82,12 +81,11 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
     """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
-        words = "Either paths are released or everything is, and both were asked for."
+        words = "You named paths, and --all as well."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            _note_pushed(fleet, session)
             result = fleet.claims.release(session, paths or None)
         lines = _told(result, "released", "released")
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
@@ -96,14 +94,6 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
-
-
-def _note_pushed(fleet: Fleet, session: str) -> None:
-    """Have the ledger know on which branch work on the claims was pushed, so that who has them next is told."""
-    from gitfleet.upkeep import branches  # what has landed takes much to tell; of no use to a claim
-
-    with suppress(FleetError):
-        branches.retain_pushed(fleet, session)
 
 
 def let_go(common: Common, branch: str) -> Answer:
@@ -283,7 +273,7 @@ def _session(state: State, session_id: str) -> sessions.Session | None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if "problem" in row:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
-    left = "lapsed" if row["lapsed"] else duration(row["left"])
+    left = "expired" if row["lapsed"] else duration(row["left"])
     left += ", its process is gone" if row["gone"] else ""
     if row.get("retained"):
         left = stays(row["retained"])

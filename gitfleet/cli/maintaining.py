@@ -13,12 +13,12 @@ from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
+from gitfleet.fleet import maintenance
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
-from gitfleet.worktrees import reconcile_plan, validity
 
 noun = helping.Commands(
     help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
@@ -40,10 +40,10 @@ Ttl = Annotated[
 ]
 OnlyReconcile = Annotated[
     bool,
-    typer.Option("--reconcile-only/--cleanup", help="Whether to leave out the removal of idle worktrees."),
+    typer.Option("--reconcile-only/--cleanup", help="Whether to keep idle worktrees."),
 ]
 IncludeActive = Annotated[
-    bool, typer.Option("--include-active", help="Also worktrees in which somebody is at work.")
+    bool, typer.Option("--include-active", help="Also worktrees that someone works in.")
 ]
 Branches = Annotated[
     bool,
@@ -51,7 +51,7 @@ Branches = Annotated[
         "--delete-branches/--no-delete-branches", help="Whether cleanup deletes branches that have landed."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
 Kind = Annotated[
     str | None,
@@ -126,24 +126,16 @@ def run(as_json: Json = False) -> int:
     return boundary.run("maintainer run", _run, as_json=as_json)
 
 
-def _check(options: Options) -> None:
-    """What no run could ever do is refused before anything is done."""
-    reconcile_plan.check_strategy(options.strategy)
-    if options.base:
-        validity.check_branch(options.base)
-
-
 def _maintain(options: Options, *, dry_run: bool) -> Answer:
-    _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = round.run(fleet, options, dry_run=dry_run)
+        done = fleet.upkeep.run(options, dry_run=dry_run)
     data = round.as_record(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
 
 
 def _install(kind: str | None, every: int, options: Options, *, preview: bool) -> Answer:
-    _check(options)
+    maintenance.check(options)
     found = _clone()
     scheduler = schedulers.choose(kind)
     if preview:
@@ -233,14 +225,14 @@ def _problems(
     record = found.installed()
     problems = list(there[1].words) if there else []
     if record and not there:
-        problems.append(f"it was installed for {record.kind}, which does not know it any more")
+        problems.append(f"it was installed for {record.kind}, which no longer has it")
     if moved := found.moved():
         was = f"it was installed for {moved.kind} while this clone was {display(moved.clone)}"
         problems.append(f"{was}; install it again, or uninstall it")
     if record and not os.access(record.interpreter, os.X_OK):
         problems.append(f"its Python is gone: {record.interpreter}; install it again")
     if last and last.ended is None and not running:
-        problems.append("the last run never came to its end")
+        problems.append("the last run did not finish")
     since = max(last.started if last else 0, record.at if record else 0)
     if there and since and clock.now() - since > 3 * every + 60:
         problems.append(f"it has not run for {duration(clock.now() - since)}")
@@ -273,7 +265,7 @@ def _run() -> Answer:
     code, lines = 70, ["the run ended early"]
     try:
         with Fleet.open(bulk=True) as fleet:
-            done = round.run(fleet, options)
+            done = fleet.upkeep.run(options)
         code, lines = done.code, [*done.words(), *[f"warning: {words}" for words in done.warnings]]
     except FleetError as error:
         code, lines = error.exit_code, [error.message]

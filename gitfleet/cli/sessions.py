@@ -16,18 +16,16 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
 from gitfleet.cli.messages import heard
 from gitfleet.cli.options import Json, SessionId
-from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import UNCHANGED, FleetError, NoRepository, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
-from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Result, Status
-from gitfleet.nodes import checkouts, liveness
+from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.peers import Peers
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
-from gitfleet.trunk import draft, policy_file
+from gitfleet.trunk import draft
 from gitfleet.worktrees.model import MANAGED_DIR
 
 noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
@@ -35,7 +33,8 @@ Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session'
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
 Label = Annotated[
-    str, typer.Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")
+    str,
+    typer.Option("--orchestrator", metavar="LABEL", help="What drives it; replaces what gitfleet infers."),
 ]
 Pid = Annotated[
     int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
@@ -50,7 +49,9 @@ Command = Annotated[
 ClaimPaths = Annotated[
     list[str] | None,
     typer.Option(
-        "--claim", metavar="PATH", help="With COMMAND: claim this first, or start nothing; repeatable."
+        "--claim",
+        metavar="PATH",
+        help="With COMMAND: claim this first, and start only if it is granted; repeatable.",
     ),
 ]
 LaunchAgent = Annotated[
@@ -79,7 +80,7 @@ Strategy = Annotated[
 ]
 CommitWork = Annotated[
     bool,
-    typer.Option("--commit", help="With COMMAND: when it has ended, commit what the session's claims cover."),
+    typer.Option("--commit", help="With COMMAND: commit what the session's claims cover when it ends."),
 ]
 Maintain = Annotated[
     bool,
@@ -131,9 +132,7 @@ def start(
                 raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
             return _start("session start", id_, wanted)
         if pid or log:
-            words = (
-                "With a COMMAND, --pid and --log say nothing: the process and the log are the command's own."
-            )
+            words = "--pid and --log have no effect with a COMMAND, which has its own process and log."
             raise UsageError(words, hint="Leave them out.")
         _check_id(id_)
         from gitfleet.cli import launching  # worktrees and terminals: for nobody else
@@ -207,12 +206,9 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
     _check_id(id_)
     wanted = replace(wanted, id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
-        warnings = [*policy_file.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
-        result = fleet.sessions.start(wanted)
-        record = result.answer["session"]
-        if result.status is not Status.TENTATIVE:
-            warnings += draft_claim.hold(fleet, record["id"])
-        warnings += starting.told(fleet, result, wanted)
+        begun = fleet.start_session(wanted)
+        result, record = begun.result, begun.result.answer["session"]
+        warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Answer(
             command,
             {"session": record, **_how(result)},
@@ -225,21 +221,14 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
 def _end(session_id: str | None) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         session_id = fleet.caller(session_id)
-        left = _left_behind(fleet, session_id)
-        try:
-            result = fleet.sessions.end(session_id)
-        except NoSession as error:
-            hint = "There is nothing to end. `gitfleet session list` shows those that are there."
-            raise NoSession(error.message, hint=hint, candidates=[]) from error
+        ended = fleet.end_session(session_id)
+        result, left = ended.result, list(ended.left)
         released = [record["pattern"] for record in result.answer["released"]]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
         lines += kept(result.answer["retained"])
-        heir = draft_claim.hand_on(fleet) if result.answer["retained"] else ""
-        lines += [f"{draft.CONFIG} is claimed for session {heir} now"] if heir else []
+        lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
-        for text in result.answer.get("unheard", []):  # its inbox is gone with it
-            fleet.ledger.notices.leave(session_id, text, kind="message")
         warnings = fleet.ledger.notices.fresh(session_id)
         data = {
             "session": result.answer["session"],
@@ -249,18 +238,6 @@ def _end(session_id: str | None) -> Answer:
             **_how(result),
         }
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
-
-
-def _left_behind(fleet: Fleet, session_id: str) -> list[str]:
-    """What is left in the worktree of the session that ends, which need not be the one that this runs in."""
-    here = fleet.sessions.local.get(session_id)
-    if here is None:
-        return []
-    try:
-        repository = discover(here.worktree)
-    except NoRepository:  # it has been removed
-        return []
-    return checkouts.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
 
 
 def _list() -> Answer:

@@ -11,19 +11,18 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Result
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
-from gitfleet.telling import succession
 
 
 def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
     """The warnings for the session that was started by `result`, as `wanted`."""
     own = result.answer["session"]["id"]
-    warnings = [*succession.told(fleet), *_goes_on_with(result)]
+    warnings = _goes_on_with(result)
     others = [session.id for session in fleet.sessions.others_here(own)]
     named = os.environ.get(VARIABLE, "")
     acts = None if wanted.person or wanted.pid else _acts_for(fleet, own)
     if acts is not None and acts != own:
         words = (
-            f"this agent acts for session {acts} already: name this one in its commands, `--session {own}`"
+            f"this agent already acts for session {acts}: name this one in its commands, `--session {own}`"
         )
         warnings.append(words)
     elif others and acts is None:
@@ -33,7 +32,7 @@ def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
         )
     elif named and named != own:
         warnings.append(
-            f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={own}"
+            f"{VARIABLE} names {one_line(named, 80)}, so commands still act for that one: set {VARIABLE}={own}"
         )
     return warnings
 

@@ -18,7 +18,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.trunk import hub_head
-from gitfleet.worktrees import archive_store, archiving, cleanup, ignored, restore
+from gitfleet.worktrees import archive_store, archiving, ignored
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
@@ -34,13 +34,13 @@ Ignored = Annotated[
     ),
 ]
 Hours = Annotated[
-    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long one must have been idle.")
+    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long a worktree must have been idle.")
 ]
 Delete = Annotated[
     bool | None,
     typer.Option(
         "--delete-branches/--no-delete-branches",
-        help="Delete the branches of what is removed, too; or delete none (default: landed ones without a worktree).",
+        help="Also delete the branches of removed worktrees, or no branches (default: landed ones without a worktree).",
     ),
 ]
 
@@ -79,7 +79,7 @@ def clean(
             dry_run=dry_run,
         )
         with Fleet.open(announce=render.note) as fleet:
-            found = cleanup.clean(fleet.worktrees, selection, terms, base=base, announce=render.note)
+            found = fleet.worktrees.cleanup(terms, selection, base=base)
             return _cleaned(found, hub_head.news(fleet.ledger, once=True), dry_run=dry_run)
 
     return boundary.run("worktree cleanup", action, as_json=as_json)
@@ -92,7 +92,7 @@ def archive(
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the archives of this clone.")] = False,
     drop: Annotated[
-        str | None, typer.Option("--drop", metavar="ID", help="Let an archive go, for good.")
+        str | None, typer.Option("--drop", metavar="ID", help="Delete an archive for good.")
     ] = None,
     ignored_files: Ignored = None,
     as_json: Json = False,
@@ -114,15 +114,15 @@ def bring_back(
         str, typer.Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
     ],
     path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Where to (default: where it was).")
+        str | None, typer.Option("--path", metavar="PATH", help="Where to put it (default: where it was).")
     ] = None,
     as_json: Json = False,
 ) -> int:
     """Bring an archived worktree back: its branch, index and files, byte for byte. Overwrites nothing."""
 
     def action() -> Answer:
-        with Fleet.open(announce=render.note) as fleet, fleet.worktrees.lock.held(60.0, render.note):
-            found = restore.restore(fleet.repository, archive_id, path)
+        with Fleet.open(announce=render.note) as fleet:
+            found = fleet.worktrees.restore(archive_id, path)
         data = {
             "archive": found.archive.as_record(),
             "path": found.path,
@@ -142,7 +142,7 @@ def bring_back(
 
 def _seconds(hours: float) -> int:
     if not math.isfinite(hours) or not 0 <= hours <= 24 * 3660:
-        raise UsageError(f"{hours} is no time to live.", hint="Pass hours, e.g. --ttl-hours 24.")
+        raise UsageError(f"{hours} is not a time to live.", hint="Pass hours, e.g. --ttl-hours 24.")
     return int(hours * HOUR)
 
 

@@ -183,6 +183,17 @@ class Ledger:
             refs.demand_open(self._git, fleetrefs.COORD)
         return commits.read(self.objects, oid) if oid else None
 
+    def places(self) -> list[str]:
+        """The folders in which something changes when `current` does, or when a session has something to hear."""
+        of_refs = [os.path.dirname(fleetrefs.COORD), "reftable"]
+        tentative = os.path.join(self.state, "outbox", "tentative")
+        return [
+            self._git.git_dir,
+            *(os.path.join(self._git.git_dir, name) for name in of_refs),
+            tentative,
+            *self.notices.places(),
+        ]
+
     def age(self) -> int | None:
         """Seconds since the hub was last seen; None when this clone is the hub, or it was never seen."""
         if not self.node.hub:
@@ -257,7 +268,7 @@ class Ledger:
             if len(late) == len(missing):
                 return late
             if taken:
-                words = f"{error.message} It has this request in hand, and may still carry it out."
+                words = f"{error.message} That process has this request, and may still carry it out."
                 raise LockHeld(words, hint=error.hint, **error.facts) from error
             raise
         return {}
@@ -280,6 +291,6 @@ class Ledger:
 
 def _undecided(timeout: float) -> Unverifiable:
     return Unverifiable(
-        f"This request could not be decided within {timeout:.0f} s. It waits in this clone's outbox.",
-        hint="`gitfleet sync` has it decided; `gitfleet claims` then shows the outcome.",
+        f"This request was not decided within {timeout:.0f} s. It waits in this clone's outbox.",
+        hint="`gitfleet sync` gets it decided; `gitfleet claims` then shows the outcome.",
     )

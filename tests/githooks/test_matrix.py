@@ -7,7 +7,6 @@ path that another session holds; then with all gates, on a path that nobody hold
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import check_commits
 from gitfleet.cli.claiming import Common
-from gitfleet.githooks import hubhook
+from gitfleet.githooks import hub_hook, shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.gatebench import GATE, Copies, Gated
 from tests.workbench import ROOT, Git, Overlay, Ran, run
@@ -332,7 +331,8 @@ def keep(clone: Gated, *hooks: str) -> None:
     folder = clone.path / ".git/hooks"
     clone.keep_gates()
     for name in {*GATED, *OPTIONAL} & {*hooks}:
-        shutil.copy(ROOT / "hooks" / name, folder / name)
+        (folder / name).write_bytes(shims.text(name))
+        (folder / name).chmod(0o755)
 
 
 def by_us(ran: Ran) -> bool:
@@ -394,7 +394,7 @@ def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name
     made.prepare(clone)
     keep(clone, gate)
     if gate == "pre-receive":
-        hubhook.install(str(clone.fleets.hub), interpreter=sys.executable, gate=str(GATE))
+        hub_hook.install(str(clone.fleets.hub), interpreter=sys.executable, gate=str(GATE))
     ran = made.go(clone)
     if gate in {"pre-push", "pre-receive"}:
         assert not by_us(ran)
