@@ -28,7 +28,7 @@ import gitfleet
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTER_ENVIRONMENT = dict(os.environ)  # the user's: conftest imports this module before it seals anything
-PATIENCE = 120.0  # seconds until a process that does not end is killed and its test fails
+PATIENCE = 300.0  # seconds until a process that does not end is killed and its test fails
 
 
 UNSEEN = (
