@@ -297,7 +297,7 @@ for action in (lambda: install(sys.argv[1], sys.argv[2], interpreter="/bin/sh", 
     try:
         action()
     except LocalStorage as error:
-        print(error.message)
+        print(error.words)
 """
 
 
@@ -313,7 +313,7 @@ def test_install_in_a_hooks_folder_that_is_read_only_refuses_and_changes_nothing
         capture_output=True,
         text=True,
     )
-    assert done.stdout.count("may not be written to. No hook was changed.") == 2, done
+    assert done.stdout.count("is not writable. No hook was changed.") == 2, done
     assert state_of(bench) == before
 
 
