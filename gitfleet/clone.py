@@ -12,8 +12,10 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from gitfleet.base import delivery
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims
 from gitfleet.claims import rules as claim_rules
+from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
 from gitfleet.git.objects import open_objects
@@ -27,6 +29,7 @@ from gitfleet.sessions.reading import Reading
 from gitfleet.trunk import hub_head
 
 if TYPE_CHECKING:
+    from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
     from gitfleet.sessions.model import Session
@@ -46,7 +49,7 @@ RULES = leases.keeping(
 
 
 class Clone:
-    """One clone's way into its fleet. Not for use by two threads at once; any number of processes may have one open."""
+    """One clone's way into its fleet. Any number of threads may use it at once, and any number of processes have one open."""
 
     def __init__(
         self,
@@ -59,8 +62,10 @@ class Clone:
         self.ledger = ledger
         self._announce = announce
         self._folder = folder
-        self.take_rules()
-        ledger.follow = lambda head: hub_head.follow(repository, ledger, head, self.take_rules)
+        self._rules = policy.CurrentPolicy(ledger.state)
+        self.claims = self._claims()
+        ledger.facts = self.claims.facts
+        ledger.follow = lambda head: hub_head.follow(repository, ledger, head)
 
     @classmethod
     def open(
@@ -103,18 +108,20 @@ class Clone:
         )
         return cls(repository, ledger, announce, folder)
 
-    def take_rules(self) -> None:
-        """Go by the rules as they were compiled last."""
-        self.policy = policy.load(self.ledger.state)
-        self.claims = Claims(
+    @property
+    def policy(self) -> Policy:
+        """The rules as they were compiled last, by whichever process."""
+        return self._rules()
+
+    def _claims(self) -> Claims:
+        return Claims(
             self.repository,
             self.ledger,
-            self.policy,
+            self._rules,
             self._folder,
             elsewhere=self._is_dead_elsewhere,
             announce=self._announce,
         )
-        self.ledger.facts = self.claims.facts
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -125,7 +132,7 @@ class Clone:
         return Sessions(
             self.repository,
             self.ledger,
-            policy.markers(self.ledger.state),
+            lambda: policy.markers(self.ledger.state),
             self._kept_of,
             reservation.clear,
             reservation.session,
@@ -148,6 +155,13 @@ class Clone:
         git, node = self.repository.git, self.ledger.node
         patience = self.policy.state_max_age
         return NodeRef(self.repository, self.ledger, patience=patience, trunk=lambda: position.tip(git, node))
+
+    @property
+    def archives(self) -> NodeArchives:
+        """The bulky things that nodes keep for each other."""
+        from gitfleet.nodes.archives import NodeArchives  # as above
+
+        return NodeArchives(self.repository, self.ledger)
 
     def peers(self) -> Peers:
         """The other nodes, as last seen. The caller closes it."""
@@ -187,9 +201,12 @@ class Clone:
 
         It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
         """
-        told = self.ledger.notices.fresh(session)
+        return self._messages(session, delivery.begin)
+
+    def _messages(self, session: str, begin: delivery.Begin) -> list[str]:
+        told = self.ledger.notices.fresh(session, begin)
         try:
-            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session)]
+            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session, begin)]
         except FleetError:
             return told
 

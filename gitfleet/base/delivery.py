@@ -2,7 +2,8 @@
 
 Whoever takes words from a store `begin`s their delivery. The entry point that writes the answer calls `done` after the
 last byte was written, or `failed` when it could not be; a process that dies before does neither, and the words are told
-the next time. One set of open deliveries for the process, since a process gives one answer at a time.
+the next time. One set of open deliveries for the process, since a program gives one answer at a time; who gives several
+(the library) keeps its own, and hands a `Begin` to the store.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gitfleet.errors import LocalStorage
+
+Begin = Callable[[str, Callable[[], object]], bool]
+"""Takes words along, by their key, with what remembers that they were heard; whether they are not on their way already."""
 
 _open: dict[str, Callable[[], object]] = {}
 _deaf = False

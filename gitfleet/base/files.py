@@ -3,7 +3,7 @@
 Owns replacement by write-aside, fsync and rename, and turns the system's refusals (disk full, read-only, no
 permission) into `LocalStorage`, which says what is unharmed.
 
-What is written without a mode is for whoever its folder is for: where that lets a group or others in (`fleet.sharing` sees to
+What is written without a mode is for whoever its folder is for: where that lets a group or others in (`git.sharing` sees to
 it in a repository that is shared), so does the file, whatever the umask. What is secret gets its mode from the caller.
 """
 
@@ -198,7 +198,7 @@ def _permit(handle: int, now: int, wanted: int) -> None:
     if wanted != stat.S_IMODE(now):
         with suppress(
             PermissionError
-        ):  # a file system that knows no modes; `fleet.sharing` looks whether it matters
+        ):  # a file system that knows no modes; `git.sharing` looks whether it matters
             os.fchmod(handle, wanted)
 
 

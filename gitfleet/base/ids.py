@@ -17,13 +17,13 @@ _last = 0
 
 def ulid() -> str:
     """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
-    global _last  # noqa: PLW0603 - one counter a process is what makes ids rise within a millisecond
+    global _last
     value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
     step = 1 + int.from_bytes(
         os.urandom(8), "big"
     )  # not 1: processes that were forked all start from one `_last`
-    _last = max(value, _last + step)
-    rest, text = _last, ""
+    value = max(value, _last + step)
+    _last, rest, text = value, value, ""  # from here on our own: other threads go on with `_last`
     for _ in range(26):
         text = ALPHABET[rest & 31] + text
         rest >>= 5

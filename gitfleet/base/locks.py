@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -24,31 +25,30 @@ ANNOUNCE_AFTER = 2.0
 
 
 class NodeLock:
-    """The lock at `path`. Not reentrant, one holder at a time on this machine, shared by all worktrees of a clone."""
+    """The lock at `path`. Not reentrant, one holder (a thread) at a time on this machine, shared by all worktrees of a clone."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._note = f"{path}.holder"
         self._lock: FileLock | None = None
+        self._here = threading.Lock()  # filelock would count the threads of a process, and let all in
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and say whether. Never waits."""
-        from filelock import FileLock, Timeout  # 25 ms, which what only reads need not pay
-
-        if self._lock is None:
-            self._lock = FileLock(self.path, timeout=0, thread_local=False, mode=self._mode())
-        if self._lock.is_locked:
-            return False  # filelock itself would count
-        with files.storage(self.path):
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                return False
+        if not self._here.acquire(blocking=False):
+            return False
+        taken = False
+        try:
+            taken = self._acquire()
+        finally:
+            if not taken:
+                self._here.release()
         with suppress(
             OSError, LocalStorage
         ):  # a full disk must not leave us with a lock that nobody gives back
-            self._sign()
-        return True
+            if taken:
+                self._sign()
+        return taken
 
     def release(self) -> None:
         """Give the lock back. The note is taken away first, so that it never names the wrong process."""
@@ -57,6 +57,19 @@ class NodeLock:
         finally:
             if self._lock is not None:
                 self._lock.release()
+                self._here.release()
+
+    def _acquire(self) -> bool:
+        from filelock import FileLock, Timeout  # 25 ms, which what only reads need not pay
+
+        if self._lock is None:
+            self._lock = FileLock(self.path, timeout=0, thread_local=False, mode=self._mode())
+        with files.storage(self.path):
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                return False
+        return True
 
     @contextmanager
     def held(self, timeout: float, announce: Callable[[str], None] | None = None) -> Iterator[None]:
@@ -104,6 +117,9 @@ class Wait:
     def turn(self) -> None:
         """Wait a little. Raises LockHeld when the time is over."""
         waited = clock.elapsed() - self._start
+        if self._announce and waited > ANNOUNCE_AFTER:
+            self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
+            self._announce = None
         if waited > self._timeout:
             holder = self._lock.holder()
             raise LockHeld(
@@ -112,9 +128,6 @@ class Wait:
                 lock=self._lock.path,
                 holder=holder,
             )
-        if self._announce and waited > ANNOUNCE_AFTER:
-            self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
-            self._announce = None
         clock.wait(self._pause)
         self._pause = min(self._pause * 1.3, 0.05)
 

@@ -39,6 +39,11 @@ def folder(kind: Kind, *, package: str = _PACKAGE) -> str:
     )
 
 
+def program(name: str) -> str:
+    """The absolute path of a module of ours that is started as a program, such as `githooks/run.py`."""
+    return os.path.join(_PACKAGE, *name.split("/"))
+
+
 def read(kind: Kind, name: str, *, package: str = _PACKAGE) -> bytes:
     """The bytes of one file of that folder; `name` may hold `/`. Raises LocalStorage as `folder` does."""
     path = os.path.join(folder(kind, package=package), *name.split("/"))

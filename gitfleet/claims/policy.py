@@ -57,6 +57,25 @@ def load(state: str) -> Policy:
         return Policy()
 
 
+class CurrentPolicy:
+    """The compiled policy of one clone as it is now: read again when whichever process has compiled it anew."""
+
+    def __init__(self, state: str) -> None:
+        self._state = state
+        self._known: tuple[object, Policy] = ("", _DEFAULTS)
+
+    def __call__(self) -> Policy:
+        """The policy. Costs one look at a file where nothing has changed."""
+        try:
+            found = os.stat(os.path.join(self._state, "policy.json"))
+            stamp: object = found.st_mtime_ns, found.st_ino, found.st_size
+        except OSError:
+            stamp = None
+        if stamp != self._known[0]:
+            self._known = stamp, load(self._state)
+        return self._known[1]
+
+
 def from_record(raw: Mapping[str, Any]) -> Policy:
     """The policy in compiled form; fields that this version does not know are for another one. Raises TypeError, ValueError."""
     known = {f.name: raw[f.name] for f in fields(Policy) if f.name in raw}

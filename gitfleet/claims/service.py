@@ -68,20 +68,24 @@ class Claims:
         self,
         repository: Repository,
         ledger: Ledger,
-        policy: Policy,
+        policy: Callable[[], Policy],
         folder: str | None = None,
         *,
         elsewhere: Callable[[sessions.Session], bool] = lambda _: False,
         announce: Callable[[str], None] | None = None,
     ) -> None:
-        """`elsewhere`: see `orphans`; `announce` hears why waiting may take long."""
+        """`policy` tells the rules of now; `elsewhere`: see `orphans`; `announce` hears why waiting may take long."""
         self._repository = repository
         self._ledger = ledger
-        self._policy = policy
+        self._rules = policy
         self._folder = folder
         self._watch = Watch(ledger.state)
         self._announce = announce
         self.orphans = Orphans(ledger, elsewhere)
+
+    @property
+    def _policy(self) -> Policy:
+        return self._rules()
 
     def patterns(self, texts: Iterable[str], *, counted: bool = True) -> list[Pattern]:
         """The patterns that `texts` stand for (`paths.resolve`; `./` counts from the folder that the fleet was opened in).

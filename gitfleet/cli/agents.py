@@ -16,7 +16,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks.agents import install as agents
 from gitfleet.githooks.agents import ready, wanted
-from gitfleet.githooks.agents.install import Change
+from gitfleet.githooks.agents.install import SettingsChange
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
@@ -206,9 +206,9 @@ def _in_fleet(repository: Repository) -> bool:
     return True
 
 
-def _told(changes: list[Change]) -> list[str]:
+def _told(changes: list[SettingsChange]) -> list[str]:
     return [f"{change.what}: {change.path}" for change in changes if change.what != "unchanged"]
 
 
-def _data(name: str, scope: Scope, changes: list[Change]) -> dict[str, Any]:
+def _data(name: str, scope: Scope, changes: list[SettingsChange]) -> dict[str, Any]:
     return {"agent": name, "scope": scope, "files": [change._asdict() for change in changes]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base.text import counted, duration
@@ -87,7 +86,6 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
         with told(fleet, session):
-            _note_pushed(fleet, session)
             result = fleet.claims.release(session, paths or None)
         lines = _told(result, "released", "released")
         lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
@@ -96,14 +94,6 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
-
-
-def _note_pushed(fleet: Fleet, session: str) -> None:
-    """Have the ledger know on which branch work on the claims was pushed, so that who has them next is told."""
-    from gitfleet.upkeep import branches  # what has landed takes much to tell; of no use to a claim
-
-    with suppress(FleetError):
-        branches.retain_pushed(fleet, session)
 
 
 def let_go(common: Common, branch: str) -> Answer:

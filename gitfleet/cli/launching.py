@@ -12,9 +12,9 @@ from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import kept
-from gitfleet.cli.setup import put_hooks
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
+from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
@@ -86,7 +86,10 @@ def say(words: str) -> None:
 
 def _ready(fleet: Fleet, where: Where) -> None:
     """Upkeep before anything starts: what fails is said, and stops nothing."""
-    for words in [*policy_file.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]:
+    for words in [
+        *policy_file.refresh(fleet.repository, fleet.ledger.node),
+        *hooks.put_again(fleet.repository),
+    ]:
         say(f"warning: {words}")
     if not where.maintain:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -10,24 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from gitfleet.base import clock, delivery
-from gitfleet.claims.model import parsed
-from gitfleet.cli import boundary, completing, gates, render
+from gitfleet.cli import boundary, completing, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json, OfSession
-from gitfleet.cli.setup import put_hooks
-from gitfleet.clone import RULES
-from gitfleet.errors import EXIT_CODES, Corrupt, FleetError, NoFleet
-from gitfleet.fleet import doctor as doctors
+from gitfleet.errors import EXIT_CODES
+from gitfleet.fleet.doctor import Finding
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.githooks.agents import ready
 from gitfleet.ledger import log as logs
-from gitfleet.ledger import replay
-from gitfleet.patterns.overlap import overlap
-from gitfleet.sessions import model as sessions
-from gitfleet.trunk import hub_head
-from gitfleet.upkeep import exchange
 
 SomePath = Annotated[
     str | None,
@@ -80,12 +70,11 @@ def doctor(repair: Repair = False, as_json: Json = False) -> int:
 def _sync() -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         with _losses_told(fleet):
-            told = exchange.sync(fleet)
-        lost = losses(fleet)
-        mended, failure = _mended(fleet)
+            done = fleet.sync()
+        told, failure, lost = done.exchange, done.failure, losses(fleet)
         if failure is not None and not (lost.lines or told.warnings or told.settled):
             raise failure
-        hub_head.heard(fleet.ledger)
+        mended = [f"{failure.message} {failure.hint}"] if failure else done.mended
         lines = [
             f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
         ]
@@ -123,34 +112,9 @@ def _losses_told(fleet: Fleet) -> Iterator[None]:
             delivery.done()
 
 
-def _mended(fleet: Fleet) -> tuple[list[str], FleetError | None]:
-    """The hooks are put in place again, for another tool may have put its own there; what was done, or why it was not."""
-    try:
-        return put_hooks(fleet.repository), None
-    except FleetError as error:
-        return [f"{error.message} {error.hint}"], error
-
-
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        if session is not None:
-            sessions.folder(session)  # raises for an id that is none
-        wanted = [] if path is None else fleet.claims.patterns([path])
-
-        def meets(text: str) -> bool:
-            try:
-                said = parsed(text)
-            except FleetError:
-                return False
-            return any(overlap(said, one, case_sensitive=fleet.policy.case_sensitive) for one in wanted)
-
-        found = logs.lines(
-            fleet.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
-        )
-        lines = list(itertools.islice(found, limit or None))
+        lines = fleet.log(path, session=session, kind=kind, limit=limit or None)
         shown = [
             f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
             for line in lines
@@ -163,21 +127,8 @@ def _log(path: str | None, session: str | None, kind: str | None, limit: int) ->
 
 def _fsck() -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        checked, problem = replay.check(
-            fleet.ledger.objects, RULES, tip, progress=lambda done: render.note(f"{done} commits verified")
-        )
-        if problem is not None:
-            raise Corrupt(
-                f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
-                f"The {checked} commits before it do.",
-                hint="`gitfleet doctor` checks whether the hub has the same chain.",
-                where=problem.commit,
-                generation=problem.generation,
-                verified=checked,
-            )
+        checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
+        tip = fleet.current().tip
         data = {"verified": checked, "commit": tip.oid, "generation": tip.generation}
         return Answer(
             "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
@@ -186,31 +137,18 @@ def _fsck() -> Answer:
 
 def _doctor(*, repair: bool) -> Answer:
     with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = doctors.repair(fleet) if repair else []
-        if repair:
-            done += put_hooks(fleet.repository)
-        findings = [*doctors.examine(fleet), gates.finding(fleet), *_agents(fleet)]
-        bad = [finding for finding in findings if not finding.ok]
-        lines = [f"repaired: {words}" for words in done]
-        for finding in findings:
+        done = fleet.doctor(repair=repair)
+        lines = [f"repaired: {words}" for words in done.repaired]
+        for finding in done.findings:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
-        data: dict[str, Any] = {"repaired": done, "findings": [_record(finding) for finding in findings]}
-        code = 20 if bad else 0
-        return Answer("doctor", data, lines, "problems" if bad else "ok", code)
+        data: dict[str, Any] = {
+            "repaired": list(done.repaired),
+            "findings": [_record(finding) for finding in done.findings],
+        }
+        code = 0 if done.sound else 20
+        return Answer("doctor", data, lines, "problems" if code else "ok", code)
 
 
-def _agents(fleet: Fleet) -> list[doctors.Finding]:
-    """What the clients say of our hooks in their settings; nothing of clients that have none."""
-    found = []
-    for look in ready.looks(fleet.repository):
-        if look.state == "absent":
-            continue
-        words = f"{look.path} is {look.state}" + (f" ({look.problem})" if look.problem else "")
-        advice = "gitfleet agent status; see docs/guides/agents.md on trust"
-        found.append(doctors.Finding(f"{look.agent} hooks", look.state == "in place", words, advice))
-    return found
-
-
-def _record(finding: doctors.Finding) -> dict[str, Any]:
+def _record(finding: Finding) -> dict[str, Any]:
     return {"what": finding.what, "ok": finding.ok, "words": finding.words, "advice": finding.advice}

@@ -13,12 +13,12 @@ from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
+from gitfleet.fleet import maintenance
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
-from gitfleet.worktrees import reconcile_plan, validity
 
 noun = helping.Commands(
     help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
@@ -126,24 +126,16 @@ def run(as_json: Json = False) -> int:
     return boundary.run("maintainer run", _run, as_json=as_json)
 
 
-def _check(options: Options) -> None:
-    """What no run could ever do is refused before anything is done."""
-    reconcile_plan.check_strategy(options.strategy)
-    if options.base:
-        validity.check_branch(options.base)
-
-
 def _maintain(options: Options, *, dry_run: bool) -> Answer:
-    _check(options)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = round.run(fleet, options, dry_run=dry_run)
+        done = fleet.upkeep.run(options, dry_run=dry_run)
     data = round.as_record(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
 
 
 def _install(kind: str | None, every: int, options: Options, *, preview: bool) -> Answer:
-    _check(options)
+    maintenance.check(options)
     found = _clone()
     scheduler = schedulers.choose(kind)
     if preview:
@@ -273,7 +265,7 @@ def _run() -> Answer:
     code, lines = 70, ["the run ended early"]
     try:
         with Fleet.open(bulk=True) as fleet:
-            done = round.run(fleet, options)
+            done = fleet.upkeep.run(options)
         code, lines = done.code, [*done.words(), *[f"warning: {words}" for words in done.warnings]]
     except FleetError as error:
         code, lines = error.exit_code, [error.message]

@@ -16,18 +16,16 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
 from gitfleet.cli.messages import heard
 from gitfleet.cli.options import Json, SessionId
-from gitfleet.cli.setup import put_hooks
 from gitfleet.errors import UNCHANGED, FleetError, NoRepository, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
-from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Result, Status
-from gitfleet.nodes import checkouts, liveness
+from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.peers import Peers
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
-from gitfleet.trunk import draft, policy_file
+from gitfleet.trunk import draft
 from gitfleet.worktrees.model import MANAGED_DIR
 
 noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
@@ -208,12 +206,9 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
     _check_id(id_)
     wanted = replace(wanted, id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
-        warnings = [*policy_file.refresh(fleet.repository, fleet.ledger.node), *put_hooks(fleet.repository)]
-        result = fleet.sessions.start(wanted)
-        record = result.answer["session"]
-        if result.status is not Status.TENTATIVE:
-            warnings += draft_claim.hold(fleet, record["id"])
-        warnings += starting.told(fleet, result, wanted)
+        begun = fleet.start_session(wanted)
+        result, record = begun.result, begun.result.answer["session"]
+        warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Answer(
             command,
             {"session": record, **_how(result)},
@@ -226,21 +221,14 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
 def _end(session_id: str | None) -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         session_id = fleet.caller(session_id)
-        left = _left_behind(fleet, session_id)
-        try:
-            result = fleet.sessions.end(session_id)
-        except NoSession as error:
-            hint = "There is nothing to end. `gitfleet session list` shows those that are there."
-            raise NoSession(error.message, hint=hint, candidates=[]) from error
+        ended = fleet.end_session(session_id)
+        result, left = ended.result, list(ended.left)
         released = [record["pattern"] for record in result.answer["released"]]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
         lines += kept(result.answer["retained"])
-        heir = draft_claim.hand_on(fleet) if result.answer["retained"] else ""
-        lines += [f"{draft.CONFIG} is claimed for session {heir} now"] if heir else []
+        lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
-        for text in result.answer.get("unheard", []):  # its inbox is gone with it
-            fleet.ledger.notices.leave(session_id, text, kind="message")
         warnings = fleet.ledger.notices.fresh(session_id)
         data = {
             "session": result.answer["session"],
@@ -250,18 +238,6 @@ def _end(session_id: str | None) -> Answer:
             **_how(result),
         }
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
-
-
-def _left_behind(fleet: Fleet, session_id: str) -> list[str]:
-    """What is left in the worktree of the session that ends, which need not be the one that this runs in."""
-    here = fleet.sessions.local.get(session_id)
-    if here is None:
-        return []
-    try:
-        repository = discover(here.worktree)
-    except NoRepository:  # it has been removed
-        return []
-    return checkouts.left_behind(repository) if repository.common_dir == fleet.repository.common_dir else []
 
 
 def _list() -> Answer:

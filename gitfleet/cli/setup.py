@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-import gitfleet
 from gitfleet.base import files
 from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
+from gitfleet.fleet import hooks
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.probe import Finding
-from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks import install as hooks
+from gitfleet.git.repository import discover
+from gitfleet.githooks import install
 from gitfleet.githooks.agents import install as agents
 from gitfleet.launching import draft_claim
 from gitfleet.ledger.node import state_folder
@@ -65,32 +64,16 @@ def uninstall(force: Force = False, as_json: Json = False) -> int:
     return boundary.run("uninstall", lambda: _uninstall(force=force), as_json=as_json)
 
 
-def put_hooks(repository: Repository) -> list[str]:
-    """Put the hooks in place again, and say what was mended."""
-    done = _install(repository)
-    put = [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
-    return [*put, *done.closed]
-
-
-def _install(repository: Repository) -> hooks.Installation:
-    return hooks.install(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
-
-
-def gate() -> str:
-    """The script that hooks start."""
-    return os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), "githooks", "run.py")
-
-
 def _init(hub: str | None) -> Answer:
     repository = discover()
-    hooks.check(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=gate())
+    hooks.check(repository)
     joined = fleets.join(repository, hub, render.note)
     with files.after("This clone is a node of the fleet now; run `gitfleet init` again for the rest."):
-        installed = _install(repository)
+        installed = hooks.put(repository)
         warnings = [*joined.warnings, *installed.closed]
         with Fleet.open() as fleet:
             warnings += policy_file.refresh(fleet.repository, fleet.ledger.node)
-            warnings += put_hooks(fleet.repository)  # the rules may switch on another gate
+            warnings += hooks.put_again(fleet.repository)  # the rules may switch on another gate
             person = _person(fleet)
             warnings += draft_claim.hold(fleet, person)
     where = f"the hub '{joined.node.hub}'" if joined.node.hub else "this clone alone"
@@ -167,12 +150,12 @@ def _uninstall(*, force: bool) -> Answer:
         )
     if not force:
         fleets.check_leaving(repository)
-    hooks.check_leaving(repository.common_dir, repository.worktree)
+    install.check_leaving(repository.common_dir, repository.worktree)
     warnings = _end_sessions(force=force)
     with files.after("The sessions of this clone have ended; run `gitfleet uninstall` again for the rest."):
         if not force:  # the hub may have gone away while the sessions ended
             fleets.check_leaving(repository)
-        removal = hooks.uninstall(repository.common_dir, repository.worktree)
+        removal = install.uninstall(repository.common_dir, repository.worktree)
         notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
         gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
         kept = fleets.leave(repository, force=force)

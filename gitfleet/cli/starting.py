@@ -11,13 +11,12 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Result
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
-from gitfleet.telling import succession
 
 
 def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
     """The warnings for the session that was started by `result`, as `wanted`."""
     own = result.answer["session"]["id"]
-    warnings = [*succession.told(fleet), *_goes_on_with(result)]
+    warnings = _goes_on_with(result)
     others = [session.id for session in fleet.sessions.others_here(own)]
     named = os.environ.get(VARIABLE, "")
     acts = None if wanted.person or wanted.pid else _acts_for(fleet, own)

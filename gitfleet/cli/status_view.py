@@ -9,11 +9,10 @@ from typing import Any
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
 from gitfleet.claims.model import Claim
-from gitfleet.cli import gates
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
-from gitfleet.fleet import status
+from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.status import SessionStatus, Status
 from gitfleet.nodes import liveness
@@ -29,8 +28,8 @@ COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim",
 def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
     with Fleet.open(bulk=True) as fleet:
-        found = status.gather(fleet, tail=tail)
-        warnings = [*found.warnings, *gates.warnings(fleet), *heard(fleet), *freshness(fleet, found.state)]
+        found = fleet.status(tail=tail)
+        warnings = [*found.warnings, *hooks.warnings(fleet), *heard(fleet), *freshness(fleet, found.state)]
         alarm = found.ledger["alarm"]
         if alarm:
             warnings.append(f"{alarm['message']} {alarm['hint']}")

@@ -18,7 +18,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.trunk import hub_head
-from gitfleet.worktrees import archive_store, archiving, cleanup, ignored, restore
+from gitfleet.worktrees import archive_store, archiving, ignored
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
@@ -79,7 +79,7 @@ def clean(
             dry_run=dry_run,
         )
         with Fleet.open(announce=render.note) as fleet:
-            found = cleanup.clean(fleet.worktrees, selection, terms, base=base, announce=render.note)
+            found = fleet.worktrees.cleanup(terms, selection, base=base)
             return _cleaned(found, hub_head.news(fleet.ledger, once=True), dry_run=dry_run)
 
     return boundary.run("worktree cleanup", action, as_json=as_json)
@@ -121,8 +121,8 @@ def bring_back(
     """Bring an archived worktree back: its branch, index and files, byte for byte. Overwrites nothing."""
 
     def action() -> Answer:
-        with Fleet.open(announce=render.note) as fleet, fleet.worktrees.lock.held(60.0, render.note):
-            found = restore.restore(fleet.repository, archive_id, path)
+        with Fleet.open(announce=render.note) as fleet:
+            found = fleet.worktrees.restore(archive_id, path)
         data = {
             "archive": found.archive.as_record(),
             "path": found.path,

@@ -20,8 +20,8 @@ from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import time_left
 from gitfleet.clients import confined
+from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import refs
 from gitfleet.launching import committing
 from gitfleet.ledger.ledger import State
@@ -99,7 +99,7 @@ class Briefing:
     committed: bool = False
 
 
-def ask(fleet: Fleet) -> str:
+def ask(fleet: Clone) -> str:
     """Ask the hub first, for a few seconds at most; why that could not be, or ""."""
     try:
         fleet.ledger.refresh(PATIENCE)
@@ -108,7 +108,7 @@ def ask(fleet: Fleet) -> str:
     return ""
 
 
-def gather(fleet: Fleet, session_id: str, hooks: str = "") -> Briefing:
+def gather(fleet: Clone, session_id: str, hooks: str = "") -> Briefing:
     """The briefing for a session ("": for whoever starts one). Its messages count as shown from now on. Local.
 
     `hooks` names the agent whose own hooks are in place here, "" where they are not: then its edits are not asked about.
@@ -162,7 +162,7 @@ def _candidates(state: State, mine: Sequence[str]) -> Iterator[Claim | Unreadabl
     yield from model.everything(state.view)
 
 
-def _neighbour(fleet: Fleet, state: State, claim: Claim) -> Neighbour:
+def _neighbour(fleet: Clone, state: State, claim: Claim) -> Neighbour:
     session = _session(state, claim.session)
     title = session.title if session else ""
     left = time_left(claim, session)

@@ -6,19 +6,21 @@ Looks, and changes nothing, unless told to repair; repairs never throw anything 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined
-from gitfleet.clone import RULES
+from gitfleet.clone import RULES, Clone
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
-from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet import hooks
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
+from gitfleet.githooks.agents import ready
 from gitfleet.ledger import damage
 from gitfleet.ledger.repair import Repairer
 from gitfleet.sessions import model as sessions
@@ -36,9 +38,21 @@ class Finding:
     advice: str = ""
 
 
-def examine(fleet: Fleet) -> list[Finding]:
+class Diagnosis(NamedTuple):
+    """What was found, and what was mended before, in words."""
+
+    findings: Sequence[Finding]
+    repaired: Sequence[str] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether all is as it should be."""
+        return all(finding.ok for finding in self.findings)
+
+
+def examine(fleet: Clone) -> list[Finding]:
     """Look at everything once. Asks the hub; a hub that is out of reach is a finding, not an error."""
-    looks = (_hub, _trunk, _objects, _records, _claims, _outbox, _policy, _repository)
+    looks = (_hub, _trunk, _objects, _records, _claims, _outbox, _policy, _repository, _hooks, _agents)
     found: list[Finding] = []
     for look in looks:
         try:
@@ -49,8 +63,8 @@ def examine(fleet: Fleet) -> list[Finding]:
     return found
 
 
-def repair(fleet: Fleet) -> list[str]:
-    """Mend the ledger here and on the hub; what was done, in words. Raises HubError when the hub does not let us."""
+def repair(fleet: Clone) -> list[str]:
+    """Mend the ledger here and on the hub, and the hooks; what was done, in words. Raises HubError when the hub does not let us."""
     ledger = fleet.ledger
     ledger.outbox.prepare()
     done: list[str] = []
@@ -67,10 +81,10 @@ def repair(fleet: Fleet) -> list[str]:
                 )
                 done += repairer.mend(alarm).words
         ledger.sync()
-    return done
+    return [*done, *hooks.put_again(fleet.repository)]
 
 
-def _hub(fleet: Fleet) -> Iterator[Finding]:
+def _hub(fleet: Clone) -> Iterator[Finding]:
     ledger = fleet.ledger
     if not ledger.node.hub:
         yield Finding("hub", ok=True, words="this clone is its own hub")
@@ -89,7 +103,7 @@ def _hub(fleet: Fleet) -> Iterator[Finding]:
         )
 
 
-def _trunk(fleet: Fleet) -> Iterator[Finding]:
+def _trunk(fleet: Clone) -> Iterator[Finding]:
     node = fleet.ledger.node
     if not node.hub:
         yield Finding("trunk", ok=True, words=f"'{display(node.trunk)}' of this clone")
@@ -99,7 +113,7 @@ def _trunk(fleet: Fleet) -> Iterator[Finding]:
     yield Finding("trunk", ok=ok, words=hub_head.words(fleet.ledger), advice=advice)
 
 
-def _objects(fleet: Fleet) -> Iterator[Finding]:
+def _objects(fleet: Clone) -> Iterator[Finding]:
     lacking = damage.lacking(fleet.repository.git)
     if not lacking:
         yield Finding("objects", ok=True, words="the ledger is whole in this clone")
@@ -113,7 +127,7 @@ def _objects(fleet: Fleet) -> Iterator[Finding]:
     yield Finding("objects", ok=False, words=words, advice=advice)
 
 
-def _records(fleet: Fleet) -> Iterator[Finding]:
+def _records(fleet: Clone) -> Iterator[Finding]:
     state = fleet.current()
     broken = [
         item.error.message for item in claims.everything(state.view) if isinstance(item, claims.Unreadable)
@@ -130,14 +144,14 @@ def _records(fleet: Fleet) -> Iterator[Finding]:
         yield Finding("records", ok=True, words="every record can be read")
 
 
-def _claims(fleet: Fleet) -> Iterator[Finding]:
+def _claims(fleet: Clone) -> Iterator[Finding]:
     for claim in unmatched(fleet):
         words = f"{display(claim.pattern)} of {claim.session} matches no file here, in no worktree and on no branch"
         advice = "If the name is wrong, its session should claim the right one and release this one."
         yield Finding("claims", ok=False, words=words, advice=advice)
 
 
-def _outbox(fleet: Fleet) -> Iterator[Finding]:
+def _outbox(fleet: Clone) -> Iterator[Finding]:
     root = fleet.ledger.outbox.root
     waiting = {
         place: files.names(os.path.join(root, place)) for place in ("new", "taken", "tentative", "unread")
@@ -162,7 +176,7 @@ def _outbox(fleet: Fleet) -> Iterator[Finding]:
         yield Finding("outbox", ok=True, words="empty")
 
 
-def _policy(fleet: Fleet) -> Iterator[Finding]:
+def _policy(fleet: Clone) -> Iterator[Finding]:
     faults = policy_file.refresh(fleet.repository, fleet.ledger.node)
     if faults:
         yield Finding("policy", ok=False, words=faults[0], advice="Fix gitfleet.yaml and land it.")
@@ -174,7 +188,21 @@ def _policy(fleet: Fleet) -> Iterator[Finding]:
         )
 
 
-def _repository(fleet: Fleet) -> Iterator[Finding]:
+def _hooks(fleet: Clone) -> Iterator[Finding]:
+    ok, words = hooks.state(fleet)
+    yield Finding("hooks", ok=ok, words=words, advice="" if ok else hooks.ADVICE)
+
+
+def _agents(fleet: Clone) -> Iterator[Finding]:
+    """What the clients say of our hooks in their settings; nothing of clients that have none."""
+    for look in ready.looks(fleet.repository):
+        if look.state != "absent":
+            words = f"{look.path} is {look.state}" + (f" ({look.problem})" if look.problem else "")
+            advice = "gitfleet agent status; see docs/guides/agents.md on trust"
+            yield Finding(f"{look.agent} hooks", look.state == "in place", words, advice)
+
+
+def _repository(fleet: Clone) -> Iterator[Finding]:
     git, hub = fleet.repository.git, fleet.ledger.node.hub
     objects = open_objects(fleet.repository.common_dir, bulk=True)
     bulk = isinstance(objects, BulkObjects)

@@ -1,9 +1,213 @@
-"""`Fleet.open(path)`: one clone's way into its fleet."""
+"""`Fleet`: all that the commands do, for programs. One clone (`gitfleet.clone`), and what is done with it.
+
+The work is in the modules of this package and below; each is imported when it is first used, so that to open a fleet, and to
+claim, costs none of the rest.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TypeVar
+
 from gitfleet.clone import Clone
+from gitfleet.fleet.services import FleetClaims
+from gitfleet.git.repository import discover
+
+if TYPE_CHECKING:
+    from gitfleet.claims.model import Claim, Unreadable
+    from gitfleet.fleet.doctor import Diagnosis
+    from gitfleet.fleet.maintenance import Upkeep
+    from gitfleet.fleet.presence import Begun, Finished
+    from gitfleet.fleet.status import Status
+    from gitfleet.fleet.syncing import Synced
+    from gitfleet.fleet.trees import FleetWorktrees
+    from gitfleet.fleet.waiting import Waits
+    from gitfleet.ledger.ledger import State
+    from gitfleet.ledger.log import Line
+    from gitfleet.sessions.service import Start
+
+_Found = TypeVar("_Found")
+ASK_EVERY = 15.0
+"""Seconds between two looks at the hub of whoever waits, unless told otherwise."""
 
 
 class Fleet(Clone):
-    """One clone's fleet. Not for use by two threads at once; any number of processes may have one open."""
+    """One clone's fleet: what the commands do, with typed answers. Errors are `FleetError`, each with message and hint.
+
+    Any number of threads may use one at once, as any number of processes may have one open: what they ask for at the same
+    time shares a push, and of two that want the same path one gets it. Two things are one thread's own: a `State` (what
+    `current` answers) and a `with fleet.reading(...)`. Rules that have changed hold from the next call on.
+    """
+
+    claims: FleetClaims
+
+    @classmethod
+    def join(
+        cls, path: str = ".", *, hub: str | None = None, announce: Callable[[str], None] | None = None
+    ) -> Self:
+        """Make the clone at `path` a node of the fleet at the remote `hub`, hooks and all; then open it. Twice is harmless.
+
+        `hub` None: as before, else `origin`, else the only remote, else the clone itself. No session is started.
+        Raises UsageError, Blocked, HubUnreachable, HubRefused, HubAlarm, with the clone as it was.
+        """
+        from gitfleet.fleet import hooks, setup  # only for who joins
+
+        repository = discover(path)
+        hooks.check(repository)
+        setup.join(repository, hub, announce or (lambda _: None))
+        hooks.put(repository)
+        return cls.open(path, announce=announce)
+
+    def sync(self) -> Synced:
+        """Exchange everything with the hub: what waits here, the ledger, the trunk and its rules, what nodes tell.
+
+        Puts the hooks in place again, too. Raises the hub's errors; what had been lost by then is kept for its sessions.
+        """
+        from gitfleet.fleet import syncing  # only for who syncs
+
+        return syncing.sync(self)
+
+    def status(self, *, tail: int = 0) -> Status:
+        """Every session of the fleet as this clone knows it, with the last `tail` lines of their logs. No network.
+
+        Raises NoFleet, NewerFormat, Corrupt.
+        """
+        from gitfleet.fleet import status  # only for who looks
+
+        return status.gather(self, tail=tail)
+
+    def log(
+        self,
+        path: str | None = None,
+        *,
+        session: str | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+    ) -> list[Line]:
+        """What the fleet has agreed, newest first: of one path, session or kind (`claim`, `claim.release`), at most `limit`.
+
+        No network. Raises NoFleet, BadName, BadPath, Corrupt.
+        """
+        from gitfleet.fleet import history  # as above
+
+        return history.lines(self, path, session=session, kind=kind, limit=limit)
+
+    def fsck(self, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Replay the whole ledger; how many commits there are. `progress` hears of the count. Raises Corrupt at the first
+        that is not what its operations make of the one before.
+        """
+        from gitfleet.fleet import history  # as above
+
+        return history.verify(self, progress)
+
+    def doctor(self, *, repair: bool = False) -> Diagnosis:
+        """What is wrong with this clone's part of the fleet; with `repair`, after mending what loses nothing. Asks the hub.
+
+        A hub that is out of reach is a finding, unless something is to be repaired: then it raises HubError.
+        """
+        from gitfleet.fleet import doctor  # as above
+
+        repaired = doctor.repair(self) if repair else []
+        return doctor.Diagnosis(doctor.examine(self), repaired)
+
+    def start_session(self, start: Start, *, timeout: float = 30.0) -> Begun:
+        """Register a session for this worktree, as `gitfleet session start` does without a command. Raises as
+        `sessions.start`: Conflict, UsageError.
+        """
+        from gitfleet.fleet import presence  # only for who comes
+
+        return presence.begin(self, start, timeout=timeout)
+
+    def end_session(self, session: str, *, timeout: float = 30.0) -> Finished:
+        """End a session: its claims are released but those that its work keeps. Raises NoSession."""
+        from gitfleet.fleet import presence  # only for who goes
+
+        return presence.finish(self, session, timeout=timeout)
+
+    @cached_property
+    def worktrees(self) -> FleetWorktrees:
+        """The managed worktrees of this clone."""
+        from gitfleet.fleet.trees import FleetWorktrees  # only the commands for worktrees pay for it
+
+        return FleetWorktrees(self.repository, self.ledger, announce=self._announce)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """Upkeep of this clone, now and regularly."""
+        from gitfleet.fleet.maintenance import Upkeep  # as above
+
+        return Upkeep(self)
+
+    @contextmanager
+    def reading(self, session: str) -> Iterator[list[str]]:
+        """What the session was not told yet: what it lost here, and its inbox. It counts as told when the body ends well."""
+        notes: list[Callable[[], object]] = []
+
+        def begin(_: str, note: Callable[[], object]) -> bool:
+            notes.append(note)
+            return True
+
+        yield self._messages(session, begin)
+        for note in notes:
+            note()
+
+    def wait(
+        self,
+        until: Callable[[State], _Found | None],
+        *,
+        timeout: float | None = None,
+        ask_every: float = ASK_EVERY,
+    ) -> _Found | None:
+        """Ask `until` of the present state, and again whenever something has changed; its first answer that is not None.
+
+        None after `timeout` seconds (None: never), and when the fleet is closed meanwhile. The system tells of changes in
+        this clone where it can; the hub is asked every `ask_every` seconds, and what cannot be reached is asked again.
+        Raises what `until` raises.
+        """
+        return self._waits.wait(until, timeout, ask_every)
+
+    def wait_for_ledger(
+        self, after: State, *, timeout: float | None = None, ask_every: float = ASK_EVERY
+    ) -> State | None:
+        """The next state that is another than `after`; see `wait`."""
+        from gitfleet.fleet import waiting  # only for who waits
+
+        return self.wait(waiting.newer(after), timeout=timeout, ask_every=ask_every)
+
+    def wait_for_claims(
+        self,
+        paths: Sequence[str],
+        after: State,
+        *,
+        timeout: float | None = None,
+        ask_every: float = ASK_EVERY,
+    ) -> list[Claim | Unreadable] | None:
+        """The claims that meet `paths`, once they are others than in `after`; see `wait`. Raises BadPath, BadPattern."""
+        from gitfleet.fleet import waiting  # as above
+
+        return self.wait(waiting.claims(self, paths, after), timeout=timeout, ask_every=ask_every)
+
+    def wait_for_messages(
+        self, session: str, *, timeout: float | None = None, ask_every: float = ASK_EVERY
+    ) -> bool:
+        """Wait until there is something to read for the session, and say whether there is; see `wait` and `reading`."""
+        from gitfleet.fleet import waiting  # as above
+
+        return bool(self.wait(waiting.messages(self, session), timeout=timeout, ask_every=ask_every))
+
+    def close(self) -> None:
+        """End what waits, and let go of processes and files. Other calls must have come back by then."""
+        if "_waits" in self.__dict__:
+            self._waits.close()
+        super().close()
+
+    @cached_property
+    def _waits(self) -> Waits:
+        from gitfleet.fleet.waiting import Waits  # as above
+
+        return Waits(self)
+
+    def _claims(self) -> FleetClaims:
+        return FleetClaims(self, self._folder, elsewhere=self._is_dead_elsewhere, announce=self._announce)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from gitfleet.base.text import display
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
+from gitfleet.clone import Clone
 from gitfleet.errors import NoFleet, UsageError
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -64,7 +64,7 @@ def present(repository: Repository, hub: str | None = None) -> Iterator[Present]
             objects.close()
 
 
-def of_node(fleet: Fleet) -> Present:
+def of_node(fleet: Clone) -> Present:
     """The same for a clone that is part of the fleet; its own copy is then as new."""
     ledger = fleet.ledger
     tip = ledger.sync()
@@ -90,8 +90,8 @@ def remote_of(git: Git, wanted: str | None) -> str:
     return wanted
 
 
-def _open(repository: Repository) -> Fleet:
-    return Fleet.open(repository.worktree or repository.common_dir)
+def _open(repository: Repository) -> Clone:
+    return Clone.open(repository.worktree or repository.common_dir)
 
 
 def _of_stranger(place: Scratch, objects: Objects) -> Present:

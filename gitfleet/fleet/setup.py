@@ -18,8 +18,8 @@ from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
-from gitfleet.fleet import probe, sharing
-from gitfleet.git import fleetrefs, refs
+from gitfleet.fleet import probe
+from gitfleet.git import fleetrefs, refs, sharing
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git

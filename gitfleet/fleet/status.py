@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from gitfleet.base import clock
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim, Unreadable
+from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.ledger import State
 from gitfleet.nodes import details, log_tails
 from gitfleet.nodes import liveness as situation
@@ -85,7 +85,7 @@ class Status(NamedTuple):
         }
 
 
-def gather(fleet: Fleet, *, tail: int = 0) -> Status:
+def gather(fleet: Clone, *, tail: int = 0) -> Status:
     """Look at every session of the fleet, with the last `tail` lines of their logs. Raises NoFleet, NewerFormat, Corrupt.
 
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
@@ -180,7 +180,7 @@ def _node(peers: Peers, name: str) -> dict[str, Any]:
     }
 
 
-def _ledger(fleet: Fleet, state: State) -> dict[str, Any]:
+def _ledger(fleet: Clone, state: State) -> dict[str, Any]:
     alarm = fleet.ledger.alarm()
     return {
         "node": fleet.ledger.node.id,

@@ -6,6 +6,7 @@ No path, branch or user text ever becomes part of a ref name. Imports nothing, s
 ROOT = "refs/fleet/"
 COORD = "refs/fleet/coord"
 NODES = "refs/fleet/nodes/"
+BULK = "refs/fleet/bulk/"
 PROBE = "refs/fleet/probe/"
 HUB = "refs/fleet-hub/"
 ARCHIVE = "refs/fleet-archive/"
@@ -14,6 +15,11 @@ ARCHIVE = "refs/fleet-archive/"
 def node(node_id: str) -> str:
     """The ref that the node `node_id` alone writes."""
     return NODES + node_id
+
+
+def bulk(node_id: str, name: str) -> str:
+    """The ref of one archive of a node; both are names that `base.ids.is_name` has allowed. With "" the beginning of all."""
+    return f"{BULK}{node_id}/{name}"
 
 
 def seen(remote: str) -> str:
@@ -49,6 +55,11 @@ def seen_base(remote: str, key: str) -> str:
 def seen_nodes(remote: str) -> str:
     """The hub's node refs as they were last seen, each followed by the node's id."""
     return f"{HUB}{remote}/nodes/"
+
+
+def seen_bulk(remote: str, node_id: str, name: str) -> str:
+    """An archive of this clone's own that the hub was seen to have; with "" the beginning of all."""
+    return f"{HUB}{remote}/bulk/{node_id}/{name}"
 
 
 def kept(oid: str) -> str:

@@ -6,47 +6,80 @@ that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of ob
 
 from __future__ import annotations
 
+import threading
+
 from gitfleet.base import processes
 from gitfleet.git.program import environment
 from gitfleet.git.trees import Objects
 from gitfleet.git.writing import Pending
 
 MAX_OBJECT = 64 * 1024 * 1024
+MAX_KEPT = 64 * 1024 * 1024
+"""Bytes of objects that one store keeps in memory, for processes that run for long."""
+_HEAD = 256  # what keeping one costs beside its content
+
+
+class _Recent:
+    """The objects that were read last."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._kept: dict[str, tuple[str, bytes]] = {}
+
+    def get(self, oid: str) -> tuple[str, bytes] | None:
+        found = self._kept.pop(oid, None)
+        if found is not None:
+            self._kept[oid] = found  # the newest is last
+        return found
+
+    def put(self, oid: str, found: tuple[str, bytes]) -> None:
+        self._kept[oid] = found
+        self._size += _HEAD + len(found[1])
+        while self._size > self._limit and self._kept:
+            _, data = self._kept.pop(next(iter(self._kept)))
+            self._size -= _HEAD + len(data)
 
 
 class PlumbingObjects:
-    """Objects through `git cat-file --batch` and loose files. One process, started at the first read."""
+    """Objects through `git cat-file --batch` and loose files. One process, started at the first read. Threads take turns."""
 
-    def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT) -> None:
+    def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT, kept: int = MAX_KEPT) -> None:
         self._git_dir = git_dir
         self._limit = limit
         self._pending = Pending(git_dir)
         self._reader: processes.Conversation | None = None
-        self._cache: dict[str, tuple[str, bytes]] = {}
+        self._recent = _Recent(kept)
+        self._turn = threading.RLock()
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there; fetches it in a partial clone.
 
         An object above the limit (bytes) raises ValueError before its content is read.
         """
-        known = self._pending.get(oid) or self._cache.get(oid)
-        if known is None:
-            known = self._cache[oid] = self._ask(oid)
-        return known
+        with self._turn:
+            known = self._pending.get(oid) or self._recent.get(oid)
+            if known is None:
+                known = self._ask(oid)
+                self._recent.put(oid, known)
+            return known
 
     def write(self, kind: str, data: bytes) -> str:
         """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
-        return self._pending.add(kind, data)
+        with self._turn:
+            return self._pending.add(kind, data)
 
     def flush(self) -> None:
         """Store what was written."""
-        self._pending.flush()
+        with self._turn:
+            self._pending.flush()
 
     def close(self) -> None:
         """End the reading process."""
-        if self._reader:
-            self._reader.close()
-            self._reader = None
+        with self._turn:
+            if self._reader:
+                self._reader.close()
+                self._reader = None
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
         if not _is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
@@ -83,7 +116,7 @@ class PlumbingObjects:
 class BulkObjects:
     """Objects through pygit2. Raises ImportError or GitError where libgit2 cannot open the repository.
 
-    With a `limit` (bytes) the size of each object is asked for first, and one above it raises ValueError.
+    With a `limit` (bytes) the size of each object is asked for first, and one above it raises ValueError. Threads take turns.
     """
 
     def __init__(self, git_dir: str, *, limit: int | None = None) -> None:
@@ -103,14 +136,16 @@ class BulkObjects:
         }
         self._pending = Pending(git_dir)
         self._failed = pygit2.GitError
+        self._turn = threading.RLock()
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there, or broken."""
         if not _is_oid(oid):
             raise KeyError(oid)
-        known = self._pending.get(oid)
-        if known is not None:
-            return known
+        with self._turn:
+            return self._pending.get(oid) or self._look(oid)
+
+    def _look(self, oid: str) -> tuple[str, bytes]:
         try:
             size = self._odb.read_header(oid)[1] if self._limit is not None else 0
             if size > (self._limit or 0):
@@ -122,15 +157,18 @@ class BulkObjects:
 
     def write(self, kind: str, data: bytes) -> str:
         """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
-        return self._pending.add(kind, data)
+        with self._turn:
+            return self._pending.add(kind, data)
 
     def flush(self) -> None:
         """Store what was written."""
-        self._pending.flush()
+        with self._turn:
+            self._pending.flush()
 
     def close(self) -> None:
         """Let go of open packs."""
-        self._repository.free()
+        with self._turn:
+            self._repository.free()
 
 
 def _is_oid(text: str) -> bool:

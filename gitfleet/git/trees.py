@@ -155,6 +155,14 @@ class Snapshot:
         folder.children.pop(name, None)
         folder.entries.pop(name, None)
 
+    def drop(self, path: str) -> None:
+        """Take away whatever is at `path`, a folder that cannot be read included."""
+        *folders, name = path.split("/")
+        if self._walk(folders) is not None:
+            folder = self._touch(folders)
+            folder.children.pop(name, None)
+            folder.entries.pop(name, None)
+
     def change(self, changes: Mapping[str, bytes | None]) -> None:
         """Put (bytes) or delete (None) every path given. When one of them raises Corrupt, nothing was changed."""
         for path, data in changes.items():

@@ -32,7 +32,7 @@ class Pending:
         self._folder = os.path.join(git_dir, "objects")
         state = os.path.join(
             git_dir, "gitfleet"
-        )  # there it shows first for whom new things are (`fleet.sharing`)
+        )  # there it shows first for whom new things are (`git.sharing`)
         self._like = state if os.path.isdir(state) else self._folder
         self._objects: dict[str, tuple[str, bytes]] = {}
 

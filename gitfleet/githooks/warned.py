@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from gitfleet.base import files
 from gitfleet.base.console import note
+from gitfleet.clone import Clone
 from gitfleet.errors import LocalStorage
-from gitfleet.fleet.fleet import Fleet
 
 _PASSING = re.compile(r" - [^\n]* left\b")
 """What is another thing a moment later, and no news: how much time a claim has left."""
@@ -23,7 +23,7 @@ _PASSING = re.compile(r" - [^\n]* left\b")
 class Warned:
     """Says warnings of one worktree. What it keeps is a courtesy: where it cannot be kept, a warning comes twice."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Clone) -> None:
         here = fleet.repository
         self._path = os.path.join(fleet.ledger.state, f"warned-{os.path.basename(here.git_dir)}")
         self._head = here.here.line("rev-parse", "--verify", "--quiet", "HEAD") or "none"

@@ -183,6 +183,17 @@ class Ledger:
             refs.demand_open(self._git, fleetrefs.COORD)
         return commits.read(self.objects, oid) if oid else None
 
+    def places(self) -> list[str]:
+        """The folders in which something changes when `current` does, or when a session has something to hear."""
+        of_refs = [os.path.dirname(fleetrefs.COORD), "reftable"]
+        tentative = os.path.join(self.state, "outbox", "tentative")
+        return [
+            self._git.git_dir,
+            *(os.path.join(self._git.git_dir, name) for name in of_refs),
+            tentative,
+            *self.notices.places(),
+        ]
+
     def age(self) -> int | None:
         """Seconds since the hub was last seen; None when this clone is the hub, or it was never seen."""
         if not self.node.hub:

@@ -42,19 +42,23 @@ class Notices:
         """The sessions for which anything is kept."""
         return [session for session in files.names(self._root) if self.pending(session)]
 
+    def places(self) -> list[str]:
+        """The folders in which a notice appears when one is left."""
+        return [self._root, *(os.path.join(self._root, name) for name in files.names(self._root))]
+
     def kept(self, session: str) -> list[Notice]:
         """What is kept for `session`, oldest first. It stays."""
         folder = self._folder(session)
         found = [os.path.join(folder, name) for name in files.names(folder)]
         return [_notice(path, data) for path in found if (data := files.read(path)) is not None]
 
-    def fresh(self, session: str) -> list[str]:
+    def fresh(self, session: str, begin: delivery.Begin = delivery.begin) -> list[str]:
         """The texts for `session` that go out with the present answer; each is kept until its delivery is done."""
-        return [notice.text for notice in self.kept(session) if self.deliver(notice)]
+        return [notice.text for notice in self.kept(session) if self.deliver(notice, begin)]
 
-    def deliver(self, notice: Notice) -> bool:
+    def deliver(self, notice: Notice, begin: delivery.Begin = delivery.begin) -> bool:
         """Let a notice go once the present answer is out; False when it is on its way already."""
-        return delivery.begin(notice.path, lambda: files.remove(notice.path))
+        return begin(notice.path, lambda: files.remove(notice.path))
 
     def _folder(self, session: str) -> str:
         return os.path.join(self._root, session if ids.is_name(session) else "@none")

@@ -1,6 +1,7 @@
-"""The ref of this node: written anew at every beat, brought to the hub, and compared with what is there.
+"""The ref of this node: its heartbeat and whatever else it tells, brought to the hub and compared with what is there.
 
-`refs/fleet/nodes/<id>` holds one commit without parents, so beats leave no history; what else is in its tree stays. On a
+`refs/fleet/nodes/<id>` holds one commit without parents, so changes leave no history. Each is made here first, by
+compare-and-swap on the whole tree, and then sent; one that was cut off goes along with the next. On a
 hub where refs only move forward (`git init --shared` makes such), each follows the one before. The
 hub is moved only from a value that this node has itself sent there (each is noted before it is sent). Any other value
 is the work of another clone with the same node id, which copying a clone makes: that is said, and nothing is
@@ -11,13 +12,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import boot_id
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
-from gitfleet.errors import Corrupt
+from gitfleet.errors import Corrupt, FleetError, HubError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.answers import Push, PushAnswer, words
@@ -36,14 +38,15 @@ from gitfleet.sessions import model
 TAIL = Wanted(lines=50, limit=8 * 1024, seconds=5.0)
 KEPT = 16
 LOCK = 30.0
+_TRIES = 24
+_NOT_SENT = "this node's heartbeat was not sent"
+
+Change = Callable[[Snapshot], None]
 
 
 class Note(NamedTuple):
-    """What this node remembers of its beats: how many there were, what was last sent to each hub, and the hubs where refs
-    only move forward.
-    """
+    """What this node remembers of its beats: what was last sent to each hub, and the hubs where refs only move forward."""
 
-    beat: int
     sent: dict[str, list[str]]
     forward: tuple[str, ...] = ()
 
@@ -77,6 +80,22 @@ class NodeRef:
         hub = self._ledger.node.hub
         return [f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(hub)}*"] if hub else []
 
+    def update(self, change: Change) -> list[str]:
+        """Change what this node tells beside its heartbeat (jobs, scans), and bring it to the hub; warnings back.
+
+        `change` gets the tree of this node's ref as it stands, and reads and changes that only: where another process of this
+        clone was faster, it is called once more with what that has left. So nothing that others put there is lost. When it
+        has run, the change is in this clone, and goes to the hub with the next push of any of them; a warning says when
+        that was not this one. Takes one push, and one fetch more where this clone did not see what the hub has. Files above
+        `peers.MAX_OBJECT` are not read by other nodes. Raises what `change` raises, with nothing changed, and LockHeld.
+        """
+        self._apply(change)
+        with self._ledger.lock.held(LOCK):
+            try:
+                return self._publish()
+            except HubError as error:
+                return [f"{_NOT_SENT}: {error.message}"]
+
     def exchange(self) -> list[str]:
         """Note how the other nodes are by what was just fetched (`wanted`), and tell the hub how this node's sessions are.
 
@@ -87,47 +106,66 @@ class NodeRef:
         with self._ledger.lock.held(LOCK):
             if self._ledger.node.hub:
                 self._note_pulses()
-            return self._publish(told)
+            self._apply(lambda tree: _tell(tree, told))
+            return self._publish()
 
     def _note_pulses(self) -> None:
         """Note which of the other nodes' refs have moved."""
         with self._peers() as peers:
             Pulse(self._ledger.state, self._patience).note({name: peers.tips[name] for name in peers.nodes})
 
-    def _publish(self, told: Sequence[Detail]) -> list[str]:
-        """Write this node's heartbeat and send it; warnings back.
+    def _collect(self) -> None:
+        """Fetch the other nodes' refs. Callers hold the node's lock."""
+        Remote(self._repository.git, self._ledger.node.hub).fetch(*self.wanted)
+        self._note_pulses()
 
-        The hub's ref is moved from the value that was fetched, and only if this node has sent that value itself.
+    def _publish(self, *, again: bool = False) -> list[str]:
+        """Bring our ref to the hub as it stands; warnings back. Callers hold the node's lock.
+
+        The hub's ref is moved from the value that was last seen there, and only if this node has sent that value itself.
         """
         node = self._ledger.node
         with self._peers() as peers:
             old, warning = peers.tips.get(node.id), self.duplicate(peers)
-        note = self._load()
         if warning or not node.hub:
-            self._write(told, note.beat + 1)
-            self._save(note._replace(beat=note.beat + 1))
             return [warning] if warning else []
-        follows = node.hub in note.forward
-        answer = self._send(told, old, after=old if follows else None)
+        ref, follows = fleetrefs.node(node.id), node.hub in self._load().forward
+        oid = refs.read(self._repository.git, ref).get(ref)
+        if oid is None or oid == old:  # another process has sent it with its own
+            return []
+        answer = self._send(self._following(old) if follows and old else oid, old)
+        if (
+            answer.outcome is Push.LOST and not answer.rejected and not again
+        ):  # we have not seen what is there
+            self._collect()
+            return self._publish(again=True)
         if answer.rejected and old and not follows:  # perhaps since it does not follow the beat before
-            again = self._send(told, old, after=old)
-            if again.outcome is Push.DONE:
-                answer = again
-                self._save(self._load()._replace(forward=tuple(sorted({*note.forward, node.hub}))))
+            following = self._send(self._following(old), old)
+            if following.outcome is Push.DONE:
+                answer, note = following, self._load()
+                self._save(note._replace(forward=tuple(sorted({*note.forward, node.hub}))))
         self.shown = answer.shown
         if answer.outcome is Push.DONE:
             return []
-        return [f"this node's heartbeat was not sent: {_LOST[answer.outcome]}: {words(answer.output)}"]
+        return [f"{_NOT_SENT}: {_LOST[answer.outcome]}: {words(answer.output)}"]
 
-    def _send(self, told: Sequence[Detail], old: str | None, *, after: str | None) -> PushAnswer:
-        """Write the next beat and send it, from the value `old` on the hub. What is sent is noted before."""
-        node, note = self._ledger.node, self._load()
-        oid = self._write(told, note.beat + 1, after=after)
-        sent = [*note.sent.get(node.hub, []), oid][-KEPT:]
-        self._save(note._replace(beat=note.beat + 1, sent={**note.sent, node.hub: sent}))
-        remote = Remote(self._repository.git, node.hub, node.push)
+    def _send(self, oid: str, old: str | None) -> PushAnswer:
+        """Send a commit, from the value `old` on the hub. What is sent is noted before, and what arrived is what was seen last."""
+        git, node, note = self._repository.git, self._ledger.node, self._load()
+        before = note.sent.get(node.hub, [])
+        sent = [*([old] if old in before else []), *[one for one in before if one != old][-KEPT:], oid]
+        self._save(note._replace(sent={**note.sent, node.hub: sent}))
+        remote = Remote(git, node.hub, node.push)
         with self._ledger.news.trace() as trace:
-            return remote.push([Update(fleetrefs.node(node.id), oid, old)], trace=trace)
+            answer = remote.push([Update(fleetrefs.node(node.id), oid, old)], trace=trace)
+        if answer.outcome is Push.DONE:
+            with suppress(FleetError):  # the next fetch sees it
+                refs.move(git, fleetrefs.seen_nodes(node.hub) + node.id, new=oid, old=old)
+        return answer
+
+    def _following(self, old: str) -> str:
+        """A beat that follows the commit `old`, in the place of our own last one."""
+        return self._apply(lambda _: None, after=old)
 
     def _peers(self) -> Peers:
         """The other nodes of the fleet, as last seen. The caller closes it."""
@@ -162,34 +200,55 @@ class NodeRef:
         found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk)
         return list(found.values())
 
-    def _write(self, told: Sequence[Detail], beat: int, *, after: str | None = None) -> str:
-        """Move our own ref to a new commit that says all this; its id. It follows `after`, if given. What else is in the tree stays."""
-        node, git, objects = self._ledger.node.id, self._repository.git, self._ledger.objects
-        ref = fleetrefs.node(node)
-        old = refs.read(git, ref).get(ref)
-        tree = self._without_sessions(old)
-        for item in told:
-            tree.put(records.detail_path(item.id), records.as_bytes(item))
-        at = clock.now()
+    def _apply(self, change: Change, *, after: str | None = None) -> str:
+        """Move our own ref to a new commit with this change and a new beat; its id. It follows `after`, if given.
+
+        By compare-and-swap, so that it needs no lock.
+        """
+        git, objects = self._repository.git, self._ledger.objects
+        ref = fleetrefs.node(self._ledger.node.id)
+        for tries in range(_TRIES):
+            if tries:
+                clock.wait(int.from_bytes(os.urandom(1), "big") / 256 * min(0.2, 0.005 * 2**tries))
+            old = refs.read(git, ref).get(ref)
+            tree = self._tree(old)
+            change(tree)
+            oid = self._beat(tree, after)
+            objects.flush()
+            if refs.move(git, ref, new=oid, old=old):
+                return oid
+        raise refs.locked(git, ref)
+
+    def _beat(self, tree: Snapshot, after: str | None) -> str:
+        """Write a commit with `tree` and one beat more than it has."""
+        node, at = self._ledger.node.id, clock.now()
+        beat = self._beats(tree) + 1
         heartbeat = Heartbeat(node, beat, at, boot_id(), os.uname().nodename[:256], ulid())
         tree.put(records.HEARTBEAT, records.as_bytes(heartbeat))
         message = f"Heartbeat {beat} of node {node}\n"
-        oid = objects.write("commit", commits.as_bytes(tree.write(), after, node, at, message))
-        objects.flush()
-        refs.move(git, ref, new=oid, old=old)
-        return oid
+        return self._ledger.objects.write("commit", commits.as_bytes(tree.write(), after, node, at, message))
 
-    def _without_sessions(self, oid: str | None) -> Snapshot:
-        """What is in our ref beside the sessions' details."""
-        objects = self._ledger.objects
-        if oid is not None:
-            try:
-                tree = Snapshot(objects, tree_of(objects, oid))
-                for path in list(tree.files(records.SESSIONS)):
-                    tree.delete(path)
-            except (Corrupt, KeyError, ValueError):  # somebody put something else there: the beat starts anew
-                return Snapshot(objects, None)
-            return tree
+    def _beats(self, tree: Snapshot) -> int:
+        """How many beats there were."""
+        try:
+            return records.heartbeat(tree.get(records.HEARTBEAT) or b"", self._ledger.node.id).beat
+        except FleetError:
+            return 0
+
+    def _tree(self, oid: str | None) -> Snapshot:
+        """What is in our ref; where that cannot be read, what the hub last had of it, if we sent that; else nothing."""
+        objects, node = self._ledger.objects, self._ledger.node
+        seen = ""
+        if node.hub:
+            ref = fleetrefs.seen_nodes(node.hub) + node.id
+            seen = refs.read(self._repository.git, ref).get(ref, "")
+        sent = self._load().sent.get(node.hub, [])
+        for one in [oid, *([seen] if seen in sent else [])]:
+            if one is not None:
+                try:
+                    return Snapshot(objects, tree_of(objects, one))
+                except (Corrupt, KeyError, ValueError):  # somebody put something else there, or it is broken
+                    continue
         return Snapshot(objects, None)
 
     def _load(self) -> Note:
@@ -197,15 +256,25 @@ class NodeRef:
             raw = canonical.load(files.read(self._path()) or b"{}")
             sent: Any = raw.get("sent", {})
             return Note(
-                int(raw.get("beat", 0)),
                 {str(hub): [str(oid) for oid in oids] for hub, oids in sent.items()},
                 tuple(str(hub) for hub in raw.get("forward", ())),
             )
         except (ValueError, TypeError, AttributeError):
-            return Note(0, {})
+            return Note({})
 
     def _save(self, note: Note) -> None:
         files.replace(self._path(), canonical.dump(note._asdict()))
 
     def _path(self) -> str:
         return os.path.join(self._ledger.state, "heartbeat.json")
+
+
+def _tell(tree: Snapshot, told: Sequence[Detail]) -> None:
+    """Put the details of the sessions in the place of those that were told before."""
+    try:
+        for path in list(tree.files(records.SESSIONS)):
+            tree.delete(path)
+    except Corrupt:
+        tree.drop(records.SESSIONS)
+    for item in told:
+        tree.put(records.detail_path(item.id), records.as_bytes(item))

@@ -21,7 +21,12 @@ class Reading:
     def __init__(self, state: str) -> None:
         self._root = os.path.join(state, "shown")
 
-    def fresh(self, view: View, session: str) -> list[str]:
+    def pending(self, view: View, session: str) -> bool:
+        """Whether there is a message that was not shown yet."""
+        shown = set(self.seen(session))
+        return any(message.name not in shown for message in inbox.read(view, session))
+
+    def fresh(self, view: View, session: str, begin: delivery.Begin = delivery.begin) -> list[str]:
         """The words of the messages that were not shown yet, oldest first; they go out with the present answer."""
         messages = list(inbox.read(view, session))
         shown = set(self.seen(session))
@@ -32,7 +37,7 @@ class Reading:
             files.replace(self._path(session), canonical.dump({"names": there}))
 
         new = [message for message in messages if message.name not in shown]
-        return [m.words for m in new if delivery.begin(f"{self._path(session)}:{m.name}", note)]
+        return [m.words for m in new if begin(f"{self._path(session)}:{m.name}", note)]
 
     def seen(self, session: str) -> list[str]:
         """The names of the messages that were shown and may still be in the ledger."""

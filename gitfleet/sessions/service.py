@@ -47,13 +47,13 @@ class Sessions:
         self,
         repository: Repository,
         ledger: Ledger,
-        markers: Mapping[str, Any] | None = None,
+        markers: Callable[[], Mapping[str, Any]] = dict,
         leaving: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: (),
         arrived: Callable[[str], None] = lambda _: None,
         expected: Callable[[str], str] = lambda _: "",
         left: Callable[[str], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        """`leaving` tells what retains the claims of the session with that id when it ends, as `session.end` is told.
+        """`markers` tells the orchestrators that the rules add; `leaving` tells what retains the claims of the session with that id when it ends, as `session.end` is told.
 
         `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
         that was made and which has not come yet ("": none). `left` tells what of the claims that a session of that id left is
@@ -61,7 +61,7 @@ class Sessions:
         """
         self._repository = repository
         self._ledger = ledger
-        self._markers = markers or {}
+        self._markers = markers
         self._leaving = leaving
         self._arrived = arrived
         self._expected = expected
@@ -177,7 +177,7 @@ class Sessions:
         argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
-        inferred = orchestration.infer(said, argv, names, extra=self._markers)
+        inferred = orchestration.infer(said, argv, names, extra=self._markers())
         branch = refs.head(git)
         told = {
             "title": start.title,

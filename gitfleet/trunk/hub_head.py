@@ -21,8 +21,6 @@ from gitfleet.ledger import node as nodes
 from gitfleet.trunk import policy_file, position
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gitfleet.git.repository import Repository
     from gitfleet.ledger.ledger import Ledger
     from gitfleet.ledger.node import Node
@@ -41,8 +39,8 @@ class Note(NamedTuple):
     told: bool = True
 
 
-def follow(repository: Repository, ledger: Ledger, found: Head, take_rules: Callable[[], None]) -> None:
-    """Go by what the hub has just said of its HEAD; `take_rules` is called where other rules hold now. Callers hold the node's lock.
+def follow(repository: Repository, ledger: Ledger, found: Head) -> None:
+    """Go by what the hub has just said of its HEAD. Callers hold the node's lock.
 
     Costs one fetch when HEAD has moved, and nothing otherwise. What goes wrong is left to the next exchange, which hears the
     same: until then the old trunk holds.
@@ -60,7 +58,6 @@ def follow(repository: Repository, ledger: Ledger, found: Head, take_rules: Call
             ledger.node = ledger.node._replace(trunk=found.branch)
             nodes.save(repository.common_dir, ledger.node)
             policy_file.refresh(repository, ledger.node)
-            take_rules()
     except FleetError:
         return
 

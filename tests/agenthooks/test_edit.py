@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.agenthooks import judging
+from gitfleet.agenthooks import check_edits
 from gitfleet.base import canonical, clock
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
@@ -32,7 +32,7 @@ TOOLS = ["Edit", "MultiEdit", "Write", "NotebookEdit"]
 
 def stopped(said: Said, *words: str) -> str:
     """The reason of a refusal, having asserted that it says `words`, one next step, and no way around."""
-    assert said.denied.startswith(judging.STOPPED), said
+    assert said.denied.startswith(check_edits.STOPPED), said
     for word in words:
         assert word in said.denied, said
     assert said.denied.count("Next: ") == 1, said
@@ -320,6 +320,7 @@ def test_broken_repository_that_is_no_fleet_s_passes(claude: Agent, tmp_path: Pa
     assert claude.edit(tmp_path / "broken/x").silent
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "told",
     ["", "{", "[]", "null", '{"tool_name": "Edit"}', '{"tool_name": "Edit", "tool_input": {"file_path": 7}}',

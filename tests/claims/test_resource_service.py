@@ -11,14 +11,14 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import FREE, MINE, THEIRS, Claims, Terms
 from gitfleet.errors import Conflict, Queued, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.githooks.judgement import judge
+from gitfleet.githooks import check_paths
 from tests.claims.test_resources import HOSTILE
 from tests.fleetbench import Fleets
 from tests.workbench import Git, Gitfleet
 
 
 def with_rules(fleet: Fleet, **resources: int) -> Claims:
-    return Claims(fleet.repository, fleet.ledger, Policy(resources=resources))
+    return Claims(fleet.repository, fleet.ledger, lambda: Policy(resources=resources))
 
 
 def states(claims: Claims, fleet: Fleet, session: str | None, *texts: str) -> list[str]:
@@ -89,10 +89,12 @@ def test_claim_of_a_file_that_is_called_like_a_resource_is_one_on_the_file(fleet
         (again,) = fleet.claims.claim("alone-1", [str(top / "res:x")]).answer["already_held"]
         assert again["pattern"] == ":/res:x"
         state = fleet.current()
-        judged = judge(fleet, state, "alone-1", ["res:x"])
+        judged = check_paths.judge(fleet, state, "alone-1", ["res:x"])
         assert (len(judged.used), judged.theirs) == (1, [])
-        assert [item["session"] for item in judge(fleet, state, "alone-1", ["res:y"]).theirs] == ["alone-2"]
-        assert judge(fleet, state, "alone-1", ["res:z"]).free == ["res:z"]
+        assert [item["session"] for item in check_paths.judge(fleet, state, "alone-1", ["res:y"]).theirs] == [
+            "alone-2"
+        ]
+        assert check_paths.judge(fleet, state, "alone-1", ["res:z"]).free == ["res:z"]
 
 
 def test_commit_of_a_file_that_is_called_like_a_resource_needs_the_claim_on_the_file(

@@ -33,7 +33,7 @@ def fleet(opened: Callable[[str], Fleet]) -> Fleet:
 
 
 def with_rules(fleet: Fleet, **rules: object) -> Claims:
-    return Claims(fleet.repository, fleet.ledger, Policy(**rules))  # type: ignore[arg-type]
+    return Claims(fleet.repository, fleet.ledger, lambda: Policy(**rules))  # type: ignore[arg-type]
 
 
 def states(claims: Claims, fleet: Fleet, session: str | None, *paths: str) -> list[str]:

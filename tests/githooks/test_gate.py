@@ -127,6 +127,7 @@ def test_commit_of_a_change_needs_a_claim_on_each_of_its_paths(alone: Gated, kin
     assert len(alone.trailers()) == 1 + len(claims)
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("kind", CHANGES)
 def test_commit_of_a_change_that_another_session_claims_is_refused_with_its_name(
     alone: Gated, kind: str

@@ -68,6 +68,7 @@ def picture(git: Git, tree: Path) -> dict[str, object]:
     }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("how", ["smudge", "process"])

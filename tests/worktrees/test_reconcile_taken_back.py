@@ -46,6 +46,7 @@ def git_is_killed(yard: Yard, git: Git, path: Path) -> None:
     git(yard.top, "config", "core.hooksPath", str(hook.parent))
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("strategy", ["merge", "rebase"])
 @pytest.mark.parametrize("ahead", [False, True])
 @pytest.mark.parametrize("trouble", [filter_fails, ref_is_locked, hook_refuses_the_ref, git_is_killed])

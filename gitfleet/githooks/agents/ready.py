@@ -16,7 +16,7 @@ from gitfleet.errors import FleetError
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import asking, install, opening, wanted
-from gitfleet.githooks.agents.install import Look
+from gitfleet.githooks.agents.install import SettingsPlace
 from gitfleet.githooks.agents.wanted import AGENTS
 
 _WRITTEN = frozenset(["in place", "outdated"])
@@ -28,16 +28,16 @@ _REASONS = {
 }
 
 
-def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[Look]:
+def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[SettingsPlace]:
     """Every place where hooks may be, in the state that the client says they are in."""
     found = [look for look in install.status(repository) if look.agent in agents]
-    told = asking.Hooks(asked=False)
+    told = asking.CodexHooks(asked=False)
     if any(look.agent == "codex" and look.state in _WRITTEN for look in found):
         told = asking.codex_hooks((repository.worktree if repository else None) or os.getcwd())
     return [_refined(look, told) for look in found]
 
 
-def _refined(look: Look, told: asking.Hooks) -> Look:
+def _refined(look: SettingsPlace, told: asking.CodexHooks) -> SettingsPlace:
     if look.agent != "codex" or look.state != "in place":
         return look
     match told.of(look.path):

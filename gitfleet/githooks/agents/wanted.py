@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 from typing import Literal, NamedTuple
 
-import gitfleet
+from gitfleet.base import resources
 from gitfleet.clients import acting
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.git.repository import Repository
@@ -83,7 +83,7 @@ def handlers(agent: str) -> list[Handler]:
 
 
 def _command(agent: str, event: str) -> str:
-    program = os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), "agenthooks", "run.py")
+    program = resources.program("agenthooks/run.py")
     script = (_EDIT if event == "edit" else _OTHER).format(
         python=shlex.quote(sys.executable), program=shlex.quote(program)
     )

@@ -1,0 +1,235 @@
+"""Waiting until something in some folders changes: told by the system where it can tell, else by looking often.
+
+Linux tells by inotify, macOS and the BSDs by kqueue. Neither tells what other machines do on a shared disk, and a system may
+have no watch left to give: so whoever waits looks again after a while all the same, and decides by what is there, never by
+what was told.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import struct
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from gitfleet.base import clock
+
+LOOK_EVERY = 0.25
+"""Seconds between two looks where the system tells nothing."""
+_CLOEXEC, _NONBLOCK, _ONLYDIR, _EXCL_UNLINK = 0o2000000, 0o4000, 0x01000000, 0x04000000
+_CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x8, 0xC0, 0x100, 0x200, 0xC00
+_EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_UNLINK
+
+
+class Teller(Protocol):
+    """What tells of changes. `watch` may be called again with the same folder, and with one that is not there."""
+
+    @property
+    def handle(self) -> int | None:
+        """Readable when something has changed; None where one has to look."""
+        ...
+
+    def watch(self, folder: str) -> None:
+        """Tell of changes in this folder from now on."""
+        ...
+
+    def drain(self) -> bool:
+        """Whether something has changed since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files."""
+        ...
+
+
+class Looking:
+    """Tells by the times of the folders."""
+
+    handle = None
+
+    def __init__(self) -> None:
+        self._times: dict[str, object] = {}
+
+    def watch(self, folder: str) -> None:
+        """Tell of changes in this folder from now on."""
+        self._times.setdefault(folder, _times(folder))
+
+    def drain(self) -> bool:
+        """Whether something has changed since the last call."""
+        now = {folder: _times(folder) for folder in self._times}
+        before, self._times = self._times, now
+        return before != now
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Inotify:
+    """Tells by inotify. Raises OSError where the system has none, or no more of it."""
+
+    def __init__(self) -> None:
+        import ctypes  # 10 ms, only for who waits
+
+        library = ctypes.CDLL(None, use_errno=True)
+        try:
+            self._add = library.inotify_add_watch
+            handle = library.inotify_init1(_CLOEXEC | _NONBLOCK)
+        except AttributeError as error:
+            raise OSError("this system has no inotify") from error
+        if handle < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        self.handle: int = handle
+
+    def watch(self, folder: str) -> None:
+        """Tell of changes in this folder from now on. To watch one that is watched changes nothing."""
+        self._add(self.handle, os.fsencode(folder), _EVENTS)  # what fails is not there: see `Bell.arm`
+
+    def drain(self) -> bool:
+        """Whether something has changed since the last call."""
+        told = False
+        with suppress(BlockingIOError):
+            while len(os.read(self.handle, 1 << 16)) >= struct.calcsize("iIII"):
+                told = True
+        return told
+
+    def close(self) -> None:
+        """Let go of all watches."""
+        os.close(self.handle)
+
+
+if sys.platform != "linux" and hasattr(select, "kqueue"):
+
+    class Kqueue:
+        """Tells by kqueue, which has a file open for each folder."""
+
+        def __init__(self) -> None:
+            self._queue = select.kqueue()
+            self.handle: int = self._queue.fileno()
+            self._open: dict[str, tuple[int, tuple[int, int]]] = {}
+
+        def watch(self, folder: str) -> None:
+            """Tell of changes in this folder from now on; a folder that was made anew is another one."""
+            with suppress(OSError):
+                there = os.stat(folder)
+                known = self._open.get(folder)
+                if known and known[1] == (there.st_dev, there.st_ino):
+                    return
+                if known:
+                    os.close(self._open.pop(folder)[0])
+                handle = os.open(folder, getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC)
+                self._open[folder] = handle, (there.st_dev, there.st_ino)
+                notes = (
+                    select.KQ_NOTE_WRITE
+                    | select.KQ_NOTE_EXTEND
+                    | select.KQ_NOTE_DELETE
+                    | select.KQ_NOTE_RENAME
+                )
+                flags = select.KQ_EV_ADD | select.KQ_EV_CLEAR
+                self._queue.control([select.kevent(handle, select.KQ_FILTER_VNODE, flags, notes)], 0, 0)
+
+        def drain(self) -> bool:
+            """Whether something has changed since the last call."""
+            told = False
+            while self._queue.control(None, 64, 0):
+                told = True
+            return told
+
+        def close(self) -> None:
+            """Let go of all folders."""
+            for handle, _ in self._open.values():
+                os.close(handle)
+            self._queue.close()
+
+
+def teller() -> Teller:
+    """The best that this system has."""
+    with suppress(OSError):
+        if sys.platform != "linux" and hasattr(select, "kqueue"):
+            return Kqueue()
+        return Inotify()
+    return Looking()
+
+
+class Bell:
+    """Rings when something changes in the folders that it is armed for, or when somebody calls `ring`.
+
+    `arm`, look at what is there, `wait`: what changes after `arm` ends the wait, so nothing is missed between the two.
+    One thread waits; any may ring, also after it was closed. Use it as a context manager.
+    """
+
+    def __init__(self, tells: Teller | None = None) -> None:
+        self._teller = tells or teller()
+        self._inner, self._outer = (
+            os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+        )
+        self._guard = threading.Lock()
+        self._closed = False
+        self.rung = False
+        """Whether somebody has called `ring`."""
+
+    def arm(self, folders: Iterable[str]) -> None:
+        """Watch these folders; in the place of one that is not there, the nearest above it, where it would appear."""
+        for folder in folders:
+            self._teller.watch(folder)
+            there = folder
+            while not os.path.isdir(there) and there != os.path.dirname(there):
+                there = os.path.dirname(there)
+                self._teller.watch(there)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a change or a ring, at most so long; whether there was one."""
+        end = clock.elapsed() + seconds
+        while True:
+            left = max(0.0, end - clock.elapsed())
+            handles = [self._inner] if self._teller.handle is None else [self._inner, self._teller.handle]
+            pause = min(left, LOOK_EVERY) if self._teller.handle is None else left
+            rung = bool(_readable(handles, pause)) and self.rung
+            if self._teller.drain() or rung:
+                return True
+            if left <= 0:
+                return False
+
+    def ring(self) -> None:
+        """End the wait of whoever waits, and each later one at once."""
+        with self._guard:
+            if not self._closed:
+                self.rung = True
+                os.write(self._outer, b"!")
+
+    def close(self) -> None:
+        """Let go of files."""
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                self._teller.close()
+                os.close(self._inner)
+                os.close(self._outer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _readable(handles: list[int], seconds: float) -> list[tuple[int, int]]:
+    """Those of the files that can be read, after at most so long. `poll`, since `select` knows no high numbers."""
+    asked = select.poll()
+    for handle in handles:
+        asked.register(handle, select.POLLIN)
+    return asked.poll(min(seconds, 86400.0) * 1000)
+
+
+def _times(folder: str) -> object:
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

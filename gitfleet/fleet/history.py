@@ -1,0 +1,65 @@
+"""The audit log with its filters, and its verification."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from gitfleet.claims.model import parsed
+from gitfleet.clone import RULES
+from gitfleet.errors import Corrupt, FleetError, NoFleet
+from gitfleet.ledger import log, replay
+from gitfleet.patterns.overlap import overlap
+from gitfleet.sessions import model as sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitfleet.clone import Clone
+    from gitfleet.ledger.commits import Tip
+    from gitfleet.ledger.log import Line
+
+
+def lines(
+    clone: Clone, path: str | None, *, session: str | None, kind: str | None, limit: int | None
+) -> list[Line]:
+    """The operations that are asked for, newest first."""
+    tip = _tip(clone)
+    if session is not None:
+        sessions.folder(session)  # raises for an id that is none
+    wanted = [] if path is None else clone.claims.patterns([path])
+    exact = clone.policy.case_sensitive
+
+    def meets(text: str) -> bool:
+        try:
+            said = parsed(text)
+        except FleetError:
+            return False
+        return any(overlap(said, one, case_sensitive=exact) for one in wanted)
+
+    found = log.lines(
+        clone.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
+    )
+    return list(itertools.islice(found, limit))
+
+
+def verify(clone: Clone, progress: Callable[[int], None]) -> int:
+    """Replay everything; how many commits there are. Raises Corrupt."""
+    checked, problem = replay.check(clone.ledger.objects, RULES, _tip(clone), progress=progress)
+    if problem is not None:
+        raise Corrupt(
+            f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
+            f"The {checked} commits before it do.",
+            hint="`gitfleet doctor` checks whether the hub has the same chain.",
+            where=problem.commit,
+            generation=problem.generation,
+            verified=checked,
+        )
+    return checked
+
+
+def _tip(clone: Clone) -> Tip:
+    tip = clone.ledger.tip()
+    if tip is None:
+        raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
+    return tip

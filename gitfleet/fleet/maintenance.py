@@ -1,0 +1,42 @@
+"""Upkeep as the facade has it: one round now, and the maintainer that the system runs regularly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitfleet.upkeep import round
+from gitfleet.upkeep.maintainer import Maintainer, Options
+from gitfleet.worktrees import reconcile_plan, validity
+
+if TYPE_CHECKING:
+    from gitfleet.clone import Clone
+    from gitfleet.upkeep.round import Round
+
+
+class Upkeep:
+    """Upkeep of one clone."""
+
+    def __init__(self, clone: Clone) -> None:
+        self._clone = clone
+
+    @property
+    def maintainer(self) -> Maintainer:
+        """What the system runs regularly: installed, looked at and taken away."""
+        return Maintainer(self._clone.repository)
+
+    def run(self, options: Options | None = None, *, dry_run: bool = False) -> Round:
+        """Bring the base in everywhere, clean up, end dead sessions, exchange with the hub: what `worktree maintain` does.
+
+        Whatever fails is named in the answer, and keeps nothing else from being done. Raises UsageError for options that
+        no round could ever follow.
+        """
+        options = options or Options(reconcile_only=False)
+        check(options)
+        return round.run(self._clone, options, dry_run=dry_run)
+
+
+def check(options: Options) -> None:
+    """Raise UsageError for what no run could ever do."""
+    reconcile_plan.check_strategy(options.strategy)
+    if options.base:
+        validity.check_branch(options.base)

@@ -1,0 +1,81 @@
+"""Sessions that come and go, with all that belongs to it: rules and hooks of now, and the draft of the rules that they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitfleet.errors import NoRepository, NoSession
+from gitfleet.fleet import hooks
+from gitfleet.git.repository import discover
+from gitfleet.launching import draft_claim
+from gitfleet.ledger.model import Result, Status
+from gitfleet.nodes import checkouts
+from gitfleet.telling import succession
+from gitfleet.trunk import policy_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitfleet.clone import Clone
+    from gitfleet.sessions.service import Start
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
+
+    session: str
+    result: Result
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, and the `heir`: the
+    session that holds `gitfleet.yaml` in its place, if that waits to be landed.
+    """
+
+    session: str
+    result: Result
+    left: Sequence[str]
+    heir: str = ""
+
+
+def begin(clone: Clone, start: Start, *, timeout: float) -> Begun:
+    """Start it."""
+    warnings = [
+        *policy_file.refresh(clone.repository, clone.ledger.node),
+        *hooks.put_again(clone.repository),
+    ]
+    result = clone.sessions.start(start, timeout=timeout)
+    session = str(result.answer["session"]["id"])
+    if result.status is not Status.TENTATIVE:
+        warnings += draft_claim.hold(clone, session)
+    return Begun(session, result, [*warnings, *succession.told(clone)])
+
+
+def finish(clone: Clone, session: str, *, timeout: float) -> Finished:
+    """End it. The messages that it was not shown stay with what this clone has to tell it."""
+    left = _left_behind(clone, session)
+    try:
+        result = clone.sessions.end(session, timeout=timeout)
+    except NoSession as error:
+        hint = "There is nothing to end. `gitfleet session list` shows those that are there."
+        raise NoSession(error.message, hint=hint, candidates=[]) from error
+    heir = draft_claim.hand_on(clone) if result.answer["retained"] else ""
+    for text in result.answer.get("unheard", []):  # its inbox is gone with it
+        clone.ledger.notices.leave(session, text, kind="message")
+    return Finished(session, result, left, heir)
+
+
+def _left_behind(clone: Clone, session: str) -> list[str]:
+    """What is left in the worktree of the session that ends, which need not be the one that this runs in."""
+    here = clone.sessions.local.get(session)
+    if here is None:
+        return []
+    try:
+        repository = discover(here.worktree)
+    except NoRepository:  # it has been removed
+        return []
+    return checkouts.left_behind(repository) if repository.common_dir == clone.repository.common_dir else []

@@ -1,0 +1,48 @@
+"""The claims as the facade has them: what `gitfleet claim` and `gitfleet release` do, and no less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gitfleet.claims.service import Claims
+from gitfleet.errors import FleetError
+from gitfleet.ledger.model import Result
+
+if TYPE_CHECKING:
+    from gitfleet.clone import Clone
+    from gitfleet.sessions.model import Session
+
+
+class FleetClaims(Claims):
+    """The claims of a fleet. Threads may use one at once."""
+
+    def __init__(
+        self,
+        clone: Clone,
+        folder: str | None,
+        *,
+        elsewhere: Callable[[Session], bool],
+        announce: Callable[[str], None] | None,
+    ) -> None:
+        super().__init__(
+            clone.repository,
+            clone.ledger,
+            lambda: clone.policy,
+            folder,
+            elsewhere=elsewhere,
+            announce=announce,
+        )
+        self._clone = clone
+
+    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Result:
+        """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`.
+
+        On which branch its work on them was pushed is told first, so that who has them next is told.
+        """
+        from gitfleet.upkeep import branches  # what has landed takes much to tell; of no use to a claim
+
+        with suppress(FleetError):
+            branches.retain_pushed(self._clone, session)
+        return super().release(session, texts, timeout=timeout)
