@@ -298,7 +298,7 @@ for action in (lambda: install(sys.argv[1], sys.argv[2], interpreter="/bin/sh", 
     try:
         action()
     except LocalStorage as error:
-        print(error.message)
+        print(error.words)
 """
 
 
