@@ -49,7 +49,7 @@ def verify(clone: Clone, progress: Callable[[int], None]) -> int:
     if problem is not None:
         raise Corrupt(
             f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
-            f"The {checked} commits before it do. Nothing was changed.",
+            f"The {checked} commits before it do.",
             hint="`gitfleet doctor` looks whether the hub has the same chain.",
             where=problem.commit,
             generation=problem.generation,
