@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test test-all test-lowest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-all test-lowest test-newest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -25,7 +25,10 @@ test-all: ## run the test suite with every crash point and all examples
 	@$(MAKE) --no-print-directory test ARGS="--all $(ARGS)"
 
 test-lowest: ## run what touches other people's libraries with the lowest versions that pyproject.toml admits; ARGS="tests" for all
-	@scripts/test-lowest $(ARGS)
+	@scripts/test-versions lowest $(ARGS)
+
+test-newest: ## the same with the newest versions
+	@scripts/test-versions newest $(ARGS)
 
 test-gits: ## run the part of the suite that is near to git under each newer git that Debian offers; ARGS="tests/git"
 	@scripts/test-gits $(ARGS)
@@ -76,5 +79,5 @@ worktree-maintainer-uninstall: venv ## take the maintainer away
 	@$(VENV)/bin/gitfleet maintainer uninstall $(ARGS)
 
 clean: ## remove what the targets above made
-	rm -rf .venv .venv-lowest dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .venv-newest dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find gitfleet tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -53,3 +53,6 @@ class Clock:
     def rule(self, clone: Path) -> None:
         """Have the hooks of a clone run on these clocks, too."""
         (clone / ".git/gitfleet/launcher").write_text(f"{self.python}\n{GATE}\n")
+        (clone / ".git/gitfleet/permits").write_text(
+            ""
+        )  # those are for a shell, which has the machine's own clocks

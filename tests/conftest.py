@@ -6,6 +6,7 @@ reaches another. Repositories are copies of some made once per worker, because a
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -37,6 +38,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     sampling.configure(config)
+
+
+def pytest_report_header() -> str:
+    return sampling.header()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: tests wait, for processes, pauses and pipes."""
+    del config
+    return 1 + len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
 
 
 @pytest.hookimpl(trylast=True)

@@ -53,6 +53,13 @@ def configure(config: pytest.Config) -> None:
     RUN.everything = config.getoption("everything")
 
 
+def header() -> str:
+    """What a run says of its sample, beside the seed."""
+    return (
+        "everything is tried" if RUN.everything else "a sample by the seed is tried; --all tries everything"
+    )
+
+
 def examples(most: int, **wanted: Any) -> Callable[[Test], Test]:
     """For a property: up to `most` examples where everything is tried, else a part of them, by the run's seed."""
     settings = hypothesis.settings(

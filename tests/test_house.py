@@ -69,8 +69,8 @@ DOORS = [
         r"os\.(posix_spawnp?|exec[vl]\w*)",
         {
             "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
-            "gitfleet/githooks/gate.py": "the way to yes has no time for `subprocess`",
-            "gitfleet/githooks/objects.py": "the way to yes has no time for `subprocess`",
+            "gitfleet/githooks/handover.py": "the way to yes has no time for `subprocess`",
+            "gitfleet/githooks/catfile.py": "the way to yes has no time for `subprocess`",
         },
     ),
     Door(
@@ -93,11 +93,13 @@ SPELLERS: Mapping[str, Mapping[str, str]] = {
 # Modules on the way of a hook to "yes", and what none of them may load (each costs more than the rest together).
 HOT = [
     "gitfleet/agenthooks/place.py",
-    "gitfleet/agenthooks/quick.py",
-    "gitfleet/agenthooks/said.py",
-    "gitfleet/githooks/gate.py",
-    "gitfleet/githooks/moves.py",
-    "gitfleet/githooks/amending.py",
+    "gitfleet/agenthooks/fast_edit.py",
+    "gitfleet/agenthooks/hook_input.py",
+    "gitfleet/githooks/fast_commit.py",
+    "gitfleet/githooks/fast_push.py",
+    "gitfleet/githooks/fast_refs.py",
+    "gitfleet/githooks/permit.py",
+    "gitfleet/githooks/amend.py",
 ]
 HEAVY = frozenset(["dataclasses", "enum", "inspect", "logging", "pathlib", "subprocess"])
 

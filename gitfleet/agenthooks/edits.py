@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from gitfleet.agenthooks import answer, judging, place, quick
-from gitfleet.agenthooks.answer import Verdict
+from gitfleet.agenthooks import check_edits, fast_edit, hook_output, place
+from gitfleet.agenthooks.hook_output import EditVerdict
 from gitfleet.base import files, stopwatch
 from gitfleet.base.console import note
 from gitfleet.errors import FleetError, NoFleet, NoRepository, Unverifiable
@@ -24,61 +24,61 @@ LONGEST = 4.3
 
 
 def judged(agent: str, rest: list[str]) -> str:
-    """The answer to an edit: the agent's session, its turn, and what it is about to change, as `quick` names that."""
+    """The answer to an edit: the agent's session, its turn, and what it is about to change, as `fast_edit` names that."""
     own, turn, *named = rest
     tops: dict[str, tuple[list[str], list[str]]] = {}
     for kind, top, path in zip(named[::3], named[1::3], named[2::3], strict=True):
-        tops.setdefault(top, ([], []))[kind == quick.WRITTEN].append(path)
-    asks = [judging.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()]
+        tops.setdefault(top, ([], []))[kind == fast_edit.WRITTEN].append(path)
+    asks = [check_edits.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()]
     with stopwatch.limit(LONGEST, _late):
         verdicts = [_verdict(ask) for ask in asks]
     denied = next((verdict.deny for verdict in verdicts if verdict.deny), "")
     told = [words for verdict in verdicts for words in verdict.told]
     warnings = [words for verdict in verdicts for words in verdict.warnings]
-    return answer.before_edit(Verdict(denied, told, warnings))
+    return hook_output.before_edit(EditVerdict(denied, told, warnings))
 
 
 def _late() -> FleetError:
     words = f"That took longer than {LONGEST:.0f} s."
-    return Unverifiable(words, hint="See what keeps it: `gitfleet doctor`.")
+    return Unverifiable(words, hint="See what takes so long: `gitfleet doctor`.")
 
 
-def _verdict(ask: judging.Ask) -> Verdict:
+def _verdict(ask: check_edits.Ask) -> EditVerdict:
     """The verdict for one worktree; errors are among them."""
     top = ask.top
     try:
         os.chdir(top)
         with Fleet.open(announce=note, patience=PATIENCE) as fleet:
-            return judging.check(fleet, ask)
+            return check_edits.check(fleet, ask)
     except (NoFleet, NoRepository) as error:  # git will have none of it; is it one of a fleet's all the same?
-        return _unable(top, judging.said(error)) if place.in_fleet(top) else Verdict()
+        return _unable(top, check_edits.said(error)) if place.in_fleet(top) else EditVerdict()
     except FleetError as error:
-        return _unable(top, judging.said(error))
+        return _unable(top, check_edits.said(error))
     except PermissionError as error:
-        return _unable(top, judging.said(files.forbidden(error)))
+        return _unable(top, check_edits.said(files.forbidden(error)))
     except OSError as error:
-        return _unable(top, f"{judging.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
+        return _unable(top, f"{check_edits.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and lets nothing through
         return _unable(top, _bug("edit", error))
 
 
-def _unable(top: str, words: str) -> Verdict:
+def _unable(top: str, words: str) -> EditVerdict:
     """What could not be checked is stopped, unless the fleet's rules only warn, or do not look at edits."""
     stopwatch.stop()
     edits = "claim-on-edit"
     with suppress(FleetError, OSError), Fleet.open(top) as fleet:
         edits = fleet.policy.edits
     if edits == "off":
-        return Verdict()
+        return EditVerdict()
     return (
-        Verdict(warnings=[words.replace(judging.STOPPED, "gitfleet: warning:")])
+        EditVerdict(warnings=[words.replace(check_edits.STOPPED, "gitfleet: warning:")])
         if edits == "warn"
-        else Verdict(words)
+        else EditVerdict(words)
     )
 
 
 def _bug(what: str, error: Exception) -> str:
-    return f"{judging.STOPPED}\ngitfleet: internal error in {what}, please report it: {type(error).__name__}: {error}"
+    return f"{check_edits.STOPPED}\ngitfleet: internal error in {what}, please report it: {type(error).__name__}: {error}"
 
 
 def unread(agent: str, rest: list[str]) -> str:
@@ -89,9 +89,9 @@ def unread(agent: str, rest: list[str]) -> str:
     except (NoFleet, NoRepository):
         return ""
     except PermissionError as error:
-        return answer.before_edit(_unable(here, judging.said(files.forbidden(error))))
+        return hook_output.before_edit(_unable(here, check_edits.said(files.forbidden(error))))
     except FleetError as error:
-        return answer.before_edit(_unable(here, judging.said(error)))
+        return hook_output.before_edit(_unable(here, check_edits.said(error)))
     words = f"What {agent} said of this edit could not be read ({rest[0]}), so nobody knows which file it is about."
     hint = "Next: tell your user; `gitfleet agent status` shows whether these hooks fit."
-    return answer.before_edit(_unable(here, f"{judging.STOPPED}\n{words}\n{hint}"))
+    return hook_output.before_edit(_unable(here, f"{check_edits.STOPPED}\n{words}\n{hint}"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.agenthooks import place, said
+from gitfleet.agenthooks import hook_input, place
 from gitfleet.clients import acting
 
 TYPE_CHECKING = False
@@ -22,8 +22,8 @@ _GITS = (".lock'", "/.git/", "FETCH_HEAD", "cannot lock ref")
 def main(agent: str) -> int:
     """Answer the event; always 0, for the command has run."""
     try:
-        data = said.everything()
-        words = _words(agent, said.parse(data)) if READ_ONLY in data else ""
+        data = hook_input.everything()
+        words = _words(agent, hook_input.parse(data)) if READ_ONLY in data else ""
     except Exception:  # noqa: BLE001 - what cannot be read needs no word of ours
         return 0
     if words:

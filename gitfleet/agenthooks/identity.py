@@ -79,7 +79,7 @@ class _Search:
         """
         for said in (os.environ.get(VARIABLE, ""), configured(self._fleet.repository.here) or ""):
             if said and not is_name(said):
-                words = f"{said[:80]!a} ({VARIABLE}) is no session id."
+                words = f"{said[:80]!a} ({VARIABLE}) is not a session id."
                 raise BadName(words, hint="See `gitfleet session list`.", name=said)
             if said and said not in self._others and self._may_be(said):
                 asked = Operation("", "", self._fleet.ledger.node.id, said, clock.now(), {})

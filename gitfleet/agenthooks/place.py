@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.githooks import gate
+from gitfleet.githooks import gitdirs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class Place:
+class EditedTree:
     """Files in one worktree of a fleet, as the fleet names them, from `top`: `paths` are edited, `written` by a shell command."""
 
     __slots__ = ("common_dir", "git_dir", "paths", "top", "written")
@@ -27,20 +27,20 @@ class Place:
         self.written: list[str] = []
 
 
-def find(paths: list[str], folder: str, written: Sequence[str] = ()) -> list[Place]:
+def find(paths: list[str], folder: str, written: Sequence[str] = ()) -> list[EditedTree]:
     """The worktrees that the files lie in, with the files in each; those that are none of ours are left out."""
     return _find(paths, folder, written, _place)
 
 
-def tops(paths: list[str], folder: str, written: Sequence[str] = ()) -> list[Place]:
+def tops(paths: list[str], folder: str, written: Sequence[str] = ()) -> list[EditedTree]:
     """The same where something about the repositories is odd: all that lie in one at all."""
-    return _find(paths, folder, written, lambda top: Place(top, "", ""))
+    return _find(paths, folder, written, lambda top: EditedTree(top, "", ""))
 
 
 def _find(
-    paths: list[str], folder: str, written: Sequence[str], place: Callable[[str], Place | None]
-) -> list[Place]:
-    found: dict[str, Place | None] = {}
+    paths: list[str], folder: str, written: Sequence[str], place: Callable[[str], EditedTree | None]
+) -> list[EditedTree]:
+    found: dict[str, EditedTree | None] = {}
     for number, path in enumerate([*paths, *written]):
         real = os.path.realpath(os.path.join(folder, path))
         top = _top(real)
@@ -89,8 +89,8 @@ def _is_repository(path: str) -> bool:
     if not os.path.lexists(path):
         return False
     try:
-        git_dir = gate.git_dir_of(path)
-        common_dir = gate.common_dir_of(git_dir)
+        git_dir = gitdirs.git_dir_of(path)
+        common_dir = gitdirs.common_dir_of(git_dir)
     except PermissionError:
         return True  # what may not be looked at may be one
     except (OSError, ValueError):
@@ -100,7 +100,7 @@ def _is_repository(path: str) -> bool:
     return sound or os.path.exists(f"{common_dir}/gitfleet/node.json")
 
 
-def _place(top: str) -> Place | None:
-    git_dir = gate.git_dir_of(f"{top}/.git")
-    common_dir = gate.common_dir_of(git_dir)
-    return Place(top, git_dir, common_dir) if gate.in_fleet(common_dir) else None
+def _place(top: str) -> EditedTree | None:
+    git_dir = gitdirs.git_dir_of(f"{top}/.git")
+    common_dir = gitdirs.common_dir_of(git_dir)
+    return EditedTree(top, git_dir, common_dir) if gitdirs.in_fleet(common_dir) else None

@@ -10,13 +10,13 @@ sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
 if __name__ == "__main__":
     if sys.argv[1] == "--full":
-        from gitfleet.agenthooks import full
+        from gitfleet.agenthooks import full_hook
 
-        sys.exit(full.main(sys.argv[2:]))
+        sys.exit(full_hook.main(sys.argv[2:]))
     if sys.argv[2] == "edit":
-        from gitfleet.agenthooks import quick
+        from gitfleet.agenthooks import fast_edit
 
-        sys.exit(quick.main(sys.argv[1:]))
+        sys.exit(fast_edit.main(sys.argv[1:]))
     if sys.argv[2] == "after":
         from gitfleet.agenthooks import failed
 
@@ -24,6 +24,6 @@ if __name__ == "__main__":
     import site
 
     site.main()
-    from gitfleet.agenthooks import full
+    from gitfleet.agenthooks import full_hook
 
-    sys.exit(full.main(sys.argv[1:]))
+    sys.exit(full_hook.main(sys.argv[1:]))

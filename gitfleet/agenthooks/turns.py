@@ -19,7 +19,7 @@ FOLDER = "turns"
 ABSENT = "-"
 
 
-class Claimed(NamedTuple):
+class TurnClaim(NamedTuple):
     """A file that was claimed for an edit: its worktree, its path there, and what it looked like then."""
 
     top: str
@@ -40,7 +40,7 @@ class Turns:
         if not self._path:
             return
         _, claimed = self._read()
-        new = [Claimed(top, path, stamp(top, path)) for path in paths]
+        new = [TurnClaim(top, path, stamp(top, path)) for path in paths]
         kept = [one for one in claimed if (one.top, one.path) not in {(one.top, one.path) for one in new}]
         files.folder(self._root)
         record = {"turn": turn, "claimed": [list(one) for one in [*kept, *new]]}
@@ -73,11 +73,11 @@ class Turns:
         if self._path:
             files.remove(self._path)
 
-    def _read(self) -> tuple[str, list[Claimed]]:
+    def _read(self) -> tuple[str, list[TurnClaim]]:
         data = files.read(self._path) if self._path else None
         try:
             raw: dict[str, Any] = canonical.load(data) if data else {}
-            return str(raw.get("turn", "")), [Claimed(*map(str, one)) for one in raw.get("claimed", [])]
+            return str(raw.get("turn", "")), [TurnClaim(*map(str, one)) for one in raw.get("claimed", [])]
         except (ValueError, TypeError):
             return "", []
 

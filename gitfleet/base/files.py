@@ -26,9 +26,9 @@ _WORDS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "no permission",
     errno.EPERM: "no permission",
-    errno.ENOTDIR: "a file stands where a folder has to be",
-    errno.EEXIST: "a file stands where a folder has to be",
-    errno.EISDIR: "a folder stands where a file has to be",
+    errno.ENOTDIR: "there is a file where a folder must be",
+    errno.EEXIST: "there is a file where a folder must be",
+    errno.EISDIR: "there is a folder where a file must be",
     errno.ENAMETOOLONG: "the name is too long for this file system",
 }
 
@@ -42,7 +42,7 @@ def storage(path: str) -> Iterator[None]:
         if error.errno not in _WORDS:
             raise
         raise LocalStorage(
-            f"Could not write {path}: {_WORDS[error.errno]}. What was there is as it was.",
+            f"Could not write {path}: {_WORDS[error.errno]}. What was there is unchanged.",
             hint="Make room or give permission there, then run the same command again.",
             path=path,
         ) from error

@@ -117,6 +117,9 @@ class Wait:
     def turn(self) -> None:
         """Wait a little. Raises LockHeld when the time is over."""
         waited = clock.elapsed() - self._start
+        if self._announce and waited > ANNOUNCE_AFTER:
+            self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
+            self._announce = None
         if waited > self._timeout:
             holder = self._lock.holder()
             raise LockHeld(
@@ -125,9 +128,6 @@ class Wait:
                 lock=self._lock.path,
                 holder=holder,
             )
-        if self._announce and waited > ANNOUNCE_AFTER:
-            self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
-            self._announce = None
         clock.wait(self._pause)
         self._pause = min(self._pause * 1.3, 0.05)
 

@@ -45,7 +45,7 @@ def run(
     With `leaves` it may leave others running that hold its output (a hook that starts a server): they are not waited for.
 
     With `own_session` a signal for our process group (Ctrl-C, a supervisor's kill) does not reach it: a push
-    that is cut in two can leave a lock behind on the hub. When its time is over, what it has started ends with it.
+    that is cut in two can leave a lock behind on the hub. When it has expired, what it has started ends with it.
     """
     with ExitStack() as stack:
         out, err = [stack.enter_context(_file()) if leaves else subprocess.PIPE for _ in range(2)]

@@ -62,7 +62,7 @@ def asked(body: Mapping[str, Any]) -> dict[str, int]:
             raise ValueError(f"{wanted} {row['mode']}, capacity {capacity}")
         check(wanted, capacity)
         if wanted.resource in named:
-            words = f"{display(wanted.text)} was asked for twice at once."
+            words = f"{display(wanted.text)} was named twice."
             raise UsageError(words, hint="Name each resource once, with the number of units: `res:gpu:2`.")
         named.add(wanted.resource)
         found[wanted.text] = capacity
@@ -75,7 +75,7 @@ def check(wanted: Pattern, capacity: int) -> None:
         there = f"there are {capacity}" if capacity > 1 else "there is 1"
         raise UsageError(
             f"{wanted.units} units of '{wanted.resource}' were asked for, and {there} in all.",
-            hint="Ask for fewer. How many there are stands in `resources:` of gitfleet.yaml on the trunk.",
+            hint="Ask for fewer. `resources:` in gitfleet.yaml on the trunk says how many there are.",
         )
 
 

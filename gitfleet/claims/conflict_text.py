@@ -71,7 +71,7 @@ def holder(item: Mapping[str, Any]) -> str:
     if item["held"] != path and item["witness"] not in {path, item["held"]}:
         words.append(f"(both match {item['witness']})")
     left = int(item["renewed_at"]) + int(item["ttl"]) - clock.now()
-    words.append(f"- {duration(left)} left" if left > 0 else "- its time is over")
+    words.append(f"- {duration(left)} left" if left > 0 else "- it has expired")
     if item.get("gone"):
         words[-1] += "; its process is gone"
     return " ".join(word for word in words if word)

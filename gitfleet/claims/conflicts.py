@@ -212,7 +212,7 @@ def _words(item: InTheWay) -> str:
     if item.wanted != held:
         text += f", which meets {display(item.wanted)} at {display(item.witness)}"
     if not item.exact:
-        text += " (not proved apart, so counted as overlap)"
+        text += " (could not be ruled out, so it counts as an overlap)"
     return text
 
 

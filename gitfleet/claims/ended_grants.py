@@ -155,9 +155,9 @@ def parse(data: bytes, where: str) -> Grant:
         sound = texts and type(grant.token) is int and type(grant.at) is int
         sound = sound and is_ulid(grant.id) and is_name(grant.session)
     except (KeyError, TypeError, ValueError) as error:
-        raise Corrupt(f"{where} in the ledger is no grant. It was left alone.", where=where) from error
+        raise Corrupt(f"{where} in the ledger is not a grant. It was left alone.", where=where) from error
     if not sound:
-        raise Corrupt(f"{where} in the ledger is no grant. It was left alone.", where=where)
+        raise Corrupt(f"{where} in the ledger is not a grant. It was left alone.", where=where)
     return grant
 
 

@@ -36,7 +36,7 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
     reason = str(operation.body.get("reason", "")).strip()
     if not session.person:
         raise PolicyRefused(
-            "Only a person takes live claims away from others.",
+            "Only a person may break the claims of others.",
             hint="Wait in line: `gitfleet claim --wait PATH...`. Or ask the holder: `gitfleet tell SESSION TEXT`.",
         )
     if not reason:
@@ -168,7 +168,7 @@ def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> No
         return
     if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
         raise UsageError(
-            f"{display(pattern.text)} is only a part of what this session claims.",
+            f"{display(pattern.text)} is only part of a claim of this session.",
             hint="Offer the whole claim; see `gitfleet claims`.",
         )
     raise Conflict(
@@ -239,7 +239,7 @@ def _of_others(view: View, operation: Operation) -> list[Claim]:
             claim for claim in near if overlap(model.parsed(claim.pattern), pattern, case_sensitive=exact)
         ]
         if wider and not below:
-            words = f"{display(pattern.text)} is only a part of what {wider[0].session} claims: {display(wider[0].pattern)}."
+            words = f"{display(pattern.text)} is only part of a claim of {wider[0].session}: {display(wider[0].pattern)}."
             raise UsageError(words, hint="Name the whole claim; see `gitfleet claims`.")
         found |= below
     return list(found.values())

@@ -90,7 +90,7 @@ def _kept(view: View, operation: Operation, generation: int, decision: Accepted)
         changes |= model.drop(Overlay(view, changes), old, now.at) | model.put(claim)
     for number, claim in enumerate(gone):
         changes |= model.drop(Overlay(view, changes), claim, now.at)
-        words = f"Your claim on {claim.pattern} had reached its greatest age, and others wait for it: it is released."
+        words = f"Your claim on {claim.pattern} reached its maximum age and others wait for it, so it was released."
         changes |= inbox.post(Overlay(view, changes), session.id, words, operation, number=900 + number)
     answer = _told(decision, [claim for _, claim in back])
     words = "".join(f"; takes back {claim.pattern}" for _, claim in back)

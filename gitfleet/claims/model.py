@@ -173,7 +173,7 @@ def parse(data: bytes, where: str) -> Claim:
         placed = False
     if not placed:
         raise Corrupt(
-            f"{where} in the ledger is no claim for the place it is filed in. It was left alone.", where=where
+            f"{where} in the ledger is not the claim that belongs there. It was left alone.", where=where
         )
     return claim
 

@@ -107,5 +107,5 @@ def _advice(session: str, item: Mapping[str, Any]) -> str:
         return f"The process of session {session} is gone: `{item['ends']}` ends it, and frees what no branch of it needs."
     return (
         f"The process of session {session} is gone: upkeep of its own clone (`gitfleet worktree maintain` there, node "
-        f"{display(str(item.get('node')))}) ends it; else its claims are free once their time is over."
+        f"{display(str(item.get('node')))}) ends it; else its claims are free once they expire."
     )

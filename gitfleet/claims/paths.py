@@ -171,7 +171,7 @@ def _from_top(text: str, worktree: str | None, git: Git) -> str:
         return ROOT
     raise _bad(
         text,
-        "it lies outside the worktrees of this repository",
+        "it is outside the worktrees of this repository",
         "Name it relative to the root of the repository.",
     )
 
@@ -185,7 +185,7 @@ def _spellings(text: str) -> Sequence[str]:
 
 
 def _all_units(text: str) -> UsageError:
-    words = f"A resource is let go of whole, and {display(text)} asks for a number of its units."
+    words = f"A resource is released whole, but {display(text)} names a number of units."
     return UsageError(words, hint="Name it without a number.")
 
 

@@ -32,7 +32,7 @@ LANDED, DELETED, RELEASED, CLEARED = "landed", "deleted", "released", "cleared"
 _HOW = {
     LANDED: "has landed",
     DELETED: "is gone from the hub",
-    RELEASED: "was let go",
+    RELEASED: "was given up",
     CLEARED: "has no changes of it any more",
 }
 Changes = dict[str, bytes | None]
@@ -145,7 +145,7 @@ def landed(view: View, operation: Operation, generation: int) -> Decision:
         if (outcome == RELEASED or keeper in claim.retained) and (only is None or claim.id in only)
     ]
     if not going:
-        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no claims so."
+        words = f"{kept_by([keeper.as_record()]).capitalize()} retains no such claims."
         return Refused(Conflict(words, hint="See `gitfleet claims`.", conflicts=[]))
     changes: Changes = {}
     gone, stay = [], []
@@ -221,7 +221,7 @@ def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: str) -
     """Refuse what is not the requester's to say. Raises PolicyRefused, Conflict."""
     if outcome == RELEASED and not session_rules.own(view, operation).person:
         raise PolicyRefused(
-            "Only a person lets go what a branch retains.",
+            "Only a person may release what a branch retains.",
             hint="Wait until it has landed, or build on it.",
         )
     if outcome == CLEARED and keeper.node != operation.node:
@@ -252,7 +252,7 @@ def _said(rows: Any) -> Said:
             (keepers.parse(row["keeper"]), frozenset(map(str, _list(row["claims"])))) for row in _list(rows)
         ]
     except (ValueError, KeyError, TypeError) as error:
-        words = "What retains claims, and which, was expected."
+        words = "The request does not say what retains which claims."
         raise UsageError(words) from error
 
 

@@ -164,7 +164,7 @@ def _lose(view: View, operation: Operation, lost: Sequence[Claim]) -> Changes:
     changes: Changes = {}
     for number, claim in enumerate(lost):
         changes |= model.drop(view, claim, operation.at)
-        words = f"Your claim on {claim.pattern} had lapsed, and {operation.session} has taken it over."
+        words = f"Your claim on {claim.pattern} had expired, and {operation.session} has taken it over."
         if is_name(claim.session):
             changes |= inbox.post(view, claim.session, words, operation, number=number)
     return changes
@@ -229,7 +229,7 @@ def release(view: View, operation: Operation, generation: int) -> Decision:
         if any(takes_in(model.parsed(claim.pattern), p, case_sensitive=exact_case) for claim in mine)
     ]
     if inside:
-        words = f"{display(', '.join(inside))} is only a part of what this session claims."
+        words = f"{display(', '.join(inside))} is only part of a claim of this session."
         raise UsageError(words, hint="Release the whole claim; see `gitfleet claims`.")
     strangers = [
         item

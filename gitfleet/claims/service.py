@@ -339,7 +339,7 @@ class Claims:
             return self._units(pattern, shared)
         if pattern.everything and not self._policy.everything:
             raise PolicyRefused(
-                f"{display(pattern.text)} is everything, and this fleet's policy does not let one session claim everything.",
+                f"{display(pattern.text)} stands for everything, and this fleet's rules do not let one session claim everything.",
                 hint="Claim the directories that you will change.",
             )
         mode = SHARED if shared or (shared is None and self._is_shared(pattern)) else EXCLUSIVE
@@ -347,7 +347,7 @@ class Claims:
 
     def _units(self, wanted: Pattern, shared: bool | None) -> dict[str, Any]:
         if shared:
-            words = f"{wanted.text} is a resource, and no unit of one is shared."
+            words = f"{wanted.text} is a resource, and a resource cannot be shared."
             raise UsageError(
                 words,
                 hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",

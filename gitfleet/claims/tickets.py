@@ -112,9 +112,9 @@ def parse(data: bytes, where: str) -> Ticket:
         sound = sound and of_resources == [want.capacity > 0 for want in wants]
         sound = sound and all(want.mode in model.MODES and is_ulid(want.claim) for want in wants)
     except (KeyError, TypeError, ValueError, FleetError) as error:
-        raise Corrupt(f"{where} in the ledger is no ticket. It was left alone.", where=where) from error
+        raise Corrupt(f"{where} in the ledger is not a ticket. It was left alone.", where=where) from error
     if not sound:
-        raise Corrupt(f"{where} in the ledger is no ticket. It was left alone.", where=where)
+        raise Corrupt(f"{where} in the ledger is not a ticket. It was left alone.", where=where)
     return ticket
 
 

@@ -95,7 +95,7 @@ class Waiter:
         if fresh:
             answer = self._ledger.request("claim.accept", session, {"claims": fresh}).answer
             if len(answer["accepted"]) != len(fresh):
-                words = "The claims that the waiting line gave went to another session."
+                words = "The claims that this session got from the waiting line went to another session."
                 raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
         granted = [replace(claim, accept_within=0) for claim in mine]
         state = self._ledger.current()
@@ -191,7 +191,7 @@ def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
             and len(c.slots) >= pattern.units
         ]
         if not fitting:
-            words = "The place in the waiting line is gone: it lapsed, was given up, or its session ended."
+            words = "The place in the waiting line is gone: it expired, was given up, or its session ended."
             raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
         found[fitting[0].id] = fitting[0]
     return list(found.values())

@@ -16,7 +16,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks.agents import install as agents
 from gitfleet.githooks.agents import ready, wanted
-from gitfleet.githooks.agents.install import Change
+from gitfleet.githooks.agents.install import SettingsChange
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
@@ -84,7 +84,8 @@ def prime(session: SessionId = None, as_json: Json = False) -> int:
 def _scope(*, user: bool, project: bool) -> Scope:
     if user and project:
         raise UsageError(
-            "The hooks go either into your own settings or into the project's.", hint="Leave one option out."
+            "The hooks go into your own settings or into the project's, not both.",
+            hint="Leave one option out.",
         )
     return "user" if user else "project"
 
@@ -112,7 +113,7 @@ def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
     if sandbox not in {"", "open", "closed"}:
         raise UsageError("A sandbox is `open` or `closed`.")
     if sandbox and not wanted.of(name).sandbox:
-        raise UsageError(f"{name} has no sandbox that could be opened.")
+        raise UsageError(f"{name} has no sandbox to open.")
     if sandbox and scope == "user":
         words = "A sandbox is opened for one worktree, and not for all your repositories."
         raise UsageError(words, hint="Leave `--user` out.")
@@ -205,9 +206,9 @@ def _in_fleet(repository: Repository) -> bool:
     return True
 
 
-def _told(changes: list[Change]) -> list[str]:
+def _told(changes: list[SettingsChange]) -> list[str]:
     return [f"{change.what}: {change.path}" for change in changes if change.what != "unchanged"]
 
 
-def _data(name: str, scope: Scope, changes: list[Change]) -> dict[str, Any]:
+def _data(name: str, scope: Scope, changes: list[SettingsChange]) -> dict[str, Any]:
     return {"agent": name, "scope": scope, "files": [change._asdict() for change in changes]}

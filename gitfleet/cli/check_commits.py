@@ -14,8 +14,8 @@ from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
 from gitfleet.git.repository import discover
-from gitfleet.githooks import incoming, ranges, verdicts
-from gitfleet.githooks.verdicts import Judged
+from gitfleet.githooks import check_commits, incoming, ranges
+from gitfleet.githooks.check_commits import Judged
 
 SHOWN = 200
 
@@ -31,20 +31,20 @@ def commits(common: Common, text: str, hub: str | None, report: str | None) -> A
             return _answer(now, [], {"base": wanted.base, "head": wanted.head}, report)
         with ranges.opened(repository, now.hub, now.trunk, text) as found:
             new = list(incoming.commits(found.git, *found.revisions))
-            rows = verdicts.judged(now.view, now.policy, found.git, new)
+            rows = check_commits.judged(now.view, now.policy, found.git, new)
         return _answer(now, rows, {"base": found.base, "head": found.head}, report)
 
 
 def staged(common: Common, report: str | None) -> Answer:
     """Judge what is staged as a commit of the session at work here, made under the claims that it has now."""
-    from gitfleet.githooks import full  # the gate's own way to tell who commits
+    from gitfleet.githooks import full_gate  # the gate's own way to tell who commits
 
     with Fleet.open(common.directory) as fleet:
         now = hub_state.of_node(fleet)
-        session = common.session or full.whoami(fleet) or ""
+        session = common.session or full_gate.whoami(fleet) or ""
         paths = tuple(incoming.pending(fleet.repository))
-        mine = incoming.Commit("", paths, session, _claims(now, session), (session,))
-        rows = verdicts.judged(now.view, now.policy, fleet.repository.here, [mine])
+        mine = incoming.IncomingCommit("", paths, session, _claims(now, session), (session,))
+        rows = check_commits.judged(now.view, now.policy, fleet.repository.here, [mine])
         held = [
             {"session": one.holder, "claim": one.held}
             for row in rows
@@ -58,7 +58,7 @@ def staged(common: Common, report: str | None) -> Answer:
 def _answer(
     now: Present, rows: Sequence[Judged], ends: dict[str, str], report: str | None, more: Sequence[str] = ()
 ) -> Answer:
-    code = verdicts.worst(now.policy, rows)
+    code = check_commits.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
     data = {
@@ -99,20 +99,20 @@ def _lines(now: Present, rows: Sequence[Judged]) -> Iterator[str]:
         f"{counted(len(rows), 'commit')} with {counted(paths, 'changed path')}, judged by {where} at generation {now.tip.generation} "
         f"(commits: {now.policy.commits})"
     )
-    bad = list(verdicts.stopping(now.policy, rows))
+    bad = list(check_commits.stopping(now.policy, rows))
     for row, verdict in bad[:SHOWN]:
         name = row.commit.oid[:12] or "staged"
-        yield f"{name} {display(verdict.path)}: {verdicts.words(verdict)}"
+        yield f"{name} {display(verdict.path)}: {check_commits.words(verdict)}"
     if len(bad) > SHOWN:
         yield f"... and {len(bad) - SHOWN} more"
     states = {verdict.state for _, verdict in bad}
-    yield from (f"next: {verdicts.ADVICE[state]}" for state in verdicts.CODES if state in states)
+    yield from (f"next: {check_commits.ADVICE[state]}" for state in check_commits.CODES if state in states)
     if not bad:
         yield "every path is covered"
 
 
 def _warned(now: Present, rows: Sequence[Judged]) -> list[str]:
-    count = sum(1 for _ in verdicts.stopping(now.policy, rows))
+    count = sum(1 for _ in check_commits.stopping(now.policy, rows))
     if now.policy.commits != "warn" or not count:
         return []
     return [f"not covered: {counted(count, 'path')}; by the rules (commits: warn) that stops nothing"]

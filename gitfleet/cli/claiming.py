@@ -42,7 +42,7 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         lines += [
             f"taken over with {kept_by(c['retained'])} of {c['session']}: {c['pattern']}"
             if c.get("retained")
-            else f"taken over from {c['session']}, whose time was over: {c['pattern']}"
+            else f"taken over from {c['session']}, whose claim had expired: {c['pattern']}"
             for c in result.answer["taken_over"]
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
@@ -81,7 +81,7 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
 def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
     """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
-        words = "Either paths are released or everything is, and both were asked for."
+        words = "You named paths, and --all as well."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = fleet.whoami(common.session)
@@ -273,7 +273,7 @@ def _session(state: State, session_id: str) -> sessions.Session | None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if "problem" in row:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
-    left = "lapsed" if row["lapsed"] else duration(row["left"])
+    left = "expired" if row["lapsed"] else duration(row["left"])
     left += ", its process is gone" if row["gone"] else ""
     if row.get("retained"):
         left = stays(row["retained"])

@@ -37,15 +37,13 @@ Shared = Annotated[
     bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")
 ]
 Exclusive = Annotated[
-    bool, typer.Option("--exclusive", help="Nobody else may claim it, also where policy says shared.")
+    bool, typer.Option("--exclusive", help="Nobody else may claim it, even where the rules say shared.")
 ]
 Ttl = Annotated[
     str | None, typer.Option("--ttl", metavar="TIME", help="Time to live without activity, e.g. 45m.")
 ]
 Partial = Annotated[bool, typer.Option("--partial", help="Take what is free, list the rest (exit code 21).")]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="What for; shown to whoever is refused.")
-]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown to those who are refused.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stand in line for what others hold.")]
 Timeout = Annotated[
     str | None, typer.Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")
@@ -94,7 +92,7 @@ OfferedPaths = Annotated[
     ),
 ]
 Revisions = Annotated[
-    str | None, typer.Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE has not.")
+    str | None, typer.Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
 ]
 Staged = Annotated[bool, typer.Option("--staged", help="What is staged, as a commit of this session.")]
 Hub = Annotated[str | None, typer.Option("--hub", metavar="REMOTE", help="With --range: the hub to ask.")]
@@ -144,7 +142,7 @@ def claim(
         mode = True if shared else False if exclusive else None
         terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
         if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
-            words = "--timeout and --priority are for --wait, which was not given."
+            words = "--timeout and --priority need --wait."
             raise UsageError(words, hint="Add `--wait`, or leave them out.")
         if not wait:
             return claiming.claim(common(session), paths, terms)
@@ -215,7 +213,7 @@ def check(
 
     def action() -> Answer:
         if bool(paths) + (revisions is not None) + staged > 1:
-            raise UsageError("One of paths, --range and --staged is checked at a time.")
+            raise UsageError("Paths, --range and --staged exclude each other.")
         if revisions is not None:
             return check_commits.commits(common(session), revisions, hub, report)
         if staged:

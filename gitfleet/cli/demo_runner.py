@@ -127,7 +127,7 @@ class Stage:
         return InternalError(
             f"The demonstration stopped in {display(os.path.join(self.directory, command.where))}: "
             f"`{played.shown}` {words}. It said:\n{played.output.rstrip() or '(nothing)'}",
-            hint="Please report it. The directory was left as it is, to be looked at.",
+            hint="Please report it. The directory was left as it is, so that you can look at it.",
             directory=self.directory,
             where=command.where,
             command=list(command.argv),
@@ -139,7 +139,7 @@ class Stage:
 def set_up(directory: str | None) -> Stage:
     """A stage in `directory`, or in a fresh temporary one. Raises UsageError when it exists and is not empty."""
     if shutil.which("git") is None:
-        raise UsageError("git was not found on PATH. Nothing was made.", hint="Install git.")
+        raise UsageError("git was not found on PATH.", hint="Install git.")
     if directory is None:
         return Stage(os.path.realpath(tempfile.mkdtemp(prefix="gitfleet-demo-")))
     path = os.path.realpath(directory)

@@ -73,8 +73,8 @@ SCENES = (
         ),
     ),
     Scene(
-        "Each clone joins the fleet and becomes a node of it. The hub is tried; the ledger, which is the list of all that "
-        "the fleet agrees on, is begun there; and hooks are put in, which stop commits and pushes that should not be.",
+        "Each clone joins the fleet and becomes a node of it. gitfleet tests the hub, and starts the ledger there: "
+        "the list of all that the fleet agrees on. It puts hooks into the clone, which stop commits and pushes that break a claim.",
         (
             _ada("gitfleet", "init", words="joins the fleet"),
             _ben("gitfleet", "init", words="joins the fleet"),
@@ -89,7 +89,7 @@ SCENES = (
     ),
     Scene(
         "CLAIM: codex-1 claims two files before it changes anything there. The token is the number of the "
-        "grant; whoever is granted the same later has a higher one.",
+        "grant; later grants have higher numbers.",
         (_ada("gitfleet", "claim", "src/parser.py", "docs/guide.md", words="claimed: docs/guide.md"),),
     ),
     Scene(
@@ -161,13 +161,13 @@ SCENES = (
         ),
     ),
     Scene(
-        "Its claims are leases: they end when nothing is heard of the session for 45 minutes. Who is refused until then "
-        "hears that the process is gone, and how the paths become free sooner.",
+        "Its claims are leases: they expire 45 minutes after the last sign of life of the session. Until then, a "
+        "refusal says that the process is gone, and how to free the paths sooner.",
         (_ben("gitfleet", "claim", "src/lexer.py", code=10, words="its process is gone"),),
     ),
     Scene(
-        "So the dead session is ended; upkeep does the same by itself. What it had not changed is free. What it had "
-        "committed is not lost: its branch retains the claim on that until it lands.",
+        "So somebody ends the dead session; upkeep would do the same. The path that it had not changed is free. Its "
+        "commit is not lost: its branch retains the claim on that path until it lands.",
         (
             _ada("gitfleet", "session", "end", "codex-2", words="retained by branch fleet/codex/codex-2"),
             _ben("gitfleet", "claim", "src/lexer.py", words="claimed: src/lexer.py"),

@@ -12,7 +12,7 @@ from gitfleet.cli import boundary, helping, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.fleet import hooks
-from gitfleet.githooks import hubhook
+from gitfleet.githooks import hub_hook
 
 Where = Annotated[str, typer.Argument(metavar="PATH", help="The bare repository that clones push to.")]
 
@@ -51,7 +51,7 @@ def uninstall(path: Where, as_json: Json = False) -> int:
 
 
 def _install(path: str) -> Answer:
-    done = hubhook.install(path, interpreter=sys.executable, gate=hooks.script())
+    done = hub_hook.install(path, interpreter=sys.executable, gate=hooks.script())
     state = "put into" if done.changed else "in place in"
     lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes, _REACH]
     data = {"folders": list(done.folders), "changed": done.changed, "notes": list(done.notes)}
@@ -60,7 +60,7 @@ def _install(path: str) -> Answer:
 
 
 def _uninstall(path: str) -> Answer:
-    done = hubhook.uninstall(path)
+    done = hub_hook.uninstall(path)
     lines = ["the hook is gone from this repository" if done.changed else "there was no hook of gitfleet"]
     data = {"changed": done.changed, "notes": list(done.notes)}
     return Answer("hub-hook uninstall", data, [*lines, *done.notes])

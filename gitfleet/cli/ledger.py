@@ -30,7 +30,7 @@ Kind = Annotated[
     typer.Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Mend what can be mended without losing anything.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired without loss.")]
 
 
 def register(app: typer.Typer) -> None:

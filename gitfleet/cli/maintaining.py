@@ -40,10 +40,10 @@ Ttl = Annotated[
 ]
 OnlyReconcile = Annotated[
     bool,
-    typer.Option("--reconcile-only/--cleanup", help="Whether to leave out the removal of idle worktrees."),
+    typer.Option("--reconcile-only/--cleanup", help="Whether to keep idle worktrees."),
 ]
 IncludeActive = Annotated[
-    bool, typer.Option("--include-active", help="Also worktrees in which somebody is at work.")
+    bool, typer.Option("--include-active", help="Also worktrees that someone works in.")
 ]
 Branches = Annotated[
     bool,
@@ -51,7 +51,7 @@ Branches = Annotated[
         "--delete-branches/--no-delete-branches", help="Whether cleanup deletes branches that have landed."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
 Kind = Annotated[
     str | None,
@@ -225,14 +225,14 @@ def _problems(
     record = found.installed()
     problems = list(there[1].words) if there else []
     if record and not there:
-        problems.append(f"it was installed for {record.kind}, which does not know it any more")
+        problems.append(f"it was installed for {record.kind}, which no longer has it")
     if moved := found.moved():
         was = f"it was installed for {moved.kind} while this clone was {display(moved.clone)}"
         problems.append(f"{was}; install it again, or uninstall it")
     if record and not os.access(record.interpreter, os.X_OK):
         problems.append(f"its Python is gone: {record.interpreter}; install it again")
     if last and last.ended is None and not running:
-        problems.append("the last run never came to its end")
+        problems.append("the last run did not finish")
     since = max(last.started if last else 0, record.at if record else 0)
     if there and since and clock.now() - since > 3 * every + 60:
         problems.append(f"it has not run for {duration(clock.now() - since)}")

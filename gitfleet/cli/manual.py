@@ -16,7 +16,7 @@ LINK = ".so man1/git-fleet.1\n"
 """The page of `gitfleet`: the same one."""
 
 _VARIABLES = {
-    "GITFLEET_SESSION": "The session that commands and hooks act for; an empty one is as good as none.",
+    "GITFLEET_SESSION": "The session that commands and hooks act for; empty counts as not set.",
     "GITFLEET_DEBUG": "Set to 1, an internal error shows where it happened.",
     "NO_COLOR": "Tables on a terminal have no colours.",
 }

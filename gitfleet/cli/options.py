@@ -40,5 +40,5 @@ def seconds(text: str) -> int:
     """The seconds in `90s`, `45m`, `2h`, `1d` or a plain number of seconds. Raises UsageError."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     if not (number.isascii() and number.isdigit() and len(number) < 9):
-        raise UsageError(f"'{text[:40]}' is no duration.", hint="Write it as 90s, 45m, 2h or 1d.")
+        raise UsageError(f"'{text[:40]}' is not a duration.", hint="Write it as 90s, 45m, 2h or 1d.")
     return int(number) * _UNITS[unit]

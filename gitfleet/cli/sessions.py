@@ -33,7 +33,8 @@ Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session'
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
 Label = Annotated[
-    str, typer.Option("--orchestrator", metavar="LABEL", help="What drives it; wins over what is inferred.")
+    str,
+    typer.Option("--orchestrator", metavar="LABEL", help="What drives it; replaces what gitfleet infers."),
 ]
 Pid = Annotated[
     int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
@@ -48,7 +49,9 @@ Command = Annotated[
 ClaimPaths = Annotated[
     list[str] | None,
     typer.Option(
-        "--claim", metavar="PATH", help="With COMMAND: claim this first, or start nothing; repeatable."
+        "--claim",
+        metavar="PATH",
+        help="With COMMAND: claim this first, and start only if it is granted; repeatable.",
     ),
 ]
 LaunchAgent = Annotated[
@@ -77,7 +80,7 @@ Strategy = Annotated[
 ]
 CommitWork = Annotated[
     bool,
-    typer.Option("--commit", help="With COMMAND: when it has ended, commit what the session's claims cover."),
+    typer.Option("--commit", help="With COMMAND: commit what the session's claims cover when it ends."),
 ]
 Maintain = Annotated[
     bool,
@@ -129,9 +132,7 @@ def start(
                 raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
             return _start("session start", id_, wanted)
         if pid or log:
-            words = (
-                "With a COMMAND, --pid and --log say nothing: the process and the log are the command's own."
-            )
+            words = "--pid and --log have no effect with a COMMAND, which has its own process and log."
             raise UsageError(words, hint="Leave them out.")
         _check_id(id_)
         from gitfleet.cli import launching  # worktrees and terminals: for nobody else

@@ -36,7 +36,7 @@ Hub = Annotated[
     str | None, typer.Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Also when operations still wait for the hub; they are lost.")
+    bool, typer.Option("--force", help="Leave even if operations still wait for the hub; they are lost.")
 ]
 
 
@@ -103,14 +103,14 @@ _CONFIG = {
     "written": "written, and claimed for you; its rules hold once it has landed on '{trunk}'",
     "kept": "kept; its rules hold once it has landed on '{trunk}'",
     "landed": "its rules hold as they stand on '{trunk}'",
-    "none": "none yet, so the defaults hold; the clone that began the fleet has one to land on '{trunk}'",
+    "none": "none yet, so the defaults hold; the clone that started the fleet has one to land on '{trunk}'",
 }
 
 
 def _next(config: str, hub: str) -> list[str]:
     """What one does now."""
     push = ", `git push`" if hub else ""
-    land = f"`git add gitfleet.yaml`, `git commit`{push}: the rules, changed as you like, hold for all"
+    land = f"`git add gitfleet.yaml`, `git commit`{push}: then these rules hold for all (edit them first, if you like)"
     work = f"`gitfleet claim PATH`, change it, `git commit`{push}"
     return [f"next: {work}", *([f"next: {land}"] if config == "written" else [])]
 
@@ -143,7 +143,11 @@ def _uninstall(*, force: bool) -> Answer:
     repository = discover()
     if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
         kept = leaving.leave(repository)
-        return Answer("uninstall", {"kept": kept}, ["what was left for worktrees is looked after", *kept])
+        return Answer(
+            "uninstall",
+            {"kept": kept},
+            ["what was left for the worktrees was removed where it could be", *kept],
+        )
     if not force:
         fleets.check_leaving(repository)
     install.check_leaving(repository.common_dir, repository.worktree)

@@ -22,7 +22,7 @@ def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
     acts = None if wanted.person or wanted.pid else _acts_for(fleet, own)
     if acts is not None and acts != own:
         words = (
-            f"this agent acts for session {acts} already: name this one in its commands, `--session {own}`"
+            f"this agent already acts for session {acts}: name this one in its commands, `--session {own}`"
         )
         warnings.append(words)
     elif others and acts is None:
@@ -32,7 +32,7 @@ def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
         )
     elif named and named != own:
         warnings.append(
-            f"{VARIABLE} names {one_line(named, 80)}, and commands go on to act for that: set {VARIABLE}={own}"
+            f"{VARIABLE} names {one_line(named, 80)}, so commands still act for that one: set {VARIABLE}={own}"
         )
     return warnings
 

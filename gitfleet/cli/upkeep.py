@@ -34,13 +34,13 @@ Ignored = Annotated[
     ),
 ]
 Hours = Annotated[
-    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long one must have been idle.")
+    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long a worktree must have been idle.")
 ]
 Delete = Annotated[
     bool | None,
     typer.Option(
         "--delete-branches/--no-delete-branches",
-        help="Delete the branches of what is removed, too; or delete none (default: landed ones without a worktree).",
+        help="Also delete the branches of removed worktrees, or no branches (default: landed ones without a worktree).",
     ),
 ]
 
@@ -92,7 +92,7 @@ def archive(
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the archives of this clone.")] = False,
     drop: Annotated[
-        str | None, typer.Option("--drop", metavar="ID", help="Let an archive go, for good.")
+        str | None, typer.Option("--drop", metavar="ID", help="Delete an archive for good.")
     ] = None,
     ignored_files: Ignored = None,
     as_json: Json = False,
@@ -114,7 +114,7 @@ def bring_back(
         str, typer.Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
     ],
     path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Where to (default: where it was).")
+        str | None, typer.Option("--path", metavar="PATH", help="Where to put it (default: where it was).")
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -142,7 +142,7 @@ def bring_back(
 
 def _seconds(hours: float) -> int:
     if not math.isfinite(hours) or not 0 <= hours <= 24 * 3660:
-        raise UsageError(f"{hours} is no time to live.", hint="Pass hours, e.g. --ttl-hours 24.")
+        raise UsageError(f"{hours} is not a time to live.", hint="Pass hours, e.g. --ttl-hours 24.")
     return int(hours * HOUR)
 
 

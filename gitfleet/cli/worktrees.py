@@ -42,10 +42,10 @@ ManagedDir = Annotated[
 Strategy = Annotated[
     str,
     typer.Option(
-        "--strategy", metavar="HOW", help="merge, rebase, ff-only or none: how the base is brought in."
+        "--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why; do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; do nothing.")]
 All = Annotated[bool, typer.Option("--all", help="All managed worktrees of this clone.")]
 Paths = Annotated[
     list[str] | None, typer.Option("--path", metavar="PATH", help="The worktree at PATH; repeatable.")
@@ -60,7 +60,7 @@ Sessions = Annotated[
     ),
 ]
 IncludeActive = Annotated[
-    bool, typer.Option("--include-active", help="Also where a process or a session is at work.")
+    bool, typer.Option("--include-active", help="Also where a process or a session works.")
 ]
 
 
@@ -88,7 +88,7 @@ def ensure(
     force_new: Annotated[
         bool, typer.Option("--force-new", help="Make a new one, even if one is free.")
     ] = False,
-    print_path: Annotated[bool, typer.Option("--print-path", help="Print nothing but its path.")] = False,
+    print_path: Annotated[bool, typer.Option("--print-path", help="Print only its path.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
@@ -263,7 +263,7 @@ def _line(outcome: Outcome) -> str:
 
 def _stale(bases: Sequence[Base]) -> list[str]:
     return [
-        f"{base.name} could not be fetched, so this rests on what was last seen of it: {base.error}"
+        f"{base.name} could not be fetched, so this uses its last known state: {base.error}"
         for base in bases
         if not base.fresh
     ]

@@ -58,10 +58,10 @@ def session_of(state: str, client: str, own: str) -> str | None:
     file = path(state, client, own)
     if not file or not os.path.exists(file):
         return None
-    from gitfleet.base import records
+    from gitfleet.base import fast_json
 
     with open(file, "rb") as note:
-        session = records.load(note.read())["session"]
+        session = fast_json.load(note.read())["session"]
     return session if isinstance(session, str) and is_name(session) else None
 
 

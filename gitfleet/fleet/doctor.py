@@ -138,7 +138,7 @@ def _records(fleet: Clone) -> Iterator[Finding]:
             "records",
             ok=False,
             words=words,
-            advice="It keeps its place until somebody who can read it releases it.",
+            advice="It stays until someone who can read it releases it.",
         )
     if not broken:
         yield Finding("records", ok=True, words="every record can be read")
@@ -147,7 +147,7 @@ def _records(fleet: Clone) -> Iterator[Finding]:
 def _claims(fleet: Clone) -> Iterator[Finding]:
     for claim in unmatched(fleet):
         words = f"{display(claim.pattern)} of {claim.session} matches no file here, in no worktree and on no branch"
-        advice = "If the name is wrong, its session claims the right one, and releases this one."
+        advice = "If the name is wrong, its session should claim the right one and release this one."
         yield Finding("claims", ok=False, words=words, advice=advice)
 
 
@@ -169,7 +169,7 @@ def _outbox(fleet: Clone) -> Iterator[Finding]:
         yield Finding(
             "outbox",
             ok=False,
-            words=f"put aside, since it is no operation: {names}",
+            words=f"set aside, because it is not an operation: {names}",
             advice=f"Look in {root}/unread",
         )
     if not open_ and not waiting["unread"]:
@@ -179,7 +179,7 @@ def _outbox(fleet: Clone) -> Iterator[Finding]:
 def _policy(fleet: Clone) -> Iterator[Finding]:
     faults = policy_file.refresh(fleet.repository, fleet.ledger.node)
     if faults:
-        yield Finding("policy", ok=False, words=faults[0], advice="Mend gitfleet.yaml and land it.")
+        yield Finding("policy", ok=False, words=faults[0], advice="Fix gitfleet.yaml and land it.")
     else:
         yield Finding(
             "policy",

@@ -50,7 +50,7 @@ def verify(clone: Clone, progress: Callable[[int], None]) -> int:
         raise Corrupt(
             f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
             f"The {checked} commits before it do.",
-            hint="`gitfleet doctor` looks whether the hub has the same chain.",
+            hint="`gitfleet doctor` checks whether the hub has the same chain.",
             where=problem.commit,
             generation=problem.generation,
             verified=checked,

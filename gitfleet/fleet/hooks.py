@@ -46,7 +46,7 @@ def state(clone: Clone) -> tuple[bool, str]:
         return False, _matter(seen)
     words = "every gate runs in every worktree"
     if seen.displaced:
-        words += f", by git's configuration; an older git would leave some out: {'; '.join(seen.displaced)}"
+        words += f", by git's configuration; an older git would skip some: {'; '.join(seen.displaced)}"
     elif seen.configurable:
         words += ", by git's configuration and by the hooks folder"
     return True, words

@@ -98,7 +98,7 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     head = place.head(fleetrefs.COORD)
     if fleetrefs.COORD not in head.refs:
         raise NoFleet(
-            f"The hub '{place.remote.name}' has no fleet's ledger ({fleetrefs.COORD}).",
+            f"The hub '{place.remote.name}' has no fleet ledger ({fleetrefs.COORD}).",
             hint="Run `gitfleet init` in a clone of it, or name another hub: `--hub REMOTE`.",
             path=place.remote.name,
         )

@@ -23,7 +23,7 @@ CREATE, UPDATE, RACE, ATOMIC, DELETE = "create", "leased update", "lost race", "
 PLACES = 16
 _TRIES = 4
 _NOT_RUN = "it could not be tried: git ran no pre-push hook here, or the hub serves one connection at a time"
-_NO_ANSWER = "the push that lost it ended without a word of the hub"
+_NO_ANSWER = "the losing push ended without an answer from the hub"
 _NOT_ATOMIC = "it has no atomic push; gitfleet moves each ref by itself"
 _BEARABLE = frozenset([_NOT_RUN, _NO_ANSWER, _NOT_ATOMIC])
 
@@ -78,14 +78,14 @@ def demand(findings: Sequence[Finding], hub: str) -> list[str]:
     bad = [what for what, words in missing.items() if what != DELETE and words not in _BEARABLE]
     for what in bad:
         raise HubRefused(
-            f"The hub '{hub}' does not keep a compare-and-swap push apart ({what}): {missing[what]}. "
+            f"The hub '{hub}' does not handle a compare-and-swap push safely ({what}): {missing[what]}. "
             "A fleet cannot be safe there.",
             unharmed="Nothing was changed but throw-away refs.",
             hint="Choose another hub: `gitfleet init --hub REMOTE`.",
             hub=hub,
             output=missing[what],
         )
-    return [f"the hub '{hub}' did not do as expected: {what}: {words}" for what, words in missing.items()]
+    return [f"the hub '{hub}' did not behave as expected: {what}: {words}" for what, words in missing.items()]
 
 
 class _Try:
@@ -172,16 +172,16 @@ class _Try:
         if raced.fast is None:
             return _NOT_RUN
         if there.get(self._two) == self._slow[self._two]:
-            return "the push that lost it overwrote the one that won"
+            return "the losing push overwrote the winning one"
         if raced.slow.outcome is Push.DONE:
-            return "the push that lost it was told that it is done"
+            return "the losing push was told that it succeeded"
         return "" if raced.slow.rejected else _NO_ANSWER
 
     def _unseen(self) -> HubRefused:
         name = self._remote.name
         if self._addresses.apart:
             return elsewhere(
-                name, self._addresses, why="What is pushed does not show where fetches come from."
+                name, self._addresses, why="What is pushed does not appear where fetches come from."
             )
         return HubRefused(
             f"The hub '{name}' takes refs below {fleetrefs.ROOT}, and does not show them.",

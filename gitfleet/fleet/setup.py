@@ -138,7 +138,7 @@ def check_leaving(repository: Repository) -> None:
     state = state_folder(repository.common_dir)
     if not os.path.isdir(state):
         raise NoFleet(
-            "This clone is not part of a fleet; there is nothing to take back.", path=repository.common_dir
+            "This clone is not part of a fleet; there is nothing to undo.", path=repository.common_dir
         )
     outbox = Outbox(state).root
     if any(files.names(os.path.join(outbox, place)) for place in ("new", "taken", "tentative")):
@@ -169,7 +169,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
     if len(remotes) > 1:  # to guess would let two clones agree through different hubs, or through none
         raise UsageError(
             f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'.",
-            hint="Say which one the fleet agrees through: `gitfleet init --hub REMOTE`.",
+            hint="Name the one that the fleet should use: `gitfleet init --hub REMOTE`.",
         )
     return remotes[0] if remotes else ""
 
@@ -269,7 +269,7 @@ def _begin_here(repository: Repository, root: str, before: Node | None) -> list[
         return warnings
     return [
         *warnings,
-        f"{fleetrefs.COORD} was gone, and this clone was its only place: the fleet begins anew",
+        f"{fleetrefs.COORD} was gone, and only this clone had it: the fleet starts again",
     ]
 
 

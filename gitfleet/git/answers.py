@@ -198,7 +198,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
 
 def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
-        return "There refs may only move forward (receive.denyNonFastForwards): whoever keeps the hub has to allow this one."
+        return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"
     return f"{right}, or choose another hub: `gitfleet init --hub REMOTE`."
 

@@ -198,7 +198,7 @@ class Remote:
 def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
     """The refusal of a remote whose pushes go elsewhere than its fetches come from."""
     places = " and ".join(redact(place) for place in found.push)
-    words = why or "Whether both are one place was not tried by `gitfleet init`."
+    words = why or "`gitfleet init` did not test whether both are one place."
     return HubRefused(
         f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
         "A fleet needs one place.",

@@ -126,7 +126,7 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
         )
     if answer.code and len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is
         raise NoRepository(
-            f"{_absolute(path)} is inside of a git directory, where git keeps its own files, and in no worktree.",
+            f"{_absolute(path)} is inside a git directory, not in a worktree.",
             hint="Go into the worktree, or pass `-C PATH`.",
             path=path,
         )

@@ -76,7 +76,7 @@ class Scratch:
     def _error(self, done: Completed) -> Exception:
         if any(words in done.stderr for words in _NOT_THERE):
             return Unverifiable(
-                f"The hub '{self.remote.name}' does not have a commit that is asked about.",
+                f"The hub '{self.remote.name}' lacks a commit that was asked for.",
                 hint="Push it first, or name a range that the hub has.",
             )
         return self.remote.error(done, "read from")

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitfleet.claims import model
 from gitfleet.claims.grant_history import Grant, Grants
-from gitfleet.githooks.history import Made
+from gitfleet.githooks.history import HistoryCommit
 from gitfleet.patterns import language
 
 UNNAMED = "names no claim"
@@ -30,7 +30,7 @@ class Uncovered:
     `ahead` says that it names a token which this clone's ledger has not come to: it may be sound.
     """
 
-    commit: Made
+    commit: HistoryCommit
     reasons: tuple[str, ...]
     paths: tuple[str, ...]
     claims: tuple[str, ...]
@@ -55,7 +55,7 @@ class Audit:
     by_author: dict[str, Counter[str]] = field(default_factory=dict)
     by_session: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def count(self, made: Made, found: Uncovered | None) -> None:
+    def count(self, made: HistoryCommit, found: Uncovered | None) -> None:
         """Take one commit in."""
         self.commits += 1
         if found:
@@ -67,7 +67,7 @@ class Audit:
             tally["uncovered"] += found is not None
 
 
-def audit(commits: Iterable[Made], grants: Grants, *, case_sensitive: bool) -> Audit:
+def audit(commits: Iterable[HistoryCommit], grants: Grants, *, case_sensitive: bool) -> Audit:
     """Judge every commit. One pass; costs a few matches for each path."""
     found = Audit()
     for made in commits:
@@ -75,7 +75,7 @@ def audit(commits: Iterable[Made], grants: Grants, *, case_sensitive: bool) -> A
     return found
 
 
-def judge(made: Made, grants: Grants, *, case_sensitive: bool) -> Uncovered | None:
+def judge(made: HistoryCommit, grants: Grants, *, case_sensitive: bool) -> Uncovered | None:
     """Why a commit is not covered; None when it is. One that changes nothing needs no claim."""
     if not made.paths:
         return None
@@ -91,7 +91,7 @@ def judge(made: Made, grants: Grants, *, case_sensitive: bool) -> Uncovered | No
     )
 
 
-def _backing(made: Made, grants: Grants) -> tuple[list[Grant], list[str]]:
+def _backing(made: HistoryCommit, grants: Grants) -> tuple[list[Grant], list[str]]:
     """The grants behind the claims that a commit names, and the names behind which there is none."""
     backing: list[Grant] = []
     unbacked = []

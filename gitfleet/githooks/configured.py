@@ -6,7 +6,7 @@ scripts in the hooks folder stay for older gits, and for programs that start hoo
 the two from asking one gate twice.
 
 Owns the text of the settings and the folder `<common dir>/gitfleet/gates` with the scripts that they start. When and
-under which lock the file is changed is `install`'s and `configedit`'s.
+under which lock the file is changed is `install`'s and `config_file`'s.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Scripts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _texts(self, gates: Sequence[str]) -> Mapping[str, bytes]:
-        return {hook: shims.text(hook) for hook in (*gates, "once")}
+        return {hook: shims.text(hook) for hook in (*gates, *shims.BESIDE)}
 
 
 def known(git: Git) -> bool:

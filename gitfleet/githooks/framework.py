@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from gitfleet.githooks import gate
+from gitfleet.githooks import fast_commit, fast_push
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push")
 
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     if hook == "pre-push":
         rest = [os.environ.get("PRE_COMMIT_REMOTE_NAME", ""), os.environ.get("PRE_COMMIT_REMOTE_URL", "")]
         _say(update(os.environ))
-    return gate.main([hook, *rest])
+        return fast_push.main([hook, *rest])
+    return fast_commit.main([hook, *rest])
 
 
 def source(environment: Mapping[str, str]) -> list[str]:

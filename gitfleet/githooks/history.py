@@ -22,7 +22,7 @@ _FIELDS = "%x00".join(
 _PATIENCE = 1800.0
 
 
-class Made(NamedTuple):
+class HistoryCommit(NamedTuple):
     """One commit. `at` is its committer's clock (seconds since 1970), `author` a name and an address."""
 
     oid: str
@@ -34,7 +34,7 @@ class Made(NamedTuple):
     paths: tuple[str, ...]
 
 
-def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Iterator[Made]:
+def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Iterator[HistoryCommit]:
     """The commits of a range (as for `git rev-list`), newest first; one git process, one pass.
 
     `since` is a date in any of git's spellings, held against committers' clocks. Raises UsageError for a range that git
@@ -65,14 +65,14 @@ def _since(git: Git, since: str) -> list[str]:
     number = said.removeprefix("--max-age=")
     if not number.isdigit() or int(number) >= before:
         raise UsageError(
-            f"'{display(since[:80])}' is no moment in the past.",
+            f"'{display(since[:80])}' is not a time in the past.",
             hint="Write a date, e.g. 2024-06-01 or 1.year.",
         )
     return [said]
 
 
-def _made(head: str, names: str) -> Made:
+def _made(head: str, names: str) -> HistoryCommit:
     oid, at, author, subject, sessions, claims, _ = head.split("\0")
     paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
     said = tuple(line.strip() for line in sessions.split("\n") if line.strip())
-    return Made(oid, int(at), author, subject, said, tuple(claims.split()), paths)
+    return HistoryCommit(oid, int(at), author, subject, said, tuple(claims.split()), paths)

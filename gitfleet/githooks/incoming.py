@@ -1,7 +1,6 @@
 """What commits would bring: the paths that each one changes, and the claims that it names.
 
-In a merge only paths that differ from every parent count: what was carried over is nobody's edit. Renames are never
-guessed: both names count. Raises GitFailed where git cannot tell: nothing found is not the same as nothing there.
+What counts as a change is `commit_log`'s. Raises GitFailed where git cannot tell: nothing found is not the same as nothing there.
 """
 
 from __future__ import annotations
@@ -10,16 +9,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitfleet.git import refs, trailers
+from gitfleet.git import refs
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
-
-_FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
+from gitfleet.githooks import commit_log
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class IncomingCommit:
     """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name.
 
     One that was amended by another session names both, and the claims of both; `session` is the last of `sessions`.
@@ -32,22 +30,12 @@ class Commit:
     sessions: tuple[str, ...] = ()
 
 
-def commits(git: Git, *revisions: str) -> Iterator[Commit]:
+def commits(git: Git, *revisions: str) -> Iterator[IncomingCommit]:
     """The commits of a revision range (as for `git rev-list`), newest first. One git process, one pass."""
-    mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
-    out = os.fsdecode(
-        git.run(
-            *trailers.PLAIN, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
-            "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *revisions, "--",
-            timeout=300.0,
-        )
-    )  # fmt: skip
-    parts = out.split(mark)[1:]
-    for head, names in zip(parts[::2], parts[1::2], strict=True):
-        oid, sessions, claims, _ = head.split("\0")
-        paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
-        named = tuple(dict.fromkeys(name.strip() for name in sessions.split("\n") if name.strip()))
-        yield Commit(oid, paths, named[-1] if named else "", tuple(claims.split()), named)
+    mark = commit_log.mark()
+    answer = git.run(*commit_log.arguments(mark, *revisions), timeout=300.0)
+    for oid, paths, sessions, claims in commit_log.rows(mark, answer):
+        yield IncomingCommit(oid, paths, sessions[-1] if sessions else "", claims, sessions)
 
 
 def pending(repository: Repository) -> list[str]:

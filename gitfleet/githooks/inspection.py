@@ -13,10 +13,10 @@ from typing import Literal
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.git import sharing
-from gitfleet.githooks import configured, record, shims
-from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
-from gitfleet.githooks.placement import Place
-from gitfleet.githooks.record import Record
+from gitfleet.githooks import configured, install_record, shims
+from gitfleet.githooks.hook_files import HooksFolder
+from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
+from gitfleet.githooks.install_record import Record
 
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
 
@@ -92,8 +92,8 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
 
     Raises Corrupt or NewerFormat for an unreadable record, GitFailed for an unreadable configuration.
     """
-    clone = Clone(common_dir, worktree)
-    recorded = record.load(os.path.join(clone.state, "hooks.json"))
+    clone = HookedClone(common_dir, worktree)
+    recorded = install_record.load(os.path.join(clone.state, "hooks.json"))
     known = recorded or Record()
     present = {shims.fingerprint(text) for text in shims.all_texts().values()}
     hooks: list[HookState] = []
@@ -113,17 +113,17 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     return Inspection(recorded is not None, tuple(hooks), tuple(problems), asked.knows)
 
 
-def _place(clone: Clone, scope: Scope, known: frozenset[str]) -> Place:
+def _place(clone: HookedClone, scope: Scope, known: frozenset[str]) -> HooksFolder:
     folder = clone.hooks
     if scope.live and scope.ours:
         folder = scope.ours
     elif clone.stands_for(scope) is not None:
         folder = os.path.join(clone.own, scope.slug)
     before = clone.before if folder == clone.hooks else f"{clone.before}.{os.path.basename(folder)}"
-    return Place(folder, before, "", known)
+    return HooksFolder(folder, before, "", known)
 
 
-def _state(clone: Clone, scope: Scope, place: Place, hook: str) -> HookState:
+def _state(clone: HookedClone, scope: Scope, place: HooksFolder, hook: str) -> HookState:
     home = place.home(hook)
     path = os.path.join(place.folder, home)
     if clone.stands_for(scope) is not None and not scope.live:
@@ -142,19 +142,19 @@ def _state(clone: Clone, scope: Scope, place: Place, hook: str) -> HookState:
     return HookState(hook, scope.slug, state, path, by, _chained_to(clone, scope, place, hook))
 
 
-def _chained_to(clone: Clone, scope: Scope, place: Place, hook: str) -> str | None:
+def _chained_to(clone: HookedClone, scope: Scope, place: HooksFolder, hook: str) -> str | None:
     paths = [place.kept(hook)]
     if place.folder != clone.hooks:
         paths.insert(0, os.path.join(_behind(clone, scope, place), hook))
     return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), None)
 
 
-def _behind(clone: Clone, scope: Scope, place: Place) -> str:
+def _behind(clone: HookedClone, scope: Scope, place: HooksFolder) -> str:
     line = files.read(os.path.join(place.folder, CHAINED_TO)) or b""
     return clone.seen_from(scope.slug, os.fsdecode(line).removesuffix("\n"))
 
 
-def _not_handed_on(clone: Clone, scope: Scope, place: Place) -> list[str]:
+def _not_handed_on(clone: HookedClone, scope: Scope, place: HooksFolder) -> list[str]:
     """Hooks of the user's that git would not run, for want of our script that hands them on."""
     gates = shims.gates(clone.state)
     wanted = shims.texts_instead_of(_behind(clone, scope, place), gates)

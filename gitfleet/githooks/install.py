@@ -4,8 +4,8 @@
 have been at work, and then complete or repair; nothing to do means nothing is written. The user's own hooks run
 at every moment in between. Both change only the clone's own git directory: no tracked file, no global
 configuration. Where no core.hooksPath is set our scripts stand in the default folder, beside or in front of what
-is there (`placement`); where one is set, whoever set it, our own folder takes its place in the repository's
-configuration (`configedit`) and hands everything on to it. Newer gits also find the gates in the configuration
+is there (`hook_files`); where one is set, whoever set it, our own folder takes its place in the repository's
+configuration (`config_file`) and hands everything on to it. Newer gits also find the gates in the configuration
 itself (`configured`).
 
 The caller holds the node's lock; nothing here takes one. What is in force is told by `inspection`.
@@ -23,11 +23,11 @@ from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, LockHeld
 from gitfleet.git import sharing
-from gitfleet.githooks import configured, placement, readiness, record, shims
-from gitfleet.githooks.configedit import ConfigFile, Edit, lines_that_differ
-from gitfleet.githooks.hookspath import CHAINED_TO, SHARED, Clone, Scope
-from gitfleet.githooks.placement import Place
-from gitfleet.githooks.record import Record
+from gitfleet.githooks import configured, hook_files, install_record, readiness, shims
+from gitfleet.githooks.config_file import ConfigEdit, ConfigFile, lines_that_differ
+from gitfleet.githooks.hook_files import HooksFolder
+from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
+from gitfleet.githooks.install_record import Record
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 
 _TRIES = 20
@@ -84,24 +84,24 @@ def uninstall(common_dir: str, worktree: str | None = None) -> Removal:
     Raises LocalStorage, LockHeld, GitFailed; a second call goes on from there. The state folder itself
     (`<common dir>/gitfleet`) is removed only if `install` made it and nothing else is in it.
     """
-    clone = Clone(common_dir, worktree)
+    clone = HookedClone(common_dir, worktree)
     with files.storage(clone.common):
         return _Installer(readiness.writable(clone)).uninstall()
 
 
 def check_leaving(common_dir: str, worktree: str | None = None) -> None:
     """Raise LocalStorage where `uninstall` would have no permission. Changes nothing."""
-    readiness.writable(Clone(common_dir, worktree))
+    readiness.writable(HookedClone(common_dir, worktree))
 
 
 class _Installer:
-    def __init__(self, clone: Clone) -> None:
+    def __init__(self, clone: HookedClone) -> None:
         self._clone = clone
         self._record_path = os.path.join(clone.state, "hooks.json")
         self._launcher = os.path.join(clone.state, "launcher")
         self._staging = os.path.join(clone.state, "hooks-staging")
         self._scripts = configured.Scripts(clone.state)
-        recorded = record.load(self._record_path)
+        recorded = install_record.load(self._record_path)
         self._first = recorded is None
         self._record = recorded or Record()
 
@@ -171,7 +171,7 @@ class _Installer:
         texts = shims.texts_instead_of(self._clone.seen_from(scope.slug, behind), self._gates())
         line = os.fsencode(f"{behind}\n")
         if not os.path.isdir(place.folder):
-            placement.build(place, texts, CHAINED_TO, line)
+            hook_files.build(place, texts, CHAINED_TO, line)
         chained_to = os.path.join(place.folder, CHAINED_TO)
         if files.read(chained_to) != line:
             files.replace(chained_to, line)
@@ -179,13 +179,13 @@ class _Installer:
         if not (scope.live and scope.ours == place.folder):
             self._point_to(scope, place.folder)
         if scope.slug == SHARED and not os.path.islink(self._clone.hooks):
-            notes += placement.clear(self._default(), _OURS)
+            notes += hook_files.clear(self._default(), _OURS)
         return notes
 
-    def _settle(self, place: Place, texts: Mapping[str, bytes]) -> list[str]:
+    def _settle(self, place: HooksFolder, texts: Mapping[str, bytes]) -> list[str]:
         """Put our scripts in, and take out those that the rules have switched off since."""
-        notes = placement.give_back(place, [hook for hook in OPTIONAL if hook not in texts])
-        return notes + placement.settle(place, texts)
+        notes = hook_files.give_back(place, [hook for hook in OPTIONAL if hook not in texts])
+        return notes + hook_files.settle(place, texts)
 
     def _gates(self) -> tuple[str, ...]:
         return shims.gates(self._clone.state)
@@ -199,7 +199,7 @@ class _Installer:
                 base = config.without(content, edit)
             wanted = config.with_value(base, folder)
             lines = lines_that_differ(base, wanted)
-            edit = Edit(scope.file, scope.slug, folder, *lines, config.value_in(base), scope.chosen)
+            edit = ConfigEdit(scope.file, scope.slug, folder, *lines, config.value_in(base), scope.chosen)
             self._record = self._record.with_edit(edit)
             self._save()
             if config.commit(content, wanted):
@@ -250,12 +250,12 @@ class _Installer:
             self._restore_config(file, value)
         notes = self._clear_unused()
         if not os.path.islink(self._clone.hooks):
-            notes += placement.clear(self._default(), _OURS)
+            notes += hook_files.clear(self._default(), _OURS)
         files.remove(self._launcher)
         self._sweep()
         files.remove(self._record_path)
         for name in reversed(self._record.made):
-            placement.remove_if_empty(self._clone.path(name))
+            hook_files.remove_if_empty(self._clone.path(name))
         return notes
 
     def _restore_config(self, file: str, ours: str) -> None:
@@ -274,8 +274,8 @@ class _Installer:
         for slug in files.names(self._clone.own):
             place = self._own(slug)
             if place.folder not in used:
-                notes += placement.dissolve(place, CHAINED_TO)
-        placement.remove_if_empty(self._clone.own)
+                notes += hook_files.dissolve(place, CHAINED_TO)
+        hook_files.remove_if_empty(self._clone.own)
         return notes
 
     # Places and papers.
@@ -284,12 +284,12 @@ class _Installer:
         present = {shims.fingerprint(text) for text in shims.all_texts().values()}
         return frozenset(present | set(self._record.known))
 
-    def _default(self) -> Place:
-        return Place(self._clone.hooks, self._clone.before, self._staging, self._known())
+    def _default(self) -> HooksFolder:
+        return HooksFolder(self._clone.hooks, self._clone.before, self._staging, self._known())
 
-    def _own(self, slug: str) -> Place:
+    def _own(self, slug: str) -> HooksFolder:
         folder = os.path.join(self._clone.own, slug)
-        return Place(folder, f"{self._clone.before}.{slug}", self._staging, self._known())
+        return HooksFolder(folder, f"{self._clone.before}.{slug}", self._staging, self._known())
 
     def _open_to_all(self) -> list[str]:
         """What whoever commits must be able to get at, beside our own folder."""
@@ -307,7 +307,7 @@ class _Installer:
         return ([default.folder] if any(map(default.ours, _OURS)) else []) + own
 
     def _save(self) -> None:
-        record.save(self._record_path, self._record)
+        install_record.save(self._record_path, self._record)
 
     def _sweep(self) -> None:
         """Remove what a crash left half written."""

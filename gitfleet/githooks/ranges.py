@@ -49,7 +49,7 @@ def ends(text: str) -> Ends:
     base, dots, head = text.partition("..")
     if not dots or not base or head.startswith(".") or "\0" in text:
         raise UsageError(
-            f"'{display(text[:80])}' is no range of commits.",
+            f"'{display(text[:80])}' is not a range of commits.",
             hint="Write it as BASE..HEAD, e.g. origin/main..HEAD.",
         )
     return Ends(base, head or "HEAD")

@@ -7,20 +7,20 @@ import os
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, FleetError, LocalStorage
-from gitfleet.githooks.hookspath import Clone
+from gitfleet.githooks.hooks_path import HookedClone
 from gitfleet.githooks.inspection import inspect
 
 NO_HOOK = "No hook was installed."
 
 
-def checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> Clone:
+def checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> HookedClone:
     if worktree is None:
         raise Blocked(
             f"{display(common_dir)} is a bare repository: nobody commits in it.",
             unharmed=NO_HOOK,
             hint="Run `gitfleet init` in one of its worktrees, or in a clone.",
         )
-    clone = Clone(common_dir, worktree)
+    clone = HookedClone(common_dir, worktree)
     for path in (*paths, clone.common):
         if not os.path.isabs(path) or "\n" in path:
             raise Blocked(
@@ -37,7 +37,7 @@ def checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> Cl
     return clone
 
 
-def in_place(clone: Clone, launcher: str) -> bool:
+def in_place(clone: HookedClone, launcher: str) -> bool:
     """Whether every gate stands where it belongs, in our present words: then nothing needs to be written."""
     if not os.path.exists(os.path.join(clone.state, "hooks.json")):
         return False
@@ -54,11 +54,11 @@ def in_place(clone: Clone, launcher: str) -> bool:
     )
 
 
-def writable(clone: Clone) -> Clone:
+def writable(clone: HookedClone) -> HookedClone:
     for folder in (clone.common, clone.state, clone.hooks):
         if os.path.isdir(folder) and not files.may_write(folder):
             raise LocalStorage(
-                f"{display(folder)} may not be written to.",
+                f"{display(folder)} is not writable.",
                 unharmed="No hook was changed.",
                 hint="Give permission there, then run the same command again.",
                 path=folder,

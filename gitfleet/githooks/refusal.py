@@ -11,7 +11,7 @@ from gitfleet.claims import conflicts, orphans
 from gitfleet.claims.conflict_text import holder
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
-from gitfleet.githooks.judgement import Judgement
+from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.patterns import language
 
 SHOWN = 20
@@ -19,14 +19,16 @@ HINTED = 8
 _STANDS_IN = "\ue000"  # of no meaning to anybody; where a path has it, `?` matches that too
 
 
-class Finding(NamedTuple):
+class Complaint(NamedTuple):
     """One kind of thing that is wrong: the refusal for it, and how it is said where that only warns."""
 
     refusal: FleetError
     warning: str
 
 
-def settle(policy: Policy, ask: Callable[[], Judgement], warn: Callable[[str], None] = note) -> Judgement:
+def settle(
+    policy: Policy, ask: Callable[[], PathJudgement], warn: Callable[[str], None] = note
+) -> PathJudgement:
     """The judgement that `ask` comes to, once nothing in it stops. Raises the refusal, and what `ask` raises.
 
     Where policy only warns, `warn` is told instead; what cannot be judged then is an empty judgement.
@@ -37,7 +39,7 @@ def settle(policy: Policy, ask: Callable[[], Judgement], warn: Callable[[str], N
         if policy.commits != "warn":
             raise
         warn(f"gitfleet: warning: {error.message}")
-        return Judgement("")
+        return PathJudgement("")
     found = list(_findings(judgement, policy))
     stopping = [one.refusal for one in found if not _only_warned(policy, one.refusal)]
     if stopping:
@@ -64,7 +66,7 @@ def claimable(path: str) -> str:
     return language.literal(printable).text.replace(_STANDS_IN, "?")
 
 
-def _findings(judgement: Judgement, policy: Policy) -> Iterator[Finding]:
+def _findings(judgement: PathJudgement, policy: Policy) -> Iterator[Complaint]:
     """What is wrong, the worst first."""
     if judgement.theirs:
         lines = [holder(item) for item in judgement.theirs]
@@ -73,36 +75,33 @@ def _findings(judgement: Judgement, policy: Policy) -> Iterator[Finding]:
             hint=_for_those_of_others(judgement),
             conflicts=list(judgement.theirs),
         )
-        yield Finding(error, f"held by other sessions:{_list(lines)}")
+        yield Complaint(error, f"held by other sessions:{_list(lines)}")
     if judgement.stale:
         error = StaleFence(
             f"Stopped: others have been granted paths since they were changed here.{_list(judgement.stale)}",
-            hint="Claim the paths again, take in what has landed since, and commit anew (`git commit --amend`).",
+            hint="Claim the paths again, merge what has landed since, and commit again (`git commit --amend`).",
         )
-        yield Finding(error, f"granted to others since they were changed here:{_list(judgement.stale)}")
+        yield Complaint(error, f"granted to others since they were changed here:{_list(judgement.stale)}")
     if policy.commits != "conflicts-only":
         yield from _not_claimed(judgement)
     if judgement.unverifiable and policy.unverifiable != "allow":
-        words = "what is known of the fleet is too old to say whose these paths are"
+        words = "this clone last saw the hub too long ago to know who holds these paths"
         error = Unverifiable(
             f"Stopped: {words}.{_list(judgement.unverifiable)}", hint="Ask the hub: gitfleet sync"
         )
-        yield Finding(error, f"{words}: {_row(judgement.unverifiable)}")
+        yield Complaint(error, f"{words}: {_row(judgement.unverifiable)}")
 
 
-def _not_claimed(judgement: Judgement) -> Iterator[Finding]:
+def _not_claimed(judgement: PathJudgement) -> Iterator[Complaint]:
     if judgement.free:
-        yield Finding(_unclaimed(judgement.session, judgement.free), f"not claimed: {_row(judgement.free)}")
+        yield Complaint(_unclaimed(judgement.session, judgement.free), f"not claimed: {_row(judgement.free)}")
     if judgement.lapsed:
-        words = (
-            f"the time of what session {judgement.session} has claimed is over, and the hub could not be asked "
-            "whether it still stands"
-        )
+        words = f"session {judgement.session}'s claims have expired, and the hub could not be reached to renew them"
         error = Unverifiable(f"Stopped: {words}.{_list(judgement.lapsed)}", hint="Ask the hub: gitfleet sync")
-        yield Finding(error, f"{words}: {_row(judgement.lapsed)}")
+        yield Complaint(error, f"{words}: {_row(judgement.lapsed)}")
 
 
-def _for_those_of_others(judgement: Judgement) -> str:
+def _for_those_of_others(judgement: PathJudgement) -> str:
     """What to do about paths that others hold, or have left with a branch or a worktree."""
     left = judgement.left
     if left is None:

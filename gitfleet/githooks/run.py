@@ -9,17 +9,21 @@ sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
 if __name__ == "__main__":
     if sys.argv[1] == "--full":
-        from gitfleet.githooks import full
+        from gitfleet.githooks import full_gate
 
-        sys.exit(full.main(sys.argv[2:]))
+        sys.exit(full_gate.main(sys.argv[2:]))
     if sys.argv[1] == "fetched":
         from gitfleet.trunk import draft
 
         sys.exit(draft.main(sys.argv[2:]))
     if sys.argv[1] == "reference-transaction":
-        from gitfleet.githooks import moves
+        from gitfleet.githooks import fast_refs
 
-        sys.exit(moves.main(sys.argv[3]))
-    from gitfleet.githooks import gate
+        sys.exit(fast_refs.main(sys.argv[3]))
+    if sys.argv[1] == "pre-push":
+        from gitfleet.githooks import fast_push
 
-    sys.exit(gate.main(sys.argv[1:]))
+        sys.exit(fast_push.main(sys.argv[1:]))
+    from gitfleet.githooks import fast_commit
+
+    sys.exit(fast_commit.main(sys.argv[1:]))

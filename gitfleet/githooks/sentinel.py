@@ -14,7 +14,7 @@ import os
 GATED = ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push")
 # Gates that the fleet's rules switch on; they are put in and looked for only where they are.
 OPTIONAL = ("reference-transaction",)
-# The gate of a bare repository that is a hub (`hubhook`); never in a clone.
+# The gate of a bare repository that is a hub (`hub_hook`); never in a clone.
 ON_HUBS = ("pre-receive",)
 
 MARK = b"# gitfleet hook: "

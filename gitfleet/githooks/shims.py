@@ -1,7 +1,7 @@
 """The shell scripts that git calls: which there are, and how to tell ours from everybody else's.
 
 Owns the table of hooks handed on, the texts (shipped in `hooks/`, copied verbatim), and the marks by which the generated
-scripts of other tools are known. Leaves where they are put to `placement`.
+scripts of other tools are known. Leaves where they are put to `hook_files`.
 """
 
 from __future__ import annotations
@@ -51,10 +51,13 @@ _MAKERS = (
 )
 _ENOUGH = 64 * 1024
 
+BESIDE = ("once", "permit")
+"""What the gates read in, where it lies beside those that the configuration names."""
+
 Kind = Literal["absent", "ours", "edited", "foreign", "folder", "closed"]
 
 
-class Found(NamedTuple):
+class HookFile(NamedTuple):
     """What stands at a place for hooks.
 
     `ours` is a text of ours to the byte, present or former; `edited` has our mark but was changed by somebody.
@@ -67,7 +70,9 @@ class Found(NamedTuple):
 
 
 def text(hook: str) -> bytes:
-    """The script for a gated hook."""
+    """The script of that name; those for the gates of a clone have one text."""
+    if hook in (*GATED, *OPTIONAL):
+        return resources.read("hooks", "gate").replace(b"@HOOK@", hook.encode())
     return resources.read("hooks", hook)
 
 
@@ -104,21 +109,21 @@ def fingerprint(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def look(path: str, known: frozenset[str]) -> Found:
+def look(path: str, known: frozenset[str]) -> HookFile:
     """What stands at `path`; `known` are the fingerprints of all texts that were ever ours in this clone."""
     if not os.path.lexists(path):
-        return Found("absent")
+        return HookFile("absent")
     if os.path.isdir(path):
-        return Found("folder")
+        return HookFile("folder")
     try:
         data = _beginning(path)
     except PermissionError:
-        return Found("closed")
+        return HookFile("closed")
     if fingerprint(data) in known:
-        return Found("ours")
+        return HookFile("ours")
     if any(line.startswith(MARK) for line in data.splitlines()[:8]):
-        return Found("edited")
-    return Found("foreign", next((maker for mark, maker in _MAKERS if mark in data), ""))
+        return HookFile("edited")
+    return HookFile("foreign", next((maker for mark, maker in _MAKERS if mark in data), ""))
 
 
 def _beginning(path: str) -> bytes:
@@ -135,4 +140,4 @@ def _beginning(path: str) -> bytes:
 
 def all_texts() -> dict[str, bytes]:
     """Every text that this version puts anywhere."""
-    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", "once")}
+    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", *BESIDE)}

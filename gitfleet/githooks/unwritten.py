@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.githooks.objects import collect, spawn
+from gitfleet.githooks.catfile import collect, spawn
 
 _CUT = b" ------------------------ >8 ------------------------\n"
 _SIGNED_OFF = b"Signed-off-by: "

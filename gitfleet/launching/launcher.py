@@ -120,7 +120,7 @@ def program(command: Sequence[str], agent: str = "") -> list[str]:
         if shutil.which(name):
             return [name]
     raise UsageError(
-        f"Neither a command was given, nor is {' or '.join(named or AGENTS)} to be found on PATH.",
+        f"No command was given, and {' or '.join(named or AGENTS)} was not found on PATH.",
         hint="Name the command: `gitfleet session start -- COMMAND`.",
     )
 
@@ -310,7 +310,7 @@ def _check_free(clone: Clone, session: str) -> None:
     known = clone.sessions.local.get(session)
     if known is not None and known.alive:
         raise Conflict(
-            f"The session '{session}' is at work already, in {display(known.worktree)}.",
+            f"The session '{session}' is already at work in {display(known.worktree)}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
             conflicts=[{"session": session, "worktree": known.worktree}],
         )
@@ -328,7 +328,7 @@ def _find(name: str, where: str = "") -> str:
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 return os.path.abspath(path)
     raise UsageError(
-        f"There is no program '{display(name[:200])}' that could be run.",
+        f"'{display(name[:200])}' is not a program that can be run.",
         hint="Name one on PATH, or with its path.",
     )
 

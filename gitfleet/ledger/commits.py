@@ -113,12 +113,12 @@ def read(objects: Objects, oid: str) -> Tip:
             understood=FORMAT,
         )
     if kind != "commit" or len(parents) > 1 or generation < 0 or (generation == 0) != (not parents):
-        raise Corrupt(f"{oid} is no link of a ledger chain.", where=oid)
+        raise Corrupt(f"{oid} is not a link of a ledger chain.", where=oid)
     return Tip(oid, tree, parents[0] if parents else None, generation, message)
 
 
 def _no_commit(oid: str, error: Exception) -> Corrupt:
-    return Corrupt(f"{oid} is no ledger commit ({type(error).__name__}).", where=oid)
+    return Corrupt(f"{oid} is not a ledger commit ({type(error).__name__}).", where=oid)
 
 
 def transaction(objects: Objects, tip: Tip) -> Transaction:

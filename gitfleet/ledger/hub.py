@@ -232,8 +232,8 @@ def alarm(kind: str, hub: str, verified: str | None, found: str | None) -> HubAl
     words = {
         "vanished": "no longer has the fleet's ledger",
         "behind": "has gone back to an older state of the fleet's ledger",
-        "diverged": "has another ledger than the one this clone has verified",
-        "unreadable": "has something in place of the fleet's ledger that is none",
+        "diverged": "has a different ledger from the one that this clone verified",
+        "unreadable": f"has a {fleetrefs.COORD} that is not a gitfleet ledger",
     }
     return HubAlarm(
         f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}).",

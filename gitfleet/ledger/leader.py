@@ -336,7 +336,7 @@ class Leader:
         return attempt.operations if attempt else frozenset()
 
     def _report_lost(self, operation: Operation, result: Result, why: str) -> None:
-        became = "gave less" if result.ok else "was decided against"
+        became = "was granted only in part" if result.ok else "was refused"
         text = (
             f"Lost: '{operation.kind}' was accepted tentatively while the hub was out of reach, and {became} "
             f"when it came back. {why}"

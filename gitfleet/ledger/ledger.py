@@ -268,7 +268,7 @@ class Ledger:
             if len(late) == len(missing):
                 return late
             if taken:
-                words = f"{error.message} It has this request in hand, and may still carry it out."
+                words = f"{error.message} That process has this request, and may still carry it out."
                 raise LockHeld(words, hint=error.hint, **error.facts) from error
             raise
         return {}
@@ -291,6 +291,6 @@ class Ledger:
 
 def _undecided(timeout: float) -> Unverifiable:
     return Unverifiable(
-        f"This request could not be decided within {timeout:.0f} s. It waits in this clone's outbox.",
-        hint="`gitfleet sync` has it decided; `gitfleet claims` then shows the outcome.",
+        f"This request was not decided within {timeout:.0f} s. It waits in this clone's outbox.",
+        hint="`gitfleet sync` gets it decided; `gitfleet claims` then shows the outcome.",
     )

@@ -79,7 +79,7 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
     texts = [raw.get(name) for name in ("kind", "id", "nonce", "node", "session")]
     body, at = raw.get("body"), raw.get("at")
     if version != FORMAT or not isinstance(body, dict) or not isinstance(at, int) or isinstance(at, bool):
-        raise Corrupt(f"{where} holds something that is no operation. It was left alone.", where=where)
+        raise Corrupt(f"{where} holds something that is not an operation. It was left alone.", where=where)
     if not all(isinstance(text, str) and len(text) <= 256 for text in texts):
         raise Corrupt(f"{where} holds an operation with broken fields. It was left alone.", where=where)
     kind, id_, nonce, node, session = (str(text) for text in texts)

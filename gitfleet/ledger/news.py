@@ -27,7 +27,7 @@ class News:
 
     def __init__(self, state: str, git: Git, hub: str) -> None:
         self._folder = os.path.join(state, "outbox")
-        self._path = os.path.join(state, "hub-showed")
+        self._path = os.path.join(state, "hub-branches")
         self._git, self._hub = git, hub
 
     @contextmanager

@@ -202,7 +202,7 @@ class Outbox:
         if os.path.lexists(aside):
             aside = f"{aside}.{ids.ulid()}"
         os.rename(os.path.join(self.root, place, name), aside)
-        self._warn(f"outbox/{place}/{display(name)} is no operation; it was put aside in outbox/unread")
+        self._warn(f"outbox/{place}/{display(name)} is not an operation; it was set aside in outbox/unread")
 
     def _warn(self, words: str) -> None:
         if words not in self.warnings:

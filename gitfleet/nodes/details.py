@@ -74,7 +74,7 @@ def _checkouts(
             ids = [session.id for session in sessions if session.worktree == path]
             why = "git did not answer there in time" if os.path.isdir(place) else "it is gone"
             why = why if place in known else "it is no worktree of this clone"
-            warnings.append(f"the worktree {path} ({_several(ids)}) could not be looked at: {why}")
+            warnings.append(f"the worktree {path} ({_several(ids)}) could not be checked: {why}")
     return {path: found[place] for path, place in real.items() if place in found}, warnings
 
 

@@ -114,7 +114,7 @@ class Peers:
             return tree.get(path) if tree else None
         except (Corrupt, KeyError, ValueError) as error:
             words = error.message if isinstance(error, FleetError) else str(error)
-            self._warn(f"what node {node} said cannot be read ({words}). It was passed over.")
+            self._warn(f"the report of node {node} cannot be read ({words}). It was skipped.")
             return None
 
     def _tree(self, node: str) -> Snapshot | None:

@@ -72,7 +72,7 @@ def heartbeat(data: bytes, node: str) -> Heartbeat:
     """The heartbeat in `data`, which `node` should have written. Raises Corrupt, NewerFormat."""
     found = _read(Heartbeat, data, node, HEARTBEAT)
     if found.node != node:
-        raise _broken(node, HEARTBEAT, "is another node's")
+        raise _broken(node, HEARTBEAT, "belongs to another node")
     return found
 
 
@@ -81,7 +81,7 @@ def detail(data: bytes, node: str, session_id: str) -> Detail:
     where = detail_path(session_id)
     found = _read(Detail, data, node, where)
     if found.id != session_id or found.liveness not in {ALIVE, DEAD, UNKNOWN, PERSON}:
-        raise _broken(node, where, "is another session's, or says nothing that can be understood")
+        raise _broken(node, where, "belongs to another session, or cannot be understood")
     return found
 
 
@@ -105,7 +105,7 @@ def _read(kind: type[_Record], data: bytes, node: str, where: str) -> _Record:
     version = raw.get("v")
     if type(version) is int and version > FORMAT:
         raise NewerFormat(
-            f"{where} of node {node} has format {version}; this gitfleet reads up to {FORMAT}. It was passed over.",
+            f"{where} of node {node} has format {version}; this gitfleet reads up to {FORMAT}. It was skipped.",
             hint="Upgrade gitfleet on this machine.",
             where=where,
             version=version,
@@ -128,4 +128,4 @@ def _sane(name: str, value: Any) -> bool:
 
 
 def _broken(node: str, where: str, what: str) -> Corrupt:
-    return Corrupt(f"{where} of node {node} {what}. It was passed over.", where=where)
+    return Corrupt(f"{where} of node {node} {what}. It was skipped.", where=where)

@@ -157,7 +157,7 @@ def whoami(
     named, where = _named(flag, environment, git, others)
     if named is not None:
         if not is_name(named):
-            words = f"{named[:80]!a}{where} is no session id."
+            words = f"{named[:80]!a}{where} is not a session id."
             raise BadName(words, hint="See `gitfleet session list`.", name=named)
         return named
     found = [session for session in candidates(local, worktree) if session.id not in others]

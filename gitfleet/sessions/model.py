@@ -83,7 +83,7 @@ def folder(session_id: str) -> str:
     """Where everything of a session is filed. Raises BadName for an id that is none."""
     if not is_name(session_id):
         raise BadName(
-            f"{session_id[:80]!a} is no session id.",
+            f"{session_id[:80]!a} is not a session id.",
             hint="Use 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit.",
             name=session_id,
         )

@@ -57,7 +57,7 @@ def start(view: View, operation: Operation, generation: int) -> Decision:
     taken_up = was != {"pid": present.pid, "start": present.start}
     if present.node != operation.node or operation.body.get("resume") is not True or taken_up:
         error = Conflict(
-            f"There is a session '{operation.session}' already, on node {present.node}.",
+            f"The session '{operation.session}' exists already, on node {present.node}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
             conflicts=[
                 {"session": present.id, "node": present.node, "agent": present.agent, "title": present.title}

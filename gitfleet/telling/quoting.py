@@ -39,7 +39,7 @@ def holder(item: Mapping[str, Any]) -> str:
     words += f", with the reason {quoted(str(item['reason']))}" if item.get("reason") else ""
     words += _wider(item)
     left = int(item.get("renewed_at", 0)) + int(item.get("ttl", 0)) - clock.now()
-    words += f"; {duration(left)} left" if left > 0 else "; its time is over"
+    words += f"; {duration(left)} left" if left > 0 else "; it has expired"
     return words + ("; its process is gone" if item.get("gone") else "")
 
 

@@ -108,7 +108,7 @@ def words(ledger: Ledger) -> str:
     if not note.was:
         return f"'{now}' is the trunk, as the hub's HEAD says"
     since = duration(max(0, clock.now() - note.at))
-    return f"the hub's HEAD names '{now}' now: rules, base and verdicts go by it (before, until {since} ago: '{display(note.was)}')"
+    return f"the hub's HEAD names '{now}' now: rules, base and verdicts follow it (before, until {since} ago: '{display(note.was)}')"
 
 
 def is_sound(repository: Repository, ledger: Ledger) -> bool:

@@ -51,7 +51,7 @@ def judge(common: Git, head: str, base: str | None, name: str, tips: Collection[
     all the hub's branches, as they were fetched or looked up just now; None: that failed. Costs up to a dozen git processes.
     """
     if base is None:
-        return Landed(UNKNOWN, f"where {name} stands on the hub is not known")
+        return Landed(UNKNOWN, f"where {name}is on the hub is not known")
     if head == base:
         return Landed("merged", f"{name} is at the same commit")
     if head in tips:
@@ -71,7 +71,7 @@ def _by_history(common: Git, head: str, base: str, name: str, tips: Collection[s
         return Landed("pushed", "a branch of the hub has its commits", count)
     lacking = _lacking(common, head, base, tips)
     if lacking == 0:
-        words = "a branch of the hub has its commits, but for merges that bring nothing"
+        words = "a branch of the hub has its commits, except for merges that change nothing"
         return Landed("pushed", words, count, bare=True)
     return _by_effect(common, head, base, name, count, lacking if lacking is not None else count)
 

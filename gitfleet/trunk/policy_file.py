@@ -40,7 +40,7 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     try:
         record = {**policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob))), "fault": ""}
     except ValueError as error:
-        words = f"gitfleet.yaml on the trunk '{node.trunk}' cannot be used, so the rules from before it go on: {error}"
+        words = f"gitfleet.yaml on the trunk '{node.trunk}' cannot be used, so the earlier rules still hold: {error}"
         record = {**known, "fault": words}
     files.replace(path, canonical.dump({**record, "blob": blob}))
     return [record["fault"]] if record["fault"] else []
@@ -53,9 +53,7 @@ def staged_faults(data: bytes) -> list[str]:
     try:
         policy_rules.parse(data)
     except ValueError as error:
-        return [
-            f"{CONFIG} as it is staged cannot be used, and its rules will not hold when it has landed: {error}"
-        ]
+        return [f"{CONFIG} as staged cannot be used, so its rules will not hold after it lands: {error}"]
     return []
 
 

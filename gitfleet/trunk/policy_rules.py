@@ -38,10 +38,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def _seconds(value: Any) -> Any:
     if isinstance(value, str):
         if not (value[-1:] in _UNITS and value[:-1].isascii() and value[:-1].isdigit() and len(value) < 10):
-            raise ValueError(f"'{value[:40]}' is no length of time, such as 90s, 45m, 2h or 1d")
+            raise ValueError(f"'{value[:40]}' is not a duration, such as 90s, 45m, 2h or 1d")
         value = int(value[:-1]) * _UNITS[value[-1]]
     elif type(value) is not int:
-        raise ValueError("must be a length of time, such as 90s, 45m, 2h or 1d")
+        raise ValueError("must be a duration, such as 90s, 45m, 2h or 1d")
     if type(value) is int and not SHORTEST <= value <= LONGEST:
         raise ValueError(f"{span(value)} is not between {span(SHORTEST)} and {span(LONGEST)}")
     return value
@@ -73,7 +73,7 @@ def _capacity(value: Any) -> Any:
 
 def _resource(value: Any) -> Any:
     if isinstance(value, str) and not resources.is_name(value.lower()):
-        raise ValueError(f"{value!a} is no name of a resource: letters, digits, '.', '_' and '-', at most 64")
+        raise ValueError(f"{value!a} is not a resource name: letters, digits, '.', '_' and '-', at most 64")
     return value
 
 

@@ -89,7 +89,7 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
         tips = _tips(clone, names, shown)
         asked = list(_proposals(clone, wanted, tips, memory))
     except FleetError as error:
-        return settled, [f"what branches retain could not be looked at: {error.message}"]
+        return settled, [f"the claims that branches retain could not be checked: {error.message}"]
     finally:
         memory.forget(names)
     return [*settled, *retained_worktrees.agreed(clone, asked)], []

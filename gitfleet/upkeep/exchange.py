@@ -67,7 +67,7 @@ def _settle(clone: Clone, shown: Shown | None) -> tuple[list[str], list[str]]:
         retained = [f"branch {name} retains what it changes" for name in branches.retain_pushed(clone)]
         settled, warnings = branches.settle(clone, shown)
     except FleetError as error:
-        return [], [f"what branches retain was not brought up to date: {error.message}"]
+        return [], [f"the claims that branches retain were not updated: {error.message}"]
     return [*retained, *settled], warnings
 
 

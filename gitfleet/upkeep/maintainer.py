@@ -90,7 +90,7 @@ class Maintainer:
         if not 60 <= every <= units.DAY:
             raise UsageError(
                 f"The maintainer cannot run every {span(every)}.",
-                hint="Choose from 1m to 1d; 5m is usual.",
+                hint="Choose 1m to 1d; 5m is usual.",
             )
         clone = os.path.realpath(self._clone)
         command = (sys.executable, "-P", "-m", "gitfleet", "-C", clone, "maintainer", "run")
@@ -109,7 +109,7 @@ class Maintainer:
         scheduler.puts(plan)
         if not scheduler.there():
             raise UsageError(
-                f"This system has no {scheduler.kind} that would run it.",
+                f"This system has no {scheduler.kind} to run it.",
                 hint="Leave `--kind` out, or use `--print` to see what would be put there.",
             )
         self.uninstall(but=scheduler.kind)

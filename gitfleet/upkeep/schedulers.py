@@ -236,7 +236,7 @@ def choose(kind: str | None) -> Scheduler:
     if kind is not None:
         if kind not in ALL:
             raise UsageError(
-                f"'{one_line(kind, 40)}' is no kind of maintainer.",
+                f"'{one_line(kind, 40)}' is not a kind of maintainer.",
                 hint=f"One of: {', '.join(KINDS)}.",
             )
         return ALL[kind]
@@ -244,8 +244,8 @@ def choose(kind: str | None) -> Scheduler:
         if one.there():
             return one
     raise UsageError(
-        "Neither launchd, a systemd user manager nor crontab is to be found here.",
-        hint="Run `gitfleet maintainer run` by whatever runs things regularly here; `--print --kind cron` shows a line.",
+        "This system has no launchd, no systemd user manager and no crontab.",
+        hint="Have the scheduler of this system run `gitfleet maintainer run`; `--print --kind cron` shows a line.",
     )
 
 
@@ -287,7 +287,7 @@ def _refused(done: processes.Completed) -> Blocked:
     said = one_line((done.stderr or done.stdout).decode("utf-8", "replace")) or "no message"
     return Blocked(
         f"`{' '.join(done.argv)}` ended with {done.code}: {said}",
-        hint="Mend that, or choose another `--kind`.",
+        hint="Fix that, or choose another `--kind`.",
         unharmed="",
         command=list(done.argv),
         code=done.code,

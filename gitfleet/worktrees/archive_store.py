@@ -79,7 +79,7 @@ def drop(common: Git, archive: Archive) -> None:
     """Let an archive go, if it is still the one that was read. Raises Blocked when it is not."""
     if not refs.delete(common, archive.ref, old=archive.oid):
         raise Blocked(
-            f"The archive {archive.id} was changed meanwhile, and is kept.",
+            f"The archive {archive.id} has changed meanwhile, so it was kept.",
             unharmed="",
             hint="Look again: `gitfleet worktree archive --list`.",
         )
@@ -104,7 +104,7 @@ def contents(common: Git, oid: str) -> Contents:
                 single[top] = blob
     listing = _listing(common, oid, single.get("listing", ""))
     if {path for path, (kind, _) in listing.items() if kind in {FILE, LINK}} != entries.keys():
-        raise Corrupt(f"The archive {oid} does not hold what its listing says.", where=oid)
+        raise Corrupt(f"The archive {oid} does not match its own listing.", where=oid)
     return Contents(listing, entries, settings, single.get("index-file"))
 
 
@@ -144,7 +144,7 @@ def _read(objects: PlumbingObjects, line: str) -> Archive:
         words = f"The archive {name} has format {version}; this gitfleet reads up to {FORMAT}."
         raise NewerFormat(words, hint="Upgrade gitfleet.", where=ref, version=version, understood=FORMAT)
     if not known:
-        raise Corrupt(f"The archive {display(name)} is none of gitfleet's. It was left alone.", where=ref)
+        raise Corrupt(f"The archive {display(name)} was not made by gitfleet. It was left alone.", where=ref)
     files = sum(row[:1] in {b"f", b"l"} for row in listing.split(b"\0"))
     return Archive(name, oid, tree, int(at), owner, files, left_out, mode)
 

@@ -31,8 +31,8 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
     operation = git_worktrees.in_progress(worktree.git_dir)
     if operation is not None:
         raise Blocked(
-            f"There is {git_worktrees.begun(operation)} in progress in {display(worktree.path)}; an archive does not hold that.",
-            hint=f"End it or abort it (`git {operation} --abort`), then archive.",
+            f"{display(worktree.path)} has {git_worktrees.begun(operation)} in progress, and an archive cannot keep that.",
+            hint=f"Finish it or abort it (`git {operation} --abort`), then archive.",
         )
     top = os.path.realpath(worktree.path)
     inside = {
@@ -47,8 +47,8 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
         staged = [entry.oid for entry in seen.staged if entry.mode != "160000"]
         removal.check(common, made, worktree.path, seen.items, staged)
     except removal.Changed as changed:
-        words_ = f"{display(worktree.path)} is being worked on: {changed}. The archive {made.id} was kept, but may be mixed."
-        raise Blocked(words_, unharmed="", hint="Archive it again when nobody is at work there.") from changed
+        words_ = f"Someone is working in {display(worktree.path)}: {changed}. The archive {made.id} was kept, but it may mix old and new files."
+        raise Blocked(words_, unharmed="", hint="Archive it again when nobody works there.") from changed
     return made
 
 
@@ -77,7 +77,7 @@ def _present(worktree: Worktree) -> Worktree:
     if not os.path.isdir(worktree.path) or not worktree.git_dir:
         raise Blocked(
             f"The folder of {display(worktree.path)} is gone.",
-            hint="`gitfleet worktree cleanup` archives what git still knows of it.",
+            hint="`gitfleet worktree cleanup` archives what git still has of it.",
         )
     if worktree.head is None:
         raise Blocked(

@@ -106,7 +106,7 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
     left_out = [_told(unit, sizes[unit]) for unit in sorted(sizes.keys() - chosen)]
     left_out += [f"{display(path)} (a socket)" for path in walk.sockets]
     left_out += [f"{display(path)} (another worktree)" for path in sorted(others)]
-    left_out += [f"{display(path)} (a submodule without anything of its own)" for path in empty]
+    left_out += [f"{display(path)} (a submodule with nothing of its own)" for path in empty]
     return Capture(
         items=items,
         staged=staged,
@@ -235,7 +235,7 @@ def _nested(walk: _Walk, git: Git, staged: Sequence[Staged]) -> tuple[list[str],
         words = (
             submodules.own(git, path, wanted[path])
             if path in wanted
-            else f"another repository lies in it: {display(path)}"
+            else f"it contains another repository: {display(path)}"
         )
         if words:
             obstacles.append(words)
@@ -254,5 +254,5 @@ def _obstacles(walk: _Walk, git: Git, size: int) -> list[str]:
     if os.path.exists(os.path.join(git.git_dir, "index.lock")):
         found.append("its index is locked (index.lock)")
     if size > MAX_BYTES:
-        found.append(f"it holds {size >> 20} MiB, more than is archived ({MAX_BYTES >> 20} MiB)")
+        found.append(f"it holds {size >> 20} MiB, which is too much to archive ({MAX_BYTES >> 20} MiB)")
     return found

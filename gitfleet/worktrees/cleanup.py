@@ -117,7 +117,7 @@ def _prune(worktrees: Worktrees, terms: Terms, base: Base | None, spared: Collec
         words = error.message if isinstance(error, FleetError) else str(error)
         return [
             Outcome(
-                "", "", ACTION, "failed", f"branches left over were not looked at: {words}", {"kind": "error"}
+                "", "", ACTION, "failed", f"leftover branches were not checked: {words}", {"kind": "error"}
             )
         ]
     return [_left(item, "deleted-branch", made) for item, made in done if made is not None]

@@ -104,10 +104,10 @@ class Chooser:
             if managed.agent != self._wish.agent:
                 raise self._taken(managed, f"belongs to the agent {managed.agent}")
             if self._wish.force_new:
-                raise self._taken(managed, "exists, and a new one was asked for")
+                raise self._taken(managed, "exists, and you asked for a new one")
             if not os.path.isdir(managed.path):
                 raise Blocked(
-                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still knows it.",
+                    f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still lists it.",
                     hint="Moved by hand? `git worktree repair NEW-PATH`. Not mounted? Mount it. Else "
                     f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
@@ -124,7 +124,7 @@ class Chooser:
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
         if reservation.stands(managed.git_dir, besides={*family, self._pid()}):
-            raise self._taken(managed, "was just handed to another process")
+            raise self._taken(managed, "was just given to another process")
 
     def _free(self) -> tuple[Managed | None, list[tuple[str, str]]]:
         """The newest free worktree of this agent, base and folder; and why others are not free."""
@@ -153,7 +153,7 @@ class Chooser:
     def _create(self, session: str, passed: list[tuple[str, str]]) -> Choice:
         if self._base.commit is None:
             raise Unverifiable(
-                f"Nothing is known of the branch '{display(self._base.name)}' to begin from: {self._base.error or 'it is empty'}",
+                f"The branch '{display(self._base.name)}' to start from is unknown: {self._base.error or 'it is empty'}",
                 unharmed=UNCHANGED,
                 hint="Try again when the hub can be reached.",
             )
@@ -189,7 +189,7 @@ class Chooser:
         """Whether the branch is there already (then it is taken up again). Raises Blocked when something is in the way."""
         if os.path.lexists(plan.path):
             raise Blocked(
-                f"{display(plan.path)} is there, and gitfleet did not make it.",
+                f"{display(plan.path)} exists already, and gitfleet did not make it.",
                 hint="Choose another session id, or move it away.",
                 path=plan.path,
             )
@@ -249,7 +249,7 @@ def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.Use
         (not os.path.isdir(managed.path), checkout.GONE),
         (worktree.locked is not None, f"it is locked ({worktree.locked or 'without a reason'})"),
         (bool(there), f"it is in use: {there[0] if there else ''}"),
-        (reservation.stands(managed.git_dir), "it was just handed to another session"),
+        (reservation.stands(managed.git_dir), "it was just given to another session"),
         (
             git_worktrees.short(worktree.branch) != managed.branch,
             f"it is not on its own branch {managed.branch}",

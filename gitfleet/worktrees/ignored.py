@@ -31,11 +31,11 @@ def check(words: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(words) or (SMALL,)
     if len(chosen) > 1 and {ALL, NONE} & set(chosen):
         raise UsageError(
-            f"--ignored {ALL} and --ignored {NONE} stand alone.",
-            hint="Name patterns, or one of the words.",
+            f"--ignored {ALL} and --ignored {NONE} cannot be combined with other patterns.",
+            hint="Pass patterns, or one of these words.",
         )
     if "" in chosen:
-        raise UsageError("--ignored names nothing.", hint="Name a pattern, e.g. '*.env'.")
+        raise UsageError("--ignored needs a pattern.", hint="Name a pattern, e.g. '*.env'.")
     return chosen
 
 

@@ -66,7 +66,7 @@ def _demand_writable(*folders: str) -> None:
     for folder in folders:
         if os.path.isdir(folder) and not files.may_write(folder):
             raise LocalStorage(
-                f"{display(folder)} may not be written to.",
+                f"{display(folder)} is not writable.",
                 unharmed=UNCHANGED,
                 hint="Give permission there, then run the same command again.",
                 path=folder,

@@ -71,6 +71,6 @@ def at(managed: Managed, path: str) -> Managed:
 def _broken(where: str, why: str) -> Corrupt:
     return Corrupt(
         f"{where} cannot be read ({why}), so this worktree is left alone.",
-        hint="Remove that file if the worktree is none of gitfleet's; otherwise `git worktree remove` takes the worktree away.",
+        hint="If gitfleet did not make the worktree, remove that file; otherwise `git worktree remove` takes the worktree away.",
         where=where,
     )

@@ -32,7 +32,7 @@ def look(here: Git, state: State, moved: Sequence[Change]) -> Obstacle | None:
     Raises Blocked when nothing at all can be changed there now.
     """
     if os.path.lexists(os.path.join(here.git_dir, "index.lock")):
-        raise Blocked("its index is locked (index.lock): git is at work there, or was stopped in the middle")
+        raise Blocked("its index is locked (index.lock): git is running there, or it was stopped halfway")
     dirty = [
         change.path for change in moved if change.path in state.changed and not _submodule(state, change)
     ]

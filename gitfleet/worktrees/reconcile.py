@@ -212,10 +212,10 @@ class Reconciler:
         if attempt.done:
             return self._done(seen, found, here, word, moved)
         if attempt.conflicts and not attempt.stuck:
-            return _conflict(seen, found, attempt.conflicts, "it was taken back")
+            return _conflict(seen, found, attempt.conflicts, "it was undone")
         words = f"{found.reason}; {attempt.words}"
         if attempt.stuck:
-            words += "; it could not be taken back: look at `git status` there"
+            words += "; it could not be undone: look at `git status` there"
         return _outcome(seen, Verdict("failed", "stuck" if attempt.stuck else "refused", words))
 
     def _done(self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[Change]) -> Outcome:
@@ -225,7 +225,7 @@ class Reconciler:
         if links:
             reason += f"; submodules have moved, run `git submodule update` there: {', '.join(links[:3])}"
         if not seen.base.fresh:
-            reason += f"; {seen.base.name} could not be fetched, this is what was last seen of it"
+            reason += f"; {seen.base.name} could not be fetched; this uses its last known state"
         facts = {
             "before": seen.state.head,
             "after": head,
@@ -247,14 +247,14 @@ def _merges(seen: Seen, found: Verdict, here: Git) -> Outcome | None:
     commit = merging.own_merge(here, seen.state.head or "", seen.base.commit or "")
     if not commit:
         return None
-    words = f"{found.reason}; a rebase would drop what the merge {commit[:12]} holds of its own; `--strategy merge` keeps it"
+    words = f"{found.reason}; a rebase would lose changes that only the merge {commit[:12]} has; `--strategy merge` keeps it"
     return _outcome(seen, Verdict("skipped", "merges", words))
 
 
 def _filter(seen: Seen, found: Verdict, broken: Broken) -> Outcome:
     words = (
-        f"{found.reason}; the filter '{display(broken.driver)}', which git has to pass {display(broken.path)} through, does not "
-        f"work: {broken.words}; nothing was touched"
+        f"{found.reason}; the filter '{display(broken.driver)}', which {display(broken.path)} needs, does not work: "
+        f"{broken.words}; nothing was touched"
     )
     return _outcome(seen, Verdict("failed", "filter", words), filter=broken.driver, paths=[broken.path])
 

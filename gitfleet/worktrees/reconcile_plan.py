@@ -27,7 +27,7 @@ def check_strategy(strategy: str) -> None:
     """Raise UsageError for what is no strategy."""
     if strategy not in STRATEGIES:
         raise UsageError(
-            f"'{display(strategy[:40])}' is no strategy.",
+            f"'{display(strategy[:40])}' is not a strategy.",
             hint=f"Choose one of {', '.join(STRATEGIES)}.",
         )
 
@@ -102,7 +102,7 @@ def _unfit(seen: Seen, wanted: Wanted) -> list[tuple[bool, Verdict]]:
             bool(used) and not wanted.include_active,
             Verdict("skipped", "in-use", f"it is in use: {used}{more}"),
         ),
-        (kept and not wanted.include_active, Verdict("skipped", "in-use", "it was just handed to a session")),
+        (kept and not wanted.include_active, Verdict("skipped", "in-use", "it was just given to a session")),
         (not state.branch, Verdict("skipped", "detached", "HEAD is detached")),
         (state.head is None, Verdict("skipped", "unborn", "its branch has no commit")),
         (
@@ -116,7 +116,7 @@ def _behind(seen: Seen, wanted: Wanted) -> Verdict:
     """What the base has to bring."""
     base = seen.base
     if base.commit is None:
-        return Verdict("failed", "no-base", base.error or f"nothing is known of {base.name}")
+        return Verdict("failed", "no-base", base.error or f"{base.name} is unknown")
     if seen.counts is None:
         return Verdict("failed", "no-count", f"git cannot compare it with {base.name}")
     ahead, behind = seen.counts
@@ -124,7 +124,7 @@ def _behind(seen: Seen, wanted: Wanted) -> Verdict:
         apart = f"{behind} behind {base.name}" + (f", {ahead} ahead" if ahead else "")
         return _way(seen, wanted, ahead, apart)
     if not base.fresh:
-        seen_last = f"not behind what was last seen of {base.name}"
+        seen_last = f"not behind the last known state of {base.name}"
         if base.error:
             return Verdict("unknown", "not-fetched", f"{seen_last}, which could not be fetched")
         return Verdict("not-behind", "not-fetched", seen_last)

@@ -125,7 +125,7 @@ class _Asking:
             raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
         kept = reservation.stands(self._managed.git_dir, besides=liveness.own_family())
         if kept and not self._terms.include_active:
-            raise _Keep("active", "it was just handed to a session")
+            raise _Keep("active", "it was just given to a session")
 
     def about_the_present(self, renewed_at: int) -> Verdict:
         """A worktree whose folder is there."""
@@ -144,7 +144,10 @@ class _Asking:
         self._judge_commits(head)
         if self.landed is None or not self.landed.safe:
             raise _Keep(
-                self._word(), self.landed.reason if self.landed else "its commits could not be judged"
+                self._word(),
+                self.landed.reason
+                if self.landed
+                else "gitfleet could not tell whether its commits have landed",
             )
         extra = tuple(only_here.only_here(git, self._common, head, branch))
         return Verdict(
@@ -177,7 +180,7 @@ class _Asking:
         kept = bool(branch) and refs.read(self._common, branch).get(branch) == head
         self._judge_commits(head)
         if not kept and (self.landed is None or not self.landed.safe):
-            raise _Keep("missing", "its folder is gone, and its commits are not known to be on the hub")
+            raise _Keep("missing", "its folder is gone, and it is not known whether the hub has its commits")
         found = Capture(items={}, staged=capture.index(git), changed=_staged_changes(git, head))
         extra = tuple(only_here.only_here(git, self._common, head, branch))
         return Verdict(
@@ -202,7 +205,7 @@ class _Asking:
         if os.path.realpath(os.path.join(self._managed.path, target)) != os.path.realpath(
             self._managed.git_dir
         ):
-            raise _Keep("broken", "its .git file leads elsewhere")
+            raise _Keep("broken", "its .git file points elsewhere")
 
     def _idle(self, found: Capture, renewed_at: int) -> None:
         self.active = activity.last(self._managed, found, renewed_at=renewed_at, note=not self._terms.dry_run)
@@ -231,13 +234,13 @@ class _Asking:
         entries = only_here.stashes(git, self._common, [self._managed.branch])
         if entries:
             more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-            raise _Keep("stash", f"the stash holds work of it: {entries[0]}{more}")
+            raise _Keep("stash", f"the stash has work of it: {entries[0]}{more}")
 
     def _judge_commits(self, head: str) -> None:
         base = self._hub.bases(self._managed.base)
         if not base.fresh or base.commit is None:
-            words = base.error or f"where {base.name} stands on the hub is not known"
-            self.landed = Landed(landed.UNKNOWN, f"{base.name} could not be asked for: {words}")
+            words = base.error or f"where {base.name}is on the hub is not known"
+            self.landed = Landed(landed.UNKNOWN, f"{base.name} could not be fetched: {words}")
             return
         self.landed = landed.judge(self._common, head, base.commit, base.name, self._hub.tips)
 

@@ -142,7 +142,7 @@ def recover(common: Git, state: str) -> list[str]:
             words = _recover(common, note)
         except (FleetError, OSError) as error:
             why = error.message if isinstance(error, FleetError) else str(error)
-            words = f"a removal that was interrupted could not be ended: {display(why)}"
+            words = f"an interrupted removal could not be finished: {display(why)}"
         told += [words] if words else []
     return told
 
@@ -210,7 +210,7 @@ def _late(aside: str, before: Verdict, *, include_active: bool) -> str:
     was = before.found.everything if before.found else {}
     now = capture.walked(aside)
     late = sorted(path for path in now.keys() | was.keys() if now.get(path) != was.get(path))
-    return f"{display(late[0])} changed in the last moment" if late else ""
+    return f"{display(late[0])} changed at the last moment" if late else ""
 
 
 def _forget(common: Git, managed: Managed) -> None:

@@ -54,7 +54,9 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
     place = _place(repository, found.owner, path)
     contents = archive_store.contents(common, found.oid)
     if not found.owner.head or blobs.missing(common, [found.owner.head]):
-        raise Corrupt(f"The commit that {found.id} was at is missing.", unharmed=UNCHANGED, where=found.ref)
+        raise Corrupt(
+            f"The commit of the archive {found.id} is missing.", unharmed=UNCHANGED, where=found.ref
+        )
     branch, notes, made = _branch(common, found.owner)
     try:
         git = _make(common, found, place, branch)
@@ -88,14 +90,14 @@ def _place(repository: Repository, owner: Owner, path: str | None) -> str:
         )
     if os.path.lexists(place):
         raise Blocked(
-            f"Something is at {display(place)} already; a restore overwrites nothing.",
+            f"{display(place)} exists already; a restore overwrites nothing.",
             hint="Choose another place: --path P. (What an interrupted restore left is locked: "
             "`git worktree remove --force --force PATH`.)",
             path=place,
         )
     if not path and not os.path.isdir(os.path.dirname(owner.folder or place)):
         raise Blocked(
-            f"{display(os.path.dirname(owner.folder or place))}, where it was, is not there.",
+            f"The folder {display(os.path.dirname(owner.folder or place))}, where it was, does not exist.",
             hint="Choose another place: --path P.",
             path=place,
         )
@@ -175,7 +177,7 @@ def _check(common: Git, found: Archive, place: str) -> None:
     wrong = comparison.differences(common, found, place, capture.walked(place))
     if wrong:
         raise Corrupt(
-            f"What was written to {display(place)} is not what the archive {found.id} holds: {display(wrong[0])}. "
+            f"The files in {display(place)} differ from the archive {found.id}: {display(wrong[0])}. "
             "The archive is unharmed, and the worktree stays locked.",
             hint=f"Remove it (`git worktree remove --force --force {display(place)}`) and try another --path.",
             where=found.ref,

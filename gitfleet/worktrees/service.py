@@ -229,7 +229,7 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
         if real == top or real.startswith(f"{top}/"):
             return target
     words = (
-        "This is no managed worktree."
+        "This is not a managed worktree."
         if here
         else f"{display(path)} is in no managed worktree of this clone."
     )

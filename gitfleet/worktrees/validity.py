@@ -25,7 +25,7 @@ def check_name(what: str, text: str) -> str:
     if is_name(text):
         return text
     raise BadName(
-        f"{_said(text)} may not be {what}.",
+        f"{_said(text)} is not a valid name for {what}.",
         hint="Use 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter or digit.",
         name=text,
     )
@@ -46,7 +46,7 @@ def check_branch(text: str) -> str:
     )
     if sound:
         return text
-    raise BadName(f"{_said(text)} is no name of a branch.", hint="Pass `--base main`.", name=text)
+    raise BadName(f"{_said(text)} is not a branch name.", hint="Pass `--base main`.", name=text)
 
 
 def top(repository: Repository, everything: Sequence[Worktree]) -> str:
@@ -72,13 +72,13 @@ def top(repository: Repository, everything: Sequence[Worktree]) -> str:
 def _checked_top(repository: Repository, top: str) -> str:
     if os.path.realpath(top) == os.path.realpath(repository.common_dir) or _in_git_dir(top):
         raise UsageError(
-            f"It cannot be told where the main worktree of {display(repository.common_dir)} is, and worktrees do not belong "
+            f"gitfleet cannot find the main worktree of {display(repository.common_dir)}, and worktrees do not belong "
             "into a git directory.",
             hint="Run `gitfleet init` in the main worktree, once; or work where you are: `gitfleet session start`.",
         )
     if Git(repository.common_dir, cwd=top).line("rev-parse", "--show-superproject-working-tree"):
         raise UsageError(
-            f"{display(top)} is a submodule: `git submodule deinit` would take worktrees in it along, with all work in them.",
+            f"{display(top)} is a submodule: `git submodule deinit` would delete the worktrees in it, with all work in them.",
             hint="Work in the submodule itself (`gitfleet session start`, with `--here` for a COMMAND), or make a clone of its own.",
         )
     return top
@@ -134,7 +134,7 @@ def relative(text: str, root: str) -> str:
     if not parts:
         raise _bad(asked, "is the repository itself")
     if ".." in parts:
-        raise _bad(asked, "climbs with `..`")
+        raise _bad(asked, "goes up with `..`")
     if any(part.lower() == ".git" for part in parts):
         raise _bad(asked, "lies in git's own folder")
     if any(part.startswith("-") for part in parts):
@@ -150,7 +150,7 @@ def _said(text: str) -> str:
 
 def _bad(text: str, why: str) -> BadPath:
     return BadPath(
-        f"{_said(text)} may not be the managed folder: it {why}.",
+        f"{_said(text)} cannot be the managed folder: it {why}.",
         hint="Name a folder below the top of the repository, such as the default `.worktrees`.",
         path=text,
     )

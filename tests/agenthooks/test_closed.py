@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.agenthooks import judging
+from gitfleet.agenthooks import check_edits
 from tests.agenthooks.agentbench import Agent, Starter, holders, new
 from tests.agenthooks.test_session import eventually
 from tests.gatebench import Gated
@@ -170,7 +170,7 @@ def test_hub_that_stays_silent_keeps_held_files_held_and_lets_free_ones_be_claim
 )  # fmt: skip
 def test_hook_input_that_is_not_understood_stops_the_edit_in_words(codex: Agent, told: str) -> None:
     reason = codex.hook("edit", told).denied
-    assert reason.startswith(judging.STOPPED)
+    assert reason.startswith(check_edits.STOPPED)
     assert "could not be read" in reason
 
 
@@ -181,7 +181,7 @@ def test_hook_input_of_ten_megabytes_is_judged_like_any_other(codex: Agent) -> N
 
 def test_patch_of_more_files_than_a_program_may_be_told_of_is_stopped(codex: Agent) -> None:
     names = "\n".join(f"*** Delete File: {'x' * 200}/{number}" for number in range(20_000))
-    assert codex.patch(f"*** Begin Patch\n{names}\n*** End Patch").denied.startswith(judging.STOPPED)
+    assert codex.patch(f"*** Begin Patch\n{names}\n*** End Patch").denied.startswith(check_edits.STOPPED)
 
 
 @pytest.mark.parametrize("own", ["../../../evil", "/tmp/evil", "a/b", "\x1b[31mred", "x" * 4000, 7, None, {}])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.agenthooks import judging
+from gitfleet.agenthooks import check_edits
 from gitfleet.base import canonical, clock
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
@@ -32,7 +32,7 @@ TOOLS = ["Edit", "MultiEdit", "Write", "NotebookEdit"]
 
 def stopped(said: Said, *words: str) -> str:
     """The reason of a refusal, having asserted that it says `words`, one next step, and no way around."""
-    assert said.denied.startswith(judging.STOPPED), said
+    assert said.denied.startswith(check_edits.STOPPED), said
     for word in words:
         assert word in said.denied, said
     assert said.denied.count("Next: ") == 1, said
@@ -190,9 +190,9 @@ def test_state_that_is_too_old_is_dealt_with_as_policy_says(
     assert claude.edit(ada.path / "mine.py").denied == ""
     said = claude.edit(ada.path / "src/a.py")
     if unverifiable == "stop":
-        stopped(said, "too old", "gitfleet sync")
+        stopped(said, "too long ago", "gitfleet sync")
     elif unverifiable == "warn":
-        assert "too old" in said.answer["systemMessage"]
+        assert "too long ago" in said.answer["systemMessage"]
         assert said.denied == ""
     else:
         assert said.silent
@@ -320,6 +320,7 @@ def test_broken_repository_that_is_no_fleet_s_passes(claude: Agent, tmp_path: Pa
     assert claude.edit(tmp_path / "broken/x").silent
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     "told",
     ["", "{", "[]", "null", '{"tool_name": "Edit"}', '{"tool_name": "Edit", "tool_input": {"file_path": 7}}',
@@ -353,7 +354,7 @@ def test_json_in_any_spelling_is_understood(claude: Agent, alone: Gated) -> None
 def test_session_that_the_fleet_does_not_know_is_named(claude: Agent, alone: Gated) -> None:
     said = claude.named("gone-1").edit(alone.path / "src/a.py")
     stopped(said, "gone-1")
-    stopped(claude.named("no name!").edit(alone.path / "src/a.py"), "no session id")
+    stopped(claude.named("no name!").edit(alone.path / "src/a.py"), "not a session id")
 
 
 def test_session_of_another_clone_is_named(start: Starter, ada: Gated, bob: Gated) -> None:

@@ -26,7 +26,7 @@ def test_holder_is_named_with_work_node_claim_and_time() -> None:
     assert "(both match x/y)" in holder(item(witness="x/y"))
     assert "both match" not in holder(item(path="src/", held="src/", witness="src"))
     assert "(why)" in holder(item(title=""))
-    assert "time is over" in holder(item(renewed_at=1))
+    assert "it has expired" in holder(item(renewed_at=1))
 
 
 def test_record_that_cannot_be_read_is_named_by_its_problem() -> None:
@@ -48,4 +48,4 @@ def test_overlap_that_was_not_proved_says_so() -> None:
     world.take("n-1", "claim.acquire", **wanted(f"x/*{hard}*"))
     found = list(conflicts.find(world.view, model.parsed(f"x/{hard[::-1]}*"), "exclusive", "n-2"))
     for met in found:
-        assert met.exact or "not proved apart" in str(conflicts.refusal([met]))
+        assert met.exact or "could not be ruled out" in str(conflicts.refusal([met]))

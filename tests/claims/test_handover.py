@@ -31,8 +31,8 @@ def told(world: World, session: str) -> list[str]:
     [
         ("nobody", ["src/"], NoSession, "no session 'nobody'"),
         ("a-1", ["src/"], UsageError, "to itself"),
-        ("b-1", ["src/a.py"], UsageError, "src/a.py is only a part"),
-        ("b-1", ["src/**/*.py"], UsageError, "only a part"),
+        ("b-1", ["src/a.py"], UsageError, "src/a.py is only part"),
+        ("b-1", ["src/**/*.py"], UsageError, "only part"),
         ("b-1", ["src/", "docs/a.md", "lib/"], Conflict, "no claim on lib/"),
         ("b-1", ["lib/"], Conflict, "no claim on lib/"),
     ],
@@ -94,7 +94,7 @@ def test_break_takes_shared_claims_from_each_of_their_holders_who_are_told_once(
 def test_break_of_a_part_is_refused_with_the_whole_named(world: World) -> None:
     refused = world.refuse("p-1", BREAK, patterns=["src/a.py"], reason="now")
     assert isinstance(refused, UsageError)
-    assert "only a part of what a-1 claims: src/" in refused.message
+    assert "only part of a claim of a-1: src/" in refused.message
     assert isinstance(world.refuse("p-1", BREAK, patterns=["lib/"], reason="now"), Conflict)
 
 

@@ -148,7 +148,7 @@ def test_operation_without_a_moment_lets_everything_be(world: Clocked) -> None:
     assert world.token("n-1", "src/") == token
 
 
-# The greatest age.
+# The maximum age.
 
 
 def keep_alive(world: Clocked, session: str, seconds: int) -> None:
@@ -181,7 +181,7 @@ def test_claim_of_the_greatest_age_goes_to_who_waits_and_its_session_is_told(wor
     assert set(world.claims("m-1")) == {"src/a.py"}
     (told,) = world.told("n-1")
     assert "src/" in told
-    assert "greatest age" in told
+    assert "maximum age" in told
 
 
 def test_claim_that_was_outlived_as_others_watched_it_is_taken_over(world: Clocked) -> None:

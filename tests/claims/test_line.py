@@ -271,6 +271,7 @@ def any_other(simulation: Simulation, chance: random.Random, names: list[str]) -
     return session, ended, None
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("seed", range(10))
 def test_line_random_operations_stay_fair_and_never_wait_for_nothing(seed: int) -> None:
     chance = random.Random(seed)

@@ -11,7 +11,7 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import FREE, MINE, THEIRS, Claims, Terms
 from gitfleet.errors import Conflict, Queued, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.githooks.judgement import judge
+from gitfleet.githooks import check_paths
 from tests.claims.test_resources import HOSTILE
 from tests.fleetbench import Fleets
 from tests.workbench import Git, Gitfleet
@@ -44,7 +44,7 @@ def test_claim_of_hostile_names_is_refused_and_leaves_nothing_behind(fleets: Fle
 @pytest.mark.parametrize("terms", [Terms(shared=True), Terms(shared=True, wait=True)])
 def test_claim_of_a_resource_to_be_shared_is_refused(fleets: Fleets, terms: Terms) -> None:
     with fleets.open("alone") as fleet:
-        with pytest.raises(UsageError, match="no unit of one is shared"):
+        with pytest.raises(UsageError, match="cannot be shared"):
             fleet.claims.claim("alone-1", ["docs/", "res:gpu"], terms)
         assert states(fleet.claims, fleet, "alone-1", "docs/", "res:gpu") == [FREE, FREE]
 
@@ -62,9 +62,9 @@ def test_resource_is_let_go_of_whole(fleets: Fleets) -> None:
         claims = with_rules(fleet, gpu=3)
         claims.claim("alone-1", ["res:gpu:2"])
         for counted in ("res:gpu:1", "res:gpu:2"):
-            with pytest.raises(UsageError, match="let go of whole"):
+            with pytest.raises(UsageError, match="released whole"):
                 claims.release("alone-1", [counted])
-            with pytest.raises(UsageError, match="let go of whole"):
+            with pytest.raises(UsageError, match="released whole"):
                 claims.offer("alone-1", "alone-2", [counted])
         assert slots(claims, fleet, "res:gpu") == {"alone-1": (0, 1)}
         assert [record["slots"] for record in claims.release("alone-1", ["res:GPU"]).answer["released"]] == [
@@ -89,10 +89,12 @@ def test_claim_of_a_file_that_is_called_like_a_resource_is_one_on_the_file(fleet
         (again,) = fleet.claims.claim("alone-1", [str(top / "res:x")]).answer["already_held"]
         assert again["pattern"] == ":/res:x"
         state = fleet.current()
-        judged = judge(fleet, state, "alone-1", ["res:x"])
+        judged = check_paths.judge(fleet, state, "alone-1", ["res:x"])
         assert (len(judged.used), judged.theirs) == (1, [])
-        assert [item["session"] for item in judge(fleet, state, "alone-1", ["res:y"]).theirs] == ["alone-2"]
-        assert judge(fleet, state, "alone-1", ["res:z"]).free == ["res:z"]
+        assert [item["session"] for item in check_paths.judge(fleet, state, "alone-1", ["res:y"]).theirs] == [
+            "alone-2"
+        ]
+        assert check_paths.judge(fleet, state, "alone-1", ["res:z"]).free == ["res:z"]
 
 
 def test_commit_of_a_file_that_is_called_like_a_resource_needs_the_claim_on_the_file(

@@ -61,7 +61,7 @@ def test_prime_without_the_hub_tells_what_is_known_and_how_old_it_is(hub_cli: Cl
 
 
 def test_prime_promises_checked_edits_only_where_the_agent_s_hooks_are_in_place(cli: Cli) -> None:
-    promise, none = "is claimed for you when you edit it", "edits are not checked here"
+    promise, none = "is claimed for you when you edit it", "your agent has no hooks here"
     cli("session", "start", "--id", "claude-1", "--agent", "claude").ok()
     cli("session", "start", "--id", "codex-1", "--agent", "codex").ok()
     claude, codex = cli.clone.as_session("claude-1"), cli.clone.as_session("codex-1")

@@ -321,6 +321,7 @@ def test_ledger_that_cannot_be_read_is_never_fine(ada: Gated, ci: Ci, git: Git) 
     assert ci.check("origin/main..HEAD").returncode in {13, 20}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "text",
     [

@@ -94,28 +94,28 @@ def test_claim_of_everything_is_refused_by_policy_and_allowed_by_it(cli: Cli) ->
         (["claim", "a" * 4097], "longer than 4096"),
         (["claim", "x", "--ttl", "5s"], "between"),
         (["claim", "x", "--ttl", "2d"], "between"),
-        (["claim", "x", "--ttl", ""], "no duration"),
-        (["claim", "x", "--ttl", "soon"], "no duration"),
+        (["claim", "x", "--ttl", ""], "not a duration"),
+        (["claim", "x", "--ttl", "soon"], "not a duration"),
         (["claim", "x", "--shared", "--exclusive"], "either shared or exclusive"),
-        (["claim", "x", "--timeout", "5s"], "for --wait"),
-        (["claim", "x", "--priority", "90"], "for --wait"),
+        (["claim", "x", "--timeout", "5s"], "need --wait"),
+        (["claim", "x", "--priority", "90"], "need --wait"),
         (["claim", "d/" * 401], "more than 256 parts"),
         (["claim", "x", "--reason", "r" * 5000], "4096"),
-        (["claim", "x", "--session", ""], "no session id"),
-        (["claim", "x", "--session", "../x"], "no session id"),
-        (["claim", "x", "--session", f"a{ESCAPES}"], "no session id"),
+        (["claim", "x", "--session", ""], "not a session id"),
+        (["claim", "x", "--session", "../x"], "not a session id"),
+        (["claim", "x", "--session", f"a{ESCAPES}"], "not a session id"),
         (["claim", "x", "--session", "nobody-1"], "no session 'nobody-1'"),
         (["release", "x", "--all"], "both"),
         (["check"], "PATH"),
         (["check", "/nowhere"], "outside"),
-        (["claims", "--session", "a/b"], "no session id"),
-        (["claims", "--older-than", "old"], "no duration"),
-        (["log", "--session", "a/b"], "no session id"),
-        (["session", "show", "a/b"], "no session id"),
-        (["session", "end", ""], "no session id"),
-        (["session", "end", "a/b"], "no session id"),
-        (["session", "start", "--id", ""], "no session id"),
-        (["session", "start", "--id", "-x"], "no session id"),
+        (["claims", "--session", "a/b"], "not a session id"),
+        (["claims", "--older-than", "old"], "not a duration"),
+        (["log", "--session", "a/b"], "not a session id"),
+        (["session", "show", "a/b"], "not a session id"),
+        (["session", "end", ""], "not a session id"),
+        (["session", "end", "a/b"], "not a session id"),
+        (["session", "start", "--id", ""], "not a session id"),
+        (["session", "start", "--id", "-x"], "not a session id"),
         (["session", "adopt", "--pid", "0"], "no process"),
         (["-C", "/nowhere", "check", "x"], "/nowhere"),
         (["frobnicate"], "frobnicate"),
@@ -144,7 +144,7 @@ def test_release_lets_go_own_claims_only(cli: Cli) -> None:
     cli("claim", "src/", "docs/", "README.md").ok()
     cli("claim", "LICENSE", env=cli.other).ok()
     said(cli("release", "LICENSE").ended(10), cli.clone.other, "not this session's")
-    said(cli("release", "src/api/a.py").ended(2), "only a part")
+    said(cli("release", "src/api/a.py").ended(2), "only part")
     assert "not held by anybody: nothing" in cli("release", "nothing").ok().stdout
     assert cli("release", "docs").ok().stdout == "released: docs/\n"
     assert set(cli("release", "--all").ok().stdout.splitlines()) == {"released: README.md", "released: src/"}
@@ -280,5 +280,5 @@ def test_text_of_others_never_reaches_the_terminal_raw(cli: Cli) -> None:
 def test_session_to_end_is_named_once_and_by_an_id(cli: Cli) -> None:
     ran = cli("session", "end", "--session", cli.clone.session, cli.clone.other).ended(2)
     assert "Two sessions were named" in ran.stderr
-    assert "gitfleet: '../x' is no session id." in cli("offer", "--to", "../x", "src/").ended(2).stderr
+    assert "gitfleet: '../x' is not a session id." in cli("offer", "--to", "../x", "src/").ended(2).stderr
     cli("session", "end", "--session", cli.clone.other, cli.clone.other).ok()

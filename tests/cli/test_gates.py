@@ -43,4 +43,4 @@ def test_gate_that_git_finds_in_its_configuration_is_in_force_whatever_stands_in
     assert "by git's configuration and by the hooks folder" in cli("doctor").ok().stdout
     displace(cli)
     assert "hooks:" not in cli("status").ok().stderr
-    assert "an older git would leave some out: pre-commit: replaced" in cli("doctor").ok().stdout
+    assert "an older git would skip some: pre-commit: replaced" in cli("doctor").ok().stdout

@@ -108,8 +108,8 @@ def land(two: Two) -> None:
 
 
 EVENTS: list[tuple[Callable[[Two], None], str, str]] = [
-    (steal, "Your claim on src/ had lapsed, and bob-1 has taken it over", "takes over src/ of ada-1"),
-    (queue_behind_it, "Your claim on src/ had lapsed, and bob-1", "bob-1 waits for src/api/a.py, docs/"),
+    (steal, "Your claim on src/ had expired, and bob-1 has taken it over", "takes over src/ of ada-1"),
+    (queue_behind_it, "Your claim on src/ had expired, and bob-1", "bob-1 waits for src/api/a.py, docs/"),
     (break_, "Your claim on src/ was broken by ben: release day", "ben breaks src/ of ada-1: release day"),
     (offer, "bob-1 offers you its claims on src/", "bob-1 offers src/ to ada-1"),
     (accept, "bob-1 has accepted your claim on src/", "bob-1 accepts src/"),
@@ -242,7 +242,7 @@ def test_person_lets_go_what_a_branch_retains_and_an_agent_does_not(two: Two) ->
     assert ran.stdout == "released: src/\n"
     two.bob("release", "--branch", "feature", "--session", "ben").ended(10)
     two.bob("claim", "src/api/b.py").ok()
-    assert [line for line in two.log() if line.startswith("branch feature was let go, releasing src/")]
+    assert [line for line in two.log() if line.startswith("branch feature was given up, releasing src/")]
 
 
 def test_no_refusal_names_a_way_around_it(two: Two, tmp_path: Path) -> None:

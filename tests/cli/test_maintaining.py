@@ -67,7 +67,7 @@ def test_maintainer_from_install_to_uninstall(cli: Cli, cron: Overlay) -> None:
 def test_strategy_that_is_none_is_refused_before_anything_is_done(
     cli: Cli, cron: Overlay, verb: tuple[str, ...]
 ) -> None:
-    assert "is no strategy" in cli(*verb, "--strategy", "odd", env=cron).ended(2).stderr
+    assert "is not a strategy" in cli(*verb, "--strategy", "odd", env=cron).ended(2).stderr
     assert not (Path(str(cron["HOME"])) / "table").exists()
 
 

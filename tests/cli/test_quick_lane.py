@@ -109,6 +109,7 @@ def ran(
     return code, answer, plain(err, clone)
 
 
+@pytest.mark.sample(10)
 @pytest.mark.parametrize("args", PLAIN, ids=" ".join)
 def test_both_lanes_answer_the_same(
     twins: tuple[Gated, Gated],

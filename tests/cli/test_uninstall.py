@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.githooks import hubhook
+from gitfleet.githooks import hub_hook
 from tests.gatebench import GATE
 from tests.githooks.hookbench import tree
 from tests.workbench import Git, Gitfleet, run
@@ -92,7 +92,7 @@ def test_last_one_to_leave_takes_the_fleet_off_the_hub_as_it_was_told(
         gitfleet(path, "init").ok()
         gitfleet(path, "sync").ok()
     if guarded:
-        hubhook.install(str(hub), interpreter="/usr/bin/env", gate=str(GATE))
+        hub_hook.install(str(hub), interpreter="/usr/bin/env", gate=str(GATE))
     uninstall(gitfleet, ada)
     gitfleet(ben, "sync").ok()
     said = uninstall(gitfleet, ben)

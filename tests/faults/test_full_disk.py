@@ -62,7 +62,7 @@ def test_command_line_on_a_full_disk_ends_with_exit_20_and_one_next_step(
     filler = fill(disk.root, leave=0)
     ran = gitfleet(disk.clone("ada"), "claim", "src/a.py", "--session", "ada-1").ended(20)
     assert "disk is full" in ran.stderr
-    assert "What was there is as it was" in ran.stderr
+    assert "What was there is unchanged" in ran.stderr
     assert "next:" in ran.stderr
     gitfleet(disk.clone("ada"), "check", "src/a.py", "--session", "ada-1").ok()
     filler.unlink()

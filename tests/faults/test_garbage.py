@@ -61,7 +61,7 @@ def test_garbage_in_the_outbox_is_put_aside_and_named_and_others_go_on(fleets: F
         warnings = fleet.ledger.outbox.warnings
     assert result.status is Status.CONFIRMED
     for what, data in GARBAGE.items():
-        assert [warning for warning in warnings if f"/{what}.json" in warning and "put aside" in warning]
+        assert [warning for warning in warnings if f"/{what}.json" in warning and "set aside" in warning]
         assert (fleets.state() / f"outbox/unread/{what}.json").read_bytes() == data
     assert fleets.waiting() == []
     assert fleets.chain().holders("src/a.py") == ["ada-1"]

@@ -159,7 +159,9 @@ def test_after_tells_what_has_happened_before_what_failed() -> None:
     assert (caught.value.hint, caught.value.facts["path"]) == ("Make room.", "/x")
 
 
-@pytest.mark.parametrize(("what", "says"), [("folder", "a folder stands"), ("file above", "a file stands")])
+@pytest.mark.parametrize(
+    ("what", "says"), [("folder", "there is a folder"), ("file above", "there is a file")]
+)
 def test_tryout_of_a_place_that_something_else_has_taken_is_refused(
     tmp_path: Path, what: str, says: str
 ) -> None:

@@ -83,7 +83,7 @@ def test_lock_held_by_a_stopped_process_is_said_while_waiting_and_at_the_end(fle
         assert "\x1b" not in caught.value.message + said[0]
         assert caught.value.exit_code == 20
         assert caught.value.lock == str(fleets.state() / "lock")
-        assert "in hand" not in caught.value.message
+        assert "has this request" not in caught.value.message
     assert fleets.waiting() == []
 
 
@@ -109,7 +109,7 @@ def test_lock_held_by_a_process_that_has_the_request_in_hand_says_that_it_may_st
             (fleets.state() / "outbox/new" / taken.name).rename(taken)
 
         fleet.ledger._announce = take
-        with pytest.raises(LockHeld, match="in hand"):
+        with pytest.raises(LockHeld, match="has this request"):
             fleet.ledger.submit([operation], timeout=2.1)
     assert fleets.waiting() == [f"taken/{taken.name}"]
     with fleets.open() as fleet:

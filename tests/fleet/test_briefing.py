@@ -40,7 +40,7 @@ def test_holder_is_told_with_everything_of_theirs_in_quotation_marks() -> None:
     said = quoting.holder(item)
     assert (
         said
-        == '"a" is held by session s-1 on node n, titled "do \'this\'"; its claim is on "x ‹b› /"; its time is over'
+        == '"a" is held by session s-1 on node n, titled "do \'this\'"; its claim is on "x ‹b› /"; it has expired'
     )
     assert "cannot be read" in quoting.holder({"path": "a", "session": None})
     assert "asked for earlier" in quoting.holder({**item, "waiting": True})
@@ -99,7 +99,7 @@ def test_every_rule_has_words(edits: str, commits: str) -> None:
 def test_rules_of_edits_are_promised_only_where_hooks_ask_about_them(edits: str) -> None:
     told = briefing.Briefing("s", "", "main", "n", [], [], False, Policy(edits=edits), [], "", None)
     assert (briefing.EDITS[edits] in briefing.text(told)) == (edits == "off")
-    assert ("edits are not checked here" in briefing.text(told)) == (edits != "off")
+    assert ("your agent has no hooks here" in briefing.text(told)) == (edits != "off")
 
 
 @pytest.mark.parametrize(

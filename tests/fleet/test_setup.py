@@ -435,7 +435,7 @@ def test_node_file_that_is_broken_is_mended_by_joining(clone: Clone) -> None:
 def test_ledger_that_vanished_from_its_only_place_is_said(repository: Path, git: Git) -> None:
     join(repository)
     git(repository, "update-ref", "-d", COORD)
-    assert any("begins anew" in words for words in join(repository).warnings)
+    assert any("starts again" in words for words in join(repository).warnings)
 
 
 def test_ledger_that_vanished_from_the_hub_is_an_alarm(clone: Clone, hub: Path, git: Git) -> None:

@@ -86,7 +86,7 @@ def test_discover_in_a_folder_that_was_deleted_meanwhile_says_so(
 
 @pytest.mark.parametrize("inside", [".git", ".git/hooks"])
 def test_discover_inside_of_a_git_directory_says_where_that_is(repository: Path, inside: str) -> None:
-    with pytest.raises(NoRepository, match="inside of a git directory") as caught:
+    with pytest.raises(NoRepository, match="inside a git directory") as caught:
         discover(str(repository / inside))
     assert caught.value.exit_code == 2
 

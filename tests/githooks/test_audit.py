@@ -17,7 +17,7 @@ from gitfleet.errors import UsageError
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.githooks import audit, history
 from gitfleet.githooks.audit import Audit
-from gitfleet.githooks.history import Made
+from gitfleet.githooks.history import HistoryCommit
 from tests.gatebench import Gated
 from tests.workbench import UNSEEN, Gitfleet
 
@@ -191,14 +191,14 @@ def test_range_can_be_cut_by_date(alone: Gated) -> None:
     assert audited(alone, "HEAD").commits == 1
     assert audited(alone, "HEAD", since="2024-06-01").commits == 0
     for bad in ("garbage", "now", "2099-01-01", "--all"):
-        with pytest.raises(UsageError, match="no moment in the past"):
+        with pytest.raises(UsageError, match="not a time in the past"):
             audited(alone, "HEAD", since=bad)
 
 
 def made(
     paths: Sequence[str], claims: Sequence[str], sessions: Sequence[str] = ("s",), author: str = "a"
-) -> Made:
-    return Made("0" * 40, 1, author, "subject", tuple(sessions), tuple(claims), tuple(paths))
+) -> HistoryCommit:
+    return HistoryCommit("0" * 40, 1, author, "subject", tuple(sessions), tuple(claims), tuple(paths))
 
 
 def test_counts_are_by_author_and_session() -> None:

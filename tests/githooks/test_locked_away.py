@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.gatebench import Gated
-from tests.githooks.test_gate_moves import made, switch_on
+from tests.githooks.test_ref_gate import made, switch_on
 from tests.places import PLAIN, needs_plain
 from tests.workbench import Gitfleet, Ran, run
 

@@ -7,7 +7,6 @@ path that another session holds; then with all gates, on a path that nobody hold
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import check_commits
 from gitfleet.cli.claiming import Common
-from gitfleet.githooks import hubhook
+from gitfleet.githooks import hub_hook, shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.gatebench import GATE, Copies, Gated
 from tests.workbench import ROOT, Git, Overlay, Ran, run
@@ -332,7 +331,8 @@ def keep(clone: Gated, *hooks: str) -> None:
     folder = clone.path / ".git/hooks"
     clone.keep_gates()
     for name in {*GATED, *OPTIONAL} & {*hooks}:
-        shutil.copy(ROOT / "hooks" / name, folder / name)
+        (folder / name).write_bytes(shims.text(name))
+        (folder / name).chmod(0o755)
 
 
 def by_us(ran: Ran) -> bool:
@@ -394,7 +394,7 @@ def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name
     made.prepare(clone)
     keep(clone, gate)
     if gate == "pre-receive":
-        hubhook.install(str(clone.fleets.hub), interpreter=sys.executable, gate=str(GATE))
+        hub_hook.install(str(clone.fleets.hub), interpreter=sys.executable, gate=str(GATE))
     ran = made.go(clone)
     if gate in {"pre-push", "pre-receive"}:
         assert not by_us(ran)
@@ -404,6 +404,7 @@ def test_gate_alone_stops_what_the_page_says(ready: Callable[[str], Gated], name
     assert ran.returncode == 0 or "ada-2" in ran.stderr, ran
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", list(ways()))
 def test_all_gates_stop_what_nobody_has_claimed_before_the_hub_has_it(
     ready: Callable[[str], Gated], name: str
@@ -415,6 +416,7 @@ def test_all_gates_stop_what_nobody_has_claimed_before_the_hub_has_it(
     assert stopped == any(cell == "stops" for cell in told()[name].values())
 
 
+@pytest.mark.sample(9)
 @pytest.mark.parametrize("name", list(ways()))
 def test_all_gates_pass_what_the_session_has_claimed(
     ready: Callable[[str], Gated], git: Git, name: str

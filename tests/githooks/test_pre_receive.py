@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.errors import Blocked, FleetError, NoRepository
-from gitfleet.githooks import hubhook
+from gitfleet.githooks import hub_hook
 from tests.gatebench import GATE, Gated, refused
 from tests.places import MEMBER, PLAIN, give, needs_plain, needs_users
 from tests.workbench import UNSEEN, Git, Gitfleet, Ran, run
@@ -25,7 +25,7 @@ def hub(ada: Gated) -> Path:
 
 
 def install(path: Path) -> None:
-    hubhook.install(str(path), interpreter=sys.executable, gate=str(GATE))
+    hub_hook.install(str(path), interpreter=sys.executable, gate=str(GATE))
 
 
 def raw(clone: Gated, path: str, message: str = "raw") -> str:
@@ -144,7 +144,7 @@ def test_rules_are_those_of_the_branch_that_head_names(
     ada: Gated, hub: Path, git: Git, commits: str, passes: bool
 ) -> None:
     raw(ada, "gitfleet.yaml", f"version: 1\ncommits: '{commits}'")
-    hubhook.uninstall(str(hub))
+    hub_hook.uninstall(str(hub))
     push(ada, "main").ok()
     install(hub)
     raw(ada, A)
@@ -223,20 +223,20 @@ def test_hook_that_stood_there_runs_first_and_is_given_back_to_the_byte(ada: Gat
     declined(ran, A, "former hook 0", " refs/heads/main")
     stopped = ada.git(*UNSEEN, "push", "origin", ":refs/heads/none", "main", env={"STOP": "yes"})
     assert "gitfleet" not in stopped.stderr
-    assert hubhook.uninstall(str(hub)).changed
+    assert hub_hook.uninstall(str(hub)).changed
     assert picture(hub) == before
-    assert not hubhook.uninstall(str(hub)).changed
+    assert not hub_hook.uninstall(str(hub)).changed
     push(ada, "main").ok()
 
 
 def test_install_twice_changes_nothing_the_second_time(ada: Gated) -> None:
     hub = ada.fleets.hub
     before = picture(hub)
-    first = hubhook.install(str(hub), interpreter=sys.executable, gate=str(GATE))
+    first = hub_hook.install(str(hub), interpreter=sys.executable, gate=str(GATE))
     between = picture(hub)
-    second = hubhook.install(str(hub), interpreter=sys.executable, gate=str(GATE))
+    second = hub_hook.install(str(hub), interpreter=sys.executable, gate=str(GATE))
     assert (first.changed, second.changed, picture(hub)) == (True, False, between)
-    hubhook.uninstall(str(hub))
+    hub_hook.uninstall(str(hub))
     assert picture(hub) == before
 
 
@@ -363,5 +363,5 @@ def test_hub_in_a_place_where_bare_repositories_have_to_be_named_is_judged_too(
     install(Path())
     raw(ada, A)
     declined(push(ada, "main"), f"{A}: not claimed")
-    assert hubhook.uninstall(str(ada.fleets.hub)).changed
+    assert hub_hook.uninstall(str(ada.fleets.hub)).changed
     push(ada, "main").ok()

@@ -327,6 +327,7 @@ DETAIL: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("bulk", [True, False], ids=["bulk", "plain"])
 @pytest.mark.parametrize(
     ("beat", "detail"),

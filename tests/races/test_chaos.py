@@ -72,7 +72,7 @@ def check_told(chain: Chain, row: dict[str, Any]) -> None:
     if "error" in row:
         assert row["error"] in {"conflict", "lock-held", "hub-refused"}, row
         assert row["operation"]
-        assert carried is None or "in hand" in row["message"], row
+        assert carried is None or "has this request" in row["message"], row
     elif row["status"] in {"confirmed", "published"}:
         assert carried is not None, row
         assert carried.oid == row["commit"], row

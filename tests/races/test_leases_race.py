@@ -254,7 +254,7 @@ def test_holder_that_was_suspended_past_its_time_is_stopped_by_its_own_hook(
     agent.sleep()
     watch_it_lapse(bob, ada)
     bob("claim", "src/a.py").ok()
-    woken = refused(agent.wake(), "bob-1", "Your claim on src/ had lapsed, and bob-1 has taken it over")
+    woken = refused(agent.wake(), "bob-1", "Your claim on src/ had expired, and bob-1 has taken it over")
     assert woken.returncode == 1
     assert ada.clone.out("rev-parse", "HEAD") == head
 

@@ -68,7 +68,7 @@ def test_commits_nowhere_else_are_unmerged(here: Path, git: Git) -> None:
 
 
 def test_base_that_is_not_known_is_unknown(here: Path, git: Git) -> None:
-    assert judged(here, git, base=None) == Landed("unknown", "where main stands on the hub is not known")
+    assert judged(here, git, base=None) == Landed("unknown", "where mainis on the hub is not known")
 
 
 def test_branch_of_the_hub_at_the_commit_is_pushed(here: Path, git: Git) -> None:

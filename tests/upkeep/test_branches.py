@@ -170,7 +170,7 @@ def test_hub_that_cannot_be_reached_makes_nothing_look_gone(left: Hubbed) -> Non
     with left.fleets.open("bob") as fleet:
         settled, warnings = branches.settle(fleet)
     assert settled == []
-    assert "could not be looked at" in warnings[0]
+    assert "could not be checked" in warnings[0]
     assert left.standing("bob") == {"src/": "feature"}
 
 

@@ -276,7 +276,7 @@ def test_submodule_without_anything_of_its_own_is_no_obstacle(
     before = git(age(git, with_submodule), "status", "--porcelain")
     found = outcome(yard, "s1")
     assert (found.result, found.facts["archive"]) == ("removed", "s1")
-    assert found.facts["left_out"] == ["sub (a submodule without anything of its own)"]
+    assert found.facts["left_out"] == ["sub (a submodule with nothing of its own)"]
     restore.restore(discover(str(yard.top)), "s1")
     assert git(with_submodule, "status", "--porcelain") == before
     git(with_submodule, "submodule", "--quiet", "update", "--init")

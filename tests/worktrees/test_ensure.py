@@ -82,7 +82,7 @@ def test_ensure_twice_never_hands_out_the_same(yard: Yard) -> None:
     """W4: two launches of one agent got one directory."""
     first, second = yard.ensure("codex"), yard.ensure("codex")
     assert first.managed.path != second.managed.path
-    assert second.choice.passed == [(first.managed.path, "it was just handed to another session")]
+    assert second.choice.passed == [(first.managed.path, "it was just given to another session")]
 
 
 def test_worktree_whose_session_has_come_and_gone_is_free_for_the_next_of_the_same_caller(yard: Yard) -> None:
@@ -412,7 +412,7 @@ def test_ensure_hands_out_no_worktree_whose_work_has_not_landed(
     ((where, why),) = found.choice.passed
     assert where == str(path)
     assert (
-        "the stash holds work" if how is stashed else "1 commit of its branch fleet/codex/one has not landed"
+        "the stash has work" if how is stashed else "1 commit of its branch fleet/codex/one has not landed"
     ) in why
     assert yard.head(path) == before
 
@@ -471,7 +471,7 @@ def test_ensure_where_a_folder_may_not_be_written_to_names_it_and_leaves_nothing
     argv = [*PLAIN, *gitfleet.argv("-C", yard.top, "worktree", "ensure", "--session", "new")]
     ran = run(argv, yard.top, env=gitfleet.environment()).ended(20)
     (yard.top / place).chmod(0o755)
-    assert f"{yard.top}/{place} may not be written to. Nothing was changed." in ran.stderr
+    assert f"{yard.top}/{place} is not writable. Nothing was changed." in ran.stderr
     assert git(yard.top, "for-each-ref") == before
     assert [managed.session for managed in yard.managed()] == ["other"]
     gitfleet(yard.top, "worktree", "ensure", "--session", "new").ok()

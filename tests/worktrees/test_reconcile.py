@@ -83,6 +83,7 @@ def test_reconcile_with_dirty_files_that_the_merge_does_not_touch_goes_on(yard: 
     assert git(path, "stash", "list") == ""
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("case", ["edited", "staged", "deleted", "untracked", "ignored", "folder"])
 @pytest.mark.parametrize("ahead", [False, True])
 def test_reconcile_where_something_would_be_overwritten_leaves_it_to_the_byte(

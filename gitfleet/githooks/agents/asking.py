@@ -22,18 +22,18 @@ LONGEST = 10.0
 _INFO = {"clientInfo": {"name": "gitfleet", "version": "1"}}
 
 
-class Told(NamedTuple):
+class ClientTrust(NamedTuple):
     """What a client says of our hooks in the settings file `path`: `trust` is the worst of them."""
 
     path: str
     trust: Trust
 
 
-class Hooks(NamedTuple):
+class CodexHooks(NamedTuple):
     """What Codex said; `asked` is False where it could not be asked."""
 
     asked: bool
-    found: Sequence[Told] = ()
+    found: Sequence[ClientTrust] = ()
 
     def of(self, path: str) -> Trust:
         """What it says of one settings file of ours."""
@@ -43,11 +43,11 @@ class Hooks(NamedTuple):
         return told[0] if told else "not read"
 
 
-def codex_hooks(folder: str) -> Hooks:
+def codex_hooks(folder: str) -> CodexHooks:
     """Have Codex say which hooks of ours it would run in a folder. Changes nothing of ours; a second at most, as a rule."""
     program = shutil.which(codex.NAME)
     if program is None:
-        return Hooks(asked=False)
+        return CodexHooks(asked=False)
     asked: list[dict[str, Any]] = [
         {"id": 0, "method": "initialize", "params": _INFO},
         {"method": "initialized"},
@@ -60,21 +60,21 @@ def codex_hooks(folder: str) -> Hooks:
             cwd=folder, env=os.environ, timeout=LONGEST,
         )  # fmt: skip
     except OSError:
-        return Hooks(asked=False)
+        return CodexHooks(asked=False)
     return _understood(_read(answer or b""))
 
 
-def _understood(answer: dict[str, Any]) -> Hooks:
+def _understood(answer: dict[str, Any]) -> CodexHooks:
     result = answer.get("result")
     places = result.get("data") if isinstance(result, dict) else None
     if not isinstance(places, list):
-        return Hooks(asked=False)
+        return CodexHooks(asked=False)
     hooks = [hook for place in places if isinstance(place, dict) for hook in place.get("hooks") or []]
     ours: dict[str, list[Trust]] = {}
     for hook in hooks:
         if isinstance(hook, dict) and settings.MARK in str(hook.get("command", "")):
             ours.setdefault(str(hook.get("sourcePath", "")), []).append(_trust(hook))
-    return Hooks(asked=True, found=[Told(path, _worst(trusts)) for path, trusts in ours.items()])
+    return CodexHooks(asked=True, found=[ClientTrust(path, _worst(trusts)) for path, trusts in ours.items()])
 
 
 def _trust(hook: dict[str, Any]) -> Trust:

@@ -29,14 +29,14 @@ _TRIES = 5
 _BOM = b"\xef\xbb\xbf"
 
 
-class Change(NamedTuple):
+class SettingsChange(NamedTuple):
     """One file, and what was done to it."""
 
     path: str
     what: What
 
 
-class Look(NamedTuple):
+class SettingsPlace(NamedTuple):
     """One place where an agent's hooks may be; `problem` says why it cannot be read."""
 
     agent: str
@@ -46,8 +46,8 @@ class Look(NamedTuple):
     problem: str = ""
 
 
-def install(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
-    """Make an agent call us. Twice is once. Raises UsageError, NoRepository, Blocked, LocalStorage; see `Change` for what it did."""
+def install(agent: str, scope: Scope, repository: Repository | None) -> list[SettingsChange]:
+    """Make an agent call us. Twice is once. Raises UsageError, NoRepository, Blocked, LocalStorage; see `SettingsChange` for what it did."""
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     if scope == "project" and repository is not None:
@@ -62,7 +62,7 @@ def install(agent: str, scope: Scope, repository: Repository | None) -> list[Cha
     return changes
 
 
-def open_sandbox(repository: Repository) -> list[Change]:
+def open_sandbox(repository: Repository) -> list[SettingsChange]:
     """Let commands in Codex's sandbox write what git and the hub need, in this worktree. Twice is once. Raises as `install`."""
     _check_links(repository, [opening.CONFIG])
     opening.check(repository)
@@ -71,7 +71,7 @@ def open_sandbox(repository: Repository) -> list[Change]:
     return changes + _ignore(repository, opening.NAME, opening.CONFIG)
 
 
-def close_sandbox(repository: Repository) -> list[Change]:
+def close_sandbox(repository: Repository) -> list[SettingsChange]:
     """Take that out again, in all worktrees of the clone: those that were made later have it from the first. Raises as `install`."""
     changes = []
     for top in _worktrees(repository):
@@ -91,7 +91,7 @@ def admit(kind: Kind, repository: Repository) -> None:
                 os.mkdir(path)
 
 
-def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[Change]:
+def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[SettingsChange]:
     """Take out exactly what `install` put in. Raises as `install`; a file that is not there is no error."""
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
@@ -114,7 +114,7 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[C
     return [change for change in changes if change.what != "unchanged"]
 
 
-def status(repository: Repository | None) -> list[Look]:
+def status(repository: Repository | None) -> list[SettingsPlace]:
     """Every place where an agent's hooks may be. Reads only."""
     found = []
     for agent, kind in AGENTS.items():
@@ -165,7 +165,7 @@ def _check_links(repository: Repository, names: list[str]) -> None:
             raise settings.unusable(path, ValueError("a link in the repository leads out of it"))
 
 
-def _ignore(repository: Repository, agent: str, name: str) -> list[Change]:
+def _ignore(repository: Repository, agent: str, name: str) -> list[SettingsChange]:
     """Have git ignore a file of ours, where it would show it as new."""
     git: Git = repository.here
     tracked = git.ask("ls-files", "--error-unmatch", "--", name).code == 0
@@ -224,18 +224,18 @@ def _bytes(before: bytes | None, text: str) -> bytes:
     return (_BOM if before and before.startswith(_BOM) else b"") + text.encode("utf-8")
 
 
-def _look(agent: str, scope: Scope, path: str) -> Look:
+def _look(agent: str, scope: Scope, path: str) -> SettingsPlace:
     try:
         data = files.read(path)
         text = data.removeprefix(_BOM).decode("utf-8") if data else ""
         if settings.MARK not in text:
-            return Look(agent, scope, path, "absent")
+            return SettingsPlace(agent, scope, path, "absent")
         current = settings.is_current(text, handlers(agent))
     except ValueError as error:
-        return Look(agent, scope, path, "unreadable", str(error))
+        return SettingsPlace(agent, scope, path, "unreadable", str(error))
     except OSError as error:
-        return Look(agent, scope, path, "unreadable", error.strerror or "")
-    return Look(agent, scope, path, "in place" if current else "outdated")
+        return SettingsPlace(agent, scope, path, "unreadable", error.strerror or "")
+    return SettingsPlace(agent, scope, path, "in place" if current else "outdated")
 
 
 def holds_ours(path: str) -> bool:
@@ -249,7 +249,7 @@ def holds_ours(path: str) -> bool:
 # Writing.
 
 
-def _change(path: str, edit: Callable[[bytes | None], bytes | None]) -> Change:
+def _change(path: str, edit: Callable[[bytes | None], bytes | None]) -> SettingsChange:
     """Have `edit` make new content from the present one (None: no file), until nobody else has changed it meanwhile."""
     with files.storage(path):
         real = os.path.realpath(path)
@@ -263,12 +263,12 @@ def _change(path: str, edit: Callable[[bytes | None], bytes | None]) -> Change:
             words = f"{path} is being changed again and again by another program."
             raise LockHeld(words, hint="Run the same command again in a moment.", lock=path, holder="")
         if after == before:
-            return Change(path, "unchanged")
+            return SettingsChange(path, "unchanged")
         if after is None:
             files.remove(real)
-            return Change(path, "removed")
+            return SettingsChange(path, "removed")
         _replace(real, after)
-        return Change(path, "created" if before is None else "changed")
+        return SettingsChange(path, "created" if before is None else "changed")
 
 
 def _read(path: str, real: str) -> bytes | None:

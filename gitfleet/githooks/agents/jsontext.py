@@ -10,6 +10,7 @@ import json
 from typing import Any, NamedTuple
 
 _BLANK = " \t\r\n"
+_READER = json.JSONDecoder()
 
 
 class Part(NamedTuple):
@@ -65,14 +66,7 @@ def _part(text: str, at: int) -> Part:
 
 
 def _scalar_end(text: str, at: int) -> int:
-    if text[at] != '"':
-        while at < len(text) and text[at] not in ",]}" + _BLANK:
-            at += 1
-        return at
-    at += 1
-    while text[at] != '"':
-        at += 2 if text[at] == "\\" else 1
-    return at + 1
+    return _READER.raw_decode(text, at)[1]
 
 
 def _after_blank(text: str, at: int) -> int:

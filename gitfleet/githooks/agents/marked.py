@@ -21,7 +21,7 @@ MARKDOWN = Style("<!-- ", " -->")
 SHELL = Style("# ", "")
 
 
-class Found(NamedTuple):
+class MarkedBlock(NamedTuple):
     """Where a block stands (`start`, `end`: with the line breaks that were added), what is in it, and whether it made the file.
 
     `at` is where that begins, `newline` how its lines end.
@@ -35,7 +35,7 @@ class Found(NamedTuple):
     newline: bytes
 
 
-def find(text: bytes, name: str, style: Style) -> Found | None:
+def find(text: bytes, name: str, style: Style) -> MarkedBlock | None:
     """The block of that name; None when there is none. Raises ValueError when its end is missing."""
     opening = re.escape(f"{style.opening}gitfleet:begin {name}")
     head = re.search(
@@ -51,7 +51,7 @@ def find(text: bytes, name: str, style: Style) -> Found | None:
     for _ in range(int(head[2])):
         start -= len(head[3]) if text[:start].endswith(head[3]) else 0
     body = text[head.end() : tail.start()]
-    return Found(start, tail.end(), head.end(), body, head[1] is not None, head[3])
+    return MarkedBlock(start, tail.end(), head.end(), body, head[1] is not None, head[3])
 
 
 def put(text: bytes | None, name: str, style: Style, body: bytes) -> bytes:

@@ -16,28 +16,28 @@ from gitfleet.errors import FleetError
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import asking, install, opening, wanted
-from gitfleet.githooks.agents.install import Look
+from gitfleet.githooks.agents.install import SettingsPlace
 from gitfleet.githooks.agents.wanted import AGENTS
 
 _WRITTEN = frozenset(["in place", "outdated"])
 _REASONS = {
-    "untrusted": "has not been told to trust them: start {agent} there once and look at /hooks",
+    "untrusted": "does not trust them yet: start {agent} there once and look at /hooks",
     "modified": "trusts another text of them: start {agent} there once and look at /hooks",
     "not read": "does not read them there: the project is not trusted yet, its hooks are switched off, or the worktree has no "
     "folder .codex",
 }
 
 
-def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[Look]:
+def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[SettingsPlace]:
     """Every place where hooks may be, in the state that the client says they are in."""
     found = [look for look in install.status(repository) if look.agent in agents]
-    told = asking.Hooks(asked=False)
+    told = asking.CodexHooks(asked=False)
     if any(look.agent == "codex" and look.state in _WRITTEN for look in found):
         told = asking.codex_hooks((repository.worktree if repository else None) or os.getcwd())
     return [_refined(look, told) for look in found]
 
 
-def _refined(look: Look, told: asking.Hooks) -> Look:
+def _refined(look: SettingsPlace, told: asking.CodexHooks) -> SettingsPlace:
     if look.agent != "codex" or look.state != "in place":
         return look
     match told.of(look.path):
@@ -102,7 +102,7 @@ def newer(agent: str) -> str:
     tried, found = CLIENTS[agent].TRIED, version(agent)
     if not found or _numbers(found) <= _numbers(tried):
         return ""
-    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave otherwise"
+    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave differently"
 
 
 def version(agent: str) -> str:

@@ -150,7 +150,7 @@ def unusable(path: str, error: ValueError) -> Blocked:
     """The refusal for settings that cannot be changed without harm."""
     return Blocked(
         f"{path} was left as it is: {error}.",
-        hint="Mend the file, then run the same command again.",
+        hint="Fix the file, then run the same command again.",
         unharmed="",
         path=path,
     )

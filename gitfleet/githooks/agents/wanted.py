@@ -67,7 +67,7 @@ AGENTS = {name: _kind(client) for name, client in acting.CLIENTS.items()}
 def of(agent: str) -> Kind:
     """What an agent is given. Raises UsageError for one that we have nothing for."""
     if agent not in AGENTS:
-        words = f"There are no hooks for an agent '{agent[:40]}' (there are for {', '.join(AGENTS)})."
+        words = f"gitfleet has no hooks for the agent '{agent[:40]}' (it has hooks for {', '.join(AGENTS)})."
         raise UsageError(
             words, hint="Other agents claim from the command line; `gitfleet prime` tells them how."
         )
@@ -107,7 +107,7 @@ def settings_path(kind: Kind, scope: Scope, repository: Repository | None) -> st
         return os.path.join(theirs, kind.user)
     if repository is None or repository.worktree is None:
         raise NoRepository(
-            "A project's settings lie in a worktree, and this is none.",
+            "Project settings are kept in a worktree, and this is not one.",
             unharmed=UNCHANGED,
             hint="Go into a worktree, or pass `--user`.",
             path=os.getcwd(),

@@ -132,7 +132,7 @@ def test_file_that_is_a_folder_or_may_not_be_written_is_refused(repository: Path
     path.rmdir()
     path.parent.rmdir()
     path.parent.write_text("a file")
-    with pytest.raises(Blocked, match="a file stands where a folder"):
+    with pytest.raises(Blocked, match="there is a file where a folder"):
         agents.install("claude", "project", here)
 
 

@@ -1,0 +1,57 @@
+"""How git is asked what commits change and which claims they name, and how its answer is read. Standard library only.
+
+In a merge only paths that differ from every parent count: what was carried over is nobody's edit. Renames are never
+guessed: both names count.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.git import fleetrefs, trailers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
+
+
+def mark() -> str:
+    """What stands around each commit, so that no path and no message can look like the beginning of one."""
+    return os.urandom(16).hex()
+
+
+def arguments(mark: str, *revisions: str) -> list[str]:
+    """What git is called with, for a revision range (as for `git rev-list`)."""
+    return [
+        *trailers.PLAIN, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
+        "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *revisions, "--",
+    ]  # fmt: skip
+
+
+def rows(mark: str, answer: bytes) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
+    """The commits in git's answer, newest first: id, paths, sessions, claims."""
+    parts = os.fsdecode(answer).split(mark)[1:]
+    for head, names in zip(parts[::2], parts[1::2], strict=True):
+        oid, sessions, claims, _ = head.split("\0")
+        paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
+        named = tuple(dict.fromkeys(name.strip() for name in sessions.split("\n") if name.strip()))
+        yield oid, paths, named, tuple(claims.split())
+
+
+def new_to_hub(tips: list[str], hub: str, begun: bytes) -> list[str]:
+    """The revisions that a push brings: what the hub does not have, as far as is known here, and was not here before the clone joined."""
+    seen = fleetrefs.seen(hub)  # what upkeep merges was fetched into refs of our own
+    known = begun.decode("ascii", "replace").split()
+    hidden = [f"--remotes={hub}", f"--glob={seen}trunk*", f"--glob={seen}bases", *known]
+    return ["--ignore-missing", *tips, "--not", *hidden]
+
+
+def updates(lines: bytes) -> list[tuple[str, str]]:
+    """What a push would make of the hub's refs: each ref, and its new object (zeros: deleted).
+
+    Local names may hold blanks, refs any character of Unicode.
+    """
+    found = [line.rsplit(b" ", 3) for line in lines.split(b"\n") if line]
+    return [(os.fsdecode(row[2]), row[1].decode("ascii", "replace")) for row in found]

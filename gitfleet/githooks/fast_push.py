@@ -1,0 +1,93 @@
+"""The quick way to yes for a push: each commit names claims that stand, on every path that it changes.
+
+A claim that the ledger has under the very token that a commit names, for a session that the commit names, has been nobody
+else's since (`claims.fencing`). Standard library only; whatever is unclear goes to `push_gate`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gitfleet.base import fast_json
+from gitfleet.base.ids import is_name
+from gitfleet.git import fleetrefs
+from gitfleet.githooks import commit_log, coverage
+from gitfleet.githooks.acting_session import session_here
+from gitfleet.githooks.catfile import Records, Unexpected, collect, spawn
+from gitfleet.githooks.gitdirs import common_dir_of, content, git_dir_of
+from gitfleet.githooks.handover import hand_over
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1"}
+_MANY = 500
+"""More commits are worth the full gate."""
+
+
+def main(arguments: list[str]) -> int:
+    """Answer for what git says on standard input: 0, or what the full gate says."""
+    lines = sys.stdin.buffer.read()
+    try:
+        if quick(lines):
+            return 0
+    except Exception:  # noqa: BLE001, S110 - a doubt of whatever kind is for the full gate, which names it
+        pass
+    return hand_over(arguments, heard=lines)
+
+
+def quick(lines: bytes) -> bool:
+    """Whether this push is certainly allowed, and nothing is to be said. Raises where anything is not as expected."""
+    rows = commit_log.updates(lines)
+    tips = [new for ref, new in rows if new.strip("0") and ref.startswith("refs/heads/")]
+    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
+    common_dir = common_dir_of(git_dir)
+    session = session_here(git_dir, common_dir)
+    if not tips or any(ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)) for ref, _ in rows):
+        return False
+    if session is None or not is_name(session) or coverage.unclear(git_dir, common_dir, session):
+        return False
+    ledger = Records(common_dir, fleetrefs.COORD)
+    try:
+        return not coverage.unread(ledger, common_dir, session) and _stand(ledger, _new(common_dir, tips))
+    finally:
+        ledger.close()
+
+
+def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
+    """Of each commit that the hub does not have: the paths, the sessions, the claims."""
+    hub = fast_json.load(content(f"{common_dir}/gitfleet/node.json"))["hub"]
+    if not hub:
+        raise Unexpected
+    begun = f"{common_dir}/gitfleet/begun"
+    wanted = commit_log.new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
+    mark = commit_log.mark()
+    words = [
+        "git",
+        f"--git-dir={common_dir}",
+        *commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted),
+    ]
+    pid, out, _ = spawn(words, env=_PLAIN)
+    rows = commit_log.rows(mark, collect(pid, out))
+    return [(paths, sessions, claims) for _, paths, sessions, claims in rows]
+
+
+def _stand(ledger: Records, commits: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]) -> bool:
+    """Whether on each path of each commit a claim stands that the commit names."""
+    if not coverage.readable(ledger) or len(commits) > _MANY:
+        return False
+    claims = coverage.LedgerClaims(ledger)
+    claims.read_ahead([path for paths, _, _ in commits for path in paths])
+    for paths, sessions, named in commits:
+        once = {name for name in named if sum(one.startswith(name[:27]) for one in named) == 1}
+
+        def wanted(
+            claim: dict[str, Any], sessions: tuple[str, ...] = sessions, once: set[str] = once
+        ) -> bool:
+            return claim["session"] in sessions and coverage.name(claim) in once
+
+        if not all(claims.first(path, wanted) for path in paths):
+            return False
+    return True
