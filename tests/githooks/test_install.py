@@ -315,7 +315,7 @@ def test_install_in_a_hooks_folder_that_is_read_only_refuses_and_changes_nothing
         capture_output=True,
         text=True,
     )
-    assert done.stdout.count("may not be written to.") == 2, done
+    assert done.stdout.count("is not writable.") == 2, done
     assert state_of(bench) == before
 
 
