@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from gitfleet.base import delivery
+from gitfleet.base.names import Oid
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json
 from gitfleet.errors import EXIT_CODES
-from gitfleet.fleet.doctor import Finding
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import doctor as doctor_views
+from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
 
 Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired without loss.")]
 
@@ -47,9 +49,9 @@ def _sync() -> Answer:
         ]
         lines += told.settled
         lines += [f"lost: {text}" for text in lost.lines]
-        data = {
+        data: SyncAnswer = {
             "generation": told.generation,
-            "commit": told.commit,
+            "commit": Oid(told.commit),
             "brought": told.brought,
             "lost": lost.lines,
             "settled": list(told.settled),
@@ -83,7 +85,7 @@ def _fsck() -> Answer:
     with Fleet.open(bulk=True) as fleet:
         checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
         tip = fleet.current().tip
-        data = {"verified": checked, "commit": tip.oid, "generation": tip.generation}
+        data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
         return Answer(
             "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
         )
@@ -96,13 +98,5 @@ def _doctor(*, repair: bool) -> Answer:
         for finding in done.findings:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
-        data: dict[str, Any] = {
-            "repaired": list(done.repaired),
-            "findings": [_record(finding) for finding in done.findings],
-        }
         code = 0 if done.sound else 20
-        return Answer("doctor", data, lines, "problems" if code else "ok", code)
-
-
-def _record(finding: Finding) -> dict[str, Any]:
-    return {"what": finding.what, "ok": finding.ok, "words": finding.words, "advice": finding.advice}
+        return Answer("doctor", doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)

@@ -11,7 +11,9 @@ from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, OfSession
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger import log as logs
+from gitfleet.fleet.views import log as views
+from gitfleet.fleet.views.log import OperationRow
+from gitfleet.ledger.log import UNREADABLE
 
 SomePath = Annotated[
     str | None,
@@ -37,12 +39,13 @@ def log(
 
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open() as fleet:
-        lines = fleet.log(path, session=session, kind=kind, limit=limit or None)
-        shown = [
-            f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
-            for line in lines
-        ]
+        found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
+        lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
-        told = [*(shown or ["nothing"]), *as_of(fleet, state)]
-        data = {"operations": [line.as_record() for line in lines]}
-        return Answer("log", data, told, warnings=freshness(fleet, state))
+        old = freshness(fleet, state.age, len(state.tentative))
+        return Answer("log", found, [*lines, *as_of(fleet, state.age)], warnings=old)
+
+
+def _line(row: OperationRow) -> str:
+    when = "?" if row["kind"] == UNREADABLE else clock.iso(row["at"])
+    return f"{row['generation']:>6}  {when:<20}  {row['node']}  {row['subject']}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import display
@@ -14,8 +14,9 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import starting as starts
 from gitfleet.git.repository import discover
-from gitfleet.ledger.model import Result, Status
+from gitfleet.ledger.model import Status
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft
@@ -166,14 +167,14 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
     wanted = replace(wanted, id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
         begun = fleet.start_session(wanted)
-        result, record = begun.result, begun.result.answer["session"]
+        result = begun.result
         warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Answer(
             command,
-            {"session": record, **_how(result)},
-            [record["id"]],
+            starts.started(result),
+            [begun.session],
             warnings=warnings,
-            session=record["id"],
+            session=begun.session,
         )
 
 
@@ -182,26 +183,15 @@ def _end(session_id: str | None) -> Answer:
         session_id = fleet.caller(session_id)
         ended = fleet.end_session(session_id)
         result, left = ended.result, list(ended.left)
-        released = [record["pattern"] for record in result.answer["released"]]
+        released = [claim.pattern for claim in result.released]
         tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
         lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
-        lines += kept(result.answer["retained"])
+        lines += kept(result.retained)
         lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
         warnings = fleet.ledger.notices.fresh(session_id)
-        data = {
-            "session": result.answer["session"],
-            "released": result.answer["released"],
-            "retained": result.answer["retained"],
-            "left": left,
-            **_how(result),
-        }
+        data = starts.ended(result, left)
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
-
-
-def _how(result: Result) -> dict[str, Any]:
-    tentative = result.status is Status.TENTATIVE
-    return {"outcome": result.status.value, "tentative": tentative, "generation": result.generation}
 
 
 def _enter_worktree_of(pid: int) -> None:

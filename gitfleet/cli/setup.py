@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Annotated
 
 from gitfleet.base import files
+from gitfleet.base.names import BranchName, SessionId
 from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
@@ -18,6 +19,8 @@ from gitfleet.fleet import hooks
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.probe import Finding
+from gitfleet.fleet.views import setup as views
+from gitfleet.fleet.views.setup import InitAnswer, UninstallAnswer
 from gitfleet.git.repository import discover
 from gitfleet.githooks import install
 from gitfleet.githooks.agents import install as agents
@@ -70,14 +73,14 @@ def _init(hub: str | None) -> Answer:
         f"your session in this worktree: {person}",
         *_next(joined.config, joined.node.hub),
     ]
-    data = {
+    data: InitAnswer = {
         "node": joined.node.id,
         "hub": joined.node.hub,
-        "trunk": joined.node.trunk,
+        "trunk": BranchName(joined.node.trunk),
         "fresh": joined.fresh,
-        "probe": [{"what": f.what, "ok": f.ok, "words": f.words} for f in joined.findings],
+        "probe": views.probe(joined.findings),
         "hooks": {"folders": list(installed.folders), "notes": list(installed.notes)},
-        "session": person,
+        "session": SessionId(person),
         "config": joined.config,
     }
     return Answer("init", data, lines, warnings=warnings)
@@ -120,7 +123,7 @@ def _person(fleet: Fleet) -> str:
     started = fleet.sessions.start(
         Start(id=own, agent=name.split()[0] if name.split() else "person", person=True)
     )
-    return str(started.answer["session"]["id"])
+    return started.session.id
 
 
 def _uninstall(*, force: bool) -> Answer:
@@ -129,7 +132,7 @@ def _uninstall(*, force: bool) -> Answer:
         kept = leaving.leave(repository)
         return Answer(
             "uninstall",
-            {"kept": kept},
+            UninstallAnswer(kept=kept),
             ["what was left for the worktrees was removed where it could be", *kept],
         )
     if not force:
@@ -144,7 +147,7 @@ def _uninstall(*, force: bool) -> Answer:
         gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
         kept = fleets.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
-    return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *notes])
+    return Answer("uninstall", UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
 
 
 def _end_sessions(*, force: bool) -> list[str]:

@@ -58,8 +58,7 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
             here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
         )
         left = presence.without(clone.ledger.objects, roots, left, case_sensitive=exact)
-    linked = os.path.isdir(os.path.join(here.common_dir, "worktrees"))
-    for other in worktrees.listed(here.git) if left and linked else ():
+    for other in worktrees.listed(here.git) if left and worktrees.linked(here.git) else ():
         if (
             left
             and not other.bare
