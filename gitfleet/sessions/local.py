@@ -18,12 +18,14 @@ from gitfleet.base.ids import is_name
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import BadName, LocalStorage, NoSession
+from gitfleet.git import refs
 from gitfleet.git.program import Git
 
 VARIABLE = "GITFLEET_SESSION"
 CONFIGURED = "fleet.session"
 _MARK = "gitfleet-session"
 _SCOPES = frozenset(["local", "worktree", "command"])
+_BY_ENVIRONMENT = frozenset(["GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"])
 
 
 class Here(NamedTuple):
@@ -248,7 +250,18 @@ def _named(
 
 def configured(git: Git) -> str | None:
     """The worktree's own setting, or the clone's; None where that is empty. One of the user's would hold in every clone."""
+    if not _may_be_configured(git.git_dir):
+        return None
     done = git.ask("config", "--show-scope", "-z", "--get-all", CONFIGURED)
     fields = os.fsdecode(done.stdout).split("\0")
     found = [value for scope, value in zip(fields[::2], fields[1::2], strict=False) if scope in _SCOPES]
     return found[-1] or None if done.code == 0 and found else None
+
+
+def _may_be_configured(git_dir: str) -> bool:
+    """False where git need not be asked: no setting of ours, and nothing that leads to another file, is in what it reads."""
+    if not _BY_ENVIRONMENT.isdisjoint(os.environ):
+        return True
+    places = (os.path.join(refs.common(git_dir), "config"), os.path.join(git_dir, "config.worktree"))
+    said = b"".join(files.read(place) or b"" for place in places).lower()
+    return b"[fleet" in said or b"include" in said
