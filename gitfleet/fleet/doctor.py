@@ -14,7 +14,7 @@ from gitfleet.base import files
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined
-from gitfleet.clone import RULES, Clone
+from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
 from gitfleet.fleet import hooks
 from gitfleet.git import fleetrefs, ssh_sharing
@@ -77,7 +77,7 @@ def repair(fleet: Clone) -> list[str]:
                 git = fleet.repository.git
                 remote = Remote(git, ledger.node.hub, ledger.node.push)
                 repairer = Repairer(
-                    git=git, objects=ledger.objects, remote=remote, outbox=ledger.outbox, rules=RULES
+                    git=git, objects=ledger.objects, remote=remote, outbox=ledger.outbox, kinds=OPERATIONS
                 )
                 done += repairer.mend(alarm).words
         ledger.sync()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Mapping
 
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
@@ -106,6 +107,23 @@ def move(git: Git, name: str, *, new: str, old: str | None) -> bool:
         return True
     if read(git, name).get(name) != old or b"File exists" in done.stderr:
         return False
+    raise failed(done)
+
+
+def move_all(git: Git, changes: Mapping[str, tuple[str, str]]) -> set[str] | None:
+    """Set refs to new values (`new, old` by name; "" is none), all of them or none. None when it is done, else those not at `old`.
+
+    Atomic. No ref is named where a lock was in the way. Raises GitFailed for anything else.
+    """
+    lines = [f"update {name}\0{new or ZERO}\0{old or ZERO}\0" for name, (new, old) in changes.items()]
+    data = "".join(["start\0", *lines, "prepare\0", "commit\0"]).encode("utf-8", "surrogateescape")
+    done = git.ask("update-ref", "--no-deref", "-m", "gitfleet", "--stdin", "-z", data=data)
+    if done.code == 0:
+        return None
+    there = read(git, *changes)
+    lost = {name for name, (_, old) in changes.items() if there.get(name, "") != old}
+    if lost or b"File exists" in done.stderr:
+        return lost
     raise failed(done)
 
 

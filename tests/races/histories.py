@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, HubError, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import Result
+from gitfleet.ledger.model import Answer
 from gitfleet.ledger.notices import LOST
 from tests import memory
 from tests.fleetbench import Chain, Fleets, join, prepare
@@ -193,10 +193,10 @@ def _take(fleet: Fleet, step: Step) -> dict[str, Any]:
         raise Broken(f"{step}: {error!r}") from error
     if result is None:
         return {"status": "synced"}
-    return {"status": result.status.value, "operation": result.operation, "commit": result.commit}
+    return {"status": result.status.value, "operation": result.receipt.operation, "commit": result.commit}
 
 
-def _result(fleet: Fleet, step: Step) -> Result | None:
+def _result(fleet: Fleet, step: Step) -> Answer | None:
     claims = fleet.claims
     match step.what:
         case "claim" | "partial":
