@@ -7,21 +7,25 @@ for libgit2.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from gitfleet.base import delivery
-from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims
+from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, turns
 from gitfleet.claims import rules as claim_rules
+from gitfleet.claims.keepers import Keeping
 from gitfleet.claims.policy import Policy
+from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.ledger.model import PERSON, SESSION, Actor
+from gitfleet.ledger.operations import Registry
 from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
@@ -33,19 +37,22 @@ if TYPE_CHECKING:
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
     from gitfleet.sessions.model import Session
-    from gitfleet.sessions.service import Sessions
+    from gitfleet.sessions.service import Beginning, Ending, Sessions
     from gitfleet.worktrees.service import Worktrees
 
-RULES = leases.keeping(
-    {
-        **session_rules.RULES,
-        **inbox.RULES,
-        **claim_rules.RULES,
-        **handover.RULES,
-        **retained_claims.RULES,
-        **ended_grants.RULES,
-    }
+OPERATIONS = Registry(
+    [
+        *session_rules.KINDS,
+        *inbox.KINDS,
+        *claim_rules.KINDS,
+        *turns.KINDS,
+        *handover.KINDS,
+        *retained_claims.KINDS,
+        *ended_grants.KINDS,
+    ],
+    keep=leases.keep,
 )
+"""Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 
 
 class Clone:
@@ -64,7 +71,7 @@ class Clone:
         self._folder = folder
         self._rules = policy.CurrentPolicy(ledger.state)
         self.claims = self._claims()
-        ledger.facts = self.claims.facts
+        ledger.timing = self.claims.timing
         ledger.follow = lambda head: hub_head.follow(repository, ledger, head)
 
     @classmethod
@@ -102,7 +109,7 @@ class Clone:
             git=repository.git,
             objects=objects,
             node=node,
-            rules=RULES,
+            kinds=OPERATIONS,
             announce=announce,
             patience=patience,
         )
@@ -124,7 +131,7 @@ class Clone:
         )
 
     @cached_property
-    def sessions(self) -> Sessions:
+    def sessions(self) -> Sessions[Started, Ended]:
         """The fleet's sessions."""
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
         from gitfleet.worktrees import reservation
@@ -132,11 +139,11 @@ class Clone:
         return Sessions(
             self.repository,
             self.ledger,
-            lambda: policy.markers(self.ledger.state),
-            self._kept_of,
-            reservation.clear,
-            reservation.session,
-            self._left_by,
+            self._begin,
+            self._finish,
+            markers=lambda: policy.markers(self.ledger.state),
+            arrived=reservation.clear,
+            expected=reservation.session,
         )
 
     @cached_property
@@ -169,13 +176,28 @@ class Clone:
 
         return Peers(self.repository, self.ledger, patience=self.policy.state_max_age)
 
-    def _kept_of(self, session: str) -> list[dict[str, Any]]:
+    def _begin(self, beginning: Beginning) -> Started:
+        retain = self._kept_of(beginning.id) if beginning.moved else ()
+        based_on = self._left_by(beginning.id) if beginning.named else {}
+        said = {one.name: getattr(beginning.body, one.name) for one in beginning.body.FIELDS}
+        body = retained_claims.Start(**said, retain=retain, based_on=based_on)
+        actor = Actor(PERSON if body.person else SESSION, beginning.id)
+        return self.ledger.request(retained_claims.start, actor, body, timeout=beginning.timeout)
+
+    def _finish(self, ending: Ending) -> Ended:
+        body = retained_claims.End(self._kept_of(ending.id), ending.was)
+        actor = Actor(SESSION, ending.id)
+        return self.ledger.request(
+            retained_claims.end, actor, body, heard=ending.heard, timeout=ending.timeout
+        )
+
+    def _kept_of(self, session: str) -> tuple[Keeping, ...]:
         """What keeps the claims of a session when it ends."""
         from gitfleet.trunk import retention  # the whole of merging: not for the beginning of a session
 
-        return retention.facts(self.repository, self.ledger, self.policy, session)
+        return tuple(retention.facts(self.repository, self.ledger, self.policy, session))
 
-    def _left_by(self, session: str) -> dict[str, list[str]]:
+    def _left_by(self, session: str) -> Mapping[str, tuple[str, ...]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""
         found = retained_claims.left_by(self.current().view, session)
         return self.claims.built_upon({c.id: [one.as_record() for one in c.retained] for c in found})

@@ -12,6 +12,7 @@
     │   ├── NoFleet                        `gitfleet init` has not run here
     │   └── NoSession                      no session, or several, could be meant
     ├── Conflict                       10  somebody else holds it
+    │   └── RefMoved                       a branch is no longer where the operation was to move it from
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
     ├── Unverifiable                   13  could not be verified
@@ -23,7 +24,8 @@
     ├── Blocked                        20  a safety gate: nothing was changed
     │   ├── LockHeld                       another process keeps the node's lock
     │   ├── Corrupt                        a record or a ledger commit that does not verify
-    │   │   └── Damaged                    an object of the ledger that is gone from this clone
+    │   │   ├── Damaged                    an object of the ledger that is gone from this clone
+    │   │   └── Malformed                  an operation whose body is not what its kind demands
     │   └── LocalStorage                   disk full, read-only, no permission
     ├── Partial                        21  some of it was done
     ├── HubError                       30  the hub (or a host) could not do its part
@@ -32,8 +34,8 @@
     ├── NewerFormat                    40  written by a newer gitfleet
     └── InternalError                  70  our bug
 
-`Interrupted` (130) is Python's own KeyboardInterrupt. Each error carries its facts as attributes, a
-`hint` (one next step), and survives pickling with all of them.
+`Interrupted` (130) is Python's own KeyboardInterrupt. Each error carries its facts as typed attributes (declared as the fields
+of a record are, see `codec`), a `hint` (one next step), and survives pickling with all of them.
 
 What an error leaves as it was is said once: by its class, or by `unharmed` where this one error knows better. A class
 whose errors are also raised when something has changed already says nothing.
@@ -41,7 +43,12 @@ whose errors are also raised when something has changed already says nothing.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from gitfleet import codec
+from gitfleet.codec import JSON, TEXT, WHOLE, Choice, Field, Many, Maybe, One, field
+from gitfleet.obstacles import Obstacle
 
 UNCHANGED = "Nothing was changed."
 
@@ -69,23 +76,55 @@ class FleetError(Exception):
 
     exit_code: ClassVar[int] = 70
     unharmed: str = ""
+    FACTS: ClassVar[tuple[Field, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls.FACTS = codec.declared(vars(cls), cls.FACTS)
+        for one in cls.FACTS:
+            if one.name in vars(cls):
+                delattr(cls, one.name)
 
     def __init__(self, message: str, *, hint: str = "", unharmed: str | None = None, **facts: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.facts = facts
         if unharmed is not None:
             self.unharmed = unharmed
+        for one in self.FACTS:
+            setattr(self, one.name, facts.pop(one.name, one.default))
+        if facts:
+            raise TypeError(f"{type(self).__name__} has no fact '{next(iter(facts))}'")
 
-    def __getattr__(self, name: str) -> Any:
-        facts = self.__dict__.get("facts", {})
-        if name in facts:
-            return facts[name]
-        raise AttributeError(name)
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts as JSON holds them."""
+        values = {one.name: getattr(self, one.name) for one in self.FACTS}
+        return {
+            one.name: one.shape.encode(values[one.name])
+            for one in self.FACTS
+            if not (one.omit and values[one.name] == one.default)
+        }
+
+    @classmethod
+    def told(cls, message: str, hint: str, unharmed: str, facts: Mapping[str, Any]) -> Self:
+        """The error of this kind that another process put so; facts that are none of this kind's are let go."""
+        known = {}
+        for one in cls.FACTS:
+            try:
+                known[one.name] = one.read(facts)
+            except codec.Broken:
+                continue
+        return cls(message, hint=hint, unharmed=unharmed, **known)
+
+    def again(self, message: str | None = None, **changes: Any) -> Self:
+        """The same error in other words (`message`, `hint`, `unharmed`), or with other facts."""
+        known = {one.name: getattr(self, one.name) for one in self.FACTS}
+        known |= {"hint": self.hint, "unharmed": self.unharmed}
+        return type(self)(self.message if message is None else message, **{**known, **changes})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.unharmed, self.facts)
+        facts = {one.name: getattr(self, one.name) for one in self.FACTS}
+        return _rebuild, (type(self), self.message, self.hint, self.unharmed, facts)
 
     @property
     def words(self) -> str:
@@ -109,51 +148,81 @@ def _rebuild(
 
 
 class UsageError(FleetError):
+    """`base`: the branch that was named as another's base and is none."""
+
     exit_code = 2
     unharmed = UNCHANGED
+    base: str = field(TEXT, default="", omit=True)
 
 
 class BadPath(UsageError):
-    """Facts: `path` as it was given."""
+    """`path` as it was given."""
+
+    path: str = field(TEXT, default="")
 
 
 class BadPattern(UsageError):
-    """Facts: `pattern` as it was given."""
+    """`pattern` as it was given."""
+
+    pattern: str = field(TEXT, default="")
 
 
 class BadName(UsageError):
-    """Facts: `name` as it was given."""
+    """`name` as it was given."""
+
+    name: str = field(TEXT, default="")
 
 
 class NoRepository(UsageError):
-    """Facts: `path` where a repository was looked for."""
+    """`path` where a repository was looked for."""
 
+    path: str = field(TEXT, default="")
     unharmed = ""
 
 
 class UnsupportedRepository(UsageError):
-    """Facts: `path`, `feature`."""
+    """`feature` is what the repository at `path` has and we cannot deal with."""
+
+    path: str = field(TEXT, default="")
+    feature: str = field(TEXT, default="")
 
 
 class NoFleet(UsageError):
-    """Facts: `path`."""
+    """`path` of the clone that is in no fleet."""
 
+    path: str = field(TEXT, default="")
     unharmed = ""
 
 
 class NoSession(UsageError):
-    """Facts: `candidates`, the ids that could have been meant."""
+    """`candidates`: the ids of the sessions that could have been meant."""
+
+    candidates: tuple[str, ...] = field(Many(TEXT), default=())
 
 
 class Conflict(FleetError):
-    """Facts: `conflicts`, a list of what stands in the way (JSON-ready, one item per holder and path)."""
+    """`conflicts`: what stands in the way, each holder and path once; `place` (0: none) the one in the line that waiting would get."""
 
     exit_code = 10
     unharmed = UNCHANGED
+    conflicts: tuple[Obstacle, ...] = field(Many(One(Obstacle)), default=())
+    place: int = field(WHOLE, default=0, omit=True)
+
+
+class RefMoved(Conflict):
+    """`ref` was to move from `expected`, and is at `found` ("": there is none, or it is not known); nothing was moved."""
+
+    ref: str = field(TEXT, default="")
+    expected: str = field(TEXT, default="")
+    found: str = field(TEXT, default="")
 
 
 class Queued(FleetError):
+    """`ticket` is the record of the place in the line, `blocked_by` lists whom it waits for, as records."""
+
     exit_code = 11
+    ticket: Any = field(JSON, default=None, omit=True)
+    blocked_by: Any = field(JSON, default=(), omit=True)
 
 
 class Lost(FleetError):
@@ -165,16 +234,31 @@ class Unverifiable(FleetError):
 
 
 class StaleState(Unverifiable):
-    """Facts: `age`, seconds since the hub was last seen."""
+    """`age`: seconds since the hub was last seen."""
+
+    age: int | None = field(Maybe(WHOLE), default=None, omit=True)
+
+
+AlarmKind = Literal["vanished", "behind", "diverged", "unreadable"]
 
 
 class HubAlarm(Unverifiable):
-    """Facts: `kind` (`vanished`, `behind`, `diverged`, `unreadable`), `verified` and `found` (object ids or None)."""
+    """`kind` of the alarm about `hub`; `verified` and `found` are the ledger's tips here and there (None: there is none)."""
+
+    kind: AlarmKind = field(
+        Choice[AlarmKind]("vanished", "behind", "diverged", "unreadable"), default="unreadable"
+    )
+    hub: str = field(TEXT, default="")
+    verified: str | None = field(Maybe(TEXT), default=None)
+    found: str | None = field(Maybe(TEXT), default=None)
 
 
 class Deadlock(FleetError):
+    """`cycle`: the sessions that would wait for each other, as records."""
+
     exit_code = 14
     unharmed = UNCHANGED
+    cycle: Any = field(JSON, default=(), omit=True)
 
 
 class StaleFence(FleetError):
@@ -187,29 +271,47 @@ class PolicyRefused(FleetError):
 
 
 class Blocked(FleetError):
+    """`path`, `obstacles` (in words), or the `command` that failed and its exit `code`, where there is one."""
+
     exit_code = 20
     unharmed = UNCHANGED
+    path: str = field(TEXT, default="", omit=True)
+    obstacles: tuple[str, ...] = field(Many(TEXT), default=(), omit=True)
+    command: Any = field(JSON, default=None, omit=True)
+    code: int | None = field(Maybe(WHOLE), default=None, omit=True)
 
 
 class LockHeld(Blocked):
-    """Facts: `lock` (path), `holder` (what its holder wrote down about itself)."""
+    """`lock` (path), `holder` (what its holder wrote down about itself)."""
 
+    lock: str = field(TEXT, default="")
+    holder: str = field(TEXT, default="")
     unharmed = ""
 
 
 class Corrupt(Blocked):
-    """Facts: `where` (path in the ledger, or commit)."""
+    """`where` (path in the ledger, or commit); `generation` and how many commits were `verified` before it."""
 
+    where: str = field(TEXT, default="")
+    generation: int | None = field(Maybe(WHOLE), default=None, omit=True)
+    verified: int | None = field(Maybe(WHOLE), default=None, omit=True)
     unharmed = ""
 
 
 class Damaged(Corrupt):
-    """Facts: `where` (path in the ledger, or the object's id)."""
+    """`where` (path in the ledger, or the object's id)."""
+
+
+class Malformed(Corrupt):
+    """`where` names the operation, `part` what of its body is broken."""
+
+    part: str = field(TEXT, default="")
 
 
 class LocalStorage(Blocked):
-    """Facts: `path`."""
+    """`path` of the file or folder."""
 
+    path: str = field(TEXT, default="")
     unharmed = ""
 
 
@@ -218,9 +320,11 @@ class Partial(FleetError):
 
 
 class HubError(FleetError):
-    """Facts: `hub` (the remote's name), `output` (git's words, secrets taken out)."""
+    """`hub` (the remote's name), `output` (git's words, secrets taken out)."""
 
     exit_code = 30
+    hub: str = field(TEXT, default="")
+    output: str = field(TEXT, default="")
 
 
 class HubUnreachable(HubError):
@@ -232,10 +336,21 @@ class HubRefused(HubError):
 
 
 class NewerFormat(FleetError):
-    """Facts: `where`, `version`, `understood`."""
+    """`where` it is, its `version`, and the newest that is `understood` here."""
 
     exit_code = 40
+    where: str = field(TEXT, default="")
+    version: int = field(WHOLE, default=0)
+    understood: int = field(WHOLE, default=0)
 
 
 class InternalError(FleetError):
+    """Whatever helps to find it: the `operation`; the step of a demonstration, and how that went."""
+
     exit_code = 70
+    operation: str = field(TEXT, default="", omit=True)
+    directory: str = field(TEXT, default="", omit=True)
+    where: str = field(TEXT, default="", omit=True)
+    command: tuple[str, ...] = field(Many(TEXT), default=(), omit=True)
+    expected: int | None = field(Maybe(WHOLE), default=None, omit=True)
+    code: int | None = field(Maybe(WHOLE), default=None, omit=True)

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from gitfleet.base.ids import ulid
 from gitfleet.claims import model as claims
+from gitfleet.claims.asking import Claimed
 from gitfleet.claims.model import EXCLUSIVE, Claim
-from gitfleet.clone import RULES
+from gitfleet.clone import OPERATIONS
 from gitfleet.fleet import setup
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
@@ -31,8 +31,8 @@ from gitfleet.git.repository import discover
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
-from gitfleet.ledger.model import Operation, Result
 from gitfleet.patterns.overlap import overlap
+from tests.operations import raw
 from tests.workbench import Git
 
 SESSIONS = {"ada": ["ada-1", "ada-2"], "bob": ["bob-1", "bob-2"], "alone": ["alone-1", "alone-2"]}
@@ -55,7 +55,7 @@ class Fleets:
     def open(self, name: str = "ada") -> Fleet:
         return Fleet.open(str(self.root / name))
 
-    def claim(self, name: str, session: str, *paths: str) -> Result:
+    def claim(self, name: str, session: str, *paths: str) -> Claimed:
         """What `gitfleet claim` does, without the command line. Raises as it does."""
         with self.open(name) as fleet:
             return fleet.claims.claim(session, paths)
@@ -116,7 +116,7 @@ def judge(git_dir: Path, tip: str, *, overlaps: bool = True) -> Chain:
     objects = open_objects(str(git_dir), bulk=True)
     try:
         links = _links(objects, tip)
-        verified, problem = replay.check(objects, RULES, links[-1])
+        verified, problem = replay.check(objects, OPERATIONS, links[-1])
         assert problem is None, problem
         assert verified == len(links)
         found: dict[str, Tip] = {}
@@ -169,7 +169,7 @@ def start_sessions(fleet: Fleet, ids: Sequence[str]) -> None:
     """Register sessions that live with no process, in one transaction."""
     ledger = fleet.ledger
     body = start_body(Path(fleet.repository.worktree or ""))
-    wanted = [Operation("session.start", ulid(), ledger.node.id, id_, 1, body, ulid()) for id_ in ids]
+    wanted = [raw("session.start", ledger.node.id, id_, body, at=1) for id_ in ids]
     for result in ledger.submit(wanted):
         assert result.error is None, result.error
 

@@ -68,7 +68,7 @@ class Gated:
 
     def claim(self, *paths: str, session: str | None = None) -> str:
         """Claim paths; `id@token` of the first claim granted."""
-        answer = self.fleets.claim(self.name, session or self.session, *paths).answer
+        answer = self.fleets.claim(self.name, session or self.session, *paths).encode()
         claims = [*answer["granted"], *answer["already_held"]]
         return f"{claims[0]['id']}@{claims[0]['token']}"
 

@@ -7,14 +7,13 @@ to take back a claim of the session's own whose time is over, and to start the s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.agenthooks import identity
 from gitfleet.agenthooks.hook_output import EditVerdict
 from gitfleet.agenthooks.turns import Turns, settle_before
-from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.claims import orphans
 from gitfleet.claims.service import Terms
@@ -22,7 +21,8 @@ from gitfleet.errors import Conflict, FleetError, HubError, LockHeld, Unverifiab
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import check_paths, full_gate, refusal
 from gitfleet.githooks.check_paths import Left, PathJudgement
-from gitfleet.ledger.model import Operation, Status
+from gitfleet.ledger.model import Status
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
 from gitfleet.telling import quoting, remarks
@@ -89,30 +89,28 @@ def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> EditVerdict:
     except (LockHeld, HubError, Unverifiable) as error:  # it could not be started in time
         return _without_hub(fleet, check_paths.judge(fleet, fleet.current(), None, paths), error)
     if fleet.policy.edits not in PASSES_FREE:
-        asked = Operation("", "", fleet.ledger.node.id, session, clock.now(), {})
-        session_rules.own(fleet.current().view, asked)
+        session_rules.of_node(fleet.current().view, session, fleet.ledger.node.id)
     _living(fleet, session, paths)
     try:
         verdict = _decide(fleet, _find(fleet, session, ask, paths))
     except Conflict as error:
-        verdict = EditVerdict(_held(error.facts.get("conflicts", []), paths))
+        verdict = EditVerdict(_held(error.conflicts, paths))
     except (LockHeld, HubError) as error:
         verdict = _without_hub(fleet, check_paths.judge(fleet, fleet.current(), session, paths), error)
     return verdict._replace(told=[*verdict.told, *messages(fleet, session)])
 
 
-def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[dict[str, Any]]:
+def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[Obstacle]:
     """What others hold of `paths`, once the sessions of this node whose process has died for certain have been ended."""
     theirs = check_paths.judge(fleet, fleet.current(), session, paths).theirs
-    holders = {str(item["session"]) for item in theirs if item.get("session") and not item.get("retained")}
+    holders = {item.session for item in theirs if item.session and not item.retained}
     found = [model.find(fleet.current().view, holder) for holder in holders]
     dead = [
         one for one in found if one and one.node == fleet.ledger.node.id and reaping.dead_for_certain(one)
     ]
     for one in dead:
         with suppress(FleetError):  # then they hold it for a while longer
-            was = {"pid": one.pid, "start": one.start}
-            fleet.sessions.end(one.id, was=was, timeout=ASK_THE_HUB)
+            fleet.sessions.end(one.id, was=session_rules.Process.of(one), timeout=ASK_THE_HUB)
     return check_paths.judge(fleet, fleet.current(), session, paths).theirs if dead else theirs
 
 
@@ -167,7 +165,7 @@ def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> EditFin
 
 def _missing(judgement: PathJudgement) -> list[str]:
     """The paths that are not the session's, each once; those of others too, since only the hub knows whether they still are."""
-    theirs = [str(item["path"]) for item in judgement.theirs]
+    theirs = [item.path for item in judgement.theirs]
     return list(dict.fromkeys([*judgement.free, *judgement.unverifiable, *judgement.lapsed, *theirs]))
 
 
@@ -176,7 +174,7 @@ def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
     patterns = [refusal.claimable(path) for path in paths]
     result = fleet.claims.claim(session, patterns, Terms(reason=REASON), timeout=ASK_THE_HUB)
     names = ", ".join(display(path) for path in paths[:SHOWN])
-    said = remarks.of_grant(fleet, result.answer["granted"], new=False).words(fleet.ledger.node.hub)
+    said = remarks.of_grant(fleet, result.granted, new=False).words(fleet.ledger.node.hub)
     older = [f"gitfleet: {words}" for words in said]
     if result.status is Status.TENTATIVE:
         words = f"gitfleet: claimed {names} for session {session}, but only tentatively: the hub is out of reach. "
@@ -211,7 +209,7 @@ def _unclear(fleet: Fleet, judgement: PathJudgement) -> EditVerdict:
     return EditVerdict(f"{STOPPED}\n{words}\n{_next('ask the hub', 'gitfleet sync', AGAIN)}")
 
 
-def _held(items: Sequence[Mapping[str, Any]], paths: Sequence[str], left: Left | None = None) -> str:
+def _held(items: Sequence[Obstacle], paths: Sequence[str], left: Left | None = None) -> str:
     shown = "\n".join(f"- {quoting.holder(item)}" for item in items[:SHOWN])
     more = f"\n- and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     names = _shell(list(dict.fromkeys(paths)))
@@ -224,8 +222,8 @@ def _held(items: Sequence[Mapping[str, Any]], paths: Sequence[str], left: Left |
     return f"{STOPPED}\n{shown}{more}\n{freed}{following}"
 
 
-def _refused(theirs: Sequence[Mapping[str, Any]], left: Left | None = None) -> EditVerdict:
-    return EditVerdict(_held(theirs, [str(item["path"]) for item in theirs], left))
+def _refused(theirs: Sequence[Obstacle], left: Left | None = None) -> EditVerdict:
+    return EditVerdict(_held(theirs, [item.path for item in theirs], left))
 
 
 def _next(what: str, command: str, then: str) -> str:

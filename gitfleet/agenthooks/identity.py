@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import clock, identity
+from gitfleet.base import identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
@@ -17,7 +17,7 @@ from gitfleet.clients.notes import Note, Notes
 from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.launching import draft_claim
-from gitfleet.ledger.model import Operation, Status
+from gitfleet.ledger.model import Status
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, Here, configured
@@ -82,8 +82,8 @@ class _Search:
                 words = f"{said[:80]!a} ({VARIABLE}) is not a session id."
                 raise BadName(words, hint="See `gitfleet session list`.", name=said)
             if said and said not in self._others and self._may_be(said):
-                asked = Operation("", "", self._fleet.ledger.node.id, said, clock.now(), {})
-                return Note(session_rules.own(self._view, asked).id, ours=self._notes.ours(said))
+                known = session_rules.of_node(self._view, said, self._fleet.ledger.node.id)
+                return Note(known.id, ours=self._notes.ours(said))
         return None
 
     def _may_be(self, session: str) -> bool:
@@ -139,7 +139,7 @@ class _Search:
 
     def _started(self) -> Note:
         started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)
-        session = str(started.answer["session"]["id"])
+        session = started.session.id
         if started.status is not Status.TENTATIVE:
             draft_claim.hold(self._fleet, session)
         return Note(session, ours=True)

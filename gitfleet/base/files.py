@@ -54,8 +54,7 @@ def after(happened: str) -> Iterator[None]:
     try:
         yield
     except FleetError as error:
-        words = f"{happened} But: {error.message}"
-        raise type(error)(words, hint=error.hint, unharmed="", **error.facts) from error
+        raise error.again(f"{happened} But: {error.message}", unharmed="") from error
 
 
 def tryout(path: str, *, durable: bool = True) -> None:

@@ -17,14 +17,14 @@ and for the newcomer, it passes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
+from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 from gitfleet.ledger.model import View
 from gitfleet.patterns.language import Pattern
@@ -46,27 +46,18 @@ class Obstacles(NamedTuple):
     reserved: Sequence[Reserved]
 
 
-def asked(body: Mapping[str, Any]) -> dict[str, int]:
-    """The capacities that come with a request's `paths`, by the text of each resource.
-
-    Raises UsageError for what could never be granted, and for a resource that is named with two numbers.
-    """
-    found: dict[str, int] = {}
+def check_asked(wants: Iterable[Want]) -> None:
+    """Raise UsageError for what could never be granted, and for a resource that is named with two numbers."""
     named: set[str] = set()
-    for row in body["paths"]:
-        wanted = model.parsed(str(row["pattern"]))
+    for want in wants:
+        wanted = model.parsed(want.pattern)
         if not wanted.units:
             continue
-        capacity = row.get("capacity", 1)
-        if type(capacity) is not int or not 0 < capacity <= MOST_UNITS or row["mode"] != model.EXCLUSIVE:
-            raise ValueError(f"{wanted} {row['mode']}, capacity {capacity}")
-        check(wanted, capacity)
+        check(wanted, want.capacity)
         if wanted.resource in named:
             words = f"{display(wanted.text)} was named twice."
             raise UsageError(words, hint="Name each resource once, with the number of units: `res:gpu:2`.")
         named.add(wanted.resource)
-        found[wanted.text] = capacity
-    return found
 
 
 def check(wanted: Pattern, capacity: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from gitfleet.base import clock
 from gitfleet.base.text import duration
 from gitfleet.claims.keepers import branches, worktrees
+from gitfleet.obstacles import Obstacle
 
 
 def units(item: Mapping[str, Any]) -> str:
@@ -48,30 +49,31 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def holder(item: Mapping[str, Any]) -> str:
-    """The line for one conflict record (`conflicts.InTheWay.as_record`). Not yet safe to show."""
-    if "path" not in item:
-        return f"session {item.get('session')} on node {item.get('node')}"
-    path = str(item["path"])
-    if item.get("session") is None:
-        return f"{path}: {item.get('problem', 'held by a record that cannot be read')}"
-    doing = str(item.get("title") or item.get("reason") or item.get("agent") or "")
-    if item.get("retained"):
-        meets = f" (both match {item['witness']})" if item["witness"] not in {path, item["held"]} else ""
-        what = "" if item["held"] == path else f", which claims {item['held']}{meets}"
-        kept = kept_by(item["retained"], of=str(item["session"]))
-        return f"{path}: retained by {kept} {until(item['retained'])}{what}"
-    verb = "wanted earlier" if item.get("waiting") else "held"
-    words = [f"{path}: {verb} by session {item['session']}", f"({doing})" if doing else ""]
-    words.append(f"on node {item['node']},")
-    if item.get("slots"):
-        words.append(units(item))
+def holder(item: Obstacle) -> str:
+    """The line for one thing in the way. Not yet safe to show."""
+    path = item.path
+    if not path:
+        return f"session {item.session} on node {item.node}"
+    if item.session is None:
+        return f"{path}: {item.problem or 'held by a record that cannot be read'}"
+    meets = f" (both match {item.witness})" if item.witness not in {path, item.held} else ""
+    if item.retained:
+        what = "" if item.held == path else f", which claims {item.held}{meets}"
+        return f"{path}: retained by {kept_by(item.retained, of=item.session)} {until(item.retained)}{what}"
+    doing = item.title or item.reason or item.agent
+    verb = "wanted earlier" if item.waiting else "held"
+    words = [
+        f"{path}: {verb} by session {item.session}",
+        f"({doing})" if doing else "",
+        f"on node {item.node},",
+    ]
+    if item.slots:
+        words.append(unit_words(item.slots, item.capacity))
     else:
-        words.append(str(item["mode"]) + (f" claim on {item['held']}" if item["held"] != path else " claim"))
-    if item["held"] != path and item["witness"] not in {path, item["held"]}:
-        words.append(f"(both match {item['witness']})")
-    left = int(item["renewed_at"]) + int(item["ttl"]) - clock.now()
+        words.append(item.mode + (f" claim on {item.held}" if item.held != path else " claim"))
+    words += [meets.strip()] if item.held != path else []
+    left = item.renewed_at + item.ttl - clock.now()
     words.append(f"- {duration(left)} left" if left > 0 else "- it has expired")
-    if item.get("gone"):
+    if item.gone:
         words[-1] += "; its process is gone"
     return " ".join(word for word in words if word)

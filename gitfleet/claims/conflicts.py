@@ -6,7 +6,7 @@ Pure. One conflict is one claim of another session that overlaps one requested p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
@@ -17,6 +17,7 @@ from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import Overlap, overlap
 from gitfleet.sessions import model as sessions
@@ -36,34 +37,36 @@ class InTheWay(NamedTuple):
     session: Session | None
     waiting: bool = False
 
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output and in the facts of Conflict."""
-        base: dict[str, Any] = {"path": self.wanted, "witness": self.witness, "exact": self.exact}
-        if isinstance(self.held, Unreadable):
-            return {**base, "held": self.held.where, "session": None, "problem": self.held.error.message}
-        holder = self.session
-        return {
-            **base,
-            "held": self.held.pattern,
-            "claim": self.held.id,
-            "token": self.held.token,
-            "mode": self.held.mode,
-            "session": self.held.session,
-            "node": self.held.node,
-            "branch": self.held.branch,
-            "reason": self.held.reason,
-            "ttl": self.held.accept_within or self.held.ttl,
-            "agent": holder.agent if holder else "",
-            "title": holder.title if holder else "",
-            "worktree": holder.worktree if holder else "",
-            "waiting": self.waiting,
-            "retained": [keeper.as_record() for keeper in self.held.retained],
-            "renewed": holder.renewed if holder else 0,
-            "renewed_at": holder.renewed_at if holder else self.held.granted_at,
-            **(
-                {"slots": list(self.held.slots), "capacity": self.held.capacity} if self.held.capacity else {}
-            ),
-        }
+    def obstacle(self) -> Obstacle:
+        """The same as data: a fact of Conflict, and what JSON shows."""
+        held, holder = self.held, self.session
+        if isinstance(held, Unreadable):
+            return Obstacle(
+                path=self.wanted, witness=self.witness, exact=self.exact, held=held.where, problem=held.error.message
+            )  # fmt: skip
+        return Obstacle(
+            path=self.wanted,
+            witness=self.witness,
+            exact=self.exact,
+            held=held.pattern,
+            claim=held.id,
+            token=held.token,
+            mode=held.mode,
+            session=held.session,
+            node=held.node,
+            branch=held.branch,
+            reason=held.reason,
+            ttl=held.accept_within or held.ttl,
+            agent=holder.agent if holder else "",
+            title=holder.title if holder else "",
+            worktree=holder.worktree if holder else "",
+            waiting=self.waiting,
+            retained=tuple(keeper.as_record() for keeper in held.retained),
+            renewed=holder.renewed if holder else 0,
+            renewed_at=holder.renewed_at if holder else held.granted_at,
+            slots=held.slots,
+            capacity=held.capacity,
+        )
 
 
 def find(
@@ -118,7 +121,7 @@ def in_line(view: View, wanted: str, ticket: Ticket, met: tuple[Want, str]) -> I
     want, witness = met
     held = Claim(
         id=ticket.id, session=ticket.session, node=ticket.node, pattern=want.pattern, mode=want.mode, token=ticket.since,
-        ttl=WAITING_TTL, granted_at=0, reason=str(ticket.terms.get("reason") or ""),
+        ttl=WAITING_TTL, granted_at=0, reason=ticket.terms.reason,
     )  # fmt: skip
     return InTheWay(wanted, held, witness, exact=True, session=_session(view, ticket.session), waiting=True)
 
@@ -143,7 +146,7 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     broken = [item.held.error for item in conflicts if isinstance(item.held, Unreadable)]
     if broken:  # which never ends by itself, as a claim does
         hint = f"Work on other paths. {broken[0].hint or 'Ask whoever looks after the fleet to run `gitfleet fsck`.'}"
-    return Conflict(words, hint=hint, conflicts=[item.as_record() for item in conflicts], place=place)
+    return Conflict(words, hint=hint, conflicts=tuple(item.obstacle() for item in conflicts), place=place)
 
 
 def build_on(kept: Collection[Keeper]) -> str:

@@ -18,7 +18,7 @@ from gitfleet.git.repository import Repository
 
 def built_upon(
     repository: Repository, node: str, kept: Mapping[str, Sequence[Mapping[str, str]]], *, by_effect: bool
-) -> dict[str, list[str]]:
+) -> dict[str, tuple[str, ...]]:
     """Of retained claims (by id, the records of their keepers), those whose work is all in this worktree; the keepers' marks.
 
     A branch's work is here when HEAD contains it, which two git processes tell of all branches; or, with `by_effect`, when what
@@ -31,7 +31,9 @@ def built_upon(
     heads = {one.head for each in wanted.values() for one in each if one.branch}
     here = Contents(repository, node, heads, by_effect=by_effect)
     return {
-        claim: keepers.marks(each) for claim, each in wanted.items() if all(here.holds(one) for one in each)
+        claim: tuple(keepers.marks(each))
+        for claim, each in wanted.items()
+        if all(here.holds(one) for one in each)
     }
 
 

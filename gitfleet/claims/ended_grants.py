@@ -10,16 +10,18 @@ unclaimed, never covered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.base.names import SessionId
 from gitfleet.claims.keepers import Keeper
+from gitfleet.codec import TEXT, WHOLE, Broken, Many, Maybe, One, Record, Shape, Struct, Text, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import FORMAT, Accepted, Decision, Operation, View
+from gitfleet.ledger.model import Accepted, Answer, Operation, View
+from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.patterns.resources import PREFIX
 
 ROOT = "past"
@@ -36,7 +38,7 @@ class Ended(Protocol):
     @property
     def token(self) -> int: ...
     @property
-    def session(self) -> str: ...
+    def session(self) -> SessionId: ...
     @property
     def pattern(self) -> str: ...
     @property
@@ -56,8 +58,22 @@ class Former(NamedTuple):
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class _FormerShape(Shape[Former]):
+    plain = False
+
+    def decode(self, raw: Any) -> Former:
+        if not isinstance(raw, list) or len(raw) != 2:
+            raise Broken("a former grant was expected")
+        return Former(TEXT.decode(raw[0]), WHOLE.decode(raw[1]))
+
+    def encode(self, value: Former) -> list[Any]:
+        return list(value)
+
+
+_FORMER = _FormerShape()
+
+
+class Grant(Record):
     """The last grant of a pattern that is over, ended at `at` (seconds, the clock of whoever ended it).
 
     `earlier` are grants of the same pattern to the same session before it, with nobody's in between (id and token);
@@ -65,32 +81,23 @@ class Grant:
     `head` say where its session had pushed work on it that had not landed when the grant was over.
     """
 
-    id: str
-    token: int
-    session: str
-    pattern: str
-    mode: str
-    at: int
-    earlier: tuple[Former, ...] = ()
-    after: Former | None = None
-    upon: str = ""
-    branch: str = ""
-    head: str = ""
+    KIND = "grant"
+
+    id: str = field(Text[str](26, valid=is_ulid))
+    token: int = field(WHOLE)
+    session: SessionId = field(Text[SessionId](64, valid=is_name))
+    pattern: str = field(TEXT)
+    mode: str = field(TEXT)
+    at: int = field(WHOLE)
+    earlier: tuple[Former, ...] = field(Many(_FORMER), default=(), omit=True)
+    after: Former | None = field(Maybe(_FORMER), default=None, omit=True)
+    upon: str = field(TEXT, default="", omit=True)
+    branch: str = field(TEXT, default="", omit=True)
+    head: str = field(TEXT, default="", omit=True)
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
-        record: dict[str, Any] = {
-            "v": FORMAT, "kind": "grant", "id": self.id, "token": self.token, "session": self.session,
-            "pattern": self.pattern, "mode": self.mode, "at": self.at,
-        }  # fmt: skip
-        if self.earlier:
-            record["earlier"] = [list(former) for former in self.earlier]
-        if self.after:
-            record["after"] = list(self.after)
-        for name in ("upon", "branch", "head"):
-            if getattr(self, name):
-                record[name] = getattr(self, name)
-        return canonical.dump(record)
+        return canonical.dump(self.encode())
 
 
 def note(view: View, claim: Ended, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
@@ -137,28 +144,7 @@ def former(view: View, claim: Ended) -> tuple[Former, ...]:
 def read(view: View, where: str) -> Grant | None:
     """The record at `where`, or None. Raises Corrupt, NewerFormat."""
     data = view.get(where)
-    return None if data is None else parse(data, where)
-
-
-def parse(data: bytes, where: str) -> Grant:
-    """The grant in a record. Raises Corrupt, NewerFormat."""
-    raw = format.record(data, where, "grant")
-    try:
-        grant = Grant(
-            id=raw["id"], token=raw["token"], session=raw["session"], pattern=raw["pattern"], mode=raw["mode"],
-            at=raw["at"], earlier=tuple(_former(item) for item in raw.get("earlier", [])),
-            after=_former(raw["after"]) if "after" in raw else None, upon=raw.get("upon", ""),
-            branch=raw.get("branch", ""), head=raw.get("head", ""),
-        )  # fmt: skip
-        said = (grant.id, grant.session, grant.pattern, grant.mode, grant.upon, grant.branch, grant.head)
-        texts = all(isinstance(text, str) for text in said)
-        sound = texts and type(grant.token) is int and type(grant.at) is int
-        sound = sound and is_ulid(grant.id) and is_name(grant.session)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Corrupt(f"{where} in the ledger is not a grant. It was left alone.", where=where) from error
-    if not sound:
-        raise Corrupt(f"{where} in the ledger is not a grant. It was left alone.", where=where)
-    return grant
+    return None if data is None else format.read(Grant, data, where)
 
 
 def filed(view: View, keys: tuple[str, ...]) -> Iterator[tuple[str, Grant | FleetError]]:
@@ -186,23 +172,39 @@ def everything(view: View) -> Iterator[tuple[str, Grant | FleetError]]:
         yield where, _try(view, where)
 
 
-def forget(view: View, operation: Operation, generation: int) -> Decision:
-    """`ended_grants.forget`: drop the records that `grant_history` lists (`{"where", "token"}`), each if it still has that token.
+class Gone(Struct):
+    """Where a record is that is to go, and the token that it must still have."""
+
+    where: str = field(TEXT)
+    token: int = field(WHOLE)
+
+
+class Forget(Struct):
+    """The records that are to go."""
+
+    grants: tuple[Gone, ...] = field(Many(One(Gone), least=1, most=MAX_FORGOTTEN))
+
+
+class Forgotten(Answer):
+    """Where the records were that went."""
+
+    forgotten: tuple[str, ...] = field(Many(TEXT))
+
+
+@operation("grant.forget", body=Forget, answer=Forgotten, actors=BY_NODES)
+def forget(view: View, operation: Operation, body: Forget, generation: int) -> Decision[Forgotten]:
+    """`grant.forget`: drop records of grants that are over, each if it still has the token that is named.
 
     Which are old enough is the requester's judgement, by its own clock.
     """
-    del generation
-    rows = operation.body["grants"]
-    if not isinstance(rows, list) or not 0 < len(rows) <= MAX_FORGOTTEN:
-        raise ValueError("grants")
+    del generation, operation
     changes: dict[str, bytes | None] = {}
-    for row in rows:
-        where, token = str(row["where"]), row["token"]
-        found = _try(view, where) if where.startswith(f"{ROOT}/") else None
-        if isinstance(found, Grant) and found.token == token:
-            changes[where] = None
+    for gone in body.grants:
+        found = _try(view, gone.where) if gone.where.startswith(f"{ROOT}/") else None
+        if isinstance(found, Grant) and found.token == gone.token:
+            changes[gone.where] = None
     subject = f"{len(changes)} grants that ended long ago are forgotten"
-    return Accepted(changes, {"forgotten": sorted(changes)}, subject)
+    return Accepted(changes, Forgotten(tuple(sorted(changes))), subject)
 
 
 def _where(claim: Ended) -> str:
@@ -214,13 +216,6 @@ def _where(claim: Ended) -> str:
     return "/".join([ROOT, *([below] if below else []), f"@{name}.json"])
 
 
-def _former(item: Any) -> Former:
-    who, token = item
-    if not isinstance(who, str) or type(token) is not int:
-        raise ValueError("former grant")
-    return Former(who, token)
-
-
 def _try(view: View, where: str) -> Grant | FleetError:
     try:
         found = read(view, where)
@@ -229,4 +224,4 @@ def _try(view: View, where: str) -> Grant | FleetError:
     return found if found is not None else Corrupt(f"{where} in the ledger is gone.", where=where)
 
 
-RULES = {"past.forget": forget}
+KINDS = (forget,)

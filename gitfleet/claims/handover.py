@@ -5,16 +5,19 @@ The other side always gets a message. What is freed goes to the waiting line in 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
-from gitfleet.claims.model import Claim
+from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.retained_claims import given
+from gitfleet.codec import FLAG, TEXT, Struct, field, replace
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
-from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
+from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap, takes_in
@@ -26,14 +29,71 @@ from gitfleet.sessions.model import Session
 Changes = dict[str, bytes | None]
 
 
-def break_(view: View, operation: Operation, generation: int) -> Decision:
+class Named(Struct):
+    """The claims on or below `language`."""
+
+    patterns: tuple[str, ...] = field(PATTERNS)
+    case_sensitive: bool = field(FLAG, default=False, kw_only=True)
+
+    def about(self, answer: Answer | None) -> Sequence[str]:
+        """The patterns that it is about."""
+        del answer
+        return self.patterns
+
+    def parsed(self) -> list[Pattern]:
+        """The same, read. Raises BadPattern, BadPath."""
+        return [model.parsed(text) for text in self.patterns]
+
+
+class Break(Named):
+    """The claims that are to go, and why."""
+
+    reason: str = field(TEXT, default="")
+
+
+class Broke(Answer):
+    """The claims that went, and what the waiting line got of that."""
+
+    broken: tuple[Claim, ...] = field(CLAIMS)
+    served: tuple[Claim, ...] = field(CLAIMS)
+    reason: str = field(TEXT)
+
+
+class Offer(Named):
+    """The claims that are offered, and to which session."""
+
+    to: SessionId = field(SESSION_ID, kw_only=True)
+
+
+class Offered(Answer):
+    """The claims that are on offer now, and for which session."""
+
+    offered: tuple[Claim, ...] = field(CLAIMS)
+    to: SessionId = field(SESSION_ID)
+
+
+class Taken(Answer):
+    """The claims that are the session's now, and what the waiting line got by that."""
+
+    taken: tuple[Claim, ...] = field(CLAIMS)
+    served: tuple[Claim, ...] = field(CLAIMS)
+
+    @staticmethod
+    def about(body: Nothing, answer: Taken | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        del body
+        return None if answer is None else [claim.pattern for claim in answer.taken]
+
+
+@operation("claim.break", body=Break, answer=Broke, actors=BY_PERSONS, paths=Break.about)
+def break_(view: View, operation: Operation, body: Break, generation: int) -> Decision[Broke]:
     """`claim.break`: a person takes live claims on or below `language` away from whoever holds them, with a `reason`.
 
     Only for sessions of persons (PolicyRefused). Raises Conflict when nothing of it is claimed, UsageError for a part of
     a claim.
     """
     session = session_rules.own(view, operation)
-    reason = str(operation.body.get("reason", "")).strip()
+    reason = body.reason.strip()
     if not session.person:
         raise PolicyRefused(
             "Only a person may break the claims of others.",
@@ -41,12 +101,11 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
         )
     if not reason:
         raise UsageError("Breaking a claim needs a reason.", hint="Say it: `--reason TEXT`.")
-    going = _of_others(view, operation)
+    going = _of_others(view, operation, body)
     if not going:
         raise Conflict(
             "Nobody else holds a claim there.",
             hint="See `gitfleet claims`.",
-            conflicts=[],
         )
     changes: Changes = {}
     for number, claim in enumerate(going):
@@ -54,31 +113,28 @@ def break_(view: View, operation: Operation, generation: int) -> Decision:
         words = f"Your claim on {claim.pattern} was broken by {session.id}: {reason}"
         changes |= inbox.post(Overlay(view, changes), claim.session, words, operation, number=number)
     changes, served = line.serve(view, changes, generation, operation.at)
-    answer = {
-        "broken": [c.as_record() for c in going],
-        "served": [c.as_record() for c in served],
-        "reason": reason,
-    }
+    answer = Broke(tuple(going), tuple(served), reason)
     what = ", ".join(f"{claim.pattern} of {claim.session}" for claim in going)
     return Accepted(changes, answer, one_line(f"{session.id} breaks {what}{given(served)}: {reason}"))
 
 
-def offer(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.offer`: the session's own claims on or below `language` are offered to the session `to`, which may accept.
+@operation("offer.make", body=Offer, answer=Offered, paths=Offer.about)
+def offer(view: View, operation: Operation, body: Offer, generation: int) -> Decision[Offered]:
+    """`offer.make`: the session's own claims on or below `language` are offered to the session `to`, which may accept.
 
     The same may be offered to several; the first to accept has it. Raises NoSession when there is no such session,
     UsageError for a part of a claim, Conflict for what the session does not claim.
     """
     del generation
     session = session_rules.own(view, operation)
-    to = session_rules.recipient(view, str(operation.body["to"]))
+    to = session_rules.recipient(view, body.to)
     if to.id == session.id:
         raise UsageError(
             "A session cannot offer its claims to itself.",
             hint="Name another: see `gitfleet session list`.",
         )
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
-    patterns, exact = _patterns(operation), _exact_case(operation)
+    patterns, exact = body.parsed(), body.case_sensitive
     for pattern in patterns:
         _check_named(mine, pattern, exact_case=exact)
     offered = [
@@ -93,17 +149,19 @@ def offer(view: View, operation: Operation, generation: int) -> Decision:
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
     changes |= inbox.post(view, to.id, words, operation)
     changes |= dict([session_rules.renewed(session, operation)])
-    answer = {"offered": [claim.as_record() for claim in offered], "to": to.id}
+    answer = Offered(tuple(offered), to.id)
     return Accepted(changes, answer, one_line(f"{session.id} offers {what} to {to.id}"))
 
 
-def take(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.take`: the session accepts everything that is offered to it and still its holder's to give.
+@operation("offer.accept", body=Nothing, answer=Taken, paths=Taken.about)
+def accept(view: View, operation: Operation, body: Nothing, generation: int) -> Decision[Taken]:
+    """`offer.accept`: the session accepts everything that is offered to it and still its holder's to give.
 
     Each claim moves with a new token. Raises Conflict when nothing is on offer. Refused with Conflict when
     somebody, such as the one who offered, has more that meets it; with Deadlock when the session
     waits for somebody who would then wait for it.
     """
+    del body
     session = session_rules.own(view, operation)
     folder = f"{sessions.folder(session.id)}/offers"
     changes: Changes = {}
@@ -124,7 +182,6 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
         raise Conflict(
             "Nothing is on offer for this session.",
             hint="Claim what you need: `gitfleet claim PATH...`.",
-            conflicts=[],
         )
     changes |= _other_offers(view, taken)
     changes |= dict([session_rules.renewed(session, operation)])
@@ -136,13 +193,13 @@ def take(view: View, operation: Operation, generation: int) -> Decision:
     if met:
         refused = conflicts.refusal(met)
         words = "Wait for what is on offer in line: `gitfleet claim --wait PATH...`."
-        return Refused(Conflict(refused.message, hint=words, **refused.facts))
+        return Refused(refused.again(hint=words))
     standing = tickets.line(after)
     for ticket in tickets.of_session(standing, session.id):
         stuck = line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
         if stuck is not None:
             return Refused(stuck)
-    answer = {"taken": [c.as_record() for c in taken], "served": [c.as_record() for c in served]}
+    answer = Taken(tuple(taken), tuple(served))
     subject = f"{session.id} accepts {', '.join(claim.pattern for claim in taken)}{given(served)}"
     return Accepted(changes, answer, one_line(subject))
 
@@ -155,7 +212,7 @@ def _moved(claim: Claim, to: Session, operation: Operation, generation: int) -> 
         node=to.node,
         token=generation,
         granted_at=operation.at,
-        uptime=str(operation.body.get("uptime", ""))[:128],
+        uptime=operation.timing.uptime,
         accept_within=0,
         upon="",
     )
@@ -174,7 +231,6 @@ def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> No
     raise Conflict(
         f"This session has no claim on {display(pattern.text)} to offer.",
         hint="See what it has: `gitfleet claims`.",
-        conflicts=[],
     )
 
 
@@ -219,15 +275,11 @@ def _other_offers(view: View, taken: list[Claim]) -> Changes:
     return {f"{folder}/{name}": None for folder, name in notes if name in gone}
 
 
-def _exact_case(operation: Operation) -> bool:
-    return operation.body.get("case_sensitive") is True
-
-
-def _of_others(view: View, operation: Operation) -> list[Claim]:
+def _of_others(view: View, operation: Operation, body: Break) -> list[Claim]:
     """The claims of others on or below the patterns, each once. Raises UsageError for a part of one."""
-    exact = _exact_case(operation)
+    exact = body.case_sensitive
     found: dict[str, Claim] = {}
-    for pattern in _patterns(operation):
+    for pattern in body.parsed():
         near = [claim for claim in model.near(view, pattern.prefix_key) if isinstance(claim, Claim)]
         near = [claim for claim in near if claim.session != operation.session]
         below = {
@@ -245,8 +297,4 @@ def _of_others(view: View, operation: Operation) -> list[Claim]:
     return list(found.values())
 
 
-def _patterns(operation: Operation) -> list[Pattern]:
-    return [model.parsed(str(text)) for text in operation.body["patterns"]]
-
-
-RULES = {"claim.break": break_, "claim.offer": offer, "claim.take": take}
+KINDS = (break_, offer, accept)

@@ -1,13 +1,15 @@
 """What a claim stays with when its session ends: a branch that changes its paths, or a worktree with changes on no branch.
 
 Pure, and light: a record of its own within that of the claim. A claim may stay with several; it goes when the last of
-them has let it go (`retained`).
+them has let it go (`retained_claims`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
+
+from gitfleet.codec import TEXT, Broken, Many, One, Shape, Struct, Text, field
 
 MOST = 100
 """Keepers of one claim; those beyond are left out, by name."""
@@ -41,25 +43,36 @@ class Keeper(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value}
 
 
-def parse(raw: Any) -> Keeper:
-    """The keeper in a record. Raises ValueError for what is none."""
-    if not isinstance(raw, dict) or not raw.keys() <= set(Keeper._fields):
-        raise ValueError("keeper")
-    if not all(isinstance(value, str) and 0 < len(value) <= _LONGEST for value in raw.values()):
-        raise ValueError("keeper")
-    keeper = Keeper(**raw)
-    if any("\0" in value for value in keeper):
-        raise ValueError("keeper")
-    if not (_is_branch(keeper) or _is_worktree(keeper)):
-        raise ValueError("keeper")
-    return keeper
+class _KeeperShape(Shape[Keeper]):
+    plain = False
+
+    def decode(self, raw: Any) -> Keeper:
+        if not isinstance(raw, dict) or not raw.keys() <= set(Keeper._fields):
+            raise Broken("a branch or a worktree was expected")
+        values = {name: _PART.decode(value) for name, value in raw.items()}
+        keeper = Keeper(**values)
+        if any("\0" in value for value in keeper) or not (_is_branch(keeper) or _is_worktree(keeper)):
+            raise Broken("a branch or a worktree was expected")
+        return keeper
+
+    def encode(self, value: Keeper) -> dict[str, str]:
+        return value.as_record()
 
 
-def parse_all(raw: Any) -> tuple[Keeper, ...]:
-    """The keepers in a claim's record. Raises ValueError."""
-    if not isinstance(raw, list) or len(raw) > MOST:
-        raise ValueError("keepers")
-    return tuple(parse(item) for item in raw)
+_PART = Text[str](_LONGEST, least=1)
+KEEPER = _KeeperShape()
+parse = KEEPER.decode
+"""The keeper in a record. Raises Broken (a ValueError) for what is none."""
+
+
+class Keeping(Struct):
+    """What keeps which claims (ids), as whoever looked has found it."""
+
+    keeper: Keeper = field(KEEPER)
+    claims: tuple[str, ...] = field(Many(TEXT))
+
+
+KEPT: Shape[tuple[Keeping, ...]] = Many(One(Keeping), most=1000)
 
 
 def joined(before: Iterable[Keeper], more: Iterable[Keeper]) -> tuple[Keeper, ...]:

@@ -1,7 +1,7 @@
 """Leases over time, as the session that holds them sees them: what comes back to it, and with which token. Pure.
 
 A rule reads no clock. Each operation tells when it was made, on both clocks of its node (`at`, and `uptime` in its
-body), and by which margin and greatest age its node goes (`margin`, `max_age`). The session's record tells the same of
+`timing`), and by which margin and greatest age its node goes (`margin`, `max_age`). The session's record tells the same of
 its last renewal: from the two, every replay sees the same lapse that the holder saw. Operations without these facts
 are older than they are, and let everything be.
 
@@ -11,8 +11,6 @@ old one can be told apart. A claim that has reached its greatest age comes back 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitfleet.base import uptime
@@ -20,11 +18,13 @@ from gitfleet.base.ids import is_name
 from gitfleet.base.text import one_line
 from gitfleet.claims import line, model, tickets
 from gitfleet.claims.model import Claim
-from gitfleet.ledger.model import Accepted, Decision, Operation, Rule, View
+from gitfleet.codec import Struct, replace
+from gitfleet.ledger.model import A, Accepted, Operation, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
+from gitfleet.sessions.rules import Renew
 
 SHORTEST = 30
 """Seconds: no lease is over sooner, so a session that was renewed since then needs no look at its claims."""
@@ -56,34 +56,25 @@ def idle(session: Session, at: int, stamp: str) -> int | None:
     return uptime.age(session.renewed_at, session.uptime, at, stamp)
 
 
-def keeping(rules: Mapping[str, Rule]) -> dict[str, Rule]:
-    """The same rules, each of which also gives a session that it renews back what had lapsed."""
-    return {kind: _keeping(rule) for kind, rule in rules.items()}
-
-
-def _keeping(rule: Rule) -> Rule:
-    def decide(view: View, operation: Operation, generation: int) -> Decision:
-        decision = rule(view, operation, generation)
-        if not isinstance(decision, Accepted) or not {"margin", "max_age"} <= operation.body.keys():
-            return decision
-        return _kept(view, operation, generation, decision)
-
-    return decide
-
-
-def _kept(view: View, operation: Operation, generation: int, decision: Accepted) -> Accepted:
+def keep(
+    view: View, operation: Operation, body: Struct, generation: int, decision: Accepted[A]
+) -> Accepted[A]:
     """The decision with what it gives back to the session that it renews, in changes, answer and log."""
-    if not is_name(operation.session) or decision.changes.get(sessions.path(operation.session)) is None:
+    if not operation.timing.max_age or not is_name(operation.session):
         return decision
-    session, body = sessions.find(view, operation.session), operation.body
+    if decision.changes.get(sessions.path(operation.session)) is None:
+        return decision
+    session = sessions.find(view, operation.session)
     if session is None:
         return decision
-    now = Moment(operation.at, str(body.get("uptime", "")), int(body["margin"]), int(body["max_age"]))
+    told = operation.timing
+    now = Moment(operation.at, told.uptime, told.margin, told.max_age)
     since = idle(session, now.at, now.uptime)
-    if since is not None and since < SHORTEST and body.get("regrant") is not True:
+    renewing = body if isinstance(body, Renew) else Renew()
+    if since is not None and since < SHORTEST and not renewing.regrant:
         return decision
     changes: Changes = dict(decision.changes)
-    back, gone = _divide(Overlay(view, changes), operation, generation, now, since)
+    back, gone = _divide(Overlay(view, changes), operation, generation, now, since, accept=renewing.accept)
     if not back and not gone:
         return decision
     for old, claim in back:
@@ -92,17 +83,24 @@ def _kept(view: View, operation: Operation, generation: int, decision: Accepted)
         changes |= model.drop(Overlay(view, changes), claim, now.at)
         words = f"Your claim on {claim.pattern} reached its maximum age and others wait for it, so it was released."
         changes |= inbox.post(Overlay(view, changes), session.id, words, operation, number=900 + number)
-    answer = _told(decision, [claim for _, claim in back])
+    answer = _told(decision.answer, [claim for _, claim in back])
     words = "".join(f"; takes back {claim.pattern}" for _, claim in back)
     if gone:
         changes, served = line.serve(view, changes, generation, operation.at)
-        answer["served"] = [*answer.get("served", []), *(claim.as_record() for claim in served)]
+        if hasattr(answer, "served"):
+            answer = replace(answer, served=(*answer.served, *served))
         words += "".join(f"; gives up {claim.pattern}, which was too old" for claim in gone)
     return decision._replace(changes=changes, answer=answer, subject=one_line(decision.subject + words))
 
 
 def _divide(
-    view: View, operation: Operation, generation: int, now: Moment, since: int | None
+    view: View,
+    operation: Operation,
+    generation: int,
+    now: Moment,
+    since: int | None,
+    *,
+    accept: bool,
 ) -> tuple[list[tuple[Claim, Claim]], list[Claim]]:
     """The claims that come back, each as it was and with its new token, and those that are too old for who waits."""
     back: list[tuple[Claim, Claim]] = []
@@ -111,7 +109,7 @@ def _divide(
     for claim in model.of_session(view, operation.session):
         if not isinstance(claim, Claim) or claim.token == generation:
             continue
-        if claim.accept_within and operation.body.get("accept") is not True:
+        if claim.accept_within and not accept:
             continue  # the line's to give, until it is taken up
         old = now.is_old(claim)
         if old and any(tickets.met(ticket, model.parsed(claim.pattern), claim.mode) for ticket in waiting):
@@ -122,16 +120,17 @@ def _divide(
     return back, gone
 
 
-def _told(decision: Accepted, back: list[Claim]) -> dict[str, Any]:
+def _told(answer: A, back: list[Claim]) -> A:
     """The answer, with the new tokens wherever it names one of the claims."""
-    new = {claim.id: claim.as_record() for claim in back}
+    new = {claim.id: claim for claim in back}
 
     def fresh(value: Any) -> Any:
-        if isinstance(value, dict) and value.get("kind") == "claim":
-            return new.get(str(value.get("id")), value)
-        return value
+        return new.get(value.id, value) if isinstance(value, Claim) else value
 
-    return {
-        key: [fresh(item) for item in value] if isinstance(value, list) else value
-        for key, value in decision.answer.items()
+    values = {one.name: getattr(answer, one.name) for one in answer.FIELDS}
+    changed = {
+        name: tuple(fresh(item) for item in value)
+        for name, value in values.items()
+        if type(value) is tuple and any(isinstance(item, Claim) for item in value)
     }
+    return replace(answer, **changed)

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, model, tickets
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
+from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import Deadlock
 from gitfleet.ledger.model import View
 from gitfleet.ledger.overlay import Overlay
@@ -35,18 +36,14 @@ ACCEPT_WITHIN = 120
 Changes = dict[str, bytes | None]
 
 
-class Blocker(NamedTuple):
+class Blocker(Struct):
     """One reason why a request waits: `wanted` meets what `session` holds or, with `ticket`, waits for before it."""
 
-    wanted: str
-    session: str
-    held: str
-    witness: str
-    ticket: str
-
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        return self._asdict()
+    wanted: str = field(TEXT)
+    session: str = field(TEXT)
+    held: str = field(TEXT)
+    witness: str = field(TEXT)
+    ticket: str = field(TEXT)
 
 
 def earlier(line: Sequence[Ticket], place: tuple[int, int, str] | None) -> list[Ticket]:
@@ -196,11 +193,11 @@ def deadlock(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | N
     return Deadlock(
         f"Waiting would never end: {'; '.join(steps)}.",
         hint="Release what the others wait for, or do other work first.",
-        cycle=[{**b.as_record(), "session": who, "waits_for": b.session} for who, b in cycle],
+        cycle=[{**b.encode(), "session": who, "waits_for": b.session} for who, b in cycle],
     )
 
 
-def _stuck(view: View, line: Sequence[Ticket]) -> set[str]:
+def _stuck(view: View, line: Sequence[Ticket]) -> set[SessionId]:
     """The sessions that would wait for ever: those left when everyone who can go on has gone, and let go of everything."""
     waiting = {ticket.session for ticket in line}
     while True:
@@ -214,7 +211,7 @@ def _stuck(view: View, line: Sequence[Ticket]) -> set[str]:
         waiting -= go_on
 
 
-def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[str]) -> bool:
+def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[SessionId]) -> bool:
     """Whether a ticket is served once nobody but the sessions `waiting` has or wants anything."""
     before = [other for other in earlier(line, ticket.place) if other.session in waiting]
     for want in ticket.wants:
@@ -254,8 +251,8 @@ def _claims(view: View, ticket: Ticket, generation: int, at: int) -> Iterator[Cl
     for want in ticket.wants:
         claim = Claim(
             id=want.claim, session=ticket.session, node=ticket.node, pattern=want.pattern, mode=want.mode, token=generation,
-            ttl=int(ticket.terms["ttl"]), granted_at=at, nonce=ticket.id, reason=str(ticket.terms.get("reason") or ""),
-            branch=str(ticket.terms.get("branch") or ""), operation=ticket.operation, accept_within=ACCEPT_WITHIN,
+            ttl=ticket.terms.ttl, granted_at=at, nonce=ticket.id, reason=ticket.terms.reason,
+            branch=ticket.terms.branch, operation=ticket.operation, accept_within=ACCEPT_WITHIN,
         )  # fmt: skip
         pattern = model.parsed(want.pattern)
         nearby = model.near(view, pattern.prefix_key) if pattern.units else ()

@@ -8,18 +8,19 @@ about a path ever reads one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid, shard
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import ended_grants, keepers
 from gitfleet.claims.keepers import Keeper
+from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import FORMAT, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import model as sessions
@@ -27,13 +28,14 @@ from gitfleet.sessions import model as sessions
 ROOT = "claims"
 RESOURCES = "resources"
 KEEPERS = "keepers"
-EXCLUSIVE = "exclusive"
-SHARED = "shared"
-MODES = (EXCLUSIVE, SHARED)
+Mode = Literal["exclusive", "shared"]
+EXCLUSIVE: Mode = "exclusive"
+SHARED: Mode = "shared"
+MODE = Choice[Mode](EXCLUSIVE, SHARED)
+ULID = Text[str](26, valid=is_ulid)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Record):
     """One claim. `pattern` is its canonical text, `token` the generation of its grant, `ttl` in seconds.
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
@@ -44,45 +46,51 @@ class Claim:
     and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
     """
 
-    id: str
-    session: str
-    node: str
-    pattern: str
-    mode: str
-    token: int
-    ttl: int
-    granted_at: int
-    nonce: str = ""
-    reason: str = ""
-    branch: str = ""
-    operation: str = ""
-    accept_within: int = 0
-    capacity: int = 0
-    slots: tuple[int, ...] = ()
-    uptime: str = ""
-    retained: tuple[Keeper, ...] = ()
-    upon: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    KIND = "claim"
 
-    def as_record(self) -> dict[str, Any]:
-        """As it is written into the ledger."""
-        known = asdict(self)
-        extra = known.pop("extra")
-        known["slots"] = list(self.slots)
-        known["retained"] = [keeper.as_record() for keeper in self.retained]
-        for name in _YOUNGER:
-            if not known[name]:
-                del known[name]
-        return {**extra, **known, "v": FORMAT, "kind": "claim"}
+    id: str = field(ULID)
+    session: SessionId = field(SESSION_ID)
+    node: NodeId = field(NODE_ID)
+    pattern: str = field(TEXT)
+    mode: Mode = field(MODE)
+    token: int = field(WHOLE)
+    ttl: int = field(WHOLE)
+    granted_at: int = field(WHOLE)
+    nonce: str = field(TEXT, default="")
+    reason: str = field(TEXT, default="")
+    branch: str = field(TEXT, default="")
+    operation: str = field(TEXT, default="")
+    accept_within: int = field(WHOLE, default=0, omit=True)
+    capacity: int = field(WHOLE, default=0, omit=True)
+    slots: tuple[int, ...] = field(Many(Whole(0, resources.MOST_UNITS - 1)), default=(), omit=True)
+    uptime: str = field(TEXT, default="", omit=True)
+    retained: tuple[Keeper, ...] = field(Many(keepers.KEEPER, most=keepers.MOST), default=(), omit=True)
+    upon: str = field(TEXT, default="", omit=True)
+
+    def check(self) -> None:
+        """Raise Broken unless it says which units it has, as many as its pattern names, if that is a resource."""
+        try:
+            units = parsed(self.pattern).units
+        except FleetError as error:
+            raise Broken(error.message, "pattern") from error
+        capacity = 0 < self.capacity <= resources.MOST_UNITS if units else self.capacity == 0
+        if not capacity or not len(set(self.slots)) == len(self.slots) == units:
+            raise Broken("the units of the resource were expected", "slots")
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
-        return canonical.dump(self.as_record())
+        return canonical.dump(self.encode())
 
     @property
     def where(self) -> str:
         """Where it is filed."""
         return f"{folder(parsed(self.pattern).prefix_key)}/@{self.id}.json"
+
+
+CLAIMS = Many(One(Claim))
+MAX_PATTERNS = 1000
+"""Patterns that one operation is about, at most."""
+PATTERNS = Many(TEXT, most=MAX_PATTERNS)
 
 
 class Unreadable(NamedTuple):
@@ -101,22 +109,6 @@ class Unreadable(NamedTuple):
             return language.literal("/".join(names))
         except FleetError:
             return parsed("**")
-
-
-_YOUNGER = (
-    "accept_within",
-    "capacity",
-    "slots",
-    "uptime",
-    "retained",
-    "upon",
-)  # than the format: absent, they replay to the same bytes
-_TYPES: dict[str, type] = {
-    f.name: int if f.name in {"token", "ttl", "granted_at", "accept_within", "capacity"} else str
-    for f in fields(Claim)
-    if f.name not in {"extra", "slots", "retained"}
-}
-_NEEDED = frozenset(["id", "session", "node", "pattern", "mode", "token", "ttl", "granted_at"])
 
 
 def folder(keys: Sequence[str]) -> str:
@@ -146,44 +138,12 @@ def parsed(text: str) -> Pattern:
 @lru_cache(maxsize=4096)  # rules that decide about the waiting line read the same claims many times
 def parse(data: bytes, where: str) -> Claim:
     """The claim in a record. Raises Corrupt, NewerFormat; one that is filed in the wrong place is corrupt."""
-    raw = format.record(data, where, "claim")
-    known: dict[str, Any] = {}
-    for name, kind in _TYPES.items():
-        value = raw.pop(name, None)
-        if value is None and name not in _NEEDED:
-            continue
-        if type(value) is not kind or (isinstance(value, str) and len(value) > sessions.MAX_TEXT):
-            raise Corrupt(
-                f"{where} in the ledger has a broken field '{name}'. It was left alone.", where=where
-            )
-        known[name] = value
-    raw.pop("v", None)
-    raw.pop("kind", None)
-    slots, kept = raw.pop("slots", []), raw.pop("retained", [])
-    try:
-        known["retained"] = keepers.parse_all(kept)
-    except ValueError as error:
-        words = f"{where} in the ledger has a broken field 'retained'. It was left alone."
-        raise Corrupt(words, where=where) from error
-    claim = Claim(**known, slots=tuple(slots) if isinstance(slots, list) else (-1,), extra=raw)
-    try:
-        placed = is_ulid(claim.id) and claim.mode in MODES and claim.where == where
-        placed = placed and _has_units(claim, parsed(claim.pattern).units)
-    except FleetError:
-        placed = False
-    if not placed:
+    claim = format.read(Claim, data, where)
+    if claim.where != where:
         raise Corrupt(
             f"{where} in the ledger is not the claim that belongs there. It was left alone.", where=where
         )
     return claim
-
-
-def from_record(record: Mapping[str, Any]) -> Claim:
-    """The claim in a record that one of our own answers holds."""
-    data = canonical.dump(record)
-    known = {f.name: record[f.name] for f in fields(Claim) if f.name in record}
-    claim = Claim(**known)
-    return parse(data, claim.where)
 
 
 def read(view: View, where: str) -> Claim | Unreadable:
@@ -300,13 +260,6 @@ def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[st
     for keeper in claim.retained:
         changes[keeper_index(keeper.name, claim.id)] = None
     return changes
-
-
-def _has_units(claim: Claim, units: int) -> bool:
-    """Whether it says which units it has, as many as its pattern names, if that is a resource."""
-    sound = all(type(slot) is int and 0 <= slot < resources.MOST_UNITS for slot in claim.slots)
-    capacity = 0 < claim.capacity <= resources.MOST_UNITS if units else claim.capacity == 0
-    return sound and capacity and len(set(claim.slots)) == len(claim.slots) == units
 
 
 def _resource(where: str) -> Pattern:

@@ -9,11 +9,12 @@ that one command goes on where another began.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import boot_id
+from gitfleet.obstacles import Obstacle
 
 PAUSE = 60
 """Seconds more that a lapsed claim is left alone, unless its session's process is known to be dead."""
@@ -25,24 +26,23 @@ class Watch:
     def __init__(self, state: str) -> None:
         self._path = os.path.join(state, "watch.json")
 
-    def saw(self, conflicts: Iterable[Mapping[str, Any]]) -> None:
+    def saw(self, conflicts: Iterable[Obstacle]) -> None:
         """Note renewal counters and tokens in these conflicts; one that has moved starts a new observation."""
         seen, boot, now = self._load(), boot_id(), int(clock.elapsed())
         for item in conflicts:
-            claim, renewed, ttl = item.get("claim"), item.get("renewed"), item.get("ttl")
-            if not (isinstance(claim, str) and isinstance(renewed, int) and isinstance(ttl, int)):
+            if not item.claim:
                 continue
-            token, old = item.get("token"), seen.get(claim)
+            old = seen.get(item.claim)
             fresh = {
-                "renewed": renewed, "ttl": ttl, "since": now, "boot": boot, "token": token if isinstance(token, int) else 0,
-                "granted": now, "session": str(item.get("session")), "pause": 0 if item.get("waiting") else PAUSE,
+                "renewed": item.renewed, "ttl": item.ttl, "since": now, "boot": boot, "token": item.token,
+                "granted": now, "session": str(item.session), "pause": 0 if item.waiting else PAUSE,
             }  # fmt: skip
             if old is not None and old["boot"] == boot:
-                if old["renewed"] == renewed and old["since"] <= now:
+                if old["renewed"] == item.renewed and old["since"] <= now:
                     fresh["since"] = old["since"]
                 if old["token"] == fresh["token"] and old["granted"] <= now:
                     fresh["granted"] = old["granted"]
-            seen[claim] = fresh
+            seen[item.claim] = fresh
         files.replace(self._path, canonical.dump(dict(sorted(seen.items())[-1000:])))
 
     def lapsed(self, margin: int, dead: Callable[[str], bool] = lambda _: False) -> dict[str, int]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.ledger import Ledger
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
@@ -44,21 +45,21 @@ class Orphans:
             self._gone[session_id] = way
         return self._gone[session_id]
 
-    def marked(self, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Conflict records; those whose holder's process is gone say so: `gone`, and `ends`, the command that ends it."""
+    def marked(self, met: Iterable[Obstacle]) -> tuple[Obstacle, ...]:
+        """The same; those whose holder's process is gone say so: `gone`, and `ends`, the command that ends it."""
         found = []
-        for record in records:
-            holds = record.get("session") and record.get("claim") and not record.get("retained")
-            way = self.way(str(record["session"])) if holds else None
-            found.append(dict(record) if way is None else {**record, "gone": True, "ends": way})
-        return found
+        for item in met:
+            holds = item.session and item.claim and not item.retained
+            way = self.way(str(item.session)) if holds else None
+            found.append(item if way is None else replace(item, gone=True, ends=way))
+        return tuple(found)
 
     def told(self, error: Conflict) -> Conflict:
         """The refusal with what is known of the holders' processes, in its facts and its hint."""
-        met = self.marked(error.facts.get("conflicts", []))
-        if not any(item.get("gone") for item in met):
+        met = self.marked(error.conflicts)
+        if not any(item.gone for item in met):
             return error
-        return Conflict(error.message, hint=hint(error.hint, met), **{**error.facts, "conflicts": met})
+        return error.again(hint=hint(error.hint, met), conflicts=met)
 
     def _way(self, session_id: str) -> str | None:
         session = self._find(session_id)
@@ -87,25 +88,25 @@ class Orphans:
         return here and identity.state(process) == "dead"
 
 
-def hint(otherwise: str, records: Sequence[Mapping[str, Any]]) -> str:
-    """The next step for whoever is refused because of `records`: `otherwise` only where somebody alive is in the way, too."""
-    words = advice(records)
+def hint(otherwise: str, met: Sequence[Obstacle]) -> str:
+    """The next step for whoever is refused because of what was `met`: `otherwise` only where somebody alive is in the way, too."""
+    words = advice(met)
     if not words:
         return otherwise
-    return words if all(item.get("gone") for item in records) else f"{words} {otherwise}"
+    return words if all(item.gone for item in met) else f"{words} {otherwise}"
 
 
-def advice(records: Iterable[Mapping[str, Any]]) -> str:
+def advice(met: Iterable[Obstacle]) -> str:
     """How the claims become free whose holder's process is gone; "" where there are none."""
-    gone = {str(item["session"]): item for item in records if item.get("gone")}
+    gone = {str(item.session): item for item in met if item.gone}
     words = [_advice(name, item) for name, item in list(gone.items())[:SHOWN]]
     return " ".join(words)
 
 
-def _advice(session: str, item: Mapping[str, Any]) -> str:
-    if item["ends"]:
-        return f"The process of session {session} is gone: `{item['ends']}` ends it, and frees what no branch of it needs."
+def _advice(session: str, item: Obstacle) -> str:
+    if item.ends:
+        return f"The process of session {session} is gone: `{item.ends}` ends it, and frees what no branch of it needs."
     return (
         f"The process of session {session} is gone: upkeep of its own clone (`gitfleet worktree maintain` there, node "
-        f"{display(str(item.get('node')))}) ends it; else its claims are free once they expire."
+        f"{display(item.node)}) ends it; else its claims are free once they expire."
     )

@@ -11,24 +11,31 @@ come as facts of the operation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Literal, Protocol
 
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.claims import ended_grants, keepers, line, model, tickets
 from gitfleet.claims.conflict_text import kept_by
-from gitfleet.claims.keepers import Keeper
-from gitfleet.claims.model import Claim
-from gitfleet.errors import Conflict, PolicyRefused, UsageError
-from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
+from gitfleet.claims.keepers import KEEPER, KEPT, Keeper, Keeping
+from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
+from gitfleet.codec import TEXT, Choice, Many, Maybe, One, Struct, Table, field, replace
+from gitfleet.errors import Conflict, PolicyRefused
+from gitfleet.ledger.model import PERSON, Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.operations import BY_NODES, BY_PERSONS, Decision, operation
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.model import Session
+from gitfleet.sessions.rules import Process
 
-LANDED, DELETED, RELEASED, CLEARED = "landed", "deleted", "released", "cleared"
+Outcome = Literal["landed", "deleted", "released", "cleared"]
+LANDED: Outcome = "landed"
+DELETED: Outcome = "deleted"
+RELEASED: Outcome = "released"
+CLEARED: Outcome = "cleared"
 _HOW = {
     LANDED: "has landed",
     DELETED: "is gone from the hub",
@@ -36,20 +43,102 @@ _HOW = {
     CLEARED: "has no changes of it any more",
 }
 Changes = dict[str, bytes | None]
-Said = Sequence[tuple[Keeper, frozenset[str]]]
 
 
-def start(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.start`, which gives the name of a session whose claims are still retained to nobody but who goes on with them.
-
-    Body: as in `sessions.rules`; `retain` (see `end`) where the session goes on in another worktree than its own; `based_on`
-    (see `rules.acquire`) where a session of that name has ended here: it has its claims again if all of its work is there.
+class Start(session_rules.Start):
+    """As in `sessions.rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
+    own; `based_on` (see `rules.Acquire`) where a session of that name has ended here.
     """
+
+    retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
+    based_on: Mapping[str, tuple[str, ...]] = field(Table(Many(TEXT)), default={}, omit=True)
+
+
+class Started(Answer):
+    """The session, and the claims that it has again from the session of that name before it."""
+
+    session: Session = field(One(Session))
+    claims: tuple[Claim, ...] = field(CLAIMS, default=())
+
+
+class End(Struct):
+    """`retain`: what keeps which of the claims; `was`: only if the session still lives with this process (Conflict)."""
+
+    retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
+    was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
+
+    def about(self, answer: Ended | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        return None if answer is None else [claim.pattern for claim in answer.released]
+
+
+class Ended(Answer):
+    """The session as it was, what became of its claims, and the messages that it was not shown (`unheard`)."""
+
+    session: Session = field(One(Session))
+    released: tuple[Claim, ...] = field(CLAIMS)
+    retained: tuple[Claim, ...] = field(CLAIMS)
+    served: tuple[Claim, ...] = field(CLAIMS)
+    unheard: tuple[str, ...] = field(Many(TEXT))
+
+
+class Retain(Struct):
+    """What keeps which of the session's claims from now on."""
+
+    retain: tuple[Keeping, ...] = field(KEPT)
+
+
+class Retained(Answer):
+    """The claims that stay with something else now, or with more."""
+
+    retained: tuple[Claim, ...] = field(CLAIMS)
+
+    @staticmethod
+    def about(body: Retain, answer: Retained | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        del body
+        return None if answer is None else [claim.pattern for claim in answer.retained]
+
+
+class LetGo(Struct):
+    """What no longer keeps claims, and why.
+
+    `keeper` is as the claims record it (the precondition), `claims` their ids (None: all), `retain` what keeps them instead,
+    `evidence` what was looked at, for the log. The outcome `cleared` is a worktree's, `released` a person's word, for every head.
+    """
+
+    keeper: Keeper = field(KEEPER)
+    outcome: Outcome = field(Choice[Outcome](LANDED, DELETED, RELEASED, CLEARED))
+    claims: tuple[str, ...] | None = field(Maybe(PATTERNS), default=None, omit=True)
+    retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
+    evidence: Mapping[str, str] = field(Table(TEXT), default={}, omit=True)
+
+    def about(self, answer: LetGone | None) -> Sequence[str] | None:
+        """The patterns that it is about."""
+        return None if answer is None else [claim.pattern for claim in answer.released]
+
+
+class LetGone(Answer):
+    """What is free now, what something else still keeps, and what the waiting line was given."""
+
+    branch: str = field(TEXT)
+    outcome: Outcome = field(Choice[Outcome](LANDED, DELETED, RELEASED, CLEARED))
+    released: tuple[Claim, ...] = field(CLAIMS)
+    retained: tuple[Claim, ...] = field(CLAIMS)
+    served: tuple[Claim, ...] = field(CLAIMS)
+
+
+@operation("session.start", body=Start, answer=Started)
+def start(view: View, operation: Operation, body: Start, generation: int) -> Decision[Started]:
+    """`session.start`, which gives the name of a session whose claims are still retained to nobody but who goes on with them:
+    it has them again if all of their work is there.
+    """
+    del generation
     left = [] if sessions.find(view, operation.session) else left_by(view, operation.session)
     for claim in left:
-        if claim.node != operation.node or not may_take(view, claim, operation.body, lapsed=False):
+        if claim.node != operation.node or not may_take(view, claim, body.based_on, lapsed=False):
             return Refused(_taken(claim))
-    decided = session_rules.start(view, operation, generation)
+    decided = session_rules.start(view, operation, body)
     if isinstance(decided, Refused):
         return decided
     changes = dict(decided.changes)
@@ -59,11 +148,19 @@ def start(view: View, operation: Operation, generation: int) -> Decision:
         changes |= model.put(
             replace(claim, retained=keepers.without(claim.retained, {k.name for k in trees}))
         )
-    if operation.body.get("retain"):
-        for claim in _marked(_own(view, operation.session), _said(operation.body["retain"])):
+    if body.retain:
+        for claim in _marked(_own(view, operation.session), body.retain):
             changes |= model.put(claim)
-    has = [claim.as_record() for claim in left]
-    return decided._replace(changes=changes, answer={**decided.answer, "claims": has})
+    return Accepted(changes, Started(decided.answer.session, tuple(left)), decided.subject)
+
+
+class Terms(Protocol):
+    """What a request for paths says of the claims that it wants."""
+
+    @property
+    def ttl(self) -> int: ...
+    @property
+    def branch(self) -> str: ...
 
 
 def left_by(view: View, session: str) -> list[Claim]:
@@ -71,21 +168,19 @@ def left_by(view: View, session: str) -> list[Claim]:
     return [claim for claim in model.retained(view) if isinstance(claim, Claim) and claim.session == session]
 
 
-def end(view: View, operation: Operation, generation: int) -> Decision:
+@operation("session.end", body=End, answer=Ended, paths=End.about)
+def end(view: View, operation: Operation, body: End, generation: int) -> Decision[Ended]:
     """`session.end`: the session goes, and its claims with it, but for those that are retained.
 
-    Body: `retain`, absent or a list of `{"keeper", "claims"}`: what keeps, and the ids of the claims on what it changes; `was`,
-    absent or the process (`pid`, `start`) that the session lived with: refused with Conflict when it has another since;
-    `seen`, the names of messages that were shown. The inbox ends with the session: the rest is in the answer (`unheard`).
+    The inbox ends with the session: what it was not shown is in the answer.
     """
     session = session_rules.own(view, operation)
-    was = operation.body.get("was")
-    if was is not None and was != {"pid": session.pid, "start": session.start}:
+    if body.was is not None and body.was != Process.of(session):
         return Refused(_goes_on(session))
     mine = _own(view, session.id)
-    kept = [claim for claim in _marked(mine, _said(operation.body.get("retain", []))) if claim.retained]
-    seen = operation.body.get("seen", [])
-    unheard = [message.words for message in inbox.read(view, session.id) if message.name not in seen]
+    kept = [claim for claim in _marked(mine, body.retain) if claim.retained]
+    messages = inbox.read(view, session.id)
+    unheard = [message.words for message in messages if message.name not in operation.heard]
     released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
     changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
     for claim in released:
@@ -95,49 +190,39 @@ def end(view: View, operation: Operation, generation: int) -> Decision:
     for ticket in tickets.of_session(tickets.line(view), session.id):
         changes[ticket.where] = None
     changes, served = line.serve(view, changes, generation, operation.at)
-    answer = {
-        "session": session.as_record(),
-        "released": [claim.as_record() for claim in released],
-        "retained": [claim.as_record() for claim in kept],
-        "served": [claim.as_record() for claim in served],
-        "unheard": unheard,
-    }
+    answer = Ended(session, tuple(released), tuple(kept), tuple(served), tuple(unheard))
     subject = f"session {session.id} ends, releasing {counted(len(released), 'claim')}{_retaining(kept)}"
     return Accepted(changes, answer, one_line(subject + given(served)))
 
 
-def retain(view: View, operation: Operation, generation: int) -> Decision:
+@operation("claim.retain", body=Retain, answer=Retained, paths=Retained.about)
+def retain(view: View, operation: Operation, body: Retain, generation: int) -> Decision[Retained]:
     """`claim.retain`: claims of a live session, which it keeps, are also its branches' from now on.
 
-    Body: `retain`, as in `end`. No sign of life: a node may find out by itself that a branch was pushed.
+    No sign of life: a node may find out by itself that a branch was pushed.
     Refused with Conflict when nothing of it is new.
     """
     del generation
     session = session_rules.own(view, operation)
     mine = _own(view, session.id)
-    marked = [claim for claim in _marked(mine, _said(operation.body["retain"])) if claim not in mine]
+    marked = [claim for claim in _marked(mine, body.retain) if claim not in mine]
     if not marked:
-        return Refused(Conflict("These claims are retained already.", conflicts=[]))
+        return Refused(Conflict("These claims are retained already."))
     changes: Changes = {}
     for claim in marked:
         changes |= model.put(claim)
-    answer = {"retained": [claim.as_record() for claim in marked]}
+    answer = Retained(tuple(marked))
     return Accepted(changes, answer, one_line(f"of the claims of {session.id}{_retaining(marked)}"))
 
 
-def landed(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.landed`: a branch, or a worktree, lets its claims go; what no other keeps ends, and its session is told.
+@operation("claim.let-go", body=LetGo, answer=LetGone, actors=BY_NODES + BY_PERSONS, paths=LetGo.about)
+def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> Decision[LetGone]:
+    """`claim.let-go`: a branch, or a worktree, lets its claims go; what no other keeps ends, and its session is told.
 
-    Body: `keeper` (as the claims record it: the precondition), `outcome` (`landed`, `deleted`, `cleared` for a worktree, or
-    `released` by a person, for every head), `claims` (ids; absent: all), `retain` (as in `end`: what keeps them instead),
-    `evidence` (what was looked at, for the log). Refused with Conflict when nothing is retained so (any more). A live session
-    keeps what a worktree no longer holds for it.
+    Refused with Conflict when nothing is retained so (any more). A live session keeps what a worktree no longer holds for it.
     """
-    keeper, outcome = keepers.parse(operation.body["keeper"]), str(operation.body["outcome"])
-    if outcome not in _HOW:
-        raise ValueError(f"outcome {outcome}")
+    keeper, outcome, only = body.keeper, body.outcome, body.claims
     _check_may(view, operation, keeper, outcome)
-    only = operation.body.get("claims")
     there = [claim for claim in model.of_keeper(view, keeper.name) if isinstance(claim, Claim)]
     going = [
         claim
@@ -146,11 +231,11 @@ def landed(view: View, operation: Operation, generation: int) -> Decision:
     ]
     if not going:
         words = f"{kept_by([keeper.as_record()]).capitalize()} retains no such claims."
-        return Refused(Conflict(words, hint="See `gitfleet claims`.", conflicts=[]))
+        return Refused(Conflict(words, hint="See `gitfleet claims`."))
     changes: Changes = {}
     gone, stay = [], []
     for claim in going:
-        after = _let_go(claim, keeper, _said(operation.body.get("retain", [])))
+        after = _let_go(claim, keeper, body.retain)
         if after.retained or (outcome == CLEARED and _lives(view, claim)):
             stay.append(after)
             changes |= model.left(view, claim, after)
@@ -162,27 +247,20 @@ def landed(view: View, operation: Operation, generation: int) -> Decision:
         words = f"Your {kept_by([keeper.as_record()])} {_HOW[outcome]}: your claims on {what} are released."
         changes |= inbox.post(Overlay(view, changes), session, words, operation, number=number)
     changes, served = line.serve(view, changes, generation, operation.at)
-    answer = {
-        "branch": keeper.branch,
-        "outcome": outcome,
-        "released": [claim.as_record() for claim in gone],
-        "retained": [claim.as_record() for claim in stay],
-        "served": [claim.as_record() for claim in served],
-    }
+    answer = LetGone(keeper.branch, outcome, tuple(gone), tuple(stay), tuple(served))
     what = ", ".join(claim.pattern for claim in gone) or "nothing yet"
     words = f"{kept_by([keeper.as_record()])} {_HOW[outcome]}, releasing {what}{given(served)}"
     return Accepted(changes, answer, one_line(words))
 
 
-def may_take(view: View, claim: Claim, body: Mapping[str, Any], *, lapsed: bool) -> bool:
+def may_take(view: View, claim: Claim, based_on: Mapping[str, Sequence[str]], *, lapsed: bool) -> bool:
     """Whether a request may have a retained claim: its work contains that of all keepers, and the session is gone or lapsed."""
-    based_on = body.get("based_on")
-    shown = based_on.get(claim.id) if isinstance(based_on, dict) else None
-    contains = isinstance(shown, list) and set(keepers.marks(claim.retained)) <= set(map(str, shown))
+    shown = based_on.get(claim.id)
+    contains = shown is not None and set(keepers.marks(claim.retained)) <= set(shown)
     return contains and (not _lives(view, claim) or lapsed)
 
 
-def moved(view: View, claim: Claim, operation: Operation, generation: int) -> Claim:
+def moved(view: View, claim: Claim, operation: Operation, terms: Terms, generation: int) -> Claim:
     """A retained claim as the session gets it that builds on that work: whole, so that nothing of it is left open.
 
     It says upon which grants it builds, those of the builders before it included: commits made under any of them are
@@ -198,8 +276,7 @@ def moved(view: View, claim: Claim, operation: Operation, generation: int) -> Cl
         upon = upon.partition(" ")[2]
     return replace(
         claim, session=operation.session, node=operation.node, token=generation, granted_at=operation.at,
-        uptime=str(operation.body.get("uptime", ""))[:128], ttl=int(operation.body["ttl"]), operation=operation.id,
-        branch=str(operation.body.get("branch", ""))[: sessions.MAX_TEXT], accept_within=0, retained=(), upon=upon,
+        uptime=operation.timing.uptime, ttl=terms.ttl, operation=operation.id, branch=terms.branch, accept_within=0, retained=(), upon=upon,
     )  # fmt: skip
 
 
@@ -217,49 +294,33 @@ def _lives(view: View, claim: Claim) -> bool:
     return is_name(claim.session) and view.get(sessions.path(claim.session)) is not None
 
 
-def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: str) -> None:
+def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcome) -> None:
     """Refuse what is not the requester's to say. Raises PolicyRefused, Conflict."""
-    if outcome == RELEASED and not session_rules.own(view, operation).person:
+    by_person = operation.actor.kind == PERSON and session_rules.own(view, operation).person
+    if outcome == RELEASED and not by_person:
         raise PolicyRefused(
             "Only a person may release what a branch retains.",
             hint="Wait until it has landed, or build on it.",
         )
     if outcome == CLEARED and keeper.node != operation.node:
         words = f"Only node {display(keeper.node)} can see that worktree."
-        raise Conflict(words, hint="Run `gitfleet sync` in that clone.", conflicts=[])
+        raise Conflict(words, hint="Run `gitfleet sync` in that clone.")
 
 
-def _marked(mine: Sequence[Claim], said: Said) -> list[Claim]:
+def _marked(mine: Sequence[Claim], said: Sequence[Keeping]) -> list[Claim]:
     """All of a session's claims, with what retains each from now on, what did before included."""
     marked = []
     for claim in mine:
-        more = [keeper for keeper, ids in said if claim.id in ids]
+        more = [one.keeper for one in said if claim.id in one.claims]
         kept = keepers.joined(claim.retained, more)
         marked.append(replace(claim, retained=kept, accept_within=0) if more else claim)
     return marked
 
 
-def _let_go(claim: Claim, keeper: Keeper, instead: Said) -> Claim:
+def _let_go(claim: Claim, keeper: Keeper, instead: Sequence[Keeping]) -> Claim:
     """A claim as it is when one of its keepers has let it go."""
     (after,) = _marked([replace(claim, retained=keepers.without(claim.retained, {keeper.name}))], instead)
     return after
-
-
-def _said(rows: Any) -> Said:
-    """What a request says is to be retained. Raises UsageError."""
-    try:
-        return [
-            (keepers.parse(row["keeper"]), frozenset(map(str, _list(row["claims"])))) for row in _list(rows)
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        words = "The request does not say what retains which claims."
-        raise UsageError(words) from error
-
-
-def _list(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise TypeError("a list was expected")
-    return raw
 
 
 def _retaining(kept: Iterable[Claim]) -> str:
@@ -274,8 +335,7 @@ def _retaining(kept: Iterable[Claim]) -> str:
 
 def _goes_on(session: Session) -> Conflict:
     words = f"The session '{session.id}' has been taken up again by another process."
-    facts = {"session": session.id, "node": session.node, "agent": session.agent, "title": session.title}
-    return Conflict(words, hint="See `gitfleet session list`.", conflicts=[facts])
+    return Conflict(words, hint="See `gitfleet session list`.", conflicts=(session_rules.obstacle(session),))
 
 
 def _taken(claim: Claim) -> Conflict:
@@ -283,7 +343,7 @@ def _taken(claim: Claim) -> Conflict:
     return Conflict(
         words,
         hint="Choose another id, or leave `--id` out to get a new one.",
-        conflicts=[{"session": claim.session, "node": claim.node, "agent": "", "title": ""}],
+        conflicts=(Obstacle(session=claim.session, node=claim.node),),
     )
 
 
@@ -291,4 +351,4 @@ def _records(claim: Claim) -> list[dict[str, str]]:
     return [keeper.as_record() for keeper in claim.retained]
 
 
-RULES = {"session.start": start, "session.end": end, "claim.retain": retain, "claim.landed": landed}
+KINDS = (start, end, retain, let_go)

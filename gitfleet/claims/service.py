@@ -4,46 +4,56 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
+from gitfleet import codec
 from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, leases, model, paths, retained_claims, tickets
+from gitfleet.claims import conflicts, handover, leases, model, paths, retained_claims, rules, tickets, turns
+from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.bounds import check_size
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.policy import Policy
+from gitfleet.claims.tickets import Want
 from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
-from gitfleet.ledger.model import Result
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Timing, Who
+from gitfleet.ledger.operations import A, B, Kind, Nothing
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, overlap, takes_in
+from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
+from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.reading import Reading
 
-FREE = "free"
-MINE = "mine"
-THEIRS = "theirs"
-UNVERIFIABLE = "unverifiable"
+Standing = Literal["free", "mine", "theirs", "unverifiable"]
+FREE: Standing = "free"
+MINE: Standing = "mine"
+THEIRS: Standing = "theirs"
+UNVERIFIABLE: Standing = "unverifiable"
 Kept = Mapping[str, Sequence[Mapping[str, str]]]
+Contained = Mapping[str, tuple[str, ...]]
+"""By claim id, the marks of the keepers whose work is all here."""
 
 
 class Verdict(NamedTuple):
-    """What is true of one path for one session: free, mine, theirs or unverifiable; `holders` as JSON-ready conflicts."""
+    """What is true of one path for one session; `holders` have it where it is theirs."""
 
     path: str
-    state: str
-    holders: tuple[dict[str, Any], ...] = ()
+    state: Standing
+    holders: tuple[Obstacle, ...] = ()
 
 
 class Terms(NamedTuple):
@@ -96,57 +106,58 @@ class Claims:
 
     def claim(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, timeout: float = 30.0
-    ) -> Result:
+    ) -> Claimed:
         """Claim all of `texts` for `session`, or nothing; with `terms.partial`, what is free.
 
-        One operation, one transaction; the answer has `granted`, `already_held`, `refused`, `taken_over` (records).
-        Claiming what the session holds renews it. Raises Conflict with every conflict, PolicyRefused, and whatever
-        the ledger raises. Of two at once on overlapping paths, one wins.
+        One operation, one transaction. Claiming what the session holds renews it. Raises Conflict with every conflict,
+        PolicyRefused, and whatever the ledger raises. Of two at once on overlapping paths, one wins.
         """
         wanted = self.patterns(texts)
-        check_size(wanted, terms.reason)
-        rows = [self._row(pattern, terms.shared) for pattern in wanted]
-        body = {
-            "paths": rows,
-            "ttl": self._ttl(terms.ttl),
-            "reason": terms.reason,
-            "branch": terms.branch,
-            "partial": terms.partial,
-            "case_sensitive": self._policy.case_sensitive,
-            "take_up": True,
-            **self._seen_over(),
-        }
-        if terms.wait:
-            body |= {"wait": True, "ticket": ulid(), "priority": terms.priority}
-        known: dict[str, list[str]] = {}
+        check_size(wanted, terms.reason, terms.priority)
+        known: Contained = {}
         if terms.wait or terms.partial:
-            known = body["based_on"] = self.built_upon(_retained(self._ledger.current()), by_effect=False)
+            known = self.built_upon(_retained(self._ledger.current()), by_effect=False)
+        body = self._wanted(wanted, terms, known)
         try:
-            result = self._request("claim.acquire", session, body, timeout)
+            answer = self._request(rules.acquire, session, body, timeout)
         except Conflict as error:
-            met = error.facts.get("conflicts", [])
+            met = error.conflicts
             self._watch.saw(met)
-            based_on = self.built_upon({one["claim"]: one["retained"] for one in met if one.get("retained")})
+            based_on = self.built_upon({one.claim: one.retained for one in met if one.retained})
             if based_on.items() <= known.items():
                 raise
-            result = self._request("claim.acquire", session, {**body, "based_on": based_on}, timeout)
-        if result.answer.get("refused"):
-            self._watch.saw(result.answer["refused"])
-            refused = self.orphans.marked(result.answer["refused"])
-            result = replace(result, answer={**result.answer, "refused": refused})
-        return result
+            answer = self._request(rules.acquire, session, codec.replace(body, based_on=based_on), timeout)
+        if not answer.refused:
+            return answer
+        self._watch.saw(answer.refused)
+        return codec.replace(answer, refused=self.orphans.marked(answer.refused))
 
-    def renew(self, session: str, *, timeout: float = 30.0) -> Result:
+    def _wanted(self, wanted: Sequence[Pattern], terms: Terms, known: Contained) -> Acquire:
+        lapsed, outlived = self._seen_over()
+        return Acquire(
+            wants=tuple(self._want(pattern, terms.shared) for pattern in wanted),
+            ttl=self._ttl(terms.ttl),
+            reason=terms.reason,
+            branch=terms.branch,
+            partial=terms.partial,
+            wait=terms.wait,
+            ticket=ulid() if terms.wait else "",
+            priority=terms.priority,
+            case_sensitive=self._policy.case_sensitive,
+            take_up=True,
+            lapsed=lapsed,
+            outlived=outlived,
+            based_on=known,
+        )
+
+    def renew(self, session: str, *, timeout: float = 30.0) -> session_rules.Renewed:
         """A sign of life: what had lapsed or grown too old and went to nobody comes back, what the line gave is taken up."""
-        return self._request("session.renew", session, {"regrant": True, "accept": True}, timeout)
+        body = session_rules.Renew(regrant=True, accept=True)
+        return self._request(session_rules.renew, session, body, timeout)
 
-    def facts(self) -> dict[str, Any]:
+    def timing(self) -> Timing:
         """What each operation of this node tells of its moment, for `leases`."""
-        return {
-            "uptime": uptime.stamp(),
-            "margin": self._policy.margin,
-            "max_age": self._policy.max_age,
-        }
+        return Timing(uptime.stamp(), self._policy.margin, self._policy.max_age)
 
     def wait(
         self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
@@ -157,70 +168,55 @@ class Claims:
         when waiting would close a cycle, Lost when the place went to nobody's good.
         """
         terms = terms._replace(wait=True, partial=False)
-        result = self.claim(session, texts, terms)
+        answer = self.claim(session, texts, terms)
         waiter = Waiter(
             self._ledger,
             self._watch,
-            lambda: {claim for seen in self._seen_over().values() for claim in seen},
-            lambda: self.claim(session, texts, terms).answer,
+            lambda: {claim for seen in self._seen_over() for claim in seen},
+            lambda: self.claim(session, texts, terms),
             self.orphans,
             self._announce,
         )
-        if result.answer["ticket"] is not None:
-            return waiter.wait(result.answer["ticket"], limit)
-        granted, held = (
-            [model.from_record(record) for record in result.answer[name]]
-            for name in ("granted", "already_held")
-        )
-        return waiter.accept(session, granted, held)
+        if answer.ticket is not None:
+            return waiter.wait(answer.ticket, limit)
+        return waiter.accept(session, list(answer.granted), answer.already_held)
 
-    def break_(self, session: str, texts: Sequence[str], reason: str) -> Result:
+    def break_(self, session: str, texts: Sequence[str], reason: str) -> handover.Broke:
         """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""
-        body = {
-            "patterns": [pattern.text for pattern in self.patterns(texts, counted=False)],
-            "reason": reason,
-            "case_sensitive": self._policy.case_sensitive,
-        }
-        return self._request("claim.break", session, body, 30.0)
+        body = handover.Break(self._named(texts), reason, case_sensitive=self._policy.case_sensitive)
+        return self._request(handover.break_, session, body, who=PERSON)
 
-    def offer(self, session: str, to: str, texts: Sequence[str]) -> Result:
+    def offer(self, session: str, to: str, texts: Sequence[str]) -> handover.Offered:
         """Offer the session's own claims on or below `texts` to another session, which is told."""
-        body = {
-            "patterns": [pattern.text for pattern in self.patterns(texts, counted=False)],
-            "to": to,
-            "case_sensitive": self._policy.case_sensitive,
-        }
-        return self._request("claim.offer", session, body, 30.0)
+        body = handover.Offer(
+            self._named(texts), to=SessionId(to), case_sensitive=self._policy.case_sensitive
+        )
+        return self._request(handover.offer, session, body)
 
-    def take(self, session: str) -> Result:
+    def accept(self, session: str) -> handover.Taken:
         """Accept everything that is on offer for the session; each claim moves with a new token."""
-        return self._request("claim.take", session, {}, 30.0)
+        return self._request(handover.accept, session, Nothing())
 
-    def tell(self, session: str, to: str, text: str) -> Result:
+    def tell(self, session: str, to: str, text: str) -> inbox.Sent:
         """Leave a message for another session, shown at its next command or hook."""
         sessions.folder(to)
-        return self._request("session.tell", session, {"to": to, "text": text}, 30.0)
+        if len(text) > inbox.MAX_MESSAGE:
+            raise inbox.unfit()
+        return self._request(inbox.send, session, inbox.Send(SessionId(to), text))
 
-    def leave_line(self, session: str) -> Result:
+    def leave_line(self, session: str) -> turns.Left:
         """Give up every place of the session in the waiting line."""
-        return self._request("ticket.leave", session, {"tickets": None}, 30.0)
+        return self._request(turns.leave, session, turns.Leave())
 
-    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Result:
-        """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`."""
-        wanted = None if texts is None else self.patterns(texts, counted=False)
-        if wanted is not None:
-            check_size(wanted, "")
-        body = {
-            "patterns": None if wanted is None else [pattern.text for pattern in wanted],
-            "case_sensitive": self._policy.case_sensitive,
-        }
-        return self._request("claim.release", session, body, timeout)
+    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
+        """Release the session's claims on or below `texts`, or all of them (None)."""
+        named = None if texts is None else self._named(texts)
+        return self._request(rules.release, session, Release(named, self._policy.case_sensitive), timeout)
 
-    def let_go(self, session: str, branch: str) -> Result:
+    def let_go(self, session: str, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
-        keeper = Keeper(branch=branch, head=refs.ZERO).as_record()
-        body = {"keeper": keeper, "outcome": retained_claims.RELEASED}
-        return self._request("claim.landed", session, body, 30.0)
+        body = retained_claims.LetGo(Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
+        return self._request(retained_claims.let_go, session, body, who=PERSON)
 
     def find(
         self, state: State, *, session: str | None = None, texts: Sequence[str] = ()
@@ -297,7 +293,7 @@ class Claims:
         if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         if met:
-            return Verdict(pattern.text, THEIRS, tuple(self.orphans.marked(item.as_record() for item in met)))
+            return Verdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
         if any(self._is_at(claim, pattern) for claim in mine):
             return Verdict(pattern.text, MINE)
         return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
@@ -308,14 +304,12 @@ class Claims:
             return False
         return state.age is None or state.age > self._policy.state_max_age
 
-    def _seen_over(self) -> dict[str, dict[str, int]]:
-        """What this node has itself watched long enough to be over, as an operation tells it."""
+    def _seen_over(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What this node has itself watched long enough to be over, as an operation tells it: `lapsed` and `outlived`."""
         limit = self._policy.max_age + self._policy.margin
-        lapsed = self._watch.lapsed(self._policy.margin, self.orphans.is_dead)
-        outlived = self._watch.outlived(limit)
-        return {"lapsed": lapsed, **({"outlived": outlived} if outlived else {})}
+        return self._watch.lapsed(self._policy.margin, self.orphans.is_dead), self._watch.outlived(limit)
 
-    def built_upon(self, kept: Kept, *, by_effect: bool = True) -> dict[str, list[str]]:
+    def built_upon(self, kept: Kept, *, by_effect: bool = True) -> Contained:
         """See `contents`."""
         from gitfleet.claims.contents import built_upon  # only what meets a retained claim pays for merges
 
@@ -334,7 +328,12 @@ class Claims:
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
 
-    def _row(self, pattern: Pattern, shared: bool | None) -> dict[str, Any]:
+    def _named(self, texts: Sequence[str]) -> tuple[str, ...]:
+        wanted = self.patterns(texts, counted=False)
+        check_size(wanted)
+        return tuple(pattern.text for pattern in wanted)
+
+    def _want(self, pattern: Pattern, shared: bool | None) -> Want:
         if pattern.units:
             return self._units(pattern, shared)
         if pattern.everything and not self._policy.everything:
@@ -343,9 +342,9 @@ class Claims:
                 hint="Claim the directories that you will change.",
             )
         mode = SHARED if shared or (shared is None and self._is_shared(pattern)) else EXCLUSIVE
-        return {"pattern": pattern.text, "claim": ulid(), "mode": mode}
+        return Want(pattern.text, ulid(), mode)
 
-    def _units(self, wanted: Pattern, shared: bool | None) -> dict[str, Any]:
+    def _units(self, wanted: Pattern, shared: bool | None) -> Want:
         if shared:
             words = f"{wanted.text} is a resource, and a resource cannot be shared."
             raise UsageError(
@@ -354,7 +353,7 @@ class Claims:
             )
         capacity = self._policy.capacity(wanted)
         units.check(wanted, capacity)
-        return {"pattern": wanted.text, "claim": ulid(), "mode": EXCLUSIVE, "capacity": capacity}
+        return Want(wanted.text, ulid(), EXCLUSIVE, capacity)
 
     def _is_shared(self, pattern: Pattern) -> bool:
         return any(
@@ -371,13 +370,13 @@ class Claims:
             raise UsageError(words, hint="Choose another, such as `--ttl 45m`.")
         return ttl
 
-    def _request(self, kind: str, session: str, body: dict[str, Any], timeout: float) -> Result:
+    def _request(
+        self, kind: Kind[B, A], session: str, body: B, timeout: float = 30.0, *, who: Who = SESSION
+    ) -> A:
         sessions.folder(session)  # a name that is none is refused before anything is left in the outbox
-        seen = Reading(self._ledger.state).seen(session)
-        if seen:
-            body["seen"] = seen
+        heard = Reading(self._ledger.state).seen(session)
         try:
-            return self._ledger.request(kind, session, body, timeout=timeout)
+            return self._ledger.request(kind, Actor(who, session), body, heard=heard, timeout=timeout)
         except Conflict as error:
             raise self.orphans.told(error) from error
 

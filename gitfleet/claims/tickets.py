@@ -6,20 +6,21 @@ as there are sessions that wait. A ticket is a lease like a claim: it stands as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
-from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.base.ids import is_name
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model
-from gitfleet.claims.model import SHARED
+from gitfleet.claims.model import SHARED, Mode
+from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, One, Record, Struct, Text, Whole, field, replace
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import FORMAT, View
+from gitfleet.ledger.model import NODE_ID, View
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap
+from gitfleet.patterns.resources import MOST_UNITS
 
 ROOT = "tickets"
 DEFAULT_PRIORITY = 50
@@ -27,56 +28,57 @@ WAITING_TTL = 600
 """Seconds that a ticket stands without a renewal of its session, as others watch it."""
 
 
-class Want(NamedTuple):
+class Want(Struct):
     """One path that is wanted: its pattern, the id that its claim will have, the mode.
 
     For a resource, `capacity` is how many units there are, as the session's clone knows it; 0 for a path.
     """
 
-    pattern: str
-    claim: str
-    mode: str
-    capacity: int = 0
+    pattern: str = field(TEXT)
+    claim: str = field(model.ULID)
+    mode: Mode = field(model.MODE)
+    capacity: int = field(Whole(0, MOST_UNITS), default=0, omit=True)
+
+    def check(self) -> None:
+        """Raise Broken for a pattern that is none, a resource that is shared or without a capacity, and a path with one."""
+        try:
+            units = model.parsed(self.pattern).units
+        except FleetError as error:
+            raise Broken(error.message, "pattern") from error
+        if bool(units) != (self.capacity > 0):
+            raise Broken("a capacity belongs to a resource, and to nothing else", "capacity")
+        if units and self.mode == SHARED:
+            raise Broken("no unit of a resource is shared", "mode")
 
     @property
     def names(self) -> tuple[str, str]:
         """What is wanted and how, whatever else is said."""
         return self.pattern, self.mode
 
-    def as_record(self) -> dict[str, Any]:
-        """As it is written into the ledger: `capacity` is younger than the format, and left out for paths."""
-        known = self._asdict()
-        return known if self.capacity else {name: known[name] for name in ("pattern", "claim", "mode")}
+
+class Terms(Struct):
+    """What the claims will say that are made of a ticket, and whether its session's rules keep names apart that differ in case only."""
+
+    ttl: int = field(WHOLE)
+    reason: str = field(TEXT, default="")
+    branch: str = field(TEXT, default="")
+    case_sensitive: bool = field(FLAG, default=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Record):
     """One request that waits. `since` is the generation of its arrival, `terms` what its claims will say (ttl, …)."""
 
-    id: str
-    session: str
-    node: str
-    wants: tuple[Want, ...]
-    since: int
-    priority: int
-    operation: str
-    terms: Mapping[str, Any]
+    KIND = "ticket"
 
-    def as_record(self) -> dict[str, Any]:
-        """As it is written into the ledger."""
-        return {
-            "v": FORMAT,
-            "kind": "ticket",
-            "id": self.id,
-            "nonce": self.operation,
-            "session": self.session,
-            "node": self.node,
-            "paths": [want.as_record() for want in self.wants],
-            "since": self.since,
-            "priority": self.priority,
-            "operation": self.operation,
-            "terms": dict(self.terms),
-        }
+    id: str = field(model.ULID)
+    session: SessionId = field(Text[SessionId](64, valid=is_name))
+    node: NodeId = field(NODE_ID)
+    wants: tuple[Want, ...] = field(Many(One(Want), least=1), key="paths")
+    since: int = field(WHOLE)
+    priority: int = field(WHOLE)
+    operation: str = field(TEXT)
+    terms: Terms = field(One(Terms))
+    nonce: str = field(TEXT, default="")
 
     @property
     def place(self) -> tuple[int, int, str]:
@@ -86,7 +88,7 @@ class Ticket:
     @property
     def exact_case(self) -> bool:
         """Whether its session's rules keep names apart that differ in case only."""
-        return self.terms.get("case_sensitive") is True
+        return self.terms.case_sensitive
 
     @property
     def where(self) -> str:
@@ -97,23 +99,8 @@ class Ticket:
 @lru_cache(maxsize=1024)  # see `model.parse`
 def parse(data: bytes, where: str) -> Ticket:
     """The ticket in a record. Raises Corrupt, NewerFormat."""
-    raw = format.record(data, where, "ticket")
-    try:
-        wants = tuple(
-            Want(str(row["pattern"]), str(row["claim"]), str(row["mode"]), int(row.get("capacity", 0)))
-            for row in raw["paths"]
-        )
-        ticket = Ticket(
-            id=str(raw["id"]), session=str(raw["session"]), node=str(raw["node"]), wants=wants, since=int(raw["since"]),
-            priority=int(raw["priority"]), operation=str(raw["operation"]), terms=dict(raw["terms"]),
-        )  # fmt: skip
-        of_resources = [bool(model.parsed(want.pattern).units) for want in wants]
-        sound = is_ulid(ticket.id) and is_name(ticket.session) and ticket.where == where and bool(wants)
-        sound = sound and of_resources == [want.capacity > 0 for want in wants]
-        sound = sound and all(want.mode in model.MODES and is_ulid(want.claim) for want in wants)
-    except (KeyError, TypeError, ValueError, FleetError) as error:
-        raise Corrupt(f"{where} in the ledger is not a ticket. It was left alone.", where=where) from error
-    if not sound:
+    ticket = format.read(Ticket, data, where)
+    if ticket.where != where:
         raise Corrupt(f"{where} in the ledger is not a ticket. It was left alone.", where=where)
     return ticket
 
@@ -137,20 +124,15 @@ def everything(view: View) -> Iterator[Ticket | FleetError]:
             yield error
 
 
-def as_bytes(record: Mapping[str, Any]) -> bytes:
-    """A ticket's record as it is filed."""
-    return canonical.dump(record)
-
-
 def put(ticket: Ticket) -> dict[str, bytes | None]:
     """The change that files a ticket."""
-    return {ticket.where: as_bytes(ticket.as_record())}
+    return {ticket.where: canonical.dump(ticket.encode())}
 
 
 def again(ticket: Ticket, wants: Sequence[Want]) -> Ticket:
     """The place of a session that asks for the same once more, with the capacities of resources as it knows them now."""
     now = {want.names: want.capacity for want in wants}
-    return replace(ticket, wants=tuple(want._replace(capacity=now[want.names]) for want in ticket.wants))
+    return replace(ticket, wants=tuple(replace(want, capacity=now[want.names]) for want in ticket.wants))
 
 
 def met(

@@ -5,29 +5,54 @@ How the line moves is in `line`, how a session comes to stand in it in `rules`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gitfleet.base.text import one_line
 from gitfleet.claims import line, model, retained_claims, tickets
-from gitfleet.claims.model import Claim
-from gitfleet.ledger.model import Accepted, Decision, Operation, View
+from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
+from gitfleet.claims.tickets import Ticket
+from gitfleet.codec import Many, Maybe, One, Struct, field, replace
+from gitfleet.ledger.model import Accepted, Answer, Operation, View
+from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import rules as session_rules
 
 Changes = dict[str, bytes | None]
 
 
+class Collect(Struct):
+    """The ids of the claims that are taken up."""
+
+    claims: tuple[str, ...] = field(PATTERNS)
+
+
+class Collected(Answer):
+    """Those that were still there."""
+
+    accepted: tuple[Claim, ...] = field(CLAIMS)
+
+
+class Leave(Struct):
+    """The ids of the tickets that are given up; None: all."""
+
+    tickets: tuple[str, ...] | None = field(Maybe(PATTERNS), default=None)
+
+
+class Left(Answer):
+    """The tickets that were given up, and what others got by that."""
+
+    left: tuple[Ticket, ...] = field(Many(One(Ticket)))
+    served: tuple[Claim, ...] = field(CLAIMS)
+
+
 def taken_up(claim: Claim, operation: Operation) -> Claim:
     """A claim that the line gave, once its session has it in hand: its age counts from then on."""
-    moment = str(operation.body.get("uptime", ""))
-    return replace(claim, accept_within=0, granted_at=operation.at, uptime=moment)
+    return replace(claim, accept_within=0, granted_at=operation.at, uptime=operation.timing.uptime)
 
 
-def accept(view: View, operation: Operation, generation: int) -> Decision:
-    """`claim.accept`: the session takes up what the waiting line gave it; `claims` lists the ids."""
+@operation("ticket.collect", body=Collect, answer=Collected, paths=lambda _, answer: _patterns(answer))
+def collect(view: View, operation: Operation, body: Collect, generation: int) -> Decision[Collected]:
+    """`ticket.collect`: the session takes up what the waiting line gave it."""
     del generation
     session = session_rules.own(view, operation)
-    wanted = {str(item) for item in operation.body["claims"]}
-    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in wanted]
+    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in body.claims]
     taken = [taken_up(claim, operation) for claim in mine]
     changes: Changes = {}
     for claim in taken:
@@ -35,20 +60,23 @@ def accept(view: View, operation: Operation, generation: int) -> Decision:
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
     what = ", ".join(claim.pattern for claim in taken) or "nothing"
-    return Accepted(
-        changes,
-        {"accepted": [claim.as_record() for claim in taken]},
-        one_line(f"{session.id} takes up {what}"),
-    )
+    return Accepted(changes, Collected(tuple(taken)), one_line(f"{session.id} takes up {what}"))
 
 
-def leave(view: View, operation: Operation, generation: int) -> Decision:
-    """`ticket.leave`: the session gives up its places in the waiting line (`tickets` lists ids, None: all)."""
+@operation("ticket.leave", body=Leave, answer=Left)
+def leave(view: View, operation: Operation, body: Leave, generation: int) -> Decision[Left]:
+    """`ticket.leave`: the session gives up places in the waiting line."""
     session = session_rules.own(view, operation)
-    wanted = operation.body.get("tickets")
     mine = tickets.of_session(tickets.line(view), session.id)
-    going = [ticket for ticket in mine if wanted is None or ticket.id in wanted]
+    going = [ticket for ticket in mine if body.tickets is None or ticket.id in body.tickets]
     changes: Changes = {ticket.where: None for ticket in going}
     changes, served = line.serve(view, changes, generation, operation.at)
-    answer = {"left": [t.as_record() for t in going], "served": [claim.as_record() for claim in served]}
+    answer = Left(tuple(going), tuple(served))
     return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))
+
+
+def _patterns(answer: Collected | None) -> list[str] | None:
+    return None if answer is None else [claim.pattern for claim in answer.accepted]
+
+
+KINDS = (collect, leave)

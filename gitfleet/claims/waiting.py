@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.watching import Bell
-from gitfleet.claims import line, model, orphans, tickets
+from gitfleet.claims import line, model, orphans, tickets, turns
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.tickets import WAITING_TTL, Ticket
+from gitfleet.codec import replace
 from gitfleet.errors import HubError, Lost, Queued
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
+from gitfleet.ledger.model import SESSION, Actor
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.overlap import covers
+from gitfleet.sessions import rules as session_rules
 
 LOOK_AGAIN = 10.0
 ASK_FIRST, ASK_MOST = 2.0, 20.0
@@ -45,12 +48,12 @@ class Waiter:
         ledger: Ledger,
         watch: Watch,
         over: Callable[[], set[str]],
-        again: Callable[[], Mapping[str, Any]],
+        again: Callable[[], object],
         orphans: Orphans,
         announce: Callable[[str], None] | None = None,
     ) -> None:
         """`over` tells the ids of claims and tickets that were watched long enough to be over. `again` submits the
-        request once more, with what has been observed since; it answers as the rule does. `announce` hears, once, how
+        request once more, with what has been observed since. `announce` hears, once, how
         those before us are got past whose process is gone.
         """
         self._ledger = ledger
@@ -60,18 +63,17 @@ class Waiter:
         self._orphans = orphans
         self._announce = announce
         self._told = ""
-        self._in_the_way: list[dict[str, Any]] = []
+        self._in_the_way: tuple[Obstacle, ...] = ()
         self._before: set[str] = set()
         self._ask_at = clock.elapsed() + ASK_FIRST
         self._ask_pause = ASK_FIRST
         self._renew_at = clock.elapsed() + WAITING_TTL / 3
 
-    def wait(self, record: Mapping[str, Any], timeout: float | None) -> Waited:
-        """Wait until the ticket in `record` is served, take up its claims, and answer them.
+    def wait(self, ticket: Ticket, timeout: float | None) -> Waited:
+        """Wait until the ticket is served, take up its claims, and answer them.
 
         Raises Queued (the ticket stays) after `timeout` seconds, Lost when ticket and claims are both gone.
         """
-        ticket = tickets.parse(tickets.as_bytes(record), f"{tickets.ROOT}/{record['id']}.json")
         end = None if timeout is None else clock.elapsed() + timeout
         seen = ""
         with Bell() as bell:
@@ -98,8 +100,8 @@ class Waiter:
         """
         fresh = [claim.id for claim in mine if claim.accept_within]
         if fresh:
-            answer = self._ledger.request("claim.accept", session, {"claims": fresh}).answer
-            if len(answer["accepted"]) != len(fresh):
+            answer = self._ledger.request(turns.collect, Actor(SESSION, session), turns.Collect(tuple(fresh)))
+            if len(answer.accepted) != len(fresh):
                 words = "The claims that this session got from the waiting line went to another session."
                 raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
         granted = [replace(claim, accept_within=0) for claim in mine]
@@ -123,10 +125,9 @@ class Waiter:
         found = []
         for want in ticket.wants:
             found += list(line.in_the_way(state.view, before, want, ticket.session))
-        records = [item.as_record() for item in found]
-        self._before = {record["claim"] for record in records if record.get("claim")}
-        self._watch.saw(records)
-        self._in_the_way = records
+        self._in_the_way = tuple(item.obstacle() for item in found)
+        self._before = {item.claim for item in self._in_the_way if item.claim}
+        self._watch.saw(self._in_the_way)
         self._tell()
 
     def _tell(self) -> None:
@@ -148,7 +149,7 @@ class Waiter:
                 self._again()
         if now >= self._renew_at:
             self._renew_at = now + WAITING_TTL / 3
-            self._ledger.request("session.renew", ticket.session, {})
+            self._ledger.request(session_rules.renew, Actor(SESSION, ticket.session), session_rules.Renew())
 
     def _ask_hub(self) -> None:
         """Bring the hub's newest state here, unless another process of this clone is at it already."""
@@ -175,8 +176,8 @@ class Waiter:
             f"Not yet: {', '.join(want.pattern for want in ticket.wants)} still waits for {', '.join(who) or 'its turn'}. "
             f"The place in the line is {place}.",
             hint=f"{self._told} Go on with other work and ask again: `gitfleet claim --wait` with the same paths.".lstrip(),
-            ticket=ticket.as_record(),
-            blocked_by=[blocker.as_record() for blocker in blocked],
+            ticket=ticket.encode(),
+            blocked_by=[blocker.encode() for blocker in blocked],
         )
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
-from gitfleet.claims.conflict_text import kept_by, stays, units, until
-from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.service import Terms, Verdict, time_left
+from gitfleet.claims.conflict_text import kept_by, stays, unit_words, units, until
+from gitfleet.claims.model import SHARED, Claim
+from gitfleet.claims.service import Terms
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.messages import heard, told
-from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
+from gitfleet.errors import EXIT_CODES, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.ledger import State
-from gitfleet.ledger.model import Result, Status
-from gitfleet.sessions import model as sessions
+from gitfleet.fleet.views import claims as views
+from gitfleet.fleet.views import grants
+from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
+from gitfleet.ledger.model import Answer as Told
+from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 FRESH = 60
@@ -37,17 +39,18 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.claim(session, paths, terms)
-        refused = result.answer["refused"]
-        lines = _told(result, "granted", "claimed") + _told(result, "already_held", "already held, renewed")
+        refused = result.refused
+        lines = _lines(result.granted, "claimed", tentative=result.tentative)
+        lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
         lines += [
-            f"taken over with {kept_by(c['retained'])} of {c['session']}: {c['pattern']}"
-            if c.get("retained")
-            else f"taken over from {c['session']}, whose claim had expired: {c['pattern']}"
-            for c in result.answer["taken_over"]
+            f"taken over with {kept_by([one.as_record() for one in c.retained])} of {c.session}: {c.pattern}"
+            if c.retained
+            else f"taken over from {c.session}, whose claim had expired: {c.pattern}"
+            for c in result.taken_over
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
-        said = remarks.of_grant(fleet, result.answer["granted"], result.answer["already_held"])
-        data = {"session": session, **_how(result), **result.answer, **said.as_record()}
+        said = remarks.of_grant(fleet, result.granted, result.already_held)
+        data = grants.claimed(session, result, said)
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
         return Answer("claim", data, lines, _status(result, code), code, warnings, session)
@@ -59,18 +62,11 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         session = fleet.whoami(common.session)
         with told(fleet, session):
             got = fleet.claims.wait(session, paths, terms, limit=limit)
-        granted, held = ([claim.as_record() for claim in some] for some in (got.granted, got.already_held))
+        granted, held = got.granted, got.already_held
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
-        outcome = "tentative" if got.tentative else "granted"
         said = remarks.of_grant(fleet, granted, held)
-        data = {
-            "session": session,
-            "outcome": outcome,
-            "granted": granted,
-            "already_held": held,
-            **said.as_record(),
-        }
+        data = grants.waited(session, got, said)
         warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
@@ -87,10 +83,10 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.release(session, paths or None)
-        lines = _told(result, "released", "released")
-        lines += [f"not held by anybody: {path}" for path in result.answer["not_held"]]
+        lines = _lines(result.released, "released", tentative=result.tentative)
+        lines += [f"not held by anybody: {path}" for path in result.not_held]
         lines = lines or ["nothing to release"]
-        data = {"session": session, **_how(result), **result.answer}
+        data = grants.released(session, result)
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -102,9 +98,9 @@ def let_go(common: Common, branch: str) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             result = fleet.claims.let_go(session, branch)
-        lines = [f"released: {record['pattern']}" for record in result.answer["released"]]
-        lines += kept(result.answer["retained"], "still ")
-        data = {"session": session, **_how(result), "not_held": [], **result.answer}
+        lines = [f"released: {claim.pattern}" for claim in result.released]
+        lines += kept(result.retained, "still ")
+        data = grants.released(session, result)
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -113,19 +109,12 @@ def let_go(common: Common, branch: str) -> Answer:
 def claims(common: Common, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
     """List claims, by path, session and age (seconds)."""
     with Fleet.open(common.directory, bulk=not paths, announce=render.note) as fleet:
-        state = fleet.current()
-        found = list(fleet.claims.find(state, session=common.session, texts=paths))
-        known: dict[str, tuple[sessions.Session | None, bool]] = {}
-        rows = [_row(fleet, state, item, known) for item in found]
-        rows = [row for row in rows if older_than is None or row.get("age", 0) >= older_than]
-        rows.sort(key=lambda row: (row["pattern"], row["id"]))
-        lines = render.table(
-            [_cells(row) for row in rows], ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
-        )
-        lines = [*(lines if rows else ["no claims"]), *as_of(fleet, state)]
-        warnings = [item.error.message for item in found if isinstance(item, Unreadable)]
-        warnings += [*heard(fleet), *freshness(fleet, state)]
-        return Answer("claims", {"claims": rows, **knowledge(state)}, lines, warnings=warnings)
+        found, problems = views.listing(fleet, session=common.session, paths=paths, older_than=older_than)
+        rows = [_cells(row) for row in found["claims"]]
+        head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
+        lines = render.table(rows, head) if rows else ["no claims"]
+        warnings = [*problems, *heard(fleet), *freshness(fleet, found["age"], len(found["tentative"]))]
+        return Answer("claims", found, [*lines, *as_of(fleet, found["age"])], warnings=warnings)
 
 
 def check(common: Common, paths: Sequence[str]) -> Answer:
@@ -134,57 +123,38 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = _maybe_session(fleet, common.session)
-        state = fleet.current()
-        verdicts = fleet.claims.check(state, session, paths)
-        states = {verdict.state for verdict in verdicts}
+        found = views.check(fleet, session, paths)
+        states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
-        lines = [line for verdict in verdicts for line in _verdict(verdict)] + as_of(fleet, state)
-        data = {"session": session, "paths": [_verdict_record(v) for v in verdicts], **knowledge(state)}
-        return Answer(
-            "check",
-            data,
-            lines,
-            EXIT_CODES[code][0] if code else "ok",
-            code,
-            [*heard(fleet, common.session), *freshness(fleet, state)],
-            session or "",
-        )
+        lines = [line for path in found["paths"] for line in _verdict(path)] + as_of(fleet, found["age"])
+        warnings = [
+            *heard(fleet, common.session),
+            *freshness(fleet, found["age"], len(found["tentative"])),
+        ]
+        status = EXIT_CODES[code][0] if code else "ok"
+        return Answer("check", found, lines, status, code, warnings, session or "")
 
 
-def kept(records: Iterable[Mapping[str, Any]], still: str = "") -> list[str]:
-    """What claims, as records, stay with now that their session is gone: a line each."""
-    return [
-        f"{still}retained by {kept_by(record['retained'])} {until(record['retained'])}: {record['pattern']}"
-        for record in records
-    ]
+def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
+    """What claims stay with now that their session is gone: a line each."""
+    rows = [([one.as_record() for one in claim.retained], claim.pattern) for claim in claims]
+    return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
 
 
-def knowledge(state: State) -> dict[str, Any]:
-    """How good the local knowledge is that an answer rests on."""
-    return {
-        "generation": state.tip.generation,
-        "commit": state.tip.oid,
-        "age": state.age,
-        "tentative": sorted(state.tentative),
-    }
-
-
-def as_of(fleet: Fleet, state: State) -> list[str]:
+def as_of(fleet: Fleet, age: int | None) -> list[str]:
     """How old the knowledge is that an answer rests on, where it is not fresh; what is too old is among the warnings."""
-    if state.age is None or not FRESH <= state.age <= fleet.policy.state_max_age:
+    if age is None or not FRESH <= age <= fleet.policy.state_max_age:
         return []
-    return [f"as of {duration(state.age)} ago; `gitfleet sync` asks the hub again"]
+    return [f"as of {duration(age)} ago; `gitfleet sync` asks the hub again"]
 
 
-def freshness(fleet: Fleet, state: State) -> list[str]:
-    """What to say about knowledge that is old or not yet agreed."""
+def freshness(fleet: Fleet, age: int | None, tentative: int) -> list[str]:
+    """What to say about knowledge that is old or not yet agreed: `tentative` operations wait for the hub."""
     words = [*fleet.ledger.outbox.warnings]
-    if state.tentative:
-        words.append(f"waiting for the hub, and tentative: {counted(len(state.tentative), 'operation')}")
-    if state.age is not None and state.age > fleet.policy.state_max_age:
-        words.append(
-            f"as of {duration(state.age)} ago: the hub was last seen then; `gitfleet sync` asks it again"
-        )
+    if tentative:
+        words.append(f"waiting for the hub, and tentative: {counted(tentative, 'operation')}")
+    if age is not None and age > fleet.policy.state_max_age:
+        words.append(f"as of {duration(age)} ago: the hub was last seen then; `gitfleet sync` asks it again")
     return words
 
 
@@ -192,85 +162,40 @@ def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
     try:
         return fleet.whoami(flag)
     except NoSession as error:
-        if error.facts.get("candidates"):
+        if error.candidates:
             raise
         return None
 
 
-def _told(result: Result, key: str, verb: str) -> list[str]:
-    return _lines(result.answer[key], verb, tentative=result.status is Status.TENTATIVE)
-
-
-def _lines(records: Iterable[Mapping[str, Any]], verb: str, *, tentative: bool) -> list[str]:
+def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
     unsure = " (tentative: the hub was out of reach)" if tentative else ""
     lines = []
-    for record in records:
-        shared = " (shared)" if record["mode"] == "shared" else _units(record)
-        token = f", token {record['token']}" if verb != "released" and not unsure else ""
-        lines.append(f"{verb}: {record['pattern']}{shared}{token}{unsure}")
+    for claim in claims:
+        shared = " (shared)" if claim.mode == SHARED else _units(claim)
+        token = f", token {claim.token}" if verb != "released" and not unsure else ""
+        lines.append(f"{verb}: {claim.pattern}{shared}{token}{unsure}")
     return lines
 
 
-def _units(record: Mapping[str, Any]) -> str:
+def _units(claim: Claim) -> str:
     """Which units of a resource a claim has; nothing for one on a path."""
-    return f", {units(record)}" if record.get("slots") else ""
+    return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
-def _how(result: Result) -> dict[str, Any]:
-    return {
-        "outcome": result.status.value,
-        "commit": result.commit,
-        "generation": result.generation,
-        "operation": result.operation,
-    }
+def _status(result: Told, code: int) -> str:
+    return "partial" if code else "tentative" if result.tentative else "ok"
 
 
-def _status(result: Result, code: int) -> str:
-    return "partial" if code else "tentative" if result.status is Status.TENTATIVE else "ok"
-
-
-def _warnings(fleet: Fleet, result: Result, session: str) -> list[str]:
+def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
     words = fleet.ledger.outbox.warnings + fleet.messages(session)
-    if result.status is Status.TENTATIVE:
+    if result.tentative:
         words.append(
-            f"{result.answer.get('hub_error', 'The hub is out of reach.')} This is tentative until the hub agrees."
+            f"{result.receipt.hub_error or 'The hub is out of reach.'} This is tentative until the hub agrees."
         )
     return words
 
 
-def _row(
-    fleet: Fleet,
-    state: State,
-    item: Claim | Unreadable,
-    known: dict[str, tuple[sessions.Session | None, bool]],
-) -> dict[str, Any]:
-    if isinstance(item, Unreadable):
-        return {"id": "", "pattern": item.pattern.text, "where": item.where, "problem": item.error.message}
-    if item.session not in known:
-        known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
-    session, gone = known[item.session]
-    left = time_left(item, session)
-    row = item.as_record()
-    age = max(0, (session.renewed_at if session else item.granted_at) + item.ttl - left - item.granted_at)
-    lapsed = left <= 0 and not (item.retained and session is None)
-    row |= {
-        "age": age,
-        "left": left,
-        "tentative": item.operation in state.tentative,
-        "lapsed": lapsed,
-        "gone": gone,
-    }
-    return row
-
-
-def _session(state: State, session_id: str) -> sessions.Session | None:
-    try:
-        return sessions.find(state.view, session_id)
-    except FleetError:
-        return None
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
     if "problem" in row:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
     left = "expired" if row["lapsed"] else duration(row["left"])
@@ -282,12 +207,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
 
 
-def _verdict(verdict: Verdict) -> list[str]:
-    if verdict.state == service.THEIRS:
-        return [f"theirs  {render.holder(item)}" for item in verdict.holders]
+def _verdict(path: PathRow) -> list[str]:
+    if path["state"] == service.THEIRS:
+        return [f"theirs  {render.holder(Obstacle.decode(item))}" for item in path["holders"]]
     words = {service.MINE: "mine   ", service.FREE: "free   ", service.UNVERIFIABLE: "unknown"}
-    return [f"{words[verdict.state]} {verdict.path}"]
-
-
-def _verdict_record(verdict: Verdict) -> dict[str, Any]:
-    return {"path": verdict.path, "state": verdict.state, "holders": list(verdict.holders)}
+    return [f"{words[path['state']]} {path['path']}"]

@@ -130,7 +130,7 @@ class Stage:
             hint="Please report it. The directory was left as it is, so that you can look at it.",
             directory=self.directory,
             where=command.where,
-            command=list(command.argv),
+            command=tuple(command.argv),
             expected=command.code,
             code=played.code,
         )

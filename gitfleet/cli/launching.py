@@ -16,6 +16,7 @@ from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import starting as views
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.launching import launcher
@@ -128,29 +129,20 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
 
 
 def _answer(ended: Ended) -> Answer:
-    released = [record["pattern"] for record in ended.answer.get("released", [])]
-    retained = ended.answer.get("retained", [])
+    released = ended.answer.released if ended.answer else ()
+    retained = ended.answer.retained if ended.answer else ()
     how = "was interrupted" if ended.interrupted else "ended"
     words = f"session {ended.session['id']} {how}, exit code {ended.code}"
     if ended.goes_on:
         words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
     words += (
         _committed(ended.made)
-        + _listed("released", released)
+        + _listed("released", [claim.pattern for claim in released])
         + "".join(f"; {line}" for line in kept(retained))
     )
     say(f"gitfleet: {words}")
-    data = {
-        "session": ended.session,
-        "worktree": ended.worktree,
-        "log": ended.log,
-        "exit_code": ended.code,
-        "released": ended.answer.get("released", []),
-        "retained": retained,
-        "committed": ended.made.as_record() if ended.made else None,
-    }
     status = "ok" if ended.code == 0 else "command-failed"
-    return Answer("session start", data, [], status, ended.code, ended.warnings)
+    return Answer("session start", views.launched(ended), [], status, ended.code, ended.warnings)
 
 
 def _committed(made: Made | None) -> str:

@@ -6,17 +6,17 @@ import os
 
 from gitfleet.base import identity
 from gitfleet.base.text import one_line
+from gitfleet.claims.retained_claims import Started
 from gitfleet.clients import notes
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import Result
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
 
 
-def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
-    """The warnings for the session that was started by `result`, as `wanted`."""
-    own = result.answer["session"]["id"]
-    warnings = _goes_on_with(result)
+def told(fleet: Fleet, started: Started, wanted: Start) -> list[str]:
+    """The warnings for the session that was started, as `wanted`."""
+    own = started.session.id
+    warnings = _goes_on_with(started)
     others = [session.id for session in fleet.sessions.others_here(own)]
     named = os.environ.get(VARIABLE, "")
     acts = None if wanted.person or wanted.pid else _acts_for(fleet, own)
@@ -37,9 +37,9 @@ def told(fleet: Fleet, result: Result, wanted: Start) -> list[str]:
     return warnings
 
 
-def _goes_on_with(result: Result) -> list[str]:
+def _goes_on_with(started: Started) -> list[str]:
     """What a session has again that it left when it ended."""
-    patterns = [str(record["pattern"]) for record in result.answer.get("claims", ())]
+    patterns = [claim.pattern for claim in started.claims]
     return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import Any
 
 from gitfleet.clients import acting, codex
 from gitfleet.errors import FleetError, HubError, LocalStorage
@@ -32,9 +31,7 @@ COMMITTED = "Leave the changes as they are: they are committed for you when your
 def explained(error: FleetError, command: str, environment: Mapping[str, str]) -> FleetError:
     """The error as an agent in a sandbox should read it, in one line; the same error anywhere else."""
     why = _why(error, environment)
-    if not why:
-        return error
-    return type(error)(words(_client(environment), why, command), unharmed=error.unharmed, **error.facts)
+    return error.again(words(_client(environment), why, command), hint="") if why else error
 
 
 def reason(error: FleetError, environment: Mapping[str, str]) -> str:
@@ -71,8 +68,7 @@ def _client(environment: Mapping[str, str]) -> str:
 
 
 def _text(error: FleetError) -> str:
-    output: Any = error.facts.get("output", "")
-    return f"{error.message}\n{output}"
+    return f"{error.message}\n{getattr(error, 'output', '')}"
 
 
 def _number(error: BaseException) -> int | None:

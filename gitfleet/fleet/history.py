@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from gitfleet.claims.model import parsed
-from gitfleet.clone import RULES
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Corrupt, FleetError, NoFleet
 from gitfleet.ledger import log, replay
 from gitfleet.patterns.overlap import overlap
@@ -38,14 +38,14 @@ def lines(
         return any(overlap(said, one, case_sensitive=exact) for one in wanted)
 
     found = log.lines(
-        clone.ledger.objects, RULES, tip, session=session, kind=kind, meets=meets if wanted else None
+        clone.ledger.objects, OPERATIONS, tip, session=session, kind=kind, meets=meets if wanted else None
     )
     return list(itertools.islice(found, limit))
 
 
 def verify(clone: Clone, progress: Callable[[int], None]) -> int:
     """Replay everything; how many commits there are. Raises Corrupt."""
-    checked, problem = replay.check(clone.ledger.objects, RULES, _tip(clone), progress=progress)
+    checked, problem = replay.check(clone.ledger.objects, OPERATIONS, _tip(clone), progress=progress)
     if problem is not None:
         raise Corrupt(
             f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "

@@ -9,7 +9,7 @@ from gitfleet.errors import NoRepository, NoSession
 from gitfleet.fleet import hooks
 from gitfleet.git.repository import discover
 from gitfleet.launching import draft_claim
-from gitfleet.ledger.model import Result, Status
+from gitfleet.ledger.model import Status
 from gitfleet.nodes import checkouts
 from gitfleet.telling import succession
 from gitfleet.trunk import policy_file
@@ -17,6 +17,7 @@ from gitfleet.trunk import policy_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitfleet.claims.retained_claims import Ended, Started
     from gitfleet.clone import Clone
     from gitfleet.sessions.service import Start
 
@@ -26,7 +27,7 @@ class Begun:
     """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
 
     session: str
-    result: Result
+    result: Started
     warnings: Sequence[str]
 
 
@@ -37,7 +38,7 @@ class Finished:
     """
 
     session: str
-    result: Result
+    result: Ended
     left: Sequence[str]
     heir: str = ""
 
@@ -49,7 +50,7 @@ def begin(clone: Clone, start: Start, *, timeout: float) -> Begun:
         *hooks.put_again(clone.repository),
     ]
     result = clone.sessions.start(start, timeout=timeout)
-    session = str(result.answer["session"]["id"])
+    session = result.session.id
     if result.status is not Status.TENTATIVE:
         warnings += draft_claim.hold(clone, session)
     return Begun(session, result, [*warnings, *succession.told(clone)])
@@ -62,9 +63,9 @@ def finish(clone: Clone, session: str, *, timeout: float) -> Finished:
         result = clone.sessions.end(session, timeout=timeout)
     except NoSession as error:
         hint = "There is nothing to end. `gitfleet session list` shows those that are there."
-        raise NoSession(error.message, hint=hint, candidates=[]) from error
-    heir = draft_claim.hand_on(clone) if result.answer["retained"] else ""
-    for text in result.answer.get("unheard", []):  # its inbox is gone with it
+        raise error.again(hint=hint) from error
+    heir = draft_claim.hand_on(clone) if result.retained else ""
+    for text in result.unheard:  # its inbox is gone with it
         clone.ledger.notices.leave(session, text, kind="message")
     return Finished(session, result, left, heir)
 

@@ -200,7 +200,7 @@ class _Try:
         try:
             self._remote.fetch(*[f"+{name}:{place}{name[-3:]}" for name in left])
         except HubError as error:
-            if answers.NO_REF in str(error.facts["output"]):
+            if answers.NO_REF in error.output:
                 return False
             raise
         return True

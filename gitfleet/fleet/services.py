@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitfleet.claims.asking import Released
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
-from gitfleet.ledger.model import Result
 
 if TYPE_CHECKING:
     from gitfleet.clone import Clone
@@ -36,8 +36,8 @@ class FleetClaims(Claims):
         )
         self._clone = clone
 
-    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Result:
-        """Release the session's claims on or below `texts`, or all of them (None). The answer has `released`, `not_held`.
+    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
+        """Release the session's claims on or below `texts`, or all of them (None).
 
         On which branch its work on them was pushed is told first, so that who has them next is told.
         """

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from gitfleet.base import processes
 from gitfleet.base.text import display
+from gitfleet.codec import TEXT, field
 from gitfleet.errors import Blocked
 
 # What a caller's shell or an outer git command may have set, and which would turn our calls to another
@@ -59,8 +60,10 @@ _SECRET = re.compile(r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<
 class GitFailed(Blocked):
     """A git command ended with an error that its caller did not expect.
 
-    Facts: `command` (argv without secrets), `code`, `output` (secrets taken out).
+    `command` is its argv without secrets, `code` its exit code, `output` what it said (secrets taken out).
     """
+
+    output: str = field(TEXT, default="")
 
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Mapping
 
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 _ELSEWHERE = "/.invalid\n"  # what the file says where refs are kept in tables
 _LINE = re.compile(r"[0-9a-f]{40}\n")
+_PACKED = re.compile(rb"\n([0-9a-f]{40})")
 ZERO = "0" * 40
 NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
 
 
 def read(git: Git, *patterns: str) -> dict[str, str]:
-    """Object ids by ref name, for all refs at or below the names given. One git process, unless all have files of their own."""
-    found = {name: oid for name in patterns if (oid := loose(git.git_dir, name))}
+    """Object ids by ref name, for all refs at or below the names given. One git process, unless all are found without."""
+    found = {name: oid for name in patterns if (oid := peek(git.git_dir, name))}
     if len(found) == len(patterns) and patterns:
         return found
     out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
@@ -36,6 +38,20 @@ def loose(git_dir: str, name: str) -> str | None:
     except (OSError, ValueError):
         return None
     return line[:40] if _LINE.fullmatch(line) else None
+
+
+def peek(git_dir: str, name: str) -> str | None:
+    """The object id of a ref that has a file of its own or is packed; None where git has to be asked. No process."""
+    if oid := loose(git_dir, name):
+        return oid
+    try:
+        with open(os.path.join(git_dir, "packed-refs"), "rb") as file:
+            rows = b"\n" + file.read()
+    except OSError:
+        return None
+    end = rows.find(f" {name}\n".encode("utf-8", "surrogateescape"))
+    found = _PACKED.fullmatch(rows, end - 41, end) if end > 40 else None
+    return found[1].decode("ascii") if found and not os.path.lexists(os.path.join(git_dir, name)) else None
 
 
 def head(git: Git) -> str:
@@ -91,6 +107,23 @@ def move(git: Git, name: str, *, new: str, old: str | None) -> bool:
         return True
     if read(git, name).get(name) != old or b"File exists" in done.stderr:
         return False
+    raise failed(done)
+
+
+def move_all(git: Git, changes: Mapping[str, tuple[str, str]]) -> set[str] | None:
+    """Set refs to new values (`new, old` by name; "" is none), all of them or none. None when it is done, else those not at `old`.
+
+    Atomic. No ref is named where a lock was in the way. Raises GitFailed for anything else.
+    """
+    lines = [f"update {name}\0{new or ZERO}\0{old or ZERO}\0" for name, (new, old) in changes.items()]
+    data = "".join(["start\0", *lines, "prepare\0", "commit\0"]).encode("utf-8", "surrogateescape")
+    done = git.ask("update-ref", "--no-deref", "-m", "gitfleet", "--stdin", "-z", data=data)
+    if done.code == 0:
+        return None
+    there = read(git, *changes)
+    lost = {name for name, (_, old) in changes.items() if there.get(name, "") != old}
+    if lost or b"File exists" in done.stderr:
+        return lost
     raise failed(done)
 
 

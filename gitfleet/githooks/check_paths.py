@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base.ids import is_name
 from gitfleet.claims import conflicts, model
@@ -12,6 +12,7 @@ from gitfleet.claims.keepers import Keeper, parse
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.ledger.ledger import State
+from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 
@@ -34,7 +35,7 @@ class PathJudgement:
     session: str
     used: frozenset[str] = frozenset()
     free: Sequence[str] = ()
-    theirs: Sequence[dict[str, Any]] = field(default_factory=list)
+    theirs: Sequence[Obstacle] = ()
     unverifiable: Sequence[str] = ()
     lapsed: Sequence[str] = ()
     stale: Sequence[str] = ()
@@ -51,7 +52,8 @@ def judge(
     ended: set[str] = set()
     renewed = fleet.claims.renewed_at(state, session_id)
     used: set[str] = set()
-    free, theirs, unclear, lapsed = [], [], [], []
+    free, unclear, lapsed = [], [], []
+    theirs: list[Obstacle] = []
     old = fleet.claims.is_old(state)
     for path in paths:
         held = _holding(fleet, state, path)
@@ -67,7 +69,7 @@ def judge(
         if standing:
             used |= {_name(state, claim) for claim in standing[:1]}
         elif others:
-            met = [conflicts.on_path(state.view, path, claim).as_record() for claim in others]
+            met = [conflicts.on_path(state.view, path, claim).obstacle() for claim in others]
             theirs += fleet.claims.orphans.marked(met)
         elif mine:
             lapsed.append(path)
@@ -80,12 +82,12 @@ def judge(
     return PathJudgement(whose, frozenset(used), free, theirs, unclear, lapsed, left=left_there)
 
 
-def _left(fleet: Clone, state: State, theirs: Sequence[dict[str, Any]]) -> Left | None:
+def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> Left | None:
     """What is in the way, where all of it was left by sessions that have ended."""
-    ended = [item for item in theirs if item.get("retained") and _has_ended(state, str(item["session"]))]
+    ended = [item for item in theirs if item.retained and _has_ended(state, str(item.session))]
     if not theirs or len(ended) < len(theirs):
         return None
-    kept = {str(item["claim"]): item["retained"] for item in ended}
+    kept = {item.claim: item.retained for item in ended}
     keepers = frozenset(parse(record) for records in kept.values() for record in records)
     if fleet.claims.built_upon(kept).keys() != kept.keys():
         return Left(keepers)

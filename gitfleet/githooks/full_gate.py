@@ -34,7 +34,7 @@ from gitfleet.githooks import (
 from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
-from gitfleet.ledger.model import Operation
+from gitfleet.ledger.model import SESSION, Actor
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
@@ -79,12 +79,12 @@ def _stop(error: FleetError) -> int:
 
 def _for_git(error: FleetError, hook: str) -> FleetError:
     """The error with a next step that git's user can take: git has no option that names a session."""
-    ids = error.facts.get("candidates") if isinstance(error, NoSession) else None
-    if not ids:
+    if not isinstance(error, NoSession) or not error.candidates:
         return error
+    first = error.candidates[0]
     command = {"pre-push": "git push", "reference-transaction": "git"}.get(hook, "git commit")
-    hint = f"Say which: `{VARIABLE}={ids[0]} {command} ...`. `gitfleet worktree ensure` gives each a worktree of its own."
-    return NoSession(error.message, hint=hint, **error.facts)
+    hint = f"Say which: `{VARIABLE}={first} {command} ...`. `gitfleet worktree ensure` gives each a worktree of its own."
+    return error.again(hint=hint)
 
 
 def _pre_commit(fleet: Clone, rest: list[str]) -> int:
@@ -157,7 +157,7 @@ def _take(fleet: Clone, session: str, judgement: PathJudgement) -> bool:
     if wanted and fleet.policy.commits == "claim-on-commit":
         paths = [refusal.claimable(path) for path in wanted]
         try:
-            granted = fleet.claims.claim(session, paths, timeout=ASK_THE_HUB).answer["granted"]
+            granted = fleet.claims.claim(session, paths, timeout=ASK_THE_HUB).granted
         except Conflict as error:  # its hint is for the command `claim`
             raise refusal.faster(error, wanted) from error
         _tell(remarks.of_grant(fleet, granted, new=False).words(fleet.ledger.node.hub))
@@ -176,7 +176,7 @@ def whoami(fleet: Clone) -> str | None:
     try:
         return fleet.whoami()
     except NoSession as error:
-        if error.facts.get("candidates"):
+        if error.candidates:
             raise
         return None
 
@@ -185,9 +185,8 @@ def _known(fleet: Clone, state: State, session: str | None) -> str | None:
     """The session if the fleet knows it as one of this node. Raises NoSession, Conflict where policy needs one."""
     if session is None:
         return None
-    asked = Operation("", "", fleet.ledger.node.id, session, clock.now(), {})
     try:
-        return session_rules.own(state.view, asked).id
+        return session_rules.of_node(state.view, session, fleet.ledger.node.id).id
     except FleetError:
         if fleet.policy.commits in NEEDS_CLAIMS:
             raise
@@ -202,7 +201,7 @@ def renew(fleet: Clone, state: State, session_id: str) -> None:
     )
     if session is None or not ttl or clock.now() - session.renewed_at < ttl / 3:
         return
-    operation = fleet.ledger.operation("session.renew", session_id, {})
+    operation = fleet.ledger.operation(session_rules.renew, Actor(SESSION, session_id), session_rules.Renew())
     fleet.ledger.outbox.prepare()
     fleet.ledger.outbox.leave(operation)
     handover.detach([sys.executable, "-I", handover.script(), "--full", "background-sync"])

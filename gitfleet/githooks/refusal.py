@@ -57,7 +57,7 @@ def faster(error: Conflict, paths: Sequence[str]) -> Conflict:
     """The refusal of a claim that a commit asked for, with a next step for whoever commits."""
     named = " ".join(word(path) for path in paths[:HINTED])
     hint = f"Leave out what others hold; or wait in line for it: gitfleet claim --wait {named}"
-    return Conflict(error.message, hint=orphans.hint(hint, error.facts.get("conflicts", [])), **error.facts)
+    return error.again(hint=orphans.hint(hint, error.conflicts))
 
 
 def claimable(path: str) -> str:
@@ -73,7 +73,7 @@ def _findings(judgement: PathJudgement, policy: Policy) -> Iterator[Complaint]:
         error: FleetError = Conflict(
             f"Stopped: this touches paths that other sessions hold.{_list(lines)}",
             hint=_for_those_of_others(judgement),
-            conflicts=list(judgement.theirs),
+            conflicts=tuple(judgement.theirs),
         )
         yield Complaint(error, f"held by other sessions:{_list(lines)}")
     if judgement.stale:
@@ -109,7 +109,7 @@ def _for_those_of_others(judgement: PathJudgement) -> str:
             "Leave those paths out, or wait until their holder has released them.", judgement.theirs
         )
     if left.here:
-        claims = list(dict.fromkeys(str(item["path"]) for item in judgement.theirs))
+        claims = list(dict.fromkeys(item.path for item in judgement.theirs))
         start = "" if judgement.session else "start a session (`gitfleet session start`), and "
         return f"{left.here}: {start}`{_claim(claims)}` takes its claims over."
     return conflicts.build_on(left.kept)

@@ -17,7 +17,9 @@ from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, NoSession
+from gitfleet.ledger.model import SESSION, Actor
 from gitfleet.sessions import model
+from gitfleet.sessions import rules as session_rules
 from gitfleet.worktrees import checkout
 
 EVERY = 30.0
@@ -68,7 +70,7 @@ class KeepAlive:
             seen = (self.written, self._tree())
             if seen == self._seen:
                 return False
-            clone.ledger.request("session.renew", self._session, {})
+            clone.ledger.request(session_rules.renew, Actor(SESSION, self._session), session_rules.Renew())
             self._seen = seen
             self.fault = ""
             return True

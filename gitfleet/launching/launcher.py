@@ -13,9 +13,9 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from gitfleet.base import clock, files, identity, terminal
@@ -26,7 +26,7 @@ from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import display
-from gitfleet.claims import orphans
+from gitfleet.claims import orphans, retained_claims
 from gitfleet.clients import acting, claude
 from gitfleet.clients.notes import Notes
 from gitfleet.clone import Clone
@@ -38,8 +38,10 @@ from gitfleet.launching import afterwards, committing, draft_claim, keep_alive
 from gitfleet.launching.committing import Made
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.ledger.model import Status
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
 from gitfleet.sessions.local import VARIABLE
+from gitfleet.sessions.rules import Process
 from gitfleet.sessions.service import Start, new_id
 from gitfleet.telling import remarks, succession
 from gitfleet.worktrees import reservation
@@ -90,7 +92,7 @@ class Ended:
     worktree: str
     log: str
     code: int
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    answer: retained_claims.Ended | None = None
     warnings: Sequence[str] = ()
     interrupted: bool = False
     goes_on: bool = False
@@ -101,7 +103,7 @@ class _End(NamedTuple):
     """What came of the end of a session: what to tell, the ledger's answer, the commit of its work."""
 
     words: Sequence[str]
-    answer: Mapping[str, Any] = {}
+    answer: retained_claims.Ended | None = None
     made: Made | None = None
     goes_on: bool = False
 
@@ -171,7 +173,7 @@ class Launcher:
         how = "was interrupted" if interrupted else f"ended with exit code {code}"
         end = self._end(repository, replace(launch, id=session), how)
         faults = [fault for fault in (log.fault, alive.fault, *end.words) if fault]
-        faults += end.answer.get("unheard", [])
+        faults += end.answer.unheard if end.answer else ()
         return Ended(
             record, self._place.path, log.path, code, end.answer, faults, interrupted, end.goes_on, end.made
         )
@@ -207,7 +209,7 @@ class Launcher:
         try:
             Notes(clone.ledger.state).free(launch.id)
             started = clone.sessions.start(start)
-            record: dict[str, Any] = started.answer["session"]
+            record = started.session.encode()
             registered = True
             if started.status is not Status.TENTATIVE:
                 draft_claim.hold(clone, launch.id)
@@ -225,7 +227,7 @@ class Launcher:
             if registered or (
                 process and (isinstance(error, LocalStorage) or not isinstance(error, FleetError))
             ):  # it may be registered all the same
-                was = {"pid": process.pid, "start": process.start} if process else None
+                was = Process(process.pid, process.start) if process else None
                 with suppress(FleetError):  # then upkeep ends it: its process is dead
                     committing.forget(clone.ledger.state, launch.id)
                     clone.sessions.end(launch.id, was=was)
@@ -237,12 +239,11 @@ class Launcher:
             claimed = clone.claims.claim(launch.id, launch.claims)
         except Conflict as error:  # its hint is for somebody who has a session
             again = "Start it again when they are free, or with other paths."
-            freed = orphans.advice(error.facts.get("conflicts", []))
-            error.hint = f"{freed} {again}".lstrip()
-            raise
+            freed = orphans.advice(error.conflicts)
+            raise error.again(hint=f"{freed} {again}".lstrip()) from error
         if claimed.status is Status.TENTATIVE:
             self._announce("the hub is out of reach: the claims are tentative until it agrees")
-        for words in remarks.of_grant(clone, claimed.answer["granted"]).words(clone.ledger.node.hub):
+        for words in remarks.of_grant(clone, claimed.granted).words(clone.ledger.node.hub):
             self._announce(f"warning: {words}")
 
     def _end(self, repository: Repository, launch: Launch, how: str) -> _End:
@@ -266,7 +267,7 @@ class Launcher:
                 ended = clone.sessions.end(session)
                 late = "the hub was out of reach: the end of the session is tentative until it agrees"
                 words += [late] if ended.status is Status.TENTATIVE else []
-                return _End(words, dict(ended.answer), made)
+                return _End(words, ended, made)
         except NoSession:  # it was ended from within, or by somebody else
             return _End(words, made=made)
         except FleetError as error:
@@ -312,7 +313,7 @@ def _check_free(clone: Clone, session: str) -> None:
         raise Conflict(
             f"The session '{session}' is already at work in {display(known.worktree)}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
-            conflicts=[{"session": session, "worktree": known.worktree}],
+            conflicts=(Obstacle(session=session, worktree=known.worktree),),
         )
 
 

@@ -14,7 +14,8 @@ from gitfleet.base import canonical
 from gitfleet.base.text import one_line
 from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
-from gitfleet.ledger.model import FLEET, FORMAT, TRANSACTION, Operation, operation_from
+from gitfleet.ledger.format import UPGRADE
+from gitfleet.ledger.model import FLEET, FORMAT, SCHEMA, TRANSACTION, Operation, operation_from
 
 ROOT_TIME = 946684800
 _ROOT_FLEET = {"v": FORMAT, "kind": "fleet", "id": "fleet", "nonce": "", "min_reader": 1, "min_writer": 1}
@@ -75,7 +76,7 @@ def write(
     """Store the commit that follows `parent` with the records in `tree`. Nothing points at it yet."""
     generation = parent.generation + 1
     tree.put(
-        TRANSACTION, canonical.dump(_transaction(generation, node, at, [op.as_record() for op in operations]))
+        TRANSACTION, canonical.dump(_transaction(generation, node, at, [op.encode() for op in operations]))
     )
     oid_tree = tree.write()
     message = _message(generation, node, operations, subjects)
@@ -103,18 +104,16 @@ def read(objects: Objects, oid: str) -> Tip:
         schema = int(trailer(message, "Fleet-Schema"))
     except (KeyError, ValueError, StopIteration, IndexError) as error:
         raise _no_commit(oid, error) from error
-    if schema > FORMAT:
-        raise NewerFormat(
-            f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {FORMAT}.",
-            unharmed=UNCHANGED,
-            hint="Upgrade gitfleet on this machine.",
-            where=oid,
-            version=schema,
-            understood=FORMAT,
-        )
+    if schema > SCHEMA:
+        raise _newer(oid, schema)
     if kind != "commit" or len(parents) > 1 or generation < 0 or (generation == 0) != (not parents):
         raise Corrupt(f"{oid} is not a link of a ledger chain.", where=oid)
     return Tip(oid, tree, parents[0] if parents else None, generation, message)
+
+
+def _newer(oid: str, schema: int) -> NewerFormat:
+    words = f"The ledger commit {oid} has schema {schema}; this gitfleet writes and reads {SCHEMA}."
+    return NewerFormat(words, hint=UPGRADE, unharmed=UNCHANGED, where=oid, version=schema, understood=SCHEMA)
 
 
 def _no_commit(oid: str, error: Exception) -> Corrupt:
@@ -127,12 +126,10 @@ def transaction(objects: Objects, tip: Tip) -> Transaction:
         entry = parse(objects.read(tip.tree)[1])[TRANSACTION]
         raw = canonical.load(objects.read(entry.oid)[1])
         node, at, operations = str(raw["node"]), int(raw["at"]), raw["operations"]
+        schema = raw["schema"]
         sound = raw["kind"] == "transaction" and raw["generation"] == tip.generation
-        sound = (
-            sound
-            and isinstance(operations, list)
-            and all(isinstance(operation, dict) for operation in operations)
-        )
+        sound = sound and isinstance(operations, list) and type(schema) is int
+        sound = sound and all(isinstance(operation, dict) for operation in operations)
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(
             f"The ledger commit {tip.oid} carries no readable transaction: {error}", where=tip.oid
@@ -141,6 +138,8 @@ def transaction(objects: Objects, tip: Tip) -> Transaction:
         raise Corrupt(
             f"The ledger commit {tip.oid} carries a transaction that is not its own.", where=tip.oid
         )
+    if schema > SCHEMA:
+        raise _newer(tip.oid, schema)
     return Transaction(tip.generation, node, at, tuple(operations))
 
 
@@ -159,6 +158,7 @@ def _transaction(generation: int, node: str, at: int, operations: list[dict[str,
     return {
         "v": FORMAT,
         "kind": "transaction",
+        "schema": SCHEMA,
         "generation": generation,
         "node": node,
         "at": at,
@@ -175,7 +175,7 @@ def _message(generation: int, node: str, operations: Sequence[Operation], subjec
     lines += [
         f"Fleet-Node: {one_line(node, 64)}",
         f"Fleet-Generation: {generation}",
-        f"Fleet-Schema: {FORMAT}",
+        f"Fleet-Schema: {SCHEMA}",
         "",
     ]
     return "\n".join(lines)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from gitfleet.base import canonical
 from gitfleet.base.text import display
+from gitfleet.codec import Broken, Record
 from gitfleet.errors import UNCHANGED, Corrupt, NewerFormat
 from gitfleet.ledger.model import FLEET, FORMAT, View
 
+R = TypeVar("R", bound=Record)
 UPGRADE = "Upgrade gitfleet on this machine."
 
 
@@ -27,6 +29,16 @@ def record(data: bytes, where: str, kind: str, version: int = FORMAT) -> dict[st
     if found != version or raw.get("kind") != kind:
         raise Corrupt(f"{display(where)} in the ledger is no {kind} record. It was left alone.", where=where)
     return raw
+
+
+def read(kind: type[R], data: bytes, where: str) -> R:
+    """The record of this kind. Raises NewerFormat, and Corrupt for anything that is none."""
+    raw = record(data, where, kind.KIND, kind.VERSION)
+    try:
+        return kind.decode(raw)
+    except Broken as error:
+        words = f"{display(where)} in the ledger is broken ({error}). It was left alone."
+        raise Corrupt(words, where=where) from error
 
 
 def check(view: View, *, writing: bool = False) -> None:

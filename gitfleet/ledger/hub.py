@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from gitfleet.errors import Corrupt, Damaged, FleetError, HubAlarm, NoFleet
+from gitfleet.errors import AlarmKind, Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.head import Head
@@ -20,6 +20,7 @@ from gitfleet.git.remote import TIMEOUT, Push, PushAnswer, Remote, Update
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip
+from gitfleet.ledger.model import Move
 from gitfleet.ledger.news import News
 
 CATCH_UP = 10.0
@@ -45,8 +46,11 @@ class Hub(Protocol):
         """
         ...
 
-    def publish(self, tip: Tip) -> PushAnswer:
-        """Make `tip` the next state if its parent still is the newest. Atomic; raises only when it certainly did not."""
+    def publish(self, tip: Tip, moves: Sequence[Move] = ()) -> PushAnswer:
+        """Make `tip` the next state if its parent still is the newest, and move refs with it, each if it still is where it says.
+
+        Atomic; raises only when it certainly did nothing.
+        """
         ...
 
 
@@ -75,15 +79,22 @@ class LocalHub:
         """None: to look costs as little."""
         return None
 
-    def publish(self, tip: Tip) -> PushAnswer:
-        """Move the ref by compare-and-swap."""
+    def publish(self, tip: Tip, moves: Sequence[Move] = ()) -> PushAnswer:
+        """Move the ref by compare-and-swap, and others in the same transaction of git."""
+        changes: dict[str, tuple[str, str]] = {move.ref: (move.new, move.old) for move in moves}
         try:
-            moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+            if not changes:
+                moved = refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
+                return PushAnswer(Push.DONE if moved else Push.LOST, "")
+            lost = refs.move_all(self._git, {fleetrefs.COORD: (tip.oid, tip.parent or ""), **changes})
         except GitFailed as error:
-            if refs.NO_OBJECT not in str(error.facts["output"]):
+            if refs.NO_OBJECT not in error.output:
                 raise
             return PushAnswer(Push.BROKEN, error.message)
-        return PushAnswer(Push.DONE if moved else Push.LOST, "")
+        if lost is None:
+            return PushAnswer(Push.DONE, "")
+        said = {ref: Push.LOST if ref in lost else Push.HELD for ref in (fleetrefs.COORD, *changes)}
+        return PushAnswer(Push.LOST, "", unsent=bool(lost), refs=said)
 
 
 class RemoteHub:
@@ -153,10 +164,12 @@ class RemoteHub:
             raise refs.locked(self._git, fleetrefs.COORD)  # gates read our own ref: it must not stay behind
         return tip
 
-    def publish(self, tip: Tip) -> PushAnswer:
-        """Push `tip` with a lease on its parent, then move our own ref (if that fails, the next fetch does it)."""
+    def publish(self, tip: Tip, moves: Sequence[Move] = ()) -> PushAnswer:
+        """Push `tip` with a lease on its parent, and the moves with theirs; then move our own ref (if that fails, the next fetch does it)."""
         with self._news.trace() as trace:
-            answer = self._remote.push([Update(fleetrefs.COORD, tip.oid, tip.parent)], trace=trace)
+            ledger = Update(fleetrefs.COORD, tip.oid, tip.parent)
+            beside = [Update(move.ref, move.new or None, move.old or None) for move in moves]
+            answer = self._remote.push([ledger, *beside], trace=trace)
         if answer.outcome is Push.DONE:
             with suppress(FleetError):
                 refs.move(self._git, fleetrefs.COORD, new=tip.oid, old=tip.parent)
@@ -182,7 +195,7 @@ class RemoteHub:
     def _check_descent(self, tip: Tip, ours: str) -> None:
         base = commits.read(self._objects, ours)
         if tip.generation <= base.generation:
-            kind = "behind" if self._ancestor(base, tip) else "diverged"
+            kind: AlarmKind = "behind" if self._ancestor(base, tip) else "diverged"
             raise alarm(kind, self.name, ours, tip.oid)
         if not self._ancestor(tip, base):
             raise alarm("diverged", self.name, ours, tip.oid)
@@ -227,9 +240,28 @@ def links(objects: Objects, tip: Tip, *, down_to: int) -> list[Tip]:
     return chain
 
 
-def alarm(kind: str, hub: str, verified: str | None, found: str | None) -> HubAlarm:
+def carriers(objects: Objects, wanted: set[str], tip: Tip, base: str) -> dict[str, Tip]:
+    """By operation id, the commits after `base` that carry it. Costs two objects a generation since.
+
+    When `base` cannot be read, everything is looked through; a commit whose transaction cannot be read is none of ours.
+    """
+    found: dict[str, Tip] = {}
+    try:
+        oldest = min(commits.read(objects, base).generation, tip.generation)
+    except Corrupt:
+        oldest = 0
+    for link in links(objects, tip, down_to=oldest)[:-1]:
+        try:
+            ids = commits.transaction(objects, link).ids
+        except Corrupt:
+            continue
+        found |= dict.fromkeys(ids & wanted, link)
+    return found
+
+
+def alarm(kind: AlarmKind, hub: str, verified: str | None, found: str | None) -> HubAlarm:
     """The alarm for a hub whose ledger is not the continuation of what was verified here."""
-    words = {
+    words: dict[AlarmKind, str] = {
         "vanished": "no longer has the fleet's ledger",
         "behind": "has gone back to an older state of the fleet's ledger",
         "diverged": "has a different ledger from the one that this clone verified",

@@ -1,41 +1,32 @@
 """The turn of the process that holds the node's lock: everything in the outbox becomes one commit.
 
 Decide every operation on the last verified state, write one commit, publish it by compare-and-swap: if the hub takes it,
-that state was the newest, and everything that was decided on it holds, each no as well as each yes. If nothing was
-accepted, or the push was lost or not answered, fetch and decide *everything* anew; a commit that was decided on an old
-state is never rebased or merged. After a push without an answer, our own operation ids are looked for on the hub before
-anything is decided again. No hub: what is decided on the last verified state is tentative, stays in the outbox, and is
-decided again when the hub answers.
+that state was the newest, and all that was decided on it holds, each no as well as each yes. Nothing accepted, or the
+push lost: fetch and decide *everything* anew; a commit that was decided on an old state is never rebased or merged. No
+answer: look on the hub for our own operation ids before anything is decided again. No hub: what is decided on the last
+verified state is tentative, stays in the outbox, and is decided again when the hub answers.
 
 A crash at any line leaves each operation in the outbox, on the hub, or both; the next turn tells which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.base.text import counted, display
-from gitfleet.errors import (
-    UNCHANGED,
-    Corrupt,
-    FleetError,
-    HubUnreachable,
-    InternalError,
-    LocalStorage,
-    NewerFormat,
-)
+from gitfleet.errors import UNCHANGED, FleetError, HubUnreachable, LocalStorage, NewerFormat
 from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.program import Git
 from gitfleet.git.trees import Objects, Snapshot
-from gitfleet.ledger import commits, format
+from gitfleet.ledger import commits, format, moves
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
-from gitfleet.ledger.hub import Hub, links
-from gitfleet.ledger.model import Accepted, Operation, Refused, Result, Rule, Status
+from gitfleet.ledger.hub import Hub, carriers
+from gitfleet.ledger.model import Accepted, Answer, Operation, Result, Status
 from gitfleet.ledger.notices import LOST, Notices
+from gitfleet.ledger.operations import Registry
 from gitfleet.ledger.outbox import Outbox
 
 MAX_BATCH = 500
@@ -45,7 +36,7 @@ class Decided(NamedTuple):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
-    accepted: list[tuple[Operation, Accepted]]
+    accepted: list[tuple[Operation, Accepted[Any]]]
     refused: list[Result]
 
 
@@ -61,7 +52,7 @@ class Leader:
         outbox: Outbox,
         notices: Notices,
         contention: Contention,
-        rules: Mapping[str, Rule],
+        kinds: Registry,
         node: str,
     ) -> None:
         self._git = git
@@ -69,7 +60,7 @@ class Leader:
         self._hub = hub
         self._outbox = outbox
         self._notices = notices
-        self._rules = rules
+        self._kinds = kinds
         self._node = node
         self._contention = contention
         self._own: frozenset[str] = frozenset()
@@ -117,12 +108,12 @@ class Leader:
 
     def _attempt(self, batch: Sequence[Operation], deadline: float) -> None:
         """Decide and publish, once: on the last verified state, or on what a fetch brings if that did not do."""
-        guess = None if self._look else self._hub.known()
+        guess = None if self._look or moves.asks_first(self._kinds, batch) else self._hub.known()
         tip = guess or self._fetch()
         self._look = False
         if not (batch := self._without_landed(batch, tip)):
             return
-        decided = self._decide(batch, tip)
+        decided = self._decide(moves.together(self._kinds, batch), tip)
         if not decided.accepted:
             self._look = guess is not None  # whoever is in the way may have let go since
             if not self._look:
@@ -130,6 +121,8 @@ class Leader:
             return
         commit = self._write(decided, tip)
         answer = self._publish(decided, commit)
+        if answer is None:
+            return
         if answer.outcome is Push.DONE:
             self._done(decided, commit)
             return
@@ -142,26 +135,40 @@ class Leader:
         self.met = True
         return tip
 
-    def _publish(self, decided: Decided, commit: Tip) -> PushAnswer:
-        """Push, with a note of what this may bring there for as long as it may.
+    def _publish(self, decided: Decided, commit: Tip) -> PushAnswer | None:
+        """Push, with a note of what this may bring there for as long as it may. None: refused, because of a ref that was to move too.
 
         Raises what makes another attempt useless, when it is certain that this one did nothing.
         """
         ids = [operation.id for operation, _ in decided.accepted]
+        moving = moves.of(decided.accepted)
+        if missing := moves.check(self._objects, moving):
+            self._refuse(decided, missing)
+            return None
         before = self._outbox.begin_attempt(commit.parent or "", ids)
         try:
-            answer = self._hub.publish(commit)
+            answer = self._hub.publish(commit, moving)
         except FleetError:
             self._outbox.undo_attempt(before)
             raise
-        if answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
+        refused = moves.verdict(self._hub.name, moving, answer)
+        if refused or answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
             self._outbox.undo_attempt(before)
+        if refused:
+            self.met = True
+            self._refuse(decided, refused.error)
+            return None
         if answer.outcome is Push.REFUSED:
             raise hub_error(self._hub.name, answer.output, what="write to", refused=True)
         if answer.outcome is Push.BROKEN and self._broke:
             raise answers.gone(answer.output, self._git.git_dir)
         self._broke |= answer.outcome is Push.BROKEN  # what was only written just now is written once more
         return answer
+
+    def _refuse(self, decided: Decided, error: FleetError) -> None:
+        """End a transaction of one operation, which moves refs and cannot."""
+        rest = [Result(operation.id, Status.REFUSED, error=error) for operation, _ in decided.accepted]
+        self._settle(decided._replace(accepted=[], refused=[*rest, *decided.refused]), None)
 
     def _done(self, decided: Decided, commit: Tip) -> None:
         self.met = True
@@ -178,25 +185,17 @@ class Leader:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
-            words = self._why(answer.outcome) + answer.output
+            words = self._contention.words(lost=answer.outcome is Push.LOST) + answer.output
             raise hub_error(self._hub.name, words, what="write to", refused=False)
         if raced:
             self._contention.wait()
-
-    def _why(self, outcome: Push) -> str:
-        """Why nothing came of our attempts, before what git said of the last one; "" where only that is known."""
-        if self._contention.stalls:
-            return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
-        if outcome is Push.LOST:
-            return f"other nodes won the race {counted(self._contention.losses, 'time')}. "
-        return ""
 
     def _decide(self, batch: Sequence[Operation], tip: Tip) -> Decided:
         tree = Snapshot(self._objects, tip.tree)
         format.check(tree, writing=True)
         accepted, refused = [], []
         for operation in batch:
-            decision = apply(self._rules, tree, operation, tip.generation + 1)
+            decision = self._kinds.apply(tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
                 accepted.append((operation, decision))
             elif not self._leave(operation, decision.error):
@@ -219,7 +218,6 @@ class Leader:
         )
 
     def _settle(self, decided: Decided, commit: Tip | None) -> None:
-        """Tell what became of a batch that was decided on what certainly was the newest state."""
         for operation, decision in decided.accepted:
             assert commit is not None
             less = bool(decision.lacking) and self._outbox.was_whole(operation)
@@ -241,46 +239,35 @@ class Leader:
         if attempt is None or attempt.base == tip.oid:
             # The note stays: a push from here that its leader did not survive may still land.
             return list(batch)
-        landed = self._landed({operation.id for operation in batch}, tip, attempt.base)
+        landed = carriers(self._objects, {operation.id for operation in batch}, tip, attempt.base)
         for operation in batch:
             if operation.id in landed:
                 found = landed[operation.id]
-                answer = self._answer(operation, found)
                 self._finish(
                     operation.id,
-                    Result(operation.id, Status.CONFIRMED, answer, None, found.oid, found.generation),
+                    Result(
+                        operation.id,
+                        Status.CONFIRMED,
+                        self._answer(operation, found),
+                        None,
+                        found.oid,
+                        found.generation,
+                    ),
                 )
         if not self._stuck:
             self._outbox.end_attempt()
         return [operation for operation in batch if operation.id not in landed]
 
-    def _landed(self, wanted: set[str], tip: Tip, base: str) -> dict[str, Tip]:
-        """By operation id, the commits after `base` that carry it. Costs two objects a generation since.
-
-        When `base` cannot be read, everything is looked through; a commit whose transaction cannot be read is none of ours.
-        """
-        found: dict[str, Tip] = {}
-        try:
-            oldest = min(commits.read(self._objects, base).generation, tip.generation)
-        except Corrupt:
-            oldest = 0
-        for link in links(self._objects, tip, down_to=oldest)[:-1]:
-            try:
-                ids = commits.transaction(self._objects, link).ids
-            except Corrupt:
-                continue
-            found |= dict.fromkeys(ids & wanted, link)
-        return found
-
-    def _answer(self, operation: Operation, landed: Tip) -> Mapping[str, object]:
+    def _answer(self, operation: Operation, landed: Tip) -> Answer:
         """The answer that `operation` had when it landed: its transaction, decided again on its parent."""
         parent = commits.read(self._objects, landed.parent or "")
         tree = Snapshot(self._objects, parent.tree)
         for earlier in commits.transaction(self._objects, landed).operations(landed.oid):
-            decision = apply(self._rules, tree, earlier, landed.generation)
+            decision = self._kinds.apply(tree, earlier, landed.generation)
             if isinstance(decision, Accepted) and earlier.id == operation.id:
-                return decision.answer
-        return {}
+                answer: Answer = decision.answer
+                return answer
+        return Answer()  # which cannot be: it is in there, and was accepted
 
     def _tentatively(self, batch: Sequence[Operation], error: FleetError) -> None:
         """Decide on the last verified state. Yes is tentative, no is no: it was taken before the hub went away."""
@@ -294,16 +281,19 @@ class Leader:
         kept: list[Operation] = []
         undecided = [operation for operation in batch if operation.id not in self.results]
         for operation in sorted(undecided, key=lambda operation: operation.id not in unsure):
-            decision = apply(self._rules, tree, operation, tip.generation + 1)
+            decision = self._kinds.apply(tree, operation, tip.generation + 1)
             if isinstance(decision, Accepted):
-                answer = {**decision.answer, "hub_error": error.message}
+                if operation.id not in unsure and not moves.may_be_tentative(self._kinds, operation):
+                    self._finish(operation.id, Result(operation.id, Status.FAILED, error=error))
+                    continue
                 whole = not decision.lacking
-                if self._keep(operation, answer, unsure=operation.id in unsure, whole=whole):
+                result = Result(operation.id, Status.TENTATIVE, decision.answer, hub_error=error.message)
+                if self._keep(operation, result, unsure=operation.id in unsure, whole=whole):
                     kept.append(operation)
                     continue
                 tree = Snapshot(self._objects, tip.tree)  # without what could not be kept
                 for earlier in kept:
-                    apply(self._rules, tree, earlier, tip.generation + 1)
+                    self._kinds.apply(tree, earlier, tip.generation + 1)
             elif not (
                 operation.id in unsure
                 or self._outbox.is_tentative(operation)
@@ -311,12 +301,11 @@ class Leader:
             ):
                 self._finish(operation.id, Result(operation.id, Status.REFUSED, error=decision.error))
 
-    def _keep(self, operation: Operation, answer: Mapping[str, object], *, unsure: bool, whole: bool) -> bool:
+    def _keep(self, operation: Operation, result: Result, *, unsure: bool, whole: bool) -> bool:
         """Keep an operation as tentative and tell its caller, once. False when there is no room for that: it has failed.
 
         One that may have landed never fails: it stays in hand, where the next turn looks for it.
         """
-        result = Result(operation.id, Status.TENTATIVE, answer)
         try:
             if not self._outbox.is_tentative(operation):
                 self._outbox.keep_tentative(operation, whole=whole)
@@ -332,8 +321,7 @@ class Leader:
 
     def _unsure(self) -> frozenset[str]:
         """The operations that a push may have brought to the hub without our knowing."""
-        attempt = self._outbox.attempt()
-        return attempt.operations if attempt else frozenset()
+        return attempt.operations if (attempt := self._outbox.attempt()) else frozenset()
 
     def _report_lost(self, operation: Operation, result: Result, why: str) -> None:
         became = "was granted only in part" if result.ok else "was refused"
@@ -370,43 +358,3 @@ class Leader:
             self._outbox.finish(result)
         except LocalStorage:
             self._stuck = True
-
-
-def decide(
-    rules: Mapping[str, Rule], view: Snapshot, operation: Operation, generation: int
-) -> Accepted | Refused:
-    """Apply the rule for `operation`. Pure in what it reads. A kind that has no rule here is refused by name."""
-    rule = rules.get(operation.kind)
-    if rule is None:
-        return Refused(unknown_kind(operation))
-    try:
-        return rule(view, operation, generation)
-    except FleetError as error:
-        return Refused(error)
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        what = f"{operation.kind} {operation.id} could not be decided ({type(error).__name__}: {error})."
-        return Refused(
-            InternalError(what, hint="Please report this.", unharmed=UNCHANGED, operation=operation.id)
-        )
-
-
-def apply(
-    rules: Mapping[str, Rule], view: Snapshot, operation: Operation, generation: int
-) -> Accepted | Refused:
-    """Decide `operation` and, if it is accepted, change `view`. What cannot be filed there is refused; `view` is unchanged then."""
-    decision = decide(rules, view, operation, generation)
-    if isinstance(decision, Accepted):
-        try:
-            view.change(decision.changes)
-        except FleetError as error:
-            return Refused(error)
-    return decision
-
-
-def unknown_kind(operation: Operation) -> NewerFormat:
-    """The error about an operation that has no rule here."""
-    words = (
-        f"'{display(operation.kind)}' is an operation that this gitfleet does not know. It was left alone."
-    )
-    where = f"operation {operation.id}"
-    return NewerFormat(words, hint=format.UPGRADE, where=where, version=0, understood=0)

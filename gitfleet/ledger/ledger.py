@@ -7,13 +7,15 @@ or wait for one, and come back with what is true. N callers on a node share one 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
+from gitfleet.base.names import NodeId
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.head import Head
@@ -24,11 +26,23 @@ from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
-from gitfleet.ledger.leader import Leader, apply, unknown_kind
-from gitfleet.ledger.model import Accepted, Operation, Result, Rule, Status, error_from, error_record
+from gitfleet.ledger.leader import Leader
+from gitfleet.ledger.model import (
+    NO_TIMING,
+    NODE,
+    Accepted,
+    Actor,
+    Operation,
+    Result,
+    Status,
+    Timing,
+    error_from,
+    error_record,
+)
 from gitfleet.ledger.news import News
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.notices import Notices
+from gitfleet.ledger.operations import A, B, Kind, Registry, unknown_kind
 from gitfleet.ledger.outbox import Outbox
 
 DEADLINE = 30.0
@@ -51,17 +65,17 @@ class Ledger:
     """One node's access to the fleet's ledger. Cheap to make; opens nothing until it is used."""
 
     def __init__(
-        self, *, common_dir: str, git: Git, objects: Objects, node: Node, rules: Mapping[str, Rule],
+        self, *, common_dir: str, git: Git, objects: Objects, node: Node, kinds: Registry,
         announce: Callable[[str], None] | None = None, patience: float | None = None,
     ) -> None:  # fmt: skip
         self._git = git
-        self._rules = rules
+        self._kinds = kinds
         self._announce = announce
         self.objects = objects
         self.node = node
         self.state = state_folder(common_dir)
         self.lock = NodeLock(os.path.join(self.state, "lock"))
-        self.outbox = Outbox(self.state)
+        self.outbox = Outbox(self.state, kinds)
         self.notices = Notices(self.state)
         self.news = News(self.state, git, node.hub)
         self.hub: Hub = LocalHub(git, objects)
@@ -74,8 +88,8 @@ class Ledger:
         """What the hub's HEAD was at the last exchange of this process; None while that was not told."""
         self.follow: Callable[[Head], None] = lambda _: None
         """What is done about it, under the node's lock."""
-        self.facts: Callable[[], Mapping[str, Any]] = dict
-        """What this node tells in the body of each of its operations, besides what the operation is about."""
+        self.timing: Callable[[], Timing] = lambda: NO_TIMING
+        """What this node tells of the moment of each of its operations."""
         self._seen = os.path.join(self.state, "seen")
         self._alarm = os.path.join(self.state, "alarm.json")
 
@@ -90,7 +104,7 @@ class Ledger:
         results = {
             operation.id: Result(operation.id, Status.REFUSED, error=unknown_kind(operation))
             for operation in operations
-            if operation.kind not in self._rules
+            if operation.kind not in self._kinds
         }
         self._leave([operation for operation in operations if operation.id not in results])
         wait = Wait(self.lock, timeout, self._announce)
@@ -113,18 +127,25 @@ class Ledger:
         return [results[operation.id] for operation in operations]
 
     def request(
-        self, kind: str, session: str, body: Mapping[str, Any], *, timeout: float = DEADLINE
-    ) -> Result:
-        """Make one operation for `session` and submit it. Raises what its decision raises."""
-        result = self.submit([self.operation(kind, session, body)], timeout=timeout)[0]
+        self, kind: Kind[B, A], actor: Actor, body: B, *, heard: Sequence[str] = (), timeout: float = DEADLINE
+    ) -> A:
+        """Make one operation of `actor` and submit it; its answer, with how far it has come. Raises what its decision raises."""
+        result = self.submit([self.operation(kind, actor, body, heard=heard)], timeout=timeout)[0]
         if result.error is not None:
             raise result.error
-        return result
+        assert isinstance(result.answer, kind.answer)
+        return replace(result.answer, receipt=result.receipt)
 
-    def operation(self, kind: str, session: str, body: Mapping[str, Any]) -> Operation:
+    def operation(self, kind: Kind[B, A], actor: Actor, body: B, *, heard: Sequence[str] = ()) -> Operation:
         """A new operation of this node, of this moment."""
-        body = {**self.facts(), **body}
-        return Operation(kind, ulid(), self.node.id, session, clock.now(), body, ulid())
+        return Operation(
+            kind.name, ulid(), NodeId(self.node.id), actor, clock.now(), body.encode(), ulid(), self.timing(), tuple(heard)
+        )  # fmt: skip
+
+    @property
+    def itself(self) -> Actor:
+        """The node of this clone, as it acts for itself."""
+        return Actor(NODE, self.node.id)
 
     def sync(self, *beside: str) -> Tip:
         """Bring what waits to the hub, and the hub's newest state here, and what the refspecs `beside` it name.
@@ -172,7 +193,7 @@ class Ledger:
         format.check(view)
         tentative = set()
         for operation in self.outbox.tentative():
-            if isinstance(apply(self._rules, view, operation, tip.generation + 1), Accepted):
+            if isinstance(self._kinds.apply(view, operation, tip.generation + 1), Accepted):
                 tentative.add(operation.id)
         return State(tip, view, frozenset(tentative), self.age())
 
@@ -255,7 +276,7 @@ class Ledger:
     def _leader(self) -> Leader:
         return Leader(
             git=self._git, objects=self.objects, hub=self.hub, outbox=self.outbox, notices=self.notices,
-            contention=Contention(os.path.join(self.state, "contended")), rules=self._rules, node=self.node.id,
+            contention=Contention(os.path.join(self.state, "contended")), kinds=self._kinds, node=self.node.id,
         )  # fmt: skip
 
     def _turn(self, wait: Wait, missing: Sequence[Operation]) -> dict[str, Result]:
@@ -269,7 +290,7 @@ class Ledger:
                 return late
             if taken:
                 words = f"{error.message} That process has this request, and may still carry it out."
-                raise LockHeld(words, hint=error.hint, **error.facts) from error
+                raise error.again(words) from error
             raise
         return {}
 

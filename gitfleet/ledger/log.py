@@ -10,7 +10,8 @@ from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
-from gitfleet.ledger.model import Accepted, Rule
+from gitfleet.ledger.model import NODE, Accepted, operation_from
+from gitfleet.ledger.operations import Registry
 
 UNREADABLE = "unreadable"
 """The kind of a line that stands for a commit whose transaction cannot be read."""
@@ -18,7 +19,10 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One operation as it stands in the log. `paths` are the patterns that it was about, `at` its node's clock."""
+    """One operation as it stands in the log. `paths` are the patterns that it was about, `at` its node's clock.
+
+    `session` is "" where its node made it for itself.
+    """
 
     generation: int
     commit: str
@@ -30,13 +34,9 @@ class Line:
     paths: tuple[str, ...]
     subject: str
 
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"paths": list(self.paths)}
-
 
 def lines(
-    objects: Objects, rules: Mapping[str, Rule], tip: Tip, *, session: str | None = None, kind: str | None = None,
+    objects: Objects, kinds: Registry, tip: Tip, *, session: str | None = None, kind: str | None = None,
     meets: Callable[[str], bool] | None = None,
 ) -> Iterator[Line]:  # fmt: skip
     """The operations of the chain from `tip` back, newest first; filtered by session, by kind (`claim` or `claim.release`)
@@ -52,11 +52,11 @@ def lines(
             carried = ()
             yield Line(link.generation, link.oid, 0, "?", "", UNREADABLE, "", (), error.message)
         for raw in reversed(carried):
-            if session and raw.get("session") != session:
+            if session and _session(raw) != session:
                 continue
             if kind and not f"{raw.get('kind')}.".startswith(f"{kind}."):
                 continue
-            line = _line(objects, rules, parent, link, raw, alone=len(carried) == 1)
+            line = _line(objects, kinds, parent, link, raw, alone=len(carried) == 1)
             if meets is None or any(meets(path) for path in line.paths):
                 yield line
         link = parent
@@ -64,49 +64,49 @@ def lines(
 
 def _line(
     objects: Objects,
-    rules: Mapping[str, Rule],
+    kinds: Registry,
     parent: Tip | None,
     link: Tip,
     raw: Mapping[str, Any],
     *,
     alone: bool,
 ) -> Line:
-    named, subject = _named(raw), link.subject
+    named, subject = _named(kinds, raw, link.oid), link.subject
     paths: Sequence[str] = named or ()
     if parent is not None and (named is None or not alone):
-        decided, own = _decided(objects, rules, parent, link, str(raw.get("id")))
+        decided, own = _decided(objects, kinds, parent, link, str(raw.get("id")))
         paths, subject = decided if named is None else paths, own or subject
     at = raw.get("at")
     return Line(
         generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=str(raw.get("node")),
-        session=str(raw.get("session")), kind=str(raw.get("kind")), operation=str(raw.get("id")), paths=tuple(paths),
+        session=_session(raw), kind=str(raw.get("kind")), operation=str(raw.get("id")), paths=tuple(paths),
         subject=subject,
     )  # fmt: skip
 
 
-def _named(raw: Mapping[str, Any]) -> Sequence[str] | None:
+def _session(raw: Mapping[str, Any]) -> str:
+    """The session that made an operation, "" for none; also of one that only a newer gitfleet can read."""
+    actor = raw.get("actor")
+    return str(actor.get("id")) if isinstance(actor, dict) and actor.get("kind") != NODE else ""
+
+
+def _named(kinds: Registry, raw: Mapping[str, Any], where: str) -> Sequence[str] | None:
     """The patterns that an operation names itself; None when only its decision tells (a partial claim, a release of all)."""
-    body = raw.get("body")
-    if not isinstance(body, dict):
+    kind = kinds.get(str(raw.get("kind")))
+    try:
+        return () if kind is None else kind.paths(kind.read(operation_from(raw, where)), None)
+    except FleetError:
         return ()
-    rows = body.get("paths")
-    if isinstance(rows, list) and body.get("partial") is not True:
-        return [str(row.get("pattern")) for row in rows if isinstance(row, dict)]
-    texts = body.get("patterns")
-    if isinstance(texts, list):
-        return [str(text) for text in texts]
-    return None if raw.get("kind") in {"claim.acquire", "claim.release", "session.end"} else ()
 
 
 def _decided(
-    objects: Objects, rules: Mapping[str, Rule], parent: Tip, link: Tip, operation_id: str
+    objects: Objects, kinds: Registry, parent: Tip, link: Tip, operation_id: str
 ) -> tuple[Sequence[str], str]:
     try:
-        for operation, decision in replay.decisions(objects, rules, parent, link):
-            if operation.id == operation_id and isinstance(decision, Accepted):
-                return [
-                    str(record["pattern"]) for record in decision.answer.get("released", [])
-                ], decision.subject
+        for operation, decision in replay.decisions(objects, kinds, parent, link):
+            kind = kinds.get(operation.kind)
+            if operation.id == operation_id and isinstance(decision, Accepted) and kind is not None:
+                return kind.paths(kind.read(operation), decision.answer) or (), decision.subject
     except FleetError:
         return (), ""
     return (), ""

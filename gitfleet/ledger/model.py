@@ -1,26 +1,41 @@
 """Operations, what becomes of them, and the words in which callers are told.
 
-Pure: no clock, no process, no file. An operation is one intended change with its precondition; a *rule* decides it
-on a snapshot; a *transaction* is the operations that one ledger commit carries.
+Pure: no clock, no process, no file. An operation is one intended change with its precondition; its kind (`operations`)
+decides it on a snapshot; a *transaction* is the operations that one ledger commit carries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gitfleet import errors
+from gitfleet.base.names import NodeId, Oid, RefName, SessionId
+from gitfleet.codec import JSON, WHOLE, Broken, Choice, Many, One, Shape, Struct, Text, field, local
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 
 FORMAT = 1
+"""The format of records: what a record says of itself before anything else in it is believed."""
+SCHEMA = 1
+"""The vocabulary of operations: raised when the body or the meaning of a kind changes."""
 FLEET = "fleet.json"
 TRANSACTION = "transaction.json"
 
+"""A path of the repository, from its top, with `/` between the parts."""
+
+Who = Literal["session", "person", "node"]
+SESSION: Who = "session"
+PERSON: Who = "person"
+NODE: Who = "node"
+
+SESSION_ID: Shape[SessionId] = Text(256)
+NODE_ID: Shape[NodeId] = Text(256)
+NAME = Text[str](256)
+
 
 class View(Protocol):
-    """The records that a rule may read. `trees.Snapshot` is one."""
+    """The records that a decision may read. `trees.Snapshot` is one."""
 
     def get(self, path: str) -> bytes | None:
         """Content of one record file, or None."""
@@ -35,34 +50,57 @@ class View(Protocol):
         ...
 
 
-class Operation(NamedTuple):
+class Actor(Struct):
+    """Who makes an operation: a session, a person (by the session that is the person's own), or a node for itself."""
+
+    kind: Who = field(Choice[Who](SESSION, PERSON, NODE))
+    id: str = field(NAME)
+
+    @property
+    def session(self) -> SessionId:
+        """The session that acts; "" where a node does."""
+        return SessionId("" if self.kind == NODE else self.id)
+
+
+class Timing(Struct):
+    """By what a node measures leases: its clock that nobody sets (`base.uptime`), and its policy's margin and greatest age in seconds."""
+
+    uptime: str = field(Text[str](128), default="")
+    margin: int = field(WHOLE, default=0)
+    max_age: int = field(WHOLE, default=0)
+
+
+NO_TIMING = Timing()
+
+
+class Operation(Struct):
     """One intended change of the ledger.
 
-    `id` is a ULID made by the caller, `at` the caller's wall clock in seconds (shown, never compared across nodes),
-    `body` the kind's own fields. `nonce` makes two otherwise equal operations differ.
+    `kind` is the name of its kind, `id` a ULID made by the caller, `at` the caller's wall clock in seconds (shown, never compared
+    across nodes). `body` is as written; its kind reads it. `nonce` makes two otherwise equal operations differ. `timing` tells
+    more of the moment; `heard` names the messages that the session has been shown.
     """
 
-    kind: str
-    id: str
-    node: str
-    session: str
-    at: int
-    body: Mapping[str, Any]
-    nonce: str = ""
-    version: int = FORMAT
+    kind: str = field(NAME)
+    id: str = field(NAME)
+    node: NodeId = field(NODE_ID)
+    actor: Actor = field(One(Actor))
+    at: int = field(WHOLE)
+    body: Mapping[str, Any] = field(JSON)
+    nonce: str = field(NAME, default="")
+    timing: Timing = field(One(Timing), default=NO_TIMING, omit=True)
+    heard: tuple[str, ...] = field(Many(NAME, most=1000), default=(), omit=True)
+    v: int = field(WHOLE, default=FORMAT)
 
-    def as_record(self) -> dict[str, Any]:
-        """As it is written into outbox and ledger."""
-        return {
-            "v": self.version,
-            "kind": self.kind,
-            "id": self.id,
-            "nonce": self.nonce,
-            "node": self.node,
-            "session": self.session,
-            "at": self.at,
-            "body": dict(self.body),
-        }
+    def check(self) -> None:
+        """Raise Broken where the body is none."""
+        if not isinstance(self.body, Mapping):
+            raise Broken("fields were expected", "body")
+
+    @property
+    def session(self) -> SessionId:
+        """The session that acts; "" where a node does."""
+        return self.actor.session
 
 
 def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
@@ -76,37 +114,14 @@ def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
             version=version,
             understood=FORMAT,
         )
-    texts = [raw.get(name) for name in ("kind", "id", "nonce", "node", "session")]
-    body, at = raw.get("body"), raw.get("at")
-    if version != FORMAT or not isinstance(body, dict) or not isinstance(at, int) or isinstance(at, bool):
+    if version != FORMAT:
         raise Corrupt(f"{where} holds something that is not an operation. It was left alone.", where=where)
-    if not all(isinstance(text, str) and len(text) <= 256 for text in texts):
-        raise Corrupt(f"{where} holds an operation with broken fields. It was left alone.", where=where)
-    kind, id_, nonce, node, session = (str(text) for text in texts)
-    return Operation(kind=kind, id=id_, nonce=nonce, node=node, session=session, at=at, body=body)
-
-
-class Accepted(NamedTuple):
-    """The rule says yes: record files to put (bytes) or delete (None), and the caller's answer (JSON-ready).
-
-    `lacking` says in words what the caller wanted and did not get, where yes may be less than all.
-    """
-
-    changes: Mapping[str, bytes | None]
-    answer: Mapping[str, Any]
-    subject: str
-    lacking: str = ""
-
-
-class Refused(NamedTuple):
-    """The rule says no; nothing changes. `error` is what the caller raises."""
-
-    error: FleetError
-
-
-Decision = Accepted | Refused
-Rule = Callable[[View, Operation, int], Decision]
-"""`rule(view, operation, generation)`: generation is that of the commit which would carry it. Pure."""
+    try:
+        return Operation.decode(raw)
+    except Broken as error:
+        raise Corrupt(
+            f"{where} holds a broken operation ({error}). It was left alone.", where=where
+        ) from error
 
 
 class Status(Enum):
@@ -120,44 +135,121 @@ class Status(Enum):
     FAILED = "failed"  # not decided: the reason is in the error, and nothing was changed
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one operation. `commit` and `generation` name the transaction that carries it (else "" and -1)."""
+class Receipt(NamedTuple):
+    """How far an operation has come. `commit` and `generation` name the transaction that carries it (else "" and -1).
+
+    `hub_error` says why it is tentative, where it is.
+    """
+
+    operation: str = ""
+    status: Status = Status.FAILED
+    commit: Oid = Oid("")
+    generation: int = -1
+    hub_error: str = ""
+
+
+class Answer(Struct):
+    """What an operation that was accepted tells its caller, with how far it has come. Each kind has its own."""
+
+    receipt: Receipt = local(default=Receipt(), kw_only=True)
+
+    @property
+    def status(self) -> Status:
+        """How far it has come."""
+        return self.receipt.status
+
+    @property
+    def tentative(self) -> bool:
+        """Whether the hub has yet to agree."""
+        return self.receipt.status is Status.TENTATIVE
+
+    @property
+    def commit(self) -> Oid:
+        """The ledger commit that carries it, or ""."""
+        return self.receipt.commit
+
+    @property
+    def generation(self) -> int:
+        """The generation of that commit, or -1."""
+        return self.receipt.generation
+
+
+A = TypeVar("A", bound=Answer)
+
+
+class Move(NamedTuple):
+    """One ref of the hub that an operation moves: from `old` to `new`. "" for `old`: it must not be there; for `new`: it goes."""
+
+    ref: RefName
+    new: Oid
+    old: Oid
+
+
+class Accepted(NamedTuple, Generic[A]):
+    """The decision is yes: record files to put (bytes) or delete (None), and the caller's answer.
+
+    `lacking` says in words what the caller wanted and did not get, where yes may be less than all. `moves` are refs that move
+    with the ledger, all or nothing.
+    """
+
+    changes: Mapping[str, bytes | None]
+    answer: A
+    subject: str
+    lacking: str = ""
+    moves: tuple[Move, ...] = ()
+
+
+class Refused(NamedTuple):
+    """The decision is no; nothing changes. `error` is what the caller raises."""
+
+    error: FleetError
+
+
+class Result(NamedTuple):
+    """What became of one operation: `answer` where it was accepted, at least tentatively, else `error`."""
 
     operation: str
     status: Status
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    answer: Answer | None = None
     error: FleetError | None = None
     commit: str = ""
     generation: int = -1
+    hub_error: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether it was accepted, at least tentatively."""
         return self.error is None
 
+    @property
+    def receipt(self) -> Receipt:
+        """How far it has come."""
+        return Receipt(self.operation, self.status, Oid(self.commit), self.generation, self.hub_error)
+
     def as_record(self) -> dict[str, Any]:
         """As it is left for the caller that waits."""
         return {
             "operation": self.operation,
             "status": self.status.value,
-            "answer": dict(self.answer),
+            "answer": self.answer.encode() if self.answer else None,
             "error": error_record(self.error) if self.error else None,
             "commit": self.commit,
             "generation": self.generation,
+            "hub_error": self.hub_error,
         }
 
 
-def result_from(raw: Mapping[str, Any]) -> Result:
+def result_from(raw: Mapping[str, Any], answer: type[Answer]) -> Result:
     """The result that `Result.as_record` wrote. Raises KeyError or ValueError for anything else."""
-    error = raw["error"]
+    error, told = raw["error"], raw["answer"]
     return Result(
         operation=str(raw["operation"]),
         status=Status(raw["status"]),
-        answer=dict(raw["answer"]),
+        answer=None if told is None else answer.decode(told),
         error=error_from(error) if error else None,
         commit=str(raw["commit"]),
         generation=int(raw["generation"]),
+        hub_error=str(raw["hub_error"]),
     )
 
 
@@ -178,8 +270,7 @@ def error_from(raw: Mapping[str, Any]) -> FleetError:
     kind = getattr(errors, str(raw["class"]), errors.InternalError)
     if not (isinstance(kind, type) and issubclass(kind, FleetError)):
         kind = errors.InternalError
-    said = {name: str(raw[name]) for name in ("message", "hint", "unharmed")}
-    return kind(**said, **dict(raw["facts"]))
+    return kind.told(str(raw["message"]), str(raw["hint"]), str(raw["unharmed"]), dict(raw["facts"]))
 
 
 def _plain(value: Any) -> Any:

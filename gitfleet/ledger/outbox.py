@@ -18,8 +18,10 @@ from typing import NamedTuple
 from gitfleet.base import canonical, clock, files, ids
 from gitfleet.base.text import display
 from gitfleet.errors import Corrupt, NewerFormat
-from gitfleet.ledger.model import Operation, Result, operation_from, result_from
+from gitfleet.ledger.model import Answer, Operation, Result, operation_from, result_from
+from gitfleet.ledger.operations import Registry
 
+_NONE = Registry(())
 KEEP_RESULTS = 86400
 PLACES = ("new", "taken", "tentative", "unread")
 
@@ -34,7 +36,9 @@ class Attempt(NamedTuple):
 class Outbox:
     """The outbox of one node. Only `leave`, `withdraw`, `result` and `warnings` may be called without the lock."""
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, kinds: Registry = _NONE) -> None:
+        """`kinds` are needed to read results."""
+        self._kinds = kinds
         self.root = os.path.join(state, "outbox")
         self._results = os.path.join(state, "results")
         self._attempt = os.path.join(self.root, "attempt")
@@ -50,11 +54,11 @@ class Outbox:
         """Keep `operation` for the next leader. A crash of this process cannot lose it (of the machine, it can: nobody
         has been told yet that it was accepted).
         """
-        files.replace(self._at("new", operation.id), canonical.dump(operation.as_record()), durable=False)
+        files.replace(self._at("new", operation.id), canonical.dump(operation.encode()), durable=False)
 
     def restore(self, operation: Operation) -> None:
         """Keep an operation that had been agreed and must be decided again; its session is told if it loses."""
-        files.replace(self._at("tentative", operation.id), canonical.dump(operation.as_record()))
+        files.replace(self._at("tentative", operation.id), canonical.dump(operation.encode()))
 
     def withdraw(self, operation: Operation) -> bool:
         """Take `operation` back. False when a leader has it in hand already: it may still happen."""
@@ -83,7 +87,7 @@ class Outbox:
 
         It is durable when this returns.
         """
-        record = operation.as_record() | ({} if whole else {"whole": False})
+        record = operation.encode() | ({} if whole else {"whole": False})
         files.replace(self._at("tentative", operation.id), canonical.dump(record))
         files.remove(self._at("taken", operation.id))
 
@@ -121,7 +125,8 @@ class Outbox:
             return None
         files.remove(path)
         try:
-            return result_from(canonical.load(data))
+            kind = self._kinds.get(operation.kind)
+            return result_from(canonical.load(data), kind.answer if kind else Answer)
         except (KeyError, ValueError, TypeError):
             return None
 

@@ -6,7 +6,6 @@ that a surviving chain does not have go back into the outbox to be decided again
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitfleet.errors import Corrupt, FleetError, HubAlarm
@@ -16,7 +15,7 @@ from gitfleet.git.remote import Push, Remote, Update, hub_error
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
-from gitfleet.ledger.model import Rule
+from gitfleet.ledger.operations import Registry
 from gitfleet.ledger.outbox import Outbox
 
 
@@ -31,21 +30,20 @@ class Repairer:
     """Mends the hub from this clone, or this clone from the hub. Every method needs the node's lock."""
 
     def __init__(
-        self, *, git: Git, objects: Objects, remote: Remote, outbox: Outbox, rules: Mapping[str, Rule]
+        self, *, git: Git, objects: Objects, remote: Remote, outbox: Outbox, kinds: Registry
     ) -> None:
         self._git = git
         self._objects = objects
         self._remote = remote
         self._outbox = outbox
-        self._rules = rules
+        self._kinds = kinds
 
     def mend(self, problem: HubAlarm) -> Repair:
         """Mend what `problem` says. Compare-and-swap on both sides; a hub that moved meanwhile is left as it is.
 
         Raises HubError when the hub refuses or is out of reach; then nothing was changed.
         """
-        ours: str | None = problem.facts.get("verified")
-        theirs: str | None = problem.facts.get("found")
+        ours, theirs = problem.verified, problem.found
         if ours is None:
             raise problem
         mine = commits.read(self._objects, ours)
@@ -97,7 +95,7 @@ class Repairer:
             tip = commits.read(self._objects, oid)
         except FleetError:
             return None
-        _, problem = replay.check(self._objects, self._rules, tip)
+        _, problem = replay.check(self._objects, self._kinds, tip)
         return tip if problem is None else None
 
     def _meeting(self, one: Tip, other: Tip) -> Tip | None:

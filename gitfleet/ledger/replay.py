@@ -6,7 +6,7 @@ Costs about two objects and one decision a generation; nothing is written.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from gitfleet.git.trees import EMPTY_TREE, Objects, Snapshot
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.hub import links
-from gitfleet.ledger.leader import decide
-from gitfleet.ledger.model import TRANSACTION, Accepted, Operation, Rule
+from gitfleet.ledger.model import TRANSACTION, Accepted, Operation
+from gitfleet.ledger.operations import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Problem:
 
 def check(
     objects: Objects,
-    rules: Mapping[str, Rule],
+    kinds: Registry,
     tip: Tip,
     *,
     base: Tip | None = None,
@@ -40,7 +40,7 @@ def check(
     try:
         chain = links(objects, tip, down_to=base.generation if base else 0)[::-1]
     except (Corrupt, NewerFormat) as error:
-        return 0, Problem(str(error.facts.get("where", tip.oid)), tip.generation, error.message)
+        return 0, Problem(error.where or tip.oid, tip.generation, error.message)
     if base is None and chain[0].oid != commits.write_root(objects):
         return 0, Problem(
             chain[0].oid, chain[0].generation, "The chain does not begin with the root commit of a fleet."
@@ -50,7 +50,7 @@ def check(
             chain[0].oid, chain[0].generation, "The chain does not continue the commit that it should."
         )
     for done, (parent, link) in enumerate(itertools.pairwise(chain), start=1):
-        words = fault(objects, rules, parent, link)
+        words = fault(objects, kinds, parent, link)
         if words:
             return done, Problem(link.oid, link.generation, words)
         if progress and done % 1000 == 0:
@@ -58,14 +58,19 @@ def check(
     return len(chain), None
 
 
-def fault(objects: Objects, rules: Mapping[str, Rule], parent: Tip, link: Tip) -> str:
+def fault(objects: Objects, kinds: Registry, parent: Tip, link: Tip) -> str:
     """Why `link` is not what its operations make of `parent`; empty when it is."""
     try:
         view = Snapshot(objects, parent.tree)
-        for operation, decision in decisions(objects, rules, parent, link):
+        moves = count = 0
+        for operation, decision in decisions(objects, kinds, parent, link):
             if not isinstance(decision, Accepted):
                 return f"Its operation {operation.id} ({operation.kind}) is refused on its parent: {decision.error.message}"
+            moves += len(decision.moves)
+            count += 1
             view.change(decision.changes)
+        if moves and count > 1:
+            return "It moves refs of the hub, and carries other operations too."
         view.delete(TRANSACTION)
         expected = view.write()
         actual = Snapshot(objects, link.tree)
@@ -78,13 +83,11 @@ def fault(objects: Objects, rules: Mapping[str, Rule], parent: Tip, link: Tip) -
     return "" if expected == found else _difference(objects, expected, found)
 
 
-def decisions(
-    objects: Objects, rules: Mapping[str, Rule], parent: Tip, link: Tip
-) -> Iterator[tuple[Operation, Any]]:
+def decisions(objects: Objects, kinds: Registry, parent: Tip, link: Tip) -> Iterator[tuple[Operation, Any]]:
     """Each operation of `link` with what its rule decides, in order, each on what those before it made."""
     view = Snapshot(objects, parent.tree)
     for operation in commits.transaction(objects, link).operations(link.oid):
-        decision = decide(rules, view, operation, link.generation)
+        decision = kinds.decide(view, operation, link.generation)
         yield operation, decision
         if isinstance(decision, Accepted):
             view.change(decision.changes)

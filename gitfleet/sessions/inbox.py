@@ -7,13 +7,15 @@ remembered where the session lives, and taken out of the ledger with its next tr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import one_line
-from gitfleet.errors import Corrupt, FleetError, UsageError
+from gitfleet.codec import TEXT, WHOLE, Record, Struct, Text, field, local, replace
+from gitfleet.errors import FleetError, UsageError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import FORMAT, Accepted, Decision, Operation, View
+from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, View
+from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import model, rules
 
 MAX_MESSAGE = 2000
@@ -23,25 +25,20 @@ _DROPPED = "0" * 26
 """What the name of the note about messages that went begins with: it sorts before every message."""
 
 
-class Message(NamedTuple):
-    """One message: its file's name, who sent it (a session id, or "" for the fleet itself), and what it says."""
+class Message(Record):
+    """One message: who sent it (a session id, or "" for the fleet itself), and what it says; `name` is its file's."""
 
-    name: str
-    sender: str
-    text: str
-    at: int
+    KIND = "message"
+
+    id: str = field(TEXT)
+    sender: str = field(TEXT)
+    text: str = field(Text[str](MAX_MESSAGE, cut=True))
+    at: int = field(WHOLE)
+    name: str = local(default="", kw_only=True)
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
-        record = {
-            "v": FORMAT,
-            "kind": "message",
-            "id": self.name.split("-")[0],
-            "sender": self.sender,
-            "text": self.text,
-            "at": self.at,
-        }
-        return canonical.dump(record)
+        return canonical.dump(self.encode())
 
     @property
     def words(self) -> str:
@@ -62,9 +59,8 @@ def read(view: View, session_id: str) -> Iterator[Message]:
         if is_folder:
             continue
         try:
-            raw = format.record(view.get(where) or b"", where, "message")
-            yield Message(name, str(raw["sender"]), str(raw["text"])[:MAX_MESSAGE], int(raw["at"]))
-        except (Corrupt, FleetError, KeyError, TypeError, ValueError):
+            yield replace(format.read(Message, view.get(where) or b"", where), name=name)
+        except FleetError:
             continue
 
 
@@ -80,8 +76,8 @@ def post(
     where = folder(session_id)
     names = [name for name, is_folder in view.names(where) if not is_folder]
     changes = _make_room(view, session_id, names, operation) if len(names) >= MAX_WAITING else {}
-    message = Message(f"{operation.id}-{number:03d}.json", sender, text[:MAX_MESSAGE], operation.at)
-    changes[f"{where}/{message.name}"] = message.as_bytes()
+    message = Message(operation.id, sender, text[:MAX_MESSAGE], operation.at)
+    changes[f"{where}/{operation.id}-{number:03d}.json"] = message.as_bytes()
     return changes
 
 
@@ -102,8 +98,8 @@ def _make_room(
     changes: dict[str, bytes | None] = dict.fromkeys((f"{where}/{name}" for name in [*notes, *oldest]), None)
     count = before + len(oldest)
     words = f"{count} older messages were dropped unread: an inbox holds {MAX_WAITING}."
-    note = Message(f"{_DROPPED}-{count:09d}.json", "", words, operation.at)
-    changes[f"{where}/{note.name}"] = note.as_bytes()
+    note = Message(_DROPPED, "", words, operation.at)
+    changes[f"{where}/{_DROPPED}-{count:09d}.json"] = note.as_bytes()
     return changes
 
 
@@ -112,28 +108,45 @@ def _count(name: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
-def tell(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.tell`: `to` gets `text` from the session. Raises NoSession when there is no such session."""
+class Send(Struct):
+    """A message for another session."""
+
+    to: SessionId = field(SESSION_ID)
+    text: str = field(Text[str](4 * MAX_MESSAGE))
+
+
+class Sent(Answer):
+    """The message as it was left."""
+
+    to: SessionId = field(SESSION_ID)
+    text: str = field(TEXT)
+
+
+@operation("message.send", body=Send, answer=Sent)
+def send(view: View, operation: Operation, body: Send, generation: int) -> Decision[Sent]:
+    """`message.send`: another session gets a text from this one. Raises NoSession when there is no such session."""
     del generation
-    text = str(operation.body["text"]).strip()
+    text = body.text.strip()
     if not text or len(text) > MAX_MESSAGE:
-        words = f"A message has 1 to {MAX_MESSAGE} characters. Nothing was sent."
-        raise UsageError(words, hint="Say it shorter.")
-    to = rules.recipient(view, str(operation.body["to"]))
+        raise unfit()
+    to = rules.recipient(view, body.to)
     changes = post(view, to.id, text, operation, sender=operation.session)
-    return Accepted(
-        changes, {"to": to.id, "text": text}, one_line(f"{operation.session} tells {to.id}: {text}")
-    )
+    return Accepted(changes, Sent(to.id, text), one_line(f"{operation.session} tells {to.id}: {text}"))
+
+
+def unfit() -> UsageError:
+    """The error for a text that no inbox takes."""
+    words = f"A message has 1 to {MAX_MESSAGE} characters. Nothing was sent."
+    return UsageError(words, hint="Say it shorter.")
 
 
 def clear(view: View, operation: Operation) -> dict[str, bytes | None]:
-    """The changes that take away the messages which the operation's session has been shown (`seen` lists their names)."""
-    seen = operation.body.get("seen")
-    if not isinstance(seen, list):
+    """The changes that take away the messages which the operation's session has been shown (`heard`)."""
+    if not operation.heard:
         return {}
     where = folder(operation.session)
     known = {name for name, _ in view.names(where)}
-    return {f"{where}/{name}": None for name in seen if name in known}
+    return {f"{where}/{name}": None for name in operation.heard if name in known}
 
 
-RULES = {"session.tell": tell}
+KINDS = (send,)

@@ -165,7 +165,7 @@ def whoami(
         return found[0].id
     if not found:
         words = "No session is at work in this worktree."
-        raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=[])
+        raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=())
     raise _several([session.id for session in found])
 
 
@@ -222,7 +222,7 @@ def _not_here(known: list[Here]) -> NoSession:
         f"{words}.",
         hint=f"Name the one that you mean: `gitfleet session end {found[0].id if len(found) == 1 else 'ID'}`. "
         "`gitfleet session list` shows all of them.",
-        candidates=[one.id for one in found],
+        candidates=tuple(one.id for one in found),
     )
 
 
@@ -230,7 +230,7 @@ def _several(ids: list[str]) -> NoSession:
     return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
         hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. `gitfleet worktree ensure` gives each a worktree of its own.",
-        candidates=ids,
+        candidates=tuple(ids),
     )
 
 

@@ -7,53 +7,57 @@ is here too (`renewed`, `renewed_at`): a renewal rewrites one small record howev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Iterator
 
 from gitfleet.base import canonical
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
+from gitfleet.base.names import NodeId, SessionId
+from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Record, field
 from gitfleet.errors import BadName, Corrupt, NewerFormat
 from gitfleet.ledger import format
-from gitfleet.ledger.model import FORMAT, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 
 ROOT = "sessions"
 MAX_TEXT = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Record):
     """One session's shared facts. Times are seconds of its own node's clock; `renewed` counts renewals.
 
-    `pid`, `start`, `boot`, `namespace` identify the process it lives and dies with (pid 0: none, a person's session). `extra`
-    holds fields of newer versions, kept as they were. `uptime` is the moment of the last renewal on the other clock of
-    its node (`base.uptime`), which nobody can set.
+    `pid`, `start`, `boot`, `namespace` identify the process it lives and dies with (pid 0: none, a person's session).
+    `uptime` is the moment of the last renewal on the other clock of its node (`base.uptime`), which nobody can set.
     """
 
-    id: str
-    node: str
-    worktree: str
-    nonce: str = ""
-    branch: str = ""
-    base: str = ""
-    agent: str = ""
-    command: str = ""
-    pid: int = 0
-    start: int = 0
-    boot: str = ""
-    namespace: int = 0
-    user: str = ""
-    title: str = ""
-    orchestrator: str = ""
-    pattern: str = "generic"
-    log: str = ""
-    person: bool = False
-    started_at: int = 0
-    renewed: int = 0
-    renewed_at: int = 0
-    uptime: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    KIND = "session"
+
+    id: SessionId = field(SESSION_ID)
+    node: NodeId = field(NODE_ID)
+    worktree: str = field(TEXT)
+    nonce: str = field(TEXT, default="")
+    branch: str = field(TEXT, default="")
+    base: str = field(TEXT, default="")
+    agent: str = field(TEXT, default="")
+    command: str = field(TEXT, default="")
+    pid: int = field(WHOLE, default=0)
+    start: int = field(WHOLE, default=0)
+    boot: str = field(TEXT, default="")
+    namespace: int = field(WHOLE, default=0)
+    user: str = field(TEXT, default="")
+    title: str = field(TEXT, default="")
+    orchestrator: str = field(TEXT, default="")
+    pattern: str = field(TEXT, default="generic")
+    log: str = field(TEXT, default="")
+    person: bool = field(FLAG, default=False)
+    started_at: int = field(WHOLE, default=0)
+    renewed: int = field(WHOLE, default=0)
+    renewed_at: int = field(WHOLE, default=0)
+    uptime: str = field(TEXT, default="", omit=True)
+
+    def check(self) -> None:
+        """Raise Broken for an id that is none."""
+        if not is_name(self.id):
+            raise Broken("an id was expected", "id")
 
     @property
     def process(self) -> ProcessIdentity | None:
@@ -61,22 +65,9 @@ class Session:
         names = ("pid", "start", "boot", "namespace")
         return ProcessIdentity.from_record({name: getattr(self, name) for name in names})
 
-    def as_record(self) -> dict[str, Any]:
-        """As it is written into the ledger."""
-        known = {name: getattr(self, name) for name in _TYPES}
-        if not self.uptime:  # younger than the format: a record without it must replay to the same bytes
-            del known["uptime"]
-        return {**self.extra, **known, "v": FORMAT, "kind": "session"}
-
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
-        return canonical.dump(self.as_record())
-
-
-_TYPES = {
-    f.name: type(f.default) for f in fields(Session) if f.name not in {"id", "node", "worktree", "extra"}
-}
-_TYPES |= {"id": str, "node": str, "worktree": str}
+        return canonical.dump(self.encode())
 
 
 def folder(session_id: str) -> str:
@@ -102,24 +93,12 @@ def claim_index(session_id: str, claim_id: str) -> str:
 
 def parse(data: bytes, where: str) -> Session:
     """The session in a record. Raises Corrupt, NewerFormat; values of wrong types and sizes count as corrupt."""
-    raw = format.record(data, where, "session")
-    known: dict[str, Any] = {}
-    for name, kind in _TYPES.items():
-        value = raw.pop(name, None)
-        if value is None and name not in {"id", "node", "worktree"}:
-            continue
-        if type(value) is not kind or (isinstance(value, str) and len(value) > MAX_TEXT):
-            raise Corrupt(
-                f"{where} in the ledger has a broken field '{name}'. It was left alone.", where=where
-            )
-        known[name] = value
-    raw.pop("v", None)
-    raw.pop("kind", None)
-    if not is_name(known["id"]) or path(known["id"]) != where:
+    session = format.read(Session, data, where)
+    if path(session.id) != where:
         raise Corrupt(
             f"{where} in the ledger is filed under another session's name. It was left alone.", where=where
         )
-    return Session(**known, extra=raw)
+    return session
 
 
 def find(view: View, session_id: str) -> Session | None:

@@ -1,86 +1,118 @@
-"""How the ledger changes when sessions start, go on, and change. Pure.
+"""How the ledger changes when sessions start and go on. Pure.
 
-The end of a session releases its claims; that rule is with the claims.
+The end of a session releases its claims, and its start may take up claims that were left; these rules are with the claims.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from gitfleet.base.text import one_line
+from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import Conflict, NoSession
-from gitfleet.ledger.model import Accepted, Decision, Operation, Refused, View
+from gitfleet.ledger.model import Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.operations import Decision, operation
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
 
-CHANGEABLE = frozenset(
-    [
-        "branch",
-        "base",
-        "agent",
-        "command",
-        "pid",
-        "start",
-        "boot",
-        "namespace",
-        "title",
-        "orchestrator",
-        "pattern",
-        "log",
-        "worktree",
-        "user",
-    ]
-)
+_SAID = Text[str](model.MAX_TEXT, cut=True)
 
 
-def start(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.start`: body is the session's fields, and `resume` when the same node goes on with the same id.
+class Process(Struct):
+    """The process that a session lives with, as far as its caller knows."""
 
-    `was` names the process (pid, start) that the session lived with as far as the caller knows. Refused (Conflict)
-    when another session has that id, or somebody else has taken it up since.
+    pid: int = field(WHOLE, default=0)
+    start: int = field(WHOLE, default=0)
+
+    @classmethod
+    def of(cls, session: Session) -> Process:
+        """That of a session."""
+        return cls(session.pid, session.start)
+
+
+class Start(Struct):
+    """The facts of a session that starts (see `Session`); what is None stays as it is known.
+
+    `resume`: it may be one that goes on, and `was` the process that this lived with.
     """
-    del generation
+
+    worktree: str = field(_SAID)
+    branch: str | None = field(Maybe(_SAID), default=None, omit=True)
+    base: str | None = field(Maybe(_SAID), default=None, omit=True)
+    agent: str | None = field(Maybe(_SAID), default=None, omit=True)
+    command: str | None = field(Maybe(_SAID), default=None, omit=True)
+    pid: int | None = field(Maybe(WHOLE), default=None, omit=True)
+    start: int | None = field(Maybe(WHOLE), default=None, omit=True)
+    boot: str | None = field(Maybe(_SAID), default=None, omit=True)
+    namespace: int | None = field(Maybe(WHOLE), default=None, omit=True)
+    user: str | None = field(Maybe(_SAID), default=None, omit=True)
+    title: str | None = field(Maybe(_SAID), default=None, omit=True)
+    orchestrator: str | None = field(Maybe(_SAID), default=None, omit=True)
+    pattern: str | None = field(Maybe(_SAID), default=None, omit=True)
+    log: str | None = field(Maybe(_SAID), default=None, omit=True)
+
+    person: bool = field(FLAG, default=False, omit=True)
+    resume: bool = field(FLAG, default=False, omit=True)
+    was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
+
+    def facts(self) -> dict[str, Any]:
+        """Those that were told, by name."""
+        values = {one.name: getattr(self, one.name) for one in Start.FIELDS}
+        return {name: values[name] for name in values if name not in _APART and values[name] is not None}
+
+
+_APART = frozenset(["person", "resume", "was"])
+
+
+class Renewed(Answer):
+    """The session as it is now."""
+
+    session: Session = field(One(Session))
+
+
+def start(view: View, operation: Operation, body: Start) -> Accepted[Renewed] | Refused:
+    """Start a session, or have it go on in the same node.
+
+    Refused (Conflict) when another session has that id, or somebody else has taken it up since.
+    """
     present = model.find(view, operation.session)
-    facts = _facts(operation)
+    facts = body.facts()
     if present is None:
         session = Session(
             id=operation.session, node=operation.node, nonce=operation.nonce, started_at=operation.at,
-            renewed_at=operation.at, uptime=str(operation.body.get("uptime", ""))[:128],
-            person=operation.body.get("person") is True, **facts,
+            renewed_at=operation.at, uptime=operation.timing.uptime, person=body.person, **facts,
         )  # fmt: skip
         subject = f"session {session.id} starts" + (
             f" ({one_line(session.agent, 40)})" if session.agent else ""
         )
         return _accepted(session, subject)
-    was = operation.body.get("was", {"pid": present.pid, "start": present.start})
-    taken_up = was != {"pid": present.pid, "start": present.start}
-    if present.node != operation.node or operation.body.get("resume") is not True or taken_up:
+    taken_up = body.was is not None and body.was != Process.of(present)
+    if present.node != operation.node or not body.resume or taken_up:
         error = Conflict(
             f"The session '{operation.session}' exists already, on node {present.node}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
-            conflicts=[
-                {"session": present.id, "node": present.node, "agent": present.agent, "title": present.title}
-            ],
+            conflicts=(obstacle(present),),
         )
         return Refused(error)
     return _accepted(_renewed(replace(present, **facts), operation), f"session {present.id} goes on")
 
 
-def renew(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.renew`: all its claims count as renewed now."""
-    del generation
+class Renew(Struct):
+    """`regrant`: claims that had lapsed or grown too old come back, also if the last renewal was just now; `accept`: what the
+    waiting line gave is taken up.
+    """
+
+    regrant: bool = field(FLAG, default=False, omit=True)
+    accept: bool = field(FLAG, default=False, omit=True)
+
+
+@operation("session.renew", body=Renew, answer=Renewed)
+def renew(view: View, operation: Operation, body: Renew, generation: int) -> Decision[Renewed]:
+    """`session.renew`: all claims of the session count as renewed now."""
+    del generation, body
     session = own(view, operation)
     return _accepted(_renewed(session, operation), f"session {session.id} renewed")
-
-
-def change(view: View, operation: Operation, generation: int) -> Decision:
-    """`session.change`: new values for some of its facts."""
-    del generation
-    session = own(view, operation)
-    return _accepted(
-        _renewed(replace(session, **_facts(operation)), operation), f"session {session.id} changed"
-    )
 
 
 def required(view: View, session_id: str) -> Session:
@@ -90,7 +122,6 @@ def required(view: View, session_id: str) -> Session:
         raise NoSession(
             f"The fleet has no session '{session_id}' (it may have ended).",
             hint=f"Start it: `gitfleet session start --id {session_id}`. Or act for another: see `gitfleet session list`.",
-            candidates=[],
         )
     return session
 
@@ -100,25 +131,32 @@ def recipient(view: View, session_id: str) -> Session:
     try:
         return required(view, session_id)
     except NoSession as error:
-        hint = "See who is there: `gitfleet session list`."
-        raise NoSession(error.message, hint=hint, candidates=[]) from error
+        raise error.again(hint="See who is there: `gitfleet session list`.") from error
 
 
 def own(view: View, operation: Operation) -> Session:
-    """The session that the operation is for, which must be one of the operation's own node. Raises NoSession, Conflict.
+    """The session that the operation is for, which must be one of the operation's own node. Raises NoSession, Conflict."""
+    return of_node(view, operation.session, operation.node)
+
+
+def of_node(view: View, session_id: str, node: str) -> Session:
+    """The session, which must be one of that node. Raises NoSession, Conflict.
 
     Only its own node knows whether it is alive, and its lease is measured by that node's clock.
     """
-    session = required(view, operation.session)
-    if session.node != operation.node:
+    session = required(view, session_id)
+    if session.node != node:
         raise Conflict(
-            f"The session '{session.id}' is at work on node {session.node}, and this is node {operation.node}.",
+            f"The session '{session.id}' is at work on node {session.node}, and this is node {node}.",
             hint="Act for a session of this clone: see `gitfleet session list`.",
-            conflicts=[
-                {"session": session.id, "node": session.node, "agent": session.agent, "title": session.title}
-            ],
+            conflicts=(obstacle(session),),
         )
     return session
+
+
+def obstacle(session: Session) -> Obstacle:
+    """A session that is in the way itself."""
+    return Obstacle(session=session.id, node=session.node, agent=session.agent, title=session.title)
 
 
 def renewed(session: Session, operation: Operation) -> tuple[str, bytes]:
@@ -127,23 +165,13 @@ def renewed(session: Session, operation: Operation) -> tuple[str, bytes]:
 
 
 def _renewed(session: Session, operation: Operation) -> Session:
-    moment = str(operation.body.get("uptime", ""))[:128]
-    return replace(session, renewed=session.renewed + 1, renewed_at=operation.at, uptime=moment)
+    return replace(
+        session, renewed=session.renewed + 1, renewed_at=operation.at, uptime=operation.timing.uptime
+    )
 
 
-def _facts(operation: Operation) -> dict[str, Any]:
-    sample = Session(id="", node="", worktree="")
-    facts = {}
-    for name in CHANGEABLE & operation.body.keys():
-        value = operation.body[name]
-        if type(value) is not type(getattr(sample, name)):
-            raise ValueError(f"{name} has the wrong type")
-        facts[name] = value[: model.MAX_TEXT] if isinstance(value, str) else value
-    return facts
+def _accepted(session: Session, subject: str) -> Accepted[Renewed]:
+    return Accepted({model.path(session.id): session.as_bytes()}, Renewed(session), subject)
 
 
-def _accepted(session: Session, subject: str) -> Accepted:
-    return Accepted({model.path(session.id): session.as_bytes()}, {"session": session.as_record()}, subject)
-
-
-RULES = {"session.start": start, "session.renew": renew, "session.change": change}
+KINDS = (renew,)

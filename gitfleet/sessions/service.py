@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
+from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
 from gitfleet.git import headlog, refs
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import Result
-from gitfleet.sessions import model, orchestration
+from gitfleet.sessions import model, orchestration, rules
 from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading
 
@@ -40,35 +40,61 @@ class Start:
     command: tuple[str, ...] = ()
 
 
-class Sessions:
+class Beginning(NamedTuple):
+    """A session that is to start: `body` is what the ledger is told. `moved`: it goes on in another worktree than its own;
+    `named`: its id was chosen, and it goes on with nothing that this clone knows of.
+    """
+
+    id: SessionId
+    body: rules.Start
+    moved: bool
+    named: bool
+    timeout: float
+
+
+class Ending(NamedTuple):
+    """A session that is to end; `was`: only if it still has this process. `heard`: the messages that it was shown."""
+
+    id: SessionId
+    was: rules.Process | None
+    heard: tuple[str, ...]
+    timeout: float
+
+
+S = TypeVar("S")
+E = TypeVar("E")
+
+
+class Sessions(Generic[S, E]):
     """The sessions of a fleet, through one node's ledger."""
 
     def __init__(
         self,
         repository: Repository,
         ledger: Ledger,
+        begin: Callable[[Beginning], S],
+        finish: Callable[[Ending], E],
+        *,
         markers: Callable[[], Mapping[str, Any]] = dict,
-        leaving: Callable[[str], Sequence[Mapping[str, Any]]] = lambda _: (),
         arrived: Callable[[str], None] = lambda _: None,
         expected: Callable[[str], str] = lambda _: "",
-        left: Callable[[str], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        """`markers` tells the orchestrators that the rules add; `leaving` tells what retains the claims of the session with that id when it ends, as `session.end` is told.
+        """`begin` and `finish` have the ledger decide, with what becomes of the session's claims.
+        `markers` tells the orchestrators that the rules add.
 
         `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
-        that was made and which has not come yet ("": none). `left` tells what of the claims that a session of that id left is
-        built upon here, as `session.start` is told.
+        that was made and which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
         self._markers = markers
-        self._leaving = leaving
+        self._begin = begin
+        self._finish = finish
         self._arrived = arrived
         self._expected = expected
-        self._left = left
         self.local = LocalSessions(ledger.state)
 
-    def start(self, start: Start, *, timeout: float = 30.0) -> Result:
+    def start(self, start: Start, *, timeout: float = 30.0) -> S:
         """Register a session for this worktree; the answer has its record.
 
         With an id that this node has used before, and whose process is gone, the session goes on with its claims; of two
@@ -81,7 +107,7 @@ class Sessions:
                 return self._start(replace(start, id=reserved), timeout)
         return self._start(start, timeout)
 
-    def _start(self, start: Start, timeout: float) -> Result:
+    def _start(self, start: Start, timeout: float) -> S:
         worktree = self._repository.worktree
         if worktree is None:
             raise UsageError(
@@ -92,21 +118,18 @@ class Sessions:
         process = None if start.person else self._process(start.pid)
         known = self.local.get(session_id)
         resume = known is not None and _may_go_on(known, start, process)
-        body = {**self._facts(start, process), "resume": resume, "person": start.person}
-        if resume and known and known.process:
-            body["was"] = {"pid": known.process.pid, "start": known.process.start}
+        was = known.process if resume and known else None
+        body = self._body(start, process, resume=resume, was=was)
         tree = self._repository.tree
-        based_on = {} if resume or not start.id else self._left(session_id)
-        if based_on:
-            body["based_on"] = dict(based_on)
-        if resume and known and known.tree != tree:  # what it leaves where it was
-            body["retain"] = [dict(row) for row in self._leaving(session_id)]
+        moved = resume and known is not None and known.tree != tree
         self.local.check(session_id)
         check_mark(self._repository.git_dir, session_id)
-        result = self._ledger.request("session.start", session_id, body, timeout=timeout)
-        log = str(body.get("log") or (known.log if known else ""))
-        goes_on = resume and known is not None and known.tree == tree
-        length = known.log_length if known and goes_on else headlog.length(self._repository.git_dir)
+        named = bool(start.id) and not resume
+        answer = self._begin(Beginning(SessionId(session_id), body, moved, named, timeout))
+        log = body.log or (known.log if known else "")
+        length = (
+            known.log_length if known and resume and not moved else headlog.length(self._repository.git_dir)
+        )
         with files.after(
             f"Session {session_id} has started: the fleet knows it (`gitfleet session end {session_id}`)."
         ):
@@ -116,32 +139,26 @@ class Sessions:
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)
-        return result
+        return answer
 
-    def end(self, session_id: str, *, timeout: float = 30.0, was: Mapping[str, int] | None = None) -> Result:
+    def end(self, session_id: str, *, timeout: float = 30.0, was: rules.Process | None = None) -> E:
         """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
-        With `was` (the pid and start of its process as the caller knows it) only if nobody has taken it up since: Conflict.
+        With `was` (its process as the caller knows it) only if nobody has taken it up since: Conflict.
         """
         model.folder(session_id)
         if self.local.get(session_id) is not None:
             self.local.check(session_id)
-        body: dict[str, Any] = {} if was is None else {"was": dict(was)}
-        seen = Reading(self._ledger.state).seen(session_id)
-        if seen:
-            body["seen"] = seen
-        retain = self._leaving(session_id)
-        if retain:
-            body["retain"] = [dict(row) for row in retain]
+        heard = tuple(Reading(self._ledger.state).seen(session_id))
         try:
-            result = self._ledger.request("session.end", session_id, body, timeout=timeout)
+            answer = self._finish(Ending(SessionId(session_id), was, heard, timeout))
         except NoSession:
             self.forget(session_id)
             raise
         with files.after(f"Session {session_id} has ended: the fleet has let it go."):
             self.forget(session_id)
-        return result
+        return answer
 
     def others_here(self, session_id: str) -> list[Here]:
         """The other sessions that are at work in this worktree."""
@@ -172,31 +189,36 @@ class Sessions:
             raise UsageError(words, hint="Pass the pid of the running agent.")
         return found
 
-    def _facts(self, start: Start, process: identity.ProcessIdentity | None) -> dict[str, Any]:
+    def _body(
+        self, start: Start, process: identity.ProcessIdentity | None, *, resume: bool, was: identity.ProcessIdentity | None
+    ) -> rules.Start:  # fmt: skip
         git = self._repository.here
         argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
         inferred = orchestration.infer(said, argv, names, extra=self._markers())
         branch = refs.head(git)
-        told = {
-            "title": start.title,
-            "orchestrator": start.orchestrator,
-            "log": os.path.abspath(start.log) if start.log else "",
-        }
-        return {
-            "worktree": self._repository.worktree or "",
-            "branch": branch.removeprefix("refs/heads/"),
-            "base": refs.loose(self._repository.common_dir, branch)
+        return rules.Start(
+            worktree=self._repository.worktree or "",
+            branch=branch.removeprefix("refs/heads/"),
+            base=refs.loose(self._repository.common_dir, branch)
             or git.line("rev-parse", "--verify", "--quiet", "HEAD")
             or "",
-            "agent": start.agent or (identity.program_name(argv[0]) if argv else ""),
-            "command": shown_command(argv),
-            "user": git.line("config", "--get", "user.name") or "",
-            "pattern": inferred.label,
-            **{name: text for name, text in told.items() if text},
-            **({name: value for name, value in process.as_record().items() if value} if process else {}),
-        }
+            agent=start.agent or (identity.program_name(argv[0]) if argv else ""),
+            command=shown_command(argv),
+            user=git.line("config", "--get", "user.name") or "",
+            pattern=inferred.label,
+            title=start.title or None,
+            orchestrator=start.orchestrator or None,
+            log=os.path.abspath(start.log) if start.log else None,
+            person=start.person,
+            resume=resume,
+            was=rules.Process(was.pid, was.start) if was else None,
+            pid=(process and process.pid) or None,
+            start=(process and process.start) or None,
+            boot=(process and process.boot) or None,
+            namespace=(process and process.namespace) or None,
+        )
 
 
 def _may_go_on(known: Here, start: Start, process: identity.ProcessIdentity | None) -> bool:

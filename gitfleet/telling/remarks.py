@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
 from gitfleet.claims.ended_grants import Grant
+from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
@@ -52,14 +53,6 @@ class Remarks(NamedTuple):
     behind: tuple[Behind, ...] = ()
     by_name: tuple[str, ...] = ()
 
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        return {
-            "absent": list(self.absent),
-            "behind": [{**item._asdict(), "files": list(item.files)} for item in self.behind],
-            "by_name": list(self.by_name),
-        }
-
     def words(self, hub: str | None) -> list[str]:
         """The same for people."""
         said = [_both(text) for text in self.by_name]
@@ -69,12 +62,12 @@ class Remarks(NamedTuple):
 
 def of_grant(
     clone: Clone,
-    granted: Sequence[Mapping[str, Any]],
-    renewed: Sequence[Mapping[str, Any]] = (),
+    granted: Sequence[Claim],
+    renewed: Sequence[Claim] = (),
     *,
     new: bool = True,
 ) -> Remarks:
-    """The remarks on claims (as records) that were granted just now; without `new`, only what is behind, as for what was `renewed`.
+    """The remarks on claims that were granted just now; without `new`, only what is behind, as for what was `renewed`.
 
     Costs a process or two of git, a few more where something is not there, and the folders that are claimed.
     """
@@ -94,12 +87,12 @@ def of_grant(
     return Remarks(tuple(one.text for one in absent), tuple(older), by_name)
 
 
-def _paths(records: Iterable[Mapping[str, Any]]) -> list[Pattern]:
-    found = [model.parsed(str(record["pattern"])) for record in records]
+def _paths(claims: Iterable[Claim]) -> list[Pattern]:
+    found = [model.parsed(claim.pattern) for claim in claims]
     return [one for one in found if not one.units]
 
 
-def behind(clone: Clone, wanted: Iterable[Pattern], granted: Sequence[Mapping[str, Any]]) -> Iterator[Behind]:
+def behind(clone: Clone, wanted: Iterable[Pattern], granted: Sequence[Claim]) -> Iterator[Behind]:
     """Those of `wanted` that others have changed since this worktree's HEAD left them, and that HEAD has otherwise, and the
     index too: what is staged, as by `git merge --squash`, is about to be there.
 
@@ -108,11 +101,11 @@ def behind(clone: Clone, wanted: Iterable[Pattern], granted: Sequence[Mapping[st
     bound. Raises Corrupt, GitFailed.
     """
     here, node = clone.repository.here, clone.ledger.node
-    head, tip = position.with_head(here, node)
+    head, tip = position.with_head(clone.repository, node)
     if head is None:
         return
     landed = _Versions(clone, head, tip) if tip and tip != head else None
-    own = {str(record["session"]) for record in granted}
+    own = {claim.session for claim in granted}
     for one in wanted:
         newer = landed.newer(one) if landed else ()
         if newer and tip and not _is_merged(here, tip):

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from gitfleet.base import files
 from gitfleet.claims import model
-from gitfleet.claims.keepers import Keeper
+from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
 from gitfleet.git import refs
@@ -38,7 +37,7 @@ _STATUS = (
     "--ignore-submodules=none",
     "--untracked-files=all",
 )
-Retained = list[dict[str, Any]]
+Retained = list[Keeping]
 
 
 def facts(repository: Repository, ledger: Ledger, policy: Policy, session_id: str) -> Retained:
@@ -90,7 +89,7 @@ class Look:
         paths = self.unfinished(tree)
         kept = [claim.id for claim in subject.claims if paths is None or self.touches(claim, paths)]
         where = tree.path or subject.session.worktree
-        return [_row(self.keeper(tree, where), kept)] if kept else []
+        return [Keeping(self.keeper(tree, where), tuple(kept))] if kept else []
 
     def keeper(self, tree: Tree, path: str) -> Keeper:
         """A worktree of this clone as what keeps claims."""
@@ -140,7 +139,7 @@ class Look:
             changed = self.changed(branch.head)
             ids = [claim.id for claim in held if self.touches(claim, changed)]
             if ids and not self.landed(branch.head):
-                rows.append(_row(Keeper(branch=branch.name, head=branch.head), ids))
+                rows.append(Keeping(Keeper(branch=branch.name, head=branch.head), tuple(ids)))
         return rows
 
 
@@ -150,10 +149,6 @@ def changes(git: Git, tip: str | None, head: str) -> list[str]:
     argv = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none")
     out = git.run(*argv, base or EMPTY_TREE, head, timeout=300.0)
     return [path for path in os.fsdecode(out).split("\0") if path]
-
-
-def _row(keeper: Keeper, claims: Sequence[str]) -> dict[str, Any]:
-    return {"keeper": keeper.as_record(), "claims": list(claims)}
 
 
 def _uncommitted(tree: Tree) -> list[str]:

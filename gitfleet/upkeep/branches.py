@@ -10,19 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from gitfleet.base import canonical, files
-from gitfleet.claims import keepers, model
+from gitfleet.claims import model
 from gitfleet.claims import retained_claims as rules
-from gitfleet.claims.keepers import Keeper
+from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.remote import Remote
-from gitfleet.ledger.model import Operation
+from gitfleet.ledger.model import SESSION, Actor, Operation
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 from gitfleet.trunk import landing, position, retention
@@ -55,12 +54,11 @@ def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
     asked: list[tuple[str, Operation]] = []
     for subject in subjects:
         rows = [row for row in found[subject.session.id] if _is_news(row, subject)]
-        names = [str(row["keeper"]["branch"]) for row in found[subject.session.id]]
+        names = [row.keeper.branch for row in found[subject.session.id]]
         if rows and any(f"refs/remotes/{hub}/{name}" in pushed for name in names):
-            words = ", ".join(str(row["keeper"]["branch"]) for row in rows)
-            asked.append(
-                (words, clone.ledger.operation("claim.retain", subject.session.id, {"retain": rows}))
-            )
+            words = ", ".join(row.keeper.branch for row in rows)
+            actor = Actor(SESSION, subject.session.id)
+            asked.append((words, clone.ledger.operation(rules.retain, actor, rules.Retain(tuple(rows)))))
     agreed = retained_worktrees.agreed(clone, asked)
     if only is None and len(agreed) == len(asked):
         memory.pushed = now
@@ -95,10 +93,9 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
     return [*settled, *retained_worktrees.agreed(clone, asked)], []
 
 
-def _is_news(row: Mapping[str, Any], subject: Subject) -> bool:
+def _is_news(row: Keeping, subject: Subject) -> bool:
     """Whether one of the claims does not yet stay with this branch at this commit."""
-    keeper = keepers.parse(row["keeper"])
-    return any(claim.id in row["claims"] and keeper not in claim.retained for claim in subject.claims)
+    return any(claim.id in row.claims and row.keeper not in claim.retained for claim in subject.claims)
 
 
 def _fingerprint(clone: Clone, pushed: Mapping[str, str], subjects: Sequence[Subject]) -> str:
@@ -133,12 +130,11 @@ def _proposals(
         if not how and (there or branch.name not in memory.seen):
             continue
         evidence = {"trunk": tip, "tip": there or "", "how": how or "seen there before, and now not"}
-        keeper = Keeper(branch=branch.name, head=branch.head).as_record()
-        body = {"keeper": keeper, "outcome": outcome, "evidence": evidence}
+        body = rules.LetGo(Keeper(branch=branch.name, head=branch.head), outcome, evidence=evidence)
         words = f"branch {branch.name} {'has landed' if how else 'is gone from the hub'}"
         yield (
             f"{words} ({branch.head[:12]})",
-            clone.ledger.operation("claim.landed", clone.ledger.node.id, body),
+            clone.ledger.operation(rules.let_go, clone.ledger.itself, body),
         )
 
 

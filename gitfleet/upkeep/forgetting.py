@@ -39,12 +39,12 @@ def forget(clone: Clone, *, keep: int = KEEP) -> int:
     oldest = clock.now() - keep
     found = ended_grants.everything(clone.current().view)
     old = [
-        {"where": where, "token": one.token}
+        ended_grants.Gone(where, one.token)
         for where, one in found
         if isinstance(one, Grant) and one.at < oldest
     ]
     gone = 0
     for start in range(0, len(old), ended_grants.MAX_FORGOTTEN):
-        body = {"grants": old[start : start + ended_grants.MAX_FORGOTTEN]}
-        gone += len(clone.ledger.request("past.forget", "", body).answer["forgotten"])
+        body = ended_grants.Forget(tuple(old[start : start + ended_grants.MAX_FORGOTTEN]))
+        gone += len(clone.ledger.request(ended_grants.forget, clone.ledger.itself, body).forgotten)
     return gone

@@ -8,13 +8,15 @@ by its boot only when it was last heard of before this machine booted. What beca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base import identity
+from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, NoSession
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
+from gitfleet.sessions.rules import Process
 
 
 class Reaped(NamedTuple):
@@ -22,8 +24,8 @@ class Reaped(NamedTuple):
 
     session: str
     worktree: str
-    released: Sequence[dict[str, Any]] = ()
-    retained: Sequence[dict[str, Any]] = ()
+    released: Sequence[Claim] = ()
+    retained: Sequence[Claim] = ()
     error: FleetError | None = None
 
 
@@ -62,12 +64,12 @@ def _booted() -> float:
 
 def _end(clone: Clone, session: Session) -> Reaped | None:
     try:
-        answer = clone.sessions.end(session.id, was={"pid": session.pid, "start": session.start}).answer
+        answer = clone.sessions.end(session.id, was=Process.of(session))
     except (NoSession, Conflict):  # it has ended, or lives again
         return None
     except FleetError as error:
         return Reaped(session.id, session.worktree, error=error)
-    return Reaped(session.id, session.worktree, answer["released"], answer["retained"])
+    return Reaped(session.id, session.worktree, answer.released, answer.retained)
 
 
 def _forget(clone: Clone, known: set[str]) -> None:

@@ -12,11 +12,12 @@ from gitfleet.base import clock, uptime
 from gitfleet.claims import leases, model
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
-from gitfleet.ledger.model import Status, View
+from gitfleet.ledger.model import SESSION, Actor, Status, View
 from gitfleet.nodes import checkouts, log_tails
 from gitfleet.nodes.details import process_liveness
 from gitfleet.nodes.records import ALIVE
 from gitfleet.sessions import model as sessions
+from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.model import Session
 
 _SIGNS = ("index", "HEAD", "logs/HEAD", "COMMIT_EDITMSG")
@@ -32,7 +33,7 @@ def renew_live(clone: Clone) -> list[str]:
     waiting = {
         operation.session
         for operation in clone.ledger.outbox.tentative()
-        if operation.kind == "session.renew"
+        if operation.kind == session_rules.renew.name
     }
     due = sorted(
         item.id
@@ -46,7 +47,8 @@ def renew_live(clone: Clone) -> list[str]:
     )
     if not due:
         return []
-    asked = [clone.ledger.operation("session.renew", session, {}) for session in due]
+    renewal = session_rules.Renew()
+    asked = [clone.ledger.operation(session_rules.renew, Actor(SESSION, one), renewal) for one in due]
     results = clone.ledger.submit(asked)
     failed = {result.operation for result in results if result.status in {Status.REFUSED, Status.FAILED}}
     return [operation.session for operation in asked if operation.id not in failed]

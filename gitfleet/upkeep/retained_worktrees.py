@@ -76,11 +76,9 @@ def _proposal(
 def _cleared(
     clone: Clone, keeper: Keeper, claims: Sequence[Claim], instead: Retained, evidence: str
 ) -> Operation:
-    body = {
-        "keeper": keeper.as_record(), "outcome": rules.CLEARED, "claims": [claim.id for claim in claims],
-        "retain": instead, "evidence": {"tree": evidence},
-    }  # fmt: skip
-    return clone.ledger.operation("claim.landed", clone.ledger.node.id, body)
+    ids = tuple(claim.id for claim in claims)
+    body = rules.LetGo(keeper, rules.CLEARED, ids, tuple(instead), {"tree": evidence})
+    return clone.ledger.operation(rules.let_go, clone.ledger.itself, body)
 
 
 def _of(node: str, found: Sequence[Claim]) -> dict[Keeper, list[Claim]]:

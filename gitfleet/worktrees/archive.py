@@ -82,15 +82,6 @@ class Archive:
         """The ref that keeps it."""
         return fleetrefs.archive(self.id)
 
-    def as_record(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        owner = self.owner
-        return {
-            "id": self.id, "ref": self.ref, "commit": self.oid, "at": self.at, "path": owner.path, "session": owner.session,
-            "agent": owner.agent, "branch": owner.branch.removeprefix("refs/heads/"), "head": owner.head,
-            "files": self.files, "left_out": list(self.left_out),
-        }  # fmt: skip
-
 
 def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str]) -> Archive:
     """Archive what `found` says lies in the worktree of `git`, and the commits in `keep`; durable when back.
@@ -101,7 +92,7 @@ def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str
     """
     if found.obstacles:
         words = f"This worktree cannot be archived: {found.obstacles[0]}."
-        raise Blocked(words, hint="See to that first.", obstacles=list(found.obstacles))
+        raise Blocked(words, hint="See to that first.", obstacles=tuple(found.obstacles))
     objects = PlumbingObjects(common.git_dir)
     try:
         tree = _tree(git, objects, owner, found)

@@ -21,6 +21,7 @@ from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
+from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import checkout, exclude, listing, liveness, making, reservation, unlanded, validity
 from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
@@ -231,9 +232,9 @@ class Chooser:
         return Conflict(
             f"The worktree {display(managed.path)} of session {managed.session} {display(why)}.",
             hint="Choose another session id, or leave it out to be given a free worktree.",
-            conflicts=[
-                {"worktree": managed.path, "session": managed.session, "agent": managed.agent, "why": why}
-            ],
+            conflicts=(
+                Obstacle(worktree=managed.path, session=managed.session, agent=managed.agent, why=why),
+            ),
         )
 
     def _sessions(self) -> LocalSessions:

@@ -32,10 +32,6 @@ class Base(NamedTuple):
     fresh: bool
     error: str = ""
 
-    def as_record(self) -> dict[str, str | bool | None]:
-        """As JSON shows it."""
-        return self._asdict()
-
 
 def fetch(git: Git, ledger: Ledger, name: str) -> Base:
     """The base as the hub has it now; as it was seen last when the hub cannot be asked.
@@ -58,7 +54,7 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
                 Remote(git, node.hub).fetch(f"+refs/heads/{name}{any_}:{seen}{any_}", prune=bool(any_))
             )
     except FleetError as error:
-        if isinstance(error, HubError) and answers.NO_REF in str(error.facts.get("output", "")):
+        if isinstance(error, HubError) and answers.NO_REF in error.output:
             raise _no_branch(name, f"the hub '{node.hub}'") from error
         return Base(name, known(git, node, [name])[name], fresh=False, error=error.message)
     if ledger.node.trunk != node.trunk:  # heard by the way; what was fetched is another branch's place now

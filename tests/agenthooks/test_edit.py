@@ -307,7 +307,7 @@ def age(clone: Gated, seconds: int) -> None:
         tree = Snapshot(fleet.ledger.objects, tip.tree)
         found = sessions.find(tree, clone.session)
         assert found is not None
-        record = {**found.as_record(), "renewed_at": clock.now() - seconds}
+        record = {**found.encode(), "renewed_at": clock.now() - seconds}
         tree.change({sessions.path(clone.session): canonical.dump(record)})
         made = commits.write(fleet.ledger.objects, tree, tip, [], ["test"], node="test", at=clock.now())
         fleet.ledger.objects.flush()

@@ -7,15 +7,16 @@ from typing import Any
 from gitfleet.base import clock
 from gitfleet.claims import conflicts, model
 from gitfleet.claims.conflict_text import holder
+from gitfleet.obstacles import Obstacle
 from tests.claims.world import World, wanted
 
 
-def item(**more: Any) -> dict[str, Any]:
-    base = {
+def item(**more: Any) -> Obstacle:
+    base: dict[str, Any] = {
         "path": "src/", "witness": "src/a.py", "held": "src/a.py", "session": "s-1", "node": "n", "mode": "exclusive",
         "title": "fix", "reason": "why", "agent": "codex", "renewed_at": clock.now(), "ttl": 2700,
     }  # fmt: skip
-    return {**base, **more}
+    return Obstacle(**{**base, **more})
 
 
 def test_holder_is_named_with_work_node_claim_and_time() -> None:
@@ -36,7 +37,14 @@ def test_record_that_cannot_be_read_is_named_by_its_problem() -> None:
 
 def test_refusal_shows_no_control_characters_of_anybody() -> None:
     world = World("n-1", "n-2")
-    world.take("n-1", "session.change", title="\x1b]0;evil\x07 \u202e title", agent="\x1b[31m")
+    world.take(
+        "n-1",
+        "session.start",
+        worktree="/n-1",
+        resume=True,
+        title="\x1b]0;evil\x07 \u202e title",
+        agent="\x1b[31m",
+    )
     world.take("n-1", "claim.acquire", **wanted("a\u202eb", reason="\x1b[2J"))
     error = world.refuse("n-2", "claim.acquire", **wanted("a\u202eb"))
     assert error.message.isprintable()

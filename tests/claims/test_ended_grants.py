@@ -8,9 +8,11 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.claims import ended_grants
 from gitfleet.claims.ended_grants import Former, Grant
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
+from gitfleet.ledger import format as records
 from gitfleet.upkeep import forgetting
 from tests.claims.world import World, wanted
 from tests.fleetbench import Fleets
@@ -41,7 +43,9 @@ def test_claim_that_ends_is_remembered(kind: str, body: dict[str, Any]) -> None:
     world.now += 60
     world.take("a-1", kind, **body)
     assert remembered(world) == {
-        "src/a.py": Grant(granted["id"], granted["token"], "a-1", "src/a.py", "exclusive", world.now)
+        "src/a.py": Grant(
+            granted["id"], granted["token"], SessionId("a-1"), "src/a.py", "exclusive", world.now
+        )
     }
 
 
@@ -78,8 +82,8 @@ def test_claim_that_is_broken_is_remembered() -> None:
 def test_claim_that_moves_is_remembered_as_its_former_holders() -> None:
     world = World("a-1", "b-1")
     (first,) = claim(world, "a-1", "src/a.py")
-    world.take("a-1", "claim.offer", patterns=["src/a.py"], to="b-1")
-    world.take("b-1", "claim.take")
+    world.take("a-1", "offer.make", patterns=["src/a.py"], to="b-1")
+    world.take("b-1", "offer.accept")
     assert remembered(world)["src/a.py"].session == "a-1"
     assert world.claims()["src/a.py"].token > first["token"]
 
@@ -126,7 +130,9 @@ def test_shared_claims_are_remembered_for_each_session() -> None:
 
 def test_resource_that_is_released_is_not_remembered() -> None:
     world = World("a-1")
-    claim(world, "a-1", "res:gpu")
+    body = wanted("res:gpu")
+    body["paths"][0]["capacity"] = 1
+    world.take("a-1", "claim.acquire", **body)
     world.take("a-1", "claim.release", patterns=None)
     assert remembered(world) == {}
 
@@ -161,10 +167,12 @@ def test_record_that_cannot_be_read_is_replaced_when_its_pattern_ends_again() ->
     ids=str,
 )
 def test_record_with_broken_fields_is_refused(change: dict[str, Any], error: type[FleetError]) -> None:
-    sound = Grant(ulid(), 5, "a-1", "src/a.py", "exclusive", 7, (Former(ulid(), 3),), Former("b-1", 2))
-    assert ended_grants.parse(sound.as_bytes(), "past/x") == sound
+    sound = Grant(
+        ulid(), 5, SessionId("a-1"), "src/a.py", "exclusive", 7, (Former(ulid(), 3),), Former("b-1", 2)
+    )
+    assert records.read(Grant, sound.as_bytes(), "past/x") == sound
     with pytest.raises(error):
-        ended_grants.parse(canonical.dump({**canonical.load(sound.as_bytes()), **change}), "past/x")
+        records.read(Grant, canonical.dump({**canonical.load(sound.as_bytes()), **change}), "past/x")
 
 
 def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
@@ -180,7 +188,7 @@ def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
     world.take("a-1", "claim.release", patterns=None)
     rows += [{"where": "claims/=x/@y.json", "token": 1}, {"where": "past/../fleet.json", "token": 1}]
     before = world.records().keys()
-    answer = world.take("a-1", "past.forget", grants=rows)
+    answer = world.take("a-1", "grant.forget", grants=rows)
     assert len(answer["forgotten"]) == 1
     assert before - world.records().keys() == set(answer["forgotten"])
     assert list(remembered(world)) == ["docs/"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,8 @@ from hypothesis import strategies as st
 from gitfleet.base.ids import ulid
 from gitfleet.claims import ended_grants, fencing, model
 from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, Verdict
+from gitfleet.codec import replace
+from gitfleet.ledger.model import Accepted
 from tests.claims.world import World, wanted
 from tests.sampling import examples
 
@@ -103,13 +104,13 @@ def test_claim_broken_and_granted_to_another_is_stale() -> None:
 def test_claim_that_was_handed_over_is_stale_for_its_former_holder() -> None:
     world = World("a-1", "b-1")
     mine = claim(world, "a-1", A)
-    world.take("a-1", "claim.offer", patterns=[A], to="b-1")
-    world.take("b-1", "claim.take")
+    world.take("a-1", "offer.make", patterns=[A], to="b-1")
+    world.take("b-1", "offer.accept")
     moved = world.claims()[A]
     assert state(world, "a-1", mine) == STALE
     assert state(world, "b-1", f"{moved.id}@{moved.token}") == OK
-    world.take("b-1", "claim.offer", patterns=[A], to="a-1")
-    world.take("a-1", "claim.take")
+    world.take("b-1", "offer.make", patterns=[A], to="a-1")
+    world.take("a-1", "offer.accept")
     back = world.claims()[A]
     assert state(world, "a-1", mine) == STALE
     assert state(world, "a-1", f"{back.id}@{back.token}") == OK
@@ -209,7 +210,7 @@ def test_claim_that_is_forgotten_is_unclaimed_or_stale_and_never_fine() -> None:
     release(world, "a-1")
     rows = [{"where": where, "token": 0} for where in world.view.files(ended_grants.ROOT)]
     rows[0]["token"] = int(cited.partition("@")[2])
-    world.take("a-1", "past.forget", grants=rows)
+    world.take("a-1", "grant.forget", grants=rows)
     assert state(world, "a-1", cited) == UNCLAIMED
     claim(world, "b-1", A)
     release(world, "b-1")
@@ -232,9 +233,7 @@ def test_claim_with_a_newer_token_that_stood_all_the_while_keeps_its_former_comm
     world = World("a-1", "b-1")
     cited = claim(world, "a-1", A)
     held = world.claims()[A]
-    newer = held.__class__(
-        **{name: getattr(held, name) for name in held.__slots__} | {"token": held.token + 5}
-    )
+    newer = replace(held, token=held.token + 5)
     world.view.put(newer.where, newer.as_bytes())
     world.generation += 10
     assert (state(world, "a-1", cited), state(world, "a-1", f"{newer.id}@{newer.token}")) == (OK, OK)
@@ -303,9 +302,8 @@ def test_verdict_of_random_histories_agrees_with_all_that_was_ever_granted(
         else:
             mode = "shared" if what == "share" else "exclusive"
             decision = world.ask(session, "claim.acquire", **wanted(pattern, mode=mode))
-            for record in getattr(decision, "answer", {}).get("granted", []):
-                cited = f"{record['id']}@{record['token']}"
-                granted.append((session, cited, record["token"], pattern, mode))
+            claims = decision.answer.granted if isinstance(decision, Accepted) else ()
+            granted += [(session, f"{one.id}@{one.token}", one.token, pattern, mode) for one in claims]
     for path in ("src/a.py", "src/b.c", "docs/x"):
         for session, cited, token, pattern, mode in granted:
             if not _matches(pattern, path):

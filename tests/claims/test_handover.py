@@ -10,7 +10,7 @@ from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
 from gitfleet.sessions import inbox
 from tests.claims.world import World, patterns, wanted
 
-ACQUIRE, OFFER, TAKE, BREAK = "claim.acquire", "claim.offer", "claim.take", "claim.break"
+ACQUIRE, OFFER, TAKE, BREAK = "claim.acquire", "offer.make", "offer.accept", "claim.break"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_offer_of_what_lies_below_moves_every_claim_named_in_one_operation(world
 def test_offer_that_is_accepted_is_told_no_more_and_what_else_was_said_stays(world: World) -> None:
     world.take("a-1", OFFER, patterns=["src/", "docs/"], to="b-1")
     world.take("a-1", OFFER, patterns=["src/"], to="b-1")
-    world.take("a-1", "session.tell", to="b-1", text="take them")
+    world.take("a-1", "message.send", to="b-1", text="take them")
     world.take("b-1", TAKE)
     assert told(world, "b-1") == ["a-1 says: take them"]
 
@@ -106,6 +106,6 @@ def test_what_breaking_and_accepting_give_to_the_line_is_in_the_log(world: World
 
 def test_session_that_ends_is_told_what_it_has_not_been_shown(world: World) -> None:
     for text in ("one", "two"):
-        world.take("b-1", "session.tell", to="a-1", text=text)
+        world.take("b-1", "message.send", to="a-1", text=text)
     shown = next(inbox.read(world.view, "a-1")).name
-    assert world.take("a-1", "session.end", seen=[shown])["unheard"] == ["b-1 says: two"]
+    assert world.take("a-1", "session.end", heard=[shown])["unheard"] == ["b-1 says: two"]

@@ -53,7 +53,7 @@ def world() -> Clocked:
         (ACQUIRE, wanted("elsewhere")),
         (ACQUIRE, wanted("src/a.py")),
         ("claim.release", {"patterns": ["nothing"]}),
-        ("session.change", {"title": "more"}),
+        ("session.start", {"title": "more", "worktree": "/w", "resume": True}),
         ("session.start", {"worktree": "/n-1", "resume": True}),
     ],
     ids=["renewal", "other-claim", "same-claim", "release", "change", "start-again"],
@@ -85,7 +85,7 @@ def test_answer_names_the_new_token_and_the_log_says_it(world: Clocked) -> None:
     world.take("n-1", ACQUIRE, **wanted("src/"))
     world.go_on(TTL)
     decision = world.ask("n-1", ACQUIRE, **wanted("src/a.py"))
-    assert [claim["token"] for claim in decision.answer["already_held"]] == [world.generation]
+    assert [claim["token"] for claim in decision.answer.encode()["already_held"]] == [world.generation]
     assert "takes back src/" in decision.subject
 
 
@@ -231,7 +231,7 @@ def test_grant_from_the_line_counts_from_when_its_session_took_it_up_by_its_own_
     world.take("n-1", "claim.release", patterns=None)
     world.now -= 36000
     claim = world.claims("m-1")["src/"]
-    world.take("m-1", "claim.accept", claims=[claim.id])
+    world.take("m-1", "ticket.collect", claims=[claim.id])
     assert world.claims("m-1")["src/"].granted_at == world.now
 
 

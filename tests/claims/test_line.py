@@ -6,6 +6,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,14 @@ from gitfleet.base.ids import ulid
 from gitfleet.claims import line, model, tickets
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.tickets import Ticket, Want
-from gitfleet.clone import RULES
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Conflict, Deadlock
 from gitfleet.git.trees import Snapshot
-from gitfleet.ledger.leader import decide
-from gitfleet.ledger.model import Accepted, Operation, Refused
+from gitfleet.ledger.model import Accepted, Refused
 from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import model as sessions
 from tests.claims.world import Store
+from tests.operations import raw
 
 PATHS = ["a", "b", "c/", "c/x", "c/y", "*.py", "d/**/z", "d/q/z"]
 RESOURCES = ["res:g", "res:g:2", "res:h", "res:h:2", "res:h:3"]
@@ -36,12 +37,10 @@ class Simulation:
         for session in names:
             assert isinstance(self.do("session.start", session, {"worktree": "/w"}), Accepted)
 
-    def do(self, kind: str, session: str, body: dict[str, object]) -> Accepted | Refused:
+    def do(self, kind: str, session: str, body: dict[str, object]) -> Accepted[Any] | Refused:
         self.generation += 1
-        operation = Operation(
-            kind=kind, id=ulid(), node="n", session=session, at=self.generation, body=body, nonce=ulid()
-        )
-        decision = decide(RULES, self.view, operation, self.generation)
+        operation = raw(kind, "n", session, body, at=self.generation)
+        decision = OPERATIONS.decide(self.view, operation, self.generation)
         if isinstance(decision, Accepted):
             self.view.change(decision.changes)
         return decision
@@ -54,7 +53,7 @@ class Simulation:
         wait: bool = True,
         capacity: int = 4,
         **more: object,
-    ) -> Accepted | Refused:
+    ) -> Accepted[Any] | Refused:
         rows: list[dict[str, object]] = []
         for path in paths:
             name = resource(path)
@@ -64,7 +63,7 @@ class Simulation:
         body: dict[str, object] = {"paths": rows, "ttl": 600, "wait": wait, "ticket": ulid(), **more}
         return self.do("claim.acquire", session, body)
 
-    def release(self, session: str, *paths: str) -> Accepted | Refused:
+    def release(self, session: str, *paths: str) -> Accepted[Any] | Refused:
         return self.do("claim.release", session, {"patterns": list(paths) or None})
 
     def claims(self) -> list[Claim]:
@@ -153,11 +152,11 @@ def waits_for_something(ticket: Ticket, now: list[Ticket], claims: list[Claim]) 
 
 def stuck(now: list[Ticket], claims: list[Claim]) -> set[str]:
     """The sessions that wait for ever, if all others let go of everything some day."""
-    waiting = {ticket.session for ticket in now}
+    waiting: set[str] = {str(ticket.session) for ticket in now}
     while True:
         line_of = [ticket for ticket in now if ticket.session in waiting]
         held = [claim for claim in claims if claim.session in waiting]
-        blocked = {ticket.session for ticket in line_of if waits_for_something(ticket, line_of, held)}
+        blocked = {str(ticket.session) for ticket in line_of if waits_for_something(ticket, line_of, held)}
         if blocked == waiting:
             return waiting
         waiting = blocked
@@ -208,7 +207,7 @@ def faults(
         same = [
             t
             for t in before
-            if t.session == claim.session and (claim.pattern, claim.mode) in {w[::2] for w in t.wants}
+            if t.session == claim.session and (claim.pattern, claim.mode) in {w.names for w in t.wants}
         ]
         own = [ticket.place for ticket in same]
         own += [asked] if asked is not None and claim.session == asker else []
@@ -219,7 +218,7 @@ def faults(
                 yield f"{claim.session} overtook {ticket.session} on {claim.pattern}"
 
 
-Step = tuple[str, "Accepted | Refused", "tuple[int, int, str] | None"]
+Step = tuple[str, "Accepted[Any] | Refused", "tuple[int, int, str] | None"]
 
 
 def any_request(simulation: Simulation, chance: random.Random, names: list[str]) -> Step:
@@ -258,8 +257,8 @@ def any_other(simulation: Simulation, chance: random.Random, names: list[str]) -
     if what < 0.9:
         mine = [claim.pattern for claim in simulation.claims() if claim.session == session]
         thing = chance.choice(mine or ["a"])
-        offered = simulation.do("claim.offer", session, {"patterns": [thing], "to": other})
-        return (other, simulation.do("claim.take", other, {}), None) if mine else (session, offered, None)
+        offered = simulation.do("offer.make", session, {"patterns": [thing], "to": other})
+        return (other, simulation.do("offer.accept", other, {}), None) if mine else (session, offered, None)
     if what < 0.95:
         body: dict[str, object] = {
             "patterns": [chance.choice([*PATHS, "res:g", "res:h"])],
@@ -284,7 +283,7 @@ def test_line_random_operations_stay_fair_and_never_wait_for_nothing(seed: int) 
         choose = any_request if chance.random() < 0.6 else any_other
         session, decision, asked = choose(simulation, chance, names)
         if isinstance(decision, Accepted):
-            outcomes.update(key for key, value in decision.answer.items() if value)
+            outcomes.update(key for key, value in decision.answer.encode().items() if value)
         else:
             outcomes[type(decision.error).__name__] += 1
         found = list(faults(simulation, before, before_ids, session, asked))
@@ -327,7 +326,7 @@ def test_line_stream_of_shared_claims_does_not_starve_a_writer() -> None:
     assert isinstance(simulation.claim("r2", "f", mode="shared", wait=False), Refused)
     queued = simulation.claim("r3", "f", mode="shared")
     assert isinstance(queued, Accepted)
-    assert queued.answer["ticket"]
+    assert queued.answer.encode()["ticket"]
     simulation.release("r1")
     assert simulation.holders("f") == {"w"}
     simulation.release("w")
@@ -341,7 +340,7 @@ def test_line_disjoint_request_passes_freely() -> None:
     assert isinstance(simulation.claim("c", "g", wait=False), Refused)  # b waits for f and g together
     passed = simulation.claim("c", "h", wait=False)
     assert isinstance(passed, Accepted)
-    assert [claim["pattern"] for claim in passed.answer["granted"]] == ["h"]
+    assert [claim["pattern"] for claim in passed.answer.encode()["granted"]] == ["h"]
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 5])
@@ -365,7 +364,7 @@ def test_line_end_of_the_holder_serves_the_next() -> None:
     simulation.claim("b", "f")
     ended = simulation.do("session.end", "a", {})
     assert isinstance(ended, Accepted)
-    assert [claim["session"] for claim in ended.answer["served"]] == ["b"]
+    assert [claim["session"] for claim in ended.answer.encode()["served"]] == ["b"]
     assert simulation.holders("f") == {"b"}
 
 
@@ -411,14 +410,14 @@ def test_line_served_claim_is_taken_up_by_asking_for_any_of_it(asked: list[str])
     assert all(claim.accept_within for claim in simulation.claims())
     decision = simulation.claim("b", *asked, wait=False, take_up=True)
     assert isinstance(decision, Accepted)
-    granted = [record["pattern"] for record in decision.answer["granted"]]
+    granted = [record["pattern"] for record in decision.answer.encode()["granted"]]
     assert granted == sorted({{"d/x": "d/"}.get(path, path) for path in asked}, key=granted.index)
-    assert decision.answer["already_held"] == []
+    assert decision.answer.encode()["already_held"] == []
     taken = {claim.pattern: claim.accept_within == 0 for claim in simulation.claims()}
     assert taken == {"f": "f" in asked, "d/": "d/x" in asked} | ({"new": True} if "new" in asked else {})
     decision = simulation.claim("b", *asked, wait=False, take_up=True)
     assert isinstance(decision, Accepted)
-    assert decision.answer["granted"] == []
+    assert decision.answer.encode()["granted"] == []
 
 
 def test_line_ticket_for_a_name_in_another_case_stays_where_case_makes_names() -> None:
@@ -445,10 +444,10 @@ def test_line_upgrade_of_the_only_shared_claim_is_granted() -> None:
 # Claims that change hands
 
 
-def hand_over(simulation: Simulation, giver: str, taker: str, path: str) -> Accepted | Refused:
+def hand_over(simulation: Simulation, giver: str, taker: str, path: str) -> Accepted[Any] | Refused:
     """The answer of the one who accepts."""
-    assert isinstance(simulation.do("claim.offer", giver, {"patterns": [path], "to": taker}), Accepted)
-    return simulation.do("claim.take", taker, {})
+    assert isinstance(simulation.do("offer.make", giver, {"patterns": [path], "to": taker}), Accepted)
+    return simulation.do("offer.accept", taker, {})
 
 
 def test_line_ticket_of_whoever_accepts_what_it_waits_for_is_done_with() -> None:
@@ -459,7 +458,7 @@ def test_line_ticket_of_whoever_accepts_what_it_waits_for_is_done_with() -> None
     taken = hand_over(simulation, "a", "b", "f")
     assert isinstance(taken, Accepted)
     assert simulation.line() == []
-    assert [claim["pattern"] for claim in taken.answer["served"]] == ["g"]
+    assert [claim["pattern"] for claim in taken.answer.encode()["served"]] == ["g"]
     assert simulation.holders("f") == simulation.holders("g") == {"b"}
 
 
@@ -486,7 +485,7 @@ def test_line_part_of_what_a_session_claims_cannot_be_offered_alone() -> None:
     simulation = Simulation("a", "b")
     simulation.claim("a", "c/x")
     simulation.claim("a", "c/")
-    offered = simulation.do("claim.offer", "a", {"patterns": ["c/x"], "to": "b"})
+    offered = simulation.do("offer.make", "a", {"patterns": ["c/x"], "to": "b"})
     assert isinstance(offered, Refused)
     assert offered.error.exit_code == 2
     assert isinstance(hand_over(simulation, "a", "b", "c/"), Accepted)
@@ -496,9 +495,9 @@ def test_line_part_of_what_a_session_claims_cannot_be_offered_alone() -> None:
 def test_line_offer_is_not_accepted_while_the_giver_has_come_to_hold_more_that_meets_it() -> None:
     simulation = Simulation("a", "b")
     simulation.claim("a", "c/x")
-    assert isinstance(simulation.do("claim.offer", "a", {"patterns": ["c/x"], "to": "b"}), Accepted)
+    assert isinstance(simulation.do("offer.make", "a", {"patterns": ["c/x"], "to": "b"}), Accepted)
     simulation.claim("a", "c/")
-    taken = simulation.do("claim.take", "b", {})
+    taken = simulation.do("offer.accept", "b", {})
     assert isinstance(taken, Refused)
     assert isinstance(taken.error, Conflict)
     assert simulation.holders("c/x") == {"a"}

@@ -48,7 +48,7 @@ def test_claim_is_filed_at_its_literal_prefix_by_key(pattern: str, folder: str) 
 
 def test_claim_keeps_fields_of_newer_versions() -> None:
     one = claim()
-    data = canonical.dump({**one.as_record(), "colour": "red"})
+    data = canonical.dump({**one.encode(), "colour": "red"})
     read = model.parse(data, one.where)
     assert read.extra == {"colour": "red"}
     assert read.as_bytes() == data
@@ -66,7 +66,7 @@ def test_claim_keeps_fields_of_newer_versions() -> None:
 def test_record_that_is_no_claim_for_its_place_is_corrupt(damage: dict[str, Any]) -> None:
     one = claim()
     data = (
-        canonical.dump({k: v for k, v in {**one.as_record(), **damage}.items() if v is not None})
+        canonical.dump({k: v for k, v in {**one.encode(), **damage}.items() if v is not None})
         if (damage != {"ttl": 1.5})
         else one.as_bytes().replace(b'"ttl":60', b'"ttl":1.5')
     )
@@ -78,7 +78,7 @@ def test_record_that_is_no_claim_for_its_place_is_corrupt(damage: dict[str, Any]
 def test_record_of_a_newer_format_is_refused_by_name() -> None:
     one = claim()
     with pytest.raises(NewerFormat) as caught:
-        model.parse(canonical.dump({**one.as_record(), "v": 2}), one.where)
+        model.parse(canonical.dump({**one.encode(), "v": 2}), one.where)
     assert caught.value.exit_code == 40
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from gitfleet.claims.observed_leases import PAUSE, Watch
+from gitfleet.codec import replace
+from gitfleet.obstacles import Obstacle
 
-ITEM = {"claim": "C1", "renewed": 3, "ttl": 600 - PAUSE, "token": 7, "session": "s-1"}
+ITEM = Obstacle(path="src/", claim="C1", renewed=3, ttl=600 - PAUSE, token=7, session="s-1")
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_lease_unchanged_for_its_time_and_margin_has_lapsed(watch: Watch, tmp_pa
 def test_lease_renewed_in_between_is_watched_anew(watch: Watch, tmp_path: Path) -> None:
     watch.saw([ITEM])
     shift(tmp_path, 5000)
-    watch.saw([{**ITEM, "renewed": 4}])
+    watch.saw([replace(ITEM, renewed=4)])
     assert watch.lapsed(0) == {}
     shift(tmp_path, 601)
     assert watch.lapsed(0) == {"C1": 4}
@@ -84,14 +86,12 @@ def test_observations_that_cannot_be_read_count_for_nothing(
 
 
 def test_conflicts_without_a_lease_are_passed_over(watch: Watch) -> None:
-    watch.saw(
-        [{"session": None}, {"claim": 1, "renewed": 1, "ttl": 1}, {"claim": "C2", "renewed": "1", "ttl": 1}]
-    )
+    watch.saw([Obstacle(path="src/", held="src/", problem="unreadable"), Obstacle(session="s-1", node="n")])
     assert watch.lapsed(-10) == {}
 
 
 def test_observations_do_not_grow_for_ever(watch: Watch, tmp_path: Path) -> None:
-    watch.saw([{**ITEM, "claim": f"C{n:05}"} for n in range(3000)])
+    watch.saw([replace(ITEM, claim=f"C{n:05}") for n in range(3000)])
     assert len(json.loads((tmp_path / "watch.json").read_text())) == 1000
 
 
@@ -124,20 +124,20 @@ def test_process_is_asked_about_only_where_that_makes_a_difference(watch: Watch,
 
 
 def test_place_in_line_lapses_without_a_pause(watch: Watch, tmp_path: Path) -> None:
-    watch.saw([{**ITEM, "waiting": True}])
+    watch.saw([replace(ITEM, waiting=True)])
     shift(tmp_path, 600 - PAUSE + 120 + 2)
     assert watch.lapsed(120) == {"C1": 3}
 
 
 def test_grant_that_is_renewed_for_ever_is_outlived_by_its_token(watch: Watch, tmp_path: Path) -> None:
     for renewed in range(4):
-        watch.saw([{**ITEM, "renewed": renewed}])
+        watch.saw([replace(ITEM, renewed=renewed)])
         assert watch.outlived(3000) == {}
         shift(tmp_path, 1000)
-    watch.saw([{**ITEM, "renewed": 9}])
+    watch.saw([replace(ITEM, renewed=9)])
     assert watch.lapsed(0) == {}
     assert watch.outlived(3000) == {"C1": 7}
-    watch.saw([{**ITEM, "renewed": 9, "token": 8}])
+    watch.saw([replace(ITEM, renewed=9, token=8)])
     assert watch.outlived(3000) == {}
     shift(tmp_path, 5000, boot="11111111-2222-3333-4444-555555555555")
     assert watch.outlived(3000) == {}

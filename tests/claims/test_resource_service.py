@@ -67,9 +67,9 @@ def test_resource_is_let_go_of_whole(fleets: Fleets) -> None:
             with pytest.raises(UsageError, match="released whole"):
                 claims.offer("alone-1", "alone-2", [counted])
         assert slots(claims, fleet, "res:gpu") == {"alone-1": (0, 1)}
-        assert [record["slots"] for record in claims.release("alone-1", ["res:GPU"]).answer["released"]] == [
-            [0, 1]
-        ]
+        assert [
+            record["slots"] for record in claims.release("alone-1", ["res:GPU"]).encode()["released"]
+        ] == [[0, 1]]
 
 
 def test_check_of_a_resource_says_whether_there_are_enough(fleets: Fleets) -> None:
@@ -86,12 +86,12 @@ def test_claim_of_a_file_that_is_called_like_a_resource_is_one_on_the_file(fleet
     with fleets.open("alone") as fleet:
         fleet.claims.claim("alone-1", ["./res:x"])
         fleet.claims.claim("alone-2", ["res:x", "./res:y"])
-        (again,) = fleet.claims.claim("alone-1", [str(top / "res:x")]).answer["already_held"]
+        (again,) = fleet.claims.claim("alone-1", [str(top / "res:x")]).encode()["already_held"]
         assert again["pattern"] == ":/res:x"
         state = fleet.current()
         judged = check_paths.judge(fleet, state, "alone-1", ["res:x"])
         assert (len(judged.used), judged.theirs) == (1, [])
-        assert [item["session"] for item in check_paths.judge(fleet, state, "alone-1", ["res:y"]).theirs] == [
+        assert [item.session for item in check_paths.judge(fleet, state, "alone-1", ["res:y"]).theirs] == [
             "alone-2"
         ]
         assert check_paths.judge(fleet, state, "alone-1", ["res:z"]).free == ["res:z"]
@@ -127,7 +127,7 @@ def test_rules_on_the_trunk_say_how_many_units_there_are_in_both_clones(fleets: 
     with fleets.open("bob") as fleet, pytest.raises(Queued):
         fleet.claims.wait("bob-2", ["res:gpu", "x"], limit=0.0)
     with fleets.open("ada") as fleet:
-        served = fleet.claims.release("ada-1", None).answer["served"]
+        served = fleet.claims.release("ada-1", None).encode()["served"]
     assert {record["pattern"]: record.get("slots") for record in served} == {"res:gpu": [0], "x": None}
     fleets.chain()
 

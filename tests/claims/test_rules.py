@@ -312,7 +312,7 @@ def test_session_that_ends_releases_what_it_held(world: World) -> None:
         (RELEASE, {"patterns": None}),
         ("session.end", {}),
         ("session.renew", {}),
-        ("session.change", {"title": "x"}),
+        ("session.start", {"title": "x", "worktree": "/w", "resume": True}),
     ],
     ids=["claim", "release", "end", "renew", "change"],
 )

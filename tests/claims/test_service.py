@@ -18,6 +18,7 @@ from gitfleet.errors import BadName, BadPath, Conflict, PolicyRefused, Queued, U
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.patterns.language import DEEPEST
 from tests.fleetbench import Fleets
+from tests.operations import ask
 
 
 @pytest.fixture
@@ -58,9 +59,9 @@ def test_path_with_more_parts_than_a_tree_can_hold_is_refused_and_leaves_the_clo
             fleet.claims.claim("alone-1", ["README.md", given])
         with pytest.raises(BadPath, match="more than 256 parts"):
             fleet.claims.release("alone-1", [given])
-    assert fleet.claims.claim("alone-1", ["d/" * DEEPEST]).answer["granted"]
+    assert fleet.claims.claim("alone-1", ["d/" * DEEPEST]).encode()["granted"]
     assert states(fleet.claims, fleet, "alone-1", "d/" * DEEPEST, "README.md") == [MINE, FREE]
-    assert fleet.claims.release("alone-1", ["d/" * DEEPEST]).answer["released"]
+    assert fleet.claims.release("alone-1", ["d/" * DEEPEST]).encode()["released"]
 
 
 def test_wait_for_what_the_session_has_says_so(fleet: Fleet) -> None:
@@ -87,12 +88,12 @@ def test_break_and_offer_leave_a_name_in_another_case_alone_where_case_makes_nam
     claims = with_rules(fleet, case_sensitive=True)
     claims.claim("alone-2", ["readme"])
     person = {"worktree": fleet.repository.worktree or "", "person": True}
-    fleet.ledger.request("session.start", "ben", person)
+    ask(fleet.ledger, "session.start", "ben", person)
     with pytest.raises(Conflict, match="Nobody else"):
         claims.break_("ben", ["README"], "release day")
     with pytest.raises(Conflict, match="no claim on README"):
         claims.offer("alone-2", "alone-1", ["README"])
-    assert [claim["pattern"] for claim in claims.break_("ben", ["readme"], "why").answer["broken"]] == [
+    assert [claim["pattern"] for claim in claims.break_("ben", ["readme"], "why").encode()["broken"]] == [
         "readme"
     ]
 
@@ -103,7 +104,7 @@ def test_claim_of_what_the_line_has_given_takes_it_up(fleet: Fleet) -> None:
         fleet.claims.wait("alone-2", ["x"], limit=0.0)
     fleet.claims.release("alone-1", ["x"])
     assert states(fleet.claims, fleet, "alone-2", "x") == [FREE]
-    assert [record["pattern"] for record in fleet.claims.claim("alone-2", ["x"]).answer["granted"]] == ["x"]
+    assert [record["pattern"] for record in fleet.claims.claim("alone-2", ["x"]).encode()["granted"]] == ["x"]
     assert states(fleet.claims, fleet, "alone-2", "x") == [MINE]
 
 
@@ -114,7 +115,7 @@ def test_claim_of_everything_needs_policy(fleet: Fleet) -> None:
         assert caught.value.exit_code == 16
     assert states(fleet.claims, fleet, "alone-1", "README.md") == [FREE]
     allowed = with_rules(fleet, everything=True)
-    assert allowed.claim("alone-1", ["."]).answer["granted"][0]["pattern"] == "**"
+    assert allowed.claim("alone-1", ["."]).encode()["granted"][0]["pattern"] == "**"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_claim_of_everything_needs_policy(fleet: Fleet) -> None:
 )
 def test_time_to_live_has_bounds(fleet: Fleet, ttl: int, *, good: bool) -> None:
     if good:
-        assert fleet.claims.claim("alone-1", ["a"], Terms(ttl=ttl)).answer["granted"][0]["ttl"] == ttl
+        assert fleet.claims.claim("alone-1", ["a"], Terms(ttl=ttl)).encode()["granted"][0]["ttl"] == ttl
         return
     with pytest.raises(UsageError):
         fleet.claims.claim("alone-1", ["a"], Terms(ttl=ttl))
@@ -130,14 +131,14 @@ def test_time_to_live_has_bounds(fleet: Fleet, ttl: int, *, good: bool) -> None:
 
 def test_time_to_live_and_modes_come_from_policy(fleet: Fleet) -> None:
     claims = with_rules(fleet, ttl=600, max_age=1000, shared=("docs/", "*.{md,txt}"))
-    granted = claims.claim("alone-1", ["docs/a", "notes.txt", "src/a", "doc*"]).answer["granted"]
+    granted = claims.claim("alone-1", ["docs/a", "notes.txt", "src/a", "doc*"]).encode()["granted"]
     assert [(g["mode"], g["ttl"]) for g in granted] == [
         ("shared", 600), ("shared", 600), ("exclusive", 600), ("exclusive", 600),
     ]  # fmt: skip
     with pytest.raises(UsageError):
         claims.claim("alone-1", ["x"], Terms(ttl=1001))
     assert (
-        claims.claim("alone-1", ["docs/b"], Terms(shared=False)).answer["granted"][0]["mode"] == "exclusive"
+        claims.claim("alone-1", ["docs/b"], Terms(shared=False)).encode()["granted"][0]["mode"] == "exclusive"
     )
 
 
@@ -155,7 +156,7 @@ def test_requests_beyond_measure_are_refused_before_anything_is_left(fleets: Fle
             refused()
     assert fleets.waiting("alone") == []
     assert fleets.chain("alone").claims == []
-    assert len(fleet.claims.claim("alone-1", [f"f{n}" for n in range(1000)]).answer["granted"]) == 1000
+    assert len(fleet.claims.claim("alone-1", [f"f{n}" for n in range(1000)]).encode()["granted"]) == 1000
 
 
 @pytest.mark.parametrize(
@@ -184,8 +185,8 @@ def test_check_says_of_each_path_whose_it_is(fleet: Fleet) -> None:
     assert states(fleet.claims, fleet, "alone-1", *asked) == [MINE, MINE, THEIRS, THEIRS, FREE, MINE, THEIRS]
     assert states(fleet.claims, fleet, None, *asked[:3]) == [THEIRS] * 3
     (verdict,) = fleet.claims.check(fleet.current(), "alone-1", ["docs/"])
-    assert [h["session"] for h in verdict.holders] == ["alone-2"]
-    assert verdict.holders[0]["witness"] == "docs/readme.md"
+    assert [h.session for h in verdict.holders] == ["alone-2"]
+    assert verdict.holders[0].witness == "docs/readme.md"
 
 
 def test_check_of_shared_claims_says_theirs_to_who_shares_nothing(fleet: Fleet) -> None:
@@ -238,7 +239,7 @@ def test_lapsed_claim_is_taken_over_only_after_this_node_has_watched_it(fleet: F
     with pytest.raises(Conflict):
         fleet.claims.claim("alone-2", ["src/api/a.py"])
     as_if_seen_earlier(fleet, 90)
-    answer = fleet.claims.claim("alone-2", ["src/api/a.py"]).answer
+    answer = fleet.claims.claim("alone-2", ["src/api/a.py"]).encode()
     assert [claim["session"] for claim in answer["taken_over"]] == ["alone-1"]
     with pytest.raises(Conflict):
         fleet.claims.claim("alone-1", ["src/api/a.py"])
@@ -254,15 +255,15 @@ def test_lapsed_claim_that_was_renewed_meanwhile_is_not_taken_over(fleet: Fleet)
         with pytest.raises(Conflict):
             fleet.claims.claim("alone-2", ["src/"])
     as_if_seen_earlier(fleet, 781)
-    assert fleet.claims.claim("alone-2", ["src/"]).answer["taken_over"]
+    assert fleet.claims.claim("alone-2", ["src/"]).encode()["taken_over"]
 
 
 def test_lapsed_claim_is_watched_by_partial_requests_too(fleet: Fleet) -> None:
     fleet.claims.claim("alone-1", ["src/"], Terms(ttl=600))
-    answer = fleet.claims.claim("alone-2", ["src/", "docs/"], Terms(partial=True)).answer
+    answer = fleet.claims.claim("alone-2", ["src/", "docs/"], Terms(partial=True)).encode()
     assert [item["path"] for item in answer["refused"]] == ["src/"]
     as_if_seen_earlier(fleet, 781)
-    assert fleet.claims.claim("alone-2", ["src/"]).answer["taken_over"]
+    assert fleet.claims.claim("alone-2", ["src/"]).encode()["taken_over"]
 
 
 def test_lapsed_claim_of_another_node_is_watched_by_our_own_clock(opened: Callable[[str], Fleet]) -> None:
@@ -271,7 +272,7 @@ def test_lapsed_claim_of_another_node_is_watched_by_our_own_clock(opened: Callab
     with pytest.raises(Conflict):
         bob.claims.claim("bob-1", ["src/"])
     as_if_seen_earlier(bob, 781)
-    assert bob.claims.claim("bob-1", ["src/"]).answer["taken_over"]
+    assert bob.claims.claim("bob-1", ["src/"]).encode()["taken_over"]
     with pytest.raises(Conflict):
         ada.claims.claim("ada-1", ["src/api/a.py"])
 

@@ -8,13 +8,13 @@ from typing import Any
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import EXCLUSIVE, Claim
-from gitfleet.clone import RULES
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import FleetError
 from gitfleet.git.trees import Snapshot
-from gitfleet.ledger.leader import decide
-from gitfleet.ledger.model import Accepted, Operation, Refused
+from gitfleet.ledger.model import Accepted, Refused, Who
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
+from tests.operations import raw
 
 
 class Store:
@@ -50,13 +50,15 @@ class World:
                 session, "session.start", worktree=f"/{session}", agent="agent", title=f"work of {session}"
             )
 
-    def ask(self, session: str, kind: str, *, node: str | None = None, **body: Any) -> Accepted | Refused:
-        """Have one operation decided, and apply it if it is accepted."""
+    def ask(
+        self, session: str, kind: str, *, node: str | None = None, who: Who | None = None, **body: Any
+    ) -> Accepted[Any] | Refused:
+        """Have one operation decided, and apply it if it is accepted. `who`: a person where only persons may, else a session."""
         self.generation += 1
         node = node or session.partition("-")[0]
-        operation = Operation(kind, ulid(), node, session, self.now, body, ulid())
+        operation = raw(kind, node, session, body, who=who, at=self.now)
         before = self.records()
-        decision = decide(RULES, self.view, operation, self.generation)
+        decision = OPERATIONS.decide(self.view, operation, self.generation)
         if isinstance(decision, Accepted):
             self.view.change(decision.changes)
         else:
@@ -67,7 +69,8 @@ class World:
         """The answer of an operation that must be accepted."""
         decision = self.ask(session, kind, **body)
         assert isinstance(decision, Accepted), decision
-        return dict(decision.answer)
+        answer: dict[str, Any] = decision.answer.encode()
+        return answer
 
     def refuse(self, session: str, kind: str, **body: Any) -> FleetError:
         """The error of an operation that must be refused."""

@@ -170,7 +170,7 @@ def test_range_with_stale_commits_passes_when_whoever_has_the_path_now_goes_on_f
     with ada.open() as fleet:
         fleet.claims.offer("ada-1", "bob-1", [A])
     with bob.open() as fleet:
-        fleet.claims.take("bob-1")
+        fleet.claims.accept("bob-1")
     assert checked_out(ci).states("origin/main..HEAD", 15) == {A: "stale"}
     bob.out("fetch", "--quiet", "origin")
     bob.out("checkout", "--quiet", "-b", "feature", "origin/feature")

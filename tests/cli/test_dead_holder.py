@@ -11,6 +11,7 @@ import pytest
 from gitfleet.sessions.service import Start
 from tests.cli.conftest import Cli
 from tests.gatebench import Copies, Gated, refused
+from tests.operations import ask
 from tests.workbench import Gitfleet, run
 
 GONE = "its process is gone"
@@ -113,7 +114,12 @@ def test_dead_holder_of_another_machine_is_known_by_what_its_node_told(
     ada, bob = (Cli(copies.clone(name), gitfleet) for name in ("ada", "bob"))
     doomed(bob.clone, "src/")
     with bob.clone.open() as fleet:
-        fleet.ledger.request("session.change", "doomed", {"boot": "another-machine-s"})
+        ask(
+            fleet.ledger,
+            "session.start",
+            "doomed",
+            {"worktree": "/w", "resume": True, "boot": "another-machine-s"},
+        )
     bob("sync").ok()
     ada("sync").ok()
     said = ada("claim", "src/").ended(10).stderr

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.codec import replace
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.inbox import MAX_MESSAGE, MAX_WAITING
 from tests.cli.conftest import Cli
 from tests.gatebench import Copies, Gated, refused
+from tests.operations import ask, raw
 from tests.workbench import Gitfleet, Ran
 
 WAY_AROUND = re.compile(r"--no-verify|--force|\bbreak\b|uninstall|\boff\b|hooksPath|core\.hooks|rm -|\.git/")
@@ -27,7 +29,12 @@ class Two:
         for cli in (self.ada, self.bob):
             body = {"worktree": str(cli.clone.path)}
             with cli.clone.open() as fleet:
-                operation = fleet.ledger.operation("session.change", cli.clone.session, body)
+                operation = raw(
+                    "session.start",
+                    fleet.ledger.node.id,
+                    cli.clone.session,
+                    {**body, "resume": True},
+                )
                 assert fleet.ledger.submit([operation])[0].error is None
 
     def log(self) -> list[str]:
@@ -38,7 +45,7 @@ class Two:
         """A person's session in bob's clone."""
         with self.bob.clone.open() as fleet:
             body = {"worktree": str(self.bob.clone.path), "person": True}
-            fleet.ledger.request("session.start", "ben", body)
+            ask(fleet.ledger, "session.start", "ben", body)
         return "ben"
 
 
@@ -195,9 +202,11 @@ def test_message_beyond_measure_is_refused(two: Two) -> None:
 
 def test_inbox_that_is_full_drops_the_oldest_and_says_how_many(two: Two) -> None:
     with two.bob.clone.open() as fleet:
-        body = fleet.ledger.operation
         many = MAX_WAITING + 10
-        asked = [body("session.tell", "bob-1", {"to": "ada-1", "text": f"note {n}"}) for n in range(many)]
+        asked = [
+            raw("message.send", fleet.ledger.node.id, "bob-1", {"to": "ada-1", "text": f"note {n}"})
+            for n in range(many)
+        ]
         assert all(result.error is None for result in fleet.ledger.submit(asked))
     lines = two.ada("claim", "src/").ok().stderr.splitlines()
     assert len(lines) == MAX_WAITING
@@ -283,9 +292,9 @@ def lapse(clone: Gated) -> None:
 
 
 def age(fleet: Fleet, session: str, seconds: int) -> None:
-    operation = fleet.ledger.operation("session.renew", session, {})
+    operation = raw("session.renew", fleet.ledger.node.id, session, {})
     body = {name: value for name, value in operation.body.items() if name not in {"margin", "uptime"}}
-    (result,) = fleet.ledger.submit([operation._replace(at=operation.at - seconds, body=body)])
+    (result,) = fleet.ledger.submit([replace(operation, at=operation.at - seconds, body=body)])
     assert result.error is None
 
 

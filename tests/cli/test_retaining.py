@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.operations import ask
 from tests.workbench import Git, Ran
 
 
@@ -18,7 +19,7 @@ class Branches:
         self.one, self.two = cli.clone.session, cli.clone.other
         with cli.clone.open() as fleet:  # the clone is a copy
             for session in (self.one, self.two):
-                fleet.ledger.request("session.change", session, {"worktree": str(self.path)})
+                ask(fleet.ledger, "session.start", session, {"worktree": str(self.path), "resume": True})
 
     def work(self, branch: str, *paths: str, push: bool = True) -> None:
         """Change paths on a new branch, as the first session has claimed them."""
@@ -156,7 +157,7 @@ def test_release_by_branch_says_what_other_branches_still_retain(branches: Branc
     branches.end()
     branches.cli("session", "start", "--id", "me", env=branches.cli.nobody).ok()
     with branches.cli.clone.open() as fleet:
-        fleet.ledger.request("session.start", "person", {"worktree": str(branches.path), "person": True})
+        ask(fleet.ledger, "session.start", "person", {"worktree": str(branches.path), "person": True})
     said = branches.cli("release", "--session", "person", "--branch", "one").ok().stdout
     assert said == "still retained by branch two until it lands: src/\n"
     assert branches.cli("release", "--session", "person", "--branch", "two").ok().stdout == "released: src/\n"

@@ -135,6 +135,7 @@ def wrong(example: Example, said: str, code: int) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_console_examples_of_a_page_run_in_order_say_what_is_shown(page: Path, world: Path) -> None:
     told = examples(page)

@@ -86,7 +86,7 @@ def test_tentative_claims_survive_a_disk_that_is_full_when_the_hub_returns(
         fleet.ledger.sync()
         assert len(fleet.ledger.notices.kept("ada-1")) == 1
     chain = fleets.chain()
-    assert [result.operation in chain.operations for result in results] == [True, False, True]
+    assert [result.receipt.operation in chain.operations for result in results] == [True, False, True]
 
 
 @needs_mount

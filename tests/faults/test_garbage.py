@@ -10,23 +10,26 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
-from gitfleet.clone import RULES
+from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Conflict, Corrupt, FleetError, NewerFormat
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git as Program
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
-from gitfleet.ledger import commits
+from gitfleet.ledger import commits, operations
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import Operation, Status
+from gitfleet.ledger.model import Status
+from gitfleet.ledger.operations import Registry
+from gitfleet.sessions.rules import Renew, Renewed, renew
 from tests.fleetbench import Fleets, start_body
+from tests.operations import ask, raw
 from tests.workbench import Git, Gitfleet
 
 
 def operation(kind: str = "session.renew", session: str = "ada-1", **fields: object) -> dict[str, object]:
-    record = Operation(kind, ulid(), "node", session, 1, {}, ulid()).as_record()
+    record = raw(kind, "node", session, {}, at=1).encode()
     return record | fields
 
 
@@ -129,12 +132,13 @@ def test_operation_of_an_unknown_kind_is_decided_by_the_gitfleet_that_knows_it(f
     assert len(fleets.waiting()) == 1
     repository = discover(str(fleets.clone("ada")))
     objects = PlumbingObjects(repository.common_dir)
+    wave = operations.operation("session.wave", body=Renew, answer=Renewed)(renew.decide)
     newer = Ledger(
         common_dir=repository.common_dir,
         git=repository.git,
         objects=objects,
         node=nodes.load(repository.common_dir),
-        rules={**RULES, "session.wave": RULES["session.renew"]},
+        kinds=Registry([*OPERATIONS, wave]),
     )
     tip = newer.sync()
     assert unknown["id"] in commits.transaction(objects, tip).ids
@@ -144,7 +148,7 @@ def test_operation_of_an_unknown_kind_is_decided_by_the_gitfleet_that_knows_it(f
 
 def test_submit_of_an_unknown_kind_is_refused_at_once_with_exit_40(fleets: Fleets) -> None:
     with fleets.open() as fleet, pytest.raises(NewerFormat) as caught:
-        fleet.ledger.request("queue.enqueue", "ada-1", {})
+        ask(fleet.ledger, "queue.enqueue", "ada-1", {})
     assert caught.value.exit_code == 40
     assert fleets.waiting() == []
 
@@ -201,7 +205,7 @@ def plant(fleets: Fleets, records: dict[str, bytes | None]) -> None:
 def record_of(fleets: Fleets, path: str) -> tuple[str, dict[str, object]]:
     """Where a claim is filed, and its record."""
     claim = next(claim for claim in fleets.chain().claims if claim.pattern == path)
-    return claim.where, claim.as_record()
+    return claim.where, claim.encode()
 
 
 @pytest.mark.parametrize("what", ["garbage", "version-2", "wrong-place", "wrong-kind", "float", "empty"])
@@ -259,11 +263,9 @@ def test_file_on_the_hub_in_the_way_of_one_claim_does_not_stop_others_in_its_tra
     plant(fleets, {"claims/=src": b"by hand"})
     with fleets.open() as fleet:
         ledger = fleet.ledger
-        start = Operation(
-            "session.start", ulid(), ledger.node.id, "ada-3", 1, start_body(fleets.clone("ada")), ulid()
-        )
+        start = raw("session.start", ledger.node.id, "ada-3", start_body(fleets.clone("ada")))
         body = {"paths": [{"pattern": "src/x", "claim": ulid(), "mode": "exclusive"}], "ttl": 600}
-        stopped = Operation("claim.acquire", ulid(), ledger.node.id, "ada-1", 1, body, ulid())
+        stopped = raw("claim.acquire", ledger.node.id, "ada-1", body, at=1)
         results = ledger.submit([stopped, start])
     assert [result.status for result in results] == [Status.REFUSED, Status.CONFIRMED]
     assert isinstance(results[0].error, (Corrupt, Conflict))

@@ -118,7 +118,7 @@ def test_claims_of_two_clones_while_the_hub_was_away_are_decided_in_order_of_the
         ["ada-1"],
         [],
     )
-    assert tentative[2].operation not in chain.operations
+    assert tentative[2].receipt.operation not in chain.operations
     assert fleets.waiting("ada") == fleets.waiting("bob") == []
     with fleets.open("ada") as fleet:
         assert fleet.ledger.notices.kept("ada-1") == []
@@ -248,7 +248,7 @@ def test_claims_while_the_hub_is_away_survive_any_number_of_attempts(fleets: Fle
     assert list((fleets.state() / "results").iterdir()) == []
     come_back(fleets)
     fleets.claim("ada", "ada-2", "docs/")
-    assert {result.operation for result in results} <= fleets.chain().operations.keys()
+    assert {result.receipt.operation for result in results} <= fleets.chain().operations.keys()
     assert fleets.waiting() == []
 
 
@@ -296,7 +296,7 @@ def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hamme
         result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=3.0)
     monkeypatch.delenv("GIT_TRACE2_EVENT")
     assert result.status is Status.TENTATIVE
-    assert "locked there, or is hidden" in result.answer["hub_error"]
+    assert "locked there, or hidden" in result.receipt.hub_error
     pushes = [
         line for line in log.read_text().splitlines() if '"cmd_name"' in line and '"name":"push"' in line
     ]
@@ -316,8 +316,8 @@ def test_claim_whose_push_is_cut_off_says_so_and_nothing_of_a_race(fleets: Fleet
     with fleets.open() as fleet:
         result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=0.0)
     assert result.status is Status.TENTATIVE
-    assert "the remote end hung up" in result.answer["hub_error"]
-    assert "race" not in result.answer["hub_error"]
+    assert "the remote end hung up" in result.receipt.hub_error
+    assert "race" not in result.receipt.hub_error
 
 
 def test_claims_that_were_tentative_stay_when_the_hub_then_refuses(fleets: Fleets) -> None:

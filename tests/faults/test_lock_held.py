@@ -17,6 +17,7 @@ from gitfleet.errors import LockHeld
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Operation, Status
 from tests.fleetbench import Fleets
+from tests.operations import raw
 from tests.workbench import ROOT, Gitfleet
 
 HOLDER = """
@@ -63,7 +64,7 @@ def holder(fleets: Fleets, *, stops: bool = False) -> Iterator[subprocess.Popen[
 
 def claim_operation(fleet: Fleet) -> Operation:
     body = {"paths": [{"pattern": "src/a.py", "claim": ulid(), "mode": "exclusive"}], "ttl": 600}
-    return Operation("claim.acquire", ulid(), fleet.ledger.node.id, "ada-1", 1, body, ulid())
+    return raw("claim.acquire", fleet.ledger.node.id, "ada-1", body, at=1)
 
 
 @pytest.mark.skipif(

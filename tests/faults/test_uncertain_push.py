@@ -61,9 +61,9 @@ def test_claim_whose_push_lost_its_answer_is_confirmed_once(fleets: Fleets, faul
     arm(faults, FAULTS[fault])
     result = fleets.claim("ada", "ada-1", "src/a.py")
     assert result.status is Status.CONFIRMED
-    assert [record["pattern"] for record in result.answer["granted"]] == ["src/a.py"]
+    assert [record["pattern"] for record in result.encode()["granted"]] == ["src/a.py"]
     chain = fleets.chain()
-    assert chain.operations[result.operation].oid == result.commit
+    assert chain.operations[result.receipt.operation].oid == result.commit
     assert chain.holders("src/a.py") == ["ada-1"]
     assert fleets.waiting() == []
     assert not (fleets.state() / "outbox/attempt").exists()
@@ -78,7 +78,7 @@ def test_release_whose_push_lost_its_answer_is_told_as_it_was(
     with fleets.open() as fleet:
         result = fleet.claims.release("ada-1", ["src/a.py"])
     assert result.status is Status.CONFIRMED
-    assert [record["pattern"] for record in result.answer["released"]] == ["src/a.py"]
+    assert [record["pattern"] for record in result.encode()["released"]] == ["src/a.py"]
     assert fleets.chain().holders("src/a.py") == []
 
 
@@ -89,7 +89,7 @@ def test_claim_whose_push_landed_while_the_hub_went_away_is_settled_when_it_retu
     arm(faults, f'{{git}} "$@" >/dev/null 2>&1; mv {fleets.hub} {away}; kill -9 $$')
     result = fleets.claim("ada", "ada-1", "src/a.py")
     assert result.status is Status.TENTATIVE
-    assert "does not appear to be" in result.answer["hub_error"]
+    assert "does not appear to be" in result.receipt.hub_error
     assert fleets.claim("ada", "ada-1", "src/b.py").status is Status.TENTATIVE
     with pytest.raises(Conflict, match="ada-1"):
         fleets.claim("ada", "ada-2", "src/a.py")
@@ -99,7 +99,7 @@ def test_claim_whose_push_landed_while_the_hub_went_away_is_settled_when_it_retu
         assert fleet.ledger.notices.kept("ada-1") == []
     chain = fleets.chain()
     assert (chain.holders("src/a.py"), chain.holders("src/b.py")) == (["ada-1"], ["ada-1"])
-    assert result.operation in chain.operations
+    assert result.receipt.operation in chain.operations
     assert fleets.waiting() == []
 
 

@@ -60,9 +60,9 @@ def test_session_from_its_start_to_its_end_is_what_the_command_line_shows(
         assert begun.session == "s1"
         assert "s1" in gitfleet(fleets.clone("ada"), "session", "list").ok().stdout
         fleet.claims.claim("s1", ["new/"])
-        assert any(row.session.id == "s1" for row in fleet.status().sessions)
+        assert any(row["id"] == "s1" for row in fleet.status().answer["sessions"])
         ended = fleet.end_session("s1")
-        assert [record["pattern"] for record in ended.result.answer["released"]] == ["new/"]
+        assert [claim.pattern for claim in ended.result.released] == ["new/"]
         with pytest.raises(NoSession):
             fleet.end_session("s1")
 
@@ -292,8 +292,8 @@ def test_rules_that_another_process_compiled_hold_from_the_next_call_on(
         git(fleets.clone("bob"), "push", "--quiet", "origin", "HEAD:main")
         gitfleet(fleets.clone("ada"), "sync").ok()
         assert before != ada.policy.ttl == 420
-        granted = claims.claim("ada-1", ["src/"]).answer["granted"]
-        assert [record["ttl"] for record in granted] == [420]
+        granted = claims.claim("ada-1", ["src/"]).granted
+        assert [claim.ttl for claim in granted] == [420]
 
 
 def test_rules_of_a_trunk_that_moved_hold_while_something_waits(fleets: Fleets, git: Git) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gitfleet.base import canonical, clock, delivery, identity
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
@@ -100,7 +101,7 @@ def rewrite(clone: Gated, changes: dict[str, bytes | None]) -> None:
 def claim_on(pattern: str, session: str, *, age: int = 0, ttl: int = 2700, **more: Any) -> Claim:
     fields = {"nonce": ulid(), "reason": "", "branch": "", "operation": ulid(), **more}
     return Claim(
-        id=ulid(), session=session, node="alone", pattern=pattern, mode="exclusive", token=7, ttl=ttl,
+        id=ulid(), session=SessionId(session), node=NodeId("alone"), pattern=pattern, mode="exclusive", token=7, ttl=ttl,
         granted_at=clock.now() - age, **fields,
     )  # fmt: skip
 
@@ -110,7 +111,7 @@ def session_record(clone: Gated, *, age: int) -> dict[str, bytes | None]:
     with clone.open() as fleet:
         found = sessions.find(fleet.current().view, clone.session)
         assert found is not None
-        record = {**found.as_record(), "renewed_at": clock.now() - age}
+        record = {**found.encode(), "renewed_at": clock.now() - age}
     return {sessions.path(clone.session): canonical.dump(record)}
 
 
@@ -176,7 +177,7 @@ def test_quick_gate_believes_no_claim_that_the_full_one_does_not(alone: Gated, d
     rewrite(alone, changes)
     assert quick(alone)
     assert slow(alone)
-    rewrite(alone, {claim.where: canonical.dump({**claim.as_record(), **DAMAGE[damage]})})
+    rewrite(alone, {claim.where: canonical.dump({**claim.encode(), **DAMAGE[damage]})})
     assert not quick(alone)
     assert not slow(alone)
     refused(alone.commit())

@@ -12,9 +12,9 @@ import pytest
 from gitfleet.base import clock
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
-from gitfleet.ledger.model import Operation
 from gitfleet.sessions import model as sessions
 from tests.gatebench import Gated, hook, refused
+from tests.operations import ask, raw
 
 Change = Callable[[Gated], None]
 HOOKS = ("pre-commit", "prepare-commit-msg")
@@ -107,7 +107,7 @@ def in_the_past(clone: Gated, seconds: int, *paths: str, ttl: int = 2700) -> Non
         rows = [{"pattern": path, "claim": ulid(), "mode": "exclusive"} for path in paths]
         body = {"paths": rows, "ttl": ttl}
         at = clock.now() - seconds
-        operation = Operation("claim.acquire", ulid(), fleet.ledger.node.id, clone.session, at, body, ulid())
+        operation = raw("claim.acquire", fleet.ledger.node.id, clone.session, body, at=at)
         assert fleet.ledger.submit([operation])[0].error is None
 
 
@@ -406,7 +406,7 @@ def test_commit_under_a_lease_that_was_taken_over_is_refused_with_the_new_holder
         assert renewed is not None
         rows = [{"pattern": "src/", "claim": ulid(), "mode": "exclusive"}]
         body = {"paths": rows, "ttl": 2700, "lapsed": {claim.id: renewed.renewed}}
-        taken = fleet.ledger.request("claim.acquire", alone.other, body).answer["taken_over"]
+        taken = ask(fleet.ledger, "claim.acquire", alone.other, body)["taken_over"]
     assert [item["id"] for item in taken] == [claim.id]
     edit(alone)
     refused(alone.commit(), alone.other, "other sessions hold")

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
 from gitfleet.ledger.model import Operation
+from tests.operations import raw
 from tests.workbench import Git
 
 HEADS = "tree {tree}\nparent {parent}\nauthor a <a@x> 1 +0000\ncommitter a <a@x> 1 +0000\n\n"
@@ -30,11 +32,13 @@ def root(objects: PlumbingObjects) -> commits.Tip:
 
 
 def operation(session: str, body: dict[str, object] | None = None) -> Operation:
-    return Operation("claim.acquire", "01M7Y5000000000000000000AA", "node", session, 7, body or {}, "n")
+    return replace(
+        raw("claim.acquire", "node", session, body or {}, at=7), id="01M7Y5000000000000000000AA", nonce="n"
+    )
 
 
 def test_root_is_the_same_everywhere(root: commits.Tip) -> None:
-    assert root.oid == "f78261aa83559280ed6fbf211d319cbeaed360ce"
+    assert root.oid == "d2759a7949c7ee61221e960e9eff488d267dda8a"
     assert (root.generation, root.parent) == (0, None)
 
 

@@ -15,6 +15,7 @@ from gitfleet.ledger.model import Status
 from gitfleet.telling import remarks
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
+from tests.operations import raw
 from tests.places import git_server, needs_sshd, ssh_command
 from tests.workbench import Git, Gitfleet
 
@@ -122,8 +123,8 @@ def test_no_beside_a_yes_in_one_transaction_is_proved_by_its_push(fleets: Fleets
     ada.take()
     with fleets.open() as fleet:
         asked = [
-            fleet.ledger.operation("claim.release", "ada-1", {"patterns": ["src/a.py"]}),
-            fleet.ledger.operation("claim.release", "nobody", {"patterns": None}),
+            raw("claim.release", fleet.ledger.node.id, "ada-1", {"patterns": ["src/a.py"]}),
+            raw("claim.release", fleet.ledger.node.id, "nobody", {"patterns": None}),
         ]
         results = fleet.ledger.submit(asked)
     assert {result.status for result in results} <= {Status.CONFIRMED, Status.REFUSED}
@@ -142,7 +143,7 @@ def test_trunk_that_has_moved_is_fetched_once_and_what_is_behind_is_told(
     away(fleets, git, "src/api/a.py")
     with fleets.open() as fleet:
         result = fleet.claims.claim("ada-1", ["src/api/a.py"])
-        told = remarks.of_grant(fleet, result.answer["granted"])
+        told = remarks.of_grant(fleet, result.granted)
         assert [item.pattern for item in told.behind] == ["src/api/a.py"]
     assert ada.take() == ["push", "fetch"]
     fleets.claim("ada", "ada-1", "docs/")
@@ -192,7 +193,7 @@ def test_head_is_asked_for_again_after_a_while(fleets: Fleets, ada: Counter) -> 
     fleets.claim("ada", "ada-1", "src/a.py")
     ada.take()
     long_ago = time.time() - 3600
-    os.utime(fleets.state() / "shown", (long_ago, long_ago))
+    os.utime(fleets.state() / "hub-branches", (long_ago, long_ago))
     for connections in (["push", "fetch"], ["push"]):
         fleets.claim("ada", "ada-1", "src/a.py")
         assert ada.take() == connections
@@ -272,5 +273,5 @@ def test_service_of_open_fleet_hears_of_the_trunk_for_every_caller(fleets: Fleet
         for number in range(2):
             away(fleets, git, f"src/api/{number}.py")
             result = fleet.claims.claim("ada-1", [f"src/api/{number}.py"])
-            told = remarks.of_grant(fleet, result.answer["granted"])
+            told = remarks.of_grant(fleet, result.granted)
             assert [item.pattern for item in told.behind] == [f"src/api/{number}.py"]

@@ -12,6 +12,7 @@ from gitfleet.errors import Conflict, LockHeld, NoFleet
 from gitfleet.git.program import GitFailed
 from gitfleet.ledger.model import Operation, Status
 from tests.fleetbench import Fleets, join, start_sessions
+from tests.operations import raw
 from tests.places import needs_sshd, ssh_command
 from tests.workbench import Git, Gitfleet
 
@@ -39,7 +40,7 @@ def test_submit_of_several_operations_decides_each_for_itself_in_one_transaction
 
         def claim(session: str, path: str) -> Operation:
             body = {"paths": [{"pattern": path, "claim": ulid(), "mode": "exclusive"}], "ttl": 600}
-            return Operation("claim.acquire", ulid(), node, session, 1, body, ulid())
+            return raw("claim.acquire", node, session, body, at=1)
 
         wanted = [
             claim("ada-1", "src/"),
@@ -67,7 +68,7 @@ def test_submit_of_what_is_refused_writes_no_commit_and_leaves_no_trace(fleets: 
     before = fleets.tip()
     with pytest.raises(Conflict) as caught:
         fleets.claim("bob", "bob-1", "src/a.py")
-    assert {conflict["session"] for conflict in caught.value.conflicts} == {"ada-1"}
+    assert {conflict.session for conflict in caught.value.conflicts} == {"ada-1"}
     assert fleets.tip() == before
     assert fleets.waiting("bob") == []
     assert list((fleets.state("bob") / "results").iterdir()) == []

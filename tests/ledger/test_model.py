@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from gitfleet import errors
+from gitfleet.codec import WHOLE, field, replace
 from gitfleet.errors import Conflict, Corrupt, HubAlarm, NewerFormat
 from gitfleet.git.program import GitFailed
 from gitfleet.ledger.model import (
-    Operation,
+    Answer,
     Result,
     Status,
     error_from,
@@ -19,19 +20,27 @@ from gitfleet.ledger.model import (
     operation_from,
     result_from,
 )
+from gitfleet.obstacles import Obstacle
+from tests.operations import raw
 
-RECORD: dict[str, Any] = Operation("kind", "id", "node", "session", 7, {"x": 1}, "nonce").as_record()
+RECORD: dict[str, Any] = replace(
+    raw("kind", "node", "session", {"x": 1}, at=7), id="id", nonce="nonce"
+).encode()
+
+
+class Told(Answer):
+    number: int = field(WHOLE)
 
 
 def test_operation_reads_back() -> None:
-    assert operation_from(RECORD, "here").as_record() == RECORD
-    assert operation_from(RECORD | {"surprise": 1}, "here").as_record() == RECORD
+    assert operation_from(RECORD, "here").encode() == RECORD
+    assert operation_from(RECORD | {"surprise": 1}, "here").encode() == RECORD
 
 
 @pytest.mark.parametrize(
     "change",
     [{"v": 0}, {"v": "1"}, {"v": None}, {"kind": 1}, {"id": None}, {"id": "x" * 257}, {"at": "7"}, {"at": True},
-     {"body": []}, {"session": ["x"]}, {"nonce": 1}],
+     {"body": []}, {"actor": "x"}, {"actor": {"kind": "god", "id": "x"}}, {"nonce": 1}],
     ids=str,
 )  # fmt: skip
 def test_operation_with_a_broken_field_is_corrupt(change: dict[str, Any]) -> None:
@@ -47,7 +56,7 @@ def test_operation_of_a_newer_version_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        Conflict("m", hint="h", conflicts=[{"session": "a", "n": None}]),
+        Conflict("m", hint="h", conflicts=(Obstacle(session="a", node="n"),)),
         HubAlarm("m", hint="h", kind="behind", hub="origin", verified="a", found=None),
         errors.LockHeld("m", lock="/x", holder="process 1"),
     ],
@@ -73,6 +82,7 @@ def test_error_reads_back_with_what_it_left_unharmed(kind: type[errors.FleetErro
 
 def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() -> None:
     again = error_from(error_record(GitFailed("m", hint="h", command="git", code=1, output="o")))
+    assert isinstance(again, errors.Blocked)
     assert (type(again), again.exit_code, again.code) == (errors.Blocked, 20, 1)
 
 
@@ -83,19 +93,18 @@ def test_error_of_an_unknown_class_reads_back_as_internal(name: str) -> None:
 
 
 def test_facts_that_are_no_json_become_text() -> None:
-    record = error_record(Conflict("m", conflicts=[1.5, {"a": (1, b"x")}]))
-    assert record["facts"] == {"conflicts": ["1.5", {"a": [1, "b'x'"]}]}
+    record = error_record(errors.Queued("m", blocked_by=[1.5, {"a": (1, b"x")}]))
+    assert record["facts"] == {"blocked_by": ["1.5", {"a": [1, "b'x'"]}]}
 
 
 @pytest.mark.parametrize("status", Status)
 def test_result_reads_back(status: Status) -> None:
     error = Conflict("m") if status is Status.REFUSED else None
-    result = Result("id", status, {"a": [1]}, error, "c", 3)
-    again = result_from(result.as_record())
-    assert (again.status, again.answer, again.commit, again.generation, again.ok) == (
+    result = Result("id", status, None if error else Told(7), error, "c", 3, "why")
+    again = result_from(result.as_record(), Told)
+    assert (again.status, again.answer, again.receipt, again.ok) == (
         status,
-        {"a": [1]},
-        "c",
-        3,
+        None if error else Told(7),
+        result.receipt,
         not error,
     )

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base.ids import ulid
 from gitfleet.errors import Conflict
 from gitfleet.ledger.model import Operation, Result, Status
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.obstacles import Obstacle
+from tests.operations import raw
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def outbox(tmp_path: Path) -> Outbox:
 
 
 def make(session: str = "s") -> Operation:
-    return Operation("claim.acquire", ulid(), "node", session, 1, {"x": [1, "\udcff"]}, ulid())
+    return raw("claim.acquire", "node", session, {"x": [1, "\udcff"]})
 
 
 def places(outbox: Outbox, operation: Operation) -> list[str]:
@@ -78,7 +79,7 @@ def test_finish_tells_the_caller_once_and_lets_the_operation_go(outbox: Outbox) 
     operation = make()
     outbox.leave(operation)
     outbox.take()
-    error = Conflict("held", hint="wait", conflicts=[{"session": "x", "n": 1, "deep": {"y": [None, True]}}])
+    error = Conflict("held", hint="wait", conflicts=(Obstacle(session="x", node="n"),))
     outbox.finish(Result(operation.id, Status.REFUSED, error=error))
     assert not outbox.holds(operation)
     told = outbox.result(operation)

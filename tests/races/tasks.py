@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitfleet.base import canonical
-from gitfleet.base.ids import ulid
 from gitfleet.claims.service import Terms
 from gitfleet.errors import FleetError
 from gitfleet.fleet import setup
@@ -18,6 +17,7 @@ from gitfleet.git.program import Git
 from gitfleet.git.repository import discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Operation, Result, operation_from
+from tests.operations import raw
 
 TREE = [
     f"{top}/{middle}/{leaf}"
@@ -76,7 +76,7 @@ def _claim(session: str, wanted: list[str], *, shared: bool) -> dict[str, Any]:
         return {
             "kind": "claim",
             "status": result.status.value,
-            "operation": result.operation,
+            "operation": result.receipt.operation,
             "commit": result.commit,
         }
 
@@ -97,7 +97,7 @@ def _watch(ledger: Ledger) -> list[Operation]:
 def _release_all(session: str) -> dict[str, Any]:
     with Fleet.open() as fleet:
         body = {"patterns": None}
-        operation = Operation("claim.release", ulid(), fleet.ledger.node.id, session, 1, body, ulid())
+        operation = raw("claim.release", fleet.ledger.node.id, session, body, at=1)
         try:
             result = fleet.ledger.submit([operation])[0]
         except FleetError as error:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.ids import ulid
-from gitfleet.ledger.model import Operation
+from gitfleet.codec import replace
 from tests.fleetbench import Fleets, start_sessions
+from tests.operations import raw
 from tests.races.crowd import Crowd, Outcome, Task
 from tests.workbench import Entrant, Git, Gitfleet, Race
 
@@ -128,11 +129,10 @@ def test_two_claims_that_are_alike_byte_for_byte_at_once_have_one_winner(
     tasks = []
     for clone in ("ada", "bob"):
         with fleets.open(clone) as fleet:
-            operation = Operation(
-                "claim.acquire", ulid(), fleet.ledger.node.id, f"{clone}-1", 1_700_000_000, body, ""
-            )
+            made = raw("claim.acquire", fleet.ledger.node.id, f"{clone}-1", body, at=1_700_000_000)
+            operation = replace(made, nonce="")
         tasks.append(
-            Task(fleets.clone(clone), call="tests.races.tasks:submit", arguments=(operation.as_record(),))
+            Task(fleets.clone(clone), call="tests.races.tasks:submit", arguments=(operation.encode(),))
         )
     outcomes = crowd(tasks)
     statuses = sorted(outcome.value["status"] for outcome in outcomes)

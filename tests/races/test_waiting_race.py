@@ -11,6 +11,7 @@ import pytest
 
 from gitfleet.claims import line as rules
 from tests.fleetbench import Fleets, start_body, start_sessions
+from tests.operations import ask
 from tests.races.crowd import Crowd, Task
 from tests.races.waiters import Line, standing
 from tests.workbench import Gitfleet
@@ -65,7 +66,7 @@ def person(fleets: Fleets, clone: str) -> str:
     """A session of a person in a clone."""
     with fleets.open(clone) as fleet:
         body = {**start_body(fleets.clone(clone)), "person": True}
-        fleet.ledger.request("session.start", f"{clone}-person", body)
+        ask(fleet.ledger, "session.start", f"{clone}-person", body)
     return f"{clone}-person"
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from gitfleet.base import canonical
-from gitfleet.base.ids import ulid
-from gitfleet.clone import RULES
-from gitfleet.errors import Conflict, Corrupt, FleetError, InternalError, NewerFormat
+from gitfleet.base.names import NodeId, SessionId
+from gitfleet.clone import OPERATIONS
+from gitfleet.errors import Conflict, Corrupt, FleetError, Malformed, NewerFormat
 from gitfleet.git.objects import open_objects
 from gitfleet.git.trees import Snapshot
-from gitfleet.ledger.leader import decide
-from gitfleet.ledger.model import Accepted, Operation
+from gitfleet.ledger.model import Accepted
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
+from tests.operations import raw
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def view(repository: Any) -> Snapshot:
 
 def ask(view: Snapshot, kind: str, body: dict[str, Any], *, node: str = "n", at: int = 100) -> Any:
     body = {"worktree": "/w", **body} if kind == "session.start" else body
-    decision = decide(RULES, view, Operation(kind, ulid(), node, "s-1", at, body, ulid()), 1)
+    decision = OPERATIONS.decide(view, raw(kind, node, "s-1", body, at=at), 1)
     if isinstance(decision, Accepted):
         view.change(decision.changes)
         return model.find(view, "s-1")
@@ -41,7 +41,7 @@ def test_start_keeps_the_facts_and_the_process(view: Snapshot) -> None:
 
 def test_start_with_fields_of_wrong_types_is_refused(view: Snapshot) -> None:
     for body in ({"pid": "5"}, {"title": 5}, {"worktree": None}, {"pid": True}):
-        assert isinstance(ask(view, "session.start", body), InternalError)
+        assert isinstance(ask(view, "session.start", body), Malformed)
     assert model.find(view, "s-1") is None
 
 
@@ -55,10 +55,11 @@ def test_start_again_needs_the_same_node_leave_and_process(view: Snapshot) -> No
     assert (session.pid, session.renewed, session.renewed_at, session.started_at) == (6, 1, 200, 100)
 
 
-def test_renewals_are_counted_and_changes_renew(view: Snapshot) -> None:
+def test_renewals_are_counted_and_going_on_renews(view: Snapshot) -> None:
     ask(view, "session.start", {"title": "t"})
     assert ask(view, "session.renew", {}, at=300).renewed == 1
-    changed = ask(view, "session.change", {"branch": "b", "id": "x", "node": "m", "renewed": 99})
+    again = {"resume": True, "branch": "b", "id": "x", "node": "m", "renewed": 99}
+    changed = ask(view, "session.start", again)
     assert (changed.branch, changed.id, changed.node, changed.renewed, changed.title) == (
         "b",
         "s-1",
@@ -79,15 +80,15 @@ def test_texts_beyond_measure_are_cut_so_that_the_record_is_read_back(view: Snap
     ids=str,
 )  # fmt: skip
 def test_record_that_is_no_session_for_its_place_is_corrupt(damage: dict[str, Any]) -> None:
-    record = {**Session("s-1", "n", "/w").as_record(), **damage}
+    record = {**Session(SessionId("s-1"), NodeId("n"), "/w").encode(), **damage}
     data = canonical.dump({name: value for name, value in record.items() if value is not None})
     with pytest.raises(Corrupt):
         model.parse(data, model.path("s-1"))
 
 
 def test_record_keeps_fields_of_newer_versions_and_refuses_newer_formats() -> None:
-    record = {**Session("s-1", "n", "/w").as_record(), "mood": "good"}
-    assert model.parse(canonical.dump(record), model.path("s-1")).as_record() == record
+    record = {**Session(SessionId("s-1"), NodeId("n"), "/w").encode(), "mood": "good"}
+    assert model.parse(canonical.dump(record), model.path("s-1")).encode() == record
     with pytest.raises(NewerFormat):
         model.parse(canonical.dump({**record, "v": 2}), model.path("s-1"))
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import grants
 from gitfleet.telling import remarks
 from gitfleet.telling.remarks import Remarks
 from gitfleet.upkeep import branches
 from tests.fleetbench import Fleets
+from tests.operations import raw
 from tests.workbench import Git
 
 
@@ -24,7 +26,7 @@ def fleet(fleets: Fleets) -> Iterator[Fleet]:
 
 def claim(fleet: Fleet, *texts: str) -> Remarks:
     """The remarks on what is granted for `texts`, after which nothing is held any more."""
-    granted = fleet.claims.claim("ada-1", texts).answer["granted"]
+    granted = fleet.claims.claim("ada-1", texts).granted
     found = remarks.of_grant(fleet, granted)
     fleet.claims.release("ada-1", None)
     return found
@@ -169,7 +171,7 @@ def test_claim_that_is_renewed_says_that_its_path_is_behind_since(
 ) -> None:
     fleet.claims.claim("ada-1", ["docs/", "src/", "[ab].py"])
     land(fleets, git, {"src/api/a.py": "newer\n"})
-    again = fleet.claims.claim("ada-1", ["src/", "[ab].py"]).answer
+    again = fleet.claims.claim("ada-1", ["src/", "[ab].py"]).encode()
     found = remarks.of_grant(fleet, again["granted"], again["already_held"])
     assert behind(found) == {"src/": ("src/api/a.py",)}
     assert (found.absent, found.by_name) == ((), ())
@@ -182,7 +184,9 @@ def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
     bob, top = fleets.clone("bob"), fleets.clone("ada")
     git(bob, "switch", "-q", "-c", "feat")
     with fleets.open("bob") as there:
-        there.ledger.submit([there.ledger.operation("session.change", "bob-1", {"worktree": str(bob)})])
+        there.ledger.submit(
+            [raw("session.start", there.ledger.node.id, "bob-1", {"worktree": str(bob), "resume": True})]
+        )
         there.claims.claim("bob-1", ["src/api/", "README.md"])
         land(fleets, git, {"src/api/a.py": "feat\n"}, "feat")
         git(bob, "fetch", "-q", "origin")
@@ -197,7 +201,7 @@ def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
     assert "'feat', where session bob-1 pushed it, has a newer version" in found.words("origin")[0]
     git(top, "pull", "-q", "--no-rebase", "origin", "feat")
     with fleets.open("ada") as again:
-        granted = again.claims.claim("ada-2", ["src"]).answer["granted"]
+        granted = again.claims.claim("ada-2", ["src"]).granted
         assert remarks.of_grant(again, granted).behind == ()
 
 
@@ -211,7 +215,7 @@ def test_claim_asks_the_hub_no_more_often_for_knowing_the_trunk(
     service.chmod(0o755)
     monkeypatch.setenv("PATH", f"{git(fleets.root, '--exec-path')}:{os.environ['PATH']}")
     git(fleets.clone("ada"), "config", "remote.origin.uploadpack", str(service))
-    granted = fleet.claims.claim("ada-1", ["src"]).answer["granted"]
+    granted = fleet.claims.claim("ada-1", ["src"]).granted
     before = asked.read_text()
     assert behind(remarks.of_grant(fleet, granted)) == {"src": ("src/api/a.py",)}
     assert asked.read_text() == before
@@ -225,7 +229,7 @@ def test_claim_in_a_worktree_that_is_behind_the_trunk_of_the_clone_itself_says_s
     git(top, "worktree", "add", "-q", "-b", "side", str(linked))
     git.commit(top, {"src/api/a.py": "newer\n"})
     with Fleet.open(str(linked)) as fleet:
-        granted = fleet.claims.claim("alone-1", ["src/api"]).answer["granted"]
+        granted = fleet.claims.claim("alone-1", ["src/api"]).granted
         found = remarks.of_grant(fleet, granted)
     assert behind(found) == {"src/api": ("src/api/a.py",)}
     assert "`git merge main`" in found.words(None)[0]
@@ -250,4 +254,4 @@ def test_claim_with_brackets_says_that_it_is_read_both_ways(fleet: Fleet) -> Non
 def test_names_in_remarks_are_safe_to_show(fleet: Fleet) -> None:
     found = claim(fleet, "a\u202eb")
     assert all(words.isprintable() for words in found.words("origin"))
-    assert found.as_record() == {"absent": ["a\u202eb"], "behind": [], "by_name": []}
+    assert grants.remarks(found)["absent"] == ["a\u202eb"]

@@ -36,7 +36,7 @@ class Ada:
 
     def claim(self, *paths: str, session: str = "own", where: Path | None = None) -> dict[str, Any]:
         with Fleet.open(str(where or self.tree)) as fleet:
-            return dict(fleet.claims.claim(session, list(paths)).answer)
+            return dict(fleet.claims.claim(session, list(paths)).encode())
 
     def commit(self, path: str, where: Path | None = None, *, named: bool = False) -> str:
         words = "change\n\nFleet-Session: own" if named else "change"
@@ -45,7 +45,7 @@ class Ada:
     def end(self, session: str = "own") -> dict[str, list[str]]:
         """What each claim stays with, by its pattern."""
         with self.fleets.open("ada") as fleet:
-            answer = fleet.sessions.end(session).answer
+            answer = fleet.sessions.end(session).encode()
         return {claim["pattern"]: names(claim) for claim in (*answer["retained"], *answer["released"])}
 
     def sync(self) -> list[str]:
@@ -55,7 +55,7 @@ class Ada:
     def standing(self) -> dict[str, list[str]]:
         with self.fleets.open("ada") as fleet:
             found = fleet.claims.find(fleet.current())
-            return {claim.pattern: names(claim.as_record()) for claim in found if isinstance(claim, Claim)}
+            return {claim.pattern: names(claim.encode()) for claim in found if isinstance(claim, Claim)}
 
 
 def names(claim: dict[str, Any]) -> list[str]:
@@ -286,7 +286,7 @@ def test_next_session_in_the_worktree_is_told_and_may_have_it_and_no_other(ada: 
     with Fleet.open(str(ada.tree)) as fleet:
         (words,) = succession.told(fleet)
         assert all(part in words for part in ("own", "src/", "gitfleet claim"))
-        answer = fleet.claims.claim("next", ["src/api/a.py"]).answer
+        answer = fleet.claims.claim("next", ["src/api/a.py"]).encode()
         assert [c["pattern"] for c in answer["granted"]] == ["src/"]
         assert succession.told(fleet) == []
 
@@ -327,7 +327,7 @@ def test_squash_merge_that_is_staged_may_have_the_claims_of_what_it_merges(ada: 
             fleet.claims.claim("ada-1", ["src/api/a.py"])
         ada.git(ada.main, "reset", "--quiet", "--hard")
         ada.git(ada.main, "merge", "--quiet", "--squash", "start")
-        answer = fleet.claims.claim("ada-1", ["src/api/a.py"]).answer
+        answer = fleet.claims.claim("ada-1", ["src/api/a.py"]).encode()
     assert [c["pattern"] for c in answer["granted"]] == ["src/"]
 
 

@@ -21,6 +21,7 @@ from gitfleet.git.remote import Remote
 from gitfleet.trunk import landing
 from gitfleet.upkeep import branches, exchange
 from tests.fleetbench import SESSIONS, Fleets
+from tests.operations import ask, raw
 from tests.workbench import Git
 
 Opened = Callable[[str], AbstractContextManager[Fleet]]
@@ -30,7 +31,12 @@ def move_in(fleets: Fleets, name: str) -> None:
     """The sessions of a copied clone say where they are now."""
     with fleets.open(name) as fleet:
         asked = [
-            fleet.ledger.operation("session.change", session, {"worktree": str(fleets.clone(name))})
+            raw(
+                "session.start",
+                fleet.ledger.node.id,
+                session,
+                {"worktree": str(fleets.clone(name)), "resume": True},
+            )
             for session in SESSIONS[name]
         ]
         assert all(result.error is None for result in fleet.ledger.submit(asked))
@@ -66,7 +72,7 @@ class Hubbed:
 
     def end(self, name: str, session: str) -> dict[str, Any]:
         with self.fleets.open(name) as fleet:
-            return dict(fleet.sessions.end(session).answer)
+            return dict(fleet.sessions.end(session).encode())
 
     def sync(self, name: str) -> exchange.Exchange:
         with self.fleets.open(name) as fleet:
@@ -326,7 +332,7 @@ def test_clone_that_is_its_own_hub_retains_until_its_trunk_has_it(fleets: Fleets
     fleets.claim("alone", "alone-1", "src/")
     git.commit(alone, {"src/api/a.py": "changed\n"})
     with fleets.open("alone") as fleet:
-        assert fleet.sessions.end("alone-1").answer["retained"]
+        assert fleet.sessions.end("alone-1").encode()["retained"]
         assert exchange.sync(fleet).settled == []
         git(alone, "switch", "--quiet", "main")
         git(alone, "merge", "--quiet", "feature")
@@ -344,7 +350,7 @@ def test_worktree_that_is_gone_leaves_its_branch_retaining(fleets: Fleets, git: 
     git.commit(side, {"src/api/a.py": "changed\n"})
     shutil.rmtree(side)
     with fleets.open("ada") as fleet:
-        answer = fleet.sessions.end("side-1").answer
+        answer = fleet.sessions.end("side-1").encode()
     (claim,) = answer["retained"]
     assert (claim["pattern"], [one["branch"] for one in claim["retained"]]) == ("src/", ["side"])
 
@@ -364,7 +370,7 @@ def test_who_builds_on_the_branch_gets_the_claim_and_nobody_else(left: Hubbed, g
         with pytest.raises(Conflict):
             fleet.claims.claim("bob-1", ["src/api/a.py"])
         git(bob, "merge", "--quiet", "origin/feature")
-        answer = fleet.claims.claim("bob-1", ["src/api/a.py"]).answer
+        answer = fleet.claims.claim("bob-1", ["src/api/a.py"]).encode()
         assert [(c["pattern"], c["session"]) for c in answer["granted"]] == [("src/", "bob-1")]
     assert left.standing("bob") == {"src/": ""}
     left.fleets.chain()
@@ -376,7 +382,7 @@ def test_partial_request_of_who_builds_on_the_branch_gets_it_too(left: Hubbed, g
     git(left.at("bob"), "switch", "--quiet", "--create", "on-top", "origin/feature")
     with left.fleets.open("bob") as fleet:
         fleet.ledger.sync()
-        answer = fleet.claims.claim("bob-1", ["src/", "docs/"], Terms(partial=True)).answer
+        answer = fleet.claims.claim("bob-1", ["src/", "docs/"], Terms(partial=True)).encode()
     assert [c["pattern"] for c in answer["granted"]] == ["src/"]
     assert [item["path"] for item in answer["refused"]] == ["docs/"]
 
@@ -435,7 +441,7 @@ def test_recorded_name_that_is_no_branch_is_asked_of_nobody(left: Hubbed, name: 
         claim = next(model.of_session(fleet.current().view, "ada-2"))
         assert isinstance(claim, Claim)
         row = {"keeper": {"branch": name or "x", "head": "a" * 40}, "claims": [claim.id]}
-        fleet.ledger.request("claim.retain", "ada-2", {"retain": [row]})
+        ask(fleet.ledger, "claim.retain", "ada-2", {"retain": [row]})
         settled, warnings = branches.settle(fleet)
     assert (settled, warnings) == ([], [])
 

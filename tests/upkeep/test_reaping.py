@@ -11,6 +11,7 @@ import pytest
 
 from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model as claims
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import model
@@ -51,7 +52,7 @@ def test_session_whose_process_has_ended_is_ended_and_its_claims_are_free(
         assert "session dead would end: its process is gone" in would
         assert ids(fleet) == before
         (done,) = reaping.reap(fleet)
-        assert (done.session, [record["pattern"] for record in done.released]) == ("dead", ["src/api/"])
+        assert (done.session, [claim.pattern for claim in done.released]) == ("dead", ["src/api/"])
         assert ids(fleet) == before - {"dead"}
         assert list(claims.of_session(fleet.current().view, "dead")) == []
         assert fleet.sessions.local.get("dead") is None
@@ -98,7 +99,9 @@ def session(**facts: Any) -> Session:
     here = identity.identify(psutil.Process().pid)
     assert here
     known = {"pid": here.pid, "start": here.start, "boot": here.boot, "namespace": here.namespace}
-    return Session(id="x", node="n", worktree="/x", **{**known, "started_at": 10**10, **facts})
+    return Session(
+        id=SessionId("x"), node=NodeId("n"), worktree="/x", **{**known, "started_at": 10**10, **facts}
+    )
 
 
 BOOTED = psutil.boot_time()

@@ -12,9 +12,12 @@ import pytest
 
 from gitfleet.base import clock
 from gitfleet.claims.service import Terms
+from gitfleet.codec import replace
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger.model import Actor
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
+from gitfleet.sessions.rules import Renew, renew
 from gitfleet.sessions.service import Start
 from gitfleet.upkeep.renewing import renew_live
 from tests.fleetbench import Fleets
@@ -39,10 +42,10 @@ def begin(fleet: Fleet, session: str, pid: int, log: Path | str = "", *, idle: i
 
 def lived(fleet: Fleet, session: str, idle: int) -> None:
     """The last sign of life was so many seconds ago, on both clocks."""
-    operation = fleet.ledger.operation("session.renew", session, {})
-    boot, _, up = operation.body["uptime"].rpartition(":")
-    body = {**operation.body, "uptime": f"{boot}:{max(0, int(up) - idle)}"}
-    (result,) = fleet.ledger.submit([operation._replace(at=operation.at - idle, body=body)])
+    operation = fleet.ledger.operation(renew, Actor("session", session), Renew())
+    boot, _, up = operation.timing.uptime.rpartition(":")
+    timing = replace(operation.timing, uptime=f"{boot}:{max(0, int(up) - idle)}")
+    (result,) = fleet.ledger.submit([replace(operation, at=operation.at - idle, timing=timing)])
     assert result.error is None
 
 

@@ -14,6 +14,7 @@ from gitfleet.worktrees import archive_store, cleanup
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.removable import Terms
 from gitfleet.worktrees.service import Selection
+from tests.operations import ask
 from tests.workbench import Git, Gitfleet
 from tests.worktrees.yard import Yard
 
@@ -169,7 +170,7 @@ def test_branch_that_retains_claims_stays(yard: Yard, git: Git) -> None:
         keeper = {"branch": "fleet/codex/s1", "head": git(path, "rev-parse", "HEAD")}
         mine = fleet.claims.find(fleet.current(), session="s1", texts=[])
         kept = [claim.id for claim in mine if isinstance(claim, Claim)]
-        fleet.ledger.request("session.end", "s1", {"retain": [{"keeper": keeper, "claims": kept}]})
+        ask(fleet.ledger, "session.end", "s1", {"retain": [{"keeper": keeper, "claims": kept}]})
     git(yard.top, "worktree", "remove", path)
     assert pruned(clean(yard)) == {}
     assert left(yard, git) == {"fleet/codex/s1"}

@@ -1,0 +1,386 @@
+"""What records say: the fields of each, with their types and bounds, declared once; and how they are read and written.
+
+A `Struct` is an immutable value whose class lists its fields; mypy sees an ordinary constructor and typed attributes. A
+*shape* says what a field holds: it turns what JSON gives into the value (`decode`, which raises `Broken` for anything
+else) and back (`encode`). So whatever comes from the ledger, from a file or from another process is checked in one place.
+
+    class Want(Struct):
+        pattern: str = field(TEXT)
+        mode: Mode = field(MODE)
+        capacity: int = field(Whole(0, 1000), default=0, omit=True)
+
+    Want.decode({"pattern": "src/", "mode": "shared"})
+
+Needs nothing but what every Python process has loaded: records are read in hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+S = TypeVar("S", bound="Struct")
+_REQUIRED: Any = object()
+
+
+class Broken(ValueError):
+    """A value that is not as declared. `field` says where it is (`paths[2].mode`, "" for all of it), `reason` why."""
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.reason = reason
+        self.field = field
+
+    def within(self, name: str) -> Broken:
+        """The same, as seen from what has it in its field `name`."""
+        inner = self.field if not self.field or self.field.startswith("[") else f".{self.field}"
+        return Broken(self.reason, f"{name}{inner}")
+
+
+class Shape(Generic[T]):
+    """What one value is. `plain`: a decoded value is what JSON holds, so nothing is to be done to write it."""
+
+    plain = True
+
+    def decode(self, raw: Any) -> T:
+        """The value that `raw` (as JSON gives it) stands for. Raises Broken."""
+        raise NotImplementedError
+
+    def encode(self, value: T) -> Any:
+        """The value as JSON holds it."""
+        return value
+
+
+class Text(Shape[T]):
+    """A text of `least` to `most` characters that `valid` admits; with `cut`, a longer one is cut. T: str or a NewType of it."""
+
+    def __init__(
+        self,
+        most: int = 4096,
+        *,
+        least: int = 0,
+        valid: Callable[[str], bool] | None = None,
+        cut: bool = False,
+    ) -> None:
+        self._most, self._least, self._valid, self._cut = most, least, valid, cut
+
+    def decode(self, raw: Any) -> T:
+        """See `Shape`."""
+        if type(raw) is not str:
+            raise Broken("a text was expected")
+        if len(raw) > self._most and self._cut:
+            raw = raw[: self._most]
+        if not self._least <= len(raw) <= self._most:
+            raise Broken(f"a text of {self._least} to {self._most} characters was expected")
+        if self._valid is not None and not self._valid(raw):
+            raise Broken("a text of another form was expected")
+        return raw  # type: ignore[no-any-return]
+
+
+class Whole(Shape[int]):
+    """A whole number from `least` to `most`."""
+
+    def __init__(self, least: int | None = None, most: int | None = None) -> None:
+        self._least, self._most = least, most
+
+    def decode(self, raw: Any) -> int:
+        """See `Shape`."""
+        if type(raw) is not int:
+            raise Broken("a whole number was expected")
+        if (self._least is not None and raw < self._least) or (self._most is not None and raw > self._most):
+            raise Broken(f"a number from {self._least} to {self._most} was expected")
+        return raw
+
+
+class Flag(Shape[bool]):
+    """True or false."""
+
+    def decode(self, raw: Any) -> bool:
+        """See `Shape`."""
+        if raw is not True and raw is not False:
+            raise Broken("true or false was expected")
+        return raw
+
+
+class Choice(Shape[T]):
+    """One of a few words. T: a Literal type."""
+
+    def __init__(self, *words: T) -> None:
+        self.words = words
+
+    def decode(self, raw: Any) -> T:
+        """See `Shape`."""
+        if type(raw) is str:
+            for word in self.words:
+                if word == raw:
+                    return word
+        raise Broken(f"one of {', '.join(map(str, self.words))} was expected")
+
+
+class Maybe(Shape[T | None]):
+    """A value or null."""
+
+    def __init__(self, shape: Shape[T]) -> None:
+        self._shape = shape
+        self.plain = shape.plain
+
+    def decode(self, raw: Any) -> T | None:
+        """See `Shape`."""
+        return None if raw is None else self._shape.decode(raw)
+
+    def encode(self, value: T | None) -> Any:
+        """See `Shape`."""
+        return None if value is None else self._shape.encode(value)
+
+
+class Many(Shape[tuple[T, ...]]):
+    """A list of `least` to `most` values."""
+
+    plain = False
+
+    def __init__(self, shape: Shape[T], *, least: int = 0, most: int | None = None) -> None:
+        self._shape, self._least, self._most = shape, least, most
+
+    def decode(self, raw: Any) -> tuple[T, ...]:
+        """See `Shape`."""
+        if type(raw) is not list and type(raw) is not tuple:
+            raise Broken("a list was expected")
+        if len(raw) < self._least or (self._most is not None and len(raw) > self._most):
+            raise Broken(f"a list of {self._least} to {self._most} items was expected")
+        values = []
+        for number, item in enumerate(raw):
+            try:
+                values.append(self._shape.decode(item))
+            except Broken as error:
+                raise error.within(f"[{number}]") from None
+        return tuple(values)
+
+    def encode(self, value: Sequence[T]) -> Any:
+        """See `Shape`."""
+        return list(value) if self._shape.plain else [self._shape.encode(item) for item in value]
+
+
+class Table(Shape[Mapping[str, T]]):
+    """Values by name (any text)."""
+
+    def __init__(self, shape: Shape[T]) -> None:
+        self._shape = shape
+        self.plain = shape.plain
+
+    def decode(self, raw: Any) -> Mapping[str, T]:
+        """See `Shape`."""
+        if not isinstance(raw, Mapping):
+            raise Broken("values by name were expected")
+        values = {}
+        for name, item in raw.items():
+            try:
+                values[str(name)] = self._shape.decode(item)
+            except Broken as error:
+                raise error.within(f"[{name!a:.80}]") from None
+        return values
+
+    def encode(self, value: Mapping[str, T]) -> Any:
+        """See `Shape`."""
+        return {name: self._shape.encode(item) for name, item in value.items()}
+
+
+class One(Shape[S]):
+    """A struct."""
+
+    plain = False
+
+    def __init__(self, kind: type[S]) -> None:
+        self._kind = kind
+
+    def decode(self, raw: Any) -> S:
+        """See `Shape`."""
+        return self._kind.decode(raw)
+
+    def encode(self, value: S) -> Any:
+        """See `Shape`."""
+        return value.encode()
+
+
+class Json(Shape[Any]):
+    """Whatever JSON can hold, as it is."""
+
+    def decode(self, raw: Any) -> Any:
+        """See `Shape`."""
+        return raw
+
+
+TEXT: Shape[str] = Text()
+WHOLE = Whole()
+FLAG = Flag()
+JSON = Json()
+
+
+class Field:
+    """One field as declared. `omit`: it is not written while it has its default. `local`: it is neither read nor written."""
+
+    __slots__ = ("default", "key", "kw_only", "local", "name", "omit", "shape")
+
+    def __init__(
+        self, shape: Shape[Any], default: Any, *, omit: bool, kw_only: bool, local: bool, key: str = ""
+    ) -> None:
+        self.name = ""
+        self.key = key
+        self.shape = shape
+        self.default = default
+        self.omit = omit
+        self.kw_only = kw_only
+        self.local = local
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given."""
+        return self.default is _REQUIRED
+
+    def read(self, raw: Mapping[str, Any]) -> Any:
+        """The field's value in `raw`: the default where it is absent. Raises Broken."""
+        value = raw.get(self.key, _REQUIRED)
+        if value is _REQUIRED:
+            if self.default is _REQUIRED:
+                raise Broken("it is missing", self.key)
+            return self.default
+        try:
+            return self.shape.decode(value)
+        except Broken as error:
+            raise error.within(self.key) from None
+
+
+def field(
+    shape: Shape[T], *, default: T = _REQUIRED, omit: bool = False, kw_only: bool = False, key: str = ""
+) -> T:
+    """Declare a field. Without a `default` it must be there; with `omit` the default is not written. `key`: as what it is written."""
+    found: Any = Field(shape, default, omit=omit, kw_only=kw_only, local=False, key=key)
+    return found  # type: ignore[no-any-return]
+
+
+def local(*, default: T, kw_only: bool = False) -> T:
+    """Declare a field of this process only: it is neither read nor written, and counts for no comparison."""
+    found: Any = Field(JSON, default, omit=True, kw_only=kw_only, local=True)
+    return found  # type: ignore[no-any-return]
+
+
+def declared(namespace: Mapping[str, Any], inherited: Iterable[Field] = ()) -> tuple[Field, ...]:
+    """The fields of a class body behind those of its bases, each with its name; those to be named come last."""
+    known = {one.name: one for one in inherited}
+    for name, value in namespace.items():
+        if isinstance(value, Field):
+            value.name, value.key = name, value.key or name
+            known[name] = value
+    return tuple(sorted(known.values(), key=lambda one: one.kw_only))
+
+
+class _Meta(type):
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> _Meta:
+        inherited = [one for base in bases for one in getattr(base, "FIELDS", ())]
+        fields = declared(namespace, inherited)
+        known = {one.name for one in inherited}
+        own = [key for key, value in namespace.items() if isinstance(value, Field)]
+        rest = {key: value for key, value in namespace.items() if key not in own}
+        rest["__slots__"] = tuple(key for key in own if key not in known)
+        rest["FIELDS"] = fields
+        made = super().__new__(mcs, name, bases, rest, **kwargs)
+        setters = tuple((one.name, getattr(made, one.name).__set__, one.default) for one in fields)
+        made._setters = setters  # type: ignore[attr-defined]
+        return made
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, local))
+class Struct(metaclass=_Meta):
+    """Fields that are read, written and compared together. Immutable; made with the fields as arguments."""
+
+    FIELDS: ClassVar[tuple[Field, ...]]
+    _setters: ClassVar[tuple[tuple[str, Callable[[Any, Any], None], Any], ...]]
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        setters = self._setters
+        if args:
+            given = {one.name: arg for one, arg in zip(self.FIELDS, args, strict=False) if not one.kw_only}
+            if len(given) < len(args) or given.keys() & values.keys():
+                raise TypeError(f"{type(self).__name__}: too many arguments")
+            values = {**given, **values}
+        for name, put, default in setters:
+            value = values.pop(name, default)
+            if value is _REQUIRED:
+                raise TypeError(f"{type(self).__name__} needs '{name}'")
+            put(self, value)
+        if values:
+            raise TypeError(f"{type(self).__name__} has no '{next(iter(values))}'")
+
+    @classmethod
+    def decode(cls, raw: Any) -> Self:
+        """The struct in `raw`, as JSON gives it; fields that are not declared are passed over. Raises Broken."""
+        if not isinstance(raw, Mapping):
+            raise Broken("fields were expected")
+        made = cls(**{one.name: one.read(raw) for one in cls.FIELDS if not one.local})
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """Raise Broken where fields that are right alone are wrong together. Called after reading."""
+
+    def encode(self) -> dict[str, Any]:
+        """The struct as JSON holds it."""
+        record = {}
+        for one in self.FIELDS:
+            value = getattr(self, one.name)
+            if one.local or (one.omit and value == one.default):
+                continue
+            record[one.key] = value if one.shape.plain else one.shape.encode(value)
+        return record
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, one.name) for one in self.FIELDS if not one.local)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in self.FIELDS)
+        return f"{type(self).__name__}({said})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), {one.name: getattr(self, one.name) for one in self.FIELDS})
+
+
+class Record(Struct):
+    """A struct that is kept under a `KIND` and a format `VERSION`. Fields that are not declared survive, in `extra`."""
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+    extra: Mapping[str, Any] = local(default={}, kw_only=True)
+
+    @classmethod
+    def decode(cls, raw: Any) -> Self:
+        """See `Struct`; what is not declared is kept."""
+        made = super().decode(raw)
+        known = {one.key for one in cls.FIELDS if not one.local} | {"v", "kind"}
+        extra = {name: value for name, value in raw.items() if name not in known}
+        return replace(made, extra=extra) if extra else made
+
+    def encode(self) -> dict[str, Any]:
+        """See `Struct`; with what was not declared."""
+        return {**self.extra, **super().encode(), "v": self.VERSION, "kind": self.KIND}
+
+
+def replace(struct: S, **changes: Any) -> S:
+    """The same struct with other values for some fields."""
+    values = {one.name: getattr(struct, one.name) for one in struct.FIELDS}
+    return type(struct)(**{**values, **changes})
+
+
+def _rebuild(kind: type[Struct], values: Mapping[str, Any]) -> Struct:
+    return kind(**values)
