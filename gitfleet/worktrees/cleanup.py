@@ -24,7 +24,7 @@ from gitfleet.worktrees.listing import Broken
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
-from gitfleet.worktrees.removable import KEEP, PRUNE, Candidate, Hub, Sweep, Terms, Verdict
+from gitfleet.worktrees.removable import KEEP, PRUNE, Candidate, CleanupTerms, Hub, Sweep, Verdict
 from gitfleet.worktrees.service import Selection, Worktrees
 from gitfleet.worktrees.upstream import Base
 
@@ -50,7 +50,7 @@ class Cleaned:
 def clean(
     worktrees: Worktrees,
     selection: Selection,
-    terms: Terms,
+    terms: CleanupTerms,
     *,
     base: str = "",
     announce: Callable[[str], None] | None = None,
@@ -73,7 +73,7 @@ def clean(
 def _run(
     worktrees: Worktrees,
     selection: Selection,
-    terms: Terms,
+    terms: CleanupTerms,
     named: Mapping[str, Base],
     recovered: Sequence[str],
     *,
@@ -92,7 +92,9 @@ def _run(
     return Cleaned(outcomes, list(bases.values()), found.broken if selection.everything else [], recovered)
 
 
-def _prune(worktrees: Worktrees, terms: Terms, base: Base | None, spared: Collection[str]) -> list[Outcome]:
+def _prune(
+    worktrees: Worktrees, terms: CleanupTerms, base: Base | None, spared: Collection[str]
+) -> list[Outcome]:
     """Let branches go that no worktree, session or commit needs any more; what became of each.
 
     Those that had a worktree when this run began are `spared`: it says that they stay.
@@ -142,7 +144,7 @@ def _fetched(worktrees: Worktrees, name: str) -> Base:
 class Cleaner:
     """One run over some worktrees of a clone."""
 
-    def __init__(self, worktrees: Worktrees, terms: Terms, hub: Hub) -> None:
+    def __init__(self, worktrees: Worktrees, terms: CleanupTerms, hub: Hub) -> None:
         self._worktrees = worktrees
         self._git = worktrees.repository.git
         self._terms = terms

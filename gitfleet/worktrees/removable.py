@@ -32,7 +32,7 @@ HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CleanupTerms:
     """What a caller of cleanup asks for. `ttl` in seconds; `ignored` as `ignored.check` allows it.
 
     `delete_branches`: those of what is removed; `prune_branches`: those that were left over by earlier removals.
@@ -62,7 +62,7 @@ class Sweep:
 
     common: Git
     state: str
-    terms: Terms
+    terms: CleanupTerms
     hub: Hub
 
 
