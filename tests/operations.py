@@ -7,10 +7,11 @@ from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import NodeId
 from gitfleet.clone import OPERATIONS
 from gitfleet.codec import replace
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import Actor, NodeId, Operation, Timing, Who
+from gitfleet.ledger.model import Actor, Operation, Timing, Who
 
 
 def raw(

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid
+from gitfleet.base.names import SessionId
 from gitfleet.claims.keepers import Keeper
 from gitfleet.codec import TEXT, WHOLE, Broken, Many, Maybe, One, Record, Shape, Struct, Text, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import Accepted, Answer, Operation, SessionId, View
+from gitfleet.ledger.model import Accepted, Answer, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.patterns.resources import PREFIX
 

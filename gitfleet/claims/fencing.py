@@ -18,7 +18,7 @@ Shared grants do not displace each other. What the verdict leads to is policy's 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.claims import ended_grants, model
@@ -29,11 +29,12 @@ from gitfleet.ledger.model import View
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
 
-OK = "ok"
-STALE = "stale"
-THEIRS = "theirs"
-UNCLAIMED = "unclaimed"
-UNVERIFIABLE = "unverifiable"
+OK: Final = "ok"
+STALE: Final = "stale"
+THEIRS: Final = "theirs"
+UNCLAIMED: Final = "unclaimed"
+UNVERIFIABLE: Final = "unverifiable"
+FenceState = Literal["ok", "stale", "theirs", "unclaimed", "unverifiable"]
 TENTATIVE = "tentative"
 
 
@@ -46,7 +47,7 @@ class Verdict(NamedTuple):
     """
 
     path: str
-    state: str
+    state: FenceState
     claim: str = ""
     holder: str = ""
     token: int = 0

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.retained_claims import given
 from gitfleet.codec import FLAG, TEXT, Struct, field, replace
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
-from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, Refused, SessionId, View
+from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, Refused, View
 from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern

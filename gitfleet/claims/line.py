@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, model, tickets
@@ -24,7 +25,7 @@ from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import Deadlock
-from gitfleet.ledger.model import SessionId, View
+from gitfleet.ledger.model import View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import model as sessions

@@ -14,12 +14,13 @@ from typing import Literal, NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid, shard
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import ended_grants, keepers
 from gitfleet.claims.keepers import Keeper
 from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, SESSION_ID, NodeId, SessionId, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import model as sessions

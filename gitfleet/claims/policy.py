@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from gitfleet.base import canonical, files
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.resources import MOST_UNITS, is_name
 
-COMMITS = ("require-claim", "claim-on-commit", "conflicts-only", "warn", "off")
-EDITS = ("claim-on-edit", "require-claim", "conflicts-only", "warn", "off")
-UNVERIFIABLE = ("stop", "warn", "allow")
+CommitRule = Literal["require-claim", "claim-on-commit", "conflicts-only", "warn", "off"]
+EditRule = Literal["claim-on-edit", "require-claim", "conflicts-only", "warn", "off"]
+UnverifiableRule = Literal["stop", "warn", "allow"]
+COMMITS: tuple[CommitRule, ...] = get_args(CommitRule)
+EDITS: tuple[EditRule, ...] = get_args(EditRule)
+UNVERIFIABLE: tuple[UnverifiableRule, ...] = get_args(UnverifiableRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Policy:
     `resources` has the capacity of each resource that the rules name, by its name in small letters.
     """
 
-    commits: str = "require-claim"
-    edits: str = "claim-on-edit"
+    commits: CommitRule = "require-claim"
+    edits: EditRule = "claim-on-edit"
     ttl: int = 45 * 60
     margin: int = 2 * 60
     max_age: int = 24 * 3600
@@ -36,7 +39,7 @@ class Policy:
     everything: bool = False
     case_sensitive: bool = False
     state_max_age: int = 15 * 60
-    unverifiable: str = "stop"
+    unverifiable: UnverifiableRule = "stop"
     reference_transaction: bool = False
     resources: Mapping[str, int] = field(default_factory=dict)
 

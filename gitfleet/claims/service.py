@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from gitfleet import codec
 from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, span
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, handover, leases, model, paths, retained_claims, rules, tickets, turns
@@ -26,7 +27,7 @@ from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
-from gitfleet.ledger.model import PERSON, SESSION, Actor, SessionId, Timing, Who
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Timing, Who
 from gitfleet.ledger.operations import A, B, Kind, Nothing
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language

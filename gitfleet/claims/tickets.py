@@ -11,12 +11,13 @@ from functools import lru_cache
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import SHARED, Mode
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, One, Record, Struct, Text, Whole, field, replace
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, NodeId, SessionId, View
+from gitfleet.ledger.model import NODE_ID, View
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap
 from gitfleet.patterns.resources import MOST_UNITS

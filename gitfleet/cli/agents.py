@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,8 @@ from gitfleet.cli.options import Json, SessionId
 from gitfleet.errors import FleetError, NoFleet, NoRepository, NoSession, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import agents as views
+from gitfleet.fleet.views import briefing as prime_views
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks.agents import install as agents
 from gitfleet.githooks.agents import ready, wanted
@@ -105,7 +107,7 @@ def _install(name: str, sandbox: str, *, user: bool, project: bool) -> Answer:
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
         )
-    return Answer("agent install", _data(name, scope, changes), lines, warnings=warnings)
+    return Answer("agent install", views.changed(name, scope, changes), lines, warnings=warnings)
 
 
 def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
@@ -123,7 +125,7 @@ def _uninstall(name: str, *, user: bool, project: bool) -> Answer:
     scope = _scope(user=user, project=project)
     changes = agents.uninstall(name, scope, _repository(scope))
     lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
-    return Answer("agent uninstall", _data(name, scope, changes), lines)
+    return Answer("agent uninstall", views.changed(name, scope, changes), lines)
 
 
 def _status() -> Answer:
@@ -154,7 +156,7 @@ def _status() -> Answer:
         for agent in {look.agent for look in looks if look.state != "absent"}
         if (words := ready.newer(agent))
     ]
-    return Answer("agent status", {"agents": [look._asdict() for look in looks]}, [grid], warnings=warnings)
+    return Answer("agent status", views.hooks(looks), [grid], warnings=warnings)
 
 
 def _prime(session: str | None) -> Answer:
@@ -171,9 +173,9 @@ def _prime(session: str | None) -> Answer:
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
         return Answer(
             "prime",
-            briefing.as_record(told),
+            prime_views.prime(told),
             briefing.text(told).split("\n"),
-            warnings=[*warnings, *freshness(fleet, state)],
+            warnings=[*warnings, *freshness(fleet, state.age, len(state.tentative))],
             session=who,
         )
 
@@ -208,7 +210,3 @@ def _in_fleet(repository: Repository) -> bool:
 
 def _told(changes: list[SettingsChange]) -> list[str]:
     return [f"{change.what}: {change.path}" for change in changes if change.what != "unchanged"]
-
-
-def _data(name: str, scope: Scope, changes: list[SettingsChange]) -> dict[str, Any]:
-    return {"agent": name, "scope": scope, "files": [change._asdict() for change in changes]}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA_VERSION = "1"
+from gitfleet.fleet.views.envelope import Envelope, envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,6 @@ class Answer:
     warnings: Sequence[str] = field(default_factory=tuple)
     session: str = ""
 
-    def envelope(self) -> dict[str, Any]:
+    def envelope(self) -> Envelope:
         """The JSON form, the same for every command."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "command": self.command,
-            "status": self.status,
-            "data": self.data,
-            "warnings": list(self.warnings),
-        }
+        return envelope(self.command, self.status, self.data, self.warnings)

@@ -28,6 +28,7 @@ from gitfleet.cli import (
 )
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.setup import Directory
+from gitfleet.fleet.views import envelope
 
 HELP = """Coordinate many coding agents on one repository with nothing but git.
 
@@ -98,8 +99,9 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     if not as_json:
         render.note(f"gitfleet: {words}\nnext: {hint}")
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
-    data = {"error": {"message": words, "hint": hint}}
-    return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+    return boundary.show(
+        Answer(command, envelope.failure(words, hint), status="usage-error", code=2), as_json=as_json
+    )
 
 
 def _beyond(found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.clients import confined
 from gitfleet.errors import FleetError
+from gitfleet.fleet.views import envelope
 
 READ_ONLY = frozenset(
     [
@@ -41,9 +42,7 @@ def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
     except KeyboardInterrupt:
         words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
         render.note(f"gitfleet: {words}")
-        answer = Answer(
-            command, {"error": {"message": words, "unharmed": "", "hint": ""}}, status="interrupted", code=130
-        )
+        answer = Answer(command, envelope.failure(words), status="interrupted", code=130)
     except BrokenPipeError:  # a command that tells as it goes
         return _nobody_reads()
     return show(answer, as_json=as_json)
@@ -136,9 +135,5 @@ def _bug(command: str, error: Exception) -> Answer:
             render.note(line)
     else:
         render.note("next: set GITFLEET_DEBUG=1 to see where it happened")
-    return Answer(
-        command,
-        {"error": {"message": words, "unharmed": "", "hint": "Please report it."}},
-        status="internal-error",
-        code=70,
-    )
+    data = envelope.failure(words, "Please report it.")
+    return Answer(command, data, status="internal-error", code=70)

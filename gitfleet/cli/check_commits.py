@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
@@ -13,6 +12,7 @@ from gitfleet.cli.claiming import Common
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
+from gitfleet.fleet.views import commits as views
 from gitfleet.git.repository import discover
 from gitfleet.githooks import check_commits, incoming, ranges
 from gitfleet.githooks.check_commits import Judged
@@ -29,11 +29,11 @@ def commits(common: Common, text: str, hub: str | None, report: str | None) -> A
     wanted = ranges.ends(text)
     with hub_state.present(repository, hub) as now:
         if now.policy.commits == "off":
-            return _answer(now, [], {"base": wanted.base, "head": wanted.head}, report)
+            return _answer(now, [], (wanted.base, wanted.head), report)
         with ranges.opened(repository, now.hub, now.trunk, text) as found:
             new = list(incoming.commits(found.git, *found.revisions))
             rows = check_commits.judged(now.view, now.policy, found.git, new)
-        return _answer(now, rows, {"base": found.base, "head": found.head}, report)
+        return _answer(now, rows, (found.base, found.head), report)
 
 
 def staged(common: Common, report: str | None) -> Answer:
@@ -53,19 +53,16 @@ def staged(common: Common, report: str | None) -> Answer:
             if one.state == fencing.THEIRS
         ]
         freed = orphans.advice(fleet.claims.orphans.marked(held))
-        return _answer(now, rows, {"base": "", "head": ""}, report, [freed] if freed else [])
+        return _answer(now, rows, ("", ""), report, [freed] if freed else [])
 
 
 def _answer(
-    now: Present, rows: Sequence[Judged], ends: dict[str, str], report: str | None, more: Sequence[str] = ()
+    now: Present, rows: Sequence[Judged], ends: tuple[str, str], report: str | None, more: Sequence[str] = ()
 ) -> Answer:
     code = check_commits.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
-    data = {
-        **ends, "hub": now.hub, "trunk": now.trunk, "generation": now.tip.generation, "ledger": now.tip.oid,
-        "rules": now.policy.commits, "commits": [_record(row) for row in rows],
-    }  # fmt: skip
+    data = views.judged(now, rows, *ends)
     lines = marks.shielded([*_lines(now, rows)])
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]
@@ -79,15 +76,6 @@ def _claims(now: Present, session: str) -> tuple[str, ...]:
         return ()
     found = model.of_session(now.view, session)
     return tuple(f"{claim.id}@{claim.token}" for claim in found if isinstance(claim, model.Claim))
-
-
-def _record(row: Judged) -> dict[str, Any]:
-    return {
-        "commit": row.commit.oid,
-        "session": row.commit.session,
-        "claims": list(row.commit.claims),
-        "paths": [verdict._asdict() for verdict in row.verdicts],
-    }
 
 
 def _lines(now: Present, rows: Sequence[Judged]) -> Iterator[str]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
 from gitfleet.claims.conflict_text import kept_by, stays, unit_words, units, until
-from gitfleet.claims.model import SHARED, Claim, Unreadable
-from gitfleet.claims.service import Terms, Verdict, time_left
+from gitfleet.claims.model import SHARED, Claim
+from gitfleet.claims.service import Terms
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.messages import heard, told
-from gitfleet.errors import EXIT_CODES, FleetError, NoSession, UsageError
+from gitfleet.errors import EXIT_CODES, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.ledger import State
+from gitfleet.fleet.views import claims as views
+from gitfleet.fleet.views import grants
+from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
 from gitfleet.ledger.model import Answer as Told
-from gitfleet.sessions import model as sessions
+from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 FRESH = 60
@@ -48,7 +50,7 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
         said = remarks.of_grant(fleet, result.granted, result.already_held)
-        data = {"session": session, **_how(result), **result.encode(), **said.as_record()}
+        data = grants.claimed(session, result, said)
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
         return Answer("claim", data, lines, _status(result, code), code, warnings, session)
@@ -63,15 +65,8 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         granted, held = got.granted, got.already_held
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
-        outcome = "tentative" if got.tentative else "granted"
         said = remarks.of_grant(fleet, granted, held)
-        data = {
-            "session": session,
-            "outcome": outcome,
-            "granted": [claim.encode() for claim in granted],
-            "already_held": [claim.encode() for claim in held],
-            **said.as_record(),
-        }
+        data = grants.waited(session, got, said)
         warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
@@ -91,7 +86,7 @@ def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer
         lines = _lines(result.released, "released", tentative=result.tentative)
         lines += [f"not held by anybody: {path}" for path in result.not_held]
         lines = lines or ["nothing to release"]
-        data = {"session": session, **_how(result), **result.encode()}
+        data = grants.released(session, result)
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -105,7 +100,7 @@ def let_go(common: Common, branch: str) -> Answer:
             result = fleet.claims.let_go(session, branch)
         lines = [f"released: {claim.pattern}" for claim in result.released]
         lines += kept(result.retained, "still ")
-        data = {"session": session, **_how(result), "not_held": [], **result.encode()}
+        data = grants.released(session, result)
         return Answer(
             "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
         )
@@ -114,19 +109,12 @@ def let_go(common: Common, branch: str) -> Answer:
 def claims(common: Common, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
     """List claims, by path, session and age (seconds)."""
     with Fleet.open(common.directory, bulk=not paths, announce=render.note) as fleet:
-        state = fleet.current()
-        found = list(fleet.claims.find(state, session=common.session, texts=paths))
-        known: dict[str, tuple[sessions.Session | None, bool]] = {}
-        rows = [_row(fleet, state, item, known) for item in found]
-        rows = [row for row in rows if older_than is None or row.get("age", 0) >= older_than]
-        rows.sort(key=lambda row: (row["pattern"], row["id"]))
-        lines = render.table(
-            [_cells(row) for row in rows], ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
-        )
-        lines = [*(lines if rows else ["no claims"]), *as_of(fleet, state)]
-        warnings = [item.error.message for item in found if isinstance(item, Unreadable)]
-        warnings += [*heard(fleet), *freshness(fleet, state)]
-        return Answer("claims", {"claims": rows, **knowledge(state)}, lines, warnings=warnings)
+        found, problems = views.listing(fleet, session=common.session, paths=paths, older_than=older_than)
+        rows = [_cells(row) for row in found["claims"]]
+        head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
+        lines = render.table(rows, head) if rows else ["no claims"]
+        warnings = [*problems, *heard(fleet), *freshness(fleet, found["age"], len(found["tentative"]))]
+        return Answer("claims", found, [*lines, *as_of(fleet, found["age"])], warnings=warnings)
 
 
 def check(common: Common, paths: Sequence[str]) -> Answer:
@@ -135,21 +123,16 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
     with Fleet.open(common.directory, announce=render.note) as fleet:
         session = _maybe_session(fleet, common.session)
-        state = fleet.current()
-        verdicts = fleet.claims.check(state, session, paths)
-        states = {verdict.state for verdict in verdicts}
+        found = views.check(fleet, session, paths)
+        states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
-        lines = [line for verdict in verdicts for line in _verdict(verdict)] + as_of(fleet, state)
-        data = {"session": session, "paths": [_verdict_record(v) for v in verdicts], **knowledge(state)}
-        return Answer(
-            "check",
-            data,
-            lines,
-            EXIT_CODES[code][0] if code else "ok",
-            code,
-            [*heard(fleet, common.session), *freshness(fleet, state)],
-            session or "",
-        )
+        lines = [line for path in found["paths"] for line in _verdict(path)] + as_of(fleet, found["age"])
+        warnings = [
+            *heard(fleet, common.session),
+            *freshness(fleet, found["age"], len(found["tentative"])),
+        ]
+        status = EXIT_CODES[code][0] if code else "ok"
+        return Answer("check", found, lines, status, code, warnings, session or "")
 
 
 def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
@@ -158,32 +141,20 @@ def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
     return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
 
 
-def knowledge(state: State) -> dict[str, Any]:
-    """How good the local knowledge is that an answer rests on."""
-    return {
-        "generation": state.tip.generation,
-        "commit": state.tip.oid,
-        "age": state.age,
-        "tentative": sorted(state.tentative),
-    }
-
-
-def as_of(fleet: Fleet, state: State) -> list[str]:
+def as_of(fleet: Fleet, age: int | None) -> list[str]:
     """How old the knowledge is that an answer rests on, where it is not fresh; what is too old is among the warnings."""
-    if state.age is None or not FRESH <= state.age <= fleet.policy.state_max_age:
+    if age is None or not FRESH <= age <= fleet.policy.state_max_age:
         return []
-    return [f"as of {duration(state.age)} ago; `gitfleet sync` asks the hub again"]
+    return [f"as of {duration(age)} ago; `gitfleet sync` asks the hub again"]
 
 
-def freshness(fleet: Fleet, state: State) -> list[str]:
-    """What to say about knowledge that is old or not yet agreed."""
+def freshness(fleet: Fleet, age: int | None, tentative: int) -> list[str]:
+    """What to say about knowledge that is old or not yet agreed: `tentative` operations wait for the hub."""
     words = [*fleet.ledger.outbox.warnings]
-    if state.tentative:
-        words.append(f"waiting for the hub, and tentative: {counted(len(state.tentative), 'operation')}")
-    if state.age is not None and state.age > fleet.policy.state_max_age:
-        words.append(
-            f"as of {duration(state.age)} ago: the hub was last seen then; `gitfleet sync` asks it again"
-        )
+    if tentative:
+        words.append(f"waiting for the hub, and tentative: {counted(tentative, 'operation')}")
+    if age is not None and age > fleet.policy.state_max_age:
+        words.append(f"as of {duration(age)} ago: the hub was last seen then; `gitfleet sync` asks it again")
     return words
 
 
@@ -211,16 +182,6 @@ def _units(claim: Claim) -> str:
     return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
-def _how(result: Told) -> dict[str, Any]:
-    how = {
-        "outcome": result.status.value,
-        "commit": result.commit,
-        "generation": result.generation,
-        "operation": result.receipt.operation,
-    }
-    return how | ({"hub_error": result.receipt.hub_error} if result.tentative else {})
-
-
 def _status(result: Told, code: int) -> str:
     return "partial" if code else "tentative" if result.tentative else "ok"
 
@@ -234,39 +195,7 @@ def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
     return words
 
 
-def _row(
-    fleet: Fleet,
-    state: State,
-    item: Claim | Unreadable,
-    known: dict[str, tuple[sessions.Session | None, bool]],
-) -> dict[str, Any]:
-    if isinstance(item, Unreadable):
-        return {"id": "", "pattern": item.pattern.text, "where": item.where, "problem": item.error.message}
-    if item.session not in known:
-        known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
-    session, gone = known[item.session]
-    left = time_left(item, session)
-    row = item.encode()
-    age = max(0, (session.renewed_at if session else item.granted_at) + item.ttl - left - item.granted_at)
-    lapsed = left <= 0 and not (item.retained and session is None)
-    row |= {
-        "age": age,
-        "left": left,
-        "tentative": item.operation in state.tentative,
-        "lapsed": lapsed,
-        "gone": gone,
-    }
-    return row
-
-
-def _session(state: State, session_id: str) -> sessions.Session | None:
-    try:
-        return sessions.find(state.view, session_id)
-    except FleetError:
-        return None
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
     if "problem" in row:
         return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
     left = "expired" if row["lapsed"] else duration(row["left"])
@@ -278,16 +207,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
 
 
-def _verdict(verdict: Verdict) -> list[str]:
-    if verdict.state == service.THEIRS:
-        return [f"theirs  {render.holder(item)}" for item in verdict.holders]
+def _verdict(path: PathRow) -> list[str]:
+    if path["state"] == service.THEIRS:
+        return [f"theirs  {render.holder(Obstacle.decode(item))}" for item in path["holders"]]
     words = {service.MINE: "mine   ", service.FREE: "free   ", service.UNVERIFIABLE: "unknown"}
-    return [f"{words[verdict.state]} {verdict.path}"]
-
-
-def _verdict_record(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "path": verdict.path,
-        "state": verdict.state,
-        "holders": [item.encode() for item in verdict.holders],
-    }
+    return [f"{words[path['state']]} {path['path']}"]

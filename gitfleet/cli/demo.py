@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -32,6 +32,28 @@ WIDTH = 100
 Tell = Callable[[str], None]
 
 
+class StepRow(TypedDict):
+    """One command of the demonstration, as it was run."""
+
+    says: str
+    where: str
+    """The folder below `directory`."""
+    command: list[str]
+    edited: list[str]
+    """Files of that folder that were changed before it ran."""
+    expected: int
+    code: int
+    output: str
+
+
+class DemoAnswer(TypedDict):
+    """`demo`."""
+
+    directory: str
+    seconds: int
+    steps: list[StepRow]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("demo")(demo)
@@ -53,7 +75,7 @@ def _demo(directory: str | None, tell: Tell) -> Answer:
     tell(f"Playing in {display(place.directory)}. Every command below is real; so is what it says.")
     place.furnish()
     steps = [step for scene in demo_script.SCENES for step in _scene(place, scene, tell)]
-    data = {"directory": place.directory, "seconds": int(clock.elapsed() - begun), "steps": steps}
+    data: DemoAnswer = {"directory": place.directory, "seconds": int(clock.elapsed() - begun), "steps": steps}
     return Answer(
         "demo",
         data,
@@ -61,7 +83,7 @@ def _demo(directory: str | None, tell: Tell) -> Answer:
     )
 
 
-def _scene(place: Stage, scene: Scene, tell: Tell) -> list[dict[str, Any]]:
+def _scene(place: Stage, scene: Scene, tell: Tell) -> list[StepRow]:
     tell("")
     for line in _wrapped(scene.says, ""):
         tell(line)
@@ -120,7 +142,7 @@ def _program() -> str:
     return beside if os.path.exists(beside) else f"{shlex.quote(sys.executable)} -m gitfleet"
 
 
-def _record(says: str, played: Played) -> dict[str, Any]:
+def _record(says: str, played: Played) -> StepRow:
     command = played.command
     return {
         "says": says,

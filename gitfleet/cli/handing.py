@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
-from gitfleet.claims import line, orphans, tickets
+from gitfleet.claims import orphans
 from gitfleet.claims.conflict_text import unit_words
 from gitfleet.claims.model import SHARED, Claim
-from gitfleet.claims.tickets import Ticket
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common, as_of, freshness, knowledge
+from gitfleet.cli.claiming import Common, as_of, freshness
 from gitfleet.cli.messages import heard, told
 from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import grants, line
+from gitfleet.fleet.views.grants import TellAnswer
+from gitfleet.fleet.views.line import TicketRow
 from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
@@ -26,36 +29,29 @@ def waiting(common: Common, *, leave: bool) -> Answer:
         if leave:
             session = fleet.whoami(common.session)
             left = len(fleet.claims.leave_line(session).left)
-        state = fleet.current()
-        places = list(tickets.everything(state.view))
-        standing = tickets.line(state.view)
-        rows = []
-        gone: dict[str, Obstacle] = {}
-        for number, ticket in enumerate(standing, start=1):
-            blocked = line.blockers(state.view, standing, ticket)
-            held = [
-                Obstacle(path=one.wanted, session=one.session, claim=one.held)
-                for one in blocked
-                if not one.ticket
-            ]
-            gone |= {str(item.session): item for item in fleet.claims.orphans.marked(held) if item.gone}
-            rows.append(
-                {**ticket.encode(), "place": number, "blocked_by": [item.encode() for item in blocked]}
-            )
+        found, problems = line.waiting(fleet, left=left)
+        gone = _gone(fleet, found["tickets"])
         lines = [f"left {counted(left, 'place')}"] if leave else []
-        lines += [
-            f"{row['place']}. {_words(ticket, row['blocked_by'], gone)}"
-            for row, ticket in zip(rows, standing, strict=True)
-        ]
-        broken = [item.message for item in places if not isinstance(item, Ticket)]
-        broken += [words for words in [orphans.advice(gone.values())] if words]
-        data = {"tickets": rows, "left": left, **knowledge(state)}
+        lines += [f"{row['place']}. {_words(row, gone)}" for row in found["tickets"]]
+        problems += [words for words in [orphans.advice(gone.values())] if words]
+        old = freshness(fleet, found["age"], len(found["tentative"]))
         return Answer(
             "waiting",
-            data,
-            [*(lines or ["nobody waits"]), *as_of(fleet, state)],
-            warnings=[*broken, *heard(fleet), *freshness(fleet, state)],
+            found,
+            [*(lines or ["nobody waits"]), *as_of(fleet, found["age"])],
+            warnings=[*problems, *heard(fleet), *old],
         )
+
+
+def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
+    """The sessions that others wait for and whose process is known to be gone."""
+    held = [
+        Obstacle(path=one["wanted"], session=one["session"], claim=one["held"])
+        for row in rows
+        for one in row["blocked_by"]
+        if not one["ticket"]
+    ]
+    return {str(one.session): one for one in fleet.claims.orphans.marked(held) if one.gone}
 
 
 def tell(common: Common, to: str, text: str) -> Answer:
@@ -64,7 +60,7 @@ def tell(common: Common, to: str, text: str) -> Answer:
         session = fleet.whoami(common.session)
         with told(fleet, session):
             fleet.claims.tell(session, to, text)
-        data = {"session": session, "to": to, "text": text}
+        data: TellAnswer = {"session": SessionId(session), "to": SessionId(to), "text": text}
         return Answer("tell", data, [f"told {to}"], warnings=fleet.messages(session), session=session)
 
 
@@ -75,13 +71,8 @@ def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
         with told(fleet, session):
             answer = fleet.claims.offer(session, to, paths)
         lines = [f"offered to {to}: {claim.pattern}" for claim in answer.offered]
-        return Answer(
-            "offer",
-            {"session": session, **answer.encode()},
-            lines,
-            warnings=fleet.messages(session),
-            session=session,
-        )
+        data = grants.offered(session, answer)
+        return Answer("offer", data, lines, warnings=fleet.messages(session), session=session)
 
 
 def accept(common: Common) -> Answer:
@@ -92,7 +83,7 @@ def accept(common: Common) -> Answer:
             answer = fleet.claims.accept(session)
         lines = [f"claimed: {claim.pattern}{_units(claim)}, token {claim.token}" for claim in answer.taken]
         said = remarks.of_grant(fleet, answer.taken, new=False)
-        data = {"session": session, **answer.encode(), "behind": said.as_record()["behind"]}
+        data = grants.accepted(session, answer, said)
         warnings = [*fleet.messages(session), *said.words(fleet.ledger.node.hub)]
         return Answer("accept", data, lines, warnings=warnings, session=session)
 
@@ -104,13 +95,8 @@ def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
         with told(fleet, session):
             answer = fleet.claims.break_(session, paths, reason)
         lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]
-        return Answer(
-            "break",
-            {"session": session, **answer.encode()},
-            lines,
-            warnings=fleet.messages(session),
-            session=session,
-        )
+        data = grants.broken(session, answer)
+        return Answer("break", data, lines, warnings=fleet.messages(session), session=session)
 
 
 def _person(fleet: Fleet, common: Common) -> str:
@@ -129,13 +115,15 @@ def _units(claim: Claim) -> str:
     return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
-def _words(ticket: Ticket, blocked: Sequence[dict[str, str]], gone: Collection[str]) -> str:
-    wants = ", ".join(want.pattern + (" (shared)" if want.mode == SHARED else "") for want in ticket.wants)
+def _words(row: TicketRow, gone: Collection[str]) -> str:
+    wants = ", ".join(
+        want["pattern"] + (" (shared)" if want["mode"] == SHARED else "") for want in row["paths"]
+    )
     who = sorted(
         {
             f"{item['session'] or 'an unreadable record'} ({'waits for' if item['ticket'] else 'has'} {item['held']}"
             f"{'; its process is gone' if item['session'] in gone else ''})"
-            for item in blocked
+            for item in row["blocked_by"]
         }
     )
-    return f"{ticket.session} waits for {wants}, behind {', '.join(who) or 'nobody'}"
+    return f"{row['session']} waits for {wants}, behind {', '.join(who) or 'nobody'}"

@@ -12,6 +12,7 @@ from gitfleet.cli import boundary, helping, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
 from gitfleet.fleet import hooks
+from gitfleet.fleet.views.hubs import HubHookInstallAnswer, HubHookUninstallAnswer
 from gitfleet.githooks import hub_hook
 
 Where = Annotated[str, typer.Argument(metavar="PATH", help="The bare repository that clones push to.")]
@@ -54,7 +55,9 @@ def _install(path: str) -> Answer:
     done = hub_hook.install(path, interpreter=sys.executable, gate=hooks.script())
     state = "put into" if done.changed else "in place in"
     lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes, _REACH]
-    data = {"folders": list(done.folders), "changed": done.changed, "notes": list(done.notes)}
+    data: HubHookInstallAnswer = {
+        "folders": list(done.folders), "changed": done.changed, "notes": list(done.notes),
+    }  # fmt: skip
     status, code = ("partial", 21) if done.closed else ("ok", 0)
     return Answer("hub-hook install", data, lines, status, code, done.closed)
 
@@ -62,5 +65,5 @@ def _install(path: str) -> Answer:
 def _uninstall(path: str) -> Answer:
     done = hub_hook.uninstall(path)
     lines = ["the hook is gone from this repository" if done.changed else "there was no hook of gitfleet"]
-    data = {"changed": done.changed, "notes": list(done.notes)}
+    data: HubHookUninstallAnswer = {"changed": done.changed, "notes": list(done.notes)}
     return Answer("hub-hook uninstall", data, [*lines, *done.notes])

@@ -16,6 +16,7 @@ from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import starting as views
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.launching import launcher
@@ -140,17 +141,8 @@ def _answer(ended: Ended) -> Answer:
         + "".join(f"; {line}" for line in kept(retained))
     )
     say(f"gitfleet: {words}")
-    data = {
-        "session": ended.session,
-        "worktree": ended.worktree,
-        "log": ended.log,
-        "exit_code": ended.code,
-        "released": [claim.encode() for claim in released],
-        "retained": [claim.encode() for claim in retained],
-        "committed": ended.made.as_record() if ended.made else None,
-    }
     status = "ok" if ended.code == 0 else "command-failed"
-    return Answer("session start", data, [], status, ended.code, ended.warnings)
+    return Answer("session start", views.launched(ended), [], status, ended.code, ended.warnings)
 
 
 def _committed(made: Made | None) -> str:

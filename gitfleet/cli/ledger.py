@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gitfleet.base import clock, delivery
+from gitfleet.base.names import Oid
 from gitfleet.cli import boundary, completing, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.messages import losses
 from gitfleet.cli.options import Json, OfSession
 from gitfleet.errors import EXIT_CODES
-from gitfleet.fleet.doctor import Finding
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger import log as logs
+from gitfleet.fleet.views import doctor as doctor_views
+from gitfleet.fleet.views import log as views
+from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
+from gitfleet.fleet.views.log import OperationRow
+from gitfleet.ledger.log import UNREADABLE
 
 SomePath = Annotated[
     str | None,
@@ -80,9 +84,9 @@ def _sync() -> Answer:
         ]
         lines += told.settled
         lines += [f"lost: {text}" for text in lost.lines]
-        data = {
+        data: SyncAnswer = {
             "generation": told.generation,
-            "commit": told.commit,
+            "commit": Oid(told.commit),
             "brought": told.brought,
             "lost": lost.lines,
             "settled": list(told.settled),
@@ -114,22 +118,23 @@ def _losses_told(fleet: Fleet) -> Iterator[None]:
 
 def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        lines = fleet.log(path, session=session, kind=kind, limit=limit or None)
-        shown = [
-            f"{line.generation:>6}  {'?' if line.kind == logs.UNREADABLE else clock.iso(line.at):<20}  {line.node}  {line.subject}"
-            for line in lines
-        ]
+        found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
+        lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
-        told = [*(shown or ["nothing"]), *as_of(fleet, state)]
-        data = {"operations": [line.as_record() for line in lines]}
-        return Answer("log", data, told, warnings=freshness(fleet, state))
+        old = freshness(fleet, state.age, len(state.tentative))
+        return Answer("log", found, [*lines, *as_of(fleet, state.age)], warnings=old)
+
+
+def _line(row: OperationRow) -> str:
+    when = "?" if row["kind"] == UNREADABLE else clock.iso(row["at"])
+    return f"{row['generation']:>6}  {when:<20}  {row['node']}  {row['subject']}"
 
 
 def _fsck() -> Answer:
     with Fleet.open(bulk=True) as fleet:
         checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
         tip = fleet.current().tip
-        data = {"verified": checked, "commit": tip.oid, "generation": tip.generation}
+        data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
         return Answer(
             "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
         )
@@ -142,13 +147,5 @@ def _doctor(*, repair: bool) -> Answer:
         for finding in done.findings:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
-        data: dict[str, Any] = {
-            "repaired": list(done.repaired),
-            "findings": [_record(finding) for finding in done.findings],
-        }
         code = 0 if done.sound else 20
-        return Answer("doctor", data, lines, "problems" if code else "ok", code)
-
-
-def _record(finding: Finding) -> dict[str, Any]:
-    return {"what": finding.what, "ok": finding.ok, "words": finding.words, "advice": finding.advice}
+        return Answer("doctor", doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gitfleet.base import clock
-from gitfleet.base.text import display, duration
+from gitfleet.base.text import duration
 from gitfleet.cli import boundary, helping, render, worktrees
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
 from gitfleet.fleet import maintenance
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import maintainer as views
+from gitfleet.fleet.views import upkeep as upkeep_views
+from gitfleet.fleet.views.maintainer import LastRunRow, MaintainerLogsAnswer
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.upkeep import maintainer, round, schedulers
@@ -129,7 +132,7 @@ def run(as_json: Json = False) -> int:
 def _maintain(options: Options, *, dry_run: bool) -> Answer:
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = fleet.upkeep.run(options, dry_run=dry_run)
-    data = round.as_record(done)
+    data = upkeep_views.upkeep(done)
     word = "partial" if done.code else "ok"
     return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
 
@@ -138,32 +141,18 @@ def _install(kind: str | None, every: int, options: Options, *, preview: bool) -
     maintenance.check(options)
     found = _clone()
     scheduler = schedulers.choose(kind)
+    if not preview:
+        found.install(scheduler, every, options)
+    data = views.installed(scheduler, found.name, every, found.preview(scheduler, every), done=not preview)
     if preview:
-        puts = found.preview(scheduler, every)
         lines = [
-            line
-            for put in puts
-            for line in (f"# {put.path}", *put.text.decode("utf-8", "replace").splitlines(), "")
+            line for file in data["files"] for line in (f"# {file['path']}", *file["text"].splitlines(), "")
         ]
-        return Answer(
-            "maintainer install", _install_data(scheduler.kind, found.name, every, puts, done=False), lines
-        )
-    found.install(scheduler, every, options)
-    puts = found.preview(scheduler, every)
-    lines = [
-        f"{scheduler.kind} runs upkeep of this clone every {duration(every)}: {', '.join(put.path for put in puts)}"
-    ]
-    lines += _advice(scheduler.kind)
-    return Answer(
-        "maintainer install", _install_data(scheduler.kind, found.name, every, puts, done=True), lines
-    )
-
-
-def _install_data(
-    kind: str, name: str, every: int, puts: list[schedulers.Put], *, done: bool
-) -> dict[str, Any]:
-    files = [{"path": put.path, "text": put.text.decode("utf-8", "backslashreplace")} for put in puts]
-    return {"installed": done, "kind": kind, "name": name, "every": every, "files": files}
+    else:
+        places = ", ".join(file["path"] for file in data["files"])
+        lines = [f"{scheduler.kind} runs upkeep of this clone every {duration(every)}: {places}"]
+        lines += _advice(scheduler.kind)
+    return Answer("maintainer install", data, lines)
 
 
 def _advice(kind: str) -> list[str]:
@@ -173,82 +162,36 @@ def _advice(kind: str) -> list[str]:
 
 
 def _status() -> Answer:
-    found = _clone()
-    record, last, there = found.installed(), found.last(), found.look()
-    every = record.every if record else maintainer.EVERY
-    running = found.running()
-    upcoming = there[0].next_run(last.started if last else None, every) if there else None
-    problems = _problems(found, there, last, every, running=running)
-    data: dict[str, Any] = {
-        "installed": there is not None,
-        "kind": there[0].kind if there else "",
-        "name": found.name,
-        "every": every if there else 0,
-        "places": list(there[1].places) if there else [],
-        "active": bool(there and there[1].on),
-        "running": running,
-        "last": None if last is None else {**_last_data(last)},
-        "next_run": upcoming,
-        "log": found.log,
-        "problems": problems,
-    }
-    lines = [
-        f"installed: {there[0].kind}, every {duration(every)}, {', '.join(there[1].places)}"
-        if there
-        else "not installed"
-    ]
-    lines += [f"running now: {running}"] if running else []
-    lines += [f"last run: {_last_words(last)}"] if last else ["last run: none yet"]
+    found = views.status(_clone())
+    every, upcoming = duration(found["every"]), found["next_run"]
+    there = f"{found['kind']}, every {every}, {', '.join(found['places'])}"
+    lines = [f"installed: {there}" if found["installed"] else "not installed"]
+    lines += [f"running now: {found['running']}"] if found["running"] else []
+    lines.append(f"last run: {_last_words(found['last']) if found['last'] else 'none yet'}")
     lines += [f"next run: about {clock.iso(upcoming)}"] if upcoming else []
-    lines += [f"problem: {problem}" for problem in problems]
-    return Answer("maintainer status", data, lines)
+    lines += [f"problem: {problem}" for problem in found["problems"]]
+    return Answer("maintainer status", found, lines)
 
 
-def _last_data(last: maintainer.LastRun) -> dict[str, Any]:
-    return {"started": last.started, "ended": last.ended, "code": last.code, "words": list(last.words)}
-
-
-def _last_words(last: maintainer.LastRun) -> str:
-    began = f"{clock.iso(last.started)}, {duration(clock.now() - last.started)} ago"
-    if last.ended is None:
+def _last_words(last: LastRunRow) -> str:
+    began = f"{clock.iso(last['started'])}, {duration(clock.now() - last['started'])} ago"
+    if last["ended"] is None:
         return f"{began}, not ended"
-    how = {0: "all done", 21: "partly done"}.get(last.code or 0, "failed")
-    first = f": {last.words[0]}" if last.code and last.words else ""
-    return f"{began}, {how} (exit code {last.code}){first}"
-
-
-def _problems(
-    found: Maintainer, there: tuple[schedulers.Scheduler, schedulers.Found] | None, last: maintainer.LastRun | None,
-    every: int, *, running: str,
-) -> list[str]:  # fmt: skip
-    """What is not as it should be."""
-    record = found.installed()
-    problems = list(there[1].words) if there else []
-    if record and not there:
-        problems.append(f"it was installed for {record.kind}, which no longer has it")
-    if moved := found.moved():
-        was = f"it was installed for {moved.kind} while this clone was {display(moved.clone)}"
-        problems.append(f"{was}; install it again, or uninstall it")
-    if record and not os.access(record.interpreter, os.X_OK):
-        problems.append(f"its Python is gone: {record.interpreter}; install it again")
-    if last and last.ended is None and not running:
-        problems.append("the last run did not finish")
-    since = max(last.started if last else 0, record.at if record else 0)
-    if there and since and clock.now() - since > 3 * every + 60:
-        problems.append(f"it has not run for {duration(clock.now() - since)}")
-    return problems
+    how = {0: "all done", 21: "partly done"}.get(last["code"] or 0, "failed")
+    first = f": {last['words'][0]}" if last["code"] and last["words"] else ""
+    return f"{began}, {how} (exit code {last['code']}){first}"
 
 
 def _uninstall() -> Answer:
-    kinds = Maintainer(discover()).uninstall()
-    lines = [f"the maintainer is gone from {kind}" for kind in kinds] or ["no maintainer was installed"]
-    return Answer("maintainer uninstall", {"removed": kinds}, lines)
+    found = views.removed(Maintainer(discover()).uninstall())
+    lines = [f"the maintainer is gone from {kind}" for kind in found["removed"]]
+    return Answer("maintainer uninstall", found, lines or ["no maintainer was installed"])
 
 
 def _logs(tail: int) -> Answer:
     found = _clone()
-    lines = found.tail(tail)
-    return Answer("maintainer logs", {"log": found.log, "lines": lines}, lines or ["nothing was logged yet"])
+    data: MaintainerLogsAnswer = {"log": found.log, "lines": found.tail(tail)}
+    return Answer("maintainer logs", data, data["lines"] or ["nothing was logged yet"])
 
 
 def _run() -> Answer:
@@ -258,7 +201,7 @@ def _run() -> Answer:
     turn = found.begin()
     if turn is None:
         words = f"another run goes on: {found.lock.holder()}"
-        return Answer("maintainer run", {"ran": False, "reason": words}, [words])
+        return Answer("maintainer run", upkeep_views.ran(round.Round(), words), [words])
     record = found.installed()
     os.environ["PATH"] = maintainer.search_path(record)
     options = record.options if record else Options()
@@ -272,8 +215,7 @@ def _run() -> Answer:
         raise
     finally:
         turn.end(code, lines)
-    data = {"ran": True, "reason": "", **round.as_record(done)}
-    return Answer("maintainer run", data, lines, "partial" if code else "ok", code)
+    return Answer("maintainer run", upkeep_views.ran(done), lines, "partial" if code else "ok", code)
 
 
 def _clone() -> Maintainer:

@@ -13,6 +13,7 @@ from gitfleet.base.text import display
 from gitfleet.claims.conflict_text import holder
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.errors import Conflict, FleetError
+from gitfleet.fleet.views import envelope
 
 READABLE = 64 * 1024
 
@@ -41,14 +42,7 @@ def _json(record: Mapping[str, Any], *, compact: bool) -> str:
 
 def failure(command: str, error: FleetError) -> Answer:
     """The answer of a command that ended with an error."""
-    data = {
-        "error": {
-            "message": error.message,
-            "unharmed": error.unharmed,
-            "hint": error.hint,
-            **plain(error.facts),
-        }
-    }
+    data = envelope.failure(error.message, error.hint, error.unharmed, error.facts)
     return Answer(command, data, status=error.status, code=error.exit_code)
 
 
@@ -72,12 +66,6 @@ def _also(sentence: str) -> str:
 
 def _small(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}"
-
-
-def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts as JSON allows them."""
-    result: dict[str, Any] = json.loads(json.dumps(dict(facts), default=str))
-    return result
 
 
 def grid(content: Grid) -> None:
@@ -111,4 +99,4 @@ def colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-__all__ = ["colour", "failure", "holder", "note", "out", "plain", "show", "show_failure", "table"]
+__all__ = ["colour", "failure", "holder", "note", "out", "show", "show_failure", "table"]

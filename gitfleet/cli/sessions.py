@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
-from gitfleet.claims import model as claims
 from gitfleet.cli import boundary, completing, helping, render, starting
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import as_of, freshness, kept, knowledge
+from gitfleet.cli.claiming import as_of, freshness, kept
 from gitfleet.cli.messages import heard
 from gitfleet.cli.options import Json, SessionId
-from gitfleet.errors import UNCHANGED, FleetError, NoRepository, NoSession, UsageError
+from gitfleet.cli.status_view import alive
+from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import sessions as views
+from gitfleet.fleet.views import starting as starts
 from gitfleet.git.repository import discover
-from gitfleet.ledger.model import Answer as Told
 from gitfleet.ledger.model import Status
-from gitfleet.nodes import liveness
-from gitfleet.nodes.liveness import Liveness
-from gitfleet.nodes.peers import Peers
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft
@@ -212,7 +211,7 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Answer(
             command,
-            {"session": result.session.encode(), **_how(result)},
+            starts.started(result),
             [begun.session],
             warnings=warnings,
             session=begun.session,
@@ -231,105 +230,44 @@ def _end(session_id: str | None) -> Answer:
         lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
         warnings = fleet.ledger.notices.fresh(session_id)
-        data = {
-            "session": result.session.encode(),
-            "released": [claim.encode() for claim in result.released],
-            "retained": [claim.encode() for claim in result.retained],
-            "left": left,
-            **_how(result),
-        }
+        data = starts.ended(result, left)
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
 
 
 def _list() -> Answer:
     with Fleet.open(bulk=True) as fleet:
-        state = fleet.current()
-        rows, broken = [], []
-        with fleet.peers() as peers:
-            for item in model.everyone(state.view):
-                if isinstance(item, FleetError):
-                    broken.append(item.message)
-                else:
-                    rows.append(_record(fleet, item, peers))
-        rows.sort(key=lambda row: (row["started_at"], row["id"]))
+        found, problems = views.everyone(fleet)
         cells = [
             (
-                r["id"],
-                str(Liveness(r["liveness"], r["quiet_for"])),
-                r["agent"],
-                r["branch"],
-                r["node"],
-                duration(clock.now() - r["started_at"]),
-                r["title"],
+                row["id"], alive(row), row["agent"], row["branch"], row["node"],
+                duration(clock.now() - row["started_at"]), row["title"],
             )
-            for r in rows
-        ]
-        lines = (
-            render.table(cells, ("SESSION", "LIVENESS", "AGENT", "BRANCH", "NODE", "AGE", "TITLE"))
-            if rows
-            else ["no sessions"]
-        )
-        return Answer(
-            "session list",
-            {"sessions": rows, **knowledge(state)},
-            [*lines, *as_of(fleet, state)],
-            warnings=[*broken, *peers.warnings, *heard(fleet), *freshness(fleet, state)],
-        )
+            for row in found["sessions"]
+        ]  # fmt: skip
+        head = ("SESSION", "LIVENESS", "AGENT", "BRANCH", "NODE", "AGE", "TITLE")
+        lines = render.table(cells, head) if cells else ["no sessions"]
+        old = freshness(fleet, found["age"], len(found["tentative"]))
+        warnings = [*problems, *heard(fleet), *old]
+        return Answer("session list", found, [*lines, *as_of(fleet, found["age"])], warnings=warnings)
+
+
+SHOWN = (
+    "id", "liveness", "agent", "title", "branch", "base", "node", "worktree", "pid", "user", "pattern", "command",
+)  # fmt: skip
 
 
 def _show(session_id: str) -> Answer:
     with Fleet.open() as fleet:
-        state = fleet.current()
-        session = model.find(state.view, session_id)
-        if session is None:
-            words = f"The fleet has no session '{session_id}' now."
-            raise NoSession(
-                words,
-                hint=f"`gitfleet session list` shows those that are there; `gitfleet log --session {session_id}` what it did.",
-                candidates=(),
-            )
-        with fleet.peers() as peers:
-            record = _record(fleet, session, peers)
-        held = [
-            item.encode()
-            for item in claims.of_session(state.view, session_id)
-            if isinstance(item, claims.Claim)
+        found = views.one(fleet, session_id)
+        record: Mapping[str, object] = found["session"]
+        lines = [f"{name}: {record[name]}" for name in SHOWN if record[name]]
+        lines += [
+            f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})"
+            for claim in found["claims"]
         ]
-        wanted = (
-            "id",
-            "liveness",
-            "agent",
-            "title",
-            "branch",
-            "base",
-            "node",
-            "worktree",
-            "pid",
-            "user",
-            "pattern",
-            "command",
-        )
-        lines = [f"{name}: {record[name]}" for name in wanted if record[name]]
-        lines += [f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})" for claim in held]
-        data = {"session": record, "claims": held, **knowledge(state)}
-        lines += as_of(fleet, state)
-        return Answer("session show", data, lines, warnings=[*heard(fleet), *freshness(fleet, state)])
-
-
-def _record(fleet: Fleet, session: model.Session, peers: Peers) -> dict[str, Any]:
-    found = liveness.liveness(session, fleet.ledger.node.id, peers)
-    record = session.encode()
-    record["liveness"], record["quiet_for"] = found.word, found.quiet_for
-    record["orchestration_pattern"] = session.pattern
-    return record
-
-
-def _how(result: Told) -> dict[str, Any]:
-    return {
-        "outcome": result.status.value,
-        "tentative": result.tentative,
-        "generation": result.generation,
-    }
+        lines += as_of(fleet, found["age"])
+        warnings = [*heard(fleet), *freshness(fleet, found["age"], len(found["tentative"]))]
+        return Answer("session show", found, lines, warnings=warnings)
 
 
 def _enter_worktree_of(pid: int) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from gitfleet.base import files
+from gitfleet.base.names import BranchName, SessionId
 from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
@@ -19,6 +20,8 @@ from gitfleet.fleet import hooks
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.probe import Finding
+from gitfleet.fleet.views import setup as views
+from gitfleet.fleet.views.setup import InitAnswer, UninstallAnswer
 from gitfleet.git.repository import discover
 from gitfleet.githooks import install
 from gitfleet.githooks.agents import install as agents
@@ -86,14 +89,14 @@ def _init(hub: str | None) -> Answer:
         f"your session in this worktree: {person}",
         *_next(joined.config, joined.node.hub),
     ]
-    data = {
+    data: InitAnswer = {
         "node": joined.node.id,
         "hub": joined.node.hub,
-        "trunk": joined.node.trunk,
+        "trunk": BranchName(joined.node.trunk),
         "fresh": joined.fresh,
-        "probe": [{"what": f.what, "ok": f.ok, "words": f.words} for f in joined.findings],
+        "probe": views.probe(joined.findings),
         "hooks": {"folders": list(installed.folders), "notes": list(installed.notes)},
-        "session": person,
+        "session": SessionId(person),
         "config": joined.config,
     }
     return Answer("init", data, lines, warnings=warnings)
@@ -145,7 +148,7 @@ def _uninstall(*, force: bool) -> Answer:
         kept = leaving.leave(repository)
         return Answer(
             "uninstall",
-            {"kept": kept},
+            UninstallAnswer(kept=kept),
             ["what was left for the worktrees was removed where it could be", *kept],
         )
     if not force:
@@ -160,7 +163,7 @@ def _uninstall(*, force: bool) -> Answer:
         gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
         kept = fleets.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
-    return Answer("uninstall", {"kept": kept}, lines, warnings=[*warnings, *notes])
+    return Answer("uninstall", UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
 
 
 def _end_sessions(*, force: bool) -> list[str]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
-from gitfleet.claims.model import Claim
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
 from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.status import SessionStatus, Status
+from gitfleet.fleet.views.records import ClaimRecord
+from gitfleet.fleet.views.sessions import SessionRow
+from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
 from gitfleet.nodes import liveness
+from gitfleet.nodes.liveness import Liveness
 
 HEAD = (
     "SESSION", "LIVENESS", "AGENT", "PATTERN", "BRANCH", "+/-", "DIRTY", "CLAIMS", "ACTIVE", "NODE", "WORKTREE", "TITLE",
@@ -28,12 +29,13 @@ COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim",
 def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
     with Fleet.open(bulk=True) as fleet:
-        found = fleet.status(tail=tail)
-        warnings = [*found.warnings, *hooks.warnings(fleet), *heard(fleet), *freshness(fleet, found.state)]
-        alarm = found.ledger["alarm"]
-        if alarm:
+        found, problems = fleet.status(tail=tail)
+        ledger = found["ledger"]
+        old = freshness(fleet, ledger["age"], ledger["tentative"])
+        warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
+        if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
-        return Answer("status", found.as_record(), list(_lines(found)), warnings=warnings)
+        return Answer("status", found, list(_lines(found)), warnings=warnings)
 
 
 def gist(answer: Answer) -> object:
@@ -43,23 +45,24 @@ def gist(answer: Answer) -> object:
     return rows, answer.data.get("retained", ()), ledger, len(answer.warnings)
 
 
-def _lines(found: Status) -> Iterator[str | Grid]:
-    yield _ledger(found.ledger)
-    yield _summary(found.sessions) if found.sessions else "no sessions"
-    if found.sessions:
-        rows = [_cells(row) for row in found.sessions]
+def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
+    sessions, retained = found["sessions"], found["retained"]
+    yield _ledger(found["ledger"])
+    yield _summary(sessions) if sessions else "no sessions"
+    if sessions:
+        rows = [_cells(row) for row in sessions]
         yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
-    if found.retained:
-        yield f"retained after their sessions have ended: {counted(len(found.retained), 'claim')}"
-        yield from (f"  {line}" for line in _retained(found.retained))
-    for row in found.sessions:
-        if row.log_tail:
+    if retained:
+        yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
+        yield from (f"  {line}" for line in _retained(retained))
+    for row in sessions:
+        if row["log_tail"]:
             yield ""
-            yield f"{row.session.id}: the last {len(row.log_tail)} lines of its log"
-            yield from (f"  | {line}" for line in row.log_tail)
+            yield f"{row['id']}: the last {len(row['log_tail'])} lines of its log"
+            yield from (f"  | {line}" for line in row["log_tail"])
 
 
-def _ledger(ledger: Mapping[str, Any]) -> str:
+def _ledger(ledger: LedgerRow) -> str:
     words = [f"node {ledger['node']}, ledger at generation {ledger['generation']}"]
     if ledger["hub"] is None:
         words.append("this clone is the hub")
@@ -75,16 +78,16 @@ def _ledger(ledger: Mapping[str, Any]) -> str:
 
 
 def _summary(rows: Sequence[SessionStatus]) -> str:
-    counts = Counter(row.liveness.word for row in rows)
+    counts: Counter[str] = Counter(row["liveness"] for row in rows)
     words = ", ".join(f"{counts[word]} {word}" for word in liveness.WORDS if counts[word])
-    claims = counted(sum(len(row.claims) for row in rows), "claim")
+    claims = counted(sum(row["claim_count"] for row in rows), "claim")
     return f"{counted(len(rows), 'session')} ({words}), {claims}"
 
 
-def _retained(claims: Sequence[Claim]) -> list[str]:
+def _retained(claims: Sequence[ClaimRecord]) -> list[str]:
     """The claims that stay with branches and worktrees, the first of them a line each."""
     lines = [
-        f"{one_line(claim.pattern, 60)} of {claim.session}, {stays([one.as_record() for one in claim.retained])}"
+        f"{one_line(claim['pattern'], 60)} of {claim['session']}, {stays(claim['retained'])}"
         for claim in claims[:SHOWN]
     ]
     more = len(claims) - SHOWN
@@ -92,17 +95,21 @@ def _retained(claims: Sequence[Claim]) -> list[str]:
 
 
 def _cells(row: SessionStatus) -> tuple[str, ...]:
-    session, detail = row.session, row.detail
-    counts = f"+{detail.ahead} -{detail.behind}" if detail and detail.ahead is not None else "-"
-    dirty = str(detail.dirty) if detail and detail.dirty is not None else "-"
-    active = f"{duration(row.idle)} ago" if row.idle is not None else "-"
+    counts = "-" if row["ahead"] is None else f"+{row['ahead']} -{row['behind']}"
+    dirty = "-" if row["dirty"] is None else str(row["dirty"])
+    active = "-" if row["idle"] is None else f"{duration(row['idle'])} ago"
     return (
-        session.id, str(row.liveness), one_line(session.agent, 20), session.pattern, row.branch or "-", counts, dirty,
-        _claims(row), active, session.node, session.worktree, one_line(session.title, 60),
+        row["id"], alive(row), one_line(row["agent"], 20), row["pattern"], row["branch"] or "-", counts, dirty,
+        _claims(row["claims"]), active, row["node"], row["worktree"], one_line(row["title"], 60),
     )  # fmt: skip
 
 
-def _claims(row: SessionStatus) -> str:
-    if not row.claims:
+def alive(row: SessionRow) -> str:
+    """Whether a session is alive, in words."""
+    return str(Liveness(row["liveness"], row["quiet_for"]))
+
+
+def _claims(claims: Sequence[ClaimGist]) -> str:
+    if not claims:
         return "0"
-    return f"{len(row.claims)}: {one_line(', '.join(claim.pattern for claim in row.claims), 40)}"
+    return f"{len(claims)}: {one_line(', '.join(claim['pattern'] for claim in claims), 40)}"

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gitfleet.base import clock
+from gitfleet.base.names import BranchName
 from gitfleet.base.text import duration
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.options import Json
-from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, noun
+from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts, noun
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import archives as views
+from gitfleet.fleet.views import worktrees
+from gitfleet.fleet.views.archives import ArchiveAnswer, ArchiveListAnswer, RestoreAnswer
 from gitfleet.git.repository import discover
 from gitfleet.trunk import hub_head
 from gitfleet.worktrees import archive_store, archiving, ignored
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
-from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
+from gitfleet.worktrees.outcome import PARTIAL, Outcome
 from gitfleet.worktrees.removable import HOUR, Terms
 from gitfleet.worktrees.service import Selection
 
@@ -123,10 +127,10 @@ def bring_back(
     def action() -> Answer:
         with Fleet.open(announce=render.note) as fleet:
             found = fleet.worktrees.restore(archive_id, path)
-        data = {
-            "archive": found.archive.as_record(),
+        data: RestoreAnswer = {
+            "archive": views.archive(found.archive),
             "path": found.path,
-            "branch": found.branch,
+            "branch": BranchName(found.branch),
             "notes": list(found.notes),
         }
         on = (
@@ -147,18 +151,9 @@ def _seconds(hours: float) -> int:
 
 
 def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Answer:
-    counts = summary(found.outcomes)
-    data = {
-        "outcomes": [outcome.as_record() for outcome in found.outcomes],
-        "summary": counts,
-        "bases": [base.as_record() for base in found.bases],
-        "broken": [item._asdict() for item in found.broken],
-        "recovered": list(found.recovered),
-        "dry_run": dry_run,
-    }
+    data = worktrees.cleaned(found, dry_run=dry_run)
     lines = [*found.recovered, *[_line(outcome) for outcome in found.outcomes]] or ["no managed worktrees"]
-    if len(found.outcomes) > 1:
-        lines.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
+    lines += counts(data)
     warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
     warnings += news
     warnings += [f"{item.path}: {item.why}; it was left alone" for item in found.broken]
@@ -178,7 +173,7 @@ def _archived(place: str | None, words: Sequence[str]) -> Answer:
     made = archiving.take(discover(), place, words)
     lines = [f"archived: {made.owner.path} as {made.id}, {made.files} files"]
     lines += [f"not archived: {row}" for row in made.left_out]
-    return _answer("worktree archive", {"archive": made.as_record(), "dropped": False}, lines, made)
+    return _answer(made, lines, dropped=False)
 
 
 def _dropped(archive_id: str) -> Answer:
@@ -186,25 +181,23 @@ def _dropped(archive_id: str) -> Answer:
     found = archive_store.find(common, archive_id)
     archive_store.drop(common, found)
     lines = [f"dropped: {found.id} (its commit was {found.oid}, which git keeps for a while)"]
-    return _answer("worktree archive", {"archive": found.as_record(), "dropped": True}, lines, found)
+    return _answer(found, lines, dropped=True)
 
 
-def _answer(command: str, data: dict[str, Any], lines: list[str], found: Archive) -> Answer:
-    return Answer(command, data, lines, session=found.owner.session)
+def _answer(found: Archive, lines: list[str], *, dropped: bool) -> Answer:
+    data: ArchiveAnswer = {"archive": views.archive(found), "dropped": dropped}
+    return Answer("worktree archive", data, lines, session=found.owner.session)
 
 
 def _listed() -> Answer:
     found = archive_store.everything(discover().git)
+    data: ArchiveListAnswer = {"archives": [views.archive(one) for one in found.archives]}
     rows = [
         (
-            one.id,
-            f"{duration(clock.now() - one.at)} ago",
-            one.owner.branch.removeprefix("refs/heads/") or "(detached)",
-            str(one.files),
-            one.owner.path,
+            row["id"], f"{duration(clock.now() - row['at'])} ago", row["branch"] or "(detached)", str(row["files"]),
+            row["path"],
         )
-        for one in found.archives
-    ]
+        for row in data["archives"]
+    ]  # fmt: skip
     lines = render.table(rows, ("ARCHIVE", "MADE", "BRANCH", "FILES", "WAS AT")) if rows else ["no archives"]
-    data = {"archives": [one.as_record() for one in found.archives]}
     return Answer("worktree archive", data, lines, warnings=found.broken)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,16 +13,18 @@ from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.options import Json
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import worktrees as views
+from gitfleet.fleet.views.worktrees import ExceptionRow, WorktreeReconcileAnswer, WorktreeRow
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.trunk import hub_head
 from gitfleet.worktrees import reconcile_plan
 from gitfleet.worktrees.ensure import Wish
+from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import MANAGED_DIR
-from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
+from gitfleet.worktrees.outcome import PARTIAL, Outcome
 from gitfleet.worktrees.reconcile_plan import Wanted
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
-from gitfleet.worktrees.status import Row
 from gitfleet.worktrees.upstream import Base
 
 noun = helping.Commands(
@@ -153,17 +155,6 @@ def _hooks(found: Ensured, agent: str) -> list[str]:
 
 def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer:
     managed, choice = found.managed, found.choice
-    data: dict[str, Any] = {
-        "session": managed.session,
-        "agent": managed.agent,
-        "path": managed.path,
-        "branch": managed.branch,
-        "created": choice.created,
-        "done": choice.done,
-        "base": found.base.as_record(),
-        "passed": [{"path": path, "why": why} for path, why in choice.passed],
-        "reconciled": found.outcome.as_record() if found.outcome else None,
-    }
     made = "new" if choice.created else "reused"
     told = made if choice.done else f"would be {made}"
     lines = (
@@ -176,85 +167,67 @@ def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer
         lines += [_line(found.outcome)] if found.outcome else []
     failed = found.outcome is not None and found.outcome.failed
     return Answer(
-        "worktree ensure", data, lines, warnings=[*_stale([found.base]), *news],
+        "worktree ensure", views.ensured(found), lines, warnings=[*_stale([found.base]), *news],
         status="partial" if failed else "ok", code=PARTIAL if failed else 0, session=managed.session,
     )  # fmt: skip
 
 
 def _list() -> Answer:
     with Fleet.open() as fleet:
-        found = fleet.worktrees.look()
-    rows = [
-        {
-            "session": managed.session,
-            "agent": managed.agent,
-            "path": managed.path,
-            "branch": managed.branch,
-            "base": managed.base,
-            "created_at": managed.created_at,
-            "missing": worktree.prunable is not None,
-            "locked": worktree.locked,
-        }
-        for managed, worktree in found.managed
-    ]
+        found = views.listed(fleet.worktrees.look())
     cells = [
         (
-            m.session,
-            m.agent,
-            m.branch,
-            m.base,
-            m.path + (" (its folder is gone)" if w.prunable is not None else ""),
+            row["session"], row["agent"], row["branch"], row["base"],
+            row["path"] + (" (its folder is gone)" if row["missing"] else ""),
         )
-        for m, w in found.managed
-    ]
+        for row in found["worktrees"]
+    ]  # fmt: skip
     head = ("SESSION", "AGENT", "BRANCH", "BASE", "PATH")
     lines = render.table(cells, head) if cells else ["no managed worktrees"]
-    broken = [item._asdict() for item in found.broken]
-    warnings = [f"{item.path}: {item.why}" for item in found.broken]
-    return Answer("worktree list", {"worktrees": rows, "broken": broken}, lines, warnings=warnings)
+    return Answer("worktree list", found, lines, warnings=_broken(found["broken"]))
 
 
 def _status() -> Answer:
     with Fleet.open() as fleet:
-        rows, broken = fleet.worktrees.status()
-    data = {"worktrees": [row.as_record() for row in rows], "broken": [item._asdict() for item in broken]}
+        found = views.states(*fleet.worktrees.status())
     head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
-    grid = Grid(head, [_cells(row) for row in rows], optional=("AGENT", "BRANCH", "IDLE"))
-    warnings = [f"{item.path}: {item.why}" for item in broken]
-    lines: list[str | Grid] = [grid] if rows else ["no managed worktrees"]
-    return Answer("worktree status", data, lines, warnings=warnings)
+    grid = Grid(head, [_cells(row) for row in found["worktrees"]], optional=("AGENT", "BRANCH", "IDLE"))
+    lines: list[str | Grid] = [grid] if found["worktrees"] else ["no managed worktrees"]
+    return Answer("worktree status", found, lines, warnings=_broken(found["broken"]))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    ahead, behind = row.counts or ("?", "?")
-    branch = "?" if row.state.problem else row.state.branch or "(detached)"
-    dirty = "?" if row.state.problem else str(row.state.dirty)
-    idle = "?" if row.idle is None else duration(row.idle)
-    used = str(row.users[0]) if row.users else "reserved" if row.reserved else ""
-    would = (
-        f"would bring it in ({row.verdict.reason})"
-        if row.verdict.word == "go"
-        else f"{row.verdict.word}: {row.verdict.reason}"
+def _cells(row: WorktreeRow) -> tuple[str, ...]:
+    ahead, behind, dirty = (
+        "?" if one is None else str(one) for one in (row["ahead"], row["behind"], row["dirty"])
     )
-    return (row.managed.session, row.managed.agent, branch, str(ahead), str(behind), dirty, idle, used, would)
+    branch = "?" if row["branch"] is None else row["branch"] or "(detached)"
+    idle = "?" if row["idle"] is None else duration(row["idle"])
+    used = str(User(**row["users"][0])) if row["users"] else "reserved" if row["reserved"] else ""
+    word, reason = row["reconcile"]["result"], row["reconcile"]["reason"]
+    would = f"would bring it in ({reason})" if word == "go" else f"{word}: {reason}"
+    return (row["session"], row["agent"], branch, ahead, behind, dirty, idle, used, would)
 
 
 def _reconciled(found: Reconciled, news: Sequence[str]) -> Answer:
-    counts = summary(found.outcomes)
-    data = {
-        "outcomes": [outcome.as_record() for outcome in found.outcomes],
-        "summary": counts,
-        "bases": [base.as_record() for base in found.bases],
-        "broken": [item._asdict() for item in found.broken],
-    }
+    data = views.reconciled(found)
     lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
-    if len(found.outcomes) > 1:
-        lines.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
-    warnings = [*_stale(found.bases), *news, *[f"{item.path}: {item.why}" for item in found.broken]]
+    lines += counts(data)
+    warnings = [*_stale(found.bases), *news, *_broken(data["broken"])]
     return Answer(
         "worktree reconcile", data, lines, warnings=warnings,
         status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
     )  # fmt: skip
+
+
+def counts(data: WorktreeReconcileAnswer) -> list[str]:
+    """How many worktrees came to what, in one line, where there are several."""
+    if len(data["outcomes"]) < 2:
+        return []
+    return [", ".join(f"{count} {word}" for word, count in sorted(data["summary"].items()))]
+
+
+def _broken(rows: Sequence[ExceptionRow]) -> list[str]:
+    return [f"{row['path']}: {row['why']}" for row in rows]
 
 
 def _line(outcome: Outcome) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from gitfleet.base import resources
 from gitfleet.base.text import counted, display, duration
@@ -169,33 +168,6 @@ def _neighbour(fleet: Clone, state: State, claim: Claim) -> Neighbour:
     kept = [keeper.as_record() for keeper in claim.retained]
     gone = fleet.claims.orphans.is_dead(claim.session)
     return Neighbour(claim.pattern, claim.session, title, claim.reason, claim.mode, left, kept, gone)
-
-
-def as_record(briefing: Briefing) -> dict[str, Any]:
-    """The briefing for programs: what others wrote is in it as they wrote it, but for `text`."""
-    policy = briefing.policy
-    return {
-        "session": briefing.session or None,
-        "title": briefing.title,
-        "branch": briefing.branch,
-        "node": briefing.node,
-        "holds": list(briefing.holds),
-        "others": [asdict(other) for other in briefing.others],
-        "more": briefing.more,
-        "policy": {
-            "commits": policy.commits,
-            "edits": policy.edits,
-            "ttl": policy.ttl,
-            "state_max_age": policy.state_max_age,
-            "unverifiable": policy.unverifiable,
-        },
-        "messages": list(briefing.messages),
-        "left": [claim.pattern for claim in briefing.left],
-        "committed": briefing.committed,
-        "hooks": briefing.hooks or None,
-        "age": briefing.age,
-        "text": text(briefing),
-    }
 
 
 def text(briefing: Briefing) -> str:

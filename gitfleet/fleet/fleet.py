@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from gitfleet.fleet.doctor import Diagnosis
     from gitfleet.fleet.maintenance import Upkeep
     from gitfleet.fleet.presence import Begun, Finished
-    from gitfleet.fleet.status import Status
     from gitfleet.fleet.syncing import Synced
     from gitfleet.fleet.trees import FleetWorktrees
+    from gitfleet.fleet.views.status import FleetStatus
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
@@ -69,14 +69,14 @@ class Fleet(Clone):
 
         return syncing.sync(self)
 
-    def status(self, *, tail: int = 0) -> Status:
-        """Every session of the fleet as this clone knows it, with the last `tail` lines of their logs. No network.
+    def status(self, *, tail: int = 0) -> FleetStatus:
+        """Every session of the fleet as this clone knows it, with the last `tail` lines of their logs; and warnings. No network.
 
         Raises NoFleet, NewerFormat, Corrupt.
         """
-        from gitfleet.fleet import status  # only for who looks
+        from gitfleet.fleet.views import status  # only for who looks
 
-        return status.gather(self, tail=tail)
+        return status.look(self, tail=tail)
 
     def log(
         self,

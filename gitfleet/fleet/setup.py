@@ -12,6 +12,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
@@ -36,6 +37,8 @@ from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
 
 _HEADS = "refs/heads/"
+ConfigWord = Literal["written", "kept", "landed", "none"]
+"""What became of gitfleet.yaml; "landed": one is on the trunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Joined:
     fresh: bool
     findings: Sequence[probe.Finding]
     warnings: Sequence[str]
-    config: str
+    config: ConfigWord
 
 
 def join(repository: Repository, hub: str | None, announce: Callable[[str], None]) -> Joined:
@@ -296,7 +299,7 @@ def _note_beginning(repository: Repository) -> None:
     files.replace(path, "".join(f"{oid}\n" for oid in sorted(tips) if oid).encode())
 
 
-def _write_config(repository: Repository, node: Node, root: str) -> str:
+def _write_config(repository: Repository, node: Node, root: str) -> ConfigWord:
     """Put a commented gitfleet.yaml into the worktree where the fleet begins: its ledger holds nothing yet, its trunk no such file.
 
     In every clone it would be one more file that git will not pull over, once somebody has landed one.

@@ -8,9 +8,9 @@ trailers were copied from another commit of the same session on the same paths.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 from gitfleet.claims import model
 from gitfleet.claims.grant_history import Grant, Grants
@@ -20,7 +20,8 @@ from gitfleet.patterns import language
 UNNAMED = "names no claim"
 UNBACKED = "names claims that were never granted to its session"
 OUTSIDE = "changes paths outside its claims"
-REASONS = {"unnamed": UNNAMED, "unbacked": UNBACKED, "outside": OUTSIDE}
+Reason = Literal["unnamed", "unbacked", "outside"]
+REASONS: Mapping[Reason, str] = {"unnamed": UNNAMED, "unbacked": UNBACKED, "outside": OUTSIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,10 @@ class Uncovered:
     """
 
     commit: HistoryCommit
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     paths: tuple[str, ...]
     claims: tuple[str, ...]
     ahead: bool
-
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        made = self.commit
-        return {
-            "commit": made.oid, "at": made.at, "author": made.author, "subject": made.subject,
-            "sessions": list(made.sessions), "reasons": list(self.reasons), "paths": list(self.paths),
-            "claims": list(self.claims), "ahead": self.ahead,
-        }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -83,7 +75,8 @@ def judge(made: HistoryCommit, grants: Grants, *, case_sensitive: bool) -> Uncov
     outside = tuple(_outside(made.paths, backing, case_sensitive=case_sensitive))
     if not made.claims:
         return Uncovered(made, ("unnamed",), outside, (), ahead=False)
-    reasons = [word for word, given in (("unbacked", unbacked), ("outside", outside)) if given]
+    checks: list[tuple[Reason, bool]] = [("unbacked", bool(unbacked)), ("outside", bool(outside))]
+    reasons = [reason for reason, holds in checks if holds]
     if not reasons:
         return None
     return Uncovered(

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from gitfleet.base import canonical, files
 from gitfleet.base.text import one_line
@@ -50,11 +49,6 @@ class Made:
     problem: str = ""
     words: Sequence[str] = field(default=(), compare=False)
     """What git and its hooks said where they refused."""
-
-    def as_record(self) -> dict[str, Any]:
-        """As JSON."""
-        raw = asdict(self)
-        return {**{name: list(raw[name]) for name in ("paths", "before", "unclaimed")}, "commit": self.commit or None, "problem": self.problem}  # fmt: skip
 
     def told(self, worktree: str) -> list[str]:
         """What people should know of what is not committed."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
+from gitfleet.base.names import NodeId
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
@@ -31,7 +32,6 @@ from gitfleet.ledger.model import (
     NODE,
     Accepted,
     Actor,
-    NodeId,
     Operation,
     Result,
     Status,

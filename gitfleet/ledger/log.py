@@ -34,10 +34,6 @@ class Line:
     paths: tuple[str, ...]
     subject: str
 
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"paths": list(self.paths)}
-
 
 def lines(
     objects: Objects, kinds: Registry, tip: Tip, *, session: str | None = None, kind: str | None = None,

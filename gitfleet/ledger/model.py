@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, Generic, Literal, NamedTuple, NewType, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from gitfleet import errors
+from gitfleet.base.names import NodeId, Oid, RefName, SessionId
 from gitfleet.codec import JSON, WHOLE, Broken, Choice, Many, One, Shape, Struct, Text, field, local
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 
@@ -21,11 +22,6 @@ SCHEMA = 1
 FLEET = "fleet.json"
 TRANSACTION = "transaction.json"
 
-Oid = NewType("Oid", str)
-RefName = NewType("RefName", str)
-SessionId = NewType("SessionId", str)
-NodeId = NewType("NodeId", str)
-RepoPath = NewType("RepoPath", str)
 """A path of the repository, from its top, with `/` between the parts."""
 
 Who = Literal["session", "person", "node"]

@@ -15,7 +15,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import checkouts, log_tails
 from gitfleet.nodes.checkouts import Checkout
-from gitfleet.nodes.records import MAX_NUMBER, PERSON, UNKNOWN, Detail
+from gitfleet.nodes.records import MAX_NUMBER, PERSON, UNKNOWN, Detail, SessionState
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.sessions.model import Session
 
@@ -30,7 +30,7 @@ class Wanted(NamedTuple):
     seconds: float = SECONDS
 
 
-def process_liveness(session: Session) -> str:
+def process_liveness(session: Session) -> SessionState:
     """`alive`, `dead`, `unknown` by the session's process, or `person`. Only for sessions of this node."""
     if session.person:
         return PERSON

@@ -5,7 +5,7 @@ What cannot be told is said to be unknown.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gitfleet.base.text import duration
 from gitfleet.nodes.details import process_liveness
@@ -14,13 +14,14 @@ from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import ALIVE, DEAD, PERSON, UNKNOWN
 from gitfleet.sessions.model import Session
 
-WORDS = (ALIVE, PERSON, QUIET, UNKNOWN, DEAD)
+Word = Literal["alive", "person", "quiet", "unknown", "dead"]
+WORDS: tuple[Word, ...] = (ALIVE, PERSON, QUIET, UNKNOWN, DEAD)
 
 
 class Liveness(NamedTuple):
     """One of `WORDS`; `quiet_for` is how long this machine has seen the session's node not move (seconds)."""
 
-    word: str
+    word: Word
     quiet_for: int | None = None
 
     def __str__(self) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import boot_id
 from gitfleet.nodes.records import ALIVE, UNKNOWN
 
-QUIET = "quiet"
+QUIET: Final = "quiet"
+NodeState = Literal["alive", "quiet", "unknown"]
 QUIET_AFTER = 5 * 60
 
 
@@ -33,7 +34,7 @@ class Observation(NamedTuple):
 class Judgement(NamedTuple):
     """Whether a node is `alive`, `quiet` (and for how many seconds, of our clock) or `unknown`."""
 
-    liveness: str
+    liveness: NodeState
     quiet_for: int | None = None
     since: int | None = None
 

@@ -8,7 +8,7 @@ may have written it. Times that are compared are durations, measured by the node
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import shard
@@ -20,7 +20,12 @@ SESSIONS = "sessions"
 MAX_TEXT = 4096
 MAX_TAIL = 64 * 1024
 MAX_NUMBER = 2**53
-ALIVE, DEAD, UNKNOWN, PERSON = "alive", "dead", "unknown", "person"
+ALIVE: Final = "alive"
+DEAD: Final = "dead"
+UNKNOWN: Final = "unknown"
+PERSON: Final = "person"
+SessionState = Literal["alive", "dead", "unknown", "person"]
+"""What the node of a session says of it."""
 
 
 class Heartbeat(NamedTuple):
@@ -44,7 +49,7 @@ class Detail(NamedTuple):
     """
 
     id: str
-    liveness: str
+    liveness: SessionState
     pid: int = 0
     start: int = 0
     branch: str | None = None

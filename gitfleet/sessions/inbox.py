@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, WHOLE, Record, Struct, Text, field, local, replace
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, SessionId, View
+from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import model, rules
 

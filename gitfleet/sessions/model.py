@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from gitfleet.base import canonical
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Record, field
 from gitfleet.errors import BadName, Corrupt, NewerFormat
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, SESSION_ID, NodeId, SessionId, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 
 ROOT = "sessions"
 MAX_TEXT = 4096

@@ -11,13 +11,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from gitfleet.base import files, identity
 from gitfleet.base.ids import ALPHABET
+from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
 from gitfleet.git import headlog, refs
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import SessionId
 from gitfleet.sessions import model, orchestration, rules
 from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading

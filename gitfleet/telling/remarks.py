@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
@@ -52,14 +52,6 @@ class Remarks(NamedTuple):
     absent: tuple[str, ...] = ()
     behind: tuple[Behind, ...] = ()
     by_name: tuple[str, ...] = ()
-
-    def as_record(self) -> dict[str, Any]:
-        """As it appears in JSON output."""
-        return {
-            "absent": list(self.absent),
-            "behind": [{**item._asdict(), "files": list(item.files)} for item in self.behind],
-            "by_name": list(self.by_name),
-        }
 
     def words(self, hub: str | None) -> list[str]:
         """The same for people."""
@@ -109,7 +101,7 @@ def behind(clone: Clone, wanted: Iterable[Pattern], granted: Sequence[Claim]) ->
     bound. Raises Corrupt, GitFailed.
     """
     here, node = clone.repository.here, clone.ledger.node
-    head, tip = position.with_head(here, node)
+    head, tip = position.with_head(clone.repository, node)
     if head is None:
         return
     landed = _Versions(clone, head, tip) if tip and tip != head else None

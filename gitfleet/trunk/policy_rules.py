@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from gitfleet.base.text import span
-from gitfleet.claims.policy import Policy
+from gitfleet.claims.policy import CommitRule, EditRule, Policy, UnverifiableRule
 from gitfleet.errors import FleetError
 from gitfleet.patterns import language, resources
 from gitfleet.sessions import orchestration
@@ -102,7 +102,7 @@ class StateRules(_Strict):
     """`state:` in gitfleet.yaml."""
 
     max_age: Seconds = Field(default=Policy().state_max_age, alias="max-age")
-    unverifiable: Literal["stop", "warn", "allow"] = "stop"
+    unverifiable: UnverifiableRule = "stop"
 
 
 class GateRules(_Strict):
@@ -139,8 +139,8 @@ class Rules(_Strict):
     """The whole of gitfleet.yaml."""
 
     version: Literal[1]
-    commits: Literal["require-claim", "claim-on-commit", "conflicts-only", "warn", "off"] = "require-claim"
-    edits: Literal["claim-on-edit", "require-claim", "conflicts-only", "warn", "off"] = "claim-on-edit"
+    commits: CommitRule = "require-claim"
+    edits: EditRule = "claim-on-edit"
     claims: ClaimRules = ClaimRules()
     state: StateRules = StateRules()
     gates: GateRules = GateRules()

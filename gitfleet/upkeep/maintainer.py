@@ -23,7 +23,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import state_folder
 from gitfleet.nodes import log_tails
 from gitfleet.upkeep import schedulers, units
-from gitfleet.upkeep.schedulers import Found, Put, Scheduler
+from gitfleet.upkeep.schedulers import Found, Kind, Put, Scheduler
 from gitfleet.upkeep.units import Plan
 
 EVERY = 300
@@ -49,7 +49,7 @@ class Installed:
     `clone` is where the clone lay: a clone that was moved has a schedule that looks for it there. "" in older records.
     """
 
-    kind: str
+    kind: Kind
     name: str
     every: int
     interpreter: str
@@ -128,10 +128,10 @@ class Maintainer:
             raise
         return done
 
-    def uninstall(self, *, but: str = "") -> list[str]:
+    def uninstall(self, *, but: str = "") -> list[Kind]:
         """Take it away, wherever it is; the kinds that it was there as. Its log and last run stay with the clone."""
         record, moved = self.installed(), self.moved()
-        gone = []
+        gone: list[Kind] = []
         for kind in schedulers.KINDS:
             if kind != but and self._take_from(
                 schedulers.ALL[kind], self.name, sure=record is not None and record.kind == kind

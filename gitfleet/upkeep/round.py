@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 from gitfleet.claims.conflict_text import kept_by
 from gitfleet.clone import Clone
@@ -23,12 +23,14 @@ from gitfleet.worktrees.reconcile_plan import Wanted
 from gitfleet.worktrees.removable import Terms
 from gitfleet.worktrees.service import Selection, Worktrees
 
+Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget"]
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A step that could not be done, and why."""
 
-    step: str
+    step: Step
     message: str
     hint: str = ""
 
@@ -78,7 +80,7 @@ def run(clone: Clone, options: Options, *, dry_run: bool = False, ledger: bool =
     """
     done = Round(dry_run=dry_run)
     worktrees = clone.worktrees
-    steps: list[tuple[str, Callable[[], None]]] = [
+    steps: list[tuple[Step, Callable[[], None]]] = [
         ("reconcile", lambda: _reconcile(worktrees, options, done, dry_run=dry_run))
     ]
     if ledger:
@@ -93,7 +95,7 @@ def run(clone: Clone, options: Options, *, dry_run: bool = False, ledger: bool =
     return done
 
 
-def _attempt(name: str, step: Callable[[], None], done: Round) -> None:
+def _attempt(name: Step, step: Callable[[], None], done: Round) -> None:
     try:
         step()
     except FleetError as error:
@@ -159,25 +161,3 @@ def _released(one: Reaped) -> str:
         for claim in one.retained
     ]
     return words + "".join(f"; {line}" for line in kept)
-
-
-def as_record(done: Round) -> dict[str, Any]:
-    """As JSON shows it."""
-    return {
-        "dry_run": done.dry_run,
-        "outcomes": [one.as_record() for one in done.outcomes],
-        "summary": summary(done.outcomes),
-        "ended": [
-            {
-                "session": one.session,
-                "worktree": one.worktree,
-                "released": [claim.encode() for claim in one.released],
-                "retained": [claim.encode() for claim in one.retained],
-            }
-            for one in done.reaped
-        ],
-        "failures": [{"step": one.step, "message": one.message, "hint": one.hint} for one in done.failures],
-        "lost": list(done.lost),
-        "settled": list(done.settled),
-        "renewed": list(done.renewed),
-    }

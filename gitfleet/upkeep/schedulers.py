@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from gitfleet.base import clock, files, processes
 from gitfleet.base.text import one_line
@@ -18,7 +18,8 @@ from gitfleet.errors import Blocked, UsageError
 from gitfleet.upkeep import units
 from gitfleet.upkeep.units import Plan
 
-KINDS = ("launchd", "systemd", "cron")
+Kind = Literal["launchd", "systemd", "cron"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _TIME = 60.0
 
 
@@ -40,7 +41,9 @@ class Found(NamedTuple):
 class Scheduler(Protocol):
     """One of the three. Methods raise Blocked when the system's own program refuses."""
 
-    kind: str
+    @property
+    def kind(self) -> Kind:
+        """Which one."""
 
     def there(self) -> bool:
         """Whether this system has it and lets us."""
@@ -64,7 +67,7 @@ class Scheduler(Protocol):
 class Launchd:
     """macOS: an agent of the user's, in ~/Library/LaunchAgents."""
 
-    kind = "launchd"
+    kind: Kind = "launchd"
 
     def there(self) -> bool:
         """Whether this is macOS."""
@@ -112,7 +115,7 @@ class Launchd:
 class Systemd:
     """Linux with a user manager: a service and a timer of the user's."""
 
-    kind = "systemd"
+    kind: Kind = "systemd"
 
     def there(self) -> bool:
         """Whether the user's manager answers."""
@@ -178,7 +181,7 @@ class Systemd:
 class Cron:
     """Anywhere else: one line of the user's crontab, marked at its end. All other lines stay to the byte."""
 
-    kind = "cron"
+    kind: Kind = "cron"
 
     def there(self) -> bool:
         """Whether there is a crontab program."""

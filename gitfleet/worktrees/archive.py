@@ -82,15 +82,6 @@ class Archive:
         """The ref that keeps it."""
         return fleetrefs.archive(self.id)
 
-    def as_record(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        owner = self.owner
-        return {
-            "id": self.id, "ref": self.ref, "commit": self.oid, "at": self.at, "path": owner.path, "session": owner.session,
-            "agent": owner.agent, "branch": owner.branch.removeprefix("refs/heads/"), "head": owner.head,
-            "files": self.files, "left_out": list(self.left_out),
-        }  # fmt: skip
-
 
 def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str]) -> Archive:
     """Archive what `found` says lies in the worktree of `git`, and the commits in `keep`; durable when back.

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gitfleet.base import identity
 from gitfleet.sessions.local import Here
@@ -23,6 +23,9 @@ _DEEP = 64  # folders above a working directory that are looked at
 _SLACK = 5.0  # seconds between the start of a process and the time on the lock file that it may be behind
 
 
+Sign = Literal["cwd", "program", "open file", "session", "lock"]
+
+
 class User(NamedTuple):
     """One sign that somebody is at work in a tree.
 
@@ -30,7 +33,7 @@ class User(NamedTuple):
     is known; `name` is the program's.
     """
 
-    how: str
+    how: Sign
     what: str
     pid: int
     name: str
@@ -108,7 +111,7 @@ def locks(path: str) -> list[User]:
     return found
 
 
-def _traces() -> Iterator[tuple[int, str, str]]:
+def _traces() -> Iterator[tuple[int, Sign, str]]:
     """(pid, kind of evidence, absolute path) of every process that may be looked at, the strongest evidence first."""
     if os.path.isdir("/proc/self/fd"):
         for name in os.listdir("/proc"):
@@ -126,12 +129,12 @@ def _traces() -> Iterator[tuple[int, str, str]]:
             continue
 
 
-def _traces_of(name: str) -> Iterator[tuple[int, str, str]]:
+def _traces_of(name: str) -> Iterator[tuple[int, Sign, str]]:
     pid, folder = int(name), f"/proc/{name}"
-    for kind, link in (("cwd", "cwd"), ("program", "exe")):
-        where = _link(f"{folder}/{link}")
-        if where:
-            yield pid, kind, where
+    if where := _link(f"{folder}/cwd"):
+        yield pid, "cwd", where
+    if where := _link(f"{folder}/exe"):
+        yield pid, "program", where
     try:
         handles = os.listdir(f"{folder}/fd")
     except OSError:

@@ -29,17 +29,6 @@ class Outcome:
         """Whether somebody has to look after it."""
         return self.result in FAILED
 
-    def as_record(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        return {
-            "path": self.path,
-            "session": self.session,
-            "action": self.action,
-            "result": self.result,
-            "reason": self.reason,
-            "facts": dict(self.facts),
-        }
-
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many there are of each result."""

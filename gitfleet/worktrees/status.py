@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.git.history import History
@@ -44,36 +43,6 @@ class Row:
     idle: int | None
     reserved: bool
     verdict: Verdict
-
-    def as_record(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        ahead, behind = self.counts or (None, None)
-        known = not self.state.problem
-        return {
-            "session": self.managed.session,
-            "agent": self.managed.agent,
-            "path": self.managed.path,
-            "branch": self.state.branch if known else None,
-            "own_branch": self.managed.branch,
-            "head": self.state.head,
-            "base": self.managed.base,
-            "base_commit": self.base.commit,
-            "ahead": ahead,
-            "behind": behind,
-            "dirty": self.state.dirty if known else None,
-            "operation": self.state.operation,
-            "locked": self.worktree.locked,
-            "problem": self.state.problem,
-            "users": [user._asdict() for user in self.users],
-            "reserved": self.reserved,
-            "idle": self.idle,
-            "created_at": self.managed.created_at,
-            "reconcile": {
-                "result": self.verdict.word,
-                "kind": self.verdict.kind,
-                "reason": self.verdict.reason,
-            },
-        }
 
 
 def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed, Worktree]]) -> list[Row]:

@@ -32,10 +32,6 @@ class Base(NamedTuple):
     fresh: bool
     error: str = ""
 
-    def as_record(self) -> dict[str, str | bool | None]:
-        """As JSON shows it."""
-        return self._asdict()
-
 
 def fetch(git: Git, ledger: Ledger, name: str) -> Base:
     """The base as the hub has it now; as it was seen last when the hub cannot be asked.

@@ -8,11 +8,11 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.claims import ended_grants
 from gitfleet.claims.ended_grants import Former, Grant
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.ledger import format as records
-from gitfleet.ledger.model import SessionId
 from gitfleet.upkeep import forgetting
 from tests.claims.world import World, wanted
 from tests.fleetbench import Fleets

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitfleet.cli import schemas
+from tests.forms import held
 from tests.gatebench import Gated
 from tests.workbench import Gitfleet
 
 A = "src/api/a.py"
 
 
-def data(answer: Any, command: str) -> Any:
-    """The data of an answer, held against the schema of `command`."""
-    schemas.Envelope.model_validate(answer)
-    known = schemas.COMMANDS[command]
-    assert answer["status"] in known.statuses
-    known.data.model_validate(answer["data"])
-    assert set(answer["data"]) <= set(known.data.model_fields), "a field that the schema does not know"
-    return answer["data"]
-
-
 def test_json_of_checks_of_commits_is_as_its_schema_says(ada: Gated, bob: Gated, gitfleet: Gitfleet) -> None:
     def check(*args: str, code: int = 0) -> Any:
         ran = gitfleet(ada.path, "check", *args, "--json", env=ada.as_session(ada.session)).ended(code)
-        return data(ran.json(), "check --range")
+        return held(ran.json(), code, "check --range")
 
     ada.claim(A)
     ada.write(A)
@@ -41,6 +31,6 @@ def test_json_of_checks_of_commits_is_as_its_schema_says(ada: Gated, bob: Gated,
 def test_json_of_the_hubs_hook_is_as_its_schema_says(ada: Gated, gitfleet: Gitfleet) -> None:
     for verb, changed in [("install", True), ("install", False), ("uninstall", True), ("uninstall", False)]:
         answer = gitfleet(ada.path, "hub-hook", verb, str(ada.fleets.hub), "--json").ok().json()
-        assert data(answer, f"hub-hook {verb}")["changed"] is changed
+        assert held(answer)["changed"] is changed
     answer = gitfleet(ada.path, "hub-hook", "install", ".", "--json").ended(20).json()
     assert answer["status"] == "blocked"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.cli import demo_script, schemas
+from gitfleet.cli import demo_script
+from tests.forms import held
 from tests.workbench import Git, Gitfleet, run
 
 HOSTILE = """\
@@ -99,14 +100,14 @@ def test_demo_as_json_in_a_new_directory_lists_every_step_with_the_code_it_expec
 ) -> None:
     answer = gitfleet(tmp_path, "demo", "there/new", "--json").ok().json()
 
-    data = schemas.Demo.model_validate(answer["data"])
+    data = held(answer)
     assert (answer["command"], answer["status"]) == ("demo", "ok")
-    assert data.directory == str((tmp_path / "there/new").resolve())
-    assert [step.command for step in data.steps] == [
+    assert data["directory"] == str((tmp_path / "there/new").resolve())
+    assert [step["command"] for step in data["steps"]] == [
         list(command.argv) for scene in demo_script.SCENES for command in scene.commands
     ]
-    assert all(step.code == step.expected for step in data.steps)
-    assert {step.code for step in data.steps} == {0, 1, 10, 11, -9}
+    assert all(step["code"] == step["expected"] for step in data["steps"])
+    assert {step["code"] for step in data["steps"]} == {0, 1, 10, 11, -9}
 
 
 @pytest.mark.parametrize("kind", ["directory with something in it", "file", "link to nowhere"])

@@ -1,4 +1,4 @@
-"""What `--json` really prints is what `gitfleet/cli/schemas.py` says, field by field, in good times and in bad."""
+"""What `--json` really prints is what the rows in `gitfleet/fleet/views/` say, field by field, in good times and in bad."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.cli import schemas
-from gitfleet.errors import EXIT_CODES
+from tests.forms import held
 from tests.workbench import Git, Gitfleet
 
 Ask = Callable[..., Any]
@@ -21,20 +20,7 @@ def ask(gitfleet: Gitfleet) -> Ask:
     """`ask(directory, "claim", "x", code=10)`: runs it with `--json`, and holds the answer against its schema."""
 
     def run(directory: Path, *args: str, command: str = "", code: int = 0) -> Any:
-        answer = gitfleet(directory, *args, "--json").ended(code).json()
-        schemas.Envelope.model_validate(answer, extra="forbid")
-        name = command or args[0]
-        known = schemas.COMMANDS[name]
-        assert answer["command"] == name.partition(" --")[0]
-        if "error" in answer["data"]:
-            schemas.Failure.model_validate(answer["data"])
-            assert code in {*known.codes, *schemas.EVERYWHERE}
-        else:
-            known.data.model_validate(answer["data"], extra="forbid")
-            assert answer["status"] in known.statuses
-            assert code in {0, *known.codes}
-        assert code in EXIT_CODES
-        return answer["data"]
+        return held(gitfleet(directory, *args, "--json").ended(code).json(), code, command or args[0])
 
     return run
 

@@ -15,7 +15,8 @@ from typing import IO
 
 import pytest
 
-from gitfleet.cli import schemas
+from gitfleet.fleet.views import schema
+from gitfleet.fleet.views.starting import SessionLaunchAnswer
 from gitfleet.sessions.model import Session, everyone
 from tests.cli.conftest import Cli
 from tests.workbench import PATIENCE, ROOT, Overlay, Ran, overlaid
@@ -236,7 +237,7 @@ def test_exit_code_is_the_commands_or_128_and_its_signal(
 def test_answer_as_json_comes_after_what_the_command_wrote(cli: Cli, agent: Agent) -> None:
     ran = launch(cli, "--json", "--here", "--", agent("exit 3")).ended(3)
     answer = ran.json()
-    schemas.COMMANDS["session start --launch"].data.model_validate(answer["data"], extra="forbid")
+    schema.validate(SessionLaunchAnswer, answer["data"])
     assert answer["status"] == "command-failed"
     assert answer["data"]["exit_code"] == 3
     assert answer["data"]["session"]["agent"] == "agent"

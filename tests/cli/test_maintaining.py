@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import clock
-from gitfleet.cli import schemas
 from gitfleet.git.repository import discover
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.sessions import model
 from gitfleet.upkeep.maintainer import Maintainer
 from tests.cli.conftest import Cli
+from tests.forms import held
 from tests.workbench import UNSEEN, Git, Overlay
 
 CRONTAB = """#!/bin/sh
@@ -41,10 +41,7 @@ def cron(tmp_path: Path) -> Overlay:
 def valid(cli: Cli, *args: str, code: int = 0, env: Overlay | None = None) -> dict[str, object]:
     """The data of a command's JSON, held against its schema."""
     answer = cli(*args, "--json", env={**cli.nobody, **(env or {})}).ended(code).json()
-    known = schemas.COMMANDS[" ".join(args[:2])]
-    known.data.model_validate(answer["data"], extra="forbid")
-    assert answer["status"] in known.statuses
-    data: dict[str, object] = answer["data"]
+    data: dict[str, object] = held(answer, code)
     return data
 
 

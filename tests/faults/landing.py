@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.names import Oid, RefName
 from gitfleet.clone import OPERATIONS
 from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import Conflict, FleetError
@@ -12,7 +13,7 @@ from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import discover
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import Accepted, Answer, Move, Oid, Operation, RefName, Refused, View
+from gitfleet.ledger.model import Accepted, Answer, Move, Operation, Refused, View
 from gitfleet.ledger.operations import BY_NODES, Decision, Registry, operation
 
 

@@ -78,7 +78,7 @@ def test_briefing_without_a_session_or_neighbours(fleets: Fleets) -> None:
 
 @pytest.mark.parametrize("edits", policy.EDITS)
 @pytest.mark.parametrize("commits", policy.COMMITS)
-def test_every_rule_has_words(edits: str, commits: str) -> None:
+def test_every_rule_has_words(edits: policy.EditRule, commits: policy.CommitRule) -> None:
     rules = Policy(commits=commits, edits=edits)
     told = briefing.Briefing("s", "", "main", "n", [], [], False, rules, [], "claude", None)
     text = briefing.text(told)
@@ -87,7 +87,7 @@ def test_every_rule_has_words(edits: str, commits: str) -> None:
 
 
 @pytest.mark.parametrize("edits", policy.EDITS)
-def test_rules_of_edits_are_promised_only_where_hooks_ask_about_them(edits: str) -> None:
+def test_rules_of_edits_are_promised_only_where_hooks_ask_about_them(edits: policy.EditRule) -> None:
     told = briefing.Briefing("s", "", "main", "n", [], [], False, Policy(edits=edits), [], "", None)
     assert (briefing.EDITS[edits] in briefing.text(told)) == (edits == "off")
     assert ("your agent has no hooks here" in briefing.text(told)) == (edits != "off")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gitfleet.base import canonical, clock, delivery, identity
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
@@ -24,7 +25,6 @@ from gitfleet.githooks import check_paths, fast_commit, full_gate, incoming
 from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from gitfleet.ledger import commits
-from gitfleet.ledger.model import NodeId, SessionId
 from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import Here, mark

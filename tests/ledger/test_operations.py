@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from gitfleet.base import canonical
+from gitfleet.base.names import Oid, RefName
 from gitfleet.clone import OPERATIONS
 from gitfleet.codec import FLAG, TEXT, Struct, field, replace
 from gitfleet.errors import Corrupt, FleetError, InternalError, Malformed, NewerFormat, PolicyRefused
 from gitfleet.git.objects import open_objects
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
-from gitfleet.ledger.model import Accepted, Actor, Answer, Move, Oid, Operation, RefName, Refused, View
+from gitfleet.ledger.model import Accepted, Actor, Answer, Move, Operation, Refused, View
 from gitfleet.ledger.operations import BY_NODES, Decision, Kind, Nothing, Registry, operation
 from tests.claims.world import Store
 from tests.operations import raw

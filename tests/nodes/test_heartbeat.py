@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from gitfleet.errors import HubUnreachable
-from gitfleet.fleet import status
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.status import SessionStatus, Status
+from gitfleet.fleet.views import status
+from gitfleet.fleet.views.status import SessionStatus, StatusAnswer
 from gitfleet.git import fleetrefs
 from gitfleet.nodes import records
+from gitfleet.nodes.liveness import Liveness
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
 from tests.operations import raw
@@ -36,15 +37,20 @@ def node(clone: Path) -> str:
         return fleet.ledger.node.id
 
 
-def look(clone: Path, *, tail: int = 0, bulk: bool = True) -> Status:
+def look(clone: Path, *, tail: int = 0, bulk: bool = True) -> tuple[StatusAnswer, list[str]]:
     with Fleet.open(str(clone), bulk=bulk) as fleet:
-        return status.gather(fleet, tail=tail)
+        return status.look(fleet, tail=tail)
 
 
 def row(clone: Path, session: str, *, tail: int = 0) -> SessionStatus:
     with Fleet.open(str(clone)) as fleet:
         fleet.ledger.sync()
-    return next(item for item in look(clone, tail=tail).sessions if item.session.id == session)
+    return next(one for one in look(clone, tail=tail)[0]["sessions"] if one["id"] == session)
+
+
+def liveness(clone: Path, session: str) -> str:
+    found = row(clone, session)
+    return str(Liveness(found["liveness"], found["quiet_for"]))
 
 
 def begin(clone: Path, session: str, process: subprocess.Popen[bytes], *, log: str = "") -> None:
@@ -67,10 +73,10 @@ def test_session_elsewhere_is_unknown_until_its_node_has_moved_while_we_watched(
 ) -> None:
     ada, bob = fleets.clone("ada"), fleets.clone("bob")
     begin(bob, "s1", process())
-    seen = [str(row(ada, "s1").liveness)]
+    seen = [liveness(ada, "s1")]
     for clone in (bob, ada, bob, ada):
         assert exchange(clone) == []
-        seen.append(str(row(ada, "s1").liveness))
+        seen.append(liveness(ada, "s1"))
     assert seen == ["unknown", "unknown", "unknown", "unknown", "alive"]
 
 
@@ -82,12 +88,12 @@ def test_session_on_a_node_that_does_not_move_is_quiet_for_as_long_as_we_watched
     for clone in (bob, ada, bob, ada):
         exchange(clone)
     time_passes(ada, 720, "since")
-    assert str(row(ada, "s1").liveness) == "quiet for 12m"
+    assert liveness(ada, "s1") == "quiet for 12m"
     exchange(ada)
-    assert str(row(ada, "s1").liveness) == "quiet for 12m"
+    assert liveness(ada, "s1") == "quiet for 12m"
     exchange(bob)
     exchange(ada)
-    assert str(row(ada, "s1").liveness) == "alive"
+    assert liveness(ada, "s1") == "alive"
 
 
 def test_session_elsewhere_is_unknown_when_we_have_not_looked_for_long(
@@ -98,7 +104,7 @@ def test_session_elsewhere_is_unknown_when_we_have_not_looked_for_long(
     for clone in (bob, ada, bob, ada):
         exchange(clone)
     time_passes(ada, 3600, "since", "seen")
-    assert str(row(ada, "s1").liveness) == "unknown"
+    assert liveness(ada, "s1") == "unknown"
 
 
 def test_session_elsewhere_whose_process_was_killed_is_dead_however_quiet_its_node(
@@ -112,9 +118,9 @@ def test_session_elsewhere_whose_process_was_killed_is_dead_however_quiet_its_no
     agent.wait()
     exchange(bob)
     exchange(ada)
-    assert str(row(ada, "s1").liveness) == "dead"
+    assert liveness(ada, "s1") == "dead"
     begin(bob, "s1", process())  # it goes on with another process, of which bob has not told yet
-    assert str(row(ada, "s1").liveness) == "unknown"
+    assert liveness(ada, "s1") == "unknown"
 
 
 def test_detail_of_a_session_elsewhere_is_what_its_node_told(
@@ -129,12 +135,11 @@ def test_detail_of_a_session_elsewhere_is_what_its_node_told(
     begin(bob, "s1", process(), log=str(log))
     exchange(bob)
     exchange(ada)
-    found = row(ada, "s1", tail=200)
-    record = found.as_record()
+    record = row(ada, "s1", tail=200)
     assert (record["branch"], record["ahead"], record["behind"], record["dirty"]) == ("work", 1, 0, 1)
-    assert found.log_tail == [f"step {n}" for n in range(50, 100)]
-    assert found.idle is not None
-    assert found.idle < 60
+    assert record["log_tail"] == [f"step {n}" for n in range(50, 100)]
+    assert record["idle"] is not None
+    assert record["idle"] < 60
 
 
 def test_log_of_long_lines_is_told_up_to_its_limit(
@@ -226,10 +231,10 @@ def test_node_that_is_gone_from_the_hub_is_forgotten(fleets: Fleets, git: Git) -
     ada, bob = fleets.clone("ada"), fleets.clone("bob")
     exchange(bob)
     exchange(ada)
-    assert [item["node"] for item in look(ada).nodes] == [node(bob)]
+    assert [item["node"] for item in look(ada)[0]["nodes"]] == [node(bob)]
     git(fleets.hub, "update-ref", "-d", fleetrefs.node(node(bob)))
     exchange(ada)
-    assert look(ada).nodes == []
+    assert look(ada)[0]["nodes"] == []
 
 
 # The same node id twice.
@@ -247,9 +252,9 @@ def test_copy_of_a_clone_is_warned_and_overwrites_nothing(fleets: Fleets, git: G
     assert node(ada) in warned[0]
     assert "gitfleet uninstall" in warned[0]
     assert git(fleets.hub, "rev-parse", ref) == theirs
-    assert warned[0] in look(copy).warnings
+    assert warned[0] in look(copy)[1]
     assert exchange(ada) == []
-    assert not any("another clone" in words for words in look(ada).warnings)
+    assert not any("another clone" in words for words in look(ada)[1])
 
 
 def test_copy_made_before_the_first_beat_is_warned_too(fleets: Fleets) -> None:
@@ -293,7 +298,7 @@ def test_exchange_with_a_hub_out_of_reach_says_so_and_the_next_one_works(fleets:
     fleets.hub.rename(away)
     with pytest.raises(HubUnreachable):
         exchange(ada)
-    assert look(ada).sessions
+    assert look(ada)[0]["sessions"]
     away.rename(fleets.hub)
     assert exchange(ada) == []
 
@@ -357,9 +362,9 @@ def test_heartbeat_of_garbage_is_named_and_breaks_nothing(
         {records.HEARTBEAT: good if beat is None else beat, records.detail_path("s1"): detail},
     )
     assert exchange(ada) == []
-    assert str(row(ada, "s1").liveness) == "unknown"
-    found = look(ada, tail=5, bulk=bulk)
-    assert any(node(bob) in words for words in found.warnings), found.warnings
+    assert liveness(ada, "s1") == "unknown"
+    _, warnings = look(ada, tail=5, bulk=bulk)
+    assert any(node(bob) in words for words in warnings), warnings
 
 
 def test_node_ref_that_is_no_commit_is_named_and_breaks_nothing(
@@ -372,8 +377,8 @@ def test_node_ref_that_is_no_commit_is_named_and_breaks_nothing(
     git(fleets.hub, "update-ref", fleetrefs.NODES + "a/b", blob)
     git(fleets.hub, "update-ref", fleetrefs.NODES + "-odd", blob)
     assert exchange(ada) == []
-    assert str(row(ada, "s1").liveness) == "unknown"
-    warned = look(ada).warnings
+    assert liveness(ada, "s1") == "unknown"
+    warned = look(ada)[1]
     assert any(node(bob) in words for words in warned)
     assert any("a/b" in words for words in warned)
     assert any("-odd" in words for words in warned)
@@ -399,8 +404,8 @@ def test_session_record_forged_for_our_node_makes_us_publish_no_file(
         forged = raw("session.start", node(ada), "s1", body)
         assert fleet.ledger.submit([forged])[0].error is None
     found = row(ada, "s1", tail=5)
-    assert found.log_tail == []
-    assert found.as_record()["dirty"] is None
+    assert found["log_tail"] == []
+    assert found["dirty"] is None
     exchange(ada)
     ref = fleetrefs.node(node(ada))
     assert records.detail_path("s1") in git(fleets.hub, "ls-tree", "-r", "--name-only", ref)

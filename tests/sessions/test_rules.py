@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from gitfleet.base import canonical
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Conflict, Corrupt, FleetError, Malformed, NewerFormat
 from gitfleet.git.objects import open_objects
 from gitfleet.git.trees import Snapshot
-from gitfleet.ledger.model import Accepted, NodeId, SessionId
+from gitfleet.ledger.model import Accepted
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
 from tests.operations import raw

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.fleet import doctor, hub_state, status
+from gitfleet.fleet import doctor, hub_state
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import status
 from gitfleet.ledger import node as nodes
 from gitfleet.trunk import hub_head, position
 from gitfleet.upkeep import exchange
@@ -93,7 +94,7 @@ def test_change_of_the_trunk_is_told_once_by_sync_and_for_a_day_by_status_and_by
         assert "edge" in exchange.sync(fleet).warnings[0], "upkeep, too, may have nobody who listens"
         hub_head.heard(fleet.ledger)
         assert exchange.sync(fleet).warnings == []
-        assert any("'edge'" in words for words in status.gather(fleet).warnings)
+        assert any("'edge'" in words for words in status.look(fleet)[1])
         (finding,) = [one for one in doctor.examine(fleet) if one.what == "trunk"]
         assert (finding.ok, "'edge'" in finding.words, "'main'" in finding.words) == (True, True, True)
 
@@ -114,7 +115,7 @@ def test_head_that_names_no_branch_leaves_the_trunk_and_is_told(fleets: Fleets, 
         hub_head.heard(fleet.ledger)
         assert exchange.sync(fleet).warnings == []
         assert fleet.ledger.node.trunk == "main"
-        assert told in status.gather(fleet).warnings
+        assert told in status.look(fleet)[1]
         (finding,) = [one for one in doctor.examine(fleet) if one.what == "trunk"]
         assert (finding.ok, finding.words) == (False, told)
         move_head(fleets, git, "main")

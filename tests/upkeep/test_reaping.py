@@ -11,9 +11,9 @@ import pytest
 
 from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model as claims
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import NodeId, SessionId
 from gitfleet.sessions import model
 from gitfleet.sessions.model import Session
 from gitfleet.sessions.service import Start

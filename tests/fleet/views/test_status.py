@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import NodeId, SessionId
 from gitfleet.errors import HubAlarm, HubUnreachable
-from gitfleet.fleet import setup, status
+from gitfleet.fleet import setup
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.status import SessionStatus, Status
+from gitfleet.fleet.views import status
+from gitfleet.fleet.views.status import SessionStatus, StatusAnswer
 from gitfleet.git import fleetrefs
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
-from gitfleet.ledger.model import NodeId, SessionId
 from gitfleet.sessions import model
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
@@ -25,13 +26,13 @@ from tests.workbench import Git
 NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 
-def look(clone: Path, *, tail: int = 0) -> Status:
+def look(clone: Path, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
     with Fleet.open(str(clone), bulk=True) as fleet:
-        return status.gather(fleet, tail=tail)
+        return status.look(fleet, tail=tail)
 
 
 def rows(clone: Path, *, tail: int = 0) -> Mapping[str, SessionStatus]:
-    return {item.session.id: item for item in look(clone, tail=tail).sessions}
+    return {row["id"]: row for row in look(clone, tail=tail)[0]["sessions"]}
 
 
 def begin(
@@ -53,18 +54,18 @@ def test_session_here_is_alive_as_long_as_its_process(fleets: Fleets, process: N
     alone, lasting, killed, ended = fleets.clone("alone"), process(), process(), process()
     for name, agent in (("lasting", lasting), ("killed", killed), ("ended", ended)):
         begin(alone, name, agent)
-    assert {str(rows(alone)[name].liveness) for name in ("lasting", "killed", "ended")} == {"alive"}
+    assert {rows(alone)[name]["liveness"] for name in ("lasting", "killed", "ended")} == {"alive"}
     killed.kill()
     ended.terminate()
     ended.wait()
     found = rows(alone)  # `killed` is a zombie until somebody asks for its end
-    assert [str(found[name].liveness) for name in ("lasting", "killed", "ended")] == ["alive", "dead", "dead"]
+    assert [found[name]["liveness"] for name in ("lasting", "killed", "ended")] == ["alive", "dead", "dead"]
 
 
 def test_session_of_a_person_lives_with_no_process(fleets: Fleets) -> None:
     with fleets.open("alone") as fleet:
         fleet.sessions.start(Start(id="me", person=True))
-    assert str(rows(fleets.clone("alone"))["me"].liveness) == "person"
+    assert rows(fleets.clone("alone"))["me"]["liveness"] == "person"
 
 
 def test_orchestrator_that_was_named_wins_over_what_is_inferred(fleets: Fleets, process: NewProcess) -> None:
@@ -73,7 +74,7 @@ def test_orchestrator_that_was_named_wins_over_what_is_inferred(fleets: Fleets, 
     begin(alone, "own", process(), agent="langgraph", orchestrator="my-own")
     begin(alone, "inferred", process(), agent="langgraph")
     begin(alone, "plain", process(), agent="codex")
-    found = {name: item.as_record()["orchestration_pattern"] for name, item in rows(alone).items()}
+    found = {name: item["orchestration_pattern"] for name, item in rows(alone).items()}
     assert found == {
         "named": "crewai", "own": "my-own", "inferred": "langgraph", "plain": "generic",
         "alone-1": "generic", "alone-2": "generic",
@@ -94,11 +95,11 @@ def test_worktrees_of_this_clone_show_branch_distance_and_uncommitted_paths(
     begin(ada, "here", process())
     begin(other, "there", process())
     found = rows(ada)
-    here, there = found["here"].as_record(), found["there"].as_record()
+    here, there = found["here"], found["there"]
     assert (here["branch"], here["ahead"], here["behind"], here["dirty"]) == ("main", 0, 0, 0)
     assert (there["branch"], there["ahead"], there["behind"], there["dirty"]) == ("feature/x", 2, 1, 3)
     git(other, "switch", "--quiet", "--detach")
-    assert rows(other)["there"].branch == ""
+    assert rows(other)["there"]["branch"] == ""
 
 
 def test_worktree_that_is_gone_is_named(fleets: Fleets, process: NewProcess, git: Git) -> None:
@@ -106,9 +107,9 @@ def test_worktree_that_is_gone_is_named(fleets: Fleets, process: NewProcess, git
     git(alone, "worktree", "add", "--quiet", "-b", "other", other)
     begin(other, "there", process())
     other.rename(fleets.root / "renamed")
-    found = look(alone)
-    assert any(str(other) in words and "it is gone" in words for words in found.warnings)
-    record = next(item for item in found.sessions if item.session.id == "there").as_record()
+    found, warnings = look(alone)
+    assert any(str(other) in words and "it is gone" in words for words in warnings)
+    record = next(row for row in found["sessions"] if row["id"] == "there")
     assert (record["branch"], record["dirty"]) == ("other", None)
 
 
@@ -117,7 +118,7 @@ def test_repository_without_a_commit_is_no_reason_to_fail(tmp_path: Path, git: G
     setup.join(discover(str(tmp_path / "empty")), None, lambda _: None)
     with Fleet.open(str(tmp_path / "empty")) as fleet:
         fleet.sessions.start(Start(id="me", person=True))
-    record = rows(tmp_path / "empty")["me"].as_record()
+    record = rows(tmp_path / "empty")["me"]
     assert (record["branch"], record["ahead"], record["dirty"]) == ("main", None, 1)
 
 
@@ -125,12 +126,12 @@ def test_claims_are_listed_with_their_session(fleets: Fleets) -> None:
     fleets.claim("bob", "bob-1", "src/api/", "docs/readme.md")
     fleets.claim("ada", "ada-1", "README.md")
     found = rows(fleets.clone("ada"))
-    assert [claim["pattern"] for claim in found["bob-1"].as_record()["claims"]] == [
+    assert [claim["pattern"] for claim in found["bob-1"]["claims"]] == [
         "docs/readme.md",
         "src/api/",
     ]
-    assert found["ada-1"].as_record()["claim_count"] == 1
-    assert found["ada-2"].as_record()["claims"] == []
+    assert found["ada-1"]["claim_count"] == 1
+    assert found["ada-2"]["claims"] == []
 
 
 def test_log_tail_is_read_from_the_end_and_safe_to_show(
@@ -138,10 +139,10 @@ def test_log_tail_is_read_from_the_end_and_safe_to_show(
 ) -> None:
     alone, log = fleets.clone("alone"), tmp_path / "log"
     begin(alone, "s1", process(), log=str(log))
-    assert rows(alone, tail=2)["s1"].log_tail == []
+    assert rows(alone, tail=2)["s1"]["log_tail"] == []
     log.write_bytes(b"one\n\x1b[2J\x1b]0;x\x07two\n\xff\x00three\n")
-    assert rows(alone, tail=2)["s1"].log_tail == ["two", r"\xff\x00three"]
-    assert rows(alone)["s1"].log_tail == []
+    assert rows(alone, tail=2)["s1"]["log_tail"] == ["two", r"\xff\x00three"]
+    assert rows(alone)["s1"]["log_tail"] == []
 
 
 def forge(clone: Path, records: Mapping[str, bytes]) -> None:
@@ -168,10 +169,10 @@ def test_records_that_cannot_be_read_are_named_and_the_rest_is_shown(fleets: Fle
             "claims/=src/@01ARZ3NDEKTSV4RRFFQ69G5FAV.json": b"{}",
         },
     )
-    found = look(alone)
-    assert [item.session.id for item in found.sessions] == ["alone-1", "alone-2"]
+    found, warnings = look(alone)
+    assert [row["id"] for row in found["sessions"]] == ["alone-1", "alone-2"]
     for name in ("broken", "newer", "typed", "01ARZ3NDEKTSV4RRFFQ69G5FAV"):
-        assert any(name in words for words in found.warnings), name
+        assert any(name in words for words in warnings), name
 
 
 def test_numbers_out_of_all_bounds_in_a_record_break_nothing(fleets: Fleets) -> None:
@@ -184,19 +185,19 @@ def test_numbers_out_of_all_bounds_in_a_record_break_nothing(fleets: Fleets) -> 
     )  # fmt: skip
     forge(alone, {model.path("odd"): forged.as_bytes()})
     found = rows(alone, tail=3)["odd"]
-    assert str(found.liveness) == "unknown"
-    assert found.log_tail == []
+    assert found["liveness"] == "unknown"
+    assert found["log_tail"] == []
 
 
 def test_ledger_that_waits_for_its_hub_counts_what_is_tentative(fleets: Fleets) -> None:
     fleets.hub.rename(fleets.root / "away.git")
     fleets.claim("ada", "ada-1", "src/")
-    found = look(fleets.clone("ada"))
-    assert found.ledger["tentative"] == 1
-    assert found.ledger["hub"] == "origin"
-    assert found.ledger["alarm"] is None
-    row = next(item for item in found.sessions if item.session.id == "ada-1")
-    assert [claim.pattern for claim in row.claims] == ["src/"]
+    found, _ = look(fleets.clone("ada"))
+    assert found["ledger"]["tentative"] == 1
+    assert found["ledger"]["hub"] == "origin"
+    assert found["ledger"]["alarm"] is None
+    row = next(row for row in found["sessions"] if row["id"] == "ada-1")
+    assert [claim["pattern"] for claim in row["claims"]] == ["src/"]
 
 
 def test_ledger_whose_hub_lost_it_shows_the_alarm_until_it_is_back(fleets: Fleets, git: Git) -> None:
@@ -205,16 +206,17 @@ def test_ledger_whose_hub_lost_it_shows_the_alarm_until_it_is_back(fleets: Fleet
     git(fleets.hub, "update-ref", "-d", fleetrefs.COORD)
     with pytest.raises((HubAlarm, HubUnreachable)):
         fleets.claim("ada", "ada-1", "src/")
-    alarm = look(ada).ledger["alarm"]
+    alarm = look(ada)[0]["ledger"]["alarm"]
+    assert alarm is not None
     assert alarm["kind"] == "vanished"
     assert "doctor" in alarm["hint"]
     git(fleets.hub, "update-ref", fleetrefs.COORD, tip)
     with fleets.open("ada") as fleet:
         fleet.ledger.sync()
-    assert look(ada).ledger["alarm"] is None
+    assert look(ada)[0]["ledger"]["alarm"] is None
 
 
 def test_ledger_of_a_clone_alone_is_its_own_hub(fleets: Fleets) -> None:
-    found = look(fleets.clone("alone"))
-    assert (found.ledger["hub"], found.ledger["age"], found.ledger["trunk"]) == (None, None, "main")
-    assert found.nodes == []
+    found, _ = look(fleets.clone("alone"))
+    assert (found["ledger"]["hub"], found["ledger"]["age"], found["ledger"]["trunk"]) == (None, None, "main")
+    assert found["nodes"] == []

@@ -1,0 +1,54 @@
+"""Agents as rows: their hooks in their own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict, cast
+
+from gitfleet.githooks.agents.install import SettingsChange, SettingsPlace, State, What
+from gitfleet.githooks.agents.wanted import Scope
+
+
+class FileChangeRow(TypedDict):
+    """One file, and what was done to it."""
+
+    path: str
+    what: What
+
+
+class AgentChangeAnswer(TypedDict):
+    """`agent install` and `agent uninstall`."""
+
+    agent: str
+    scope: Scope
+    files: list[FileChangeRow]
+
+
+class AgentHooksRow(TypedDict):
+    """One place where an agent's hooks may be."""
+
+    agent: str
+    scope: Scope
+    path: str
+    state: State
+    """`outdated`: they call another installation of gitfleet, or another version's events. The last three are what the agent
+    itself says of hooks that are written as they should be: it does not run them."""
+    problem: str
+    """Why it cannot be read; else empty."""
+
+
+class AgentStatusAnswer(TypedDict):
+    """`agent` and `agent status`."""
+
+    agents: list[AgentHooksRow]
+
+
+def changed(agent: str, scope: Scope, changes: Iterable[SettingsChange]) -> AgentChangeAnswer:
+    """What was done to an agent's settings."""
+    files = [cast(FileChangeRow, change._asdict()) for change in changes]
+    return {"agent": agent, "scope": scope, "files": files}
+
+
+def hooks(looks: Iterable[SettingsPlace]) -> AgentStatusAnswer:
+    """Where agents have our hooks."""
+    return {"agents": [cast(AgentHooksRow, look._asdict()) for look in looks]}

@@ -1,0 +1,58 @@
+"""The form that every answer has as JSON, and what it holds when a request failed.
+
+Within one `schema_version` fields are added, never taken away or given another meaning: readers should pass over
+fields that they do not know. Times are seconds, moments are seconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypedDict, cast
+
+
+class Envelope(TypedDict):
+    """What every command prints with `--json`: one JSON document on standard output."""
+
+    schema_version: Literal["1"]
+    """The version of this form and of all data."""
+    command: str
+    """Which command answers, e.g. `session start`."""
+    status: str
+    """`ok`, or what else is true of the answer; the name of the error when the command failed."""
+    data: dict[str, Any]
+    """The command's own data; `{"error": ...}` when it failed."""
+    warnings: list[str]
+    """What people should know besides."""
+
+
+class ErrorRow(TypedDict):
+    """Why a command failed. Further fields are the facts of this kind of error, such as `conflicts`."""
+
+    message: str
+    """What happened."""
+    unharmed: str
+    """What is as it was before; empty where something may have changed."""
+    hint: str
+    """One next step; may be empty."""
+
+
+class FailureAnswer(TypedDict):
+    """The data of every command that failed (exit code and `status` say how)."""
+
+    error: ErrorRow
+
+
+def envelope(command: str, status: str, data: Mapping[str, Any], warnings: Iterable[str] = ()) -> Envelope:
+    """An answer in the form that all have."""
+    return {
+        "schema_version": "1", "command": command, "status": status, "data": dict(data), "warnings": list(warnings),
+    }  # fmt: skip
+
+
+def failure(
+    message: str, hint: str = "", unharmed: str = "", facts: Mapping[str, Any] | None = None
+) -> FailureAnswer:
+    """Why a request failed. Facts that JSON cannot say become text."""
+    plain = json.loads(json.dumps(dict(facts or {}), default=str))
+    return {"error": cast(ErrorRow, {"message": message, "unharmed": unharmed, "hint": hint, **plain})}

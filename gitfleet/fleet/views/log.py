@@ -1,0 +1,45 @@
+"""The audit log as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from gitfleet.base.names import Oid, SessionId
+from gitfleet.ledger.log import Line
+
+
+class OperationRow(TypedDict):
+    """One operation that the fleet has agreed."""
+
+    generation: int
+    commit: Oid
+    at: int
+    """When, by the clock of its node."""
+    node: str
+    session: SessionId
+    kind: str
+    """Which operation, e.g. `claim.acquire`; the guide to the ledger lists them."""
+    operation: str
+    paths: list[str]
+    subject: str
+    """What happened, in one line."""
+
+
+class LogAnswer(TypedDict):
+    """`log`, newest first."""
+
+    operations: list[OperationRow]
+
+
+def operations(found: Iterable[Line]) -> LogAnswer:
+    """What `Fleet.log` found."""
+    return {"operations": [_row(line) for line in found]}
+
+
+def _row(line: Line) -> OperationRow:
+    return {
+        "generation": line.generation, "commit": Oid(line.commit), "at": line.at, "node": line.node,
+        "session": SessionId(line.session), "kind": line.kind, "operation": line.operation, "paths": list(line.paths),
+        "subject": line.subject,
+    }  # fmt: skip

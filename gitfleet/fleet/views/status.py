@@ -1,0 +1,226 @@
+"""The fleet at one glance: every session with what is known of it, and how good that knowledge is.
+
+Local: neither lock nor network. Reads each record once, runs one git process for each worktree of this clone that a
+session is in, and none for sessions of other clones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+from gitfleet.base import clock
+from gitfleet.base.names import BranchName, Oid
+from gitfleet.claims import model as claims
+from gitfleet.claims.model import Claim, Unreadable
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
+from gitfleet.fleet.views import records
+from gitfleet.fleet.views.records import ClaimRecord, Mode
+from gitfleet.fleet.views.sessions import SessionRow, known
+from gitfleet.ledger.ledger import State
+from gitfleet.nodes import details, log_tails
+from gitfleet.nodes import liveness as situation
+from gitfleet.nodes.details import Wanted
+from gitfleet.nodes.liveness import Liveness
+from gitfleet.nodes.observed import NodeState
+from gitfleet.nodes.peers import Peers
+from gitfleet.nodes.records import Detail
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.model import Session
+from gitfleet.trunk import hub_head, position
+
+
+class ClaimGist(TypedDict):
+    """A claim in short."""
+
+    pattern: str
+    mode: Mode
+    token: int
+
+
+class SessionStatus(SessionRow):
+    """A session with all that is known of it now; null where that is nothing."""
+
+    ahead: int | None
+    """Commits that the trunk does not have."""
+    behind: int | None
+    """Commits of the trunk that its branch does not have."""
+    dirty: int | None
+    """Uncommitted paths."""
+    idle: int | None
+    """Seconds without activity."""
+    last_activity: int
+    """When it was last active, by the clock of its node."""
+    claim_count: int
+    claims: list[ClaimGist]
+    log_tail: list[str]
+    """With `--tail`: the last lines of its log, safe to show."""
+
+
+class LedgerRow(TypedDict):
+    """The ledger as this clone knows it."""
+
+    node: str
+    hub: str | None
+    trunk: BranchName
+    generation: int
+    commit: Oid
+    age: int | None
+    """Seconds since the hub was last seen."""
+    tentative: int
+    """How many operations wait for the hub."""
+    alarm: dict[str, Any] | None
+    """What is wrong with the hub's ledger; null when nothing is."""
+
+
+class NodeRow(TypedDict):
+    """Another node as this one last saw it."""
+
+    node: str
+    liveness: NodeState
+    quiet_for: int | None
+    host: str | None
+    beat: int | None
+
+
+class StatusAnswer(TypedDict):
+    """`status`."""
+
+    sessions: list[SessionStatus]
+    """Those that started first come first."""
+    retained: list[ClaimRecord]
+    """What branches and worktrees keep after their sessions have ended."""
+    ledger: LedgerRow
+    nodes: list[NodeRow]
+
+
+class FleetStatus(NamedTuple):
+    """What `status` finds, and what is wrong with parts of it, in words."""
+
+    answer: StatusAnswer
+    warnings: list[str]
+
+
+def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
+    """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
+
+    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
+    """
+    state, node = fleet.current(), fleet.ledger.node.id
+    everyone, warnings = _sound(sessions.everyone(state.view))
+    held, unreadable = _by_session(claims.everything(state.view))
+    own = [session for session in everyone if session.node == node]
+    told, problems = details.gather(
+        fleet.repository,
+        fleet.ledger,
+        own,
+        Wanted(lines=tail),
+        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
+    )
+    with fleet.peers() as peers:
+        rows = [
+            _status(session, held.get(session.id, ()), told.get(session.id), peers, node=node, tail=tail)
+            for session in everyone
+        ]
+        nodes = [_node(peers, name) for name in peers.nodes]
+        twice = fleet.node_ref.duplicate(peers)
+    rows.sort(key=lambda row: (row["started_at"], row["id"]))
+    warnings += [
+        *unreadable,
+        *problems,
+        *peers.warnings,
+        *([twice] if twice else []),
+        *hub_head.news(fleet.ledger),
+    ]
+    kept = _left(held, {session.id for session in everyone})
+    answer: StatusAnswer = {
+        "sessions": rows,
+        "retained": kept,
+        "ledger": _ledger(fleet, state),
+        "nodes": nodes,
+    }
+    return FleetStatus(answer, warnings)
+
+
+def _status(
+    session: Session, held: Sequence[Claim], own: Detail | None, peers: Peers, *, node: str, tail: int
+) -> SessionStatus:
+    detail = own or peers.detail(session.node, session.id)
+    if own is not None:
+        idle: int | None = max(0, clock.now() - own.active_at)
+        liveness = Liveness(own.liveness)
+    else:
+        idle = peers.idle(session.node, detail) if detail else None
+        liveness = situation.liveness(session, node, peers)
+    row: SessionStatus = {
+        **known(session, liveness),
+        "ahead": detail.ahead if detail else None,
+        "behind": detail.behind if detail else None,
+        "dirty": detail.dirty if detail else None,
+        "idle": idle,
+        "last_activity": detail.active_at if detail else session.renewed_at,
+        "claim_count": len(held),
+        "claims": [_gist(claim) for claim in held],
+        "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
+    }
+    if detail and detail.branch is not None:  # as its worktree was last seen; else the one that it started on
+        row["branch"] = BranchName(detail.branch)
+    return row
+
+
+def _gist(claim: Claim) -> ClaimGist:
+    return {"pattern": claim.pattern, "mode": claim.mode, "token": claim.token}
+
+
+def _sound(found: Iterable[Session | FleetError]) -> tuple[list[Session], list[str]]:
+    sound, broken = [], []
+    for item in found:
+        if isinstance(item, FleetError):
+            broken.append(item.message)
+        else:
+            sound.append(item)
+    return sound, broken
+
+
+def _by_session(found: Iterable[Claim | Unreadable]) -> tuple[dict[str, list[Claim]], list[str]]:
+    """All claims in one pass: cheaper than each session's own list of them when every session is wanted."""
+    held: dict[str, list[Claim]] = {}
+    broken = []
+    for item in found:
+        if isinstance(item, Unreadable):
+            broken.append(item.error.message)
+        else:
+            held.setdefault(item.session, []).append(item)
+    return held, broken
+
+
+def _left(held: Mapping[str, Sequence[Claim]], live: Collection[str]) -> list[ClaimRecord]:
+    """The claims that sessions have left with branches and worktrees, by path."""
+    found = [claim for id_, claims in held.items() if id_ not in live for claim in claims if claim.retained]
+    return [records.claim(one) for one in sorted(found, key=lambda claim: (claim.pattern, claim.id))]
+
+
+def _node(peers: Peers, name: str) -> NodeRow:
+    beat, judgement = peers.heartbeat(name), peers.judgement(name)
+    return {
+        "node": name,
+        "liveness": judgement.liveness,
+        "quiet_for": judgement.quiet_for,
+        "host": beat.host if beat else None,
+        "beat": beat.beat if beat else None,
+    }
+
+
+def _ledger(fleet: Clone, state: State) -> LedgerRow:
+    alarm = fleet.ledger.alarm()
+    return {
+        "node": fleet.ledger.node.id,
+        "hub": fleet.ledger.node.hub or None,
+        "trunk": BranchName(fleet.ledger.node.trunk),
+        "generation": state.tip.generation,
+        "commit": Oid(state.tip.oid),
+        "age": state.age,
+        "tentative": len(state.tentative),
+        "alarm": {"message": alarm.message, "hint": alarm.hint, **alarm.facts} if alarm else None,
+    }
