@@ -193,7 +193,7 @@ def test_head_is_asked_for_again_after_a_while(fleets: Fleets, ada: Counter) -> 
     fleets.claim("ada", "ada-1", "src/a.py")
     ada.take()
     long_ago = time.time() - 3600
-    os.utime(fleets.state() / "shown", (long_ago, long_ago))
+    os.utime(fleets.state() / "hub-branches", (long_ago, long_ago))
     for connections in (["push", "fetch"], ["push"]):
         fleets.claim("ada", "ada-1", "src/a.py")
         assert ada.take() == connections
