@@ -135,6 +135,7 @@ def test_wheel_built_from_the_sdist_equals_the_one_of_the_checkout(wheel: Path, 
 
 
 @pytest.mark.skipif("not index_answers()", reason="no package index to install the dependencies from")
+@pytest.mark.slow
 def test_wheel_in_an_empty_environment_runs_without_the_checkout(
     wheel: Path, environment: Path, constraints: Path, tmp_path: Path
 ) -> None:

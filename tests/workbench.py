@@ -28,7 +28,7 @@ import gitfleet
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTER_ENVIRONMENT = dict(os.environ)  # the user's: conftest imports this module before it seals anything
-PATIENCE = 120.0  # seconds until a process that does not end is killed and its test fails
+PATIENCE = 300.0  # seconds until a process that does not end is killed and its test fails
 
 
 UNSEEN = (
@@ -134,7 +134,7 @@ class Gitfleet:
         for module in pkgutil.walk_packages(gitfleet.__path__, "gitfleet."):
             if module.name.rpartition(".")[2] not in {"run", "__main__"}:
                 importlib.import_module(module.name)
-        gc.freeze()
+        gc.freeze()  # what has been collected and imported stays
 
     def __call__(
         self, directory: Path, *args: str | Path, env: Overlay | None = None, stdin: str = ""
@@ -184,6 +184,7 @@ def _become(
     """In the fork: be as a process that has just been started, run, and end without what belongs to the tests."""
     code = 70
     try:
+        gc.freeze()  # a collection would touch all that the tests have made, and so copy it
         faulthandler.disable()
         sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
         warnings.simplefilter("ignore")

@@ -1,17 +1,19 @@
 """Standing in the waiting line: noticing one's turn without a server, and taking it up.
 
 The transaction that frees the paths makes the waiting session's claims (see `line`); whoever waits only has to notice.
-It looks at this clone's ledger several times a second, which any command of this clone moves, and asks the hub every
-few seconds, less often the longer it takes. Nothing can be missed: what is looked at is the state, not an event.
+The system tells it when something in this clone's ledger moves, which any command of this clone does, and it asks the hub
+every few seconds, less often the longer it takes. Nothing can be missed: what is looked at is the state, not an event.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
+from gitfleet.base.watching import Bell
 from gitfleet.claims import line, model, orphans, tickets, turns
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.observed_leases import Watch
@@ -26,7 +28,7 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.overlap import covers
 from gitfleet.sessions import rules as session_rules
 
-LOOK_EVERY = 0.25
+LOOK_AGAIN = 10.0
 ASK_FIRST, ASK_MOST = 2.0, 20.0
 
 
@@ -74,19 +76,22 @@ class Waiter:
         """
         end = None if timeout is None else clock.elapsed() + timeout
         seen = ""
-        while True:
-            tip = self._ledger.tip()
-            if tip is not None and tip.oid != seen:
-                seen = tip.oid
-                state = self._ledger.current()
-                mine = _granted(state, ticket)
-                if mine is not None:
-                    return self.accept(ticket.session, mine)
-                self._observe(state, ticket)
-            if end is not None and clock.elapsed() >= end:
-                raise self._queued(ticket)
-            clock.wait(LOOK_EVERY)
-            self._keep_up(ticket)
+        with Bell() as bell:
+            while True:
+                bell.arm(self._ledger.places())
+                tip = self._ledger.tip()
+                if tip is not None and tip.oid != seen:
+                    seen = tip.oid
+                    state = self._ledger.current()
+                    mine = _granted(state, ticket)
+                    if mine is not None:
+                        return self.accept(ticket.session, mine)
+                    self._observe(state, ticket)
+                now = clock.elapsed()
+                if end is not None and now >= end:
+                    raise self._queued(ticket)
+                bell.wait(min(now + LOOK_AGAIN, self._ask_at, self._renew_at, end or math.inf) - now)
+                self._keep_up(ticket)
 
     def accept(self, session: str, mine: list[Claim], held: Sequence[Claim] = ()) -> Waited:
         """Take up what the line gave; what was taken up already stays as it is, as does what is `held` besides.

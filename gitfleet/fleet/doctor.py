@@ -17,7 +17,7 @@ from gitfleet.clients import confined
 from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
 from gitfleet.fleet import hooks
-from gitfleet.git import fleetrefs
+from gitfleet.git import fleetrefs, ssh_sharing
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
 from gitfleet.githooks.agents import ready
@@ -101,6 +101,9 @@ def _hub(fleet: Clone) -> Iterator[Finding]:
         yield Finding(
             "hub", ok=True, words=f"'{ledger.node.hub}' agrees with this clone at generation {tip.generation}"
         )
+    if Remote(fleet.repository.git, ledger.node.hub).is_shared():
+        words = f"commands share one connection to the hub, for {ssh_sharing.PERSIST} s after its last use"
+        yield Finding("ssh", ok=True, words=f"{words} (`git config {ssh_sharing.KEY} false` ends that)")
 
 
 def _trunk(fleet: Clone) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.presence import Begun, Finished
     from gitfleet.fleet.syncing import Synced
     from gitfleet.fleet.trees import FleetWorktrees
-    from gitfleet.fleet.views.status import StatusAnswer
+    from gitfleet.fleet.views.status import FleetStatus
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
@@ -69,7 +69,7 @@ class Fleet(Clone):
 
         return syncing.sync(self)
 
-    def status(self, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
+    def status(self, *, tail: int = 0) -> FleetStatus:
         """Every session of the fleet as this clone knows it, with the last `tail` lines of their logs; and warnings. No network.
 
         Raises NoFleet, NewerFormat, Corrupt.

@@ -15,13 +15,14 @@ from gitfleet.git.program import Git, failed
 
 _ELSEWHERE = "/.invalid\n"  # what the file says where refs are kept in tables
 _LINE = re.compile(r"[0-9a-f]{40}\n")
+_PACKED = re.compile(rb"\n([0-9a-f]{40})")
 ZERO = "0" * 40
 NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
 
 
 def read(git: Git, *patterns: str) -> dict[str, str]:
-    """Object ids by ref name, for all refs at or below the names given. One git process, unless all have files of their own."""
-    found = {name: oid for name in patterns if (oid := loose(git.git_dir, name))}
+    """Object ids by ref name, for all refs at or below the names given. One git process, unless all are found without."""
+    found = {name: oid for name in patterns if (oid := peek(git.git_dir, name))}
     if len(found) == len(patterns) and patterns:
         return found
     out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
@@ -37,6 +38,20 @@ def loose(git_dir: str, name: str) -> str | None:
     except (OSError, ValueError):
         return None
     return line[:40] if _LINE.fullmatch(line) else None
+
+
+def peek(git_dir: str, name: str) -> str | None:
+    """The object id of a ref that has a file of its own or is packed; None where git has to be asked. No process."""
+    if oid := loose(git_dir, name):
+        return oid
+    try:
+        with open(os.path.join(git_dir, "packed-refs"), "rb") as file:
+            rows = b"\n" + file.read()
+    except OSError:
+        return None
+    end = rows.find(f" {name}\n".encode("utf-8", "surrogateescape"))
+    found = _PACKED.fullmatch(rows, end - 41, end) if end > 40 else None
+    return found[1].decode("ascii") if found and not os.path.lexists(os.path.join(git_dir, name)) else None
 
 
 def head(git: Git) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.processes import Completed
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
-from gitfleet.git import advertisement, answers, head
+from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import Git, failed, redact
@@ -24,6 +24,7 @@ from gitfleet.git.program import Git, failed, redact
 TIMEOUT = 60.0
 
 _OID = re.compile(r"[0-9a-f]{40}")
+_ADDRESS = re.compile(r"^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$", re.MULTILINE)
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
@@ -65,6 +66,8 @@ class Remote:
         self._trusted = trusted
         self.name = name
         self._end = None if patience is None else clock.elapsed() + patience
+        self._found: Addresses | None = None
+        self._shared: dict[str, Mapping[str, str]] = {}
 
     def fetch(
         self, *refspecs: str, prune: bool = True, again: bool = False, timeout: float = TIMEOUT
@@ -76,11 +79,11 @@ class Remote:
         """
         if not refspecs:  # git would take those of the configuration
             raise ValueError("a fetch names its refs")
-        done = self._git.ask(
+        done = self._exchange(
             *_QUIET, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-filter",
             "--recurse-submodules=no", "--refmap=", *(["--prune", "--no-prune-tags"] if prune else []),
             *(["--refetch"] if again else []), "--end-of-options", self.name, *refspecs, *head.asking(self.name),
-            timeout=self._left(timeout), env=head.TRACE,
+            timeout=timeout, env=head.TRACE,
         )  # fmt: skip
         plain = done._replace(stderr=head.without_trace(done.stderr))
         if done.code:
@@ -99,11 +102,11 @@ class Remote:
         if not updates:
             return PushAnswer(Push.DONE, "")
         self._demand_one_place()
-        done = self._git.ask(
+        done = self._exchange(
             *self._pushing(updates, "--no-verify", atomic=atomic),
-            timeout=self._left(timeout),
-            own_session=True,
-            env=advertisement.tracing(trace) if trace else None,
+            timeout=timeout,
+            pushes=True,
+            env=advertisement.tracing(trace) if trace else {},
         )
         answer = answers.of_push(done)
         return answer._replace(shown=advertisement.shown(trace, self._place(done))) if trace else answer
@@ -135,7 +138,7 @@ class Remote:
         Raises HubUnreachable, HubRefused. Changes nothing.
         """
         asked = ("ls-remote", "--symref", "--quiet", "--", self.name, *patterns)
-        done = self._git.ask(*asked, timeout=self._left(timeout))
+        done = self._exchange(*asked, timeout=timeout)
         if done.code:
             raise self.error(done, "read from")
         found, refs = Head(head.NONE), {}
@@ -150,11 +153,40 @@ class Remote:
                 refs[name] = value
         return found, refs
 
+    def _exchange(
+        self, *arguments: str, timeout: float, pushes: bool = False, env: Mapping[str, str] | None = None
+    ) -> Completed:
+        """Run git, which connects to the hub. A push runs in a session of its own.
+
+        A shared connection may keep what git writes open for longer than git runs: it is not waited for.
+        """
+        shared = self._sharing(pushes=pushes)
+        return self._git.ask(
+            *arguments,
+            timeout=self._left(timeout),
+            own_session=pushes,
+            leaves=bool(shared),
+            env={**shared, **(env or {})},
+        )
+
+    def _sharing(self, *, pushes: bool) -> Mapping[str, str]:
+        """The variables by which git shares a connection; none where it does not."""
+        self._found = self._found or self.addresses()
+        place = self._found.push[0] if pushes else self._found.fetch
+        if place not in self._shared:
+            self._shared[place] = ssh_sharing.variables(self._git, place)
+        return self._shared[place]
+
+    def is_shared(self) -> bool:
+        """Whether fetches use a connection over ssh that commands share because of us."""
+        return bool(self._sharing(pushes=False))
+
     def addresses(self) -> Addresses:
-        """Where fetches come from and pushes go to. Costs two git processes."""
-        fetch = self._git.line("ls-remote", "--get-url", self.name) or self.name
-        push = os.fsdecode(self._git.ask("remote", "get-url", "--push", "--all", self.name).stdout)
-        return Addresses(fetch, tuple(push.split("\n")[:-1]) or (fetch,))
+        """Where fetches come from and pushes go to. Costs one git process."""
+        rows = _ADDRESS.finditer(os.fsdecode(self._git.ask("remote", "--verbose").stdout))
+        found = [(row["place"], row["what"]) for row in rows if row["name"] == self.name]
+        fetch = next((place for place, what in found if what == "fetch"), self.name)
+        return Addresses(fetch, tuple(place for place, what in found if what == "push") or (fetch,))
 
     def _left(self, timeout: float) -> float:
         """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""
@@ -190,9 +222,9 @@ class Remote:
     def _demand_one_place(self) -> None:
         if self._trusted is None:
             return
-        found = self.addresses()
-        if found.apart not in {"", self._trusted}:
-            raise elsewhere(self.name, found)
+        self._found = self.addresses()
+        if self._found.apart not in {"", self._trusted}:
+            raise elsewhere(self.name, self._found)
 
 
 def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:

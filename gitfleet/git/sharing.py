@@ -18,8 +18,8 @@ from gitfleet.git.program import Git
 
 PRIVATE = frozenset(["maintainer"])
 """Folders of the state that belong to one user: what its own crontab, or the like, runs."""
-_PASSING = os.path.join("gates", "asked")
-"""The folder with marks that gates leave for themselves: open to all, but each mark is of use to its user's git only."""
+_PASSING = (os.path.join("gates", "asked"), "permits")
+"""Folders with what gates leave for themselves: open to all, but what lies in them is of use to its user's git only."""
 _SETTING = "core.sharedRepository"
 _NAMES = {"umask": 0, "group": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664}
 _NUMBERS = {0: 0, 1: 0o660, 2: 0o664}
@@ -70,7 +70,7 @@ def parse(said: str) -> Sharing:
 
 
 def share(git: Git, trees: Sequence[str], alone: Iterable[str] = ()) -> list[str]:
-    """Open what lies in `retained_worktrees`, and the paths `alone`, to those whom the repository is for; what could not be opened.
+    """Open what lies in `trees`, and the paths `alone`, to those whom the repository is for; what could not be opened.
 
     Nothing happens where the repository is its user's only. What belongs to another user is left as it is. Paths that are
     not there are left out, links are not followed.
@@ -136,7 +136,7 @@ def _paths(trees: Iterable[str], alone: Iterable[str]) -> Iterator[str]:
         for folder, folders, names in os.walk(tree):
             folders[:] = [name for name in folders if folder != tree or name not in PRIVATE]
             links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            here = [] if folder == os.path.join(tree, _PASSING) else names
+            here = [] if folder in {os.path.join(tree, name) for name in _PASSING} else names
             ours = [name for name in (*folders, *here) if name not in links and not name.endswith(".tmp")]
             yield from (path for name in ours if not os.path.islink(path := os.path.join(folder, name)))
     yield from (path for path in alone if os.path.exists(path) and not os.path.islink(path))

@@ -46,6 +46,11 @@ class Worktree(NamedTuple):
     prunable: str | None
 
 
+def linked(git: Git) -> bool:
+    """Whether there are worktrees beside the main one. `git` is that of the common dir. No process."""
+    return os.path.isdir(os.path.join(git.git_dir, "worktrees"))
+
+
 def listed(git: Git) -> list[Worktree]:
     """Every worktree of the repository, the main one first. `git` is that of the common dir. One git process.
 

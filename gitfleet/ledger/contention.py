@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import clock, files
+from gitfleet.base.text import counted
 
 RECENT = 2.0
 SPREAD = 4.0
@@ -48,6 +49,12 @@ class Contention:
         self._tip = tip
         self.losses += 1
         files.touch(self._mark)
+
+    def words(self, *, lost: bool) -> str:
+        """Why nothing came of our attempts, the last of which was `lost`; "" where this tells nothing."""
+        if self.stalls:
+            return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
+        return f"other nodes won the race {counted(self.losses, 'time')}. " if lost else ""
 
     def wait(self) -> None:
         """Wait before the next attempt, the less the more often we lost, and start to measure it.

@@ -240,6 +240,25 @@ def links(objects: Objects, tip: Tip, *, down_to: int) -> list[Tip]:
     return chain
 
 
+def carriers(objects: Objects, wanted: set[str], tip: Tip, base: str) -> dict[str, Tip]:
+    """By operation id, the commits after `base` that carry it. Costs two objects a generation since.
+
+    When `base` cannot be read, everything is looked through; a commit whose transaction cannot be read is none of ours.
+    """
+    found: dict[str, Tip] = {}
+    try:
+        oldest = min(commits.read(objects, base).generation, tip.generation)
+    except Corrupt:
+        oldest = 0
+    for link in links(objects, tip, down_to=oldest)[:-1]:
+        try:
+            ids = commits.transaction(objects, link).ids
+        except Corrupt:
+            continue
+        found |= dict.fromkeys(ids & wanted, link)
+    return found
+
+
 def alarm(kind: AlarmKind, hub: str, verified: str | None, found: str | None) -> HubAlarm:
     """The alarm for a hub whose ledger is not the continuation of what was verified here."""
     words: dict[AlarmKind, str] = {

@@ -1,11 +1,10 @@
 """The turn of the process that holds the node's lock: everything in the outbox becomes one commit.
 
 Decide every operation on the last verified state, write one commit, publish it by compare-and-swap: if the hub takes it,
-that state was the newest, and everything that was decided on it holds, each no as well as each yes. If nothing was
-accepted, or the push was lost or not answered, fetch and decide *everything* anew; a commit that was decided on an old
-state is never rebased or merged. After a push without an answer, our own operation ids are looked for on the hub before
-anything is decided again. No hub: what is decided on the last verified state is tentative, stays in the outbox, and is
-decided again when the hub answers.
+that state was the newest, and all that was decided on it holds, each no as well as each yes. Nothing accepted, or the
+push lost: fetch and decide *everything* anew; a commit that was decided on an old state is never rebased or merged. No
+answer: look on the hub for our own operation ids before anything is decided again. No hub: what is decided on the last
+verified state is tentative, stays in the outbox, and is decided again when the hub answers.
 
 A crash at any line leaves each operation in the outbox, on the hub, or both; the next turn tells which.
 """
@@ -16,8 +15,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.base.text import counted
-from gitfleet.errors import UNCHANGED, Corrupt, FleetError, HubUnreachable, LocalStorage, NewerFormat
+from gitfleet.errors import UNCHANGED, FleetError, HubUnreachable, LocalStorage, NewerFormat
 from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.program import Git
@@ -25,7 +23,7 @@ from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format, moves
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
-from gitfleet.ledger.hub import Hub, links
+from gitfleet.ledger.hub import Hub, carriers
 from gitfleet.ledger.model import Accepted, Answer, Operation, Result, Status
 from gitfleet.ledger.notices import LOST, Notices
 from gitfleet.ledger.operations import Registry
@@ -187,18 +185,10 @@ class Leader:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
-            words = self._why(answer.outcome) + answer.output
+            words = self._contention.words(lost=answer.outcome is Push.LOST) + answer.output
             raise hub_error(self._hub.name, words, what="write to", refused=False)
         if raced:
             self._contention.wait()
-
-    def _why(self, outcome: Push) -> str:
-        """Why nothing came of our attempts, before what git said of the last one; "" where only that is known."""
-        if self._contention.stalls:
-            return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
-        if outcome is Push.LOST:
-            return f"other nodes won the race {counted(self._contention.losses, 'time')}. "
-        return ""
 
     def _decide(self, batch: Sequence[Operation], tip: Tip) -> Decided:
         tree = Snapshot(self._objects, tip.tree)
@@ -228,7 +218,6 @@ class Leader:
         )
 
     def _settle(self, decided: Decided, commit: Tip | None) -> None:
-        """Tell what became of a batch that was decided on what certainly was the newest state."""
         for operation, decision in decided.accepted:
             assert commit is not None
             less = bool(decision.lacking) and self._outbox.was_whole(operation)
@@ -250,36 +239,24 @@ class Leader:
         if attempt is None or attempt.base == tip.oid:
             # The note stays: a push from here that its leader did not survive may still land.
             return list(batch)
-        landed = self._landed({operation.id for operation in batch}, tip, attempt.base)
+        landed = carriers(self._objects, {operation.id for operation in batch}, tip, attempt.base)
         for operation in batch:
             if operation.id in landed:
                 found = landed[operation.id]
-                answer = self._answer(operation, found)
                 self._finish(
                     operation.id,
-                    Result(operation.id, Status.CONFIRMED, answer, None, found.oid, found.generation),
+                    Result(
+                        operation.id,
+                        Status.CONFIRMED,
+                        self._answer(operation, found),
+                        None,
+                        found.oid,
+                        found.generation,
+                    ),
                 )
         if not self._stuck:
             self._outbox.end_attempt()
         return [operation for operation in batch if operation.id not in landed]
-
-    def _landed(self, wanted: set[str], tip: Tip, base: str) -> dict[str, Tip]:
-        """By operation id, the commits after `base` that carry it. Costs two objects a generation since.
-
-        When `base` cannot be read, everything is looked through; a commit whose transaction cannot be read is none of ours.
-        """
-        found: dict[str, Tip] = {}
-        try:
-            oldest = min(commits.read(self._objects, base).generation, tip.generation)
-        except Corrupt:
-            oldest = 0
-        for link in links(self._objects, tip, down_to=oldest)[:-1]:
-            try:
-                ids = commits.transaction(self._objects, link).ids
-            except Corrupt:
-                continue
-            found |= dict.fromkeys(ids & wanted, link)
-        return found
 
     def _answer(self, operation: Operation, landed: Tip) -> Answer:
         """The answer that `operation` had when it landed: its transaction, decided again on its parent."""
@@ -344,8 +321,7 @@ class Leader:
 
     def _unsure(self) -> frozenset[str]:
         """The operations that a push may have brought to the hub without our knowing."""
-        attempt = self._outbox.attempt()
-        return attempt.operations if attempt else frozenset()
+        return attempt.operations if (attempt := self._outbox.attempt()) else frozenset()
 
     def _report_lost(self, operation: Operation, result: Result, why: str) -> None:
         became = "was granted only in part" if result.ok else "was refused"

@@ -140,7 +140,7 @@ class NodeArchives:
     def _begin(self, ref: str, oid: str, known: Mapping[str, str]) -> bool:
         """Keep a new one. False when another process was faster, with other content."""
         if len(known) >= MOST_ARCHIVES:
-            words = f"This node has {len(known)} archives, and may have {MOST_ARCHIVES}. Nothing was changed."
+            words = f"This node has {len(known)} archives, and may have {MOST_ARCHIVES}."
             raise Blocked(words, hint="Delete those that nobody needs any more.")
         return refs.move(self._git, ref, new=oid, old=None) or refs.read(self._git, ref).get(ref) == oid
 
@@ -178,7 +178,7 @@ class NodeArchives:
 
 def _name(what: str, name: str) -> str:
     if not is_name(name):
-        words = f"'{display(name[:80])}' cannot be the name of {what}. Nothing was changed."
+        words = f"'{display(name[:80])}' cannot be the name of {what}."
         raise BadName(words, hint="A name has 1 to 64 of A-Z a-z 0-9 . _ -")
     return name
 
@@ -192,7 +192,7 @@ def _check(files: Mapping[str, bytes]) -> None:
     for path in files:
         parts = path.split("/")
         if len(path) > MOST_PATH or len(parts) > MOST_DEPTH or not all(map(_is_part, parts)):
-            words = f"'{display(path[:80])}' cannot be the path of a file in an archive. Nothing was changed."
+            words = f"'{display(path[:80])}' cannot be the path of a file in an archive."
             raise BadName(words, hint="Use a relative path of plain names.")
 
 

@@ -58,7 +58,7 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
             here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
         )
         left = presence.without(clone.ledger.objects, roots, left, case_sensitive=exact)
-    for other in worktrees.listed(here.git) if left else ():
+    for other in worktrees.listed(here.git) if left and worktrees.linked(here.git) else ():
         if (
             left
             and not other.bare

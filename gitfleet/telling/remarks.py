@@ -101,7 +101,7 @@ def behind(clone: Clone, wanted: Iterable[Pattern], granted: Sequence[Claim]) ->
     bound. Raises Corrupt, GitFailed.
     """
     here, node = clone.repository.here, clone.ledger.node
-    head, tip = position.with_head(here, node)
+    head, tip = position.with_head(clone.repository, node)
     if head is None:
         return
     landed = _Versions(clone, head, tip) if tip and tip != head else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
+from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import Node
 
 
@@ -17,9 +18,13 @@ def tip(git: Git, node: Node) -> str | None:
     return _newest(git, [known.get(name) for name in names])
 
 
-def with_head(here: Git, node: Node) -> tuple[str | None, str | None]:
-    """A worktree's HEAD, and the same as `tip`. One git process, and one more while two refs of the trunk differ."""
-    head, *known = refs.look_up(here, "HEAD", *_names(node))
+def with_head(repository: Repository, node: Node) -> tuple[str | None, str | None]:
+    """A worktree's HEAD, and the same as `tip`. At most one git process, and one more while two refs of the trunk differ."""
+    here, names = repository.here, _names(node)
+    branch = refs.head(here)
+    head, *known = [refs.peek(repository.common_dir, name) for name in (branch, *names) if name]
+    if not branch or None in {head, *known}:
+        head, *known = refs.look_up(here, "HEAD", *names)
     return head, _newest(here, known)
 
 

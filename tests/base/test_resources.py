@@ -20,7 +20,7 @@ def lay_out(root: Path, *places: str) -> str:
 
 def test_resources_in_this_checkout_are_those_beside_the_package() -> None:
     assert resources.folder("hooks") == str(ROOT / "hooks")
-    assert resources.read("hooks", "pre-commit") == (ROOT / "hooks/pre-commit").read_bytes()
+    assert resources.read("hooks", "pre-receive") == (ROOT / "hooks/pre-receive").read_bytes()
 
 
 def test_resources_in_an_installation_are_those_below_the_package(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_json_says_what_was_committed_and_what_was_not(cli: Cli) -> None:
 
 def test_briefing_says_that_its_work_is_committed(cli: Cli) -> None:
     ran = launched(cli, f"{GITFLEET} prime", "--claim", "src/").ok()
-    assert "is committed for you when this session ends" in ran.stdout
+    assert "are committed for you" in ran.stdout
 
 
 def test_option_without_a_command_is_refused(cli: Cli) -> None:

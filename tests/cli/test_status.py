@@ -18,7 +18,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets, fleets, prepared_fleet
-from tests.workbench import Git, Gitfleet, Overlay, overlaid
+from tests.workbench import PATIENCE, Git, Gitfleet, Overlay, overlaid
 
 __all__ = ["fleets", "prepared_fleet"]
 
@@ -154,7 +154,7 @@ def on_a_terminal(argv: tuple[str, ...], directory: Path, env: Overlay, columns:
     except OSError:  # all have closed their end
         pass
     os.close(ours)
-    assert process.wait(60) == 0, seen
+    assert process.wait(PATIENCE) == 0, seen
     return seen.decode()
 
 
@@ -214,7 +214,7 @@ def test_watch_shows_changes_only_and_ends_well_with_ctrl_c(
     ]
     assert counts == [{"alone-1": 0, "alone-2": 0, "s1": 2}, {"alone-1": 1, "alone-2": 0, "s1": 2}]
     watch.send_signal(signal.SIGINT)
-    rest, _ = watch.communicate(timeout=60)
+    rest, _ = watch.communicate(timeout=PATIENCE)
     assert (watch.returncode, rest) == (0, "")
 
 
@@ -226,14 +226,14 @@ def test_watch_whose_reader_is_gone_ends(
     assert watch.stdout.readline().startswith("node ")
     watch.stdout.close()
     fleets.claim("alone", "alone-1", "README.md")
-    assert watch.wait(60) == 0
+    assert watch.wait(PATIENCE) == 0
 
 
 def test_watch_that_meets_an_error_ends_with_its_code(
     repository: Path, watching: Callable[..., subprocess.Popen[str]]
 ) -> None:
     watch = watching(repository, "--json")
-    out, _ = watch.communicate(timeout=60)
+    out, _ = watch.communicate(timeout=PATIENCE)
     assert watch.returncode == 2
     assert json.loads(out)["status"] == "no-fleet"
 

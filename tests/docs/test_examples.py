@@ -11,6 +11,9 @@ variables last; the page starts in `ada`, one of two clones (`ada`, `ben`) of a 
 - `<!-- console` … `-->` is run too, but not shown: what a page takes for granted.
 
 Shell commands that cannot be run here are in `sh` blocks, and listed in NOT_RUN.
+
+The `python` blocks of a page are one program, run in the folder that holds `ada` and `ben`. What is behind
+`print(…)  # ` must be in what it prints, in this order; `…` is as above.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -40,12 +44,13 @@ NOT_RUN: Mapping[str, str] = {
     "uv tool install .": "needs a network; tests/test_packaging.py installs the wheel",
     "python3 -m pip install .": "needs a network; tests/test_packaging.py installs the wheel",
 }
-LANGUAGES = {"console", "sh", "text", "yaml", "markdown", "json"}
+LANGUAGES = {"console", "sh", "text", "yaml", "markdown", "json", "python"}
 
 _BLOCK = re.compile(r"^```(\S*)\n(.*?)^```$|^<!-- console\n(.*?)^-->$", re.MULTILINE | re.DOTALL)
 _PROMPT = re.compile(r"(?:(ada|ben)|)\$ (.*)")
 _CODE = re.compile(r"\(exit code (\d+)\)")
 _MARK = "=== example"
+_PRINTS = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 
 
 class Example(NamedTuple):
@@ -130,6 +135,7 @@ def wrong(example: Example, said: str, code: int) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_console_examples_of_a_page_run_in_order_say_what_is_shown(page: Path, world: Path) -> None:
     told = examples(page)
@@ -143,6 +149,23 @@ def test_console_examples_of_a_page_run_in_order_say_what_is_shown(page: Path, w
         said, _, code = outcome.rpartition("\ncode ")
         faults.append(wrong(example, said, int(code)))
     assert not any(faults), "\n\n".join([f"{page.name}:", *filter(None, faults)])
+
+
+LIBRARY = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", LIBRARY, ids=[page.name for page in LIBRARY])
+def test_python_examples_of_a_page_run_as_one_program_and_print_what_is_shown(
+    page: Path, world: Path, gitfleet: Gitfleet
+) -> None:
+    code = [block.text for block in blocks(page) if block.language == "python"]
+    program = world / "page.py"
+    program.write_text("\n".join(code), encoding="utf-8")
+    printed = run([sys.executable, program], world, env=gitfleet.environment()).ok().stdout
+    shown = [found[1] for text in code for found in _PRINTS.finditer(text)]
+    lines = iter([" ".join(line.split()) for line in printed.splitlines()])
+    missing = [wanted for wanted in shown if not any(re.search(pattern(wanted), line) for line in lines)]
+    assert missing == [], printed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

@@ -149,7 +149,7 @@ def test_hooks_that_are_in_place_and_read_only_are_no_obstacle(fleets: Fleets, g
     for command in (("sync",), started(gitfleet, ada, "s-1"), ("doctor", "--repair")):
         assert "hooks" not in locked(gitfleet, hooks, ada, *command).stderr
     (hooks / "pre-commit").unlink()
-    assert "may not be written" in locked(gitfleet, hooks, ada, "sync").ended(20).stderr
+    assert "is not writable" in locked(gitfleet, hooks, ada, "sync").ended(20).stderr
 
 
 def test_after_tells_what_has_happened_before_what_failed() -> None:

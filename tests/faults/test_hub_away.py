@@ -296,7 +296,7 @@ def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hamme
         result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=3.0)
     monkeypatch.delenv("GIT_TRACE2_EVENT")
     assert result.status is Status.TENTATIVE
-    assert "locked there, or is hidden" in result.receipt.hub_error
+    assert "locked there, or hidden" in result.receipt.hub_error
     pushes = [
         line for line in log.read_text().splitlines() if '"cmd_name"' in line and '"name":"push"' in line
     ]

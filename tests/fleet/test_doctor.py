@@ -25,13 +25,14 @@ from tests.workbench import Git
 
 @pytest.fixture
 def fleet(fleets: Fleets) -> Iterator[Fleet]:
-    """The clone `ada`."""
+    """The clone `ada`. It has no hooks: they would stop the commits of these tests."""
     with ExitStack() as stack:
         yield stack.enter_context(fleets.open("ada"))
 
 
 def problems(fleet: Fleet) -> dict[str, str]:
-    return {finding.what: finding.words for finding in doctor.examine(fleet) if not finding.ok}
+    found = {finding.what: finding.words for finding in doctor.examine(fleet) if not finding.ok}
+    return {what: words for what, words in found.items() if what != "hooks"}
 
 
 def garbage(fleet: Fleet, *paths: str) -> None:
@@ -48,7 +49,9 @@ def garbage(fleet: Fleet, *paths: str) -> None:
 def test_clone_in_order_has_no_problem(fleet: Fleet, fleets: Fleets) -> None:
     assert problems(fleet) == {}
     with fleets.open("alone") as alone:
-        assert problems(alone) == {}
+        assert not alone.doctor().sound
+        alone.doctor(repair=True)
+        assert alone.doctor().sound
 
 
 def test_hub_that_is_away_is_a_finding(fleet: Fleet, fleets: Fleets) -> None:
@@ -97,7 +100,7 @@ def test_hub_whose_ledger_is_not_ours_is_found_and_mended(
 def test_records_that_cannot_be_read_are_each_named(fleets: Fleets) -> None:
     with fleets.open("alone") as alone:
         garbage(alone, f"claims/=src/@{ulid()}.json", "sessions/00/x/session.json")
-        found = [f.words for f in doctor.examine(alone) if not f.ok]
+        found = [f.words for f in doctor.examine(alone) if not f.ok and f.what != "hooks"]
     assert len(found) == 2
     assert any("claims/=src/" in words for words in found)
 

@@ -139,3 +139,30 @@ def test_resolve_of_revisions_answers_object_or_none(program: Program, one: str)
     assert refs.resolve(program, "HEAD") == one
     assert refs.resolve(program, "no-such-thing") is None
     assert refs.resolve(program, "--all") is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_peek_finds_a_ref_loose_or_packed_and_nothing_that_has_a_longer_name(
+    repository: Path, git: Git, *, packed: bool
+) -> None:
+    git(repository, "update-ref", "refs/heads/other/one", "HEAD")
+    if packed:
+        git(repository, "pack-refs", "--all")
+    git_dir = str(repository / ".git")
+    oid = git(repository, "rev-parse", "HEAD")
+    assert refs.peek(git_dir, "refs/heads/other/one") == oid
+    for name in ("refs/heads/other", "heads/other/one", "refs/heads/other/on", "refs/heads/nothing"):
+        assert refs.peek(git_dir, name) is None
+
+
+def test_peek_at_a_packed_ref_that_has_moved_or_leads_elsewhere_since_is_never_the_old_one(
+    repository: Path, git: Git
+) -> None:
+    git(repository, "update-ref", "refs/heads/one", "HEAD")
+    git(repository, "update-ref", "refs/heads/two", "HEAD")
+    git(repository, "pack-refs", "--all")
+    new = git(repository, "commit-tree", "-m", "new", "HEAD^{tree}")
+    git(repository, "update-ref", "refs/heads/one", new)
+    git(repository, "symbolic-ref", "refs/heads/two", "refs/heads/one")
+    assert refs.peek(str(repository / ".git"), "refs/heads/one") == new
+    assert refs.peek(str(repository / ".git"), "refs/heads/two") is None

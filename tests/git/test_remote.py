@@ -457,3 +457,19 @@ def test_hub_that_accepts_and_stays_silent_counts_as_out_of_reach_when_patience_
         with pytest.raises(HubUnreachable):
             remote.look(A)
         assert remote.push([Update(A, news[0], None)]).outcome is Push.UNKNOWN
+
+
+def test_addresses_are_those_that_git_uses(ada: Path, git: Git) -> None:
+    remote = Remote(discover(str(ada)).git, "origin")
+    plain = remote.addresses()
+    assert (plain.push, plain.apart) == ((plain.fetch,), "")
+    git(ada, "remote", "set-url", "origin", "short:hub.git")
+    git(ada, "config", "url./far away/.insteadOf", "short:")
+    git(ada, "remote", "add", "origin2", "elsewhere")
+    assert remote.addresses() == ("/far away/hub.git", ("/far away/hub.git",))
+    git(ada, "config", "url.push:.pushInsteadOf", "short:")
+    assert remote.addresses() == ("/far away/hub.git", ("push:hub.git",))
+    git(ada, "remote", "set-url", "--push", "origin", "one")
+    git(ada, "remote", "set-url", "--push", "--add", "origin", "short:two")
+    assert remote.addresses().push == ("one", "/far away/two")
+    assert Remote(discover(str(ada)).git, "nowhere").addresses() == ("nowhere", ("nowhere",))

@@ -147,5 +147,10 @@ def test_marks_that_gates_leave_for_their_own_git_are_nothing_to_tell_of(tmp_pat
     (asked / "pre-commit.1").write_text("1 x\n")
     (asked / "pre-commit.1").chmod(0o600)
     assert sharing.lacking(program, [str(state)]) == []
+    permits = Path(files.folder(str(state / "permits")))
+    sharing.share(program, [str(state)])
+    (permits / ".git").write_text("1\n")
+    (permits / ".git").chmod(0o600)
+    assert sharing.lacking(program, [str(state)]) == []
     asked.chmod(0o700)
     assert [str(asked) in words for words in sharing.lacking(program, [str(state)])] == [True]

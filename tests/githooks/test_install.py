@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -297,15 +298,16 @@ for action in (lambda: install(sys.argv[1], sys.argv[2], interpreter="/bin/sh", 
     try:
         action()
     except LocalStorage as error:
-        print(error.message)
+        print(error.words)
 """
 
 
 def test_install_in_a_hooks_folder_that_is_read_only_refuses_and_changes_nothing(bench: Bench) -> None:
     (bench.common / "hooks").chmod(0o555)
     before = state_of(bench)
-    for folder in list(bench.path.parents)[:4]:
-        if folder.stat().st_uid == os.geteuid():
+    top = Path(tempfile.gettempdir()).resolve()
+    for folder in bench.path.parents:
+        if folder != top and folder.is_relative_to(top):
             folder.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", _AS_NOBODY, bench.common, bench.path],
@@ -313,7 +315,7 @@ def test_install_in_a_hooks_folder_that_is_read_only_refuses_and_changes_nothing
         capture_output=True,
         text=True,
     )
-    assert done.stdout.count("may not be written to. No hook was changed.") == 2, done
+    assert done.stdout.count("is not writable.") == 2, done
     assert state_of(bench) == before
 
 

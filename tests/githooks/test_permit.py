@@ -15,6 +15,7 @@ from gitfleet.base import identity
 from gitfleet.clients import acting
 from gitfleet.git import fleetrefs
 from gitfleet.githooks import permit, shims
+from gitfleet.githooks.install import install
 from gitfleet.sessions.local import Here, mark
 from tests.gatebench import GATE, Gated, refused
 from tests.workbench import Ran
@@ -154,6 +155,7 @@ def test_shell_judges_what_this_commit_brings(
 
 
 def test_hook_of_the_user_that_changes_the_index_in_between_is_judged(known: Gated) -> None:
+    known.keep_gates("pre-commit", "prepare-commit-msg")  # in the configuration they run before the user's
     known.claim("README.md", session=known.other)
     commit(known, "src/api/a.py").ok()
     kept = known.path / ".git/hooks-before-gitfleet/prepare-commit-msg"
@@ -179,6 +181,11 @@ def _file(clone: Gated, name: str, text: str) -> None:
     path = clone.fleets.state("alone") / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def _in_the_way(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 def _append(path: Path) -> None:
@@ -230,6 +237,7 @@ CHANGES: dict[str, Callable[[Gated], object]] = {
     "of another session": lambda clone: _replace(
         permitted(clone), f"|{clone.session}\n", f"|{clone.other}\n"
     ),
+    "nothing that can be dated": lambda clone: _in_the_way(permitted(clone).with_name(".git.now")),
     "no permit": lambda clone: permitted(clone).unlink(),
 }
 
@@ -355,3 +363,61 @@ def test_permit_that_cannot_be_written_leaves_the_gate_to_be_asked(
 
 def test_permit_rests_upon_the_very_ledger_that_it_was_read_from(known: Gated) -> None:
     assert permitted(known).read_text().splitlines()[1] == known.out("rev-parse", fleetrefs.COORD)
+
+
+# Branches that move.
+
+
+@pytest.fixture
+def moving(known: Gated, starts: Callable[[], list[str]]) -> Gated:
+    """The same with the gate for moves of branches."""
+    launcher = (known.fleets.state("alone") / "launcher").read_text()
+    known.policy(reference_transaction=True)
+    install(str(known.path / ".git"), str(known.path), interpreter=launcher.split("\n")[0], gate=str(GATE))
+    commit(known, "src/api/a.py").ok()
+    assert starts() == ["pre-commit"]
+    return known
+
+
+def test_branch_that_moves_on_by_a_commit_of_permitted_paths_starts_no_python(
+    moving: Gated, starts: Callable[[], list[str]]
+) -> None:
+    commit(moving, "src/api/a.py", "src/b c.py").ok()
+    assert starts() == []
+
+
+def made(clone: Gated, path: str, *parents: str) -> str:
+    """A commit that nothing leads to."""
+    blob = clone.out("hash-object", "-w", "--stdin", stdin=f"{os.urandom(8).hex()}\n")
+    index = {"GIT_INDEX_FILE": str(clone.fleets.root / "index")}
+    clone.git("read-tree", parents[0] if parents else "--empty", env=index).ok()
+    clone.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index).ok()
+    tree = clone.git("write-tree", env=index).ok().stdout.strip()
+    return clone.out("commit-tree", tree, *(word for one in parents for word in ("-p", one)), "-m", "made")
+
+
+@pytest.mark.parametrize(
+    "case", ["not permitted", "two commits", "a merge", "a root", "back", "no former place"]
+)
+def test_branch_that_moves_otherwise_is_judged_by_the_gate(
+    moving: Gated, starts: Callable[[], list[str]], case: str
+) -> None:
+    head = moving.out("rev-parse", "HEAD")
+    old = head
+    match case:
+        case "not permitted":
+            new = made(moving, "README.md", head)
+        case "two commits":
+            new = made(moving, "src/x", made(moving, "README.md", head))
+        case "a merge":
+            new = made(moving, "src/x", head, made(moving, "README.md", head))
+        case "a root":
+            new = made(moving, "src/x")
+        case "back":
+            new = moving.out("rev-parse", "HEAD~1")
+        case _:
+            new, old = made(moving, "src/x", head), ""
+    moving.git("update-ref", "refs/heads/main", new, *([old] if old else []))
+    assert starts()[:1] == ["reference-transaction"]
+    if case in {"not permitted", "two commits", "a merge"}:
+        assert moving.out("rev-parse", "HEAD") == head

@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fleetbench import Chain, Fleets, start_sessions
 from tests.races.crowd import Crowd, Task
 from tests.workbench import Git
@@ -82,6 +84,7 @@ def check_told(chain: Chain, row: dict[str, Any]) -> None:
         assert row["status"] == "tentative", row
 
 
+@pytest.mark.slow
 def test_claims_while_pushes_and_leaders_are_killed_never_overlap_and_answers_are_true(
     fleets: Fleets, git: Git, crowd: Crowd, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.clocks import Clock
 from tests.fleetbench import Fleets
 from tests.gatebench import Copies, Gated, refused
-from tests.workbench import Entrant, Race, Ran, run
+from tests.workbench import PATIENCE, Entrant, Race, Ran, run
 
 TTL = 600
 """Of the claims here, in seconds; the margin is 120, the pause before a steal 60."""
@@ -232,7 +232,7 @@ class Agent:
 
     def wake(self) -> Ran:
         self.process.send_signal(signal.SIGCONT)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=PATIENCE)
         return Ran(("agent",), self.process.returncode, os.fsdecode(out), os.fsdecode(err))
 
 

@@ -7,7 +7,7 @@ session is in, and none for sessions of other clones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid
@@ -95,7 +95,14 @@ class StatusAnswer(TypedDict):
     nodes: list[NodeRow]
 
 
-def look(fleet: Clone, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
+class FleetStatus(NamedTuple):
+    """What `status` finds, and what is wrong with parts of it, in words."""
+
+    answer: StatusAnswer
+    warnings: list[str]
+
+
+def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
     """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
@@ -127,7 +134,13 @@ def look(fleet: Clone, *, tail: int = 0) -> tuple[StatusAnswer, list[str]]:
         *hub_head.news(fleet.ledger),
     ]
     kept = _left(held, {session.id for session in everyone})
-    return {"sessions": rows, "retained": kept, "ledger": _ledger(fleet, state), "nodes": nodes}, warnings
+    answer: StatusAnswer = {
+        "sessions": rows,
+        "retained": kept,
+        "ledger": _ledger(fleet, state),
+        "nodes": nodes,
+    }
+    return FleetStatus(answer, warnings)
 
 
 def _status(

@@ -1,0 +1,108 @@
+"""One ssh connection to the hub for the commands of a minute, where the user's own ssh does not share any.
+
+To connect is most of what an exchange over ssh costs. OpenSSH can keep a connection open for those who come next
+(ControlMaster), if it is told to; nothing of the user's is written for that: git is given the options. Only where git would
+run plain `ssh`, and where that has no ControlPath for the host; `fleet.ssh-share = false` switches it off.
+
+The socket lies in a folder that only this user can enter. Its name is a hash of all that ssh is told about the host, so that
+two names for one host, with different keys, never share a connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import stat
+from collections.abc import Mapping
+
+from gitfleet.base import processes
+from gitfleet.git.program import Git, environment
+
+KEY = "fleet.ssh-share"
+PERSIST = 60
+"""Seconds for which a connection stays open after its last use."""
+LONGEST = 60
+"""Of the folder's path: a socket's whole path has 104 characters at most, with what ssh adds while it makes one."""
+PATIENCE = 10.0
+_TEMPORARY = "/tmp"  # noqa: S108 - what lies there is looked at (`_is_ours`); TMPDIR is often too long for a socket
+
+_URL = re.compile(
+    r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
+)
+_SHORT = re.compile(r"(?P<host>[^/:\[\]]+):(?!//|:).*")
+_OTHERS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT")
+
+
+def variables(git: Git, place: str) -> Mapping[str, str]:
+    """What to add to the environment in which git talks to `place`; nothing where a connection is not to be shared.
+
+    Costs two processes where the place is reached by ssh, and none elsewhere. Never raises.
+    """
+    host = target(place)
+    if host is None or any(os.environ.get(name) for name in _OTHERS) or not _is_wanted(git):
+        return {}
+    told = _told(git, host)
+    home = folder() if told else ""
+    if not told or not home:
+        return {}
+    seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
+    name = hashlib.sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    options = ("ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}")
+    return {"GIT_SSH_COMMAND": shlex.join(["ssh", *(word for option in options for word in ("-o", option))])}
+
+
+def target(place: str) -> list[str] | None:
+    """The arguments by which ssh is told where `place` is; None for what git does not reach by ssh."""
+    found = _URL.fullmatch(place) or (_SHORT.fullmatch(place) if "://" not in place else None)
+    if found is None or found["host"].startswith("-"):
+        return None
+    host = found["host"].replace("[", "").replace("]", "")
+    port = found.groupdict().get("port")
+    return [*(["-p", port] if port else []), host]
+
+
+def folder() -> str:
+    """The folder for sockets, made if need be; "" where there is none that only this user can enter."""
+    places = [
+        (os.environ.get("XDG_RUNTIME_DIR", ""), "gitfleet-ssh"),
+        (_TEMPORARY, f"gitfleet-ssh-{os.getuid()}"),
+    ]
+    for base, name in places:
+        path = os.path.join(base, name)
+        if os.path.isabs(base) and len(path) <= LONGEST and "%" not in path and _is_ours(path):
+            return path
+    return ""
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    except OSError:
+        return False
+    there = os.lstat(path)
+    return stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid() and not there.st_mode & 0o077
+
+
+def _is_wanted(git: Git) -> bool:
+    """Whether the configuration leaves ssh, and this, to us."""
+    asked = rf"^(core\.sshcommand|ssh\.variant|{re.escape(KEY)})$"
+    rows = os.fsdecode(git.ask("config", "--get-regexp", asked).stdout).splitlines()
+    found = dict(row.partition(" ")[::2] for row in rows)
+    off = found.pop(KEY, "true").lower() in {"false", "no", "off", "0"}
+    return not off and not any(found.values())
+
+
+def _told(git: Git, host: list[str]) -> str:
+    """What OpenSSH would go by for a host; "" where that shares connections of its own, or is not OpenSSH."""
+    try:
+        done = processes.run(["ssh", "-G", *host], cwd=git.cwd, env=environment(), timeout=PATIENCE)
+    except (OSError, processes.TimedOut):
+        return ""
+    rows = os.fsdecode(done.stdout).splitlines()
+    found = dict(row.partition(" ")[::2] for row in rows)
+    own = found.get("controlpath", "none") != "none" or found.get("controlmaster", "false") != "false"
+    return "\n".join(rows) if done.code == 0 and "hostname" in found and not own else ""
