@@ -110,6 +110,7 @@ def find(view: View, session_id: str) -> Session | None:
 
 def everyone(view: View) -> Iterator[Session | Corrupt | NewerFormat]:
     """Every session of the fleet, ordered by shard and id; for a record that cannot be read, the error about it."""
+    view.load(ROOT)
     for shard_name, _ in view.names(ROOT):
         for name, _ in view.names(f"{ROOT}/{shard_name}"):
             home = f"{ROOT}/{shard_name}/{name}"
