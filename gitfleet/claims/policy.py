@@ -29,8 +29,8 @@ class Policy(Struct):
     `resources` has the capacity of each resource that the rules name, by its name in small letters.
     """
 
-    commits: CommitRule = field(Choice(*COMMITS), default="require-claim")
-    edits: EditRule = field(Choice(*EDITS), default="claim-on-edit")
+    commits: CommitRule = field(Choice[CommitRule](*COMMITS), default="require-claim")
+    edits: EditRule = field(Choice[EditRule](*EDITS), default="claim-on-edit")
     ttl: int = field(WHOLE, default=45 * 60)
     margin: int = field(WHOLE, default=2 * 60)
     max_age: int = field(WHOLE, default=24 * 3600)
@@ -38,19 +38,21 @@ class Policy(Struct):
     everything: bool = field(FLAG, default=False)
     case_sensitive: bool = field(FLAG, default=False)
     state_max_age: int = field(WHOLE, default=15 * 60)
-    unverifiable: UnverifiableRule = field(Choice(*UNVERIFIABLE), default="stop")
+    unverifiable: UnverifiableRule = field(Choice[UnverifiableRule](*UNVERIFIABLE), default="stop")
     reference_transaction: bool = field(FLAG, default=False)
     resources: Mapping[str, int] = field(Table(Whole(1, MOST_UNITS)), default={})
 
     def check(self) -> None:
-        """See `Struct`."""
-        for name in self.resources:
-            if not is_name(name):
-                raise Broken("the name of a resource was expected", "resources")
+        """Raise Broken for a resource whose name is none."""
+        if not all(is_name(name) for name in self.resources):
+            raise Broken("names of resources were expected", "resources")
 
     def capacity(self, wanted: Pattern) -> int:
         """How many units there are of a resource: one, where the rules say nothing of it; 0 for a path."""
         return self.resources.get(wanted.resource, 1) if wanted.units else 0
+
+
+_DEFAULTS = Policy()
 
 
 def load(state: str) -> Policy:
@@ -67,7 +69,7 @@ class CurrentPolicy:
 
     def __init__(self, state: str) -> None:
         self._state = state
-        self._known: tuple[object, Policy] = ("", Policy())
+        self._known: tuple[object, Policy] = ("", _DEFAULTS)
 
     def __call__(self) -> Policy:
         """The policy. Costs one look at a file where nothing has changed."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gitfleet.sessions.service import Start
 
 
-class Begun(NamedTuple):
+class SessionBegun(NamedTuple):
     """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
 
     session: str
@@ -29,7 +29,7 @@ class Begun(NamedTuple):
     warnings: Sequence[str]
 
 
-class Finished(NamedTuple):
+class SessionFinished(NamedTuple):
     """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, and the `heir`: the
     session that holds `gitfleet.yaml` in its place, if that waits to be landed.
     """
@@ -40,7 +40,7 @@ class Finished(NamedTuple):
     heir: str = ""
 
 
-def begin(clone: Clone, start: Start, *, timeout: float) -> Begun:
+def begin(clone: Clone, start: Start, *, timeout: float) -> SessionBegun:
     """Start it."""
     warnings = [
         *policy_file.refresh(clone.repository, clone.ledger.node),
@@ -50,10 +50,10 @@ def begin(clone: Clone, start: Start, *, timeout: float) -> Begun:
     session = result.session.id
     if result.status is not Status.TENTATIVE:
         warnings += draft_claim.hold(clone, session)
-    return Begun(session, result, [*warnings, *succession.told(clone)])
+    return SessionBegun(session, result, [*warnings, *succession.told(clone)])
 
 
-def finish(clone: Clone, session: str, *, timeout: float) -> Finished:
+def finish(clone: Clone, session: str, *, timeout: float) -> SessionFinished:
     """End it. The messages that it was not shown stay with what this clone has to tell it."""
     left = _left_behind(clone, session)
     try:
@@ -64,7 +64,7 @@ def finish(clone: Clone, session: str, *, timeout: float) -> Finished:
     heir = draft_claim.hand_on(clone) if result.retained else ""
     for text in result.unheard:  # its inbox is gone with it
         clone.ledger.notices.leave(session, text, kind="message")
-    return Finished(session, result, left, heir)
+    return SessionFinished(session, result, left, heir)
 
 
 def _left_behind(clone: Clone, session: str) -> list[str]:
