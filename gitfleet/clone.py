@@ -30,9 +30,9 @@ from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
-from gitfleet.trunk import hub_head
 
 if TYPE_CHECKING:
+    from gitfleet.git.head import Head
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
@@ -72,7 +72,7 @@ class Clone:
         self._rules = policy.CurrentPolicy(ledger.state)
         self.claims = self._claims()
         ledger.timing = self.claims.timing
-        ledger.follow = lambda head: hub_head.follow(repository, ledger, head)
+        ledger.follow = self._follow
 
     @classmethod
     def open(
@@ -114,6 +114,11 @@ class Clone:
             patience=patience,
         )
         return cls(repository, ledger, announce, folder)
+
+    def _follow(self, head: Head) -> None:
+        from gitfleet.trunk import hub_head  # only where a hub tells of its HEAD
+
+        hub_head.follow(self.repository, self.ledger, head)
 
     @property
     def policy(self) -> Policy:

@@ -29,10 +29,10 @@ from gitfleet.git.repository import NOTE_OF_MAIN, Repository, note_main
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
-from gitfleet.ledger.hub import RemoteHub, alarm
 from gitfleet.ledger.news import News
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.ledger.remote_hub import RemoteHub, alarm
 from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
 

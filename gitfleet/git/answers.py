@@ -10,14 +10,16 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
 from gitfleet.git import fleetrefs
-from gitfleet.git.advertisement import Shown
 from gitfleet.git.program import redact
 from gitfleet.git.trees import MEND
+
+if TYPE_CHECKING:
+    from gitfleet.git.advertisement import Shown
 
 # Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
 _DECLINED = (
@@ -60,12 +62,11 @@ _HERE_FULL = (
 _HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
 _HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
 # What git says when it cannot read an object that it is to send.
-_HERE_GONE = re.compile(
-    rb"^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"
-    rb"loose object|unable to parse \w+).*?\b([0-9a-f]{40})\b",
-    re.MULTILINE,
+_HERE_GONE = (
+    rb"(?m)^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"
+    rb"loose object|unable to parse \w+).*?\b([0-9a-f]{40})\b"
 )
-_NO_ATOMIC = re.compile(r"does not support\W+(?:--)?atomic")
+_NO_ATOMIC = r"does not support\W+(?:--)?atomic"
 _CHATTER = (
     "error: failed to push some refs",
     "error: remote unpack failed: eof",
@@ -74,7 +75,7 @@ _CHATTER = (
     "To ",
     "Done",
 )
-_ROW = re.compile(r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)")
+_ROW = r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)"
 NO_REF = "couldn't find remote ref"
 _NOT_FORWARD = "non-fast-forward"
 
@@ -112,7 +113,7 @@ class PushAnswer(NamedTuple):
     @property
     def not_atomic(self) -> bool:
         """Whether nothing was tried, since the hub has no atomic push."""
-        return self.outcome is not Push.DONE and _NO_ATOMIC.search(self.output) is not None
+        return self.outcome is not Push.DONE and re.search(_NO_ATOMIC, self.output) is not None
 
 
 def of_push(done: Completed) -> PushAnswer:
@@ -165,7 +166,7 @@ def is_full_or_forbidden(done: Completed) -> bool:
 
 def is_broken(done: Completed) -> bool:
     """Whether an object that it needs is gone from this clone."""
-    return _HERE_GONE.search(of_this_side(done)) is not None
+    return re.search(_HERE_GONE, of_this_side(done)) is not None
 
 
 def is_locked(done: Completed) -> bool:
@@ -205,7 +206,7 @@ def _hint(output: str) -> str:
 
 def gone(output: str, git_dir: str) -> Damaged:
     """The error for a push that failed since this clone lacks an object, as git names it in `output`."""
-    found = _HERE_GONE.search(output.encode())
+    found = re.search(_HERE_GONE, output.encode())
     oid = found[1].decode() if found else ""
     return Damaged(
         f"An object of the fleet's ledger, {oid or 'which git does not name'}, is gone from this clone ({git_dir}), or "
@@ -220,7 +221,7 @@ def words(output: str) -> str:
     lines = []
     for line in output.splitlines():
         told = " ".join(line.split()).removeprefix("remote:").strip()
-        row = _ROW.fullmatch(told)
+        row = re.fullmatch(_ROW, told)
         told = f"{row[1]}: {row[3]}" if row else told
         if told and not told.startswith(_CHATTER) and told not in lines:
             lines.append(told)

@@ -53,8 +53,12 @@ _EVENTS = (
     "sendemail-validate", "fsmonitor-watchman", "post-index-change",
 )  # fmt: skip
 _FIXED = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
-_STYLING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_SECRET = re.compile(r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)")
+_STYLING = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
+_PRIVATE = r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)"
+
+
+TIMEOUT = 60.0
+"""Seconds that a git command may take, unless its caller says otherwise."""
 
 
 class GitFailed(Blocked):
@@ -95,7 +99,7 @@ def without_configured_hooks(env: Mapping[str, str]) -> dict[str, str]:
 
 def redact(text: str) -> str:
     """`text` without passwords, tokens and terminal escapes, safe to show; tabs are blanks."""
-    plain = _STYLING.sub("", _SECRET.sub("", text)).replace("\t", " ")
+    plain = re.sub(_STYLING, "", re.sub(_PRIVATE, "", text)).replace("\t", " ")
     return "\n".join(display(line) for line in plain.splitlines())
 
 
@@ -133,7 +137,7 @@ class Git:
         self,
         *arguments: str,
         data: bytes = b"",
-        timeout: float = 60.0,
+        timeout: float = TIMEOUT,
         own_session: bool = False,
         leaves: bool = False,
         env: Mapping[str, str | None] | None = None,
@@ -154,7 +158,7 @@ class Git:
         except processes.TimedOut as error:
             return processes.Completed(tuple(argv), 124, b"", str(error).encode())
 
-    def run(self, *arguments: str, data: bytes = b"", timeout: float = 60.0) -> bytes:
+    def run(self, *arguments: str, data: bytes = b"", timeout: float = TIMEOUT) -> bytes:
         """Run git and answer its output. Raises GitFailed unless it ended with 0."""
         done = self.ask(*arguments, data=data, timeout=timeout)
         if done.code:

@@ -15,15 +15,12 @@ from typing import NamedTuple
 from gitfleet.base import clock
 from gitfleet.base.processes import Completed
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
-from gitfleet.git import advertisement, answers, head, ssh_sharing
+from gitfleet.git import advertisement, answers, head, refs, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
-from gitfleet.git.program import Git, failed, redact
+from gitfleet.git.program import TIMEOUT, Git, failed, redact
 
-TIMEOUT = 60.0
-
-_OID = re.compile(r"[0-9a-f]{40}")
-_ADDRESS = re.compile(r"^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$", re.MULTILINE)
+_ADDRESS = r"(?m)^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$"
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
@@ -184,7 +181,7 @@ class Remote:
 
     def addresses(self) -> Addresses:
         """Where fetches come from and pushes go to. Costs one git process."""
-        rows = _ADDRESS.finditer(os.fsdecode(self._git.ask("remote", "--verbose").stdout))
+        rows = re.finditer(_ADDRESS, os.fsdecode(self._git.ask("remote", "--verbose").stdout))
         found = [(row["place"], row["what"]) for row in rows if row["name"] == self.name]
         fetch = next((place for place, what in found if what == "fetch"), self.name)
         return Addresses(fetch, tuple(place for place, what in found if what == "push") or (fetch,))
@@ -247,7 +244,7 @@ def _check(updates: Collection[Update]) -> None:
     """A push that does not name exactly what it moves is our bug: git would fill the gap from the configuration."""
     for update in updates:
         values = [value for value in (update.new, update.old) if value is not None]
-        if not update.ref.startswith("refs/") or not values or not all(map(_OID.fullmatch, values)):
+        if not update.ref.startswith("refs/") or not values or not all(map(refs.is_oid, values)):
             raise ValueError(f"no update of a ref: {update}")
     if not updates or len({update.ref for update in updates}) < len(updates):
         raise ValueError("a push names its refs, each once")

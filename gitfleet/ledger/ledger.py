@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.ids import ulid
@@ -18,14 +18,12 @@ from gitfleet.base.names import NodeId
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.head import Head
 from gitfleet.git.program import Git
-from gitfleet.git.remote import Remote
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
-from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
+from gitfleet.ledger.hub import Hub, LocalHub
 from gitfleet.ledger.leader import Leader
 from gitfleet.ledger.model import (
     NO_TIMING,
@@ -44,6 +42,9 @@ from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.operations import A, B, Kind, Registry, unknown_kind
 from gitfleet.ledger.outbox import Outbox
+
+if TYPE_CHECKING:
+    from gitfleet.git.head import Head
 
 DEADLINE = 30.0
 
@@ -80,6 +81,9 @@ class Ledger:
         self.news = News(self.state, git, node.hub)
         self.hub: Hub = LocalHub(git, objects)
         if node.hub:
+            from gitfleet.git.remote import Remote  # nothing of hubs is loaded where there is none
+            from gitfleet.ledger.remote_hub import RemoteHub
+
             remote = Remote(git, node.hub, node.push, patience=patience)
             self.hub = RemoteHub(
                 git, objects, remote, self.news, trunk=lambda: self.node.trunk, heard=self.hear

@@ -8,7 +8,6 @@ out is not said.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -29,7 +28,6 @@ from gitfleet.trunk import position
 
 SHOWN = 20
 MOST_PAST = 200
-_OID = re.compile("[0-9a-f]{40}")
 
 
 class Behind(NamedTuple):
@@ -165,7 +163,7 @@ def _last(clone: Clone, one: Pattern) -> Grant | None:
         if overlap(model.parsed(grant.pattern), one, case_sensitive=exact)
     ]
     last = max(met, key=lambda grant: grant.token, default=None)
-    return last if last and _OID.fullmatch(last.head) else None
+    return last if last and refs.is_oid(last.head) else None
 
 
 def _contains(here: Git, commit: str | None, other: str) -> bool:

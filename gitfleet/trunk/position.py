@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
-from gitfleet.git.remote import Remote
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import Node
 
@@ -48,4 +47,6 @@ def fetch(git: Git, node: Node) -> None:
 
     Raises HubUnreachable, HubRefused.
     """
+    from gitfleet.git.remote import Remote  # only where there is a hub
+
     Remote(git, node.hub).fetch(f"+refs/heads/{node.trunk}*:{fleetrefs.seen_trunk(node.hub)}*")
