@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gitfleet import codec
 from gitfleet.base import clock, uptime
@@ -21,7 +21,6 @@ from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
-from gitfleet.claims.waiting import Waited, Waiter
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
@@ -37,6 +36,9 @@ from gitfleet.sessions import inbox
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.reading import Reading
+
+if TYPE_CHECKING:
+    from gitfleet.claims.waiting import Waited
 
 Standing = Literal["free", "mine", "theirs", "unverifiable"]
 FREE: Standing = "free"
@@ -167,6 +169,8 @@ class Claims:
         First come, first served within a priority. Raises Queued after `limit` seconds (the place is kept), Deadlock
         when waiting would close a cycle, Lost when the place went to nobody's good.
         """
+        from gitfleet.claims.waiting import Waiter  # only who waits pays for it
+
         terms = terms._replace(wait=True, partial=False)
         answer = self.claim(session, texts, terms)
         waiter = Waiter(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.clients import confined
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
@@ -114,6 +113,8 @@ def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer
     try:
         return action()
     except FleetError as error:
+        from gitfleet.clients import confined  # only for refusals
+
         return _refused(command, confined.explained(error, command, os.environ), as_json=as_json)
     except PermissionError as error:
         return _refused(command, files.forbidden(error), as_json=as_json)
