@@ -12,12 +12,13 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import IO, NamedTuple
+from typing import IO
 
 from gitfleet.base import clock
+from gitfleet.codec import Struct
 
 
-class Completed(NamedTuple):
+class Completed(Struct):
     """How a program ended: its argv, exit code (negative: the signal), and what it wrote."""
 
     argv: tuple[str, ...]

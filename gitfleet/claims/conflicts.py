@@ -6,7 +6,6 @@ Pure. One conflict is one claim of another session that overlaps one requested p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
@@ -15,6 +14,7 @@ from gitfleet.claims.conflict_text import kept_by, unit_words
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
+from gitfleet.codec import Struct
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
 from gitfleet.obstacles import Obstacle
@@ -24,7 +24,7 @@ from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
 
-class InTheWay(NamedTuple):
+class InTheWay(Struct):
     """`wanted` overlaps `held`; `witness` is a path that both match, `exact` False when that was not proved.
 
     With `waiting` it is no claim yet but an earlier place in the waiting line, in the form of the claim it wants.

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import ended_grants, keepers
 from gitfleet.claims.keepers import Keeper
-from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Text, Whole, field
+from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Struct, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
@@ -93,7 +93,7 @@ MAX_PATTERNS = 1000
 PATTERNS = Many(TEXT, most=MAX_PATTERNS)
 
 
-class Unreadable(NamedTuple):
+class Unreadable(Struct):
     """Something filed among the claims that cannot be read: it holds its place, since unknown means keep."""
 
     where: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from gitfleet import codec
 from gitfleet.base import clock, uptime
@@ -21,6 +21,7 @@ from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
+from gitfleet.codec import Struct
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
@@ -50,7 +51,7 @@ Contained = Mapping[str, tuple[str, ...]]
 """By claim id, the marks of the keepers whose work is all here."""
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct):
     """What is true of one path for one session; `holders` have it where it is theirs."""
 
     path: str
@@ -58,7 +59,7 @@ class Verdict(NamedTuple):
     holders: tuple[Obstacle, ...] = ()
 
 
-class Terms(NamedTuple):
+class Terms(Struct):
     """How paths are wanted: `shared` None takes the policy's mode for each path, `ttl` None its time to live (seconds)."""
 
     shared: bool | None = None
@@ -171,7 +172,7 @@ class Claims:
         """
         from gitfleet.claims.waiting import Waiter  # only who waits pays for it
 
-        terms = terms._replace(wait=True, partial=False)
+        terms = codec.replace(terms, wait=True, partial=False)
         answer = self.claim(session, texts, terms)
         waiter = Waiter(
             self._ledger,

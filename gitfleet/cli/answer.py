@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from gitfleet.codec import Struct
 from gitfleet.fleet.views.envelope import Envelope, envelope
 
 
-class Grid(NamedTuple):
+class Grid(Struct):
     """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
 
     `colours` gives a colour to cells of the column `coloured` by their first word. A terminal that is too narrow goes
@@ -22,7 +23,7 @@ class Grid(NamedTuple):
     optional: tuple[str, ...] = ()
 
 
-class Answer(NamedTuple):
+class Answer(Struct):
     """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell.
 
     `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.

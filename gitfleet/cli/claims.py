@@ -10,6 +10,7 @@ from gitfleet.cli import boundary, claiming
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
+from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 
 Paths = Annotated[
@@ -119,7 +120,7 @@ def claim(
         if partial:
             raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
         limit = None if timeout is None else float(seconds(timeout))
-        return claiming.wait(common(session), paths, terms._replace(priority=priority), limit)
+        return claiming.wait(common(session), paths, replace(terms, priority=priority), limit)
 
     return boundary.run("claim", action, as_json=as_json)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
+
+from gitfleet.codec import Struct
 
 
 class Option:
@@ -37,7 +39,7 @@ class Argument:
         self.metavar, self.help, self.complete = metavar, help, complete
 
 
-class Parameter(NamedTuple):
+class Parameter(Struct):
     """One parameter of a command: `kind` is the type of a value, `many` whether it may be given again and again."""
 
     name: str
@@ -78,7 +80,7 @@ class Parameter(NamedTuple):
         return self.declared.off if isinstance(self.declared, Option) else ()
 
 
-class Command(NamedTuple):
+class Command(Struct):
     """A command by its full name, and where its function is (`module.function` in this package), imported when needed."""
 
     name: str
@@ -103,7 +105,7 @@ class Command(NamedTuple):
         return parameters(self.function)
 
 
-class Group(NamedTuple):
+class Group(Struct):
     """A noun, or the whole: commands by their last word; `default` is the verb of a noun alone ("": it shows its help).
 
     It takes what the signature of `takes` declares.

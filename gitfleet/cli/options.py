@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from gitfleet.cli.declaring import Option
+from gitfleet.codec import Struct
 from gitfleet.errors import UsageError
 
 Json = Annotated[bool, Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
@@ -26,7 +27,7 @@ OfSession = Annotated[
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Common(NamedTuple):
+class Common(Struct):
     """The options of every command that acts for a session: `directory` is where it runs."""
 
     directory: str = "."

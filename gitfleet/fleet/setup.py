@@ -18,6 +18,7 @@ from gitfleet.base import files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import probe
 from gitfleet.git import fleetrefs, refs, sharing
@@ -226,7 +227,7 @@ def _open_hub(
     hub_head.begin(state, head)
     branches = {name.removeprefix(_HEADS): oid for name, oid in shown.items() if name.startswith(_HEADS)}
     news.note(Shown(branches), named)
-    node = node._replace(trunk=named, push=addresses.apart)
+    node = replace(node, trunk=named, push=addresses.apart)
     return node, findings, warnings
 
 
@@ -255,7 +256,7 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
 
 def _open_here(repository: Repository, node: Node, root: str, before: Node | None) -> tuple[Node, list[str]]:
     if before is None or before.hub:
-        node = node._replace(trunk=_main_branch(repository))
+        node = replace(node, trunk=_main_branch(repository))
     return node, _begin_here(repository, root, before)
 
 

@@ -10,9 +10,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gitfleet.base.processes import Completed
+from gitfleet.codec import Struct
 from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
 from gitfleet.git import fleetrefs
 from gitfleet.git.program import redact
@@ -95,7 +96,7 @@ class Push(Enum):
     HELD = "held"
 
 
-class PushAnswer(NamedTuple):
+class PushAnswer(Struct):
     """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
     whether git sent nothing, since all refs were elsewhere than named.
 

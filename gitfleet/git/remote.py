@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.processes import Completed
+from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
 from gitfleet.git import advertisement, answers, head, refs, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
@@ -83,7 +84,7 @@ class Remote:
             *(["--refetch"] if again else []), "--end-of-options", self.name, *refspecs, *head.asking(self.name),
             timeout=timeout, env=head.TRACE,
         )  # fmt: skip
-        plain = done._replace(stderr=head.without_trace(done.stderr))
+        plain = replace(done, stderr=head.without_trace(done.stderr))
         if done.code:
             raise self.error(plain, "read from")
         return head.heard(done.stderr)
@@ -107,7 +108,7 @@ class Remote:
             env=advertisement.tracing(trace) if trace else {},
         )
         answer = answers.of_push(done)
-        return answer._replace(shown=advertisement.shown(trace, self._place(done))) if trace else answer
+        return replace(answer, shown=advertisement.shown(trace, self._place(done))) if trace else answer
 
     def _place(self, done: Completed) -> str:
         """The folder that a push went to, if that is one of this machine; else ""."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import NamedTuple
 
 from gitfleet.base import files, processes
 from gitfleet.base.text import display
+from gitfleet.codec import Struct
 from gitfleet.errors import NoRepository, UnsupportedRepository
 from gitfleet.git.program import Git, environment, redact
 
@@ -24,7 +24,7 @@ _QUESTIONS = (
 )
 
 
-class Repository(NamedTuple):
+class Repository(Struct):
     """One repository as seen from one place.
 
     `common_dir` is shared by all worktrees, `git_dir` belongs to this one, `worktree` is its top folder (None in

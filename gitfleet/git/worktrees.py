@@ -8,9 +8,9 @@ add` races with itself on the shared configuration and on names: callers seriali
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.codec import Struct
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
 
@@ -30,7 +30,7 @@ _OPERATIONS = (
 )
 
 
-class Worktree(NamedTuple):
+class Worktree(Struct):
     """One worktree as git lists it.
 
     `branch` is the full ref, None when detached; `head` is None before the first commit; `git_dir` is "" when git's own

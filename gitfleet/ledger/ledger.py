@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
 from gitfleet.base.names import NodeId
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 DEADLINE = 30.0
 
 
-class State(NamedTuple):
+class State(Struct):
     """The agreed state as this clone last verified it, with what is tentative here applied on top.
 
     `tentative` holds the ids of operations that the hub has not seen, `age` the seconds since it was seen (None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
+from gitfleet.base.shapes import PROCESS
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
+from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field
 from gitfleet.errors import BadName, LocalStorage, NoSession
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -28,20 +29,20 @@ _SCOPES = frozenset(["local", "worktree", "command"])
 _BY_ENVIRONMENT = frozenset(["GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"])
 
 
-class Here(NamedTuple):
+class Here(Struct):
     """A session that was started in this clone. `log` is the file that its user named, and no record can change.
 
     `tree` is the name of git's own folder for its worktree (`.` for the main one), which stays when that is moved, and
     `log_length` how long the log of its HEAD was when the session began (-1: not known).
     """
 
-    id: str
-    worktree: str
-    person: bool
-    process: ProcessIdentity | None
-    log: str = ""
-    tree: str = ""
-    log_length: int = -1
+    id: str = field(TEXT)
+    worktree: str = field(TEXT)
+    person: bool = field(FLAG, default=False)
+    process: ProcessIdentity | None = field(PROCESS, default=None)
+    log: str = field(TEXT, default="")
+    tree: str = field(Text(valid=lambda name: "/" not in name), default="")
+    log_length: int = field(WHOLE, default=-1)
 
     @property
     def alive(self) -> bool:
@@ -62,17 +63,8 @@ class LocalSessions:
 
     def remember(self, session: Here) -> None:
         """Keep the facts of a session. Atomic."""
-        record = {
-            "id": session.id,
-            "worktree": session.worktree,
-            "person": session.person,
-            "process": dict(session.process.as_record()) if session.process else None,
-            "log": session.log,
-            "tree": session.tree,
-            "log_length": session.log_length,
-        }
         files.folder(self._root)
-        files.replace(self._path(session.id), canonical.dump(record))
+        files.replace(self._path(session.id), canonical.dump(session.encode()))
 
     def forget(self, session_id: str) -> None:
         """Let the facts of a session go."""
@@ -82,23 +74,9 @@ class LocalSessions:
         """The session with this id if it was started in this clone."""
         data = files.read(self._path(session_id)) if is_name(session_id) else None
         try:
-            raw = canonical.load(data) if data else None
+            return Here.decode({**canonical.load(data), "id": session_id}) if data else None
         except ValueError:
             return None
-        if raw is None:
-            return None
-        process = raw.get("process")
-        identity = ProcessIdentity.from_record(process) if isinstance(process, dict) else None
-        log, tree, length = raw.get("log"), raw.get("tree"), raw.get("log_length")
-        return Here(
-            session_id,
-            str(raw.get("worktree")),
-            raw.get("person") is True,
-            identity,
-            log if isinstance(log, str) else "",
-            os.path.basename(tree) if isinstance(tree, str) else "",
-            length if type(length) is int else -1,
-        )
 
     def all(self) -> list[Here]:
         """Every session of this clone that is remembered."""

@@ -11,13 +11,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
 from gitfleet.claims.ended_grants import Grant
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -30,7 +30,7 @@ SHOWN = 20
 MOST_PAST = 200
 
 
-class Behind(NamedTuple):
+class Behind(Struct):
     """A claimed pattern of which `branch`, at `commit`, has newer versions than HEAD: of `files`, the first of them.
 
     The branch is the trunk or, with `session`, where the last holder pushed what has not landed; then `files` is empty
@@ -44,7 +44,7 @@ class Behind(NamedTuple):
     session: str = ""
 
 
-class Remarks(NamedTuple):
+class Remarks(Struct):
     """`absent` and `by_name` are patterns: those that match nothing yet, and those that are also meant as names."""
 
     absent: tuple[str, ...] = ()

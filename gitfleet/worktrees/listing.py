@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from gitfleet import codec
 from gitfleet.base.text import display
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git import worktrees as git_worktrees
@@ -39,7 +40,7 @@ def look(repository: Repository) -> Found:
     everything = git_worktrees.listed(repository.git)
     main = repository.main
     if main and not everything[0].bare:
-        everything[0] = everything[0]._replace(path=main)
+        everything[0] = codec.replace(everything[0], path=main)
     managed: list[tuple[Managed, Worktree]] = []
     broken = [
         Broken(path, "git does not list this worktree: its own files are broken")

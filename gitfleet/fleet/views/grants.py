@@ -8,7 +8,6 @@ from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.handover import Broke, Offered, Taken
 from gitfleet.claims.retained_claims import LetGone
-
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.claims import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from gitfleet.base import files, resources
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError, LockHeld
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
@@ -129,7 +130,7 @@ def uninstall_everywhere(repository: Repository) -> list[str]:
     for top in _worktrees(repository):
         for agent in AGENTS:
             try:
-                uninstall(agent, "project", repository._replace(worktree=top))
+                uninstall(agent, "project", replace(repository, worktree=top))
             except FleetError as error:
                 kept.append(error.message)
     return kept

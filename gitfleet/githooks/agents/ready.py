@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from gitfleet.base import processes
 from gitfleet.clients.acting import CLIENTS
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -125,4 +126,4 @@ def _numbers(text: str) -> list[int]:
 
 def _main(repository: Repository) -> Repository | None:
     parent, name = os.path.split(repository.common_dir)
-    return repository._replace(worktree=parent) if name == ".git" and os.path.isdir(parent) else None
+    return replace(repository, worktree=parent) if name == ".git" and os.path.isdir(parent) else None
