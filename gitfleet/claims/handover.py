@@ -6,7 +6,6 @@ The other side always gets a message. What is freed goes to the waiting line in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.base import canonical
 from gitfleet.base.names import SessionId
@@ -143,7 +142,7 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     changes: Changes = {}
     _check_whole(mine, offered, exact_case=exact)
     for claim in offered:
-        note = {"where": claim.where, "claim": claim.id, "from": session.id, "told": operation.id}
+        note = _OfferNote(claim.where, claim.id, session.id, operation.id).encode()
         changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = canonical.dump(note)
     what = ", ".join(claim.pattern for claim in offered)
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
@@ -251,16 +250,25 @@ def _in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
     return [] if pattern.units else list(conflicts.find(after, pattern, moved.mode, moved.session))
 
 
+class _OfferNote(Struct):
+    """Where the claim is that is on offer, which it is, `by` whom, and the operation that told of the offer."""
+
+    where: str = field(TEXT)
+    claim: str = field(TEXT)
+    by: str = field(TEXT, key="from")
+    told: str = field(TEXT, default="")
+
+
 def _offered(view: View, where: str) -> tuple[Claim | None, str]:
     """The claim that a note of an offer is about, if its holder then still has it; and the operation that told of the offer."""
     try:
-        note: dict[str, Any] = canonical.load(view.get(where) or b"")
-        claim, told = model.read(view, str(note["where"])), str(note.get("told", ""))
-    except (ValueError, KeyError):
+        note = _OfferNote.decode(canonical.load(view.get(where) or b""))
+        claim = model.read(view, note.where)
+    except ValueError:
         return None, ""
-    if not isinstance(claim, Claim) or claim.id != note.get("claim") or claim.session != note.get("from"):
-        return None, told
-    return claim, told
+    if not isinstance(claim, Claim) or claim.id != note.claim or claim.session != note.by:
+        return None, note.told
+    return claim, note.told
 
 
 def _other_offers(view: View, taken: list[Claim]) -> Changes:

@@ -174,14 +174,9 @@ class Claims:
 
         terms = codec.replace(terms, wait=True, partial=False)
         answer = self.claim(session, texts, terms)
-        waiter = Waiter(
-            self._ledger,
-            self._watch,
-            lambda: {claim for seen in self._seen_over() for claim in seen},
-            lambda: self.claim(session, texts, terms),
-            self.orphans,
-            self._announce,
-        )
+        over = lambda: {claim for seen in self._seen_over() for claim in seen}  # noqa: E731
+        again = lambda: self.claim(session, texts, terms)  # noqa: E731
+        waiter = Waiter(self._ledger, self._watch, over, again, self.orphans, self._announce)
         if answer.ticket is not None:
             return waiter.wait(answer.ticket, limit)
         return waiter.accept(session, list(answer.granted), answer.already_held)
@@ -351,9 +346,8 @@ class Claims:
 
     def _units(self, wanted: Pattern, shared: bool | None) -> Want:
         if shared:
-            words = f"{wanted.text} is a resource, and a resource cannot be shared."
             raise UsageError(
-                words,
+                f"{wanted.text} is a resource, and a resource cannot be shared.",
                 hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",
             )
         capacity = self._policy.capacity(wanted)

@@ -11,10 +11,10 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from gitfleet.base import canonical, files
+from gitfleet.base import files, state_files
 from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
-from gitfleet.base.shapes import PROCESS
+from gitfleet.base.state_files import PROCESS
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
 from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field
@@ -64,7 +64,7 @@ class LocalSessions:
     def remember(self, session: Here) -> None:
         """Keep the facts of a session. Atomic."""
         files.folder(self._root)
-        files.replace(self._path(session.id), canonical.dump(session.encode()))
+        state_files.save(self._path(session.id), session)
 
     def forget(self, session_id: str) -> None:
         """Let the facts of a session go."""
@@ -72,11 +72,7 @@ class LocalSessions:
 
     def get(self, session_id: str) -> Here | None:
         """The session with this id if it was started in this clone."""
-        data = files.read(self._path(session_id)) if is_name(session_id) else None
-        try:
-            return Here.decode({**canonical.load(data), "id": session_id}) if data else None
-        except ValueError:
-            return None
+        return state_files.load(Here, self._path(session_id), id=session_id) if is_name(session_id) else None
 
     def all(self) -> list[Here]:
         """Every session of this clone that is remembered."""

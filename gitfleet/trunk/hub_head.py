@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import clock, state_files
 from gitfleet.base.text import display, duration
 from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, field, replace
 from gitfleet.errors import FleetError, LocalStorage
@@ -130,14 +130,11 @@ def _switch(repository: Repository, node: Node, branch: str) -> bool:
 
 
 def _load(state: str) -> Note:
-    try:
-        return Note.decode(canonical.load(files.read(_path(state)) or b"{}"))
-    except ValueError:
-        return Note()
+    return state_files.load(Note, _path(state)) or Note()
 
 
 def _save(state: str, note: Note) -> None:
-    files.replace(_path(state), canonical.dump(note.encode()))
+    state_files.save(_path(state), note)
 
 
 def _path(state: str) -> str:
