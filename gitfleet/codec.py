@@ -11,6 +11,8 @@ else) and back (`encode`). So whatever comes from the ledger, from a file or fro
 
     Want.decode({"pattern": "src/", "mode": "shared"})
 
+A field without `field(…)` is for values that are never read: it takes whatever it is given.
+
 Needs nothing but what every Python process has loaded: records are read in hooks.
 """
 
