@@ -205,7 +205,7 @@ class Clone:
     def _left_by(self, session: str) -> Mapping[str, tuple[str, ...]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""
         found = retained_claims.left_by(self.current().view, session)
-        return self.claims.built_upon({c.id: [one.as_record() for one in c.retained] for c in found})
+        return self.claims.built_upon({c.id: c.keeper_records for c in found})
 
     def whoami(self, flag: str | None = None) -> str:
         """The session that a command in this worktree acts for. Raises NoSession, BadName."""

@@ -61,7 +61,7 @@ class InTheWay(Struct):
             title=holder.title if holder else "",
             worktree=holder.worktree if holder else "",
             waiting=self.waiting,
-            retained=tuple(keeper.as_record() for keeper in held.retained),
+            retained=tuple(held.keeper_records),
             renewed=holder.renewed if holder else 0,
             renewed_at=holder.renewed_at if holder else held.granted_at,
             slots=held.slots,

@@ -81,7 +81,7 @@ class Taken(Answer):
     def about(body: Nothing, answer: Taken | None) -> Sequence[str] | None:
         """The patterns that it is about."""
         del body
-        return None if answer is None else [claim.pattern for claim in answer.taken]
+        return model.patterns(answer.taken if answer else None)
 
 
 @operation("claim.break", body=Break, answer=Broke, actors=BY_PERSONS, paths=Break.about)

@@ -8,7 +8,7 @@ about a path ever reads one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -80,6 +80,11 @@ class Claim(Record):
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
         return canonical.dump(self.encode())
+
+    @property
+    def keeper_records(self) -> list[dict[str, str]]:
+        """What retains it, as JSON shows that."""
+        return [keeper.as_record() for keeper in self.retained]
 
     @property
     def where(self) -> str:
@@ -177,6 +182,11 @@ def near(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
 def at(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
     """The claims that are filed at exactly this literal prefix (comparison keys)."""
     yield from _filed(view, folder(keys))
+
+
+def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
+    """The patterns of claims; None where these are not known."""
+    return None if claims is None else [claim.pattern for claim in claims]
 
 
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:

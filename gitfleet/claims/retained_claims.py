@@ -69,7 +69,7 @@ class End(Struct):
 
     def about(self, answer: Ended | None) -> Sequence[str] | None:
         """The patterns that it is about."""
-        return None if answer is None else [claim.pattern for claim in answer.released]
+        return model.patterns(answer.released if answer else None)
 
 
 class Ended(Answer):
@@ -97,7 +97,7 @@ class Retained(Answer):
     def about(body: Retain, answer: Retained | None) -> Sequence[str] | None:
         """The patterns that it is about."""
         del body
-        return None if answer is None else [claim.pattern for claim in answer.retained]
+        return model.patterns(answer.retained if answer else None)
 
 
 class LetGo(Struct):
@@ -115,7 +115,7 @@ class LetGo(Struct):
 
     def about(self, answer: LetGone | None) -> Sequence[str] | None:
         """The patterns that it is about."""
-        return None if answer is None else [claim.pattern for claim in answer.released]
+        return model.patterns(answer.released if answer else None)
 
 
 class LetGone(Answer):
@@ -339,16 +339,12 @@ def _goes_on(session: Session) -> Conflict:
 
 
 def _taken(claim: Claim) -> Conflict:
-    words = f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims."
+    words = f"There was a session '{claim.session}', and its {display(kept_by(claim.keeper_records))} still retains claims."
     return Conflict(
         words,
         hint="Choose another id, or leave `--id` out to get a new one.",
         conflicts=(Obstacle(session=claim.session, node=claim.node),),
     )
-
-
-def _records(claim: Claim) -> list[dict[str, str]]:
-    return [keeper.as_record() for keeper in claim.retained]
 
 
 KINDS = (start, end, retain, let_go)

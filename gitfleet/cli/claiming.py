@@ -36,7 +36,7 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         lines = _lines(result.granted, "claimed", tentative=result.tentative)
         lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
         lines += [
-            f"taken over with {kept_by([one.as_record() for one in c.retained])} of {c.session}: {c.pattern}"
+            f"taken over with {kept_by(c.keeper_records)} of {c.session}: {c.pattern}"
             if c.retained
             else f"taken over from {c.session}, whose claim had expired: {c.pattern}"
             for c in result.taken_over
@@ -130,7 +130,7 @@ def check(common: Common, paths: Sequence[str]) -> Answer:
 
 def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
     """What claims stay with now that their session is gone: a line each."""
-    rows = [([one.as_record() for one in claim.retained], claim.pattern) for claim in claims]
+    rows = [(claim.keeper_records, claim.pattern) for claim in claims]
     return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
 
 

@@ -165,7 +165,7 @@ def _neighbour(fleet: Clone, state: State, claim: Claim) -> Neighbour:
     session = _session(state, claim.session)
     title = session.title if session else ""
     left = time_left(claim, session)
-    kept = [keeper.as_record() for keeper in claim.retained]
+    kept = claim.keeper_records
     gone = fleet.claims.orphans.is_dead(claim.session)
     return Neighbour(claim.pattern, claim.session, title, claim.reason, claim.mode, left, kept, gone)
 

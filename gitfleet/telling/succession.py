@@ -23,9 +23,7 @@ def left_here(clone: Clone) -> list[Claim]:
     found = [claim for claim in model.retained(view) if isinstance(claim, Claim)]
     ended = {name for name in {claim.session for claim in found} if view.get(sessions.path(name)) is None}
     kept = [claim for claim in found if claim.session in ended]
-    here = clone.claims.built_upon(
-        {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in kept}, by_effect=False
-    )
+    here = clone.claims.built_upon({claim.id: claim.keeper_records for claim in kept}, by_effect=False)
     found = [claim for claim in kept if claim.id in here]
     return _out(clone, found) if found else []
 
@@ -53,7 +51,7 @@ def told(clone: Clone) -> list[str]:
         return []
     by: dict[tuple[str, str], list[str]] = {}
     for claim in left:
-        kept = kept_by([keeper.as_record() for keeper in claim.retained])
+        kept = kept_by(claim.keeper_records)
         by.setdefault((claim.session, kept), []).append(claim.pattern)
     return [_words(session, kept, patterns) for (session, kept), patterns in by.items()]
 

@@ -156,8 +156,5 @@ def _forget(clone: Clone) -> None:
 def _released(one: Reaped) -> str:
     patterns = [claim.pattern for claim in one.released]
     words = f"; released {', '.join(patterns)}" if patterns else ""
-    kept = [
-        f"{claim.pattern} is retained by {kept_by([keeper.as_record() for keeper in claim.retained])}"
-        for claim in one.retained
-    ]
+    kept = [f"{claim.pattern} is retained by {kept_by(claim.keeper_records)}" for claim in one.retained]
     return words + "".join(f"; {line}" for line in kept)
