@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from gitfleet.base import canonical, files
+from gitfleet.base import files, statefile
 from gitfleet.base.text import one_line
 from gitfleet.clients import acting, claude
 from gitfleet.clone import Clone
+from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
@@ -47,7 +49,7 @@ class Made:
     before: Sequence[str] = ()
     unclaimed: Sequence[str] = ()
     problem: str = ""
-    words: Sequence[str] = field(default=(), compare=False)
+    words: Sequence[str] = ()
     """What git and its hooks said where they refused."""
 
     def told(self, worktree: str) -> list[str]:
@@ -65,8 +67,11 @@ class Made:
         return told
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Asked(Struct):
+    before: tuple[str, ...] = field(Many(TEXT))
+
+
+class _Row(NamedTuple):
     kind: str
     path: str
 
@@ -77,7 +82,7 @@ def ask(clone: Clone, session: str) -> None:
     _forget_ended(clone)
     path = _path(clone.ledger.state, session)
     files.folder(os.path.dirname(path))
-    files.replace(path, canonical.dump({"before": [_named(path) for path in before]}))
+    statefile.save(path, _Asked(tuple(before)))
 
 
 def asked(state: str, session: str) -> bool:
@@ -175,16 +180,8 @@ def _path(state: str, session: str) -> str:
 
 def _before(state: str, session: str) -> set[str] | None:
     """The paths that were changed before it began; None where that cannot be told: then nothing is committed."""
-    try:
-        raw = canonical.load(files.read(_path(state, session)) or b"")
-        return {os.fsdecode(str(path).encode("latin-1")) for path in raw["before"]}
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _named(path: str) -> str:
-    """A path, of whatever bytes, as a record can have it."""
-    return os.fsencode(path).decode("latin-1")
+    note = statefile.load(_Asked, _path(state, session))
+    return set(note.before) if note else None
 
 
 def _forget_ended(clone: Clone) -> None:

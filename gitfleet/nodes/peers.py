@@ -6,9 +6,8 @@ believed is passed over, and named in `warnings`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TypeVar
 
 from gitfleet.base.ids import is_name
@@ -99,13 +98,11 @@ class Peers:
     def __enter__(self) -> Peers:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @cached_property
-    def _observations(self) -> dict[str, Observation]:
+    def _observations(self) -> Mapping[str, Observation]:
         return self._pulse.load()
 
     def _record(self, node: str, path: str) -> bytes | None:

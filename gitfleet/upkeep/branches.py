@@ -11,12 +11,13 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from gitfleet.base import canonical, files
+from gitfleet.base import canonical, files, statefile
 from gitfleet.claims import model
 from gitfleet.claims import retained_claims as rules
 from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
+from gitfleet.codec import TEXT, Many, Struct, Table, field
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.advertisement import Shown
@@ -175,6 +176,12 @@ def _tips(clone: Clone, names: set[str], shown: Shown | None) -> dict[str, str] 
     return {ref.removeprefix(HEADS): oid for ref, oid in found.items() if ref in wanted}
 
 
+class _Remembered(Struct):
+    seen: tuple[str, ...] = field(Many(TEXT), default=())
+    judged: Mapping[str, str] = field(Table(TEXT), default={})
+    pushed: str = field(TEXT, default="")
+
+
 class Memory:
     """What this clone has seen of branches that retain claims: which were on the hub, and which were judged already; and what
     was pushed when that was looked at last.
@@ -184,13 +191,8 @@ class Memory:
 
     def __init__(self, clone: Clone) -> None:
         self._path = os.path.join(clone.ledger.state, "branches.json")
-        try:
-            raw = canonical.load(files.read(self._path) or b"{}")
-            self.seen = {str(name) for name in raw.get("seen", [])}
-            self.judged = {str(key): str(value) for key, value in raw.get("judged", {}).items()}
-            self.pushed = str(raw.get("pushed", ""))
-        except (ValueError, AttributeError, TypeError):
-            self.seen, self.judged, self.pushed = set(), {}, ""
+        note = statefile.load(_Remembered, self._path) or _Remembered()
+        self.seen, self.judged, self.pushed = set(note.seen), dict(note.judged), note.pushed
 
     def forget(self, names: set[str]) -> None:
         """Remember of branches only what concerns these."""
@@ -200,8 +202,7 @@ class Memory:
 
     def keep(self) -> None:
         """Write it down, or that there is nothing to remember."""
-        if not (self.seen or self.judged or self.pushed):
+        if self.seen or self.judged or self.pushed:
+            statefile.save(self._path, _Remembered(tuple(sorted(self.seen)), self.judged, self.pushed))
+        else:
             files.remove(self._path)
-            return
-        record = {"seen": sorted(self.seen), "judged": self.judged, "pushed": self.pushed}
-        files.replace(self._path, canonical.dump(record))

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gitfleet.base import canonical
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, NewerFormat, UsageError
@@ -17,7 +16,8 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git
 from gitfleet.git.trees import parse
-from gitfleet.worktrees.archive import FORMAT, Archive, Owner
+from gitfleet.ledger import format
+from gitfleet.worktrees.archive import Archive, ArchiveRecord
 from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
 
 _FORM = "--format=%(refname) %(objectname) %(tree) %(committerdate:unix)"
@@ -130,26 +130,12 @@ def _read(objects: PlumbingObjects, line: str) -> Archive:
     name = ref.removeprefix(fleetrefs.ARCHIVE)
     try:
         entries = parse(objects.read(tree)[1])
-        raw = canonical.load(objects.read(entries["archive.json"].oid)[1])
-        version = raw["v"]
+        data = objects.read(entries["archive.json"].oid)[1]
         listing = objects.read(entries["listing"].oid)[1]
-        owner = Owner(**{field: _text(raw[field]) for field in Owner.__slots__})
-        left_out = tuple(_text(row) for row in raw["left_out"])
-        mode = raw.get("mode")
-        mode = mode & 0o7777 if type(mode) is int else None
-        known = type(version) is int and entries.keys() <= _ROOT
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError) as error:
         raise Corrupt(f"The archive {display(name)} cannot be read. It was left alone.", where=ref) from error
-    if type(version) is int and version > FORMAT:
-        words = f"The archive {name} has format {version}; this gitfleet reads up to {FORMAT}."
-        raise NewerFormat(words, hint="Upgrade gitfleet.", where=ref, version=version, understood=FORMAT)
-    if not known:
+    record = format.read(ArchiveRecord, data, ref, of="")
+    if not entries.keys() <= _ROOT:
         raise Corrupt(f"The archive {display(name)} was not made by gitfleet. It was left alone.", where=ref)
     files = sum(row[:1] in {b"f", b"l"} for row in listing.split(b"\0"))
-    return Archive(name, oid, tree, int(at), owner, files, left_out, mode)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
+    return Archive(name, oid, tree, int(at), record.owner, files, record.left_out, record.mode)

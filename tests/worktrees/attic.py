@@ -7,7 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from gitfleet.codec import replace
 from pathlib import Path
 from typing import Any
 
