@@ -18,7 +18,7 @@ from gitfleet.clients import acting, claude
 from gitfleet.clone import Clone
 from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.errors import FleetError
-from gitfleet.git import refs
+from gitfleet.git import checkout, refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, redact
 from gitfleet.sessions import model as sessions
@@ -29,9 +29,6 @@ FOLDER = "commits"
 LONGEST = 900.0
 """Seconds for one commit, the user's hooks included."""
 SHOWN = 8
-_STATUS = ("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=all")  # fmt: skip
-_FIELDS = {"1": 8, "u": 10, "?": 1}
-"""How many fields come before the path in each kind of row."""
 _NOBODY = dict.fromkeys([*acting.VARIABLES, claude.PROCESS])
 """Whoever called the launcher is not whose work this is."""
 
@@ -165,9 +162,8 @@ def _message(session: Session, how: str) -> str:
 
 def _changed(git: Git) -> list[_Row]:
     """What differs from HEAD in a worktree, untracked files included, whole repositories within it left out. Raises GitFailed."""
-    rows = os.fsdecode(git.run(*_STATUS, timeout=300.0)).split("\0")
-    found = [_Row(row[0], row.split(" ", _FIELDS[row[0]])[-1]) for row in rows if row[:1] in _FIELDS]
-    return [row for row in found if not row.path.endswith("/")]
+    found = checkout.differing(git, submodules="dirty")
+    return [_Row(kind, path) for kind, path in found if not path.endswith("/")]
 
 
 def _listed(paths: Iterable[str]) -> bytes:

@@ -17,10 +17,10 @@ from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, NoSession
+from gitfleet.git import checkout
 from gitfleet.ledger.model import SESSION, Actor
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
-from gitfleet.worktrees import checkout
 
 EVERY = 30.0
 

@@ -193,11 +193,7 @@ class NodeRef:
 
         A worktree that cannot be looked at is `status`' to complain about.
         """
-        own = [
-            item
-            for item in model.everyone(self._ledger.current().view)
-            if isinstance(item, model.Session) and item.node == self._ledger.node.id
-        ]
+        own = list(model.readable(self._ledger.current().view, self._ledger.node.id))
         found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk)
         return list(found.values())
 

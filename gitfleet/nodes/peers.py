@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
-from gitfleet.errors import Corrupt, FleetError, NewerFormat
+from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.repository import Repository
@@ -110,7 +110,7 @@ class Peers:
             tree = self._tree(node)
             return tree.get(path) if tree else None
         except (Corrupt, KeyError, ValueError) as error:
-            words = error.message if isinstance(error, FleetError) else str(error)
+            words = str(error)
             self._warn(f"the report of node {node} cannot be read ({words}). It was skipped.")
             return None
 

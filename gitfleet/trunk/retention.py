@@ -14,7 +14,7 @@ from gitfleet.claims import model
 from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
-from gitfleet.git import refs
+from gitfleet.git import checkout, refs
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
@@ -29,14 +29,6 @@ from gitfleet.trunk import landing, position, works
 from gitfleet.trunk.landing import Branch
 from gitfleet.trunk.works import Subject, Tree
 
-_STATUS = (
-    "status",
-    "--porcelain=v2",
-    "-z",
-    "--no-renames",
-    "--ignore-submodules=none",
-    "--untracked-files=all",
-)
 Retained = list[Keeping]
 
 
@@ -159,9 +151,7 @@ def _uncommitted(tree: Tree) -> list[str]:
             return []
         out = tree.git.run("diff-index", "--cached", "--name-only", "--no-renames", "-z", head, "--")
         return [path for path in os.fsdecode(out).split("\0") if path]
-    fields = {"1": 8, "u": 10, "?": 1}  # how many fields come before the path
-    rows = os.fsdecode(tree.git.run(*_STATUS, timeout=300.0)).split("\0")
-    return [row.split(" ", fields[row[0]])[fields[row[0]]] for row in rows if row[:1] in fields]
+    return [path for _, path in checkout.differing(tree.git, submodules="none")]
 
 
 def _may_come_back(tree: Tree) -> bool:

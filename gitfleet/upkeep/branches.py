@@ -15,7 +15,6 @@ from gitfleet.base import canonical, files, statefile
 from gitfleet.claims import model
 from gitfleet.claims import retained_claims as rules
 from gitfleet.claims.keepers import Keeper, Keeping
-from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.codec import TEXT, Many, Struct, Table, field
 from gitfleet.errors import FleetError
@@ -24,7 +23,6 @@ from gitfleet.git.advertisement import Shown
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.model import SESSION, Actor, Operation
 from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
 from gitfleet.trunk import landing, position, retention
 from gitfleet.trunk.landing import HEADS, Branch
 from gitfleet.trunk.works import Subject
@@ -43,8 +41,9 @@ def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
     if not hub:
         return []
     view = clone.current().view
-    own = _own_sessions(clone, node) if only is None else _own_session(clone, only)
-    subjects = [retention.subject_of(clone.ledger, view, session) for session in own]
+    own = list(sessions.readable(view, node)) if only is None else [sessions.find(view, only)]
+    mine = [session for session in own if session is not None and session.node == node]
+    subjects = [retention.subject_of(clone.ledger, view, session) for session in mine]
     subjects = [subject for subject in subjects if subject.claims]
     pushed = refs.read(clone.repository.git, f"refs/remotes/{hub}/") if subjects else {}
     memory = Memory(clone)
@@ -75,7 +74,7 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
     fleet with the commit that each was judged at, so that of several nodes that do so at once one does it, and a branch that
     has moved on meanwhile keeps its claims.
     """
-    found = [item for item in model.retained(clone.current().view) if isinstance(item, Claim)]
+    found = list(model.retained(clone.current().view))
     kept = {keeper for claim in found for keeper in claim.retained}
     settled = retained_worktrees.settle(clone, found)
     memory = Memory(clone)
@@ -137,17 +136,6 @@ def _proposals(
             f"{words} ({branch.head[:12]})",
             clone.ledger.operation(rules.let_go, clone.ledger.itself, body),
         )
-
-
-def _own_sessions(clone: Clone, node: str) -> list[Session]:
-    """The sessions of one node."""
-    found = sessions.everyone(clone.current().view)
-    return [item for item in found if isinstance(item, Session) and item.node == node]
-
-
-def _own_session(clone: Clone, id_: str) -> list[Session]:
-    found = sessions.find(clone.current().view, id_)
-    return [found] if found is not None and found.node == clone.ledger.node.id else []
 
 
 def _plain(name: str) -> bool:

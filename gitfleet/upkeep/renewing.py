@@ -37,10 +37,8 @@ def renew_live(clone: Clone) -> list[str]:
     }
     due = sorted(
         item.id
-        for item in sessions.everyone(state.view)
-        if isinstance(item, Session)
-        and item.node == clone.ledger.node.id
-        and item.id not in waiting
+        for item in sessions.readable(state.view, clone.ledger.node.id)
+        if item.id not in waiting
         and _is_due(state.view, item)
         and process_liveness(item) == ALIVE
         and _worked_since(clone, item)

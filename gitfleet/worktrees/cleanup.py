@@ -15,7 +15,7 @@ from typing import Any
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.errors import FleetError
-from gitfleet.sessions import model as session_model
+from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
@@ -114,7 +114,7 @@ def _prune(worktrees: Worktrees, terms: Terms, base: Base | None, spared: Collec
             folder = os.path.join(worktrees.repository.main or worktrees.repository.common_dir, MANAGED_DIR)
             done = [(item, leftovers.prune(git, item, base, folder)) for item in look()]
     except (FleetError, OSError) as error:
-        words = error.message if isinstance(error, FleetError) else str(error)
+        words = str(error)
         return [
             Outcome(
                 "", "", ACTION, "failed", f"leftover branches were not checked: {words}", {"kind": "error"}
@@ -166,8 +166,7 @@ class Cleaner:
                 return _outcome(target, _word(verdict, would=True), verdict, archived=_to_archive(verdict))
             return self._remove(target, verdict)
         except (FleetError, OSError) as error:
-            words = error.message if isinstance(error, FleetError) else str(error)
-            return _outcome(target, "failed", Verdict(KEEP, "error", words))
+            return _outcome(target, "failed", Verdict(KEEP, "error", str(error)))
 
     def _judge(self, target: Target, users: Sequence[liveness.User]) -> Verdict:
         managed, worktree = target
@@ -208,12 +207,8 @@ class Cleaner:
 def _renewals(worktrees: Worktrees) -> dict[str, int]:
     """When each session of this node was last renewed, by its id and by its worktree."""
     found: dict[str, int] = {}
-    for session in session_model.everyone(worktrees.ledger.current().view):
-        if (
-            isinstance(session, session_model.Session)
-            and session.node == worktrees.ledger.node.id
-            and not session.person
-        ):
+    for session in sessions.readable(worktrees.ledger.current().view, worktrees.ledger.node.id):
+        if not session.person:
             for name in (session.id, session.worktree):
                 found[name] = max(found.get(name, 0), session.renewed_at, session.started_at)
     return found

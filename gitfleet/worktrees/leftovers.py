@@ -16,14 +16,12 @@ from gitfleet.base import clock, files
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, duration
 from gitfleet.claims import model as claims
-from gitfleet.claims.model import Claim
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.model import View
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.sessions.model import Session
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
 from gitfleet.worktrees import archive, only_here
@@ -73,7 +71,7 @@ def look(
     if base.commit is None or not base.fresh:
         return []
     kept = _in_use(found) | {f"{_HEADS}{name}" for name in _in_fleet(view)}
-    alive = {here.id for here in local.all()} | _ids(view)
+    alive = {here.id for here in local.all()} | {session.id for session in sessions.readable(view)}
     rest = {ref: oid for ref, oid in named(common).items() if ref not in kept}
     judged = [_judge(common, ref, oid, base, ttl) for ref, oid in rest.items() if _parts(ref)[1] not in alive]
     return [item for item in judged if item is not None]
@@ -128,13 +126,10 @@ def _begun(worktree: Worktree) -> Collection[str]:
 
 def _in_fleet(view: View) -> set[str]:
     """Branches that a session of any clone is on, or that retain claims."""
-    on = {item.branch for item in sessions.everyone(view) if isinstance(item, Session) and item.branch}
-    kept = [item for item in claims.retained(view) if isinstance(item, Claim)]
-    return on | {keeper.branch for item in kept for keeper in item.retained if keeper.branch}
-
-
-def _ids(view: View) -> set[str]:
-    return {item.id for item in sessions.everyone(view) if isinstance(item, Session)}
+    on = {session.branch for session in sessions.readable(view) if session.branch}
+    return on | {
+        keeper.branch for claim in claims.retained(view) for keeper in claim.retained if keeper.branch
+    }
 
 
 def _judge(common: Git, ref: str, head: str, base: Base, ttl: int) -> Leftover | None:

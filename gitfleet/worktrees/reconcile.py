@@ -14,7 +14,7 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.git import filters, merging, refs
+from gitfleet.git import checkout, filters, merging, refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.filters import Broken
 from gitfleet.git.history import History
@@ -26,7 +26,6 @@ from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import (
     activity,
     bookkeeping,
-    checkout,
     liveness,
     obstacles,
     reconcile_plan,
@@ -116,8 +115,7 @@ class Reconciler:
                 found = reconcile_plan.judge(seen, self._wanted)
                 return self._bring(seen, found) if found.word == "go" else _outcome(seen, found)
         except (FleetError, OSError) as error:
-            words = error.message if isinstance(error, FleetError) else str(error)
-            return _outcome(seen, Verdict("failed", "error", words))
+            return _outcome(seen, Verdict("failed", "error", str(error)))
 
     def _again(self, seen: Seen) -> Seen:
         """Another look right before it is changed: somebody may have come since."""

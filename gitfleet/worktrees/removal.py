@@ -159,7 +159,7 @@ def recover(common: Git, state: str) -> list[str]:
         try:
             words = _recover(common, note)
         except (FleetError, OSError) as error:
-            why = error.message if isinstance(error, FleetError) else str(error)
+            why = str(error)
             words = f"an interrupted removal could not be finished: {display(why)}"
         told += [words] if words else []
     return told

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitfleet.base import clock
+from gitfleet.git import checkout
+from gitfleet.git.checkout import State
 from gitfleet.git.history import History
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, liveness, reconcile_plan, reservation, upstream
-from gitfleet.worktrees.checkout import State
+from gitfleet.worktrees import bookkeeping, liveness, reconcile_plan, reservation, upstream
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.reconcile_plan import Seen, Verdict, Wanted
