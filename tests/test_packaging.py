@@ -51,7 +51,7 @@ def pip(*args: str | Path, directory: Path) -> Ran:
 def index_answers() -> bool:
     """Whether pip finds a package that is not here, as it must to install ours."""
     arguments = ["install", "--dry-run", "--ignore-installed", "--no-deps", "--retries=0", "--timeout=15"]
-    return pip(*arguments, "filelock", directory=ROOT).returncode == 0
+    return pip(*arguments, "psutil", directory=ROOT).returncode == 0
 
 
 def checkout_files() -> Iterator[tuple[str, Path]]:

@@ -1,25 +1,22 @@
 """The node's lock, and who has it.
 
-One `filelock.FileLock` (an advisory lock of the system: it ends with its process, however that ends). Beside
-it the holder writes down who it is, for the people who wait; that note decides nothing.
+An advisory lock of the system (`flock`): it ends with its process, however that ends, and keeps out whoever takes a
+`filelock.FileLock` on the same file. Beside it the holder writes down who it is, for the people who wait; that note
+decides nothing.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-import stat
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.text import display, duration
 from gitfleet.errors import LocalStorage, LockHeld
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 ANNOUNCE_AFTER = 2.0
 
@@ -30,46 +27,38 @@ class NodeLock:
     def __init__(self, path: str) -> None:
         self.path = path
         self._note = f"{path}.holder"
-        self._lock: FileLock | None = None
-        self._here = threading.Lock()  # filelock would count the threads of a process, and let all in
+        self._held: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock if it is free, and say whether. Never waits."""
-        if not self._here.acquire(blocking=False):
+        """Take the lock if it is free, and say whether. Never waits. The file of the lock stays for ever."""
+        if self._held is not None:
             return False
+        handle = self._open()
         taken = False
         try:
-            taken = self._acquire()
+            with files.storage(self.path):
+                taken = _take(handle)
         finally:
             if not taken:
-                self._here.release()
+                os.close(handle)
+        if not taken:
+            return False
+        self._held = handle
         with suppress(
             OSError, LocalStorage
         ):  # a full disk must not leave us with a lock that nobody gives back
-            if taken:
-                self._sign()
-        return taken
+            self._sign()
+        return True
 
     def release(self) -> None:
         """Give the lock back. The note is taken away first, so that it never names the wrong process."""
         try:
             files.remove(self._note)
         finally:
-            if self._lock is not None:
-                self._lock.release()
-                self._here.release()
-
-    def _acquire(self) -> bool:
-        from filelock import FileLock, Timeout  # 25 ms, which what only reads need not pay
-
-        if self._lock is None:
-            self._lock = FileLock(self.path, timeout=0, thread_local=False, mode=self._mode())
-        with files.storage(self.path):
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                return False
-        return True
+            if self._held is not None:
+                held, self._held = self._held, None
+                fcntl.flock(held, fcntl.LOCK_UN)  # a process forked meanwhile may have it open, too
+                os.close(held)
 
     @contextmanager
     def held(self, timeout: float, announce: Callable[[str], None] | None = None) -> Iterator[None]:
@@ -97,11 +86,23 @@ class NodeLock:
         note = {"pid": os.getpid(), "since": clock.now(), "command": command[:200]}
         files.replace(self._note, canonical.dump(note), durable=False)
 
-    def _mode(self) -> int:
-        """The permissions of the lock's file, which is made if need be: for all users whom its folder is for."""
-        if not os.path.exists(self.path):
-            files.create(self.path, b"")
-        return stat.S_IMODE(os.stat(self.path).st_mode)
+    def _open(self) -> int:
+        """The lock's file, open; made if need be, for all users whom its folder is for."""
+        with files.storage(self.path):
+            if not os.path.exists(self.path):
+                files.create(self.path, b"")
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+
+
+def _take(handle: int) -> bool:
+    """Lock an open file; False where another has it locked, or has taken the file away since."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EAGAIN}:
+            raise
+        return False
+    return os.fstat(handle).st_nlink > 0
 
 
 class Wait:

@@ -188,6 +188,7 @@ def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
 
 def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
     """The claims that an index names."""
+    view.load(index)
     for name, _ in view.names(index):
         try:
             where = str(canonical.load(view.get(f"{index}/{name}") or b"")["where"])
@@ -219,6 +220,7 @@ def of_keeper(view: View, name: str) -> Iterator[Claim | Unreadable]:
 def everything(view: View) -> Iterator[Claim | Unreadable]:
     """All claims, by path; after them those on resources, by name."""
     for root in (ROOT, RESOURCES):
+        view.load(root)
         for where in view.files(root):
             yield read(view, where)
 

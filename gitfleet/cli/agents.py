@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from gitfleet.cli import boundary, helping
+from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, SessionId
 from gitfleet.errors import FleetError, NoFleet, NoRepository, NoSession, UsageError
 from gitfleet.fleet import briefing
@@ -24,37 +23,21 @@ from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
 
 UNRUN = frozenset(["untrusted", "modified", "not read"])
-noun = helping.Commands(
-    help="Hooks of coding agents: what they may edit. Without a verb: status.", invoke_without_command=True
-)
-Name = Annotated[str, typer.Argument(metavar="AGENT", help=f"One of {', '.join(wanted.AGENTS)}.")]
-User = Annotated[bool, typer.Option("--user", help="In your own settings, for all your repositories.")]
+Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(wanted.AGENTS)}.")]
+User = Annotated[bool, Option("--user", help="In your own settings, for all your repositories.")]
 Project = Annotated[
-    bool, typer.Option("--project", help="In this worktree only, in files that git ignores (the default).")
+    bool, Option("--project", help="In this worktree only, in files that git ignores (the default).")
 ]
 
 Sandbox = Annotated[
     str,
-    typer.Option(
+    Option(
         "--sandbox", metavar="open|closed",
         help="For codex: let commands in its sandbox write git's folder and reach the hub; or no longer.",
     ),
 ]  # fmt: skip
 
 
-def register(app: typer.Typer) -> None:
-    """Add the noun, and the briefing."""
-    app.add_typer(noun, name="agent")
-    app.command("prime")(prime)
-
-
-@noun.callback()
-def nothing(context: typer.Context, as_json: Json = False) -> int:
-    """Hooks of coding agents: what they may edit."""
-    return status(as_json=as_json) if context.invoked_subcommand is None else 0
-
-
-@noun.command("install")
 def install(
     name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "", as_json: Json = False
 ) -> int:
@@ -64,7 +47,6 @@ def install(
     )
 
 
-@noun.command("uninstall")
 def uninstall(name: Name, user: User = False, project: Project = False, as_json: Json = False) -> int:
     """Take exactly that out of the agent's settings again."""
     return boundary.run(
@@ -72,7 +54,6 @@ def uninstall(name: Name, user: User = False, project: Project = False, as_json:
     )
 
 
-@noun.command("status")
 def status(as_json: Json = False) -> int:
     """Show which agents have our hooks, and where."""
     return boundary.run("agent status", _status, as_json=as_json)

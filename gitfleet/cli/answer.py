@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from gitfleet.base.fast_dataclass import dataclass, field
 from gitfleet.fleet.views.envelope import Envelope, envelope
 
 

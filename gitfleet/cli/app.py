@@ -1,34 +1,20 @@
-"""The full command line: `gitfleet <noun>` lists, `gitfleet <noun> <verb>` acts. One module per noun registers itself."""
+"""The command line: `gitfleet <noun>` lists, `gitfleet <noun> <verb>` acts.
+
+The table of commands says which function is asked for, and only its module is imported. What is spelled in a plain way
+is understood here, and so is the wish for help; mistakes and completion are for the framework (`usage`).
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Sequence
-
-import typer
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import gitfleet
-from gitfleet.cli import (
-    agents,
-    auditing,
-    boundary,
-    claims,
-    demo,
-    helping,
-    hubs,
-    ledger,
-    maintaining,
-    render,
-    sessions,
-    setup,
-    status,
-    upkeep,
-    worktrees,
-)
-from gitfleet.cli.answer import Answer
-from gitfleet.cli.setup import Directory
-from gitfleet.fleet.views import envelope
+from gitfleet.base.console import out
+from gitfleet.cli import contents, fast_args, helping
+from gitfleet.cli.declaring import Command, Group, Option
+from gitfleet.cli.options import Json
 
 HELP = """Coordinate many coding agents on one repository with nothing but git.
 
@@ -36,101 +22,96 @@ Sessions claim paths before they change them; hooks stop commits that touch what
 through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to watch it first.
 """
 
-app = helping.Commands(name="gitfleet", help=HELP)
-
-
 COMPLETING = "_GITFLEET_COMPLETE"
 """Set where a shell asks for completion, without arguments."""
 
 
-def _version(value: bool) -> None:
-    if value:
-        render.out(f"gitfleet {gitfleet.__version__}")
-        raise typer.Exit
-
-
-@app.callback(help=HELP)
-def root(
-    directory: Directory = ".",
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version."
-    ),
-) -> None:
-    del version
-    setup.enter(directory)
-
-
-setup.register(app)
-sessions.register(app)
-claims.register(app)
-ledger.register(app)
-auditing.register(app)
-hubs.register(app)
-status.register(app)
-worktrees.register(app)
-upkeep.register()
-maintaining.register(app)
-agents.register(app)
-demo.register(app)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
+    words = list(arguments)
     if COMPLETING not in os.environ:
-        arguments = helping.asked(arguments)
+        words = helping.asked(words)
+        code = _plain(words)
+        if code is not None:
+            return code
+    from gitfleet.cli import usage  # the framework: more than most commands take
+
+    return usage.run(whole(), words)
+
+
+def whole() -> Group:
+    """The whole command line. Imports none of the commands."""
+    rows = {name: entry for group in contents.COMMANDS.values() for name, entry in group.items()}
+    nouns = {name: _noun(name) for name in contents.NOUNS}
+    return Group("", HELP, {**_commands("", rows), **nouns}, _options)
+
+
+def _noun(name: str) -> Group:
+    noun = contents.NOUNS[name]
+    takes = _noun_options if noun.default else _nothing
+    return Group(name, noun.help, _commands(f"{name} ", contents.VERBS[name]), takes, noun.default)
+
+
+def _commands(prefix: str, rows: Mapping[str, contents.Entry]) -> dict[str, Command | Group]:
+    return {name: Command(prefix + name, entry.home, entry.passes_on) for name, entry in rows.items()}
+
+
+def _options(
+    directory: Annotated[str, Option("-C", metavar="PATH", help="Run as if started in PATH.")] = ".",
+    version: Annotated[bool, Option("--version", help="Show the version.")] = False,
+) -> None:
+    """What goes before the command."""
+
+
+def _noun_options(as_json: Json = False) -> None:
+    """What a noun takes that has something to do without a verb."""
+
+
+def _nothing() -> None:
+    """What one takes that has not."""
+
+
+def _plain(words: Sequence[str]) -> int | None:
+    """Do what a plain command line says, and return its exit code; None where it is for the framework."""
+    start = 2 if words[:1] == ["-C"] else 0
+    if list(words) == ["--version"]:
+        return _say(version())
+    found, rest = whole().find(words[start:])
+    alone = isinstance(found, Group) and not found.default and not rest
+    if alone or rest in (["-h"], ["--help"]):
+        return None if start else _say(helping.text(found))
+    call = _call(found, rest)
+    if call is None:
+        return None
+    command, values = call
     try:
-        result = typer.main.get_command(app).main(
-            list(arguments), prog_name="gitfleet", standalone_mode=False
-        )
-    except typer.Exit as leave:
-        return int(leave.exit_code)
-    except typer.TyperException as error:
-        return _misunderstood(error, as_json=_wants_json(arguments))
-    except typer.Abort:
-        return 130
-    return result if isinstance(result, int) else 0
+        os.chdir(words[1] if start else ".")
+    except OSError:
+        return None
+    return command.function(**values)
 
 
-def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
-    """Say what could not be understood; exit code 2. Typer's own error classes are private."""
-    words = _plain(str(getattr(error, "format_message", error.__str__)()))
-    where = str(getattr(getattr(error, "ctx", None), "command_path", "gitfleet"))
-    hint = f"see `{where} --help`"
-    if not as_json:
-        render.note(f"gitfleet: {words}\nnext: {hint}")
-    command = where.removeprefix("gitfleet").strip() or "gitfleet"
-    return boundary.show(
-        Answer(command, envelope.failure(words, hint), status="usage-error", code=2), as_json=as_json
-    )
+def _call(found: Command | Group, words: Sequence[str]) -> tuple[Command, dict[str, Any]] | None:
+    """The command that is to run, and with what; a noun alone does what its first verb does."""
+    if isinstance(found, Command):
+        values = fast_args.parse(found.params, words, passes_on=found.passes_on)
+        return None if values is None else (found, values)
+    values = fast_args.parse(found.params, words)
+    default = found.commands.get(found.default)
+    return None if values is None or not isinstance(default, Command) else (default, values)
 
 
-def _beyond(found: re.Match[str]) -> str:
-    value, low, high, least = found.groups()
-    if high is not None and float(value) > float(high):
-        return f"it must be at most {float(high):g}."
-    return f"it must be at least {float(low or least):g}."
+def _say(text: str) -> int:
+    """Print what we made ourselves; the exit code."""
+    try:
+        out(text)
+    except OSError as error:  # nobody reads it, or a full disk
+        from gitfleet.cli import boundary  # for this alone
+
+        return boundary.unheard(error)
+    return 0
 
 
-_NUMBER = r"(-?\d+(?:\.\d+)?)"
-_PLAIN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(r"Input should be a valid integer.*"), "a whole number was expected."),
-    (re.compile(r"Input should be a valid number.*"), "a number was expected."),
-    (re.compile(r"Input should be greater than or equal to (\S+)"), r"it must be at least \1."),
-    (re.compile(r"Input should be less than or equal to (\S+)"), r"it must be at most \1."),
-    # What typer before 0.29 says.
-    (re.compile(r"'[^']*' is not a valid int(?:eger)?(?: range)?\."), "a whole number was expected."),
-    (re.compile(r"'[^']*' is not a valid float(?: range)?\."), "a number was expected."),
-    (re.compile(rf"{_NUMBER} is not in the range (?:{_NUMBER}<=x<={_NUMBER}|x>={_NUMBER})\."), _beyond),
-)
-
-
-def _plain(words: str) -> str:
-    """What typer's check of values says, in words for people."""
-    for pattern, said in _PLAIN:
-        words = pattern.sub(said, words)
-    return words
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    return "--json" in options
+def version() -> str:
+    """Which version this is, in words."""
+    return f"gitfleet {gitfleet.__version__}"

@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-import typer
-
 from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 from gitfleet.claims import grant_history
 from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json
 from gitfleet.errors import NoFleet
 from gitfleet.fleet.fleet import Fleet
@@ -22,18 +21,13 @@ from gitfleet.githooks import audit as audits
 from gitfleet.githooks import history
 
 Range = Annotated[
-    list[str], typer.Argument(metavar="RANGE...", help="Commits, as for `git log`: v1.0..main, HEAD, …")
+    list[str], Argument(metavar="RANGE...", help="Commits, as for `git log`: v1.0..main, HEAD, …")
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="DATE", help="Only commits younger than this, e.g. 1.year.")
+    str | None, Option("--since", metavar="DATE", help="Only commits younger than this, e.g. 1.year.")
 ]
 SHOWN = 20
 UNCOVERED = 16
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("audit")(audit)
 
 
 def audit(revisions: Range, since: Since = None, as_json: Json = False) -> int:

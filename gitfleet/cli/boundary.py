@@ -55,13 +55,19 @@ def show(answer: Answer, *, as_json: bool) -> int:
         delivery.done()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        _nobody_reads()
     except OSError as error:
-        _nobody_reads()
-        render.note(f"gitfleet: the answer could not be written: {error.strerror}")
-        return answer.code or 20
+        code = unheard(error)
+        return answer.code or code
     return answer.code
+
+
+def unheard(error: OSError) -> int:
+    """The exit code of an answer that could not be written: 0 where nobody reads it any more."""
+    _nobody_reads()
+    if isinstance(error, BrokenPipeError):
+        return 0
+    render.note(f"gitfleet: the answer could not be written: {error.strerror}")
+    return 20
 
 
 def watch(

@@ -8,7 +8,7 @@ from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import annotations as marks
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common
+from gitfleet.cli.options import Common
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present

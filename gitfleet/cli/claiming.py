@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
@@ -13,6 +12,7 @@ from gitfleet.claims.service import Terms
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.messages import heard, told
+from gitfleet.cli.options import Common
 from gitfleet.errors import EXIT_CODES, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
@@ -24,13 +24,6 @@ from gitfleet.telling import remarks
 
 FRESH = 60
 """Seconds for which what the hub said last needs no mention of its age."""
-
-
-class Common(NamedTuple):
-    """The options of every command that acts for a session: `directory` is where it runs."""
-
-    directory: str = "."
-    session: str | None = None
 
 
 def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
@@ -108,7 +101,7 @@ def let_go(common: Common, branch: str) -> Answer:
 
 def claims(common: Common, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
     """List claims, by path, session and age (seconds)."""
-    with Fleet.open(common.directory, bulk=not paths, announce=render.note) as fleet:
+    with Fleet.open(common.directory, announce=render.note) as fleet:
         found, problems = views.listing(fleet, session=common.session, paths=paths, older_than=older_than)
         rows = [_cells(row) for row in found["claims"]]
         head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")

@@ -4,117 +4,87 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, check_commits, claiming, completing, handing
+from gitfleet.cli import boundary, claiming
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
 from gitfleet.errors import UsageError
 
 Paths = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         metavar="PATH...", help="Files, folders, globs, from the root (`./x`: from here); or `res:NAME`."
     ),
 ]
 SomePaths = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[PATH]...", help="Only what meets these paths.", autocompletion=completing.claimed
-    ),
+    Argument(metavar="[PATH]...", help="Only what meets these paths.", complete="claimed"),
 ]
 OwnPaths = Annotated[
     list[str] | None,
-    typer.Argument(
+    Argument(
         metavar="[PATH]...",
         help="What to release, and all below it (default: everything).",
-        autocompletion=completing.own_claims,
+        complete="own_claims",
     ),
 ]
-Shared = Annotated[
-    bool, typer.Option("--shared", help="Others may share the claim (but not claim exclusively).")
-]
+Shared = Annotated[bool, Option("--shared", help="Others may share the claim (but not claim exclusively).")]
 Exclusive = Annotated[
-    bool, typer.Option("--exclusive", help="Nobody else may claim it, even where the rules say shared.")
+    bool, Option("--exclusive", help="Nobody else may claim it, even where the rules say shared.")
 ]
-Ttl = Annotated[
-    str | None, typer.Option("--ttl", metavar="TIME", help="Time to live without activity, e.g. 45m.")
-]
-Partial = Annotated[bool, typer.Option("--partial", help="Take what is free, list the rest (exit code 21).")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown to those who are refused.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Stand in line for what others hold.")]
-Timeout = Annotated[
-    str | None, typer.Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")
-]
+Ttl = Annotated[str | None, Option("--ttl", metavar="TIME", help="Time to live without activity, e.g. 45m.")]
+Partial = Annotated[bool, Option("--partial", help="Take what is free, list the rest (exit code 21).")]
+Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; shown to those who are refused.")]
+Wait = Annotated[bool, Option("--wait", help="Stand in line for what others hold.")]
+Timeout = Annotated[str | None, Option("--timeout", metavar="TIME", help="With --wait: how long, e.g. 10m.")]
 Priority = Annotated[
     int,
-    typer.Option(
-        "--priority", metavar="N", min=0, max=100, help="With --wait: who comes first, from 0 to 100."
-    ),
+    Option("--priority", metavar="N", min=0, max=100, help="With --wait: who comes first, from 0 to 100."),
 ]
-All = Annotated[bool, typer.Option("--all", help="Every claim of the session; the default.")]
+All = Annotated[bool, Option("--all", help="Every claim of the session; the default.")]
 OfBranch = Annotated[
-    str | None, typer.Option("--branch", metavar="NAME", help="What this branch retains (persons only).")
+    str | None, Option("--branch", metavar="NAME", help="What this branch retains (persons only).")
 ]
 Older = Annotated[
-    str | None, typer.Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
+    str | None, Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
 ]
 
-WaitingLine = Annotated[
-    bool, typer.Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")
-]
-Leave = Annotated[bool, typer.Option("--leave", help="Give up every place of this session.")]
-To = Annotated[
-    str, typer.Argument(metavar="SESSION", help="Whom to tell.", autocompletion=completing.session_ids)
-]
-Text = Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to say.")]
+WaitingLine = Annotated[bool, Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")]
+Leave = Annotated[bool, Option("--leave", help="Give up every place of this session.")]
+To = Annotated[str, Argument(metavar="SESSION", help="Whom to tell.", complete="session_ids")]
+Text = Annotated[list[str], Argument(metavar="TEXT...", help="What to say.")]
 OfferTo = Annotated[
     str,
-    typer.Option("--to", metavar="SESSION", help="Who may have them.", autocompletion=completing.session_ids),
+    Option("--to", metavar="SESSION", help="Who may have them.", complete="session_ids"),
 ]
-BreakReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
+BreakReason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
 
 
 ClaimedPaths = Annotated[
     list[str],
-    typer.Argument(
-        metavar="PATH...", help="Claims on these paths, and below them.", autocompletion=completing.claimed
-    ),
+    Argument(metavar="PATH...", help="Claims on these paths, and below them.", complete="claimed"),
 ]
 OfferedPaths = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         metavar="PATH...",
         help="Claims of yours on these paths, and below them.",
-        autocompletion=completing.own_claims,
+        complete="own_claims",
     ),
 ]
 Revisions = Annotated[
-    str | None, typer.Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
+    str | None, Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
 ]
-Staged = Annotated[bool, typer.Option("--staged", help="What is staged, as a commit of this session.")]
-Hub = Annotated[str | None, typer.Option("--hub", metavar="REMOTE", help="With --range: the hub to ask.")]
+Staged = Annotated[bool, Option("--staged", help="What is staged, as a commit of this session.")]
+Hub = Annotated[str | None, Option("--hub", metavar="REMOTE", help="With --range: the hub to ask.")]
 Report = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--gitlab-report", metavar="FILE", help="With --range or --staged: write a code quality report, too."
     ),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("claim")(claim)
-    app.command("release")(release)
-    app.command("claims")(claims)
-    app.command("check")(check)
-    app.command("waiting")(waiting)
-    app.command("tell")(tell)
-    app.command("offer")(offer)
-    app.command("accept")(accept)
-    app.command("break")(break_)
 
 
 def claim(
@@ -187,6 +157,8 @@ def claims(
 
     def action() -> Answer:
         if waiting_line:
+            from gitfleet.cli import handing  # of no use to a list of claims
+
             return handing.waiting(common(session), leave=False)
         return claiming.claims(
             common(session), paths or [], older_than=None if older_than is None else seconds(older_than)
@@ -214,9 +186,11 @@ def check(
     def action() -> Answer:
         if bool(paths) + (revisions is not None) + staged > 1:
             raise UsageError("Paths, --range and --staged exclude each other.")
-        if revisions is not None:
-            return check_commits.commits(common(session), revisions, hub, report)
-        if staged:
+        if revisions is not None or staged:
+            from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
+
+            if revisions is not None:
+                return check_commits.commits(common(session), revisions, hub, report)
             return check_commits.staged(common(session), report)
         return claiming.check(common(session), paths or [])
 
@@ -225,24 +199,34 @@ def check(
 
 def waiting(leave: Leave = False, session: SessionId = None, as_json: Json = False) -> int:
     """Show the waiting line: who stands where, and who keeps whom waiting."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("waiting", lambda: handing.waiting(common(session), leave=leave), as_json=as_json)
 
 
 def tell(to: To, text: Text, session: SessionId = None, as_json: Json = False) -> int:
     """Leave a message for another session; it is shown at that session's next command or hook, once."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("tell", lambda: handing.tell(common(session), to, " ".join(text)), as_json=as_json)
 
 
 def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None, as_json: Json = False) -> int:
     """Offer claims of this session to another one, which is told and may accept them."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("offer", lambda: handing.offer(common(session), to, paths), as_json=as_json)
 
 
 def accept(session: SessionId = None, as_json: Json = False) -> int:
     """Accept every claim that is on offer for this session; each moves with a new token."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("accept", lambda: handing.accept(common(session)), as_json=as_json)
 
 
 def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
     """Take live claims away from their holders (persons only); the holders are told the reason."""
+    from gitfleet.cli import handing  # of no use to a claim
+
     return boundary.run("break", lambda: handing.break_(common(session), paths, reason), as_json=as_json)

@@ -10,12 +10,11 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-import typer
-
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Argument
 from gitfleet.cli.options import Json
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 Folder = Annotated[
     str | None,
-    typer.Argument(metavar="[DIRECTORY]", help="Where to play: a new or empty directory (default: a temporary one)."),
+    Argument(metavar="[DIRECTORY]", help="Where to play: a new or empty directory (default: a temporary one)."),
 ]  # fmt: skip
 
 WIDTH = 100
@@ -52,11 +51,6 @@ class DemoAnswer(TypedDict):
     directory: str
     seconds: int
     steps: list[StepRow]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo)
 
 
 def demo(directory: Folder = None, as_json: Json = False) -> int:

@@ -1,90 +1,102 @@
-"""The quick lane: `claim`, `release`, `check` and `status` in their plain forms, without the command line framework.
+"""Plain command lines, understood without the command line framework, whose import costs more than most commands.
 
-Agents run these on every edit, and importing the framework would cost more than the work. Only what is spelled the
-plain way is taken; help, mistakes and everything else go to the full command line, which has the same options and
-the same actions behind them (a test holds the two together).
+Whatever is not spelled in a plain way, mistakes first of all, is left to the framework: it understands the same
+declarations, and knows what to say (a test holds the two together).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from typing import Any
 
-from gitfleet.claims.service import Terms
-from gitfleet.cli import boundary, claiming
-from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common
-
-FLAGS = {
-    "claim": {"--shared", "--exclusive", "--partial", "--json"},
-    "release": {"--all", "--json"},
-    "check": {"--json"},
-    "status": {"--json"},
-}
-VALUES = {
-    "claim": {"--session", "--reason"},
-    "release": {"--session"},
-    "check": {"--session"},
-    "status": {"--tail"},
-}
+from gitfleet.cli.declaring import Option, Parameter
 
 
-@dataclass(slots=True)
-class Plain:
-    """A command line that was understood: its paths, flags and values."""
-
-    paths: list[str] = field(default_factory=list)
-    flags: set[str] = field(default_factory=set)
-    values: dict[str, str] = field(default_factory=dict)
+class Odd(Exception):
+    """Not spelled in a plain way."""
 
 
-def run(arguments: Sequence[str]) -> int | None:
-    """Run a plain command line and return its exit code; None when it is for the full command line."""
-    if not arguments or arguments[0] not in FLAGS:
+def parse(
+    params: Sequence[Parameter], words: Sequence[str], *, passes_on: bool = False
+) -> dict[str, Any] | None:
+    """What the words give for each of the parameters; None when they are for the framework.
+
+    A command that `passes_on` leaves what follows its first argument to another program.
+    """
+    try:
+        return _parse(params, words, passes_on=passes_on)
+    except Odd:
         return None
-    plain = parse(arguments[0], arguments[1:])
-    if plain is None:
-        return None
-    return boundary.run(arguments[0], _action(arguments[0], plain), as_json="--json" in plain.flags)
 
 
-def parse(command: str, arguments: Sequence[str]) -> Plain | None:
-    """The arguments, if every one of them is spelled the plain way."""
-    plain, rest = Plain(), list(arguments)
+def _parse(params: Sequence[Parameter], words: Sequence[str], *, passes_on: bool) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    options = {name: one for one in params for name in (*one.opts, *one.secondary_opts)}
+    plain: list[str] = []
+    rest = list(words)
     while rest:
         word = rest.pop(0)
-        if word in FLAGS[command]:
-            plain.flags.add(word)
-        elif word in VALUES[command] and rest and not rest[0].startswith("-"):
-            plain.values[word] = rest.pop(0)
-        elif word.startswith("-"):
-            return None
+        if word == "--":
+            plain += rest
+            break
+        if word.startswith("-") and word != "-":
+            _take(options, word, rest, given)
         else:
-            plain.paths.append(word)
-    return plain if _sound(command, plain) else None
+            plain.append(word)
+            if passes_on:
+                plain += rest
+                break
+    given |= _arguments([one for one in params if one.is_argument], plain)
+    if any(one.required and one.name not in given for one in params):
+        raise Odd
+    return {one.name: given.get(one.name, one.default) for one in params}
 
 
-def _sound(command: str, plain: Plain) -> bool:
-    """Whether it means what it says; whatever does not is for the full command line to complain about."""
-    if command == "status":
-        tail = plain.values.get("--tail", "0")
-        return not plain.paths and tail.isascii() and tail.isdigit() and len(tail) < 7
-    named = bool(plain.paths) or command == "release"  # which without paths lets go of everything
-    return named and not {"--shared", "--exclusive"} <= plain.flags
+def _take(options: dict[str, Parameter], word: str, rest: list[str], given: dict[str, Any]) -> None:
+    """Note what one option says; its value is taken from `rest`."""
+    name, joined, value = word.partition("=")
+    if name not in options:
+        raise Odd
+    one = options[name]
+    if one.is_flag:
+        if joined:
+            raise Odd
+        given[one.name] = name not in one.secondary_opts
+        return
+    if joined and not name.startswith("--"):
+        raise Odd
+    if not joined:
+        if not rest or rest[0].startswith("-"):
+            raise Odd
+        value = rest.pop(0)
+    if one.many:
+        given.setdefault(one.name, []).append(_value(one, value))
+    else:
+        given[one.name] = _value(one, value)
 
 
-def _action(command: str, plain: Plain) -> Callable[[], Answer]:
-    common = Common(session=plain.values.get("--session"))
-    if command == "claim":
-        shared = True if "--shared" in plain.flags else False if "--exclusive" in plain.flags else None
-        terms = Terms(
-            shared=shared, reason=plain.values.get("--reason", ""), partial="--partial" in plain.flags
-        )
-        return lambda: claiming.claim(common, plain.paths, terms)
-    if command == "release":
-        return lambda: claiming.release(common, plain.paths, everything="--all" in plain.flags)
-    if command == "status":
-        from gitfleet.cli import status_view  # what it reads is of no use to the others
+def _value(one: Parameter, text: str) -> Any:
+    if one.kind is str:
+        return text
+    if not (text.isascii() and text.replace(".", "", one.kind is float).isdigit() and len(text) < 10):
+        raise Odd
+    value = one.kind(text)
+    low, high = (one.declared.min, one.declared.max) if isinstance(one.declared, Option) else (None, None)
+    if not (-math.inf if low is None else low) <= value <= (math.inf if high is None else high):
+        raise Odd
+    return value
 
-        return lambda: status_view.look(int(plain.values.get("--tail", "0")))
-    return lambda: claiming.check(common, plain.paths)
+
+def _arguments(wanted: Sequence[Parameter], words: list[str]) -> dict[str, Any]:
+    """The words, dealt out to the arguments: one each, and a list takes what is left."""
+    given: dict[str, Any] = {}
+    for number, one in enumerate(wanted):
+        later = len(wanted) - number - 1
+        count = max(0, len(words) - later) if one.many else min(1, len(words))
+        taken, words = words[:count], words[count:]
+        if taken:
+            given[one.name] = taken if one.many else taken[0]
+    if words:
+        raise Odd
+    return given

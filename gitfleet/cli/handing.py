@@ -11,8 +11,9 @@ from gitfleet.claims.conflict_text import unit_words
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import Common, as_of, freshness
+from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.messages import heard, told
+from gitfleet.cli.options import Common
 from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants, line

@@ -5,47 +5,28 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
-
 from gitfleet.base.text import display
-from gitfleet.cli import boundary, helping, render
+from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Argument
 from gitfleet.cli.options import Json
 from gitfleet.fleet import hooks
 from gitfleet.fleet.views.hubs import HubHookInstallAnswer, HubHookUninstallAnswer
 from gitfleet.githooks import hub_hook
 
-Where = Annotated[str, typer.Argument(metavar="PATH", help="The bare repository that clones push to.")]
+Where = Annotated[str, Argument(metavar="PATH", help="The bare repository that clones push to.")]
 
 _REACH = (
     "it judges what git itself receives here (over ssh, git-http-backend, or a path); servers with a git of their own, such "
     "as JGit's and dulwich's, run no hooks, so it is not in force there"
 )
 
-noun = helping.Commands(
-    help="Judge pushes in a bare repository that you keep yourself.", invoke_without_command=True
-)
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(noun, name="hub-hook")
-
-
-@noun.callback()
-def nothing(context: typer.Context) -> None:
-    """Judge pushes in a bare repository that you keep yourself."""
-    if context.invoked_subcommand is None:
-        render.out(context.get_help())
-
-
-@noun.command("install")
 def install(path: Where, as_json: Json = False) -> int:
     """Put a pre-receive hook into a bare repository; one that is there is kept, and runs first. Twice is harmless."""
     return boundary.run("hub-hook install", lambda: _install(path), as_json=as_json)
 
 
-@noun.command("uninstall")
 def uninstall(path: Where, as_json: Json = False) -> int:
     """Take the hook out again, and give back what stood there before."""
     return boundary.run("hub-hook uninstall", lambda: _uninstall(path), as_json=as_json)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from gitfleet.base import files
+from gitfleet.base.fast_dataclass import dataclass, replace
 from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer

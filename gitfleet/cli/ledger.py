@@ -1,4 +1,4 @@
-"""`sync`, `log`, `fsck`, `doctor`: the ledger itself."""
+"""`sync`, `fsck`, `doctor`: the ledger itself."""
 
 from __future__ import annotations
 
@@ -6,59 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import typer
-
-from gitfleet.base import clock, delivery
+from gitfleet.base import delivery
 from gitfleet.base.names import Oid
-from gitfleet.cli import boundary, completing, render
+from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import as_of, freshness
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
-from gitfleet.cli.options import Json, OfSession
+from gitfleet.cli.options import Json
 from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import doctor as doctor_views
-from gitfleet.fleet.views import log as views
 from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
-from gitfleet.fleet.views.log import OperationRow
-from gitfleet.ledger.log import UNREADABLE
 
-SomePath = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[PATH]", help="Only operations that meet this path.", autocompletion=completing.claimed
-    ),
-]
-Kind = Annotated[
-    str | None,
-    typer.Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
-]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Repair what can be repaired without loss.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("sync")(sync)
-    app.command("log")(log)
-    app.command("fsck")(fsck)
-    app.command("doctor")(doctor)
+Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired without loss.")]
 
 
 def sync(as_json: Json = False) -> int:
     """Bring what waits here to the hub, and the hub's state here; say what was lost meanwhile (exit code 12)."""
     return boundary.run("sync", _sync, as_json=as_json)
-
-
-def log(
-    path: SomePath = None,
-    session: OfSession = None,
-    kind: Kind = None,
-    limit: Limit = 50,
-    as_json: Json = False,
-) -> int:
-    """Show the audit log, newest first: every operation that the fleet has agreed."""
-    return boundary.run("log", lambda: _log(path, session, kind, limit), as_json=as_json)
 
 
 def fsck(as_json: Json = False) -> int:
@@ -114,20 +79,6 @@ def _losses_told(fleet: Fleet) -> Iterator[None]:
             for text in losses(fleet).lines:
                 render.note(f"lost: {text}")
             delivery.done()
-
-
-def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
-    with Fleet.open(bulk=True) as fleet:
-        found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
-        lines = [_line(row) for row in found["operations"]] or ["nothing"]
-        state = fleet.current()
-        old = freshness(fleet, state.age, len(state.tentative))
-        return Answer("log", found, [*lines, *as_of(fleet, state.age)], warnings=old)
-
-
-def _line(row: OperationRow) -> str:
-    when = "?" if row["kind"] == UNREADABLE else clock.iso(row["at"])
-    return f"{row['generation']:>6}  {when:<20}  {row['node']}  {row['subject']}"
 
 
 def _fsck() -> Answer:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import typer
-
 from gitfleet.base import clock
 from gitfleet.base.text import duration
-from gitfleet.cli import boundary, helping, render, worktrees
+from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import Json, seconds
 from gitfleet.errors import FleetError
 from gitfleet.fleet import maintenance
@@ -23,53 +22,38 @@ from gitfleet.ledger import node as nodes
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
 
-noun = helping.Commands(
-    help="Upkeep that the system runs regularly. Without a verb: status.", invoke_without_command=True
-)
 Base = Annotated[
-    str, typer.Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")
+    str, Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")
 ]
 Strategy = Annotated[
     str,
-    typer.Option(
-        "--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."
-    ),
+    Option("--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."),
 ]
 Ttl = Annotated[
     float,
-    typer.Option(
-        "--ttl-hours", min=0.0, max=87600.0, metavar="HOURS", help="How long idle worktrees are kept."
-    ),
+    Option("--ttl-hours", min=0.0, max=87600.0, metavar="HOURS", help="How long idle worktrees are kept."),
 ]
 OnlyReconcile = Annotated[
     bool,
-    typer.Option("--reconcile-only/--cleanup", help="Whether to keep idle worktrees."),
+    Option("--reconcile-only/--cleanup", help="Whether to keep idle worktrees."),
 ]
-IncludeActive = Annotated[
-    bool, typer.Option("--include-active", help="Also worktrees that someone works in.")
-]
+IncludeActive = Annotated[bool, Option("--include-active", help="Also worktrees that someone works in.")]
 Branches = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--delete-branches/--no-delete-branches", help="Whether cleanup deletes branches that have landed."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
-Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done, and change nothing.")]
+Every = Annotated[str, Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
 Kind = Annotated[
     str | None,
-    typer.Option("--kind", metavar="KIND", help="launchd, systemd or cron (default: what this system has)."),
+    Option("--kind", metavar="KIND", help="launchd, systemd or cron (default: what this system has)."),
 ]
 Print = Annotated[
-    bool, typer.Option("--print", "--dry-run", help="Show what would be put where, and change nothing.")
+    bool, Option("--print", "--dry-run", help="Show what would be put where, and change nothing.")
 ]
-Tail = Annotated[int, typer.Option("--tail", min=1, max=100_000, metavar="N", help="How many lines.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands; `worktree` is there already."""
-    worktrees.noun.command("maintain")(maintain)
-    app.add_typer(noun, name="maintainer")
+Tail = Annotated[int, Option("--tail", min=1, max=100_000, metavar="N", help="How many lines.")]
 
 
 def maintain(
@@ -84,13 +68,6 @@ def maintain(
     return boundary.run("worktree maintain", lambda: _maintain(options, dry_run=dry_run), as_json=as_json)
 
 
-@noun.callback()
-def nothing(context: typer.Context, as_json: Json = False) -> int:
-    """The maintainer: upkeep that the system runs regularly."""
-    return status(as_json=as_json) if context.invoked_subcommand is None else 0
-
-
-@noun.command("install")
 def install(
     every: Every = "5m", kind: Kind = None, strategy: Strategy = "merge", base: Base = "", ttl_hours: Ttl = 24.0,
     reconcile_only: OnlyReconcile = True, include_active: IncludeActive = False, delete_branches: Branches = False,
@@ -105,25 +82,21 @@ def install(
     )
 
 
-@noun.command("status")
 def status(as_json: Json = False) -> int:
     """Say what is installed, how the last run went, and when the next one comes."""
     return boundary.run("maintainer status", _status, as_json=as_json)
 
 
-@noun.command("uninstall")
 def uninstall(as_json: Json = False) -> int:
     """Take it away again, and nothing else."""
     return boundary.run("maintainer uninstall", _uninstall, as_json=as_json)
 
 
-@noun.command("logs")
 def logs(tail: Tail = 50, as_json: Json = False) -> int:
     """Show the end of the log of its runs."""
     return boundary.run("maintainer logs", lambda: _logs(tail), as_json=as_json)
 
 
-@noun.command("run")
 def run(as_json: Json = False) -> int:
     """One run, as the system starts it: with the options of the install, logged, and only while no other goes on."""
     return boundary.run("maintainer run", _run, as_json=as_json)

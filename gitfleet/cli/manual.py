@@ -10,6 +10,7 @@ from typing import Any
 
 import gitfleet
 from gitfleet.cli import contents, helping
+from gitfleet.cli.declaring import Command, Group
 from gitfleet.errors import EXIT_CODES
 
 LINK = ".so man1/git-fleet.1\n"
@@ -22,7 +23,7 @@ _VARIABLES = {
 }
 
 
-def page(root: Any) -> str:
+def page(root: Group) -> str:
     """The whole page, from the command line `root`."""
     lines = [
         f'.TH GIT\\-FLEET 1 "" "gitfleet {_safe(gitfleet.__version__)}" "gitfleet manual"',
@@ -38,11 +39,12 @@ def page(root: Any) -> str:
         *_overview(),
         ".SH OPTIONS",
         *_rows(root),
+        *_table(helping.COMPLETION),
         ".SH COMMANDS IN DETAIL",
     ]
-    for heading in contents.GROUPS.values():
+    for heading in contents.COMMANDS.values():
         for name in heading:
-            lines += _command(root.commands[name], name)
+            lines += _command(root.commands[name])
     lines += [".SH EXIT STATUS", *_table({str(code): words for code, (_, words) in EXIT_CODES.items()})]
     lines += [".SH ENVIRONMENT", *_table(_VARIABLES)]
     lines += [".SH SEE ALSO", "git(1), githooks(5), git\\-worktree(1), gitrevisions(7)"]
@@ -51,22 +53,22 @@ def page(root: Any) -> str:
 
 def _overview() -> Iterator[str]:
     yield ".SH COMMANDS"
-    for heading, rows in contents.GROUPS.items():
+    for heading, rows in contents.groups("").items():
         yield f'.SS "{_safe(heading)}"'
         yield from _table(rows)
 
 
-def _command(command: Any, name: str) -> Iterator[str]:
-    yield f'.SS "{_safe(helping.usage(command, name).removeprefix("usage: "))}"'
-    yield from _paragraphs(command.help or "")
+def _command(command: Command | Group) -> Iterator[str]:
+    yield f'.SS "{_safe(helping.usage(command).removeprefix("usage: "))}"'
+    yield from _paragraphs(command.help)
     yield from _rows(command)
-    for verb in contents.VERBS.get(name, ()):
-        yield from _command(command.commands[verb], f"{name} {verb}")
+    for verb in command.commands.values() if isinstance(command, Group) else ():
+        yield from _command(verb)
 
 
-def _rows(command: Any) -> Iterator[str]:
+def _rows(command: Command | Group) -> Iterator[str]:
     """The arguments and options of a command."""
-    yield from _table(dict(helping.row(one) for one in command.params if not one.hidden))
+    yield from _table(dict(helping.row(one) for one in command.params))
 
 
 def _table(rows: Any) -> Iterator[str]:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-import typer
-
-from gitfleet.cli import completing
-from gitfleet.cli.claiming import Common
+from gitfleet.cli.declaring import Option
 from gitfleet.errors import UsageError
 
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
+Json = Annotated[bool, Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
 SessionId = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--session",
         metavar="ID",
         help="Act for this session (default: the one of this worktree).",
-        autocompletion=completing.own_sessions,
+        complete="own_sessions",
     ),
 ]
 
 OfSession = Annotated[
     str | None,
-    typer.Option(
-        "--session", metavar="ID", help="Only those of this session.", autocompletion=completing.session_ids
-    ),
+    Option("--session", metavar="ID", help="Only those of this session.", complete="session_ids"),
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Common(NamedTuple):
+    """The options of every command that acts for a session: `directory` is where it runs."""
+
+    directory: str = "."
+    session: str | None = None
 
 
 def common(session: str | None) -> Common:

@@ -1,25 +1,19 @@
-"""`session start|end|adopt|list|show`."""
+"""`session start|adopt|end`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated
 
-import typer
-
-from gitfleet.base import clock
-from gitfleet.base.text import display, duration
-from gitfleet.cli import boundary, completing, helping, render, starting
+from gitfleet.base.fast_dataclass import replace
+from gitfleet.base.text import display
+from gitfleet.cli import boundary, render, starting
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import as_of, freshness, kept
-from gitfleet.cli.messages import heard
+from gitfleet.cli.claiming import kept
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json, SessionId
-from gitfleet.cli.status_view import alive
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import sessions as views
 from gitfleet.fleet.views import starting as starts
 from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Status
@@ -28,27 +22,26 @@ from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft
 from gitfleet.worktrees.model import MANAGED_DIR
 
-noun = helping.Commands(help="Who is at work. Without a verb: list.", invoke_without_command=True)
-Id = Annotated[str | None, typer.Option("--id", metavar="ID", help="The session's id (default: a new one).")]
-Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
-Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="What it works on.")]
+Id = Annotated[str | None, Option("--id", metavar="ID", help="The session's id (default: a new one).")]
+Agent = Annotated[str, Option("--agent", metavar="NAME", help="Which agent it is, e.g. codex.")]
+Title = Annotated[str, Option("--title", metavar="TEXT", help="What it works on.")]
 Label = Annotated[
     str,
-    typer.Option("--orchestrator", metavar="LABEL", help="What drives it; replaces what gitfleet infers."),
+    Option("--orchestrator", metavar="LABEL", help="What drives it; replaces what gitfleet infers."),
 ]
 Pid = Annotated[
-    int, typer.Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
+    int, Option("--pid", metavar="PID", help="The process it lives with (default: the caller's).")
 ]
 Log = Annotated[
-    str, typer.Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")
+    str, Option("--log", metavar="FILE", help="Its log; `gitfleet status --tail` shows the end of it.")
 ]
 Command = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[-- COMMAND [ARG]...]", help="What to run as a session (default: nothing)."),
+    Argument(metavar="[-- COMMAND [ARG]...]", help="What to run as a session (default: nothing)."),
 ]
 ClaimPaths = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--claim",
         metavar="PATH",
         help="With COMMAND: claim this first, and start only if it is granted; repeatable.",
@@ -56,50 +49,34 @@ ClaimPaths = Annotated[
 ]
 LaunchAgent = Annotated[
     bool,
-    typer.Option(
-        "--launch", help="Without COMMAND: run the agent's program, codex or claude, as found on PATH."
-    ),
+    Option("--launch", help="Without COMMAND: run the agent's program, codex or claude, as found on PATH."),
 ]
 HereOnly = Annotated[
     bool,
-    typer.Option(
-        "--here", "--no-worktree", help="With COMMAND: work in this worktree, not in a managed one."
-    ),
+    Option("--here", "--no-worktree", help="With COMMAND: work in this worktree, not in a managed one."),
 ]
 ManagedDir = Annotated[
-    str, typer.Option("--managed-dir", metavar="DIR", help="With COMMAND: where managed worktrees are made.")
+    str, Option("--managed-dir", metavar="DIR", help="With COMMAND: where managed worktrees are made.")
 ]
 BaseName = Annotated[
     str,
-    typer.Option(
+    Option(
         "--base", metavar="BRANCH", help="With COMMAND: the branch to follow (default: the fleet's trunk)."
     ),
 ]
 Strategy = Annotated[
-    str, typer.Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
+    str, Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
 ]
 CommitWork = Annotated[
     bool,
-    typer.Option("--commit", help="With COMMAND: commit what the session's claims cover when it ends."),
+    Option("--commit", help="With COMMAND: commit what the session's claims cover when it ends."),
 ]
 Maintain = Annotated[
     bool,
-    typer.Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
+    Option("--maintain/--no-maintain", help="With COMMAND: bring managed worktrees up to date first."),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the noun."""
-    app.add_typer(noun, name="session")
-
-
-@noun.callback()
-def nothing(context: typer.Context, as_json: Json = False) -> int:
-    """Sessions: who is at work, where, and is it alive."""
-    return listing(as_json=as_json) if context.invoked_subcommand is None else 0
-
-
-@noun.command("start", context_settings={"allow_interspersed_args": False})
 def start(
     command: Command = None,
     id_: Id = None,
@@ -144,9 +121,8 @@ def start(
     return boundary.run("session start", action, as_json=as_json)
 
 
-@noun.command("adopt")
 def adopt(
-    pid: Annotated[int, typer.Option("--pid", metavar="PID", help="The running agent.")],
+    pid: Annotated[int, Option("--pid", metavar="PID", help="The running agent.")],
     id_: Id = None, agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "", as_json: Json = False,
 ) -> int:  # fmt: skip
     """Register an agent that is already running, in the worktree that it works in."""
@@ -160,12 +136,11 @@ def adopt(
     return boundary.run("session adopt", action, as_json=as_json)
 
 
-@noun.command("end")
 def end(
-    id_: Annotated[str | None, typer.Argument(
+    id_: Annotated[str | None, Argument(
             metavar="[ID]",
             help="Which (default: the one that this command runs in).",
-            autocompletion=completing.own_sessions,
+            complete="own_sessions",
         )] = None,
     session: SessionId = None, as_json: Json = False,
 ) -> int:  # fmt: skip
@@ -180,21 +155,6 @@ def end(
         return _end(session if id_ is None else id_)
 
     return boundary.run("session end", action, as_json=as_json)
-
-
-@noun.command("list")
-def listing(as_json: Json = False) -> int:
-    """List all sessions of the fleet with their liveness."""
-    return boundary.run("session list", _list, as_json=as_json)
-
-
-@noun.command("show")
-def show(
-    id_: Annotated[str, typer.Argument(metavar="ID", autocompletion=completing.session_ids)],
-    as_json: Json = False,
-) -> int:
-    """Show one session and its claims."""
-    return boundary.run("session show", lambda: _show(id_), as_json=as_json)
 
 
 def _check_id(id_: str | None) -> None:
@@ -232,42 +192,6 @@ def _end(session_id: str | None) -> Answer:
         warnings = fleet.ledger.notices.fresh(session_id)
         data = starts.ended(result, left)
         return Answer("session end", data, lines, warnings=warnings, session=session_id)
-
-
-def _list() -> Answer:
-    with Fleet.open(bulk=True) as fleet:
-        found, problems = views.everyone(fleet)
-        cells = [
-            (
-                row["id"], alive(row), row["agent"], row["branch"], row["node"],
-                duration(clock.now() - row["started_at"]), row["title"],
-            )
-            for row in found["sessions"]
-        ]  # fmt: skip
-        head = ("SESSION", "LIVENESS", "AGENT", "BRANCH", "NODE", "AGE", "TITLE")
-        lines = render.table(cells, head) if cells else ["no sessions"]
-        old = freshness(fleet, found["age"], len(found["tentative"]))
-        warnings = [*problems, *heard(fleet), *old]
-        return Answer("session list", found, [*lines, *as_of(fleet, found["age"])], warnings=warnings)
-
-
-SHOWN = (
-    "id", "liveness", "agent", "title", "branch", "base", "node", "worktree", "pid", "user", "pattern", "command",
-)  # fmt: skip
-
-
-def _show(session_id: str) -> Answer:
-    with Fleet.open() as fleet:
-        found = views.one(fleet, session_id)
-        record: Mapping[str, object] = found["session"]
-        lines = [f"{name}: {record[name]}" for name in SHOWN if record[name]]
-        lines += [
-            f"claim: {claim['pattern']} ({claim['mode']}, token {claim['token']})"
-            for claim in found["claims"]
-        ]
-        lines += as_of(fleet, found["age"])
-        warnings = [*heard(fleet), *freshness(fleet, found["age"], len(found["tentative"]))]
-        return Answer("session show", found, lines, warnings=warnings)
 
 
 def _enter_worktree_of(pid: int) -> None:

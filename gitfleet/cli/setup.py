@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
-import typer
-
 from gitfleet.base import files
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.base.text import one_line
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
 from gitfleet.fleet import hooks
@@ -34,27 +33,12 @@ from gitfleet.upkeep import retained_worktrees
 from gitfleet.upkeep.maintainer import Maintainer
 from gitfleet.worktrees import leaving
 
-Directory = Annotated[str, typer.Option("-C", metavar="PATH", help="Run as if started in PATH.")]
 Hub = Annotated[
-    str | None, typer.Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")
+    str | None, Option("--hub", metavar="REMOTE", help="The remote to agree through (default: origin).")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Leave even if operations still wait for the hub; they are lost.")
+    bool, Option("--force", help="Leave even if operations still wait for the hub; they are lost.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("init")(init)
-    app.command("uninstall")(uninstall)
-
-
-def enter(directory: str) -> None:
-    """Go where the command is to run. Raises UsageError through the usual boundary of typer."""
-    try:
-        os.chdir(directory)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot go to {directory}: {error.strerror}") from error
 
 
 def init(hub: Hub = None, as_json: Json = False) -> int:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from gitfleet.cli import boundary, status_view
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import Json
 
 EVERY = 2.0
 
 Tail = Annotated[
-    int, typer.Option("--tail", metavar="N", min=0, help="Show the last N lines of each session's log, too.")
+    int, Option("--tail", metavar="N", min=0, help="Show the last N lines of each session's log, too.")
 ]
-Watch = Annotated[bool, typer.Option("--watch", help="Look again every 2 seconds until Ctrl-C.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("status")(show)
+Watch = Annotated[bool, Option("--watch", help="Look again every 2 seconds until Ctrl-C.")]
 
 
 def show(tail: Tail = 0, watch: Watch = False, as_json: Json = False) -> int:

@@ -10,7 +10,6 @@ from gitfleet.claims.conflict_text import stays
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
-from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.sessions import SessionRow
@@ -28,7 +27,9 @@ COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim",
 
 def look(tail: int) -> Answer:
     """Every session of the fleet, with the last `tail` lines of its log."""
-    with Fleet.open(bulk=True) as fleet:
+    from gitfleet.fleet import hooks  # of no use to a list of sessions
+
+    with Fleet.open() as fleet:
         found, problems = fleet.status(tail=tail)
         ledger = found["ledger"]
         old = freshness(fleet, ledger["age"], ledger["tentative"])

@@ -6,15 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName
 from gitfleet.base.text import duration
 from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import Json
-from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts, noun
+from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import archives as views
@@ -26,34 +25,27 @@ from gitfleet.worktrees import archive_store, archiving, ignored
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.outcome import PARTIAL, Outcome
-from gitfleet.worktrees.removable import HOUR, Terms
+from gitfleet.worktrees.removable import HOUR, CleanupTerms
 from gitfleet.worktrees.service import Selection
 
 Ignored = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--ignored",
         metavar="WHICH",
         help="Ignored files to archive: small (default), all, none, or a pattern; repeatable.",
     ),
 ]
 Hours = Annotated[
-    float, typer.Option("--ttl-hours", metavar="HOURS", help="How long a worktree must have been idle.")
+    float, Option("--ttl-hours", metavar="HOURS", help="How long a worktree must have been idle.")
 ]
 Delete = Annotated[
     bool | None,
-    typer.Option(
+    Option(
         "--delete-branches/--no-delete-branches",
         help="Also delete the branches of removed worktrees, or no branches (default: landed ones without a worktree).",
     ),
 ]
-
-
-def register() -> None:
-    """Add the verbs to the noun."""
-    noun.command("cleanup")(clean)
-    noun.command("archive")(archive)
-    noun.command("restore")(bring_back)
 
 
 def clean(
@@ -74,7 +66,7 @@ def clean(
         selection = Selection(
             everything=everything or not (paths or sessions), paths=paths or (), sessions=sessions or ()
         )
-        terms = Terms(
+        terms = CleanupTerms(
             ttl=_seconds(ttl_hours),
             include_active=include_active,
             delete_branches=delete_branches is True,
@@ -92,12 +84,10 @@ def clean(
 def archive(
     place: Annotated[
         str | None,
-        typer.Argument(metavar="[PATH|SESSION]", help="Which worktree (default: the one that this runs in)."),
+        Argument(metavar="[PATH|SESSION]", help="Which worktree (default: the one that this runs in)."),
     ] = None,
-    listing: Annotated[bool, typer.Option("--list", help="List the archives of this clone.")] = False,
-    drop: Annotated[
-        str | None, typer.Option("--drop", metavar="ID", help="Delete an archive for good.")
-    ] = None,
+    listing: Annotated[bool, Option("--list", help="List the archives of this clone.")] = False,
+    drop: Annotated[str | None, Option("--drop", metavar="ID", help="Delete an archive for good.")] = None,
     ignored_files: Ignored = None,
     as_json: Json = False,
 ) -> int:
@@ -115,10 +105,10 @@ def archive(
 
 def bring_back(
     archive_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
+        str, Argument(metavar="ID", help="Which archive; `worktree archive --list` shows them.")
     ],
     path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="Where to put it (default: where it was).")
+        str | None, Option("--path", metavar="PATH", help="Where to put it (default: where it was).")
     ] = None,
     as_json: Json = False,
 ) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from gitfleet.base.text import duration
-from gitfleet.cli import boundary, completing, helping, render
+from gitfleet.cli import boundary, render
 from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import Json
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.fleet.fleet import Fleet
@@ -27,70 +26,49 @@ from gitfleet.worktrees.reconcile_plan import Wanted
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
 from gitfleet.worktrees.upstream import Base
 
-noun = helping.Commands(
-    help="Managed worktrees, one for each session. Without a verb: list.", invoke_without_command=True
-)
-Agent = Annotated[str, typer.Option("--agent", metavar="NAME", help="Which agent it is for.")]
+Agent = Annotated[str, Option("--agent", metavar="NAME", help="Which agent it is for.")]
 BaseName = Annotated[
     str,
-    typer.Option("--base", metavar="BRANCH", help="The hub's branch to follow (default: the fleet's trunk)."),
+    Option("--base", metavar="BRANCH", help="The hub's branch to follow (default: the fleet's trunk)."),
 ]
 Session = Annotated[
-    str | None, typer.Option("--session", "--session-id", metavar="ID", help="The session's own worktree.")
+    str | None, Option("--session", "--session-id", metavar="ID", help="The session's own worktree.")
 ]
 ManagedDir = Annotated[
-    str, typer.Option("--managed-dir", metavar="DIR", help="The folder that worktrees are made in.")
+    str, Option("--managed-dir", metavar="DIR", help="The folder that worktrees are made in.")
 ]
 Strategy = Annotated[
     str,
-    typer.Option(
-        "--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."
-    ),
+    Option("--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and why; do nothing.")]
-All = Annotated[bool, typer.Option("--all", help="All managed worktrees of this clone.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done and why; do nothing.")]
+All = Annotated[bool, Option("--all", help="All managed worktrees of this clone.")]
 Paths = Annotated[
-    list[str] | None, typer.Option("--path", metavar="PATH", help="The worktree at PATH; repeatable.")
+    list[str] | None, Option("--path", metavar="PATH", help="The worktree at PATH; repeatable.")
 ]
 Sessions = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--session",
         metavar="ID",
         help="The worktree of this session; repeatable.",
-        autocompletion=completing.own_sessions,
+        complete="own_sessions",
     ),
 ]
-IncludeActive = Annotated[
-    bool, typer.Option("--include-active", help="Also where a process or a session works.")
-]
+IncludeActive = Annotated[bool, Option("--include-active", help="Also where a process or a session works.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the noun."""
-    app.add_typer(noun, name="worktree")
-
-
-@noun.callback()
-def nothing(context: typer.Context, as_json: Json = False) -> int:
-    """Worktrees that gitfleet makes, keeps up with the base, and takes away."""
-    return listing(as_json=as_json) if context.invoked_subcommand is None else 0
-
-
-@noun.command("ensure")
 def ensure(
     agent: Agent = "codex",
     base: BaseName = "",
     session: Session = None,
     managed_dir: ManagedDir = MANAGED_DIR,
     reconcile: Annotated[
-        bool, typer.Option("--reconcile", help="Bring the base into a worktree that is reused.")
+        bool, Option("--reconcile", help="Bring the base into a worktree that is reused.")
     ] = False,
     strategy: Strategy = reconcile_plan.MERGE,
-    force_new: Annotated[
-        bool, typer.Option("--force-new", help="Make a new one, even if one is free.")
-    ] = False,
-    print_path: Annotated[bool, typer.Option("--print-path", help="Print only its path.")] = False,
+    force_new: Annotated[bool, Option("--force-new", help="Make a new one, even if one is free.")] = False,
+    print_path: Annotated[bool, Option("--print-path", help="Print only its path.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
@@ -110,19 +88,16 @@ def ensure(
     return boundary.run("worktree ensure", action, as_json=as_json)
 
 
-@noun.command("list")
 def listing(as_json: Json = False) -> int:
     """List the managed worktrees of this clone."""
     return boundary.run("worktree list", _list, as_json=as_json)
 
 
-@noun.command("status")
 def status(as_json: Json = False) -> int:
     """Show each managed worktree: its branch, what it has changed, who is at work there, and what reconcile would do."""
     return boundary.run("worktree status", _status, as_json=as_json)
 
 
-@noun.command("reconcile")
 def reconcile(
     everything: All = False,
     paths: Paths = None,

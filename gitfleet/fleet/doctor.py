@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined

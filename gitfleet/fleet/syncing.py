@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hooks
 from gitfleet.trunk import hub_head

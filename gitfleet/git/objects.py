@@ -7,6 +7,7 @@ that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of ob
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
 
 from gitfleet.base import processes
 from gitfleet.git.program import environment
@@ -14,6 +15,8 @@ from gitfleet.git.trees import Objects
 from gitfleet.git.writing import Pending
 
 MAX_OBJECT = 64 * 1024 * 1024
+ROUND = 300
+"""Objects that are asked for before the first answer is read: fewer than fill the smallest pipe, or both sides would wait."""
 MAX_KEPT = 64 * 1024 * 1024
 """Bytes of objects that one store keeps in memory, for processes that run for long."""
 _HEAD = 256  # what keeping one costs beside its content
@@ -58,11 +61,20 @@ class PlumbingObjects:
         An object above the limit (bytes) raises ValueError before its content is read.
         """
         with self._turn:
-            known = self._pending.get(oid) or self._recent.get(oid)
+            known = self._known(oid)
             if known is None:
                 known = self._ask(oid)
                 self._recent.put(oid, known)
             return known
+
+    def prefetch(self, oids: Iterable[str]) -> None:
+        """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
+        with self._turn:
+            wanted = [oid for oid in dict.fromkeys(oids) if _is_oid(oid) and self._known(oid) is None]
+            for start in range(0, len(wanted), ROUND):
+                if not self._round(wanted[start : start + ROUND]):
+                    self.close()
+                    return
 
     def write(self, kind: str, data: bytes) -> str:
         """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
@@ -81,31 +93,58 @@ class PlumbingObjects:
                 self._reader.close()
                 self._reader = None
 
+    def _known(self, oid: str) -> tuple[str, bytes] | None:
+        return self._pending.get(oid) or self._recent.get(oid)
+
     def _ask(self, oid: str) -> tuple[str, bytes]:
         if not _is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
             raise KeyError(oid)
         head = self._head(oid) or self._head(oid)  # git ends at a broken object, so a new one is asked
-        if len(head) != 3 or self._reader is None:
+        if len(head) != 3:
             raise KeyError(oid)
         size = int(head[2])
         if size > self._limit:
             self.close()
             raise ValueError(f"{oid} has {size} bytes, more than may be here ({self._limit})")
-        data = self._reader.output.read(size + 1)
+        data = self._reading().output.read(size + 1)
         if len(data) != size + 1:
             self.close()
             raise KeyError(oid)
         return head[1].decode(), data[:-1]
 
-    def _head(self, oid: str) -> list[bytes]:
-        """What git says of an object: its id, kind and size; "missing"; or nothing, when it ended instead."""
+    def _round(self, oids: Sequence[str]) -> bool:
+        """Ask for objects, all questions before the first answer. False when git has to be started anew to go on."""
+        reader = self._reading()
+        try:
+            reader.input.write("".join(f"{oid}\n" for oid in oids).encode())
+            reader.input.flush()
+        except BrokenPipeError:
+            return False
+        for oid in oids:
+            head = reader.output.readline().split()
+            if len(head) == 2:  # missing
+                continue
+            if len(head) != 3 or int(head[2]) > self._limit:
+                return False
+            data = reader.output.read(int(head[2]) + 1)
+            if len(data) != int(head[2]) + 1:
+                return False
+            self._recent.put(oid, (head[1].decode(), data[:-1]))
+        return True
+
+    def _reading(self) -> processes.Conversation:
         if self._reader is None:
             argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch"]
             self._reader = processes.Conversation(argv, cwd=None, env=environment())
+        return self._reader
+
+    def _head(self, oid: str) -> list[bytes]:
+        """What git says of an object: its id, kind and size; "missing"; or nothing, when it ended instead."""
+        reader = self._reading()
         try:
-            self._reader.input.write(oid.encode() + b"\n")
-            self._reader.input.flush()
-            words = self._reader.output.readline().split()
+            reader.input.write(oid.encode() + b"\n")
+            reader.input.flush()
+            words = reader.output.readline().split()
         except BrokenPipeError:
             words = []
         if not words:
@@ -154,6 +193,9 @@ class BulkObjects:
         except self._failed as error:
             raise KeyError(oid) from error
         return self._kinds.get(kind, "other"), data
+
+    def prefetch(self, oids: Iterable[str]) -> None:
+        """Nothing: each object is read as fast alone."""
 
     def write(self, kind: str, data: bytes) -> str:
         """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""

@@ -90,10 +90,29 @@ def resolve(git: Git, name: str) -> str | None:
 
 
 def look_up(git: Git, *names: str) -> list[str | None]:
-    """The object that each revision names, or None. One git process for all."""
+    """The object that each name means, HEAD or a ref in full, or None. One git process, unless all have files of their own."""
+    found = [_at_once(git, name) for name in names]
+    if None not in found:
+        return found
     data = "".join(f"{name}\n" for name in names).encode()
     out = os.fsdecode(git.run("cat-file", "--batch-check=%(objectname)", data=data)).split("\n")
     return [None if line.endswith(" missing") else line for line in out[: len(names)]]
+
+
+def _at_once(git: Git, name: str) -> str | None:
+    """What a name means by the files of HEAD and of its branch; None where git has to be asked."""
+    if name == "HEAD":
+        return loose(git.git_dir, name) or loose(_common(git.git_dir), head(git))
+    return loose(_common(git.git_dir), name)
+
+
+def _common(git_dir: str) -> str:
+    """Where the branches of a worktree are kept, by the file that git leaves in its git directory."""
+    try:
+        with open(os.path.join(git_dir, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
+            return os.path.join(git_dir, file.read().rstrip("\n"))
+    except OSError:
+        return git_dir
 
 
 def move(git: Git, name: str, *, new: str, old: str | None) -> bool:

@@ -7,7 +7,6 @@ whatever reason is only ever *looked up*, never guessed at, since a broken conne
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +47,9 @@ class Addresses(NamedTuple):
         """A hash of the place that pushes go to, if it is called otherwise than that of fetches; else ""."""
         if self.push == (self.fetch,):
             return ""
-        return hashlib.sha256("\n".join(self.push).encode("utf-8", "surrogateescape")).hexdigest()
+        from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs
+
+        return sha256("\n".join(self.push).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class Remote:

@@ -7,7 +7,8 @@ those that changed: a change at depth d costs d + 1 tree objects however many re
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from gitfleet.base.text import display
@@ -41,6 +42,10 @@ class Objects(Protocol):
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind (`blob`, `tree`, `commit`) and content."""
+        ...
+
+    def prefetch(self, oids: Iterable[str]) -> None:
+        """Have objects ready that are about to be read, where that is faster together. Raises for none of them."""
         ...
 
     def write(self, kind: str, data: bytes) -> str:
@@ -125,6 +130,24 @@ class Snapshot:
         folder = self._walk(path.split("/") if path else [])
         if folder is not None:
             yield from self._below(f"{path}/" if path else "", folder)
+
+    def load(self, path: str) -> None:
+        """Have everything below the folder at `path` ready to be read: one round of questions for each depth of folders."""
+        folder = self._walk(path.split("/") if path else [])
+        level = [folder] if folder is not None else []
+        while level:
+            self._objects.prefetch(entry.oid for one in level for entry in one.entries.values() if entry.oid)
+            level = [child for one in level for child in self._folders(one)]
+
+    def _folders(self, folder: _Folder) -> Iterator[_Folder]:
+        """The folders in a folder, as far as they can be read; who reads the others is told why they cannot."""
+        for name, entry in folder.entries.items():
+            if entry.is_folder:
+                with suppress(Corrupt):
+                    child = folder.children.get(name) or self._load(entry.oid, name)
+                    folder.children[name] = child
+                    if isinstance(child, _Folder):
+                        yield child
 
     def _below(self, prefix: str, folder: _Folder) -> Iterator[str]:
         for name, entry in sorted(folder.entries.items()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.githooks import coverage, signature
+from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
 from gitfleet.githooks.catfile import collect, spawn
 from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
@@ -38,9 +38,11 @@ def main(arguments: list[str]) -> int:
 def quick(arguments: list[str]) -> bool:
     """Whether the answer is a certain yes. For `prepare-commit-msg` the trailers are then added."""
     hook, *rest = arguments
-    if hook == "commit-msg":
-        return signature.written(rest[0])
-    if hook == "prepare-commit-msg":
+    if hook != "pre-commit":
+        from gitfleet.githooks import signature  # of no use to the other hook
+
+        if hook == "commit-msg":
+            return signature.written(rest[0])
         signature.forget()
     git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
     common_dir = common_dir_of(git_dir)
@@ -68,7 +70,7 @@ def staged() -> list[bytes]:
 
 def _sign(rest: list[str], git_dir: str, session: str, cover: Cover, *, staged: bool) -> bool:
     """Sign the message, unless this may amend a commit that names more."""
-    from gitfleet.githooks import amend  # of no use to the other hooks
+    from gitfleet.githooks import amend, signature  # of no use to the other hooks
 
     if amend.suspected(rest, git_dir, staged=staged) and amend.amends():
         return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
@@ -51,19 +53,20 @@ def lines(
         except Corrupt as error:
             carried = ()
             yield Line(link.generation, link.oid, 0, "?", "", UNREADABLE, "", (), error.message)
+        decided = _Decided(objects, kinds, parent, link)
         for raw in reversed(carried):
             if session and _session(raw) != session:
                 continue
             if kind and not f"{raw.get('kind')}.".startswith(f"{kind}."):
                 continue
-            line = _line(objects, kinds, parent, link, raw, alone=len(carried) == 1)
+            line = _line(decided, kinds, parent, link, raw, alone=len(carried) == 1)
             if meets is None or any(meets(path) for path in line.paths):
                 yield line
         link = parent
 
 
 def _line(
-    objects: Objects,
+    decided: _Decided,
     kinds: Registry,
     parent: Tip | None,
     link: Tip,
@@ -74,8 +77,8 @@ def _line(
     named, subject = _named(kinds, raw, link.oid), link.subject
     paths: Sequence[str] = named or ()
     if parent is not None and (named is None or not alone):
-        decided, own = _decided(objects, kinds, parent, link, str(raw.get("id")))
-        paths, subject = decided if named is None else paths, own or subject
+        touched, own = decided.of(str(raw.get("id")))
+        paths, subject = touched if named is None else paths, own or subject
     at = raw.get("at")
     return Line(
         generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=str(raw.get("node")),
@@ -99,14 +102,24 @@ def _named(kinds: Registry, raw: Mapping[str, Any], where: str) -> Sequence[str]
         return ()
 
 
-def _decided(
-    objects: Objects, kinds: Registry, parent: Tip, link: Tip, operation_id: str
-) -> tuple[Sequence[str], str]:
-    try:
-        for operation, decision in replay.decisions(objects, kinds, parent, link):
-            kind = kinds.get(operation.kind)
-            if operation.id == operation_id and isinstance(decision, Accepted) and kind is not None:
-                return kind.paths(kind.read(operation), decision.answer) or (), decision.subject
-    except FleetError:
-        return (), ""
-    return (), ""
+class _Decided:
+    """What a commit's operations came to, decided anew all together, for those of which only that tells."""
+
+    def __init__(self, objects: Objects, kinds: Registry, parent: Tip | None, link: Tip) -> None:
+        self._asked = objects, kinds, parent, link
+
+    def of(self, operation_id: str) -> tuple[Sequence[str], str]:
+        """What an operation touched, and its subject; nothing where it cannot be replayed."""
+        return self._all.get(operation_id, ((), ""))
+
+    @cached_property
+    def _all(self) -> dict[str, tuple[Sequence[str], str]]:
+        objects, kinds, parent, link = self._asked
+        found: dict[str, tuple[Sequence[str], str]] = {}
+        with suppress(FleetError):
+            for operation, decision in replay.decisions(objects, kinds, parent, link) if parent else ():
+                kind = kinds.get(operation.kind)
+                if isinstance(decision, Accepted) and kind is not None:
+                    paths = kind.paths(kind.read(operation), decision.answer) or ()
+                    found[operation.id] = paths, decision.subject
+        return found

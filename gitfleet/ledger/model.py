@@ -49,6 +49,10 @@ class View(Protocol):
         """Paths of all files below a folder."""
         ...
 
+    def load(self, path: str) -> None:
+        """Have all of a folder ready to be read, where that is faster together."""
+        ...
+
 
 class Actor(Struct):
     """Who makes an operation: a session, a person (by the session that is the person's own), or a node for itself."""

@@ -7,7 +7,6 @@ somewhere that this clone does not know, when HEAD is seen to have moved, and wh
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,7 +48,7 @@ class News:
         if shown.head in shown.branches and shown.head != trunk:
             return True
         if before == now:
-            return clock.now() - os.stat(self._path).st_mtime > PATIENCE
+            return not 0 <= clock.now() + 1 - os.stat(self._path).st_mtime <= PATIENCE
         if (before and before[0] != now[0]) or not self._is_here(trunk, now[1]):
             return True
         self.note(shown, trunk)
@@ -73,8 +72,10 @@ class News:
 
 def _digest(shown: Shown, trunk: str) -> list[str]:
     """The names of all branches, and where the trunk is ("-": it does not show)."""
+    from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs
+
     names = "\n".join(sorted(shown.branches))
     return [
-        hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
+        sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),
         shown.branches.get(trunk, "-"),
     ]

@@ -39,3 +39,7 @@ class Overlay:
                 yield from self.files(below)
             else:
                 yield below
+
+    def load(self, path: str) -> None:
+        """Have all of a folder ready to be read."""
+        self._view.load(path)

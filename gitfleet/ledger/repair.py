@@ -6,8 +6,7 @@ that a surviving chain does not have go back into the outbox to be decided again
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError, HubAlarm
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git.trees import EMPTY_TREE, Objects, Snapshot
 from gitfleet.ledger import commits

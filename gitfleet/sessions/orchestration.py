@@ -37,9 +37,9 @@ import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
+from gitfleet.base.fast_dataclass import dataclass, replace
 from gitfleet.base.identity import program_name, shell_command
 from gitfleet.base.text import one_line
 

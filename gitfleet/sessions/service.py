@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gitfleet.base import files, identity
+from gitfleet.base.fast_dataclass import dataclass, replace
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes

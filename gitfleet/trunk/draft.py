@@ -7,7 +7,6 @@ while that is there, the `reference-transaction` hook looks at what a fetch brin
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,7 +36,7 @@ def write(repository: Repository) -> bool:
         return False
     template = resources.read("templates", CONFIG)
     state = state_folder(repository.common_dir)
-    note = _Draft(os.path.relpath(path, state), hashlib.sha256(template).hexdigest())
+    note = _Draft(os.path.relpath(path, state), _sha256(template))
     statefile.save(os.path.join(state, NOTE), note)
     return files.create(path, template)
 
@@ -103,4 +102,10 @@ def _tracked(path: str) -> bool | None:
 
 def _digest(path: str) -> str:
     data = files.read(path) if os.path.isfile(path) and not os.path.islink(path) else None
-    return "" if data is None else hashlib.sha256(data).hexdigest()
+    return "" if data is None else _sha256(data)
+
+
+def _sha256(data: bytes) -> str:
+    from hashlib import sha256  # OpenSSL: 2 ms, and only for drafts
+
+    return sha256(data).hexdigest()

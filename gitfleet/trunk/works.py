@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.claims.model import Claim
 from gitfleet.git import headlog, lineage, refs
 from gitfleet.git.lineage import Commit

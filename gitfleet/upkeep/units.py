@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 from gitfleet.base import resources
 from gitfleet.base.text import display, span
@@ -87,7 +87,7 @@ def _condition(clone: str) -> str:
 
 
 def _xml(text: str) -> str:
-    return escape(_plain(text, "launchd"), {'"': "&quot;", "'": "&apos;"})
+    return escape(_plain(text, "launchd"), quote=False).replace('"', "&quot;").replace("'", "&apos;")
 
 
 def _cron_word(text: str) -> str:

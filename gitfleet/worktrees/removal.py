@@ -25,7 +25,7 @@ from gitfleet.worktrees import archive, blobs, capture, comparison, liveness
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.capture import Item
 from gitfleet.worktrees.model import Managed
-from gitfleet.worktrees.removable import PRUNE, Verdict
+from gitfleet.worktrees.removable import PRUNE, Sweep, Verdict
 
 PREFIX = ".gitfleet-removing-"
 _NOTES = "removing"
@@ -86,13 +86,7 @@ def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], stage
 
 
 def take_away(
-    common: Git,
-    state: str,
-    managed: Managed,
-    before: Verdict,
-    again: Callable[[], Verdict],
-    *,
-    include_active: bool = False,
+    sweep: Sweep, managed: Managed, before: Verdict, again: Callable[[], Verdict]
 ) -> Callable[[], None]:
     """Move a worktree aside and let git forget it; answers what deletes its files. The caller holds the worktrees' lock.
 
@@ -105,15 +99,15 @@ def take_away(
     if _differs(before, now):
         raise Changed("it changed while it was archived")
     if before.word == PRUNE:
-        _forget(common, managed)
+        _forget(sweep.common, managed)
         return lambda: None
     aside = os.path.join(os.path.dirname(managed.path), f"{PREFIX}{ids.ulid()}")
     moved = _Moved(managed.path, aside, managed.git_dir, safe=False)
-    note = os.path.join(files.folder(os.path.join(state, "worktrees", _NOTES)), f"{ids.ulid()}.json")
+    note = os.path.join(files.folder(os.path.join(sweep.state, "worktrees", _NOTES)), f"{ids.ulid()}.json")
     statefile.save(note, moved)
     os.rename(managed.path, aside)
     try:
-        why = _late(aside, before, include_active=include_active)
+        why = _late(aside, before, include_active=sweep.terms.include_active)
     except OSError as error:
         why = str(error)
     if os.path.lexists(managed.path):  # and renaming would replace it
@@ -129,7 +123,7 @@ def take_away(
         files.remove(note)
         raise Changed(why)
     statefile.save(note, replace(moved, safe=True))
-    _forget(common, managed)
+    _forget(sweep.common, managed)
     return lambda: _delete(aside, note)
 
 

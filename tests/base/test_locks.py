@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -67,3 +68,37 @@ def test_lock_on_a_full_disk_is_held_and_given_back_without_its_note(tmp_path: P
             assert lock.holder() == "a process that left no note"
         with NodeLock(lock.path).held(0.0):
             pass
+
+
+def test_lock_whose_file_was_taken_away_is_taken_anew(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with NodeLock(str(path)).held(0.0):
+        path.unlink()
+        other = NodeLock(str(path))
+        assert other.acquire()
+        other.release()
+
+
+def test_lock_held_by_flock_of_another_program_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert not NodeLock(str(path)).acquire()
+    with NodeLock(str(path)).held(0.0):
+        pass
+
+
+def test_lock_that_a_forked_process_has_open_is_given_back(tmp_path: Path) -> None:
+    lock = NodeLock(str(tmp_path / "lock"))
+    ready, done = os.pipe()
+    with lock.held(0.0):
+        child = os.fork()
+        if child == 0:
+            os.close(done)
+            os.read(ready, 1)
+            os._exit(0)
+    with NodeLock(lock.path).held(0.0):
+        pass
+    os.close(done)
+    os.close(ready)
+    os.waitpid(child, 0)

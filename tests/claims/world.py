@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from gitfleet.base.ids import ulid
@@ -25,6 +26,9 @@ class Store:
 
     def read(self, oid: str) -> tuple[str, bytes]:
         return self._objects[oid]
+
+    def prefetch(self, oids: Iterable[str]) -> None:
+        pass
 
     def write(self, kind: str, data: bytes) -> str:
         oid = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()

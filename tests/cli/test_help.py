@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 from gitfleet.cli import contents, helping, manual
-from gitfleet.cli.app import app
+from gitfleet.cli.app import whole
 from gitfleet.sessions.local import Here
 from tests.cli.conftest import Cli
 from tests.workbench import ROOT, Gitfleet, run
 
-TREE = typer.main.get_command(app)
+TREE = whole()
 
 
 def commands(group: Any = TREE, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -30,21 +29,21 @@ def commands(group: Any = TREE, name: str = "") -> Iterator[tuple[str, Any]]:
     ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_help_fits_80_columns_and_shows_no_types(name: str, command: Any) -> None:
-    said = helping.text(command, name)
+    said = helping.text(command)
     assert max(map(len, said.splitlines())) <= 80
     assert not re.search(r"<[a-z]+[\[ >]|\bNone\b|\bTrue\b|\bFalse\b|24\.0", said)
     assert said.startswith(f"usage: gitfleet {name}".rstrip())
 
 
 def test_table_of_contents_names_every_command_once_and_in_one_line() -> None:
-    named = [name for rows in contents.GROUPS.values() for name in rows]
-    assert sorted(named) == sorted(TREE.commands)  # type: ignore[attr-defined]  # a group, as typer makes it
+    named = [name for rows in contents.groups("").values() for name in rows]
+    assert sorted(named) == sorted(set(named)) == sorted(TREE.commands)
     for name, command in commands():
         verbs = getattr(command, "commands", None)
         if name and verbs is not None:
             assert sorted(contents.VERBS[name]) == sorted(verbs)
-    overview = helping.text(TREE, "")
-    for rows in contents.GROUPS.values():
+    overview = helping.text(TREE)
+    for rows in contents.groups("").values():
         for name, words in rows.items():
             assert re.search(rf"^  {name} +{re.escape(words)}$", overview, re.MULTILINE)
 
@@ -66,7 +65,7 @@ def test_help_is_the_same_in_every_way_to_ask(
 ) -> None:
     said = gitfleet(tmp_path, *asked).ok()
     assert said.stdout == gitfleet(tmp_path, *like, "--help").ok().stdout
-    assert said.stdout == helping.text(_at(like), " ".join(like))
+    assert said.stdout == helping.text(_at(like)) + "\n"
     assert said.stderr == ""
 
 
@@ -92,7 +91,7 @@ def test_manual_page_holds_every_command_and_option() -> None:
             roff = name.replace("-", "\\-")
             assert f'.SS "gitfleet {roff} ' in page
         for one in command.params:
-            for option in one.opts if one.param_type_name == "option" else ():
+            for option in one.opts:
                 assert option.replace("-", "\\-") in page
     assert (ROOT / "docs/reference/gitfleet.1").read_text() == manual.LINK
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 from gitfleet.cli import schemas
-from gitfleet.cli.app import app
+from gitfleet.cli.app import whole
 from gitfleet.errors import EXIT_CODES
 from tests.workbench import ROOT, run
 
@@ -51,7 +50,7 @@ def calls(page: Path) -> list[str]:
 
 def unknown(call: str) -> str:
     """What of a call there is not: the command, or one of its options."""
-    known = dict(commands(typer.main.get_command(app)))
+    known = dict(commands(whole()))
     words = call.split()
     if words[0] == "help":  # of all, or of the command behind it
         return unknown(" ".join(words[1:])) if words[1:] and words[1].islower() else ""
@@ -118,11 +117,7 @@ def test_pages_of_the_documentation_are_all_reached_from_the_readme() -> None:
 
 
 def test_commands_of_the_program_are_all_described_with_their_json() -> None:
-    leaves = {
-        " ".join(path)
-        for path, command in commands(typer.main.get_command(app))
-        if not hasattr(command, "commands")
-    }
+    leaves = {" ".join(path) for path, command in commands(whole()) if not hasattr(command, "commands")}
     assert leaves == {name.partition(" --")[0] for name in schemas.COMMANDS}
 
 

@@ -213,3 +213,39 @@ def test_serialise_names_that_sort_around_folders_gives_git_s_order(
     listed = git(repository, "ls-tree", oid)
     made = git(repository, "mktree", stdin=listed + "\n")
     assert made == oid
+
+
+def test_prefetch_of_many_is_read_alike_and_leaves_out_what_is_missing(store: Objects) -> None:
+    oids = [store.write("blob", b"%d" % number) for number in range(1000)]
+    store.flush()
+    store.prefetch([MISSING, *oids, "no id", *oids[:3]])
+    assert [store.read(oid)[1] for oid in oids] == [b"%d" % number for number in range(1000)]
+    with pytest.raises(KeyError):
+        store.read(MISSING)
+
+
+def test_prefetch_of_an_object_above_the_limit_leaves_it_to_read(repository: Path) -> None:
+    objects = PlumbingObjects(str(repository / ".git"), limit=1000)
+    small, large = objects.write("blob", b"x"), objects.write("blob", b"x" * 1001)
+    objects.flush()
+    again = PlumbingObjects(str(repository / ".git"), limit=1000)
+    again.prefetch([large, small])
+    with pytest.raises(ValueError, match="more than may be here"):
+        again.read(large)
+    assert again.read(small) == ("blob", b"x")
+    again.close()
+
+
+def test_prefetch_at_a_broken_object_goes_on_with_a_new_git(repository: Path) -> None:
+    objects = PlumbingObjects(str(repository / ".git"))
+    oids = [objects.write("blob", b"%d" % number) for number in range(3)]
+    objects.flush()
+    broken = repository / ".git/objects" / oids[1][:2] / oids[1][2:]
+    broken.chmod(0o600)
+    broken.write_bytes(b"nothing that git has written")
+    again = PlumbingObjects(str(repository / ".git"))
+    again.prefetch(oids)
+    assert [again.read(oid)[1] for oid in (oids[0], oids[2])] == [b"0", b"2"]
+    with pytest.raises(KeyError):
+        again.read(oids[1])
+    again.close()

@@ -141,6 +141,35 @@ def test_resolve_of_revisions_answers_object_or_none(program: Program, one: str)
     assert refs.resolve(program, "--all") is None
 
 
+@pytest.mark.parametrize("how", ["loose", "packed", "detached", "linked worktree", "branch in folders"])
+def test_look_up_answers_as_git_does_whatever_keeps_the_ref(
+    repository: Path, git: Git, tmp_path: Path, how: str
+) -> None:
+    place = repository
+    if how == "detached":
+        git(repository, "checkout", "--quiet", "--detach")
+    elif how == "branch in folders":
+        git(repository, "checkout", "--quiet", "-b", "a/b/c")
+    elif how == "linked worktree":
+        place = tmp_path / "linked"
+        git(repository, "worktree", "add", "--quiet", "-b", "other", place)
+        git(place, "commit", "--quiet", "--allow-empty", "-m", "on the other branch")
+    if how == "packed":
+        git(repository, "pack-refs", "--all")
+    here = Program(git(place, "rev-parse", "--absolute-git-dir"), cwd=str(place))
+    names = ["HEAD", "refs/heads/main", "refs/heads/nosuch"]
+
+    found = [*refs.look_up(here, *names[:2]), *refs.look_up(here, *names)]
+
+    said = [git(place, "rev-parse", name) for name in names[:2]]
+    assert found == [*said, *said, None]
+
+
+def test_look_up_before_the_first_commit_finds_nothing(git: Git, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "-b", "main", "new")
+    assert refs.look_up(Program(str(tmp_path / "new/.git")), "HEAD", "refs/heads/main") == [None, None]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_peek_finds_a_ref_loose_or_packed_and_nothing_that_has_a_longer_name(
     repository: Path, git: Git, *, packed: bool

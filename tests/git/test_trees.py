@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,14 @@ class Memory:
     def __init__(self) -> None:
         self.kept: dict[str, tuple[str, bytes]] = {}
         self.reads: list[str] = []
+        self.rounds: list[list[str]] = []
 
     def read(self, oid: str) -> tuple[str, bytes]:
         self.reads.append(oid)
         return self.kept[oid]
+
+    def prefetch(self, oids: Iterable[str]) -> None:
+        self.rounds.append(list(oids))
 
     def write(self, kind: str, data: bytes) -> str:
         oid = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()
@@ -176,3 +180,25 @@ def test_snapshot_of_broken_tree_raises_corrupt(raw: bytes) -> None:
     memory = Memory()
     with pytest.raises(Corrupt):
         Snapshot(memory, memory.write("tree", raw))
+
+
+def test_load_asks_for_each_depth_of_folders_together(objects: PlumbingObjects) -> None:
+    memory = Memory()
+    tree = Snapshot(memory, None)
+    files = {f"a/{one}/{other}": b"x" for one in "klm" for other in "pq"}
+    tree.change(files)
+    again = Snapshot(memory, tree.write())
+    again.load("a")
+    assert [len(asked) for asked in memory.rounds] == [3, 6]
+    assert sorted(again.files("a")) == sorted(files)
+
+
+def test_load_of_what_cannot_be_read_leaves_it_to_who_reads(objects: PlumbingObjects) -> None:
+    lost = {"b": Entry(FOLDER, "1" * 40), "c": Entry(FILE, "2" * 40)}
+    tree = Snapshot(objects, objects.write("tree", trees.serialise(lost)))
+    tree.load("")
+    tree.load("nosuch/folder")
+    with pytest.raises(Corrupt, match="missing"):
+        list(tree.files("b"))
+    with pytest.raises(Corrupt, match="missing"):
+        tree.get("c")

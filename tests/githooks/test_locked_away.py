@@ -133,7 +133,7 @@ def test_hook_that_may_not_be_read_is_named_and_never_taken_for_somebody_elses(
     ran = run([*PLAIN, *gitfleet.argv("-C", ada.path, "init")], ada.path, env=gitfleet.environment()).ended(
         20
     )
-    assert f"{hook} may not be read by this user" in ran.stderr
+    assert f"{hook} cannot be read by this user" in ran.stderr
     assert not (ada.path / ".git/hooks-before-gitfleet/pre-commit").exists()
     hook.chmod(0o755)
     assert b"# gitfleet hook: pre-commit" in hook.read_bytes()

@@ -20,7 +20,7 @@ import pytest
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import check_commits
-from gitfleet.cli.claiming import Common
+from gitfleet.cli.options import Common
 from gitfleet.githooks import hub_hook, shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.gatebench import GATE, Copies, Gated

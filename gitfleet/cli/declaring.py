@@ -1,0 +1,156 @@
+"""What commands take, as they declare it in their signatures, and what is read from that.
+
+Parsing, help, the manual page and completion are all made from these declarations. Imports no command line framework:
+most command lines are plain, and importing one would cost more than what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+
+class Option:
+    """An option, in an `Annotated`: how it is spelled (`--on/--off` for a switch), what it does, and what it may hold.
+
+    `complete` names the function in `completing` that knows its values.
+    """
+
+    def __init__(
+        self, *names: str, help: str = "", metavar: str = "", min: float | None = None,
+        max: float | None = None, complete: str = "",
+    ) -> None:  # fmt: skip
+        on, _, off = names[0].partition("/")
+        self.names = (on, *names[1:])
+        self.off = (off,) if off else ()
+        self.help, self.metavar = help, metavar
+        self.min, self.max = min, max
+        self.complete = complete
+
+
+class Argument:
+    """An argument, in an `Annotated`. `complete` names the function in `completing` that knows its values."""
+
+    def __init__(self, *, metavar: str = "", help: str = "", complete: str = "") -> None:
+        self.metavar, self.help, self.complete = metavar, help, complete
+
+
+class Parameter(NamedTuple):
+    """One parameter of a command: `kind` is the type of a value, `many` whether it may be given again and again."""
+
+    name: str
+    declared: Option | Argument
+    kind: type
+    many: bool
+    required: bool
+    default: Any
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it is an argument, and no option."""
+        return isinstance(self.declared, Argument)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is an option that takes no value."""
+        return self.kind is bool and not self.is_argument
+
+    @property
+    def help(self) -> str:
+        """What it does."""
+        return self.declared.help
+
+    @property
+    def metavar(self) -> str:
+        """What stands for its value."""
+        return self.declared.metavar or (self.name.upper() if self.is_argument else "N")
+
+    @property
+    def opts(self) -> tuple[str, ...]:
+        """How an option is spelled; nothing for an argument."""
+        return self.declared.names if isinstance(self.declared, Option) else ()
+
+    @property
+    def secondary_opts(self) -> tuple[str, ...]:
+        """How a switch is put off."""
+        return self.declared.off if isinstance(self.declared, Option) else ()
+
+
+class Command(NamedTuple):
+    """A command by its full name, and where its function is (`module.function` in this package), imported when needed."""
+
+    name: str
+    home: str
+    passes_on: bool = False
+
+    @property
+    def function(self) -> Callable[..., int]:
+        """What runs it; returns the exit code."""
+        module, _, name = self.home.rpartition(".")
+        found: Callable[..., int] = getattr(import_module(f"gitfleet.cli.{module}"), name)
+        return found
+
+    @property
+    def help(self) -> str:
+        """What it says of itself."""
+        return "\n".join(line.strip() for line in (self.function.__doc__ or "").strip().splitlines())
+
+    @property
+    def params(self) -> Sequence[Parameter]:
+        """What it takes, in the order of its help."""
+        return parameters(self.function)
+
+
+class Group(NamedTuple):
+    """A noun, or the whole: commands by their last word; `default` is the verb of a noun alone ("": it shows its help).
+
+    It takes what the signature of `takes` declares.
+    """
+
+    name: str
+    help: str
+    commands: Mapping[str, Command | Group]
+    takes: Callable[..., None]
+    default: str = ""
+
+    @property
+    def params(self) -> Sequence[Parameter]:
+        """What it takes itself, without a command."""
+        return parameters(self.takes)
+
+    def find(self, words: Sequence[str]) -> tuple[Command | Group, list[str]]:
+        """The command that the words begin with, and the words that are left for it."""
+        found: Command | Group = self
+        rest = list(words)
+        while isinstance(found, Group) and rest and rest[0] in found.commands:
+            found = found.commands[rest.pop(0)]
+        return found, rest
+
+
+@cache
+def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
+    """What the signature of a function declares."""
+    return tuple(_declared(function))
+
+
+def _declared(function: Callable[..., Any]) -> Iterator[Parameter]:
+    hints = get_type_hints(function, include_extras=True)
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    defaults = function.__defaults__ or ()
+    first = len(names) - len(defaults)
+    for position, name in enumerate(names):
+        required = position < first
+        kind, many = _kind(hints[name].__origin__)
+        default = None if required else defaults[position - first]
+        yield Parameter(name, hints[name].__metadata__[0], kind, many, required, default)
+
+
+def _kind(annotation: Any) -> tuple[type, bool]:
+    """The type of a value, and whether there is a list of them."""
+    if get_origin(annotation) is list:
+        return get_args(annotation)[0], True
+    if isinstance(annotation, type):
+        return annotation, False
+    return _kind(next(one for one in get_args(annotation) if one is not type(None)))

@@ -1,0 +1,51 @@
+"""`log`: what the fleet has agreed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from gitfleet.base import clock
+from gitfleet.cli import boundary
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import as_of, freshness
+from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.options import Json, OfSession
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import log as views
+from gitfleet.fleet.views.log import OperationRow
+from gitfleet.ledger.log import UNREADABLE
+
+SomePath = Annotated[
+    str | None,
+    Argument(metavar="[PATH]", help="Only operations that meet this path.", complete="claimed"),
+]
+Kind = Annotated[
+    str | None,
+    Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
+]
+Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
+
+
+def log(
+    path: SomePath = None,
+    session: OfSession = None,
+    kind: Kind = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> int:
+    """Show the audit log, newest first: every operation that the fleet has agreed."""
+    return boundary.run("log", lambda: _log(path, session, kind, limit), as_json=as_json)
+
+
+def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
+    with Fleet.open() as fleet:
+        found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
+        lines = [_line(row) for row in found["operations"]] or ["nothing"]
+        state = fleet.current()
+        old = freshness(fleet, state.age, len(state.tentative))
+        return Answer("log", found, [*lines, *as_of(fleet, state.age)], warnings=old)
+
+
+def _line(row: OperationRow) -> str:
+    when = "?" if row["kind"] == UNREADABLE else clock.iso(row["at"])
+    return f"{row['generation']:>6}  {when:<20}  {row['node']}  {row['subject']}"

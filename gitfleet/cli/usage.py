@@ -1,0 +1,194 @@
+"""What is not spelled in a plain way: typer finds out what is wrong with it, and what a shell may complete.
+
+It is told the same declarations that plain command lines are understood by. Importing it takes longer than most commands.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from gitfleet.cli import app, boundary, completing, helping, render
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.declaring import Command, Group, Option, Parameter
+
+
+class _Command(typer.core.TyperCommand):
+    """A command whose help is ours."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        formatter.write(helping.text(_ours(ctx)))
+
+
+class _Group(typer.core.TyperGroup):
+    """A noun, or the whole, whose help is ours."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        formatter.write(helping.text(_ours(ctx)))
+
+
+def run(whole: Group, arguments: Sequence[str]) -> int:
+    """Run a command line; its exit code. Usage errors end with 2."""
+    try:
+        result = tree(whole).main(list(arguments), prog_name="gitfleet", standalone_mode=False)
+    except typer.Exit as leave:
+        return int(leave.exit_code)
+    except typer.TyperException as error:
+        return _misunderstood(error, as_json=_wants_json(arguments))
+    except typer.Abort:
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def tree(whole: Group) -> Any:
+    """The whole command line, as typer has it."""
+    top = _typer(whole)
+    top.callback(help=whole.help)(_function(whole.params, _enter))
+    _fill(top, whole)
+    return typer.main.get_command(top)
+
+
+def _fill(place: typer.Typer, group: Group) -> None:
+    for name, found in group.commands.items():
+        if isinstance(found, Command):
+            function = _function(found.params, found.function)
+            settings = {"allow_interspersed_args": not found.passes_on}
+            place.command(name, cls=_Command, help=found.help, context_settings=settings)(function)
+        else:
+            noun = _typer(found, invoke_without_command=True)
+            noun.callback()(_function(found.params, _alone(found), context=True))
+            _fill(noun, found)
+            place.add_typer(noun, name=name)
+
+
+def _typer(group: Group, **settings: Any) -> typer.Typer:
+    names = {"help_option_names": list(helping.NAMES)}
+    return typer.Typer(
+        cls=_Group, name=group.name or "gitfleet", help=group.help, rich_markup_mode=None,
+        pretty_exceptions_enable=False, context_settings=names, **settings,
+    )  # fmt: skip
+
+
+def _ours(context: Any) -> Command | Group:
+    """The declaration of the command that a context is for."""
+    return app.whole().find(str(context.command_path).split()[1:])[0]
+
+
+def _enter(directory: str, version: bool) -> None:
+    """Go where the command is to run."""
+    del version
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise typer.BadParameter(f"cannot go to {directory}: {error.strerror}") from error
+
+
+def _version(value: bool) -> None:
+    if value:
+        render.out(app.version())
+        raise typer.Exit
+
+
+def _alone(noun: Group) -> Callable[..., int]:
+    """What a noun without a verb does."""
+
+    def nothing(context: typer.Context, **values: Any) -> int:
+        default = noun.commands.get(noun.default)
+        if context.invoked_subcommand is not None:
+            return 0
+        if isinstance(default, Command):
+            return default.function(**values)
+        render.out(context.get_help())
+        return 0
+
+    return nothing
+
+
+def _function(params: Sequence[Parameter], does: Callable[..., Any], *, context: bool = False) -> Any:
+    """A function with the signature that typer reads."""
+
+    def function(*args: Any, **values: Any) -> Any:
+        return does(*args, **values)
+
+    signature = [_parameter(one) for one in params]
+    if context:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        signature.insert(0, inspect.Parameter("context", kind, annotation=typer.Context))
+    function.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # what `inspect` looks for
+    function.__annotations__ = {one.name: one.annotation for one in signature}
+    return function
+
+
+def _parameter(one: Parameter) -> inspect.Parameter:
+    kind: Any = list[one.kind] if one.many else one.kind  # type: ignore[name-defined]  # a type that is known at run time
+    said: Any
+    shared: dict[str, Any] = {"help": one.help, "metavar": one.metavar}
+    if one.declared.complete:
+        shared["autocompletion"] = getattr(completing, one.declared.complete)
+    if isinstance(one.declared, Option):
+        on, *more = one.declared.names
+        spelled = ["/".join([on, *one.declared.off]), *more]
+        if one.name == "version":
+            shared |= {"callback": _version, "is_eager": True}
+        said = typer.Option(*spelled, min=one.declared.min, max=one.declared.max, **shared)
+    else:
+        said = typer.Argument(**shared)
+    default = inspect.Parameter.empty if one.required else one.default
+    if default is None:
+        kind |= None
+    return inspect.Parameter(
+        one.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, said]
+    )
+
+
+def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
+    """Say what could not be understood; exit code 2. Typer's own error classes are private."""
+    words = _plain(str(getattr(error, "format_message", error.__str__)()))
+    where = str(getattr(getattr(error, "ctx", None), "command_path", "gitfleet"))
+    hint = f"see `{where} --help`"
+    if not as_json:
+        render.note(f"gitfleet: {words}\nnext: {hint}")
+    command = where.removeprefix("gitfleet").strip() or "gitfleet"
+    data = {"error": {"message": words, "hint": hint}}
+    return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+
+
+def _beyond(found: re.Match[str]) -> str:
+    value, low, high, least = found.groups()
+    if high is not None and float(value) > float(high):
+        return f"it must be at most {float(high):g}."
+    return f"it must be at least {float(low or least):g}."
+
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_PLAIN: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"Input should be a valid integer.*"), "a whole number was expected."),
+    (re.compile(r"Input should be a valid number.*"), "a number was expected."),
+    (re.compile(r"Input should be greater than or equal to (\S+)"), r"it must be at least \1."),
+    (re.compile(r"Input should be less than or equal to (\S+)"), r"it must be at most \1."),
+    # What typer before 0.29 says.
+    (re.compile(r"'[^']*' is not a valid int(?:eger)?(?: range)?\."), "a whole number was expected."),
+    (re.compile(r"'[^']*' is not a valid float(?: range)?\."), "a number was expected."),
+    (re.compile(rf"{_NUMBER} is not in the range (?:{_NUMBER}<=x<={_NUMBER}|x>={_NUMBER})\."), _beyond),
+)
+
+
+def _plain(words: str) -> str:
+    """What typer's check of values says, in words for people."""
+    for pattern, said in _PLAIN:
+        words = pattern.sub(said, words)
+    return words
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
+    return "--json" in options
