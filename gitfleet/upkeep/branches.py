@@ -27,6 +27,7 @@ from gitfleet.trunk import landing, position, retention
 from gitfleet.trunk.landing import HEADS, Branch
 from gitfleet.trunk.works import Subject
 from gitfleet.upkeep import retained_worktrees
+from gitfleet.worktrees import validity
 
 AT_ONCE = 200
 
@@ -78,7 +79,9 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
     kept = {keeper for claim in found for keeper in claim.retained}
     settled = retained_worktrees.settle(clone, found)
     memory = Memory(clone)
-    wanted = sorted(Branch(one.branch, one.head) for one in kept if one.branch and _plain(one.branch))
+    wanted = sorted(
+        Branch(one.branch, one.head) for one in kept if one.branch and validity.is_branch(one.branch)
+    )
     names = {branch.name for branch in wanted}
     if not wanted:
         memory.forget(names)
@@ -136,16 +139,6 @@ def _proposals(
             f"{words} ({branch.head[:12]})",
             clone.ledger.operation(rules.let_go, clone.ledger.itself, body),
         )
-
-
-def _plain(name: str) -> bool:
-    """Whether a recorded name can be one of git's branches: what is none would be an option or a glob to it."""
-    return (
-        bool(name)
-        and not name.startswith(("-", "/"))
-        and not set(name) & set(" ~^:?*[\\\x7f")
-        and name.isprintable()
-    )
 
 
 def _tips(clone: Clone, names: set[str], shown: Shown | None) -> dict[str, str] | None:

@@ -85,8 +85,7 @@ class Maintainer:
         """What the system is told to run. Raises UsageError for a rhythm that makes no sense."""
         if not 60 <= every <= units.DAY:
             raise UsageError(
-                f"The maintainer cannot run every {span(every)}.",
-                hint="Choose 1m to 1d; 5m is usual.",
+                f"The maintainer cannot run every {span(every)}.", hint="Choose 1m to 1d; 5m is usual."
             )
         clone = os.path.realpath(self._clone)
         command = (sys.executable, "-P", "-m", "gitfleet", "-C", clone, "maintainer", "run")

@@ -63,14 +63,7 @@ def _worked_since(clone: Clone, session: Session) -> bool:
     """Whether there was a sign of work since the last renewal, and not in the future; both on this machine's wall clock."""
     here = clone.sessions.local.get(session.id)
     git_dir = checkouts.known(clone.repository).get(os.path.realpath(session.worktree))
-    seen = [_changed_at(os.path.join(git_dir, name)) for name in _SIGNS] if git_dir else []
-    if here and here.log:
-        seen.append(log_tails.changed_at(here.log) or 0)
+    signs = [os.path.join(git_dir, name) for name in _SIGNS] if git_dir else []
+    signs += [here.log] if here and here.log else []
+    seen = [log_tails.changed_at(path) or 0 for path in signs]
     return session.renewed_at < max(seen, default=0) <= clock.now()
-
-
-def _changed_at(path: str) -> int:
-    try:
-        return int(os.stat(path).st_mtime)
-    except OSError:
-        return 0

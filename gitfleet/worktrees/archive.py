@@ -124,10 +124,7 @@ def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
     )
     record = ArchiveRecord(owner, tuple(found.left_out), _mode(git, found))
     top: dict[str, tuple[str, str]] = {
-        "archive.json": (
-            "100644",
-            objects.write("blob", canonical.dump(record.encode())),
-        ),
+        "archive.json": ("100644", objects.write("blob", canonical.dump(record.encode()))),
         "listing": ("100644", objects.write("blob", listing)),
     }
     top |= {f"worktree/{path}": entry for path, entry in entries.items()}

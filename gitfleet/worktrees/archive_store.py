@@ -65,8 +65,7 @@ def find(common: Git, archive_id: str) -> Archive:
     rows = [row for row in line.splitlines() if row.startswith(f"{ref} ")]
     if not rows:
         raise UsageError(
-            f"There is no archive '{archive_id[:80]}'.",
-            hint="`gitfleet worktree archive --list` shows them.",
+            f"There is no archive '{archive_id[:80]}'.", hint="`gitfleet worktree archive --list` shows them."
         )
     objects = PlumbingObjects(common.git_dir)
     try:

@@ -80,10 +80,7 @@ def _present(worktree: Worktree) -> Worktree:
             hint="`gitfleet worktree cleanup` archives what git still has of it.",
         )
     if worktree.head is None:
-        raise Blocked(
-            f"{display(worktree.path)} has no commit yet.",
-            hint="Commit something there first.",
-        )
+        raise Blocked(f"{display(worktree.path)} has no commit yet.", hint="Commit something there first.")
     return worktree
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base import clock, files
@@ -33,7 +33,6 @@ from gitfleet.worktrees.upstream import Base
 
 _HEADS = "refs/heads/"
 _BEGUN = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
-_PATIENCE = 300.0
 
 
 class Leftover(NamedTuple):
@@ -143,19 +142,8 @@ def _judge(common: Git, ref: str, head: str, base: Base, ttl: int) -> Leftover |
     if not found.safe:
         return None
     agent, session = _parts(ref)
-    extra = _only_in_log(common, [line.oid for line in log], head, base.commit or "")
+    extra = tuple(only_here.newest(common, [line.oid for line in log], head, base.commit or ""))
     return Leftover(ref.removeprefix(_HEADS), head, session, agent, found, extra, idle)
-
-
-def _only_in_log(common: Git, logged: Sequence[str], head: str, base: str) -> tuple[str, ...]:
-    """Commits of the branch's log that neither it nor the base leads to: the newest of each line."""
-    data = "".join([*(f"{oid}\n" for oid in sorted(set(logged))), f"^{head}\n^{base}\n"]).encode()
-    out = common.run("rev-list", "--parents", "--stdin", data=data, timeout=_PATIENCE).decode(
-        "ascii", "replace"
-    )
-    rows = [row.split(" ") for row in out.splitlines()]
-    inner = {parent for row in rows for parent in row[1:]}
-    return tuple(row[0] for row in rows if row[0] not in inner)
 
 
 def said(leftover: Leftover) -> dict[str, object]:

@@ -23,14 +23,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import (
-    activity,
-    bookkeeping,
-    liveness,
-    obstacles,
-    reconcile_plan,
-    reservation,
-)
+from gitfleet.worktrees import activity, bookkeeping, liveness, obstacles, reconcile_plan, reservation
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import REBASE, Seen, Verdict, Wanted

@@ -27,8 +27,7 @@ def check_strategy(strategy: str) -> None:
     """Raise UsageError for what is no strategy."""
     if strategy not in STRATEGIES:
         raise UsageError(
-            f"'{display(strategy[:40])}' is not a strategy.",
-            hint=f"Choose one of {', '.join(STRATEGIES)}.",
+            f"'{display(strategy[:40])}' is not a strategy.", hint=f"Choose one of {', '.join(STRATEGIES)}."
         )
 
 

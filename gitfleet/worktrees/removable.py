@@ -156,12 +156,8 @@ class _Asking:
             raise _Keep("cannot-be-archived", found.obstacles[0])
         self._judge_commits(head)
         if self.landed is None or not self.landed.safe:
-            raise _Keep(
-                self._word(),
-                self.landed.reason
-                if self.landed
-                else "gitfleet could not tell whether its commits have landed",
-            )
+            words = "gitfleet could not tell whether its commits have landed"
+            raise _Keep(*(self.landed[:2] if self.landed else (landed.UNKNOWN, words)))
         extra = tuple(only_here.only_here(git, self._common, head, branch))
         return Verdict(
             REMOVE,
@@ -172,7 +168,7 @@ class _Asking:
             active=self.active,
             extra=extra,
             needed=found.changed or bool(extra) or not self.landed.exact,
-            owner=self._owner(head, branch),
+            owner=owner(self._managed, head, branch),
         )
 
     def about_the_gone(self) -> Verdict:
@@ -204,7 +200,7 @@ class _Asking:
             landed=self.landed,
             extra=extra,
             needed=found.changed or bool(extra),
-            owner=self._owner(head, branch),
+            owner=owner(self._managed, head, branch),
         )
 
     def _linked(self) -> None:
@@ -258,12 +254,6 @@ class _Asking:
             self.landed = Landed(landed.UNKNOWN, f"{base.name} could not be fetched: {words}")
             return
         self.landed = landed.judge(self._common, head, base.commit, base.name, self._hub.tips)
-
-    def _word(self) -> str:
-        return self.landed.word if self.landed else landed.UNKNOWN
-
-    def _owner(self, head: str, branch: str) -> Owner:
-        return owner(self._managed, head, branch)
 
 
 def _away(parent: str) -> str:

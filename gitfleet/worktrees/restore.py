@@ -84,10 +84,7 @@ def _place(repository: Repository, owner: Owner, path: str | None) -> str:
         raise UsageError("This path cannot hold a worktree.", hint="Choose another: --path P.")
     git_dir = os.path.realpath(repository.common_dir)
     if os.path.commonpath([git_dir, os.path.realpath(place)]) == git_dir:
-        raise UsageError(
-            f"{display(place)} lies in git's own folder.",
-            hint="Choose another: --path P.",
-        )
+        raise UsageError(f"{display(place)} lies in git's own folder.", hint="Choose another: --path P.")
     if os.path.lexists(place):
         raise Blocked(
             f"{display(place)} exists already; a restore overwrites nothing.",

@@ -80,11 +80,7 @@ class Worktrees:
     """The managed worktrees of a clone. Not for two threads at once; any number of processes may have one."""
 
     def __init__(
-        self,
-        repository: Repository,
-        ledger: Ledger,
-        *,
-        announce: Callable[[str], None] | None = None,
+        self, repository: Repository, ledger: Ledger, *, announce: Callable[[str], None] | None = None
     ) -> None:
         self.repository = repository
         self.ledger = ledger
@@ -216,10 +212,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
     for target in managed:
         if target[0].session == session:
             return target
-    raise UsageError(
-        f"Session {session} has no managed worktree here.",
-        hint="See `gitfleet worktree list`.",
-    )
+    raise UsageError(f"Session {session} has no managed worktree here.", hint="See `gitfleet worktree list`.")
 
 
 def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Target:
@@ -233,10 +226,7 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
         if here
         else f"{display(path)} is in no managed worktree of this clone."
     )
-    raise UsageError(
-        words,
-        hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.",
-    )
+    raise UsageError(words, hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.")
 
 
 __all__ = ["Ensured", "Reconciled", "Selection", "Worktrees"]
