@@ -8,9 +8,8 @@ file as it is, with its claims (`leaving`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gitfleet.base import files, statefile
 from gitfleet.base.text import one_line
@@ -68,14 +67,9 @@ class _Asked(Struct):
     before: tuple[str, ...] = field(Many(TEXT))
 
 
-class _Row(NamedTuple):
-    kind: str
-    path: str
-
-
 def ask(clone: Clone, session: str) -> None:
     """From now on the session's work is committed when it ends, but for what is changed in the worktree already. Raises GitFailed."""
-    before = [row.path for row in _changed(clone.repository.here)]
+    before = _changed(clone.repository.here)
     _forget_ended(clone)
     path = _path(clone.ledger.state, session)
     files.folder(os.path.dirname(path))
@@ -120,25 +114,24 @@ def _made(clone: Clone, session_id: str, how: str) -> Made:
     session = sessions.find(view, session_id)
     if session is None or session.node != clone.ledger.node.id:
         return Made(problem=f"session {session_id} has ended already")
-    rows = _changed(clone.repository.here)
+    kinds = _changed(clone.repository.here)
     look = retention.Look(clone.repository, clone.ledger.node, clone.policy)
     held = retention.claims(view, session)
-    mine = [row for row in rows if any(look.touches(claim, [row.path]) for claim in held)]
-    unclaimed = [row.path for row in rows if row not in mine and row.path not in (before or ())]
-    ours = [row for row in mine if before is not None and row.path not in before]
-    earlier = [row.path for row in mine if row not in ours]
-    made = _commit(clone, session, ours, how) if ours else Made()
+    mine = [path for path in kinds if any(look.touches(claim, [path]) for claim in held)]
+    unclaimed = [path for path in kinds if path not in mine and path not in (before or ())]
+    ours = [path for path in mine if before is not None and path not in before]
+    earlier = [path for path in mine if path not in ours]
+    made = _commit(clone, session, {path: kinds[path] for path in ours}, how) if ours else Made()
     return Made(made.commit, made.paths, earlier, unclaimed, made.problem, made.words)
 
 
-def _commit(clone: Clone, session: Session, rows: Sequence[_Row], how: str) -> Made:
+def _commit(clone: Clone, session: Session, kinds: Mapping[str, str], how: str) -> Made:
     repository = clone.repository
     under_way = git_worktrees.in_progress(repository.git_dir)
     if under_way:
         return Made(problem=f"{git_worktrees.begun(under_way)} is under way")
     git = Git(repository.git_dir, cwd=repository.worktree, hooks=True, env={VARIABLE: session.id})
-    new = [row.path for row in rows if row.kind == "?"]
-    paths = [row.path for row in rows]
+    new, paths = [path for path, kind in kinds.items() if kind == "?"], list(kinds)
     if new:
         repository.here.run("update-index", "--add", "-z", "--stdin", data=_listed(new))
     done = git.ask(
@@ -160,10 +153,11 @@ def _message(session: Session, how: str) -> str:
     return f"{subject}\n\n{who} made these changes. They were committed for it when it {how}.\n"
 
 
-def _changed(git: Git) -> list[_Row]:
-    """What differs from HEAD in a worktree, untracked files included, whole repositories within it left out. Raises GitFailed."""
-    found = checkout.differing(git, submodules="dirty")
-    return [_Row(kind, path) for kind, path in found if not path.endswith("/")]
+def _changed(git: Git) -> dict[str, str]:
+    """What differs from HEAD in a worktree, with the kind of change (`checkout.differing`), whole repositories within it left out."""
+    return {
+        path: kind for kind, path in checkout.differing(git, submodules="dirty") if not path.endswith("/")
+    }
 
 
 def _listed(paths: Iterable[str]) -> bytes:

@@ -101,10 +101,8 @@ def run(clone: Clone, options: Options, *, dry_run: bool = False, ledger: bool =
 def _attempt(name: Step, step: Callable[[], object], done: Round) -> None:
     try:
         step()
-    except FleetError as error:
-        done.failures.append(Failure(name, error.message, error.hint))
-    except OSError as error:
-        done.failures.append(Failure(name, str(error)))
+    except (FleetError, OSError) as error:
+        done.failures.append(Failure(name, str(error), getattr(error, "hint", "")))
 
 
 def _reconcile(worktrees: Worktrees, options: Options, done: Round, *, dry_run: bool) -> None:

@@ -1,4 +1,4 @@
-"""The archives of a clone: which there are, what each holds, and letting one go.
+"""The archives of a clone: which there are, what each holds, whether a folder holds the same, and letting one go.
 
 Reads what `archive` writes. An archive that cannot be read is named and left alone, and hides none of the others.
 """
@@ -17,8 +17,9 @@ from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git
 from gitfleet.git.trees import parse
 from gitfleet.ledger import format
+from gitfleet.worktrees import blobs
 from gitfleet.worktrees.archive import Archive, ArchiveRecord
-from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
+from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE, Item
 
 _FORM = "--format=%(refname) %(objectname) %(tree) %(committerdate:unix)"
 _ROOT = {"archive.json", "listing", "worktree", "index", "index-file", "settings"}
@@ -105,6 +106,30 @@ def contents(common: Git, oid: str) -> Contents:
     if {path for path, (kind, _) in listing.items() if kind in {FILE, LINK}} != entries.keys():
         raise Corrupt(f"The archive {oid} does not match its own listing.", where=oid)
     return Contents(listing, entries, settings, single.get("index-file"))
+
+
+def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Item]) -> list[str]:
+    """Where the things in `items`, as they lie below `top` now, differ from the archive as it is read back from git.
+
+    Every byte of both is read. Raises Corrupt when an object of the archive is missing or damaged.
+    """
+    kept = contents(common, archive.oid)
+    with blobs.Reader(common.git_dir) as reader:
+        for oid in {oid for _, oid in kept.entries.values()}:
+            reader.copy(oid, len)
+    both = kept.listing.keys() & items.keys()
+    other = {path for path in both if kept.listing[path] != (items[path].kind, items[path].mode)}
+    other |= {path for path in both - other if not _same_content(kept.entries, top, path, items[path])}
+    return sorted((kept.listing.keys() ^ items.keys()) | other)
+
+
+def _same_content(entries: Mapping[str, tuple[str, str]], top: str, path: str, item: Item) -> bool:
+    where = os.path.join(top, path)
+    if item.kind == FILE:
+        return blobs.of_file(where) == entries[path][1]
+    if item.kind == LINK:
+        return blobs.of_bytes(os.fsencode(os.readlink(where))) == entries[path][1]
+    return True
 
 
 def _listing(common: Git, oid: str, blob: str) -> dict[str, tuple[str, int]]:

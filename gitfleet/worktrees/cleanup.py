@@ -20,12 +20,11 @@ from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.leftovers import Leftover
-from gitfleet.worktrees.listing import Broken
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
 from gitfleet.worktrees.removable import KEEP, PRUNE, Candidate, CleanupTerms, Hub, Sweep, Verdict
-from gitfleet.worktrees.service import Selection, Worktrees
+from gitfleet.worktrees.service import Reconciled, Selection, Worktrees
 from gitfleet.worktrees.upstream import Base
 
 ACTION = "cleanup"
@@ -33,18 +32,10 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Reconciled):
     """What became of each worktree, the bases as they were fetched, what is broken, and what was made good of earlier runs."""
 
-    outcomes: Sequence[Outcome]
-    bases: Sequence[Base]
-    broken: Sequence[Broken] = field(default_factory=list)
     recovered: Sequence[str] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """Whether something has to be looked after: a worktree, or a base that could not be fetched."""
-        return any(outcome.failed for outcome in self.outcomes) or any(not base.fresh for base in self.bases)
 
 
 def clean(
@@ -102,7 +93,7 @@ def _prune(
     git, local = worktrees.repository.git, LocalSessions(worktrees.state)
     if not leftovers.named(git):
         return []
-    base = base or _fetched(worktrees, worktrees.ledger.node.trunk)
+    base = base or worktrees.fetched(worktrees.ledger.node.trunk)
 
     def look() -> list[Leftover]:
         view = worktrees.ledger.current().view
@@ -131,14 +122,6 @@ def _left(item: Leftover, word: str, made: str = "") -> Outcome:
     words += "; would be archived first" if would and item.needed else ""
     facts = {**leftovers.said(item), "archive": made, "branch_deleted": not would}
     return Outcome("", item.session, ACTION, word, words, facts)
-
-
-def _fetched(worktrees: Worktrees, name: str) -> Base:
-    """The base, asked of the hub now. A branch that the hub does not have is unknown, like one that cannot be asked for."""
-    try:
-        return upstream.fetch(worktrees.repository.git, worktrees.ledger, name)
-    except FleetError as error:
-        return Base(name, None, fresh=False, error=error.message)
 
 
 class Cleaner:

@@ -21,7 +21,7 @@ from gitfleet.errors import Blocked, FleetError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
-from gitfleet.worktrees import archive, blobs, capture, comparison, liveness
+from gitfleet.worktrees import archive, archive_store, blobs, capture, liveness
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.capture import Item
 from gitfleet.worktrees.model import Managed
@@ -73,7 +73,7 @@ def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], stage
     """Hold an archive against the worktree. Raises Changed, Corrupt."""
     if refs.read(common, made.ref).get(made.ref) != made.oid:
         raise Changed(f"the archive {made.id} was dropped meanwhile")
-    wrong = comparison.differences(common, made, top, items)
+    wrong = archive_store.differences(common, made, top, items)
     if wrong:
         raise Changed(f"{display(wrong[0])} changed while it was archived")
     gone = blobs.missing(common, staged)

@@ -18,7 +18,7 @@ from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
-from gitfleet.worktrees import archive, archive_store, blobs, capture, comparison, exclude, listing, marker
+from gitfleet.worktrees import archive, archive_store, blobs, capture, exclude, listing, marker
 from gitfleet.worktrees.archive import Archive, Owner
 from gitfleet.worktrees.archive_store import Contents
 from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
@@ -171,7 +171,7 @@ def _write(reader: blobs.Reader, oid: str, where: str, mode: int) -> None:
 
 
 def _check(common: Git, found: Archive, place: str) -> None:
-    wrong = comparison.differences(common, found, place, capture.walked(place))
+    wrong = archive_store.differences(common, found, place, capture.walked(place))
     if wrong:
         raise Corrupt(
             f"The files in {display(place)} differ from the archive {found.id}: {display(wrong[0])}. "

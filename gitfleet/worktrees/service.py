@@ -187,19 +187,20 @@ class Worktrees:
         bases = dict(known or {})
         if not base and any(managed.trunk for managed, _ in targets):
             before = self.ledger.node.trunk
-            trunk = self._fetched()
+            trunk = self.fetched()
             bases[trunk.name] = trunk
             if trunk.name != before:
                 found = self.look()
                 targets = self.select(found, selection)
         for name in sorted({base or managed.base for managed, _ in targets} - bases.keys()):
-            bases[name] = self._fetched(name)
+            bases[name] = self.fetched(name)
         return found, targets, bases
 
     def _pushed(self) -> Pushed:
         return Pushed(self.repository.git, self.ledger.node)
 
-    def _fetched(self, name: str = "") -> Base:
+    def fetched(self, name: str = "") -> Base:
+        """The same as `base`, but what the hub does not have, or cannot be asked for, is unknown and not `fresh`."""
         git, ledger = self.repository.git, self.ledger
         try:
             return upstream.fetch(git, ledger, name) if name else upstream.fetch_trunk(git, ledger)
