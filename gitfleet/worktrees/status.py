@@ -17,7 +17,8 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, liveness, reconcile_plan, reservation, upstream
+from gitfleet.trunk import position
+from gitfleet.worktrees import bookkeeping, liveness, reconcile_plan, reservation
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.reconcile_plan import Seen, Verdict, Wanted
@@ -51,7 +52,7 @@ def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed
     git = repository.git
     states = checkout.parallel(lambda item: checkout.look(*item), [(m.path, m.git_dir) for m, _ in targets])
     users = liveness.users([m.path for m, _ in targets], sessions=LocalSessions(ledger.state).all())
-    commits = upstream.known(git, ledger.node, {managed.base for managed, _ in targets})
+    commits = position.known(git, ledger.node, {managed.base for managed, _ in targets})
     history = History(git) if targets else None
     family = liveness.own_family()
     pushed = Pushed(git, ledger.node, ask=False)
