@@ -8,7 +8,8 @@ run asks the same questions and does nothing, so that the next run does what it 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,35 +53,27 @@ def clean(
     named and is none of ours, LockHeld; whatever one worktree does is an outcome.
     """
     named = {base: worktrees.base(base)} if base else {}
-    if terms.dry_run:
-        return _run(worktrees, selection, terms, named, [], base=base)
+    alone = nullcontext(list[str]()) if terms.dry_run else _alone(worktrees, announce)
+    with alone as recovered:
+        found, targets, bases = worktrees.asked(selection, base, named)
+        git, node = worktrees.repository.git, worktrees.ledger.node
+        hub = Hub(lambda name: bases[base or name], upstream.tips(git, node) if targets else ())
+        outcomes = Cleaner(worktrees, terms, hub).run(targets)
+        if selection.everything and terms.prune_branches:
+            trunk = named.get(base) or bases.get(worktrees.ledger.node.trunk)
+            outcomes += _prune(worktrees, terms, trunk, {managed.branch for managed, _ in targets})
+    broken = found.broken if selection.everything else []
+    return Cleaned(outcomes, list(bases.values()), broken, recovered)
+
+
+@contextmanager
+def _alone(worktrees: Worktrees, announce: Callable[[str], None] | None) -> Iterator[list[str]]:
+    """Let no other cleanup of this clone go on meanwhile; gives what was made good of earlier ones."""
     folder = files.folder(os.path.join(worktrees.state, "worktrees"))
     with NodeLock(os.path.join(folder, "cleanup.lock")).held(LOCK_TIME, announce):
         with worktrees.lock.held(LOCK_TIME, announce):
             recovered = removal.recover(worktrees.repository.git, worktrees.state)
-        return _run(worktrees, selection, terms, named, recovered, base=base)
-
-
-def _run(
-    worktrees: Worktrees,
-    selection: Selection,
-    terms: CleanupTerms,
-    named: Mapping[str, Base],
-    recovered: Sequence[str],
-    *,
-    base: str,
-) -> Cleaned:
-    found, targets, bases = worktrees.asked(selection, base, named)
-    hub = Hub(
-        lambda name: bases[base or name],
-        upstream.tips(worktrees.repository.git, worktrees.ledger.node) if targets else (),
-    )
-    cleaner = Cleaner(worktrees, terms, hub)
-    outcomes = cleaner.run(targets)
-    if selection.everything and terms.prune_branches:
-        trunk = named.get(base) or bases.get(worktrees.ledger.node.trunk)
-        outcomes += _prune(worktrees, terms, trunk, {managed.branch for managed, _ in targets})
-    return Cleaned(outcomes, list(bases.values()), found.broken if selection.everything else [], recovered)
+        yield recovered
 
 
 def _prune(
@@ -107,12 +100,8 @@ def _prune(
             folder = os.path.join(worktrees.repository.main or worktrees.repository.common_dir, MANAGED_DIR)
             done = [(item, leftovers.prune(git, item, base, folder)) for item in look()]
     except (FleetError, OSError) as error:
-        words = str(error)
-        return [
-            Outcome(
-                "", "", ACTION, "failed", f"leftover branches were not checked: {words}", {"kind": "error"}
-            )
-        ]
+        words = f"leftover branches were not checked: {error}"
+        return [Outcome("", "", ACTION, "failed", words, {"kind": "error"})]
     return [_left(item, "deleted-branch", made) for item, made in done if made is not None]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 from gitfleet.base import files, ids, statefile
@@ -23,7 +23,7 @@ from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
 from gitfleet.worktrees import archive, archive_store, blobs, capture, liveness
 from gitfleet.worktrees.archive import Archive
-from gitfleet.worktrees.capture import Item
+from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.removable import PRUNE, Sweep, Verdict
 
@@ -59,24 +59,18 @@ def save(common: Git, managed: Managed, verdict: Verdict) -> Archive | None:
         return None
     top = managed.path if verdict.word != PRUNE else managed.git_dir
     made = archive.make(Git(managed.git_dir, cwd=top), common, verdict.owner, verdict.found, verdict.extra)
-    check(
-        common,
-        made,
-        top,
-        verdict.found.items,
-        [entry.oid for entry in verdict.found.staged if entry.mode != "160000"],
-    )
+    check(common, made, top, verdict.found)
     return made
 
 
-def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], staged: list[str]) -> None:
+def check(common: Git, made: Archive, top: str, found: Capture) -> None:
     """Hold an archive against the worktree. Raises Changed, Corrupt."""
     if refs.read(common, made.ref).get(made.ref) != made.oid:
         raise Changed(f"the archive {made.id} was dropped meanwhile")
-    wrong = archive_store.differences(common, made, top, items)
+    wrong = archive_store.differences(common, made, top, found.items)
     if wrong:
         raise Changed(f"{display(wrong[0])} changed while it was archived")
-    gone = blobs.missing(common, staged)
+    gone = blobs.missing(common, [entry.oid for entry in found.staged if entry.mode != "160000"])
     if gone:
         raise Blocked(
             f"The index names an object that is missing: {gone[0]}.",

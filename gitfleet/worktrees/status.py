@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.git import checkout
 from gitfleet.git.checkout import State
 from gitfleet.git.history import History
@@ -67,14 +67,8 @@ def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed
         )  # fmt: skip
         if counts and all(counts) and not (seen.users or seen.reserved):
             seen = seen._replace(finished=pushed.has(state.head or "", base))
-        found.append(
-            Row(
-                managed, worktree, state, users[managed.path], base, counts,
-                idle=_idle(managed, state),
-                reserved=reservation.stands(managed.git_dir),
-                verdict=reconcile_plan.judge(seen, Wanted()),
-            )
-        )  # fmt: skip
+        reserved, verdict = reservation.stands(managed.git_dir), reconcile_plan.judge(seen, Wanted())
+        found.append(Row(*seen[:6], _idle(managed, state), reserved, verdict))
     return found
 
 
@@ -86,7 +80,7 @@ def _idle(managed: Managed, state: State) -> int | None:
     taken = reservation.read(managed.git_dir)
     seen = [managed.created_at, taken.at if taken else 0, _moved_at(managed.git_dir)]
     for path in (*state.changed, *state.untracked):
-        stamp = _changed_at(os.path.join(managed.path, path))
+        stamp = files.changed_at(os.path.join(managed.path, path))
         if not bookkeeping.within(stamp, spans):
             seen.append(stamp // 1_000_000_000)
     return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + _AHEAD))
@@ -106,10 +100,3 @@ def _moved_at(git_dir: str) -> int:
         if not words.startswith(bookkeeping.ACTION.encode()) and stamp and stamp[0].isdigit():
             return int(stamp[0])
     return 0
-
-
-def _changed_at(path: str) -> int:
-    try:
-        return os.lstat(path).st_mtime_ns
-    except OSError:  # deleted, or gone just now
-        return 0
