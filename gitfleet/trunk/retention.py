@@ -15,6 +15,7 @@ from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
 from gitfleet.git import checkout, refs
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
@@ -155,14 +156,7 @@ def _uncommitted(tree: Tree) -> list[str]:
 
 
 def _may_come_back(tree: Tree) -> bool:
-    """Whether the folder of a worktree may only not be there just now: what it was in is gone, empty, or a mount of its own."""
-    if not os.path.exists(
-        os.path.join(tree.git_dir, "gitdir")
-    ):  # the main one: it is gone only with its repository
-        return True
-    link = os.fsdecode(files.read(os.path.join(tree.git_dir, "gitdir")) or b"").rstrip("\n")
-    parent = os.path.dirname(os.path.dirname(os.path.join(tree.git_dir, link)))
-    try:
-        return os.path.ismount(parent) or not os.listdir(parent)
-    except OSError:
-        return True
+    """Whether the folder of a worktree may only not be there just now; the main one is gone only with its repository."""
+    link = files.read(os.path.join(tree.git_dir, "gitdir"))
+    path = os.path.join(tree.git_dir, os.fsdecode(link or b"").rstrip("\n"))
+    return link is None or bool(git_worktrees.away(os.path.dirname(os.path.dirname(path))))
