@@ -99,7 +99,7 @@ def stop_or_warn(policy: Policy, rows: Sequence[Judged]) -> None:
     state = next(state for state in CODES if any(one.state == state for _, one in bad))
     message = f"Stopped: commits touch paths that are not covered by claims of their sessions.{said}"
     hint = ADVICE[state][:1].upper() + ADVICE[state][1:] + "."
-    raise _ERRORS[state](message, hint=hint, conflicts=())
+    raise _ERRORS[state](message, hint=hint)
 
 
 def words(verdict: Verdict) -> str:
