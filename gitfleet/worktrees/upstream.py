@@ -42,14 +42,12 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
             raise _no_branch(name, "this clone")
         return Base(name, commit, fresh=True)
     seen = position.seen(node, name)
-    any_ = (
-        "*" if name == node.trunk else ""
-    )  # so that a trunk that is gone there still lets the hub's HEAD be heard
+    # With `*`, a trunk that is gone there still lets the hub's HEAD be heard.
+    more = "*" if name == node.trunk else ""
+    refspec = f"+refs/heads/{name}{more}:{seen}{more}"
     try:
         with ledger.lock.held(LOCK_TIME):
-            ledger.hear(
-                Remote(git, node.hub).fetch(f"+refs/heads/{name}{any_}:{seen}{any_}", prune=bool(any_))
-            )
+            ledger.hear(Remote(git, node.hub).fetch(refspec, prune=bool(more)))
     except FleetError as error:
         if isinstance(error, HubError) and answers.NO_REF in error.output:
             raise _no_branch(name, f"the hub '{node.hub}'") from error
