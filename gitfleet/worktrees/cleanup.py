@@ -15,6 +15,7 @@ from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.text import display
 from gitfleet.errors import FleetError
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
@@ -83,14 +84,13 @@ def _prune(
 
     Those that had a worktree when this run began are `spared`: it says that they stay.
     """
-    git, local = worktrees.repository.git, LocalSessions(worktrees.state)
+    git = worktrees.repository.git
     if not leftovers.named(git):
         return []
     base = base or worktrees.fetched(worktrees.ledger.node.trunk)
 
     def look() -> list[Leftover]:
-        view = worktrees.ledger.current().view
-        found = leftovers.look(git, worktrees.look(), view, local, base, ttl=terms.ttl)
+        found = leftovers.look(worktrees, base, ttl=terms.ttl)
         return [item for item in found if item.branch not in spared]
 
     try:
@@ -109,7 +109,17 @@ def _left(item: Leftover, word: str, made: str = "") -> Outcome:
     would = word.startswith("would")
     words = item.reason + (f"; archived as {made}" if made else "")
     words += "; would be archived first" if would and item.needed else ""
-    facts = {**leftovers.said(item), "archive": made, "branch_deleted": not would}
+    facts = {
+        "kind": "branch",
+        "branch": display(item.branch),
+        "head": item.head,
+        "landed": item.landed.word,
+        "idle": item.idle,
+        "needs_archive": item.needed,
+        "archive": made,
+        "commits": len(item.extra),
+        "branch_deleted": not would,
+    }
     return Outcome("", item.session, ACTION, word, words, facts)
 
 

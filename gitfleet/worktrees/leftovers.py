@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gitfleet.base import clock, files
 from gitfleet.base.ids import is_name
-from gitfleet.base.text import display, duration
+from gitfleet.base.text import duration
 from gitfleet.claims import model as claims
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -29,6 +29,7 @@ from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.listing import Found
 from gitfleet.worktrees.model import BRANCHES
+from gitfleet.worktrees.service import Worktrees
 from gitfleet.worktrees.upstream import Base
 
 _HEADS = "refs/heads/"
@@ -63,14 +64,14 @@ def named(common: Git) -> dict[str, str]:
     return {ref: oid for ref, oid in found.items() if _parts(ref)[0]}
 
 
-def look(
-    common: Git, found: Found, view: View, local: LocalSessions, base: Base, *, ttl: int
-) -> list[Leftover]:
+def look(worktrees: Worktrees, base: Base, *, ttl: int) -> list[Leftover]:
     """The branches that nobody needs. Costs up to a dozen git processes for each that no worktree or session speaks for."""
     if base.commit is None or not base.fresh:
         return []
-    kept = _in_use(found) | {f"{_HEADS}{name}" for name in _in_fleet(view)}
-    alive = {here.id for here in local.all()} | {session.id for session in sessions.readable(view)}
+    common, view = worktrees.repository.git, worktrees.ledger.current().view
+    kept = _in_use(worktrees.look()) | {f"{_HEADS}{name}" for name in _in_fleet(view)}
+    alive = {here.id for here in LocalSessions(worktrees.state).all()}
+    alive |= {session.id for session in sessions.readable(view)}
     rest = {ref: oid for ref, oid in named(common).items() if ref not in kept}
     judged = [_judge(common, ref, oid, base, ttl) for ref, oid in rest.items() if _parts(ref)[1] not in alive]
     return [item for item in judged if item is not None]
@@ -144,18 +145,3 @@ def _judge(common: Git, ref: str, head: str, base: Base, ttl: int) -> Leftover |
     agent, session = _parts(ref)
     extra = tuple(only_here.newest(common, [line.oid for line in log], head, base.commit or ""))
     return Leftover(ref.removeprefix(_HEADS), head, session, agent, found, extra, idle)
-
-
-def said(leftover: Leftover) -> dict[str, object]:
-    """What a program may want to know of it."""
-    return {
-        "kind": "branch",
-        "branch": display(leftover.branch),
-        "head": leftover.head,
-        "landed": leftover.landed.word,
-        "idle": leftover.idle,
-        "needs_archive": leftover.needed,
-        "archive": "",
-        "commits": len(leftover.extra),
-        "branch_deleted": False,
-    }
