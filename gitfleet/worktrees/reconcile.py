@@ -45,19 +45,19 @@ class Reconciler:
         self,
         repository: Repository,
         state: str,
-        lock: NodeLock,
+        lock: Callable[[], NodeLock],
         wanted: Wanted,
         pushed: Pushed,
         without: Iterable[int] = (),
     ) -> None:
-        self._git = repository.git
+        self.git = repository.git
         self._state = state
         self._lock = lock
         self._wanted = wanted
         self._pushed = pushed
         self._without = frozenset(without)
         self._family = liveness.own_family()
-        self._history = History(self._git)
+        self._history = History(self.git)
         self._everything: Sequence[Worktree] | None = None
 
     def run(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Outcome]:
@@ -103,7 +103,7 @@ class Reconciler:
         try:
             if self._wanted.dry_run:
                 return self._bring(seen, found)
-            with self._lock.held(LOCK_TIME):
+            with self._lock().held(LOCK_TIME):
                 seen = self._again(seen)
                 found = reconcile_plan.judge(seen, self._wanted)
                 return self._bring(seen, found) if found.word == "go" else _outcome(seen, found)
@@ -160,7 +160,7 @@ class Reconciler:
     def _elsewhere(self, seen: Seen, found: Verdict) -> Outcome | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
         if self._everything is None:
-            self._everything = git_worktrees.listed(self._git)
+            self._everything = git_worktrees.listed(self.git)
         same = [one.path for one in self._everything if one.branch == f"refs/heads/{seen.state.branch}"]
         other = next((path for path in same if path != seen.worktree.path), None)
         if other is None:

@@ -7,7 +7,7 @@ node's own (which may be taken while this one is held, never the other way round
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -121,9 +121,7 @@ class Worktrees:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
         wanted = Wanted(strategy=strategy, named=True, dry_run=wish.dry_run)
-        family = liveness.own_family()
-        runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), family)
-        (outcome,) = runner.run(target, lambda _: base)
+        (outcome,) = self._reconciler(wanted, liveness.own_family()).run(target, lambda _: base)
         return Ensured(choice, base, outcome)
 
     def _fill(self, begun: Begun) -> None:
@@ -147,15 +145,15 @@ class Worktrees:
         found, targets, bases = self.asked(selection, base)
         without = set() if selection.everything else liveness.own_family()
         wanted = wanted._replace(named=not selection.everything)
-        runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), without)
-        outcomes = runner.run(targets, lambda name: bases[base or name])
+        outcomes = self._reconciler(wanted, without).run(targets, lambda name: bases[base or name])
         broken = found.broken if selection.everything else []
         return Reconciled(outcomes, list(bases.values()), broken)
 
     def status(self) -> tuple[list[status.Row], list[Broken]]:
         """What can be said of each managed worktree now, without asking the hub; and what is broken."""
         found = self.look()
-        return status.rows(self.repository, self.ledger, found.managed), found.broken
+        looking = self._reconciler(Wanted(dry_run=True), ask=False)
+        return status.rows(self.ledger, looking, found.managed), found.broken
 
     def base(self, name: str = "") -> Base:
         """The base `name` (default: the fleet's trunk), fetched now. Raises UsageError when there is no such branch."""
@@ -196,8 +194,9 @@ class Worktrees:
             bases[name] = self.fetched(name)
         return found, targets, bases
 
-    def _pushed(self) -> Pushed:
-        return Pushed(self.repository.git, self.ledger.node)
+    def _reconciler(self, wanted: Wanted, without: Collection[int] = (), *, ask: bool = True) -> Reconciler:
+        pushed = Pushed(self.repository.git, self.ledger.node, ask=ask)
+        return Reconciler(self.repository, self.state, lambda: self.lock, wanted, pushed, without)
 
     def fetched(self, name: str = "") -> Base:
         """The same as `base`, but what the hub does not have, or cannot be asked for, is unknown and not `fresh`."""
