@@ -388,8 +388,7 @@ def time_left(claim: Claim, session: sessions.Session | None) -> int:
 
 def _retained(state: State) -> dict[str, list[dict[str, str]]]:
     """The retained claims, each with the records of its keepers."""
-    found = [claim for claim in model.retained(state.view) if isinstance(claim, Claim)]
-    return {claim.id: claim.keeper_records for claim in found}
+    return {c.id: c.keeper_records for c in model.retained(state.view)}
 
 
 def _pattern(found: Claim | Unreadable) -> Pattern:

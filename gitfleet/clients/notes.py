@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from gitfleet.base import files, state_files
+from gitfleet.base import files, statefile
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
-from gitfleet.base.state_files import PROCESS
+from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
 from gitfleet.codec import FLAG, Struct, Text, field, replace
 
@@ -45,7 +45,7 @@ class Notes:
     def get(self, client: str, own: str) -> Note | None:
         """The note about a client's session `own`; None without one, or where it cannot be read."""
         path = acting.path(self._state, client, own)
-        return state_files.load(Note, path) if path else None
+        return statefile.load(Note, path) if path else None
 
     def check(self, client: str, own: str) -> None:
         """Raise LocalStorage unless a note about this client could be kept now."""
@@ -63,7 +63,7 @@ class Notes:
             return
         if self.get(client, own) != note:
             files.folder(self._root)
-            state_files.save(path, note, durable=False)
+            statefile.save(path, note, durable=False)
         for name, other in self._all().items():
             there = os.path.join(self._root, name)
             if other and other.session == note.session and not other.active and there != path:
@@ -91,13 +91,13 @@ class Notes:
         """From now on hooks of ours end the session, whoever started it."""
         for name, note in self._all().items():
             if note and note.session == session and note.active:
-                state_files.save(os.path.join(self._root, name), replace(note, ours=True))
+                statefile.save(os.path.join(self._root, name), replace(note, ours=True))
 
     def bequeath(self, client: str, session: str) -> None:
         """The session is for a client that has not said a word yet: whoever acts for it first ends it, too."""
         files.folder(self._root)
         path = acting.path(self._state, client, f"heir-of-{session}")
-        state_files.save(path, Note(session, ours=True, left=True), durable=False)
+        statefile.save(path, Note(session, ours=True, left=True), durable=False)
 
     def of(self, session: str) -> list[Note]:
         """The notes of those who act for a session."""
@@ -123,7 +123,7 @@ class Notes:
 
     def _all(self) -> dict[str, Note | None]:
         names = [name for name in files.names(self._root) if name.endswith(".json")]
-        return {name: state_files.load(Note, os.path.join(self._root, name)) for name in names}
+        return {name: statefile.load(Note, os.path.join(self._root, name)) for name in names}
 
 
 def tie(

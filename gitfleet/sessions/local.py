@@ -11,13 +11,13 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from gitfleet.base import files, state_files
+from gitfleet.base import files, statefile
 from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
-from gitfleet.base.state_files import PROCESS
+from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
-from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field
+from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field, replace
 from gitfleet.errors import BadName, LocalStorage, NoSession
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -64,7 +64,7 @@ class LocalSessions:
     def remember(self, session: Here) -> None:
         """Keep the facts of a session. Atomic."""
         files.folder(self._root)
-        state_files.save(self._path(session.id), session)
+        statefile.save(self._path(session.id), session)
 
     def forget(self, session_id: str) -> None:
         """Let the facts of a session go."""
@@ -72,7 +72,8 @@ class LocalSessions:
 
     def get(self, session_id: str) -> Here | None:
         """The session with this id if it was started in this clone."""
-        return state_files.load(Here, self._path(session_id), id=session_id) if is_name(session_id) else None
+        found = statefile.load(Here, self._path(session_id)) if is_name(session_id) else None
+        return found and replace(found, id=session_id)
 
     def all(self) -> list[Here]:
         """Every session of this clone that is remembered."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import delivery, files, state_files
+from gitfleet.base import delivery, files, statefile
 from gitfleet.base.ids import is_name
 from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.ledger.model import View
@@ -39,14 +39,14 @@ class Reading:
 
         def note() -> None:
             files.folder(self._root)
-            state_files.save(self._path(session), _Shown(names=tuple(there)))
+            statefile.save(self._path(session), _Shown(names=tuple(there)))
 
         new = [message for message in messages if message.name not in shown]
         return [m.words for m in new if begin(f"{self._path(session)}:{m.name}", note)]
 
     def seen(self, session: str) -> list[str]:
         """The names of the messages that were shown and may still be in the ledger."""
-        shown = state_files.load(_Shown, self._path(session)) if is_name(session) else None
+        shown = statefile.load(_Shown, self._path(session)) if is_name(session) else None
         return list(shown.names) if shown else []
 
     def _path(self, session: str) -> str:

@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitfleet.base import clock, state_files
+from gitfleet.base import clock, statefile
 from gitfleet.base.text import display, duration
 from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, field, replace
 from gitfleet.errors import FleetError, LocalStorage
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NEWS = 86400
 
 
-class Note(Struct):
+class HeadNote(Struct):
     """What this clone knows of the hub's HEAD: its state, the trunk before the present one ("": none), since when, and whether
     `sync` has told it.
     """
@@ -55,7 +55,7 @@ def follow(repository: Repository, ledger: Ledger, found: Head) -> None:
                 told = found.state == head.BRANCH
                 _save(ledger.state, replace(note, state=found.state, at=clock.now(), told=told))
         elif _switch(repository, ledger.node, found.branch):
-            _save(ledger.state, Note(head.BRANCH, ledger.node.trunk, clock.now(), told=False))
+            _save(ledger.state, HeadNote(head.BRANCH, ledger.node.trunk, clock.now(), told=False))
             ledger.node = replace(ledger.node, trunk=found.branch)
             nodes.save(repository.common_dir, ledger.node)
             policy_file.refresh(repository, ledger.node)
@@ -67,7 +67,7 @@ def begin(state: str, found: Head) -> None:
     """Note what HEAD was when this clone joined: no change of anything."""
     note = _load(state)
     if found.state not in {head.UNTOLD, note.state}:
-        _save(state, Note(found.state))
+        _save(state, HeadNote(found.state))
 
 
 def ask(repository: Repository, ledger: Ledger) -> None:
@@ -129,12 +129,12 @@ def _switch(repository: Repository, node: Node, branch: str) -> bool:
     return False
 
 
-def _load(state: str) -> Note:
-    return state_files.load(Note, _path(state)) or Note()
+def _load(state: str) -> HeadNote:
+    return statefile.load(HeadNote, _path(state)) or HeadNote()
 
 
-def _save(state: str, note: Note) -> None:
-    state_files.save(_path(state), note)
+def _save(state: str, note: HeadNote) -> None:
+    statefile.save(_path(state), note)
 
 
 def _path(state: str) -> str:

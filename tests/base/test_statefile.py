@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base import identity, state_files
+from gitfleet.base import identity, statefile
 from gitfleet.base.identity import ProcessIdentity
-from gitfleet.base.state_files import PROCESS
+from gitfleet.base.statefile import PROCESS
 from gitfleet.codec import TEXT, WHOLE, Struct, field
 
 
@@ -22,16 +22,15 @@ class _Kept(Struct):
 @pytest.mark.parametrize("known", [True, False])
 def test_what_was_saved_is_loaded(tmp_path: Path, known: bool) -> None:
     kept = _Kept("one", identity.identify(os.getpid()) if known else None, 5)
-    state_files.save(str(tmp_path / "kept"), kept)
-    assert state_files.load(_Kept, str(tmp_path / "kept")) == kept
-    assert state_files.load(_Kept, str(tmp_path / "kept"), name="two") == _Kept("two", kept.process, 5)
+    statefile.save(str(tmp_path / "kept"), kept)
+    assert statefile.load(_Kept, str(tmp_path / "kept")) == kept
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": 3}', '{"name": "a", "at": "b"}', "\xff"])
 def test_what_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "kept").write_bytes(text.encode("latin-1"))
-    assert state_files.load(_Kept, str(tmp_path / "kept")) is None
-    assert state_files.load(_Kept, str(tmp_path / "nothing")) is None
+    assert statefile.load(_Kept, str(tmp_path / "kept")) is None
+    assert statefile.load(_Kept, str(tmp_path / "nothing")) is None
 
 
 @pytest.mark.parametrize("raw", [None, 3, [], {"pid": "x"}, {"pid": -1, "start": 0, "boot": ""}])
