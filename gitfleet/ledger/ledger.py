@@ -108,9 +108,10 @@ class Ledger:
         }
         self._leave([operation for operation in operations if operation.id not in results])
         wait = Wait(self.lock, timeout, self._announce)
-        deadline = clock.elapsed() + timeout
+        deadline, taken = clock.elapsed() + timeout, False
         while missing := [operation for operation in operations if operation.id not in results]:
-            if self.lock.acquire():
+            if taken or self.lock.acquire():
+                taken = False
                 try:
                     results |= self._lead(missing, deadline)
                 finally:
@@ -123,7 +124,10 @@ class Ledger:
                 if result is not None:
                     results[operation.id] = result
             if len(results) < len(operations):
-                results |= self._turn(wait, missing)
+                try:
+                    taken = wait.turn(short=True)
+                except LockHeld as error:
+                    results |= self._given_up(missing, error)
         return [results[operation.id] for operation in operations]
 
     def request(
@@ -279,20 +283,16 @@ class Ledger:
             contention=Contention(os.path.join(self.state, "contended")), kinds=self._kinds, node=self.node.id,
         )  # fmt: skip
 
-    def _turn(self, wait: Wait, missing: Sequence[Operation]) -> dict[str, Result]:
-        """Wait a little. At the end of our patience: take back what nobody has in hand; answers results that just came."""
-        try:
-            wait.turn()
-        except LockHeld as error:
-            taken = [operation for operation in missing if not self.outbox.withdraw(operation)]
-            late = {operation.id: result for operation in taken if (result := self.outbox.result(operation))}
-            if len(late) == len(missing):
-                return late
-            if taken:
-                words = f"{error.message} That process has this request, and may still carry it out."
-                raise error.again(words) from error
-            raise
-        return {}
+    def _given_up(self, missing: Sequence[Operation], error: LockHeld) -> dict[str, Result]:
+        """At the end of our patience: take back what nobody has in hand. The results, if all just came; else raises `error`."""
+        taken = [operation for operation in missing if not self.outbox.withdraw(operation)]
+        late = {operation.id: result for operation in taken if (result := self.outbox.result(operation))}
+        if len(late) == len(missing):
+            return late
+        if taken:
+            words = f"{error.message} That process has this request, and may still carry it out."
+            raise error.again(words) from error
+        raise error
 
     def _learn(self, leader: Leader) -> None:
         """Keep what a turn has shown of the hub."""
