@@ -16,12 +16,8 @@ from gitfleet.git.program import Git, environment, redact
 
 NOTE_OF_MAIN = "gitfleet-main"
 _QUESTIONS = (
-    "--is-bare-repository",
-    "--show-object-format",
-    "--git-dir",
-    "--git-common-dir",
-    "--show-toplevel",
-)
+    "--is-bare-repository", "--show-object-format", "--git-dir", "--git-common-dir", "--show-toplevel",
+)  # fmt: skip
 
 
 class Repository(NamedTuple):

@@ -64,12 +64,8 @@ def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[
     begun = f"{common_dir}/gitfleet/begun"
     wanted = commit_log.new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
     mark = commit_log.mark()
-    words = [
-        "git",
-        f"--git-dir={common_dir}",
-        *commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted),
-    ]
-    pid, out, _ = spawn(words, env=_PLAIN)
+    asked = commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted)
+    pid, out, _ = spawn(["git", f"--git-dir={common_dir}", *asked], env=_PLAIN)
     rows = commit_log.rows(mark, collect(pid, out))
     return [(paths, sessions, claims) for _, paths, sessions, claims in rows]
 

@@ -118,7 +118,7 @@ def _on_hub(place: Scratch, name: str) -> str:
         return name
     short = name.removeprefix("refs/remotes/").removeprefix(f"{place.remote.name}/")
     choices = [f"refs/heads/{short}", f"refs/tags/{short}", short]
-    known = place.head(*choices).refs
+    known = place.remote.look(*choices)
     found = next((choice for choice in choices if choice.startswith("refs/") and choice in known), None)
     if found is None:
         raise _unknown(name)

@@ -21,18 +21,9 @@ from gitfleet.trunk import draft
 # every ref and index update, or whose mere presence changes what git does (push-to-checkout); they are handed on
 # if they exist when we install.
 HANDED_ON = (
-    "applypatch-msg",
-    "post-applypatch",
-    "post-checkout",
-    "post-commit",
-    "post-merge",
-    "post-rewrite",
-    "pre-applypatch",
-    "pre-auto-gc",
-    "pre-merge-commit",
-    "pre-rebase",
-    "sendemail-validate",
-)
+    "applypatch-msg", "post-applypatch", "post-checkout", "post-commit", "post-merge", "post-rewrite", "pre-applypatch",
+    "pre-auto-gc", "pre-merge-commit", "pre-rebase", "sendemail-validate",
+)  # fmt: skip
 
 PRE_COMMIT = "pre-commit framework"
 PREK = "prek"

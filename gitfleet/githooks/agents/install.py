@@ -16,10 +16,11 @@ from typing import Literal, NamedTuple
 
 from gitfleet.base import files, resources
 from gitfleet.errors import FleetError, LockHeld
-from gitfleet.git.program import Git
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import marked, opening, settings, wanted
 from gitfleet.githooks.agents.wanted import AGENTS, Kind, Scope, handlers, settings_path
+from gitfleet.githooks.hook_files import remove_if_empty
 
 What = Literal["created", "changed", "removed", "unchanged"]
 State = Literal["in place", "outdated", "absent", "unreadable", "untrusted", "modified", "not read"]
@@ -76,7 +77,7 @@ def close_sandbox(repository: Repository) -> list[SettingsChange]:
     changes = []
     for top in _worktrees(repository):
         path = os.path.join(top, opening.CONFIG)
-        changes.append(_change(path, partial(opening.closed, path)))
+        changes.append(_change(path, partial(_without_block, path, opening.NAME, marked.SHELL)))
     exclude = _exclude(repository)
     changes.append(_change(exclude, partial(_without_block, exclude, opening.NAME, marked.SHELL)))
     return [change for change in changes if change.what != "unchanged"]
@@ -99,7 +100,7 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
     changes = close_sandbox(repository) if kind.sandbox and scope == "project" and repository else []
     changes.append(_change(path, lambda data: _without_handlers(path, data, folders)))
     for folder in folders:
-        _remove_empty(folder)
+        remove_if_empty(folder)
     if scope == "project" and repository is not None:
         changes += [
             _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
@@ -107,7 +108,7 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
         ]
         if kind.folder:
             for top in _worktrees(repository):
-                _remove_empty(os.path.join(top, kind.folder))
+                remove_if_empty(os.path.join(top, kind.folder))
         if not any(holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
             exclude = _exclude(repository)
             changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))
@@ -147,9 +148,7 @@ def _exclude(repository: Repository) -> str:
 
 
 def _worktrees(repository: Repository) -> list[str]:
-    out = os.fsdecode(repository.git.run("worktree", "list", "--porcelain", "-z"))
-    tops = [field.removeprefix("worktree ") for field in out.split("\0") if field.startswith("worktree ")]
-    return [top for top in tops if os.path.isdir(top)]
+    return [one.path for one in git_worktrees.listed(repository.git) if os.path.isdir(one.path)]
 
 
 def _check_links(repository: Repository, names: list[str]) -> None:
@@ -167,7 +166,7 @@ def _check_links(repository: Repository, names: list[str]) -> None:
 
 def _ignore(repository: Repository, agent: str, name: str) -> list[SettingsChange]:
     """Have git ignore a file of ours, where it would show it as new."""
-    git: Git = repository.here
+    git = repository.here
     tracked = git.ask("ls-files", "--error-unmatch", "--", name).code == 0
     if tracked or git.ask("check-ignore", "--quiet", "--", name).code == 0:
         return []
@@ -286,10 +285,3 @@ def _replace(path: str, data: bytes) -> None:
         words = f"{os.path.dirname(path)} is no folder"
         raise settings.unusable(path, ValueError(words)) from error
     files.replace(path, data, mode=mode)
-
-
-def _remove_empty(folder: str) -> None:
-    try:
-        os.rmdir(folder)
-    except OSError:  # somebody else keeps something there
-        return

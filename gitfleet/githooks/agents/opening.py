@@ -52,14 +52,6 @@ def opened(path: str, repository: Repository, data: bytes | None) -> bytes:
     return marked.put(data, NAME, marked.SHELL, body)
 
 
-def closed(path: str, data: bytes | None) -> bytes | None:
-    """The file without the block; None where nothing is left of one that the block made. Raises Blocked."""
-    try:
-        return None if data is None else marked.without(data, NAME, marked.SHELL)
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
-
-
 def check(repository: Repository) -> None:
     """Refuse where git keeps the file: what is written names folders of this machine. Raises Blocked."""
     if repository.here.ask("ls-files", "--error-unmatch", "--", CONFIG).code == 0:

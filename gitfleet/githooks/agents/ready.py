@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from gitfleet.base import processes
 from gitfleet.clients.acting import CLIENTS
@@ -31,20 +32,17 @@ _REASONS = {
 def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[SettingsPlace]:
     """Every place where hooks may be, in the state that the client says they are in."""
     found = [look for look in install.status(repository) if look.agent in agents]
-    told = asking.CodexHooks(asked=False)
+    told = None
     if any(look.agent == "codex" and look.state in _WRITTEN for look in found):
         told = asking.codex_hooks((repository.worktree if repository else None) or os.getcwd())
     return [_refined(look, told) for look in found]
 
 
-def _refined(look: SettingsPlace, told: asking.CodexHooks) -> SettingsPlace:
-    if look.agent != "codex" or look.state != "in place":
+def _refined(look: SettingsPlace, told: Mapping[str, asking.Trust] | None) -> SettingsPlace:
+    if look.agent != "codex" or look.state != "in place" or told is None:
         return look
-    match told.of(look.path):
-        case "untrusted" | "modified" | "not read" as state:
-            return look._replace(state=state)
-        case _:
-            return look
+    said: asking.Trust | Literal["not read"] = told.get(os.path.realpath(look.path), "not read")
+    return look if said == "trusted" else look._replace(state=said)
 
 
 def warnings(agent: str, repository: Repository) -> list[str]:
