@@ -14,6 +14,7 @@ from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
+from gitfleet.codec import replace
 from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.launching import draft_claim
@@ -69,7 +70,7 @@ class _Search:
         local = {here.id for here in self._fleet.sessions.local.all()}
         self._notes.prune(lambda session: session in local or self._in_ledger(session))
         process = self._process or note.process
-        self._notes.keep(self._agent, self._own, note._replace(left=False, process=process))
+        self._notes.keep(self._agent, self._own, replace(note, left=False, process=process))
         return note.session
 
     def _named(self) -> Note | None:

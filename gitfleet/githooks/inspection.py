@@ -16,7 +16,7 @@ from gitfleet.git import sharing
 from gitfleet.githooks import configured, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
-from gitfleet.githooks.install_record import Record
+from gitfleet.githooks.install_record import HooksRecord
 
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
 
@@ -94,7 +94,7 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     """
     clone = HookedClone(common_dir, worktree)
     recorded = install_record.load(os.path.join(clone.state, "hooks.json"))
-    known = recorded or Record()
+    known = recorded or HooksRecord()
     present = {shims.fingerprint(text) for text in shims.all_texts().values()}
     hooks: list[HookState] = []
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []

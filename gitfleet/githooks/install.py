@@ -17,17 +17,18 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gitfleet.base import files
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError, LockHeld
 from gitfleet.git import sharing
 from gitfleet.githooks import configured, hook_files, install_record, readiness, shims
 from gitfleet.githooks.config_file import ConfigEdit, ConfigFile, lines_that_differ
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
-from gitfleet.githooks.install_record import Record
+from gitfleet.githooks.install_record import HooksRecord
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 
 _TRIES = 20
@@ -103,7 +104,7 @@ class _Installer:
         self._scripts = configured.Scripts(clone.state)
         recorded = install_record.load(self._record_path)
         self._first = recorded is None
-        self._record = recorded or Record()
+        self._record = recorded or HooksRecord()
 
     # In.
 
