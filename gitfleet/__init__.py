@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` would cost them 10 ms
     from typing import Any
 
+    from gitfleet.claims.asking import Claimed, Released
+    from gitfleet.claims.model import Claim
     from gitfleet.claims.service import Terms
     from gitfleet.errors import (
         Blocked,
@@ -22,13 +24,19 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
         UsageError,
     )
     from gitfleet.fleet.fleet import Fleet
+    from gitfleet.ledger.ledger import State
     from gitfleet.sessions.service import Start
     from gitfleet.upkeep.maintainer import Options
     from gitfleet.worktrees.ensure import Wish
+    from gitfleet.worktrees.removable import CleanupTerms
+    from gitfleet.worktrees.service import Selection
 
 __version__ = "0.1.0"
 __all__ = [
     "Blocked",
+    "Claim",
+    "Claimed",
+    "CleanupTerms",
     "Conflict",
     "Fleet",
     "FleetError",
@@ -38,7 +46,10 @@ __all__ = [
     "NoSession",
     "Options",
     "Queued",
+    "Released",
+    "Selection",
     "Start",
+    "State",
     "Terms",
     "UsageError",
     "Wish",
@@ -46,9 +57,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Claim": "gitfleet.claims.model",
+    "Claimed": "gitfleet.claims.asking",
+    "CleanupTerms": "gitfleet.worktrees.removable",
     "Fleet": "gitfleet.fleet.fleet",
     "Options": "gitfleet.upkeep.maintainer",
+    "Released": "gitfleet.claims.asking",
+    "Selection": "gitfleet.worktrees.service",
     "Start": "gitfleet.sessions.service",
+    "State": "gitfleet.ledger.ledger",
     "Terms": "gitfleet.claims.service",
     "Wish": "gitfleet.worktrees.ensure",
 }

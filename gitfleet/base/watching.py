@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import struct
 import sys
 import threading
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from gitfleet.base import clock
 
 LOOK_EVERY = 0.25
 """Seconds between two looks where the system tells nothing."""
+_DAY = 86400.0
 _CLOEXEC, _NONBLOCK, _ONLYDIR, _EXCL_UNLINK = 0o2000000, 0o4000, 0x01000000, 0x04000000
 _CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x8, 0xC0, 0x100, 0x200, 0xC00
 _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_UNLINK
@@ -29,17 +29,15 @@ _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_U
 class Teller(Protocol):
     """What tells of changes. `watch` may be called again with the same folder, and with one that is not there."""
 
-    @property
-    def handle(self) -> int | None:
-        """Readable when something has changed; None where one has to look."""
-        ...
-
     def watch(self, folder: str) -> None:
         """Tell of changes in this folder from now on."""
         ...
 
-    def drain(self) -> bool:
-        """Whether something has changed since the last call."""
+    def wait(self, rope: int, seconds: float) -> bool:
+        """Wait until something has changed, or the file `rope` can be read; whether something has changed since the last call.
+
+        May come back early.
+        """
         ...
 
     def close(self) -> None:
@@ -50,8 +48,6 @@ class Teller(Protocol):
 class Looking:
     """Tells by the times of the folders."""
 
-    handle = None
-
     def __init__(self) -> None:
         self._times: dict[str, object] = {}
 
@@ -59,14 +55,20 @@ class Looking:
         """Tell of changes in this folder from now on."""
         self._times.setdefault(folder, _times(folder))
 
-    def drain(self) -> bool:
-        """Whether something has changed since the last call."""
-        now = {folder: _times(folder) for folder in self._times}
-        before, self._times = self._times, now
-        return before != now
+    def wait(self, rope: int, seconds: float) -> bool:
+        """Look, and once more after a while."""
+        if self._changed():
+            return True
+        _poll([rope], min(seconds, LOOK_EVERY))
+        return self._changed()
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _changed(self) -> bool:
+        now = {folder: _times(folder) for folder in self._times}
+        before, self._times = self._times, now
+        return before != now
 
 
 class Inotify:
@@ -83,23 +85,24 @@ class Inotify:
             raise OSError("this system has no inotify") from error
         if handle < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        self.handle: int = handle
+        self._handle: int = handle
 
     def watch(self, folder: str) -> None:
         """Tell of changes in this folder from now on. To watch one that is watched changes nothing."""
-        self._add(self.handle, os.fsencode(folder), _EVENTS)  # what fails is not there: see `Bell.arm`
+        self._add(self._handle, os.fsencode(folder), _EVENTS)  # what fails is not there: see `Bell.arm`
 
-    def drain(self) -> bool:
-        """Whether something has changed since the last call."""
+    def wait(self, rope: int, seconds: float) -> bool:
+        """Wait for the system's word."""
+        _poll([rope, self._handle], seconds)
         told = False
         with suppress(BlockingIOError):
-            while len(os.read(self.handle, 1 << 16)) >= struct.calcsize("iIII"):
+            while os.read(self._handle, 1 << 16):
                 told = True
         return told
 
     def close(self) -> None:
         """Let go of all watches."""
-        os.close(self.handle)
+        os.close(self._handle)
 
 
 if sys.platform != "linux" and hasattr(select, "kqueue"):
@@ -109,7 +112,6 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
 
         def __init__(self) -> None:
             self._queue = select.kqueue()
-            self.handle: int = self._queue.fileno()
             self._open: dict[str, tuple[int, tuple[int, int]]] = {}
 
         def watch(self, folder: str) -> None:
@@ -132,12 +134,11 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
                 flags = select.KQ_EV_ADD | select.KQ_EV_CLEAR
                 self._queue.control([select.kevent(handle, select.KQ_FILTER_VNODE, flags, notes)], 0, 0)
 
-        def drain(self) -> bool:
-            """Whether something has changed since the last call."""
-            told = False
-            while self._queue.control(None, 64, 0):
-                told = True
-            return told
+        def wait(self, rope: int, seconds: float) -> bool:
+            """Wait for the system's word."""
+            listen = [select.kevent(rope, select.KQ_FILTER_READ, select.KQ_EV_ADD)]
+            told = self._queue.control(listen, 64, min(seconds, _DAY))
+            return any(event.filter == select.KQ_FILTER_VNODE for event in told)
 
         def close(self) -> None:
             """Let go of all folders."""
@@ -164,9 +165,7 @@ class Bell:
 
     def __init__(self, tells: Teller | None = None) -> None:
         self._teller = tells or teller()
-        self._inner, self._outer = (
-            os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
-        )
+        self._inner, self._outer = os.pipe()
         self._guard = threading.Lock()
         self._closed = False
         self.rung = False
@@ -186,10 +185,7 @@ class Bell:
         end = clock.elapsed() + seconds
         while True:
             left = max(0.0, end - clock.elapsed())
-            handles = [self._inner] if self._teller.handle is None else [self._inner, self._teller.handle]
-            pause = min(left, LOOK_EVERY) if self._teller.handle is None else left
-            rung = bool(_readable(handles, pause)) and self.rung
-            if self._teller.drain() or rung:
+            if self._teller.wait(self._inner, left) or self.rung:
                 return True
             if left <= 0:
                 return False
@@ -197,7 +193,7 @@ class Bell:
     def ring(self) -> None:
         """End the wait of whoever waits, and each later one at once."""
         with self._guard:
-            if not self._closed:
+            if not self._closed and not self.rung:
                 self.rung = True
                 os.write(self._outer, b"!")
 
@@ -219,12 +215,12 @@ class Bell:
         self.close()
 
 
-def _readable(handles: list[int], seconds: float) -> list[tuple[int, int]]:
-    """Those of the files that can be read, after at most so long. `poll`, since `select` knows no high numbers."""
+def _poll(handles: list[int], seconds: float) -> None:
+    """Wait until one of the files can be read, at most so long. `poll`, since `select` knows no high numbers."""
     asked = select.poll()
     for handle in handles:
         asked.register(handle, select.POLLIN)
-    return asked.poll(min(seconds, 86400.0) * 1000)
+    asked.poll(min(seconds, _DAY) * 1000)
 
 
 def _times(folder: str) -> object:

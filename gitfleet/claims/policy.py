@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from gitfleet.base import canonical, files
-from gitfleet.base.fast_dataclass import dataclass, field, fields
+from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Choice, Many, Struct, Table, Whole, field
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.resources import MOST_UNITS, is_name
 
@@ -23,25 +23,29 @@ EDITS: tuple[EditRule, ...] = get_args(EditRule)
 UNVERIFIABLE: tuple[UnverifiableRule, ...] = get_args(UnverifiableRule)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct):
     """Durations in seconds. `shared` lists patterns whose claims are shared unless asked otherwise.
 
     `resources` has the capacity of each resource that the rules name, by its name in small letters.
     """
 
-    commits: CommitRule = "require-claim"
-    edits: EditRule = "claim-on-edit"
-    ttl: int = 45 * 60
-    margin: int = 2 * 60
-    max_age: int = 24 * 3600
-    shared: tuple[str, ...] = ()
-    everything: bool = False
-    case_sensitive: bool = False
-    state_max_age: int = 15 * 60
-    unverifiable: UnverifiableRule = "stop"
-    reference_transaction: bool = False
-    resources: Mapping[str, int] = field(default_factory=dict)
+    commits: CommitRule = field(Choice[CommitRule](*COMMITS), default="require-claim")
+    edits: EditRule = field(Choice[EditRule](*EDITS), default="claim-on-edit")
+    ttl: int = field(WHOLE, default=45 * 60)
+    margin: int = field(WHOLE, default=2 * 60)
+    max_age: int = field(WHOLE, default=24 * 3600)
+    shared: tuple[str, ...] = field(Many(TEXT), default=())
+    everything: bool = field(FLAG, default=False)
+    case_sensitive: bool = field(FLAG, default=False)
+    state_max_age: int = field(WHOLE, default=15 * 60)
+    unverifiable: UnverifiableRule = field(Choice[UnverifiableRule](*UNVERIFIABLE), default="stop")
+    reference_transaction: bool = field(FLAG, default=False)
+    resources: Mapping[str, int] = field(Table(Whole(1, MOST_UNITS)), default={})
+
+    def check(self) -> None:
+        """Raise Broken for a resource whose name is none."""
+        if not all(is_name(name) for name in self.resources):
+            raise Broken("names of resources were expected", "resources")
 
     def capacity(self, wanted: Pattern) -> int:
         """How many units there are of a resource: one, where the rules say nothing of it; 0 for a path."""
@@ -55,8 +59,8 @@ def load(state: str) -> Policy:
     """The compiled policy of this clone; the defaults when there is none or it cannot be read."""
     data = files.read(os.path.join(state, "policy.json"))
     try:
-        return from_record(canonical.load(data)) if data else Policy()
-    except (ValueError, TypeError):
+        return Policy.decode(canonical.load(data)) if data else Policy()
+    except ValueError:
         return Policy()
 
 
@@ -77,24 +81,6 @@ class CurrentPolicy:
         if stamp != self._known[0]:
             self._known = stamp, load(self._state)
         return self._known[1]
-
-
-def from_record(raw: Mapping[str, Any]) -> Policy:
-    """The policy in compiled form; fields that this version does not know are for another one. Raises TypeError, ValueError."""
-    known = {f.name: raw[f.name] for f in fields(Policy) if f.name in raw}
-    if "shared" in known:
-        known["shared"] = tuple(str(text) for text in known["shared"])
-    policy = Policy(**known)
-    for f in fields(Policy):
-        if type(getattr(policy, f.name)) is not type(getattr(_DEFAULTS, f.name)):
-            raise TypeError(f.name)
-    for name, capacity in policy.resources.items():
-        if not is_name(name) or type(capacity) is not int or not 0 < capacity <= MOST_UNITS:
-            raise ValueError(f"resources {name} {capacity}")
-    if policy.commits not in COMMITS or policy.edits not in EDITS or policy.unverifiable not in UNVERIFIABLE:
-        words = f"commits {policy.commits}, edits {policy.edits}, unverifiable {policy.unverifiable}"
-        raise ValueError(words)
-    return policy
 
 
 def markers(state: str) -> dict[str, Any]:

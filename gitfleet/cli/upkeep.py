@@ -25,7 +25,7 @@ from gitfleet.worktrees import archive_store, archiving, ignored
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.outcome import PARTIAL, Outcome
-from gitfleet.worktrees.removable import HOUR, Terms
+from gitfleet.worktrees.removable import HOUR, CleanupTerms
 from gitfleet.worktrees.service import Selection
 
 Ignored = Annotated[
@@ -66,7 +66,7 @@ def clean(
         selection = Selection(
             everything=everything or not (paths or sessions), paths=paths or (), sessions=sessions or ()
         )
-        terms = Terms(
+        terms = CleanupTerms(
             ttl=_seconds(ttl_hours),
             include_active=include_active,
             delete_branches=delete_branches is True,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitfleet.claims.model import Claim, Unreadable
     from gitfleet.fleet.doctor import Diagnosis
     from gitfleet.fleet.maintenance import Upkeep
-    from gitfleet.fleet.presence import Begun, Finished
+    from gitfleet.fleet.presence import SessionBegun, SessionFinished
     from gitfleet.fleet.syncing import Synced
     from gitfleet.fleet.trees import FleetWorktrees
     from gitfleet.fleet.views.status import FleetStatus
@@ -112,7 +112,7 @@ class Fleet(Clone):
         repaired = doctor.repair(self) if repair else []
         return doctor.Diagnosis(doctor.examine(self), repaired)
 
-    def start_session(self, start: Start, *, timeout: float = 30.0) -> Begun:
+    def start_session(self, start: Start, *, timeout: float = 30.0) -> SessionBegun:
         """Register a session for this worktree, as `gitfleet session start` does without a command. Raises as
         `sessions.start`: Conflict, UsageError.
         """
@@ -120,7 +120,7 @@ class Fleet(Clone):
 
         return presence.begin(self, start, timeout=timeout)
 
-    def end_session(self, session: str, *, timeout: float = 30.0) -> Finished:
+    def end_session(self, session: str, *, timeout: float = 30.0) -> SessionFinished:
         """End a session: its claims are released but those that its work keeps. Raises NoSession."""
         from gitfleet.fleet import presence  # only for who goes
 

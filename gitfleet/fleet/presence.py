@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class SessionBegun:
     """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
 
     session: str
@@ -32,7 +32,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class SessionFinished:
     """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, and the `heir`: the
     session that holds `gitfleet.yaml` in its place, if that waits to be landed.
     """
@@ -43,7 +43,7 @@ class Finished:
     heir: str = ""
 
 
-def begin(clone: Clone, start: Start, *, timeout: float) -> Begun:
+def begin(clone: Clone, start: Start, *, timeout: float) -> SessionBegun:
     """Start it."""
     warnings = [
         *policy_file.refresh(clone.repository, clone.ledger.node),
@@ -53,10 +53,10 @@ def begin(clone: Clone, start: Start, *, timeout: float) -> Begun:
     session = result.session.id
     if result.status is not Status.TENTATIVE:
         warnings += draft_claim.hold(clone, session)
-    return Begun(session, result, [*warnings, *succession.told(clone)])
+    return SessionBegun(session, result, [*warnings, *succession.told(clone)])
 
 
-def finish(clone: Clone, session: str, *, timeout: float) -> Finished:
+def finish(clone: Clone, session: str, *, timeout: float) -> SessionFinished:
     """End it. The messages that it was not shown stay with what this clone has to tell it."""
     left = _left_behind(clone, session)
     try:
@@ -67,7 +67,7 @@ def finish(clone: Clone, session: str, *, timeout: float) -> Finished:
     heir = draft_claim.hand_on(clone) if result.retained else ""
     for text in result.unheard:  # its inbox is gone with it
         clone.ledger.notices.leave(session, text, kind="message")
-    return Finished(session, result, left, heir)
+    return SessionFinished(session, result, left, heir)
 
 
 def _left_behind(clone: Clone, session: str) -> list[str]:

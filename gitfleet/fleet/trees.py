@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitfleet.worktrees import archive_store, archiving, cleanup, ignored, restore
 from gitfleet.worktrees.archive import Archive
+from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection, Worktrees
 
 if TYPE_CHECKING:
@@ -13,20 +14,21 @@ if TYPE_CHECKING:
 
     from gitfleet.worktrees.archive_store import Shelf
     from gitfleet.worktrees.cleanup import Cleaned
-    from gitfleet.worktrees.removable import Terms
     from gitfleet.worktrees.restore import Restored
 
 
 class FleetWorktrees(Worktrees):
     """The managed worktrees of a clone. Threads, like processes, take turns where they change something."""
 
-    def cleanup(self, terms: Terms, selection: Selection | None = None, *, base: str = "") -> Cleaned:
+    def cleanup(
+        self, terms: CleanupTerms | None = None, selection: Selection | None = None, *, base: str = ""
+    ) -> Cleaned:
         """Remove those that are idle and whose work is safe, and archive what else they hold; see `cleanup.clean`.
 
         All of them, unless there is a `selection`.
         """
         selection = selection or Selection(everything=True)
-        return cleanup.clean(self, selection, terms, base=base, announce=self._announce)
+        return cleanup.clean(self, selection, terms or CleanupTerms(), base=base, announce=self._announce)
 
     def archive(self, place: str | None = None, *, ignored_files: Sequence[str] = ()) -> Archive:
         """Keep all that a worktree holds in one commit of this clone: that of a path or session, or the one opened in.

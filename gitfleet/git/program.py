@@ -43,6 +43,8 @@ class GitFailed(Blocked):
     `command` is its argv without secrets, `code` its exit code, `output` what it said (secrets taken out).
     """
 
+    unharmed = ""
+
     output: str = field(TEXT, default="")
 
 

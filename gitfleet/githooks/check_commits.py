@@ -90,7 +90,7 @@ def stop_or_warn(policy: Policy, rows: Sequence[Judged]) -> None:
         return
     state = next(state for state in ERRORS if any(one.state == state for _, one in bad))
     hint = ADVICE[state][:1].upper() + ADVICE[state][1:] + "."
-    raise ERRORS[state](f"Stopped: {what}.{said}", hint=hint, conflicts=())
+    raise ERRORS[state](f"Stopped: {what}.{said}", hint=hint)
 
 
 def words(verdict: Verdict) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
+from gitfleet.base.names import Oid
 from gitfleet.base.text import one_line
 from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
@@ -24,9 +25,9 @@ _ROOT_FLEET = {"v": FORMAT, "kind": "fleet", "id": "fleet", "nonce": "", "min_re
 class Tip(NamedTuple):
     """One ledger commit: its id, tree, parent (None for the root) and generation (the root's is 0)."""
 
-    oid: str
-    tree: str
-    parent: str | None
+    oid: Oid
+    tree: Oid
+    parent: Oid | None
     generation: int
     message: str
 
@@ -82,7 +83,7 @@ def write(
     message = _message(generation, node, operations, subjects)
     oid = objects.write("commit", as_bytes(oid_tree, parent.oid, node, at, message))
     objects.flush()
-    return Tip(oid, oid_tree, parent.oid, generation, message)
+    return Tip(Oid(oid), Oid(oid_tree), parent.oid, generation, message)
 
 
 def read(objects: Objects, oid: str) -> Tip:
@@ -108,7 +109,7 @@ def read(objects: Objects, oid: str) -> Tip:
         raise _newer(oid, schema)
     if kind != "commit" or len(parents) > 1 or generation < 0 or (generation == 0) != (not parents):
         raise Corrupt(f"{oid} is not a link of a ledger chain.", where=oid)
-    return Tip(oid, tree, parents[0] if parents else None, generation, message)
+    return Tip(Oid(oid), Oid(tree), Oid(parents[0]) if parents else None, generation, message)
 
 
 def _newer(oid: str, schema: int) -> NewerFormat:

@@ -48,7 +48,7 @@ class News:
         if shown.head in shown.branches and shown.head != trunk:
             return True
         if before == now:
-            return clock.now() - os.stat(self._path).st_mtime > PATIENCE
+            return not 0 <= clock.now() + 1 - os.stat(self._path).st_mtime <= PATIENCE
         if (before and before[0] != now[0]) or not self._is_here(trunk, now[1]):
             return True
         self.note(shown, trunk)

@@ -10,7 +10,6 @@ import os
 from typing import Any
 
 from gitfleet.base import canonical, files
-from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
@@ -69,9 +68,7 @@ def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
     from gitfleet.trunk import policy_rules  # see `refresh`
 
     try:
-        return policy.from_record(
-            policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob)))
-        ), []
+        return Policy.decode(policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob)))), []
     except ValueError as error:
         return Policy(), [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
 

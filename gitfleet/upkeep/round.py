@@ -20,7 +20,7 @@ from gitfleet.upkeep.reaping import Reaped
 from gitfleet.worktrees import cleanup
 from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
 from gitfleet.worktrees.reconcile_plan import Wanted
-from gitfleet.worktrees.removable import Terms
+from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection, Worktrees
 
 Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget"]
@@ -117,7 +117,7 @@ def _reconcile(worktrees: Worktrees, options: Options, done: Round, *, dry_run: 
 
 
 def _clean(worktrees: Worktrees, options: Options, done: Round, *, dry_run: bool) -> None:
-    terms = Terms(
+    terms = CleanupTerms(
         ttl=options.ttl, include_active=options.include_active,
         delete_branches=options.delete_branches, dry_run=dry_run,
     )  # fmt: skip

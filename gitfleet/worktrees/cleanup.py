@@ -24,7 +24,7 @@ from gitfleet.worktrees.listing import Broken
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
-from gitfleet.worktrees.removable import KEEP, PRUNE, Hub, Terms, Verdict
+from gitfleet.worktrees.removable import KEEP, PRUNE, Candidate, CleanupTerms, Hub, Sweep, Verdict
 from gitfleet.worktrees.service import Selection, Worktrees
 from gitfleet.worktrees.upstream import Base
 
@@ -50,7 +50,7 @@ class Cleaned:
 def clean(
     worktrees: Worktrees,
     selection: Selection,
-    terms: Terms,
+    terms: CleanupTerms,
     *,
     base: str = "",
     announce: Callable[[str], None] | None = None,
@@ -73,7 +73,7 @@ def clean(
 def _run(
     worktrees: Worktrees,
     selection: Selection,
-    terms: Terms,
+    terms: CleanupTerms,
     named: Mapping[str, Base],
     recovered: Sequence[str],
     *,
@@ -92,7 +92,9 @@ def _run(
     return Cleaned(outcomes, list(bases.values()), found.broken if selection.everything else [], recovered)
 
 
-def _prune(worktrees: Worktrees, terms: Terms, base: Base | None, spared: Collection[str]) -> list[Outcome]:
+def _prune(
+    worktrees: Worktrees, terms: CleanupTerms, base: Base | None, spared: Collection[str]
+) -> list[Outcome]:
     """Let branches go that no worktree, session or commit needs any more; what became of each.
 
     Those that had a worktree when this run began are `spared`: it says that they stay.
@@ -142,11 +144,11 @@ def _fetched(worktrees: Worktrees, name: str) -> Base:
 class Cleaner:
     """One run over some worktrees of a clone."""
 
-    def __init__(self, worktrees: Worktrees, terms: Terms, hub: Hub) -> None:
+    def __init__(self, worktrees: Worktrees, terms: CleanupTerms, hub: Hub) -> None:
         self._worktrees = worktrees
         self._git = worktrees.repository.git
         self._terms = terms
-        self._hub = hub
+        self._sweep = Sweep(self._git, worktrees.state, terms, hub)
         self._renewed = _renewals(worktrees)
 
     def run(self, targets: Sequence[Target]) -> list[Outcome]:
@@ -172,9 +174,7 @@ class Cleaner:
     def _judge(self, target: Target, users: Sequence[liveness.User]) -> Verdict:
         managed, worktree = target
         renewed_at = max(self._renewed.get(managed.session, 0), self._renewed.get(managed.path, 0))
-        return removable.judge(
-            self._git, managed, worktree, self._terms, self._hub, users=users, renewed_at=renewed_at
-        )
+        return removable.judge(self._sweep, Candidate(managed, worktree, users, renewed_at))
 
     def _again(self, target: Target) -> Verdict:
         """The verdict anew, right before the removal: who is there, whether git still lists it as it did, and all the rest."""
@@ -189,10 +189,7 @@ class Cleaner:
         try:
             made = removal.save(self._git, managed, verdict)
             with self._worktrees.lock.held(LOCK_TIME):
-                delete = removal.take_away(
-                    self._git, self._worktrees.state, managed, verdict,
-                    lambda: self._again(target), include_active=self._terms.include_active,
-                )  # fmt: skip
+                delete = removal.take_away(self._sweep, managed, verdict, lambda: self._again(target))
                 branch = (
                     removal.delete_branch(self._git, managed, verdict) if self._terms.delete_branches else ""
                 )

@@ -32,7 +32,7 @@ HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CleanupTerms:
     """What a caller of cleanup asks for. `ttl` in seconds; `ignored` as `ignored.check` allows it.
 
     `delete_branches`: those of what is removed; `prune_branches`: those that were left over by earlier removals.
@@ -52,6 +52,30 @@ class Hub:
 
     bases: Callable[[str], Base]
     tips: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One run over the worktrees of a clone: git for what they share, the folder of the clone's own state, and what holds for
+    all of them.
+    """
+
+    common: Git
+    state: str
+    terms: CleanupTerms
+    hub: Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One managed worktree that may have to go: its marker, git's own entry for it, who was found at work there just now, and
+    when its session was last renewed.
+    """
+
+    managed: Managed
+    worktree: Worktree
+    users: Sequence[User] = ()
+    renewed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +100,17 @@ class _Keep(Exception):
     """The worktree stays: a kind, and the reason in words."""
 
 
-def judge(
-    common: Git,
-    managed: Managed,
-    worktree: Worktree,
-    terms: Terms,
-    hub: Hub,
-    *,
-    users: Sequence[User],
-    renewed_at: int = 0,
-) -> Verdict:
-    """The verdict on one worktree. `users` are who was found at work there just now.
+def judge(sweep: Sweep, candidate: Candidate) -> Verdict:
+    """The verdict on one worktree.
 
     Raises GitFailed, FleetError or OSError where something cannot be read: then it stays, too.
     """
-    asking = _Asking(common, managed, worktree, terms, hub)
+    asking = _Asking(sweep, candidate)
     try:
-        asking.nobody_there(users)
-        if not os.path.isdir(managed.path):
+        asking.nobody_there()
+        if not os.path.isdir(candidate.managed.path):
             return asking.about_the_gone()
-        return asking.about_the_present(renewed_at)
+        return asking.about_the_present()
     except _Keep as keep:
         kind, reason = keep.args
         return Verdict(KEEP, kind, reason, landed=asking.landed, active=asking.active)
@@ -104,19 +119,17 @@ def judge(
 class _Asking:
     """The questions about one worktree. Each method returns when nothing speaks against its removal."""
 
-    def __init__(self, common: Git, managed: Managed, worktree: Worktree, terms: Terms, hub: Hub) -> None:
-        self._common = common
-        self._managed = managed
-        self._worktree = worktree
-        self._terms = terms
-        self._hub = hub
+    def __init__(self, sweep: Sweep, candidate: Candidate) -> None:
+        self._common, self._terms, self._hub = sweep.common, sweep.terms, sweep.hub
+        self._managed, self._candidate = candidate.managed, candidate
         self.landed: Landed | None = None
         self.active: Activity | None = None
 
-    def nobody_there(self, users: Sequence[User]) -> None:
+    def nobody_there(self) -> None:
         """Not locked, nothing under way, nobody at work."""
-        if self._worktree.locked is not None:
-            raise _Keep("locked", f"it is locked ({display(self._worktree.locked) or 'without a reason'})")
+        worktree, users = self._candidate.worktree, self._candidate.users
+        if worktree.locked is not None:
+            raise _Keep("locked", f"it is locked ({display(worktree.locked) or 'without a reason'})")
         operation = git_worktrees.in_progress(self._managed.git_dir)
         if operation is not None:
             raise _Keep("in-progress", f"{git_worktrees.begun(operation)} is in progress there")
@@ -127,7 +140,7 @@ class _Asking:
         if kept and not self._terms.include_active:
             raise _Keep("active", "it was just given to a session")
 
-    def about_the_present(self, renewed_at: int) -> Verdict:
+    def about_the_present(self) -> Verdict:
         """A worktree whose folder is there."""
         managed = self._managed
         git = Git(managed.git_dir, cwd=managed.path)
@@ -135,7 +148,7 @@ class _Asking:
         if not self._terms.dry_run:
             activity.back(managed.git_dir)
         found = capture.look(git, self._terms.ignored)
-        self._idle(found, renewed_at)
+        self._idle(found)
         head, branch = self._head(git)
         self._on_its_branch(branch)
         self._stash(git)
@@ -207,8 +220,10 @@ class _Asking:
         ):
             raise _Keep("broken", "its .git file points elsewhere")
 
-    def _idle(self, found: Capture, renewed_at: int) -> None:
-        self.active = activity.last(self._managed, found, renewed_at=renewed_at, note=not self._terms.dry_run)
+    def _idle(self, found: Capture) -> None:
+        self.active = activity.last(
+            self._managed, found, renewed_at=self._candidate.renewed_at, note=not self._terms.dry_run
+        )
         if clock.now() - self.active.at < self._terms.ttl:
             used = f"used {duration(clock.now() - self.active.at)} ago ({display(self.active.what)})"
             raise _Keep("fresh", f"{used}; goes after {span(self._terms.ttl)} idle")

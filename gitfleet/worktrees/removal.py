@@ -24,7 +24,7 @@ from gitfleet.worktrees import archive, blobs, capture, comparison, liveness
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.capture import Item
 from gitfleet.worktrees.model import Managed
-from gitfleet.worktrees.removable import PRUNE, Verdict
+from gitfleet.worktrees.removable import PRUNE, Sweep, Verdict
 
 PREFIX = ".gitfleet-removing-"
 _NOTES = "removing"
@@ -70,13 +70,7 @@ def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], stage
 
 
 def take_away(
-    common: Git,
-    state: str,
-    managed: Managed,
-    before: Verdict,
-    again: Callable[[], Verdict],
-    *,
-    include_active: bool = False,
+    sweep: Sweep, managed: Managed, before: Verdict, again: Callable[[], Verdict]
 ) -> Callable[[], None]:
     """Move a worktree aside and let git forget it; answers what deletes its files. The caller holds the worktrees' lock.
 
@@ -89,13 +83,13 @@ def take_away(
     if _differs(before, now):
         raise Changed("it changed while it was archived")
     if before.word == PRUNE:
-        _forget(common, managed)
+        _forget(sweep.common, managed)
         return _nothing
     aside = os.path.join(os.path.dirname(managed.path), f"{PREFIX}{ids.ulid()}")
-    note = _write(state, managed, aside, safe=False)
+    note = _write(sweep.state, managed, aside, safe=False)
     os.rename(managed.path, aside)
     try:
-        why = _late(aside, before, include_active=include_active)
+        why = _late(aside, before, include_active=sweep.terms.include_active)
     except OSError as error:
         why = str(error)
     if os.path.lexists(managed.path):  # and renaming would replace it
@@ -110,8 +104,8 @@ def take_away(
         os.rename(aside, managed.path)
         files.remove(note)
         raise Changed(why)
-    _write(state, managed, aside, safe=True, note=note)
-    _forget(common, managed)
+    _write(sweep.state, managed, aside, safe=True, note=note)
+    _forget(sweep.common, managed)
     return lambda: _delete(aside, note)
 
 

@@ -10,10 +10,11 @@ import gitfleet
 from gitfleet import errors
 from gitfleet.base import files
 from gitfleet.errors import UNCHANGED, FleetError
+from gitfleet.git.program import GitFailed
 
 SAYS_SO = {
     errors.UsageError, errors.BadPath, errors.BadPattern, errors.BadName, errors.UnsupportedRepository,
-    errors.NoSession, errors.Conflict, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
+    errors.NoSession, errors.Conflict, errors.RefMoved, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
 }  # fmt: skip
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FleetError)]
 ITS_PLACES = {"errors.py", "fleet/probe.py", "fleet/setup.py", "ledger/hub.py"}
@@ -37,6 +38,10 @@ def test_error_without_words_of_its_own_says_that_nothing_was_changed_where_its_
 )
 def test_words_are_sentences(message: str, unharmed: str, words: str) -> None:
     assert errors.UsageError(message, unharmed=unharmed).words == words
+
+
+def test_git_that_failed_in_the_middle_of_something_does_not_say_that_nothing_was_changed() -> None:
+    assert GitFailed("git ended with 1.").words == "git ended with 1."
 
 
 def test_error_after_something_has_happened_says_what_and_not_that_nothing_was_changed() -> None:

@@ -105,7 +105,7 @@ def test_claim_of_everything_is_refused_by_policy_and_allowed_by_it(cli: Cli) ->
         (["claim", "x", "--session", "../x"], "not a session id"),
         (["claim", "x", "--session", f"a{ESCAPES}"], "not a session id"),
         (["claim", "x", "--session", "nobody-1"], "no session 'nobody-1'"),
-        (["release", "x", "--all"], "both"),
+        (["release", "x", "--all"], "--all as well"),
         (["check"], "PATH"),
         (["check", "/nowhere"], "outside"),
         (["claims", "--session", "a/b"], "not a session id"),

@@ -8,13 +8,14 @@ import pytest
 
 from gitfleet.clients import confined
 from gitfleet.errors import FleetError, HubUnreachable, LocalStorage, UsageError
+from gitfleet.git.program import GitFailed
 
 CODEX = {"CODEX_SESSION_ID": "x"}
 CUT = {**CODEX, "CODEX_SANDBOX_NETWORK_DISABLED": "1"}
 HUB = HubUnreachable(
     "The hub 'origin' could not be reached.", hint="Try again.", hub="origin", output="Could not resolve host"
 )
-GIT = FleetError("`git fetch` ended with 1", output="fatal: cannot open '.git/FETCH_HEAD': Read-only file system")  # fmt: skip
+GIT = GitFailed("`git fetch` ended with 1", output="fatal: cannot open '.git/FETCH_HEAD': Read-only file system")  # fmt: skip
 
 
 def storage(number: int) -> LocalStorage:

@@ -28,6 +28,9 @@ from typing import NamedTuple
 
 import pytest
 
+from gitfleet.fleet.maintenance import Upkeep
+from gitfleet.fleet.services import FleetClaims
+from gitfleet.fleet.trees import FleetWorktrees
 from gitfleet.trunk import policy_rules
 from tests.workbench import ROOT, Git, Gitfleet, run
 
@@ -185,3 +188,13 @@ def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None
     for block in blocks(page):
         if block.language == "yaml":
             policy_rules.parse(block.text.encode())
+
+
+def test_methods_that_the_library_page_names_are_there() -> None:
+    page = (ROOT / "docs/guides/library.md").read_text(encoding="utf-8")
+    kinds = {"claims": FleetClaims, "worktrees": FleetWorktrees, "upkeep": Upkeep}
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    assert kinds.keys() <= rows.keys()
+    for name, kind in kinds.items():
+        named = re.findall(r"`(\w+)(?:\([^`]*\))?`", rows[name])
+        assert [one for one in named if not hasattr(kind, one)] == [], name

@@ -189,11 +189,12 @@ def test_head_that_names_no_branch_costs_no_more(fleets: Fleets, git: Git, ada: 
     assert ada.take() == ["push"]
 
 
-def test_head_is_asked_for_again_after_a_while(fleets: Fleets, ada: Counter) -> None:
+@pytest.mark.parametrize("seconds", [-3600, 3600], ids=["after-a-while", "when-the-clock-was-set-back"])
+def test_head_is_asked_for_again(fleets: Fleets, ada: Counter, seconds: int) -> None:
     fleets.claim("ada", "ada-1", "src/a.py")
     ada.take()
-    long_ago = time.time() - 3600
-    os.utime(fleets.state() / "hub-branches", (long_ago, long_ago))
+    then = time.time() + seconds
+    os.utime(fleets.state() / "hub-branches", (then, then))
     for connections in (["push", "fetch"], ["push"]):
         fleets.claim("ada", "ada-1", "src/a.py")
         assert ada.take() == connections

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import random
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gitfleet.errors import BadName, Blocked, Corrupt, HubUnreachable
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.nodes import archives
 from gitfleet.nodes.archives import NodeArchives
 from tests.fleetbench import Fleets
+from tests.nodes.killing import killed, lines_of
 from tests.workbench import Git
 
 EVENTS = {"events/0001.jsonl": b'{"n":1}\n', "summary.txt": b"done\n"}
@@ -99,6 +104,23 @@ def test_archive_that_another_clone_with_our_id_put_there_is_left_alone(fleets: 
         assert "other content" in words
         assert ada.archives.delete("job-1")
         assert git(fleets.hub, "rev-parse", ref) == theirs
+
+
+def write(name: str, fleet: Fleet) -> None:
+    fleet.archives.write(name, EVENTS)
+
+
+def test_archive_whose_writer_was_killed_at_any_line_is_written_again_and_whole(fleets: Fleets) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob:
+        node = ada.ledger.node.id
+        total = lines_of(archives, lambda: ada.archives.write("first", EVENTS))
+        for stop in range(total) if os.environ.get("EVERY_LINE") else random.sample(range(total), 5):
+            name = f"job-{stop}"
+            killed(fleets.clone("ada"), archives, partial(write, name), stop)
+            assert bob.archives.read(node, name) in (None, EVENTS)
+            assert ada.archives.write(name, EVENTS) == [], stop
+            assert bob.archives.read(node, name) == EVENTS
+            assert ada.archives.delete(name)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "x.lock", "-x", "a b", "\x1b"])

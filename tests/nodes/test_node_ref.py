@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
 from gitfleet.errors import LockHeld
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.git.trees import Snapshot
 from gitfleet.nodes import heartbeat
 from tests.fleetbench import Fleets
+from tests.nodes.killing import killed, lines_of
 from tests.workbench import ROOT, Entrant, Git, Race
 
 WRITER = """
@@ -148,50 +145,16 @@ def test_update_of_a_ref_that_git_left_locked_ends_with_who_holds_it(fleets: Fle
             fleet.node_ref.update(put("jobs/2"))
 
 
-def lines_of(action: Callable[[], object], stop: int = -1) -> int:
-    """Run `action`, and kill this process before the line of `heartbeat.py` with the number `stop`; how many there were."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal count
-        if frame.f_code.co_filename != heartbeat.__file__:
-            return None
-        if event == "line":
-            if count == stop:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count += 1
-        return trace
-
-    sys.settrace(trace)
-    try:
-        action()
-    finally:
-        sys.settrace(None)
-    return count
-
-
-def killed(clone: Path, path: str, stop: int) -> None:
-    """An update in a process that is killed."""
-    pid = os.fork()
-    if not pid:
-        try:
-            with Fleet.open(str(clone)) as fleet:
-                lines_of(lambda: fleet.node_ref.update(put(path)), stop)
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-
-
 def test_update_killed_at_any_line_loses_nothing_and_the_next_one_goes_on(fleets: Fleets, git: Git) -> None:
     clone = fleets.clone("ada")
     with fleets.open() as fleet:
         ref = fleetrefs.node(fleet.ledger.node.id)
         fleet.node_ref.exchange()
-        total = lines_of(lambda: fleet.node_ref.update(put("kept/first")))
+        total = lines_of(heartbeat, lambda: fleet.node_ref.update(put("kept/first")))
     every = bool(os.environ.get("EVERY_LINE"))
     kept = {"kept/first"}
     for stop in range(total) if every else random.sample(range(total), 6):
-        killed(clone, f"killed/{stop}", stop)
+        killed(clone, heartbeat, lambda one: one.node_ref.update(put(f"killed/{stop}")), stop)  # noqa: B023
         here = files(clone, ref, git)
         assert kept <= here, stop
         with fleets.open() as fleet:

@@ -238,7 +238,7 @@ def _was_told(fleets: Fleets, one: Told) -> bool:
 
 
 def several(seeds: Sequence[int]) -> list[str]:
-    """Play histories; those that broke a promise, in words."""
+    """Play histories; those that broke a promise, in words, printed as they come."""
     faults = []
     memory.use()
     with tempfile.TemporaryDirectory(prefix="gitfleet-histories-") as folder:
@@ -248,6 +248,7 @@ def several(seeds: Sequence[int]) -> list[str]:
                 play(base, Path(folder), seed)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next history is to be played
                 faults.append(f"history {seed}: {error!r}")
+                print(faults[-1], flush=True)
     return faults
 
 
@@ -259,7 +260,6 @@ def main() -> int:
         process = os.fork()
         if process == 0:
             faults = several(range(seed + job, seed + count, jobs))
-            print("".join(f"{fault}\n" for fault in faults), end="", flush=True)
             os._exit(1 if faults else 0)
         children.append(process)
     return max(1 if os.waitpid(process, 0)[1] else 0 for process in children)

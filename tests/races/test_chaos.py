@@ -75,7 +75,7 @@ def check_told(chain: Chain, row: dict[str, Any]) -> None:
         assert row["error"] in {"conflict", "lock-held", "hub-refused"}, row
         assert row["operation"]
         assert carried is None or "has this request" in row["message"], row
-    elif row["status"] in {"confirmed", "published"}:
+    elif row["status"] == "confirmed":
         assert carried is not None, row
         assert carried.oid == row["commit"], row
     elif row["status"] in {"refused", "failed"}:

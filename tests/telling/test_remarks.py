@@ -171,8 +171,8 @@ def test_claim_that_is_renewed_says_that_its_path_is_behind_since(
 ) -> None:
     fleet.claims.claim("ada-1", ["docs/", "src/", "[ab].py"])
     land(fleets, git, {"src/api/a.py": "newer\n"})
-    again = fleet.claims.claim("ada-1", ["src/", "[ab].py"]).encode()
-    found = remarks.of_grant(fleet, again["granted"], again["already_held"])
+    again = fleet.claims.claim("ada-1", ["src/", "[ab].py"])
+    found = remarks.of_grant(fleet, again.granted, again.already_held)
     assert behind(found) == {"src/": ("src/api/a.py",)}
     assert (found.absent, found.by_name) == ((), ())
 

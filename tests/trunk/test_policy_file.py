@@ -30,7 +30,7 @@ def opened(fleets: Fleets) -> Iterator[Callable[[str], Fleet]]:
 
 
 def compiled(text: str) -> Policy:
-    return policy.from_record(policy_rules.compiled(policy_rules.parse(text.encode())))
+    return Policy.decode(policy_rules.compiled(policy_rules.parse(text.encode())))
 
 
 def refresh(fleet: Fleet) -> tuple[list[str], Policy]:

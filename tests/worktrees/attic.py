@@ -17,7 +17,7 @@ from gitfleet.worktrees import archive_store, bookkeeping, cleanup, marker
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.outcome import Outcome
-from gitfleet.worktrees.removable import Terms
+from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git
 from tests.worktrees.yard import EVERYTHING, Yard
@@ -139,7 +139,7 @@ def _untracked(worktree: Path) -> None:
 def clean(yard: Yard, selection: Selection = EVERYTHING, *, base: str = "", **terms: Any) -> Cleaned:
     """What `worktree cleanup` does."""
     with yard.open() as fleet:
-        return cleanup.clean(fleet.worktrees, selection, Terms(**terms), base=base)
+        return cleanup.clean(fleet.worktrees, selection, CleanupTerms(**terms), base=base)
 
 
 def outcome(yard: Yard, session: str, **terms: Any) -> Outcome:

@@ -100,10 +100,13 @@ def test_main_worktree_that_was_moved_is_not_taken_for_what_stands_there_now(
 
 def test_worktree_in_a_submodule_is_refused_in_words(submodule: Path, git: Git, gitfleet: Gitfleet) -> None:
     """There `git submodule deinit` would take it along, with uncommitted work."""
-    for command in (("worktree", "ensure"), ("session", "start", "--agent", "codex", "--", "true")):
+    for command, unharmed in (
+        (("worktree", "ensure"), "Nothing was changed."),
+        (("session", "start", "--agent", "codex", "--", "true"), "The command was not started."),
+    ):
         ran = gitfleet(submodule, *command).ended(2)
         assert "is a submodule" in ran.stderr
-        assert "Nothing was changed" in ran.stderr
+        assert unharmed in ran.stderr
     assert not (submodule / ".worktrees").exists()
     assert list((submodule.parents[1] / ".git/modules").rglob(".worktrees")) == []
     assert git(submodule, "for-each-ref", "refs/heads/fleet") == ""

@@ -12,7 +12,7 @@ from gitfleet.git.program import Git as GitProgram
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees import archive_store, cleanup
 from gitfleet.worktrees.cleanup import Cleaned
-from gitfleet.worktrees.removable import Terms
+from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection
 from tests.operations import ask
 from tests.workbench import Git, Gitfleet
@@ -23,7 +23,7 @@ DAY = 86400
 
 def clean(yard: Yard, **terms: object) -> Cleaned:
     with yard.open() as fleet:
-        return cleanup.clean(fleet.worktrees, Selection(everything=True), Terms(**{"ttl": 0, **terms}))  # type: ignore[arg-type]
+        return cleanup.clean(fleet.worktrees, Selection(everything=True), CleanupTerms(**{"ttl": 0, **terms}))  # type: ignore[arg-type]
 
 
 def left(yard: Yard, git: Git) -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitfleet.upkeep import exchange
 from gitfleet.worktrees import cleanup, restore
-from gitfleet.worktrees.removable import Terms
+from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection
 from tests.workbench import Git
 from tests.worktrees.yard import EVERYTHING, Yard
@@ -51,7 +51,7 @@ def test_cleanup_after_the_trunk_was_renamed_judges_by_the_new_one(yard: Yard, g
     path = yard.make("api")
     move_trunk(yard, git, keep=False)
     with yard.open() as fleet:
-        found = cleanup.clean(fleet.worktrees, EVERYTHING, Terms(ttl=0))
+        found = cleanup.clean(fleet.worktrees, EVERYTHING, CleanupTerms(ttl=0))
     assert [outcome.result for outcome in found.outcomes] == ["removed"], found.outcomes
     assert not path.exists()
 
@@ -69,7 +69,7 @@ def test_restored_worktree_follows_the_trunk_as_before(yard: Yard, git: Git) -> 
     path = yard.make("api")
     (path / "notes.txt").write_text("not committed\n")
     with yard.open() as fleet:
-        cleanup.clean(fleet.worktrees, Selection(sessions=["api"]), Terms(ttl=0))
+        cleanup.clean(fleet.worktrees, Selection(sessions=["api"]), CleanupTerms(ttl=0))
         move_trunk(yard, git, keep=False)
         restore.restore(fleet.repository, "api")
     assert os.path.exists(path / "notes.txt")
