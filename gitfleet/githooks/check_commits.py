@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
@@ -32,8 +32,7 @@ ADVICE: Mapping[str, str] = {
 SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """One commit and what is true of each path that it changes."""
 
     commit: IncomingCommit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gitfleet.base.ids import is_name
@@ -24,8 +23,7 @@ class Left(NamedTuple):
     here: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PathJudgement:
+class PathJudgement(NamedTuple):
     """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's.
 
     `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over. `stale` says of paths that

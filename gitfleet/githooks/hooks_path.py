@@ -8,7 +8,6 @@ what the user chose, with our own entries taken away.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gitfleet.base import files
@@ -30,8 +29,7 @@ class Value(NamedTuple):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """One config file in which we may have to set core.hooksPath.
 
     `slug` is `shared` for what all worktrees share, else it names a worktree; `file` is relative to the common dir;

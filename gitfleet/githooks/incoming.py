@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -17,8 +17,7 @@ from gitfleet.githooks import commit_log
 from gitfleet.githooks.fast_commit import DIFF
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingCommit:
+class IncomingCommit(NamedTuple):
     """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name.
 
     One that was amended by another session names both, and the claims of both; `session` is the last of `sessions`.

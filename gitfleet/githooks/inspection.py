@@ -7,8 +7,7 @@ nothing; whoever wants to know asks here, and repairs with `install`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -21,8 +20,7 @@ from gitfleet.githooks.install_record import HooksRecord
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class HookState:
+class HookState(NamedTuple):
     """One gated hook as git would run it in one scope (`shared`, or a worktree that has a hooks path of its own).
 
     `path` is where our script stands, or belongs. `by` says who is in its place: a tool's name, "another script",
@@ -60,8 +58,7 @@ class HookState:
         return f"{self.hook}: {said.get(self.state, self.state)} {self.by}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """What `inspect` saw. `installed`: whether `install` ever ran here and was not undone.
 
     `configurable`: whether the git that answers here has hooks of the configuration.
@@ -103,7 +100,7 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     for scope in clone.scopes(known):
         place = _place(clone, scope, frozenset(present | set(known.known)))
         found = [_state(clone, scope, place, hook) for hook in gates]
-        hooks += [replace(state, configured=state.hook in asked.configured) for state in found]
+        hooks += [state._replace(configured=state.hook in asked.configured) for state in found]
         if scope.live:
             problems += _not_handed_on(clone, scope, place)
     if recorded:

@@ -17,7 +17,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -35,8 +35,7 @@ _TRIES = 20
 _OURS = (*GATED, *OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(NamedTuple):
     """What `install` did: the folders that hold our scripts now, whether anything was changed, and what to tell.
 
     `closed` is what users whom the repository is for cannot get at all the same, in words.
@@ -48,8 +47,7 @@ class Installation:
     closed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(NamedTuple):
     """What `uninstall` did: whether anything was changed, and what it left and why, for people."""
 
     changed: bool
