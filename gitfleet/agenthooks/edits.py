@@ -59,7 +59,8 @@ def _verdict(ask: check_edits.Ask) -> EditVerdict:
     except OSError as error:
         return _unable(top, f"{check_edits.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and lets nothing through
-        return _unable(top, _bug("edit", error))
+        words = f"gitfleet: internal error in edit, please report it: {type(error).__name__}: {error}"
+        return _unable(top, f"{check_edits.STOPPED}\n{words}")
 
 
 def _unable(top: str, words: str) -> EditVerdict:
@@ -70,15 +71,9 @@ def _unable(top: str, words: str) -> EditVerdict:
         edits = fleet.policy.edits
     if edits == "off":
         return EditVerdict()
-    return (
-        EditVerdict(warnings=[words.replace(check_edits.STOPPED, "gitfleet: warning:")])
-        if edits == "warn"
-        else EditVerdict(words)
-    )
-
-
-def _bug(what: str, error: Exception) -> str:
-    return f"{check_edits.STOPPED}\ngitfleet: internal error in {what}, please report it: {type(error).__name__}: {error}"
+    if edits == "warn":
+        return EditVerdict(warnings=[words.replace(check_edits.STOPPED, "gitfleet: warning:")])
+    return EditVerdict(words)
 
 
 def unread(agent: str, rest: list[str]) -> str:

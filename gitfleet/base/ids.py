@@ -35,6 +35,11 @@ def is_ulid(text: str) -> bool:
     return len(text) == 26 and text[0] <= "7" and all(c in ALPHABET for c in text)
 
 
+def is_oid(text: str) -> bool:
+    """Whether `text` is the id of a git object in full."""
+    return len(text) == 40 and not text.strip("0123456789abcdef")
+
+
 def is_name(text: str) -> bool:
     """Whether `text` may be an id that people choose: 1 to 64 of `A-Za-z0-9._-`, starting with a letter or digit."""
     return (

@@ -37,7 +37,8 @@ def passing(here: Git, moved: Sequence[Change], new: str) -> dict[str, str]:
     paths = [change.path for change in moved if not change.gitlink]
     if not required or not paths:
         return {}
-    found = {**_now(here, paths), **_then(here, paths, new)}
+    now = here.ask("check-attr", "-z", "--stdin", "filter", data=_lines(paths))
+    found = {**_attributes(now.stdout), **_then(here, paths, new)}
     return {path: driver for path, driver in found.items() if driver in required}
 
 
@@ -62,10 +63,6 @@ def _required(here: Git) -> set[str]:
     return {
         key.removeprefix("filter.").removesuffix(".required") for key, _, value in rows if value == "true"
     }
-
-
-def _now(here: Git, paths: Sequence[str]) -> dict[str, str]:
-    return _attributes(here.ask("check-attr", "-z", "--stdin", "filter", data=_lines(paths)).stdout)
 
 
 def _then(here: Git, paths: Sequence[str], new: str) -> dict[str, str]:

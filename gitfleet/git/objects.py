@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from gitfleet.base import processes
+from gitfleet.base.ids import is_oid
 from gitfleet.git.program import environment
 from gitfleet.git.trees import Objects
 from gitfleet.git.writing import Pending
@@ -70,7 +71,7 @@ class PlumbingObjects:
     def prefetch(self, oids: Iterable[str]) -> None:
         """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
         with self._turn:
-            wanted = [oid for oid in dict.fromkeys(oids) if _is_oid(oid) and self._known(oid) is None]
+            wanted = [oid for oid in dict.fromkeys(oids) if is_oid(oid) and self._known(oid) is None]
             for start in range(0, len(wanted), ROUND):
                 if not self._round(wanted[start : start + ROUND]):
                     self.close()
@@ -97,7 +98,7 @@ class PlumbingObjects:
         return self._pending.get(oid) or self._recent.get(oid)
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
-        if not _is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
+        if not is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
             raise KeyError(oid)
         head = self._head(oid) or self._head(oid)  # git ends at a broken object, so a new one is asked
         if len(head) != 3:
@@ -179,7 +180,7 @@ class BulkObjects:
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there, or broken."""
-        if not _is_oid(oid):
+        if not is_oid(oid):
             raise KeyError(oid)
         with self._turn:
             return self._pending.get(oid) or self._look(oid)
@@ -211,10 +212,6 @@ class BulkObjects:
         """Let go of open packs."""
         with self._turn:
             self._repository.free()
-
-
-def _is_oid(text: str) -> bool:
-    return len(text) == 40 and not text.strip("0123456789abcdef")
 
 
 def open_objects(git_dir: str, *, bulk: bool = False, limit: int | None = None) -> Objects:

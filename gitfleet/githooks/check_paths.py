@@ -56,7 +56,13 @@ def judge(
     for path in paths:
         held = _holding(fleet, state, path)
         mine = [claim for claim in held if isinstance(claim, Claim) and claim.session == session_id]
-        left = [claim for claim in held if branch and isinstance(claim, Claim) and _stays(claim, branch)]
+        left = [
+            claim
+            for claim in held
+            if branch
+            and isinstance(claim, Claim)
+            and any(keeper.branch == branch for keeper in claim.retained)
+        ]
         ended |= {claim.session for claim in left}
         standing = left or [
             claim
@@ -99,11 +105,6 @@ def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> Left | None
 
 def _has_ended(state: State, session: str) -> bool:
     return not is_name(session) or state.view.get(sessions.path(session)) is None
-
-
-def _stays(claim: Claim, branch: str) -> bool:
-    """Whether a claim is retained by a branch."""
-    return any(keeper.branch == branch for keeper in claim.retained)
 
 
 def _holding(fleet: Clone, state: State, path: str) -> list[Claim | Unreadable]:
