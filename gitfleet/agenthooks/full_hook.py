@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from gitfleet.agenthooks import hook_input, hook_output, identity
+from gitfleet.agenthooks.hook_output import PATIENCE
 from gitfleet.agenthooks.turns import Turns
 from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
@@ -29,8 +30,6 @@ GOES_ON = frozenset(["clear", "resume"])
 """Ends of an agent's own session after which the same process goes on with another one."""
 
 ENV_FILES = ("CLAUDE_ENV_FILE", "CODEX_ENV_FILE")
-PATIENCE = 3.0
-"""Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE")
 
 
