@@ -36,9 +36,7 @@ ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE")
 def main(arguments: Sequence[str]) -> int:
     """Answer one event; the exit code is 0 whenever an answer could be given."""
     agent, event, *rest = arguments
-    for (
-        name
-    ) in ELSEWHERE:  # an agent that was started by a git hook: the file tells the repository, not these
+    for name in ELSEWHERE:  # where a git hook started the agent; the file tells the repository
         os.environ.pop(name, None)
     try:
         text = EVENTS[event](agent, rest)
@@ -51,9 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _edit(agent: str, rest: list[str]) -> str:
-    from gitfleet.agenthooks import (
-        edits,  # the commit gate's judgement: a tenth of the time of a session's first hook
-    )
+    from gitfleet.agenthooks import edits  # a tenth of the time of a session's first hook
 
     return edits.judged(agent, rest)
 

@@ -19,9 +19,7 @@ def ulid() -> str:
     """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
     global _last
     value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
-    step = 1 + int.from_bytes(
-        os.urandom(8), "big"
-    )  # not 1: processes that were forked all start from one `_last`
+    step = 1 + int.from_bytes(os.urandom(8), "big")  # not 1: forked processes all start from one `_last`
     value = max(value, _last + step)
     _last, rest, text = value, value, ""  # from here on our own: other threads go on with `_last`
     for _ in range(26):

@@ -33,9 +33,8 @@ _STOP = (
     '[ -d \\"$f\\" ] || exit 0; [ -x \\"$f/gates/{hook}\\" ] || '
     '{{ echo \\"gitfleet: {hook}: this user may not run $f/gates/{hook} (gitfleet doctor tells more)\\" >&2; exit 1; }}'
 )
-_ENDS = re.compile(
-    rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)"
-)  # blank lines, comments, the next section
+# blank lines, comments, the next section
+_ENDS = re.compile(rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)")
 # else a shell more for each state of each ref
 _FIRST = {"reference-transaction": '[ \\"$1\\" = prepared ] || exit 0; '}
 

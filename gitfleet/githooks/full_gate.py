@@ -58,9 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         with Clone.open(announce=note) as fleet:
             return HOOKS[hook](fleet, rest)
-    except (
-        NoFleet
-    ) as error:  # left in this very moment; or the ledger is gone, and nobody knows who holds what
+    except NoFleet as error:  # left in this very moment; or the ledger is gone
         return _stop(error) if gitdirs.in_fleet(discover().common_dir) else 0
     except (FleetError, PermissionError) as error:
         told = files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook)

@@ -92,13 +92,12 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     clone = HookedClone(common_dir, worktree)
     recorded = install_record.load(os.path.join(clone.state, "hooks.json"))
     known = recorded or HooksRecord()
-    present = {shims.fingerprint(text) for text in shims.all_texts().values()}
     hooks: list[HookState] = []
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
     gates = shims.gates(clone.state)
     asked = configured.in_force(clone.git, clone.state, gates)
     for scope in clone.scopes(known):
-        place = _place(clone, scope, frozenset(present | set(known.known)))
+        place = _place(clone, scope, shims.fingerprints().union(known.known))
         found = [_state(clone, scope, place, hook) for hook in gates]
         hooks += [state._replace(configured=state.hook in asked.configured) for state in found]
         if scope.live:

@@ -280,8 +280,7 @@ class _Installer:
     # Places and papers.
 
     def _known(self) -> frozenset[str]:
-        present = {shims.fingerprint(text) for text in shims.all_texts().values()}
-        return frozenset(present | set(self._record.known))
+        return shims.fingerprints().union(self._record.known)
 
     def _default(self) -> HooksFolder:
         return HooksFolder(self._clone.hooks, self._clone.before, self._staging, self._known())

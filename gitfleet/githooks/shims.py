@@ -129,6 +129,7 @@ def _beginning(path: str) -> bytes:
         return b""
 
 
-def all_texts() -> dict[str, bytes]:
-    """Every text that this version puts anywhere."""
-    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", *BESIDE)}
+def fingerprints() -> frozenset[str]:
+    """Of every text that this version puts anywhere."""
+    names = (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", *BESIDE)
+    return frozenset(fingerprint(text(name)) for name in names)
