@@ -57,7 +57,7 @@ class NodeLock:
         wait = Wait(self, timeout, announce)
         taken = self.acquire()
         while not taken:
-            taken = wait.turn()
+            taken = wait.lock()
         try:
             yield
         finally:
@@ -116,7 +116,7 @@ class NodeLock:
 
 
 class Wait:
-    """Turns of waiting for a lock, an announcement after two seconds, LockHeld at the end."""
+    """Waiting for a lock: an announcement after two seconds, LockHeld at the end."""
 
     def __init__(self, lock: NodeLock, timeout: float, announce: Callable[[str], None] | None) -> None:
         self._lock = lock
@@ -125,11 +125,18 @@ class Wait:
         self._announce = announce
         self._pause = 0.004
 
-    def turn(self, *, short: bool = False) -> bool:
-        """Wait for the lock, and say whether it is ours now. Raises LockHeld when the time is over.
+    def turn(self) -> None:
+        """Wait a little, for those who have something else to look at as well. Raises LockHeld when the time is over."""
+        self._waited()
+        clock.wait(self._pause)
+        self._pause = min(self._pause * 1.3, 0.05)
 
-        With `short`, a few milliseconds each time, for those who have something else to look at.
-        """
+    def lock(self) -> bool:
+        """Wait for the lock, and say whether it is ours now. Raises LockHeld when the time is over."""
+        until = min(self._timeout, ANNOUNCE_AFTER) if self._announce else self._timeout
+        return self._lock.acquire(max(until - self._waited(), 0.0) + _POLL)
+
+    def _waited(self) -> float:
         waited = clock.elapsed() - self._start
         if self._announce and waited > ANNOUNCE_AFTER:
             self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
@@ -142,10 +149,7 @@ class Wait:
                 lock=self._lock.path,
                 holder=holder,
             )
-        until = min(self._timeout, ANNOUNCE_AFTER) if self._announce else self._timeout
-        pause = self._pause if short else max(until - waited, 0.0) + _POLL
-        self._pause = min(self._pause * 1.3, 0.05)
-        return self._lock.acquire(pause)
+        return waited
 
 
 def _state(pid: int) -> str:

@@ -108,10 +108,9 @@ class Ledger:
         }
         self._leave([operation for operation in operations if operation.id not in results])
         wait = Wait(self.lock, timeout, self._announce)
-        deadline, taken = clock.elapsed() + timeout, False
+        deadline = clock.elapsed() + timeout
         while missing := [operation for operation in operations if operation.id not in results]:
-            if taken or self.lock.acquire():
-                taken = False
+            if self.lock.acquire():
                 try:
                     results |= self._lead(missing, deadline)
                 finally:
@@ -124,10 +123,7 @@ class Ledger:
                 if result is not None:
                     results[operation.id] = result
             if len(results) < len(operations):
-                try:
-                    taken = wait.turn(short=True)
-                except LockHeld as error:
-                    results |= self._given_up(missing, error)
+                results |= self._turn(wait, missing)
         return [results[operation.id] for operation in operations]
 
     def request(
@@ -283,16 +279,20 @@ class Ledger:
             contention=Contention(os.path.join(self.state, "contended")), kinds=self._kinds, node=self.node.id,
         )  # fmt: skip
 
-    def _given_up(self, missing: Sequence[Operation], error: LockHeld) -> dict[str, Result]:
-        """At the end of our patience: take back what nobody has in hand. The results, if all just came; else raises `error`."""
-        taken = [operation for operation in missing if not self.outbox.withdraw(operation)]
-        late = {operation.id: result for operation in taken if (result := self.outbox.result(operation))}
-        if len(late) == len(missing):
-            return late
-        if taken:
-            words = f"{error.message} That process has this request, and may still carry it out."
-            raise error.again(words) from error
-        raise error
+    def _turn(self, wait: Wait, missing: Sequence[Operation]) -> dict[str, Result]:
+        """Wait a little. At the end of our patience: take back what nobody has in hand; answers results that just came."""
+        try:
+            wait.turn()
+        except LockHeld as error:
+            taken = [operation for operation in missing if not self.outbox.withdraw(operation)]
+            late = {operation.id: result for operation in taken if (result := self.outbox.result(operation))}
+            if len(late) == len(missing):
+                return late
+            if taken:
+                words = f"{error.message} That process has this request, and may still carry it out."
+                raise error.again(words) from error
+            raise
+        return {}
 
     def _learn(self, leader: Leader) -> None:
         """Keep what a turn has shown of the hub."""
