@@ -21,11 +21,6 @@ ZERO = "0" * 40
 NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
 
 
-def is_oid(text: str) -> bool:
-    """Whether this is the id of an object, in full."""
-    return len(text) == 40 and not text.strip("0123456789abcdef")
-
-
 def read(git: Git, *patterns: str) -> dict[str, str]:
     """Object ids by ref name, for all refs at or below the names given. One git process, unless all are found without."""
     found = {name: oid for name in patterns if (oid := peek(git.git_dir, name))}

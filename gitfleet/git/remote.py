@@ -13,10 +13,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
+from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
 from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
-from gitfleet.git import advertisement, answers, head, refs, ssh_sharing
+from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import TIMEOUT, Git, failed, redact
@@ -245,7 +246,7 @@ def _check(updates: Collection[Update]) -> None:
     """A push that does not name exactly what it moves is our bug: git would fill the gap from the configuration."""
     for update in updates:
         values = [value for value in (update.new, update.old) if value is not None]
-        if not update.ref.startswith("refs/") or not values or not all(map(refs.is_oid, values)):
+        if not update.ref.startswith("refs/") or not values or not all(map(is_oid, values)):
             raise ValueError(f"no update of a ref: {update}")
     if not updates or len({update.ref for update in updates}) < len(updates):
         raise ValueError("a push names its refs, each once")

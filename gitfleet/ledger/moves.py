@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.errors import Damaged, FleetError, RefMoved, UsageError
-from gitfleet.git import fleetrefs, refs
+from gitfleet.git import fleetrefs
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.trees import Objects
 from gitfleet.ledger.model import Accepted, Move, Operation, Refused
@@ -78,7 +79,7 @@ def is_sound(moves: Sequence[Move]) -> bool:
     sound = all(re.fullmatch(_REF, move.ref) and (move.old or move.new) for move in moves)
     ours = any(move.ref.startswith(fleetrefs.ROOT.rstrip("/")) for move in moves)
     once = len({move.ref for move in moves}) == len(moves)
-    return sound and once and not ours and all(map(refs.is_oid, values))
+    return sound and once and not ours and all(map(is_oid, values))
 
 
 def verdict(hub: str, moves: Sequence[Move], answer: PushAnswer) -> Refused | None:

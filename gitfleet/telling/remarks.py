@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
+from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
 from gitfleet.claims.ended_grants import Grant
@@ -163,7 +164,7 @@ def _last(clone: Clone, one: Pattern) -> Grant | None:
         if overlap(model.parsed(grant.pattern), one, case_sensitive=exact)
     ]
     last = max(met, key=lambda grant: grant.token, default=None)
-    return last if last and refs.is_oid(last.head) else None
+    return last if last and is_oid(last.head) else None
 
 
 def _contains(here: Git, commit: str | None, other: str) -> bool:
