@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from gitfleet.base import advice
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
 from gitfleet.git import fleetrefs
@@ -190,7 +191,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
         )
     return HubUnreachable(
         f"Could not {what} the hub '{hub}': {said}",
-        hint="Nothing is lost: run `gitfleet sync` when the hub can be reached again.",
+        hint=f"Nothing is lost: run {advice.SYNC} when the hub can be reached again.",
         hub=hub,
         output=output,
     )
@@ -200,7 +201,7 @@ def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"
-    return f"{right}, or choose another hub: `gitfleet init --hub REMOTE`."
+    return f"{right}, or choose another hub: {advice.INIT_HUB.of('REMOTE')}."
 
 
 def gone(output: str, git_dir: str) -> Damaged:

@@ -9,7 +9,7 @@ import os
 from functools import cache
 from typing import NamedTuple
 
-from gitfleet.base import files, processes
+from gitfleet.base import advice, files, processes
 from gitfleet.base.text import display
 from gitfleet.errors import NoRepository, UnsupportedRepository
 from gitfleet.git.program import Git, environment, redact
@@ -121,7 +121,7 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
     if answer.code and b"safe.bareRepository" in answer.stderr:
         raise NoRepository(
             f"git uses no bare repository that is not named to it, and {_absolute(path)} is one (safe.bareRepository).",
-            hint="Go into a clone of it; for the hub's own hook: `gitfleet hub-hook install PATH`.",
+            hint=f"Go into a clone of it; for the hub's own hook: {advice.HUB_HOOK.of('PATH')}.",
             path=path,
         )
     if answer.code and len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is

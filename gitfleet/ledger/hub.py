@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from gitfleet.base import advice
 from gitfleet.errors import AlarmKind, Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
@@ -70,7 +71,7 @@ class LocalHub:
         if oid is None:
             raise NoFleet(
                 f"This clone has no ledger ({fleetrefs.COORD}).",
-                hint="Run `gitfleet init` here.",
+                hint=f"Run {advice.INIT} here.",
                 path=self._git.git_dir,
             )
         return commits.read(self._objects, oid)
@@ -150,7 +151,7 @@ class RemoteHub:
         if theirs is None:
             if ours is None:
                 raise NoFleet(
-                    "The hub has no ledger yet.", hint="Run `gitfleet init` here.", path=self._git.git_dir
+                    "The hub has no ledger yet.", hint=f"Run {advice.INIT} here.", path=self._git.git_dir
                 )
             raise alarm("vanished", self.name, ours, None)
         if ours == theirs:
@@ -270,7 +271,7 @@ def alarm(kind: AlarmKind, hub: str, verified: str | None, found: str | None) ->
     return HubAlarm(
         f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}).",
         unharmed="Nothing was changed. This clone's verified copy is intact.",
-        hint="`gitfleet doctor` explains it; `gitfleet doctor --repair` restores the hub from the last verified state.",
+        hint=f"{advice.DOCTOR} explains it; {advice.REPAIR} restores the hub from the last verified state.",
         kind=kind,
         hub=hub,
         verified=verified,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import advice, canonical, clock, files
 from gitfleet.base.identity import boot_id
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
@@ -183,7 +183,7 @@ class NodeRef:
         )
         return (
             f"another clone uses the id of this node, {node.id}, too ({where}); was this clone copied? Nothing of it was "
-            "overwritten, and other nodes see that clone's heartbeat. `gitfleet uninstall` and `gitfleet init` in the copy "
+            f"overwritten, and other nodes see that clone's heartbeat. {advice.UNINSTALL} and {advice.INIT} in the copy "
             "give it an id of its own"
         )
 

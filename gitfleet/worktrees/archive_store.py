@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gitfleet.base import canonical
+from gitfleet.base import advice, canonical
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, NewerFormat, UsageError
@@ -66,7 +66,7 @@ def find(common: Git, archive_id: str) -> Archive:
     if not rows:
         raise UsageError(
             f"There is no archive '{archive_id[:80]}'.",
-            hint="`gitfleet worktree archive --list` shows them.",
+            hint=f"{advice.ARCHIVES} shows them.",
         )
     objects = PlumbingObjects(common.git_dir)
     try:
@@ -81,7 +81,7 @@ def drop(common: Git, archive: Archive) -> None:
         raise Blocked(
             f"The archive {archive.id} has changed meanwhile, so it was kept.",
             unharmed="",
-            hint="Look again: `gitfleet worktree archive --list`.",
+            hint=f"Look again: {advice.ARCHIVES}.",
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from gitfleet.base import files
+from gitfleet.base import advice, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
@@ -218,7 +218,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
             return target
     raise UsageError(
         f"Session {session} has no managed worktree here.",
-        hint="See `gitfleet worktree list`.",
+        hint=f"See {advice.WORKTREES}.",
     )
 
 
