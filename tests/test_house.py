@@ -93,7 +93,9 @@ SPELLERS: Mapping[str, Mapping[str, str]] = {
 
 # What talks like the command line (docstrings and comments are free); all else names what to do by `base.advice`.
 ENTRY_POINTS = ("gitfleet/cli/", "gitfleet/githooks/", "gitfleet/agenthooks/")
-COMMAND = re.compile(rf"\bgitfleet ({'|'.join(sorted({words.split()[1] for words in COMMANDS.values()}))})\b")
+COMMAND = re.compile(
+    rf"`gitfleet |\bgitfleet ({'|'.join(sorted({words.split()[1] for words in COMMANDS.values()}))})\b"
+)
 COMMANDERS: Mapping[str, str] = {
     "gitfleet/base/commands.py": "the table of commands",
     "gitfleet/claims/handover.py": "a message to an agent, which is quoted when it is told",

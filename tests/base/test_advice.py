@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import re
-import sys
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from gitfleet.base import advice
 from gitfleet.base.commands import COMMANDS, spoken, spoken_in
 from gitfleet.errors import HubUnreachable
 from gitfleet.ledger.model import error_from, error_record
-from tests.workbench import ROOT, Gitfleet, run
+from tests.workbench import ROOT, Gitfleet
 
 STEPS = [step for step in vars(advice).values() if isinstance(step, advice.Step)]
 HINT = f"Nothing is lost: run {advice.SYNC} when the hub can be reached again."
@@ -40,11 +38,13 @@ def test_step_in_each_form_is_the_command_of_the_table(step: advice.Step) -> Non
 def test_command_of_the_table_exists(step: advice.Step, gitfleet: Gitfleet) -> None:
     words = COMMANDS[step].replace(" {}", "").split()[1:]
     noun = words[: next((i for i, word in enumerate(words) if word.startswith("-")), len(words))]
-    shown = gitfleet(*noun, "--help").ok().stdout
+    shown = gitfleet(ROOT, *noun, "--help").ok().stdout
     assert all(option in shown for option in words if option.startswith("--") and option != "--")
 
 
-@pytest.mark.parametrize("text", ["", "plain", "⟨", "⟩⟨", "⟨sync", "⟨no such step⟩", "⟨⟩", "⟨: x⟩", "a ⟨b⟨c⟩ d"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "⟨", "⟩⟨", "⟨sync", "⟨no such step⟩", "⟨⟩", "⟨: x⟩", "a ⟨b⟨c⟩ d"]
+)
 def test_text_without_a_step_stays(text: str) -> None:
     assert spoken(text) == text
 
