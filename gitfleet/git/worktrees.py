@@ -11,6 +11,7 @@ import os
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.base.text import display
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
 
@@ -141,6 +142,28 @@ def begun(operation: str) -> str:
 def short(ref: str | None) -> str:
     """The branch name in a full ref; "" for None (detached)."""
     return ref.removeprefix(_HEADS) if ref else ""
+
+
+def away(parent: str) -> str:
+    """Why all that belongs below a folder may be somewhere else just now, as on a volume that is not mounted; "" if not."""
+    shown = display(parent)
+    if not os.path.isdir(parent):
+        return f"so is {shown}"
+    if _mounted(parent):
+        return f"{shown} is where a volume is mounted"
+    try:
+        with os.scandir(parent) as entries:
+            return "" if any(entry.is_dir() for entry in entries) else f"nothing else is in {shown}"
+    except OSError:
+        return f"{shown} cannot be read"
+
+
+def _mounted(folder: str) -> bool:
+    """Whether something is mounted at a folder; of the same file system, too, where the system lists that (Linux)."""
+    real = os.path.realpath(folder)
+    known = os.fsdecode(files.read("/proc/self/mountinfo") or b"").split("\n")
+    listed = {row.split(" ")[4] for row in known if row.count(" ") > 4}
+    return os.path.ismount(real) or real.replace("\\", "\\134").replace(" ", "\\040") in listed
 
 
 def _pair(line: str) -> tuple[str, str]:
