@@ -203,9 +203,7 @@ def follow(handle: int, above: str, *, program: bool = False) -> None:
 
 def _permit(handle: int, now: int, wanted: int) -> None:
     if wanted != stat.S_IMODE(now):
-        with suppress(
-            PermissionError
-        ):  # a file system that knows no modes; `git.sharing` looks whether it matters
+        with suppress(PermissionError):  # a file system without modes; `git.sharing` looks whether it matters
             os.fchmod(handle, wanted)
 
 

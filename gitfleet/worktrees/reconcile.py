@@ -14,7 +14,7 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.git import checkout, filters, merging, refs
+from gitfleet.git import checkout, filters, merging, refs, undoing
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.filters import Broken
 from gitfleet.git.history import History
@@ -177,7 +177,7 @@ class Reconciler:
         moved: Sequence[Change],
         filtered: Collection[str],
     ) -> Outcome:
-        filters.sweep(seen.managed.git_dir)
+        undoing.sweep(seen.managed.git_dir)
         commit = seen.base.commit or ""
         env = {
             "GIT_REFLOG_ACTION": bookkeeping.ACTION,
