@@ -180,7 +180,7 @@ def is_denied(done: Completed) -> bool:
 
 def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
-    said = words(output) or "git gave no reason"
+    said = words(output).removesuffix(".") or "git gave no reason"
     if refused:
         return HubRefused(
             f"The hub '{hub}' refused: {said}.",
@@ -189,7 +189,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
             output=output,
         )
     return HubUnreachable(
-        f"Could not {what} the hub '{hub}': {said}",
+        f"Could not {what} the hub '{hub}': {said}.",
         hint="Nothing is lost: run `gitfleet sync` when the hub can be reached again.",
         hub=hub,
         output=output,
