@@ -11,6 +11,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+PATIENCE = 3.0
+"""Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
+
 
 class EditVerdict(NamedTuple):
     """Whether an edit is stopped, and why (`deny`; "": it is not); what else is to be told, to the agent and to its user."""

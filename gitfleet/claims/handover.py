@@ -265,7 +265,7 @@ def _offered(view: View, where: str) -> tuple[Claim | None, str]:
 
 def _other_offers(view: View, taken: list[Claim]) -> Changes:
     """The changes that void the offers of these claims to others: none may come to life when a claim is given back."""
-    everyone = [item.id for item in sessions.everyone(view) if isinstance(item, Session)]
+    everyone = [session.id for session in sessions.readable(view)]
     gone = {claim.id for claim in taken}
     notes = [
         (f"{sessions.folder(id_)}/offers", name)

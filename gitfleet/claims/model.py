@@ -199,13 +199,13 @@ def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
         yield read(view, where)
 
 
-def retained(view: View) -> Iterator[Claim | Unreadable]:
-    """The claims that branches and worktrees retain, each once. Costs one look while there are none."""
+def retained(view: View) -> Iterator[Claim]:
+    """The claims that branches and worktrees retain, each once; those that cannot be read are passed over. Costs one look while there are none."""
     seen = set()
     for shard_name, _ in view.names(KEEPERS):
         for keeper, _ in view.names(f"{KEEPERS}/{shard_name}"):
             for found in _indexed(view, f"{KEEPERS}/{shard_name}/{keeper}"):
-                if found.where not in seen:
+                if isinstance(found, Claim) and found.where not in seen:
                     seen.add(found.where)
                     yield found
 

@@ -165,7 +165,7 @@ class Terms(Protocol):
 
 def left_by(view: View, session: str) -> list[Claim]:
     """The retained claims of a session that has ended, by its name."""
-    return [claim for claim in model.retained(view) if isinstance(claim, Claim) and claim.session == session]
+    return [claim for claim in model.retained(view) if claim.session == session]
 
 
 @operation("session.end", body=End, answer=Ended, paths=End.about)

@@ -389,8 +389,7 @@ def time_left(claim: Claim, session: sessions.Session | None) -> int:
 
 def _retained(state: State) -> dict[str, list[dict[str, str]]]:
     """The retained claims, each with the records of its keepers."""
-    found = [claim for claim in model.retained(state.view) if isinstance(claim, Claim)]
-    return {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in found}
+    return {c.id: [keeper.as_record() for keeper in c.retained] for c in model.retained(state.view)}
 
 
 def _pattern(found: Claim | Unreadable) -> Pattern:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass, field
 from gitfleet.fleet.views.envelope import Envelope, envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(NamedTuple):
     """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
 
     `colours` gives a colour to cells of the column `coloured` by their first word. A terminal that is too narrow goes
@@ -20,12 +18,11 @@ class Grid:
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     coloured: str = ""
-    colours: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = {}
     optional: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell.
 
     `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
@@ -36,7 +33,7 @@ class Answer:
     lines: Sequence[str | Grid] = ()
     status: str = "ok"
     code: int = 0
-    warnings: Sequence[str] = field(default_factory=tuple)
+    warnings: Sequence[str] = ()
     session: str = ""
 
     def envelope(self) -> Envelope:

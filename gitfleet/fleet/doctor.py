@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined
@@ -28,8 +27,7 @@ from gitfleet.telling.claims_without_files import unmatched
 from gitfleet.trunk import hub_head, policy_file
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing looked at: whether it is as it should be, what was found, and what to do."""
 
     what: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import NoRepository, NoSession
 from gitfleet.fleet import hooks
 from gitfleet.git.repository import discover
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from gitfleet.sessions.service import Start
 
 
-@dataclass(frozen=True, slots=True)
-class SessionBegun:
+class SessionBegun(NamedTuple):
     """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
 
     session: str
@@ -31,8 +29,7 @@ class SessionBegun:
     warnings: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFinished:
+class SessionFinished(NamedTuple):
     """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, and the `heir`: the
     session that holds `gitfleet.yaml` in its place, if that waits to be landed.
     """

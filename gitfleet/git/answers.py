@@ -21,42 +21,21 @@ from gitfleet.git.trees import MEND
 
 # Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
 _DECLINED = (
-    b"declined",
-    b"prohibited",
-    b"protected",
-    b"hidden ref",
-    b"deny updating",
-    b"not allowed",
-    b"not permitted",
-    b"permission",
-    b"denied",
-    b"refusing",
-    b"unpacker error",
-)
+    b"declined", b"prohibited", b"protected", b"hidden ref", b"deny updating", b"not allowed", b"not permitted",
+    b"permission", b"denied", b"refusing", b"unpacker error",
+)  # fmt: skip
 # The same where nothing is wrong with the ref itself, but with another one of an atomic push.
 _HELD = (b"atomic push fail", b"atomic transaction fail", b"transaction failed")
 # How ssh, web servers and git say no to the user before they look at any ref.
 _DENIED = (
-    b"Permission denied",
-    b"insufficient permission",
-    b"ermission to ",
-    b"access denied",
-    b"Access denied",
-    b"Authentication failed",
-    b"terminal prompts disabled",
-    b"returned error: 401",
-    b"returned error: 403",
-    b"HTTP 401",
+    b"Permission denied", b"insufficient permission", b"ermission to ", b"access denied", b"Access denied",
+    b"Authentication failed", b"terminal prompts disabled", b"returned error: 401", b"returned error: 403", b"HTTP 401",
     b"HTTP 403",
-)
+)  # fmt: skip
 # What stands in the way on this machine, in lines that do not come from the hub.
 _HERE_FULL = (
-    b"No space left on device",
-    b"Disk quota exceeded",
-    b"Read-only file system",
-    b"couldn't write",
-    b"unable to write",
-)
+    b"No space left on device", b"Disk quota exceeded", b"Read-only file system", b"couldn't write", b"unable to write",
+)  # fmt: skip
 _HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
 _HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
 # What git says when it cannot read an object that it is to send.
@@ -67,13 +46,9 @@ _HERE_GONE = re.compile(
 )
 _NO_ATOMIC = re.compile(r"does not support\W+(?:--)?atomic")
 _CHATTER = (
-    "error: failed to push some refs",
-    "error: remote unpack failed: eof",
-    "Please make sure you have",
-    "and the repository exists.",
-    "To ",
-    "Done",
-)
+    "error: failed to push some refs", "error: remote unpack failed: eof", "Please make sure you have",
+    "and the repository exists.", "To ", "Done",
+)  # fmt: skip
 _ROW = re.compile(r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)")
 NO_REF = "couldn't find remote ref"
 _NOT_FORWARD = "non-fast-forward"

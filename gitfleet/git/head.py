@@ -18,10 +18,7 @@ BRANCH, DETACHED, NONE, UNTOLD = "branch", "detached", "none", "untold"
 
 _HEADS = "refs/heads/"
 _LINE = re.compile(rb"[0-9:.]+ \S+\.c:\d+ +packet: +(\S+?)([<>]) ?([^\n]*)\n?")
-_CLIENTS = (
-    b"fetch",
-    b"git",
-)  # in whose name the packets come that the hub has sent; over http some are git's
+_CLIENTS = (b"fetch", b"git")  # in whose name the hub's packets come; over http some are git's
 _HEAD = re.compile(rb"[0-9a-f]{40,64} HEAD(?: symref-target:(\S+)|(\\0)([^\n]*))?")
 _OCTAL = re.compile(rb"\\([0-7]{1,3})")
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")

@@ -20,7 +20,7 @@ SHOWN = 8
 def left_here(clone: Clone) -> list[Claim]:
     """The retained claims of ended sessions whose work is all in this worktree. Local; one look where nothing is retained."""
     view = clone.current().view
-    found = [claim for claim in model.retained(view) if isinstance(claim, Claim)]
+    found = list(model.retained(view))
     ended = {name for name in {claim.session for claim in found} if view.get(sessions.path(name)) is None}
     kept = [claim for claim in found if claim.session in ended]
     here = clone.claims.built_upon(

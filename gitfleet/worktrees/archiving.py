@@ -44,8 +44,7 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
     extra = only_here.only_here(git, common, owner.head, owner.branch)
     made = archive.make(git, common, owner, seen, extra)
     try:
-        staged = [entry.oid for entry in seen.staged if entry.mode != "160000"]
-        removal.check(common, made, worktree.path, seen.items, staged)
+        removal.check(common, made, worktree.path, seen)
     except removal.Changed as changed:
         words_ = f"Someone is working in {display(worktree.path)}: {changed}. The archive {made.id} was kept, but it may mix old and new files."
         raise Blocked(words_, unharmed="", hint="Archive it again when nobody works there.") from changed
@@ -80,10 +79,7 @@ def _present(worktree: Worktree) -> Worktree:
             hint="`gitfleet worktree cleanup` archives what git still has of it.",
         )
     if worktree.head is None:
-        raise Blocked(
-            f"{display(worktree.path)} has no commit yet.",
-            hint="Commit something there first.",
-        )
+        raise Blocked(f"{display(worktree.path)} has no commit yet.", hint="Commit something there first.")
     return worktree
 
 

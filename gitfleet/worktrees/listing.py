@@ -6,10 +6,10 @@ and left as they are.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -54,7 +54,7 @@ def look(repository: Repository) -> Found:
         if found is None:
             continue
         if marker.belongs(found, worktree.path):
-            managed.append((_followed(repository, marker.at(found, worktree.path)), worktree))
+            managed.append((_followed(repository, replace(found, path=worktree.path)), worktree))
         else:
             broken.append(Broken(worktree.path, f"its marker was written for {display(found.path)}"))
     return Found(everything, managed, broken)

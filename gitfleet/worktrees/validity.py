@@ -31,20 +31,22 @@ def check_name(what: str, text: str) -> str:
     )
 
 
-def check_branch(text: str) -> str:
-    """`text` if it may be the short name of a branch, by git's own rules. Raises BadName. Costs no process."""
-    parts = text.split("/")
-    sound = (
-        0 < len(text) <= 200
-        and text[0] != "-"
+def is_branch(text: str) -> bool:
+    """Whether `text` may be the short name of a branch, by git's own rules. Costs no process."""
+    return (
+        text[:1] != "-"
         and text != "@"
         and not text.endswith(".")
         and ".." not in text
         and "@{" not in text
-        and all(part and part[0] != "." and not part.endswith(".lock") for part in parts)
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
         and not any(c in _REFUSED or ord(c) < 32 for c in text)
     )
-    if sound:
+
+
+def check_branch(text: str) -> str:
+    """`text` if it may be the short name of a branch. Raises BadName."""
+    if is_branch(text) and len(text) <= 200:
         return text
     raise BadName(f"{_said(text)} is not a branch name.", hint="Pass `--base main`.", name=text)
 

@@ -62,7 +62,7 @@ def time_passes(clone: Path, seconds: int, *fields: str) -> None:
     """As if what was observed had been observed so much earlier."""
     path = clone / ".git/gitfleet/pulse.json"
     seen = json.loads(path.read_text())
-    for item in seen.values():
+    for item in seen["nodes"].values():
         for field in fields:
             item[field] -= seconds
     path.write_text(json.dumps(seen))
