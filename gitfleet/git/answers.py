@@ -156,7 +156,7 @@ def is_denied(done: Completed) -> bool:
 
 def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
-    said = words(output) or "git gave no reason"
+    said = words(output).removesuffix(".") or "git gave no reason"
     if refused:
         return HubRefused(
             f"The hub '{hub}' refused: {said}.",
@@ -165,7 +165,7 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
             output=output,
         )
     return HubUnreachable(
-        f"Could not {what} the hub '{hub}': {said}",
+        f"Could not {what} the hub '{hub}': {said}.",
         hint=f"Nothing is lost: run {advice.SYNC} when the hub can be reached again.",
         hub=hub,
         output=output,
