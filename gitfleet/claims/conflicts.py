@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import model
@@ -145,7 +146,8 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
         hint += f" Or ask for the name alone: {', '.join(_quoted(name) for name in sorted(alone))}."
     broken = [item.held.error for item in conflicts if isinstance(item.held, Unreadable)]
     if broken:  # which never ends by itself, as a claim does
-        hint = f"Work on other paths. {broken[0].hint or 'Ask whoever looks after the fleet to run `gitfleet fsck`.'}"
+        asking = f"Ask whoever looks after the fleet to run {advice.FSCK}."
+        hint = f"Work on other paths. {broken[0].hint or asking}"
     return Conflict(words, hint=hint, conflicts=tuple(item.obstacle() for item in conflicts), place=place)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitfleet.base import canonical
+from gitfleet.base import advice, canonical
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
@@ -96,7 +96,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     if not session.person:
         raise PolicyRefused(
             "Only a person may take claims away from others.",
-            hint="Wait in line: `gitfleet claim --wait PATH...`. Or ask the holder: `gitfleet tell SESSION TEXT`.",
+            hint=f"Wait in line: {advice.WAIT.of('PATH...')}. Or ask the holder: {advice.TELL.of('SESSION TEXT')}.",
         )
     if not reason:
         raise UsageError("Breaking a claim needs a reason.", hint="Say it: `--reason TEXT`.")
@@ -104,7 +104,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     if not going:
         raise Conflict(
             "Nobody else holds a claim there.",
-            hint="See `gitfleet claims`.",
+            hint=f"See {advice.CLAIMS}.",
         )
     changes: Changes = {}
     for number, claim in enumerate(going):
@@ -130,7 +130,7 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     if to.id == session.id:
         raise UsageError(
             "A session cannot offer its claims to itself.",
-            hint="Name another: see `gitfleet session list`.",
+            hint=f"Name another: see {advice.SESSIONS}.",
         )
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
     patterns, exact = body.parsed(), body.case_sensitive
@@ -180,7 +180,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     if not taken:
         raise Conflict(
             "Nothing is on offer for this session.",
-            hint="Claim what you need: `gitfleet claim PATH...`.",
+            hint=f"Claim what you need: {advice.CLAIM.of('PATH...')}.",
         )
     changes |= _other_offers(view, taken)
     changes |= dict([session_rules.renewed(session, operation)])
@@ -191,7 +191,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     met = [item for claim in taken for item in _in_the_way(after, claim)]
     if met:
         refused = conflicts.refusal(met)
-        words = "Wait for what is on offer in line: `gitfleet claim --wait PATH...`."
+        words = f"Wait for what is on offer in line: {advice.WAIT.of('PATH...')}."
         return Refused(refused.again(hint=words))
     standing = tickets.line(after)
     for ticket in tickets.of_session(standing, session.id):
@@ -225,11 +225,11 @@ def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> No
     if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
         raise UsageError(
             f"{display(pattern.text)} is only part of a claim of this session.",
-            hint="Offer the whole claim; see `gitfleet claims`.",
+            hint=f"Offer the whole claim; see {advice.CLAIMS}.",
         )
     raise Conflict(
         f"This session has no claim on {display(pattern.text)} to offer.",
-        hint="See what it has: `gitfleet claims`.",
+        hint=f"See what it has: {advice.CLAIMS}.",
     )
 
 
@@ -300,7 +300,7 @@ def _of_others(view: View, operation: Operation, body: Break) -> list[Claim]:
         ]
         if wider and not below:
             words = f"{display(pattern.text)} is only part of a claim of {wider[0].session}: {display(wider[0].pattern)}."
-            raise UsageError(words, hint="Name the whole claim; see `gitfleet claims`.")
+            raise UsageError(words, hint=f"Name the whole claim; see {advice.CLAIMS}.")
         found |= below
     return list(found.values())
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.claims import ended_grants, keepers, line, model, tickets
@@ -231,7 +232,7 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
     ]
     if not going:
         words = f"{kept_by([keeper.as_record()]).capitalize()} retains no such claims."
-        return Refused(Conflict(words, hint="See `gitfleet claims`."))
+        return Refused(Conflict(words, hint=f"See {advice.CLAIMS}."))
     changes: Changes = {}
     gone, stay = [], []
     for claim in going:
@@ -304,7 +305,7 @@ def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcom
         )
     if outcome == CLEARED and keeper.node != operation.node:
         words = f"Only node {display(keeper.node)} can see that worktree."
-        raise Conflict(words, hint="Run `gitfleet sync` in that clone.")
+        raise Conflict(words, hint=f"Run {advice.SYNC} in that clone.")
 
 
 def _marked(mine: Sequence[Claim], said: Sequence[Keeping]) -> list[Claim]:
@@ -335,7 +336,7 @@ def _retaining(kept: Iterable[Claim]) -> str:
 
 def _goes_on(session: Session) -> Conflict:
     words = f"The session '{session.id}' has been taken up again by another process."
-    return Conflict(words, hint="See `gitfleet session list`.", conflicts=(session_rules.obstacle(session),))
+    return Conflict(words, hint=f"See {advice.SESSIONS}.", conflicts=(session_rules.obstacle(session),))
 
 
 def _taken(claim: Claim) -> Conflict:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.base.advice import REPAIR, SYNC
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined
@@ -92,7 +93,7 @@ def _hub(fleet: Clone) -> Iterator[Finding]:
             tip = ledger.hub.fetch()
         hub_head.ask(fleet.repository, fleet.ledger)
     except HubAlarm as error:
-        yield Finding("hub", ok=False, words=error.message, advice="gitfleet doctor --repair")
+        yield Finding("hub", ok=False, words=error.message, advice=REPAIR)
     except HubError as error:
         yield Finding("hub", ok=False, words=error.message, advice=error.hint)
     else:
@@ -121,9 +122,7 @@ def _objects(fleet: Clone) -> Iterator[Finding]:
         return
     words = f"the ledger is damaged in this clone: {lacking}"
     advice = (
-        "gitfleet doctor --repair"
-        if fleet.ledger.node.hub
-        else "`git fsck` tells more; a backup or a copy of this clone has it."
+        REPAIR if fleet.ledger.node.hub else "`git fsck` tells more; a backup or a copy of this clone has it."
     )
     yield Finding("objects", ok=False, words=words, advice=advice)
 
@@ -163,7 +162,7 @@ def _outbox(fleet: Clone) -> Iterator[Finding]:
             "outbox",
             ok=False,
             words=f"waiting to be decided: {counted(open_, 'operation')}",
-            advice="gitfleet sync",
+            advice=SYNC,
         )
     if waiting["unread"]:
         names = ", ".join(display(name) for name in waiting["unread"][:5])

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
@@ -99,7 +100,7 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     if fleetrefs.COORD not in found:
         raise NoFleet(
             f"The hub '{place.remote.name}' has no fleet ledger ({fleetrefs.COORD}).",
-            hint="Run `gitfleet init` in a clone of it, or name another hub: `--hub REMOTE`.",
+            hint=f"Run {advice.INIT} in a clone of it, or name another hub: `--hub REMOTE`.",
             path=place.remote.name,
         )
     place.fetch([fleetrefs.COORD], depth=1)

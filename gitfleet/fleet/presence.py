@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gitfleet.base import advice
 from gitfleet.errors import NoRepository, NoSession
 from gitfleet.fleet import hooks
 from gitfleet.git.repository import discover
@@ -59,7 +60,7 @@ def finish(clone: Clone, session: str, *, timeout: float) -> SessionFinished:
     try:
         result = clone.sessions.end(session, timeout=timeout)
     except NoSession as error:
-        hint = "There is nothing to end. `gitfleet session list` shows those that are there."
+        hint = f"There is nothing to end. {advice.SESSIONS} shows those that are there."
         raise error.again(hint=hint) from error
     heir = draft_claim.hand_on(clone) if result.retained else ""
     for text in result.unheard:  # its inbox is gone with it

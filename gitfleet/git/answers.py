@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from gitfleet.base import advice
 from gitfleet.base.processes import Completed
 from gitfleet.codec import Struct
 from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
@@ -157,7 +158,7 @@ def is_denied(done: Completed) -> bool:
 
 def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
-    said = words(output) or "git gave no reason"
+    said = words(output).removesuffix(".") or "git gave no reason"
     if refused:
         return HubRefused(
             f"The hub '{hub}' refused: {said}.",
@@ -166,8 +167,8 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
             output=output,
         )
     return HubUnreachable(
-        f"Could not {what} the hub '{hub}': {said}",
-        hint="Nothing is lost: run `gitfleet sync` when the hub can be reached again.",
+        f"Could not {what} the hub '{hub}': {said}.",
+        hint=f"Nothing is lost: run {advice.SYNC} when the hub can be reached again.",
         hub=hub,
         output=output,
     )
@@ -177,7 +178,7 @@ def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"
-    return f"{right}, or choose another hub: `gitfleet init --hub REMOTE`."
+    return f"{right}, or choose another hub: {advice.INIT_HUB.of('REMOTE')}."
 
 
 def gone(output: str, git_dir: str) -> Damaged:

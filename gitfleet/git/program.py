@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from gitfleet.base import processes
+from gitfleet.base import advice, processes
 from gitfleet.base.text import display
 from gitfleet.codec import TEXT, field
 from gitfleet.errors import Blocked
@@ -162,7 +162,7 @@ def failed(done: processes.Completed) -> GitFailed:
     command = redact(" ".join(done.argv))
     return GitFailed(
         f"`{command}` ended with {done.code}: {output or 'no message'}",
-        hint="If git's own words do not help, run `gitfleet doctor`.",
+        hint=f"If git's own words do not help, run {advice.DOCTOR}.",
         command=command,
         code=done.code,
         output=output,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from gitfleet.base import clock
+from gitfleet.base import advice, clock
 from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
 from gitfleet.codec import replace
@@ -230,13 +230,13 @@ class Remote:
 def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
     """The refusal of a remote whose pushes go elsewhere than its fetches come from."""
     places = " and ".join(redact(place) for place in found.push)
-    words = why or "`gitfleet init` did not test whether both are one place."
+    words = why or f"{advice.INIT} did not test whether both are one place."
     return HubRefused(
         f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
         "A fleet needs one place.",
         unharmed=UNCHANGED,
-        hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run `gitfleet init`; or name "
-        "another remote: `gitfleet init --hub REMOTE`.",
+        hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run {advice.INIT}; or name "
+        f"another remote: {advice.INIT_HUB.of('REMOTE')}.",
         hub=name,
         output="",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from gitfleet.base import files, processes
+from gitfleet.base import advice, files, processes
 from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import NoRepository, UnsupportedRepository
@@ -135,7 +135,7 @@ def _no_repository(path: str, answer: processes.Completed, lines: list[str]) -> 
         words = (
             f"git uses no bare repository that is not named to it, and {place} is one (safe.bareRepository)."
         )
-        hint = "Go into a clone of it; for the hub's own hook: `gitfleet hub-hook install PATH`."
+        hint = f"Go into a clone of it; for the hub's own hook: {advice.HUB_HOOK.of('PATH')}."
     elif len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is
         words = f"{place} is inside a git directory, not in a worktree."
         hint = "Go into the worktree, or pass `-C PATH`."

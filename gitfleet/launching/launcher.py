@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from gitfleet.base import clock, files, identity, terminal
+from gitfleet.base import advice, clock, files, identity, terminal
 from gitfleet.base.children import Child, Program
 from gitfleet.base.identity import program_name
 from gitfleet.base.ids import is_name
@@ -120,7 +120,7 @@ def program(command: Sequence[str], agent: str = "") -> list[str]:
             return [name]
     raise UsageError(
         f"No command was given, and {' or '.join(named or AGENTS)} was not found on PATH.",
-        hint="Name the command: `gitfleet session start -- COMMAND`.",
+        hint=f"Name the command: {advice.START_WITH.of('COMMAND')}.",
     )
 
 

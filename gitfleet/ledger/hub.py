@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gitfleet.base import advice
 from gitfleet.errors import Corrupt, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.answers import Push, PushAnswer
@@ -62,7 +63,7 @@ class LocalHub:
         if oid is None:
             raise NoFleet(
                 f"This clone has no ledger ({fleetrefs.COORD}).",
-                hint="Run `gitfleet init` here.",
+                hint=f"Run {advice.INIT} here.",
                 path=self._git.git_dir,
             )
         return commits.read(self._objects, oid)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import advice, canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
 from gitfleet.base.names import NodeId
@@ -191,7 +191,7 @@ class Ledger:
         tip = self.tip()
         if tip is None:
             raise NoFleet(
-                "This clone has no ledger yet.", hint="Run `gitfleet init` here.", path=self._git.git_dir
+                "This clone has no ledger yet.", hint=f"Run {advice.INIT} here.", path=self._git.git_dir
             )
         view = Snapshot(self.objects, tip.tree)
         format.check(view)
@@ -317,5 +317,5 @@ class Ledger:
 def _undecided(timeout: float) -> Unverifiable:
     return Unverifiable(
         f"This request was not decided within {timeout:.0f} s. It waits in this clone's outbox.",
-        hint="`gitfleet sync` gets it decided; `gitfleet claims` then shows the outcome.",
+        hint=f"{advice.SYNC} gets it decided; {advice.CLAIMS} then shows the outcome.",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import canonical, files
+from gitfleet.base import advice, canonical, files
 from gitfleet.base.ids import is_name
 from gitfleet.codec import TEXT, WHOLE, Struct, Text, field
 from gitfleet.errors import Corrupt, NewerFormat, NoFleet
@@ -37,12 +37,12 @@ def load(common_dir: str) -> Node:
     path = os.path.join(state_folder(common_dir), "node.json")
     data = files.read(path)
     if data is None:
-        raise NoFleet("This clone is not part of a fleet.", hint="Run `gitfleet init` here.", path=common_dir)
+        raise NoFleet("This clone is not part of a fleet.", hint=f"Run {advice.INIT} here.", path=common_dir)
     try:
         raw = canonical.load(data)
         version, node = WHOLE.decode(raw.get("v")), Node.decode(raw)
     except ValueError as error:
-        raise Corrupt(f"{path} cannot be read: {error}.", hint="Run `gitfleet init`.", where=path) from error
+        raise Corrupt(f"{path} cannot be read: {error}.", hint=f"Run {advice.INIT}.", where=path) from error
     if version > FORMAT:
         words = f"{path} has format {version}; this gitfleet reads up to {FORMAT}."
         raise NewerFormat(words, hint="Upgrade gitfleet.", where=path, version=version, understood=FORMAT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from gitfleet.base import advice
 from gitfleet.errors import AlarmKind, Corrupt, Damaged, FleetError, HubAlarm, NoFleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
@@ -79,7 +80,7 @@ class RemoteHub:
         if theirs is None:
             if ours is None:
                 raise NoFleet(
-                    "The hub has no ledger yet.", hint="Run `gitfleet init` here.", path=self._git.git_dir
+                    "The hub has no ledger yet.", hint=f"Run {advice.INIT} here.", path=self._git.git_dir
                 )
             raise alarm("vanished", self.name, ours, None)
         if ours == theirs:
@@ -163,7 +164,7 @@ def alarm(kind: AlarmKind, hub: str, verified: str | None, found: str | None) ->
     return HubAlarm(
         f"Alarm: the hub '{hub}' {words[kind]} (here: {(verified or 'none')[:12]}, there: {(found or 'nothing')[:12]}).",
         unharmed="Nothing was changed. This clone's verified copy is intact.",
-        hint="`gitfleet doctor` explains it; `gitfleet doctor --repair` restores the hub from the last verified state.",
+        hint=f"{advice.DOCTOR} explains it; {advice.REPAIR} restores the hub from the last verified state.",
         kind=kind,
         hub=hub,
         verified=verified,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from gitfleet import codec
-from gitfleet.base import clock, statefile
+from gitfleet.base import advice, clock, statefile
 from gitfleet.base.identity import boot_id
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
@@ -184,7 +184,7 @@ class NodeRef:
         )
         return (
             f"another clone uses the id of this node, {node.id}, too ({where}); was this clone copied? Nothing of it was "
-            "overwritten, and other nodes see that clone's heartbeat. `gitfleet uninstall` and `gitfleet init` in the copy "
+            f"overwritten, and other nodes see that clone's heartbeat. {advice.UNINSTALL} and {advice.INIT} in the copy "
             "give it an id of its own"
         )
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-from gitfleet.base import files, statefile
+from gitfleet.base import advice, files, statefile
 from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
 from gitfleet.base.statefile import PROCESS
@@ -135,14 +135,14 @@ def whoami(
     if named is not None:
         if not is_name(named):
             words = f"{named[:80]!a}{where} is not a session id."
-            raise BadName(words, hint="See `gitfleet session list`.", name=named)
+            raise BadName(words, hint=f"See {advice.SESSIONS}.", name=named)
         return named
     found = [session for session in candidates(local, worktree) if session.id not in others]
     if len(found) == 1:
         return found[0].id
     if not found:
         words = "No session is at work in this worktree."
-        raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=())
+        raise NoSession(words, hint=f"Start one: {advice.START}.", candidates=())
     raise _several([session.id for session in found])
 
 
@@ -197,8 +197,8 @@ def _not_here(known: list[Here]) -> NoSession:
         words += f"; those of this worktree are {', '.join(names)}"
     return NoSession(
         f"{words}.",
-        hint=f"Name the one that you mean: `gitfleet session end {found[0].id if len(found) == 1 else 'ID'}`. "
-        "`gitfleet session list` shows all of them.",
+        hint=f"Name the one that you mean: {advice.END.of(found[0].id if len(found) == 1 else 'ID')}. "
+        f"{advice.SESSIONS} shows all of them.",
         candidates=tuple(one.id for one in found),
     )
 
@@ -206,7 +206,7 @@ def _not_here(known: list[Here]) -> NoSession:
 def _several(ids: list[str]) -> NoSession:
     return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
-        hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. `gitfleet worktree ensure` gives each a worktree of its own.",
+        hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. {advice.ENSURE} gives each a worktree of its own.",
         candidates=tuple(ids),
     )
 

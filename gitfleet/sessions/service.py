@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gitfleet.base import files, identity
+from gitfleet.base import advice, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
@@ -129,7 +129,7 @@ class Sessions(Generic[S, E]):
             known.log_length if known and resume and not moved else headlog.length(self._repository.git_dir)
         )
         with files.after(
-            f"Session {session_id} has started: the fleet knows it (`gitfleet session end {session_id}`)."
+            f"Session {session_id} has started: the fleet knows it ({advice.END.of(session_id)})."
         ):
             self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.conflict_text import kept_by
@@ -62,5 +63,5 @@ def _words(session: str, kept: str, patterns: Iterable[str]) -> str:
     what = display(" ".join(names[:SHOWN]))
     return (
         f"{display(kept)} still has what session {display(session)} claimed: {what}{more}; "
-        f"`gitfleet claim PATH` takes it over"
+        f"{advice.CLAIM.of('PATH')} takes it over"
     )

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, get_args
 
-from gitfleet.base import clock, files, processes
+from gitfleet.base import advice, clock, files, processes
 from gitfleet.base.text import one_line
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.upkeep import units
@@ -245,7 +245,7 @@ def choose(kind: str | None) -> Scheduler:
             return one
     raise UsageError(
         "This system has no launchd, no systemd user manager and no crontab.",
-        hint="Have the scheduler of this system run `gitfleet maintainer run`; `--print --kind cron` shows a line.",
+        hint=f"Have the scheduler of this system run {advice.MAINTAINER_RUN}; `--print --kind cron` shows a line.",
     )
 
 

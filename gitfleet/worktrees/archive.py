@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitfleet.base import canonical, clock, files, ids
+from gitfleet.base import advice, canonical, clock, files, ids
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, Many, Maybe, One, Record, Struct, Whole, field
 from gitfleet.errors import Blocked, UsageError
@@ -250,4 +250,4 @@ def _name(common: Git, archive_id: str, oid: str) -> str:
         if refs.read(common, ref).get(ref) == oid or refs.move(common, ref, new=oid, old=None):
             return name
     words = f"There are {_TRIES} archives of {archive_id}."
-    raise UsageError(words, hint="Drop some: `gitfleet worktree archive --drop ID`.")
+    raise UsageError(words, hint=f"Drop some: {advice.DROP_ARCHIVE.of('ID')}.")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, NewerFormat, UsageError
@@ -65,9 +66,7 @@ def find(common: Git, archive_id: str) -> Archive:
     line = common.run("for-each-ref", _FORM, ref).decode("ascii", "replace") if ref else ""
     rows = [row for row in line.splitlines() if row.startswith(f"{ref} ")]
     if not rows:
-        raise UsageError(
-            f"There is no archive '{archive_id[:80]}'.", hint="`gitfleet worktree archive --list` shows them."
-        )
+        raise UsageError(f"There is no archive '{archive_id[:80]}'.", hint=f"{advice.ARCHIVES} shows them.")
     objects = PlumbingObjects(common.git_dir)
     try:
         return _read(objects, rows[0])
@@ -81,7 +80,7 @@ def drop(common: Git, archive: Archive) -> None:
         raise Blocked(
             f"The archive {archive.id} has changed meanwhile, so it was kept.",
             unharmed="",
-            hint="Look again: `gitfleet worktree archive --list`.",
+            hint=f"Look again: {advice.ARCHIVES}.",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, UsageError
@@ -63,7 +64,7 @@ def _choose(repository: Repository, found: Found, place: str | None) -> Worktree
     if not inside:
         raise UsageError(
             f"{display((place or real)[:200])} is no session with a worktree here, and in no worktree of this clone.",
-            hint="See `gitfleet worktree list`.",
+            hint=f"See {advice.WORKTREES}.",
         )
     return _present(max(inside, key=lambda one: len(os.path.realpath(one.path))))
 
@@ -76,7 +77,7 @@ def _present(worktree: Worktree) -> Worktree:
     if not os.path.isdir(worktree.path) or not worktree.git_dir:
         raise Blocked(
             f"The folder of {display(worktree.path)} is gone.",
-            hint="`gitfleet worktree cleanup` archives what git still has of it.",
+            hint=f"{advice.CLEANUP} archives what git still has of it.",
         )
     if worktree.head is None:
         raise Blocked(f"{display(worktree.path)} has no commit yet.", hint="Commit something there first.")

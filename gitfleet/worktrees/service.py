@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from gitfleet.base import files
+from gitfleet.base import advice, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
@@ -212,7 +212,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
     for target in managed:
         if target[0].session == session:
             return target
-    raise UsageError(f"Session {session} has no managed worktree here.", hint="See `gitfleet worktree list`.")
+    raise UsageError(f"Session {session} has no managed worktree here.", hint=f"See {advice.WORKTREES}.")
 
 
 def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Target:

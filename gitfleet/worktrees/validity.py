@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import BadName, BadPath, UsageError
@@ -76,12 +77,12 @@ def _checked_top(repository: Repository, top: str) -> str:
         raise UsageError(
             f"gitfleet cannot find the main worktree of {display(repository.common_dir)}, and worktrees do not belong "
             "into a git directory.",
-            hint="Run `gitfleet init` in the main worktree, once; or work where you are: `gitfleet session start`.",
+            hint=f"Run {advice.INIT} in the main worktree, once; or work where you are: {advice.START}.",
         )
     if Git(repository.common_dir, cwd=top).line("rev-parse", "--show-superproject-working-tree"):
         raise UsageError(
             f"{display(top)} is a submodule: `git submodule deinit` would delete the worktrees in it, with all work in them.",
-            hint="Work in the submodule itself (`gitfleet session start`, with `--here` for a COMMAND), or make a clone of its own.",
+            hint=f"Work in the submodule itself ({advice.START}, with `--here` for a COMMAND), or make a clone of its own.",
         )
     return top
 
