@@ -137,7 +137,7 @@ def test_holder_whose_machine_was_started_again_asks_the_hub_before_it_acts(
     assert ada.clone.trailers()[1].endswith(f"@{ada.claims()[0]['token']}")
     ada.clock.set(boot="88888888-2222-3333-4444-555555555555")
     ada.cut_off()
-    refused(ada.commit("src/b.py"), "could not be asked")
+    refused(ada.commit("src/b.py"), "could not be reached")
 
 
 def test_watcher_whose_machine_was_started_again_watches_anew(ada: Machine, bob: Machine) -> None:
@@ -266,7 +266,7 @@ def test_holder_that_was_suspended_and_cannot_ask_the_hub_is_stopped_by_its_own_
     watch_it_lapse(bob, ada)
     ada.cut_off()
     bob("claim", "src/a.py").ok()
-    refused(agent.wake(), "could not be asked")
+    refused(agent.wake(), "could not be reached")
 
 
 def test_holder_that_was_suspended_and_missed_by_nobody_goes_on(
