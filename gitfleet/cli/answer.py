@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitfleet.base.fast_dataclass import dataclass, field
@@ -31,7 +31,6 @@ class Answer:
     `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
     """
 
-    command: str
     data: Mapping[str, Any]
     lines: Sequence[str | Grid] = ()
     status: str = "ok"
@@ -39,6 +38,15 @@ class Answer:
     warnings: Sequence[str] = field(default_factory=tuple)
     session: str = ""
 
-    def envelope(self) -> Envelope:
+    def envelope(self, command: str) -> Envelope:
         """The JSON form, the same for every command."""
-        return envelope(self.command, self.status, self.data, self.warnings)
+        return envelope(command, self.status, self.data, self.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The outcome of a command that goes on: what `look` answers, every `every` seconds, where its `gist` has changed."""
+
+    look: Callable[[], Answer]
+    gist: Callable[[Answer], object]
+    every: float

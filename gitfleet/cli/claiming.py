@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import counted, duration
 from gitfleet.claims import service
 from gitfleet.claims.conflict_text import kept_by, stays, unit_words, units, until
@@ -11,13 +12,13 @@ from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.service import Terms
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.messages import heard, told
-from gitfleet.cli.options import Common
+from gitfleet.cli.messages import as_session, heard
 from gitfleet.errors import EXIT_CODES, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
 from gitfleet.fleet.views import grants
 from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
+from gitfleet.fleet.views.knowledge import Knowledge
 from gitfleet.ledger.model import Answer as Told
 from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
@@ -26,12 +27,10 @@ FRESH = 60
 """Seconds for which what the hub said last needs no mention of its age."""
 
 
-def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
+def claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:
     """Claim paths for the session."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            result = fleet.claims.claim(session, paths, terms)
+    with as_session(flag) as (fleet, session):
+        result = fleet.claims.claim(session, paths, terms)
         refused = result.refused
         lines = _lines(result.granted, "claimed", tentative=result.tentative)
         lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
@@ -46,15 +45,13 @@ def claim(common: Common, paths: Sequence[str], terms: Terms) -> Answer:
         data = grants.claimed(session, result, said)
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
-        return Answer("claim", data, lines, _status(result, code), code, warnings, session)
+        return Answer(data, lines, _status(result, code), code, warnings, session)
 
 
-def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
+def wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
     """Claim paths for the session, standing in line for what others hold."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            got = fleet.claims.wait(session, paths, terms, limit=limit)
+    with as_session(flag) as (fleet, session):
+        got = fleet.claims.wait(session, paths, terms, limit=limit)
         granted, held = got.granted, got.already_held
         lines = _lines(granted, "claimed", tentative=got.tentative)
         lines += _lines(held, "already held, renewed", tentative=got.tentative)
@@ -64,74 +61,76 @@ def wait(common: Common, paths: Sequence[str], terms: Terms, limit: float | None
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
         status = "tentative" if got.tentative else "ok"
-        return Answer("claim", data, lines, status, warnings=warnings, session=session)
+        return Answer(data, lines, status, warnings=warnings, session=session)
 
 
-def release(common: Common, paths: Sequence[str], *, everything: bool) -> Answer:
+def release(flag: str | None, paths: Sequence[str], *, everything: bool) -> Answer:
     """Release claims of the session: those on and below `paths`, or all of them where none are named."""
     if paths and everything:
         words = "You named paths, and --all as well."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            result = fleet.claims.release(session, paths or None)
+    with as_session(flag) as (fleet, session):
+        result = fleet.claims.release(session, paths or None)
         lines = _lines(result.released, "released", tentative=result.tentative)
         lines += [f"not held by anybody: {path}" for path in result.not_held]
         lines = lines or ["nothing to release"]
         data = grants.released(session, result)
-        return Answer(
-            "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
-        )
+        return Answer(data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session)
 
 
-def let_go(common: Common, branch: str) -> Answer:
+def let_go(flag: str | None, branch: str) -> Answer:
     """Release what a branch retains, as a person."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            result = fleet.claims.let_go(session, branch)
+    with as_session(flag) as (fleet, session):
+        result = fleet.claims.let_go(session, branch)
         lines = [f"released: {claim.pattern}" for claim in result.released]
         lines += kept(result.retained, "still ")
         data = grants.released(session, result)
-        return Answer(
-            "release", data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session
-        )
+        return Answer(data, lines, _status(result, 0), 0, _warnings(fleet, result, session), session)
 
 
-def claims(common: Common, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
+def claims(session: str | None, paths: Sequence[str], *, older_than: int | None = None) -> Answer:
     """List claims, by path, session and age (seconds)."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        found, problems = views.listing(fleet, session=common.session, paths=paths, older_than=older_than)
+    with Fleet.open(announce=render.note) as fleet:
+        found, problems = views.listing(fleet, session=session, paths=paths, older_than=older_than)
         rows = [_cells(row) for row in found["claims"]]
         head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         lines = render.table(rows, head) if rows else ["no claims"]
-        warnings = [*problems, *heard(fleet), *freshness(fleet, found["age"], len(found["tentative"]))]
-        return Answer("claims", found, [*lines, *as_of(fleet, found["age"])], warnings=warnings)
+        return informed(fleet, found, lines, problems)
 
 
-def check(common: Common, paths: Sequence[str]) -> Answer:
+def check(flag: str | None, paths: Sequence[str]) -> Answer:
     """Say of each path whether it is free, mine, theirs, or cannot be told."""
     if not paths:
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = _maybe_session(fleet, common.session)
+    with Fleet.open(announce=render.note) as fleet:
+        session = _maybe_session(fleet, flag)
         found = views.check(fleet, session, paths)
         states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
-        lines = [line for path in found["paths"] for line in _verdict(path)] + as_of(fleet, found["age"])
-        warnings = [
-            *heard(fleet, common.session),
-            *freshness(fleet, found["age"], len(found["tentative"])),
-        ]
+        lines = [line for path in found["paths"] for line in _verdict(path)]
         status = EXIT_CODES[code][0] if code else "ok"
-        return Answer("check", found, lines, status, code, warnings, session or "")
+        return replace(
+            informed(fleet, found, lines, flag=flag), status=status, code=code, session=session or ""
+        )
 
 
 def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
     """What claims stay with now that their session is gone: a line each."""
     rows = [([one.as_record() for one in claim.retained], claim.pattern) for claim in claims]
     return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
+
+
+def informed(
+    fleet: Fleet,
+    found: Knowledge,
+    lines: Sequence[str],
+    problems: Sequence[str] = (),
+    flag: str | None = None,
+) -> Answer:
+    """The answer of a command that shows what this clone knows, and how old that is."""
+    age = found["age"]
+    warnings = [*problems, *heard(fleet, flag), *freshness(fleet, age, len(found["tentative"]))]
+    return Answer(found, [*lines, *as_of(fleet, age)], warnings=warnings)
 
 
 def as_of(fleet: Fleet, age: int | None) -> list[str]:
@@ -164,13 +163,13 @@ def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
     unsure = " (tentative: the hub was out of reach)" if tentative else ""
     lines = []
     for claim in claims:
-        shared = " (shared)" if claim.mode == SHARED else _units(claim)
+        shared = " (shared)" if claim.mode == SHARED else units_of(claim)
         token = f", token {claim.token}" if verb != "released" and not unsure else ""
         lines.append(f"{verb}: {claim.pattern}{shared}{token}{unsure}")
     return lines
 
 
-def _units(claim: Claim) -> str:
+def units_of(claim: Claim) -> str:
     """Which units of a resource a claim has; nothing for one on a path."""
     return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, claiming
+from gitfleet.cli import claiming
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
+from gitfleet.cli.options import OfSession, SessionId, seconds
 from gitfleet.errors import UsageError
 
 Paths = Annotated[
@@ -52,28 +52,8 @@ Older = Annotated[
 ]
 
 WaitingLine = Annotated[bool, Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")]
-Leave = Annotated[bool, Option("--leave", help="Give up every place of this session.")]
-To = Annotated[str, Argument(metavar="SESSION", help="Whom to tell.", complete="session_ids")]
-Text = Annotated[list[str], Argument(metavar="TEXT...", help="What to say.")]
-OfferTo = Annotated[
-    str,
-    Option("--to", metavar="SESSION", help="Who may have them.", complete="session_ids"),
-]
-BreakReason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
 
 
-ClaimedPaths = Annotated[
-    list[str],
-    Argument(metavar="PATH...", help="Claims on these paths, and below them.", complete="claimed"),
-]
-OfferedPaths = Annotated[
-    list[str],
-    Argument(
-        metavar="PATH...",
-        help="Claims of yours on these paths, and below them.",
-        complete="own_claims",
-    ),
-]
 Revisions = Annotated[
     str | None, Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
 ]
@@ -98,30 +78,25 @@ def claim(
     wait: Wait = False,
     timeout: Timeout = None,
     priority: Priority = DEFAULT_PRIORITY,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Claim paths for this session: all of them, or nothing (exit code 10, with every holder's name).
 
     With --wait, stand in line for what others hold: first come, first served; exit code 11 when the time is over (the
     place is kept), 14 when waiting would never end.
     """
-
-    def action() -> Answer:
-        if shared and exclusive:
-            raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
-        mode = True if shared else False if exclusive else None
-        terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
-        if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
-            words = "--timeout and --priority need --wait."
-            raise UsageError(words, hint="Add `--wait`, or leave them out.")
-        if not wait:
-            return claiming.claim(common(session), paths, terms)
-        if partial:
-            raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
-        limit = None if timeout is None else float(seconds(timeout))
-        return claiming.wait(common(session), paths, terms._replace(priority=priority), limit)
-
-    return boundary.run("claim", action, as_json=as_json)
+    if shared and exclusive:
+        raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
+    mode = True if shared else False if exclusive else None
+    terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
+    if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
+        words = "--timeout and --priority need --wait."
+        raise UsageError(words, hint="Add `--wait`, or leave them out.")
+    if not wait:
+        return claiming.claim(session, paths, terms)
+    if partial:
+        raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
+    limit = None if timeout is None else float(seconds(timeout))
+    return claiming.wait(session, paths, terms._replace(priority=priority), limit)
 
 
 def release(
@@ -129,21 +104,16 @@ def release(
     session: SessionId = None,
     everything: All = False,
     branch: OfBranch = None,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Release claims of this session: those on PATH and below, or all of them.
 
     What others hold is theirs to release (exit code 10).
     """
-
-    def action() -> Answer:
-        if branch is None:
-            return claiming.release(common(session), paths or [], everything=everything)
-        if paths or everything:
-            raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
-        return claiming.let_go(common(session), branch)
-
-    return boundary.run("release", action, as_json=as_json)
+    if branch is None:
+        return claiming.release(session, paths or [], everything=everything)
+    if paths or everything:
+        raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
+    return claiming.let_go(session, branch)
 
 
 def claims(
@@ -151,20 +121,15 @@ def claims(
     session: OfSession = None,
     older_than: Older = None,
     waiting_line: WaitingLine = False,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """List the claims of the fleet, by path, session and age; with --waiting, who stands in line for them."""
+    if waiting_line:
+        from gitfleet.cli import handing  # of no use to a list of claims
 
-    def action() -> Answer:
-        if waiting_line:
-            from gitfleet.cli import handing  # of no use to a list of claims
-
-            return handing.waiting(common(session), leave=False)
-        return claiming.claims(
-            common(session), paths or [], older_than=None if older_than is None else seconds(older_than)
-        )
-
-    return boundary.run("claims", action, as_json=as_json)
+        return handing.waiting()
+    return claiming.claims(
+        session, paths or [], older_than=None if older_than is None else seconds(older_than)
+    )
 
 
 def check(
@@ -174,59 +139,19 @@ def check(
     hub: Hub = None,
     report: Report = None,
     session: SessionId = None,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
 
     With --range or --staged: judge commits, or what is staged, against the hub of now and the rules on its trunk. Exit
     code 10 where another session holds a path, 15 where the path was granted to another since, 16 where a commit names
     no claim for it, 13 where that cannot be told, 30 where the hub cannot be reached. --range needs no `gitfleet init`.
     """
+    if bool(paths) + (revisions is not None) + staged > 1:
+        raise UsageError("Paths, --range and --staged exclude each other.")
+    if revisions is not None or staged:
+        from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
 
-    def action() -> Answer:
-        if bool(paths) + (revisions is not None) + staged > 1:
-            raise UsageError("Paths, --range and --staged exclude each other.")
-        if revisions is not None or staged:
-            from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
-
-            if revisions is not None:
-                return check_commits.commits(common(session), revisions, hub, report)
-            return check_commits.staged(common(session), report)
-        return claiming.check(common(session), paths or [])
-
-    return boundary.run("check", action, as_json=as_json)
-
-
-def waiting(leave: Leave = False, session: SessionId = None, as_json: Json = False) -> int:
-    """Show the waiting line: who stands where, and who keeps whom waiting."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("waiting", lambda: handing.waiting(common(session), leave=leave), as_json=as_json)
-
-
-def tell(to: To, text: Text, session: SessionId = None, as_json: Json = False) -> int:
-    """Leave a message for another session; it is shown at that session's next command or hook, once."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("tell", lambda: handing.tell(common(session), to, " ".join(text)), as_json=as_json)
-
-
-def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None, as_json: Json = False) -> int:
-    """Offer claims of this session to another one, which is told and may accept them."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("offer", lambda: handing.offer(common(session), to, paths), as_json=as_json)
-
-
-def accept(session: SessionId = None, as_json: Json = False) -> int:
-    """Accept every claim that is on offer for this session; each moves with a new token."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("accept", lambda: handing.accept(common(session)), as_json=as_json)
-
-
-def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
-    """Take live claims away from their holders (persons only); the holders are told the reason."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("break", lambda: handing.break_(common(session), paths, reason), as_json=as_json)
+        if revisions is not None:
+            return check_commits.commits(revisions, hub, report)
+        return check_commits.staged(session, report)
+    return claiming.check(session, paths or [])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -78,12 +78,16 @@ def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
 
 
 @contextmanager
-def told(fleet: Fleet, session: str) -> Iterator[None]:
-    """Where the body is refused, the session still hears its messages."""
-    try:
-        yield
-    except FleetError:
-        for text in fleet.messages(session):
-            render.note(f"gitfleet: {text}")
-        delivery.done()
-        raise
+def as_session(
+    flag: str | None, who: Callable[[Fleet, str | None], str] = Fleet.whoami
+) -> Iterator[tuple[Fleet, str]]:
+    """The fleet, and the session that a command acts for: where the body is refused, it still hears its messages."""
+    with Fleet.open(announce=render.note) as fleet:
+        session = who(fleet, flag)
+        try:
+            yield fleet, session
+        except FleetError:
+            for text in fleet.messages(session):
+                render.note(f"gitfleet: {text}")
+            delivery.done()
+            raise

@@ -60,7 +60,7 @@ def tree(whole: Group) -> Any:
 def _fill(place: typer.Typer, group: Group) -> None:
     for name, found in group.commands.items():
         if isinstance(found, Command):
-            function = _function(found.params, found.function)
+            function = _function(found.params, found.run)
             settings = {"allow_interspersed_args": not found.passes_on}
             place.command(name, cls=_Command, help=found.help, context_settings=settings)(function)
         else:
@@ -106,7 +106,7 @@ def _alone(noun: Group) -> Callable[..., int]:
         if context.invoked_subcommand is not None:
             return 0
         if isinstance(default, Command):
-            return default.function(**values)
+            return default.run(**values)
         render.out(context.get_help())
         return 0
 
@@ -159,7 +159,7 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
         render.note(f"gitfleet: {words}\nnext: {hint}")
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
     data = {"error": {"message": words, "hint": hint}}
-    return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+    return boundary.show(command, Answer(data, status="usage-error", code=2), as_json=as_json)
 
 
 def _beyond(found: re.Match[str]) -> str:
