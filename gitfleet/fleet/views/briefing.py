@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.claims.policy import CommitRule, EditRule, UnverifiableRule
 from gitfleet.fleet import briefing
 from gitfleet.fleet.briefing import Briefing
 from gitfleet.fleet.views.records import KeeperRecord, Mode
+from gitfleet.fleet.views.rows import row_of
 
 
 class NeighbourRow(TypedDict):
@@ -70,34 +71,13 @@ class PrimeAnswer(TypedDict):
 
 def prime(told: Briefing) -> PrimeAnswer:
     """A briefing for programs."""
-    policy = told.policy
-    return {
-        "session": SessionId(told.session) if told.session else None,
-        "title": told.title,
-        "branch": BranchName(told.branch),
-        "node": told.node,
-        "holds": list(told.holds),
-        "others": [_neighbour(other) for other in told.others],
-        "more": told.more,
-        "policy": {
-            "commits": policy.commits,
-            "edits": policy.edits,
-            "ttl": policy.ttl,
-            "state_max_age": policy.state_max_age,
-            "unverifiable": policy.unverifiable,
-        },
-        "messages": list(told.messages),
-        "left": [claim.pattern for claim in told.left],
-        "committed": told.committed,
-        "hooks": told.hooks or None,
-        "age": told.age,
-        "text": briefing.text(told),
-    }
-
-
-def _neighbour(other: briefing.Neighbour) -> NeighbourRow:
-    return {
-        "pattern": other.pattern, "session": SessionId(other.session), "title": other.title, "reason": other.reason,
-        "mode": cast(Mode, other.mode), "left": other.left,
-        "retained": cast(list[KeeperRecord], list(other.retained)), "gone": other.gone,
-    }  # fmt: skip
+    return row_of(
+        PrimeAnswer,
+        told,
+        session=told.session or None,
+        others=[row_of(NeighbourRow, other) for other in told.others],
+        policy=row_of(RulesRow, told.policy),
+        left=[claim.pattern for claim in told.left],
+        hooks=told.hooks or None,
+        text=briefing.text(told),
+    )
