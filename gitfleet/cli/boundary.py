@@ -15,25 +15,10 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
 _Told = TypeVar("_Told")
-READ_ONLY = frozenset(
-    [
-        "agent status",
-        "audit",
-        "check",
-        "claims",
-        "fsck",
-        "log",
-        "maintainer logs",
-        "maintainer status",
-        "prime",
-        "session list",
-        "session show",
-        "status",
-        "waiting",
-        "worktree list",
-        "worktree status",
-    ]
-)
+READ_ONLY = frozenset([
+    "agent status", "audit", "check", "claims", "fsck", "log", "maintainer logs", "maintainer status", "prime",
+    "session list", "session show", "status", "waiting", "worktree list", "worktree status",
+])  # fmt: skip
 """Commands that only look: that nothing was changed goes without saying."""
 
 

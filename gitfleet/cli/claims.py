@@ -1,16 +1,33 @@
-"""`claim`, `release`, `claims`, `check` on the full command line; what they do is in `claiming`."""
+"""`claim`, `release`, `claims`, `check` . Imports nothing heavy: these run on every edit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
+from gitfleet.base.fast_dataclass import replace
+from gitfleet.base.text import duration
+from gitfleet.claims import service
+from gitfleet.claims.asking import Released
+from gitfleet.claims.conflict_text import kept_by, stays, units
+from gitfleet.claims.model import SHARED, Claim
+from gitfleet.claims.retained_claims import LetGone
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import claiming
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.messages import as_session
 from gitfleet.cli.options import OfSession, SessionId, seconds
-from gitfleet.errors import UsageError
+from gitfleet.errors import EXIT_CODES, NoSession, UsageError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import claims as views
+from gitfleet.fleet.views import grants
+from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
+from gitfleet.ledger.model import Answer as Told
+from gitfleet.obstacles import Obstacle
+from gitfleet.telling import remarks
 
 Paths = Annotated[
     list[str],
@@ -52,8 +69,6 @@ Older = Annotated[
 ]
 
 WaitingLine = Annotated[bool, Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")]
-
-
 Revisions = Annotated[
     str | None, Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
 ]
@@ -92,11 +107,11 @@ def claim(
         words = "--timeout and --priority need --wait."
         raise UsageError(words, hint="Add `--wait`, or leave them out.")
     if not wait:
-        return claiming.claim(session, paths, terms)
+        return _claim(session, paths, terms)
     if partial:
         raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
     limit = None if timeout is None else float(seconds(timeout))
-    return claiming.wait(session, paths, terms._replace(priority=priority), limit)
+    return _wait(session, paths, terms._replace(priority=priority), limit)
 
 
 def release(
@@ -109,11 +124,24 @@ def release(
 
     What others hold is theirs to release (exit code 10).
     """
-    if branch is None:
-        return claiming.release(session, paths or [], everything=everything)
-    if paths or everything:
+    if branch is not None and (paths or everything):
         raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
-    return claiming.let_go(session, branch)
+    if paths and everything:
+        words = "You named paths, and --all as well."
+        raise UsageError(words, hint="Leave the paths out, or `--all`.")
+    with as_session(session) as (fleet, own):
+        result: Released | LetGone
+        if branch is None:
+            result = fleet.claims.release(own, paths or None)
+            lines = _lines(result.released, "released", tentative=result.tentative)
+            lines += [f"not held by anybody: {path}" for path in result.not_held]
+            lines = lines or ["nothing to release"]
+        else:
+            result = fleet.claims.let_go(own, branch)
+            lines = [f"released: {claim.pattern}" for claim in result.released]
+            lines += kept(result.retained, "still ")
+        warnings = _warnings(fleet, result, own)
+        return Answer(grants.released(own, result), lines, _status(result, 0), 0, warnings, own)
 
 
 def claims(
@@ -127,9 +155,13 @@ def claims(
         from gitfleet.cli import handing  # of no use to a list of claims
 
         return handing.waiting()
-    return claiming.claims(
-        session, paths or [], older_than=None if older_than is None else seconds(older_than)
-    )
+    age = None if older_than is None else seconds(older_than)
+    with Fleet.open(announce=render.note) as fleet:
+        found, problems = views.listing(fleet, session=session, paths=paths or (), older_than=age)
+        rows = [_cells(row) for row in found["claims"]]
+        head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
+        lines = render.table(rows, head) if rows else ["no claims"]
+        return informed(fleet, found, lines, problems)
 
 
 def check(
@@ -154,4 +186,101 @@ def check(
         if revisions is not None:
             return check_commits.commits(revisions, hub, report)
         return check_commits.staged(session, report)
-    return claiming.check(session, paths or [])
+    if not paths:
+        raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
+    with Fleet.open(announce=render.note) as fleet:
+        own = _maybe_session(fleet, session)
+        found = views.check(fleet, own, paths)
+        states = {path["state"] for path in found["paths"]}
+        code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
+        lines = [line for path in found["paths"] for line in _verdict(path)]
+        answer = informed(fleet, found, lines, flag=session)
+        return replace(answer, status=EXIT_CODES[code][0] if code else "ok", code=code, session=own or "")
+
+
+def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:
+    """Claim paths for the session."""
+    with as_session(flag) as (fleet, session):
+        result = fleet.claims.claim(session, paths, terms)
+        refused = result.refused
+        lines = _lines(result.granted, "claimed", tentative=result.tentative)
+        lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
+        lines += [
+            f"taken over with {kept_by([one.as_record() for one in c.retained])} of {c.session}: {c.pattern}"
+            if c.retained
+            else f"taken over from {c.session}, whose claim had expired: {c.pattern}"
+            for c in result.taken_over
+        ]
+        lines += [f"not granted: {render.holder(item)}" for item in refused]
+        said = remarks.of_grant(fleet, result.granted, result.already_held)
+        data = grants.claimed(session, result, said)
+        code = 21 if refused else 0
+        warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
+        return Answer(data, lines, _status(result, code), code, warnings, session)
+
+
+def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
+    """Claim paths for the session, standing in line for what others hold."""
+    with as_session(flag) as (fleet, session):
+        got = fleet.claims.wait(session, paths, terms, limit=limit)
+        granted, held = got.granted, got.already_held
+        lines = _lines(granted, "claimed", tentative=got.tentative)
+        lines += _lines(held, "already held, renewed", tentative=got.tentative)
+        said = remarks.of_grant(fleet, granted, held)
+        data = grants.waited(session, got, said)
+        warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
+        if got.tentative:
+            warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
+        status = "tentative" if got.tentative else "ok"
+        return Answer(data, lines, status, warnings=warnings, session=session)
+
+
+def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
+    try:
+        return fleet.whoami(flag)
+    except NoSession as error:
+        if error.candidates:
+            raise
+        return None
+
+
+def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
+    unsure = " (tentative: the hub was out of reach)" if tentative else ""
+    lines = []
+    for claim in claims:
+        shared = " (shared)" if claim.mode == SHARED else units_of(claim)
+        token = f", token {claim.token}" if verb != "released" and not unsure else ""
+        lines.append(f"{verb}: {claim.pattern}{shared}{token}{unsure}")
+    return lines
+
+
+def _status(result: Told, code: int) -> str:
+    return "partial" if code else "tentative" if result.tentative else "ok"
+
+
+def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
+    words = fleet.ledger.outbox.warnings + fleet.messages(session)
+    if result.tentative:
+        words.append(
+            f"{result.receipt.hub_error or 'The hub is out of reach.'} This is tentative until the hub agrees."
+        )
+    return words
+
+
+def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
+    if "problem" in row:
+        return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
+    left = "expired" if row["lapsed"] else duration(row["left"])
+    left += ", its process is gone" if row["gone"] else ""
+    if row.get("retained"):
+        left = stays(row["retained"])
+    token = "tentative" if row["tentative"] else str(row["token"])
+    mode = units(row) if row.get("slots") else row["mode"]
+    return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
+
+
+def _verdict(path: PathRow) -> list[str]:
+    if path["state"] == service.THEIRS:
+        return [f"theirs  {render.holder(Obstacle.decode(item))}" for item in path["holders"]]
+    words = {service.MINE: "mine   ", service.FREE: "free   ", service.UNVERIFIABLE: "unknown"}
+    return [f"{words[path['state']]} {path['path']}"]

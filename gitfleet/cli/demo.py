@@ -56,12 +56,9 @@ class DemoAnswer(TypedDict):
 
 def demo(directory: Folder = None, as_json: AsJson = False) -> Answer:
     """Play the main job on a scratch hub with two clones: claims, refusals, waiting, a crash, worktrees. Takes some seconds."""
-    tell = _silent if as_json else render.out
-    from gitfleet.cli import (
-        demo_runner,  # 10 ms, for this command alone
-        demo_script,
-    )
+    from gitfleet.cli import demo_runner, demo_script  # 10 ms, for this command alone
 
+    tell = _silent if as_json else render.out
     begun = clock.elapsed()
     place = demo_runner.set_up(directory)
     tell(f"Playing in {display(place.directory)}. Every command below is real; so is what it says.")

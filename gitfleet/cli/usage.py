@@ -20,20 +20,21 @@ from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Command, Group, Option, Parameter
 
 
-class _Command(typer.core.TyperCommand):
-    """A command whose help is ours."""
+class _Helped:
+    """What makes the help of a command ours."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
-        formatter.write(helping.text(_ours(ctx)))
+        found, _ = app.whole().find(str(ctx.command_path).split()[1:])
+        formatter.write(helping.text(found))
 
 
-class _Group(typer.core.TyperGroup):
-    """A noun, or the whole, whose help is ours."""
+class _Command(_Helped, typer.core.TyperCommand):
+    """A command."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help."""
-        formatter.write(helping.text(_ours(ctx)))
+
+class _Group(_Helped, typer.core.TyperGroup):
+    """A noun, or the whole."""
 
 
 def run(whole: Group, arguments: Sequence[str]) -> int:
@@ -76,11 +77,6 @@ def _typer(group: Group, **settings: Any) -> typer.Typer:
         cls=_Group, name=group.name or "gitfleet", help=group.help, rich_markup_mode=None,
         pretty_exceptions_enable=False, context_settings=names, **settings,
     )  # fmt: skip
-
-
-def _ours(context: Any) -> Command | Group:
-    """The declaration of the command that a context is for."""
-    return app.whole().find(str(context.command_path).split()[1:])[0]
 
 
 def _enter(directory: str, version: bool) -> None:
