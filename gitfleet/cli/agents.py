@@ -107,11 +107,11 @@ def prime(session: SessionId = None) -> Answer:
             if error.candidates:
                 raise
             who = ""
-        told = briefing.gather(fleet, who, _hooked(fleet, who))
+        told = prime_views.gather(fleet, who, _hooked(fleet, who))
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
         return Answer(
-            prime_views.prime(told),
-            briefing.text(told).split("\n"),
+            told,
+            told["text"].split("\n"),
             warnings=[*warnings, *freshness(fleet, state.age, len(state.tentative))],
             session=who,
         )

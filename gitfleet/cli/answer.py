@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitfleet.base.fast_dataclass import dataclass, field
+from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.views.envelope import Envelope, envelope
 
 
@@ -26,21 +27,26 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell.
+    """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell, `status` in one word ("":
+    that of the code).
 
     `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
     """
 
     data: Mapping[str, Any]
     lines: Sequence[str | Grid] = ()
-    status: str = "ok"
+    status: str = ""
     code: int = 0
     warnings: Sequence[str] = field(default_factory=tuple)
     session: str = ""
 
     def envelope(self, command: str) -> Envelope:
         """The JSON form, the same for every command."""
-        return envelope(command, self.status, self.data, self.warnings)
+        return envelope(command, self.status or _words(self.code), self.data, self.warnings)
+
+
+def _words(code: int) -> str:
+    return EXIT_CODES[code][0] if code else "ok"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import as_session
 from gitfleet.cli.options import OfSession, SessionId, seconds
-from gitfleet.errors import EXIT_CODES, NoSession, UsageError
+from gitfleet.errors import NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
 from gitfleet.fleet.views import grants
@@ -195,7 +195,7 @@ def check(
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
         lines = [line for path in found["paths"] for line in _verdict(path)]
         answer = informed(fleet, found, lines, flag=session)
-        return replace(answer, status=EXIT_CODES[code][0] if code else "ok", code=code, session=own or "")
+        return replace(answer, code=code, session=own or "")
 
 
 def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:

@@ -28,8 +28,7 @@ def install(path: Where) -> Answer:
     data: HubHookInstallAnswer = {
         "folders": list(done.folders), "changed": done.changed, "notes": list(done.notes),
     }  # fmt: skip
-    status, code = ("partial", 21) if done.closed else ("ok", 0)
-    return Answer(data, lines, status, code, done.closed)
+    return Answer(data, lines, code=21 if done.closed else 0, warnings=done.closed)
 
 
 def uninstall(path: Where) -> Answer:

@@ -12,7 +12,6 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
-from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import doctor as doctor_views
 from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
@@ -45,9 +44,8 @@ def sync() -> Answer:
         return Answer(
             data,
             lines,
-            EXIT_CODES[code][0] if code else "ok",
-            code,
-            [*told.warnings, *mended, *fleet.ledger.outbox.warnings],
+            code=code,
+            warnings=[*told.warnings, *mended, *fleet.ledger.outbox.warnings],
         )
 
 

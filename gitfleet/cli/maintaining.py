@@ -68,8 +68,7 @@ def maintain(
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = fleet.upkeep.run(options, dry_run=dry_run)
     data = upkeep_views.upkeep(done)
-    word = "partial" if done.code else "ok"
-    return Answer(data, done.words(), word, done.code, done.warnings)
+    return Answer(data, done.words(), code=done.code, warnings=done.warnings)
 
 
 def install(
@@ -145,7 +144,7 @@ def run() -> Answer:
         raise
     finally:
         turn.end(code, lines)
-    return Answer(upkeep_views.ran(done), lines, "partial" if code else "ok", code)
+    return Answer(upkeep_views.ran(done), lines, code=code)
 
 
 def _last_words(last: LastRunRow) -> str:

@@ -131,9 +131,7 @@ def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Answer:
     warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
     warnings += news
     warnings += [f"{item.path}: {item.why}; it was left alone" for item in found.broken]
-    return Answer(data, lines, warnings=warnings,
-        status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
-    )  # fmt: skip
+    return Answer(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
 
 
 def _line(outcome: Outcome) -> str:

@@ -146,9 +146,10 @@ def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer
         lines += [f"not free: {path}: {why}" for path, why in choice.passed]
         lines += [_line(found.outcome)] if found.outcome else []
     failed = found.outcome is not None and found.outcome.failed
-    return Answer(views.ensured(found), lines, warnings=[*_stale([found.base]), *news],
-        status="partial" if failed else "ok", code=PARTIAL if failed else 0, session=managed.session,
-    )  # fmt: skip
+    warnings = [*_stale([found.base]), *news]
+    return Answer(
+        views.ensured(found), lines, code=PARTIAL if failed else 0, warnings=warnings, session=managed.session
+    )
 
 
 def _cells(row: WorktreeRow) -> tuple[str, ...]:
@@ -168,9 +169,7 @@ def _reconciled(found: Reconciled, news: Sequence[str]) -> Answer:
     lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
     lines += counts(data)
     warnings = [*_stale(found.bases), *news, *_broken(data["broken"])]
-    return Answer(data, lines, warnings=warnings,
-        status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
-    )  # fmt: skip
+    return Answer(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
 
 
 def counts(data: WorktreeReconcileAnswer) -> list[str]:
