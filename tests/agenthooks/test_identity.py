@@ -123,7 +123,7 @@ def test_session_that_a_client_starts_by_a_command_is_its_own_from_then_on(
     gitfleet(alone.path, "claim", "src/a.py", env=env).ok()
     assert holders(alone) == {"src/a.py": "mine"}
     again = gitfleet(alone.path, "session", "start", "--id", "second", env=env).ok()
-    assert "acts for session mine already" in again.stderr
+    assert "already acts for session mine" in again.stderr
     assert session(start("codex", "own-1", alone.path), alone, gitfleet) == "mine"
 
 

@@ -226,7 +226,7 @@ def test_refusal_names_what_to_type_for_any_path(alone: Gated, tmp_path: Path) -
     alone.commit().ok()
 
 
-FAULT = "warning: gitfleet.yaml as it is staged cannot be used"
+FAULT = "warning: gitfleet.yaml as staged cannot be used"
 
 
 @pytest.mark.parametrize("mode", ["require-claim", "conflicts-only", "off"])
