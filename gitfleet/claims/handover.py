@@ -96,7 +96,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     reason = body.reason.strip()
     if not session.person:
         raise PolicyRefused(
-            "Only a person may break the claims of others.",
+            "Only a person may take away the claims of others.",
             hint="Wait in line: `gitfleet claim --wait PATH...`. Or ask the holder: `gitfleet tell SESSION TEXT`.",
         )
     if not reason:

@@ -7,8 +7,9 @@ from typing import Annotated
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.messages import acting_session
 from gitfleet.cli.options import SessionId
-from gitfleet.errors import FleetError, NoFleet, NoRepository, NoSession, UsageError
+from gitfleet.errors import FleetError, NoFleet, NoRepository, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import agents as views
@@ -101,20 +102,11 @@ def prime(session: SessionId = None) -> Answer:
     with Fleet.open() as fleet:
         trouble = briefing.ask(fleet)
         state = fleet.current()
-        try:
-            who = fleet.whoami(session)
-        except NoSession as error:
-            if error.candidates:
-                raise
-            who = ""
+        who = acting_session(fleet, session) or ""
         told = prime_views.gather(fleet, who, _hooked(fleet, who))
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
-        return Answer(
-            told,
-            told["text"].split("\n"),
-            warnings=[*warnings, *freshness(fleet, state.age, len(state.tentative))],
-            session=who,
-        )
+        warnings += freshness(fleet, state.age, len(state.tentative))
+        return Answer(told, told["text"].split("\n"), warnings=warnings, session=who)
 
 
 def _scope(*, user: bool, project: bool) -> Scope:

@@ -18,9 +18,9 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.messages import as_session
+from gitfleet.cli.messages import acting_session, as_session
 from gitfleet.cli.options import OfSession, SessionId, seconds
-from gitfleet.errors import NoSession, UsageError
+from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
 from gitfleet.fleet.views import grants
@@ -189,7 +189,7 @@ def check(
     if not paths:
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
     with Fleet.open(announce=render.note) as fleet:
-        own = _maybe_session(fleet, session)
+        own = acting_session(fleet, session)
         found = views.check(fleet, own, paths)
         states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
@@ -233,15 +233,6 @@ def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | N
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
         status = "tentative" if got.tentative else "ok"
         return Answer(data, lines, status, warnings=warnings, session=session)
-
-
-def _maybe_session(fleet: Fleet, flag: str | None) -> str | None:
-    try:
-        return fleet.whoami(flag)
-    except NoSession as error:
-        if error.candidates:
-            raise
-        return None
 
 
 def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from gitfleet.base import delivery
 from gitfleet.cli import render
 from gitfleet.clients import acting
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.notices import LOST
 from gitfleet.sessions import model
@@ -75,6 +75,16 @@ def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
     return session, named or person or not sys.stdout.isatty(), person
+
+
+def acting_session(fleet: Fleet, flag: str | None) -> str | None:
+    """The session that a command acts for; None where none is at work. Raises NoSession where several are."""
+    try:
+        return fleet.whoami(flag)
+    except NoSession as error:
+        if error.candidates:
+            raise
+        return None
 
 
 @contextmanager
