@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from gitfleet.base import delivery
@@ -30,9 +29,9 @@ from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
-from gitfleet.trunk import hub_head
 
 if TYPE_CHECKING:
+    from gitfleet.git.head import Head
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
@@ -72,7 +71,7 @@ class Clone:
         self._rules = policy.CurrentPolicy(ledger.state)
         self.claims = self._claims()
         ledger.timing = self.claims.timing
-        ledger.follow = lambda head: hub_head.follow(repository, ledger, head)
+        ledger.follow = self._follow
 
     @classmethod
     def open(
@@ -114,6 +113,11 @@ class Clone:
             patience=patience,
         )
         return cls(repository, ledger, announce, folder)
+
+    def _follow(self, head: Head) -> None:
+        from gitfleet.trunk import hub_head  # only where a hub tells of its HEAD
+
+        hub_head.follow(self.repository, self.ledger, head)
 
     @property
     def policy(self) -> Policy:
@@ -200,7 +204,7 @@ class Clone:
     def _left_by(self, session: str) -> Mapping[str, tuple[str, ...]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""
         found = retained_claims.left_by(self.current().view, session)
-        return self.claims.built_upon({c.id: [one.as_record() for one in c.retained] for c in found})
+        return self.claims.built_upon({c.id: c.keeper_records for c in found})
 
     def whoami(self, flag: str | None = None) -> str:
         """The session that a command in this worktree acts for. Raises NoSession, BadName."""
@@ -250,7 +254,5 @@ class Clone:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

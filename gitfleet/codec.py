@@ -11,6 +11,8 @@ else) and back (`encode`). So whatever comes from the ledger, from a file or fro
 
     Want.decode({"pattern": "src/", "mode": "shared"})
 
+A field without `field(…)` is for values that are never read: it takes whatever it is given.
+
 Needs nothing but what every Python process has loaded: records are read in hooks.
 """
 
@@ -277,9 +279,13 @@ def declared(namespace: Mapping[str, Any], inherited: Iterable[Field] = ()) -> t
 class _Meta(type):
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> _Meta:
         inherited = [one for base in bases for one in getattr(base, "FIELDS", ())]
-        fields = declared(namespace, inherited)
+        own = {
+            key: _field(namespace, key)
+            for key, said in namespace.get("__annotations__", {}).items()
+            if "ClassVar" not in str(said)
+        }
+        fields = declared(own, inherited)
         known = {one.name for one in inherited}
-        own = [key for key, value in namespace.items() if isinstance(value, Field)]
         rest = {key: value for key, value in namespace.items() if key not in own}
         rest["__slots__"] = tuple(key for key in own if key not in known)
         rest["FIELDS"] = fields
@@ -287,6 +293,12 @@ class _Meta(type):
         setters = tuple((one.name, getattr(made, one.name).__set__, one.default) for one in fields)
         made._setters = setters  # type: ignore[attr-defined]
         return made
+
+
+def _field(namespace: Mapping[str, Any], name: str) -> Field:
+    """The field of that name in a class body: as declared, or of any shape."""
+    value = namespace.get(name, _REQUIRED)
+    return value if isinstance(value, Field) else Field(JSON, value, omit=False, kw_only=False, local=False)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field, local))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -151,3 +151,28 @@ def test_codec_needs_nothing_that_costs() -> None:
     lines = Path(codec.__file__).read_text(encoding="utf-8").splitlines()
     wanted = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
     assert wanted == {"__future__", "collections.abc", "typing"}
+
+
+class Plain(Struct):
+    """Values that are never read."""
+
+    LIMIT: ClassVar[int] = 3
+    name: str
+    ends: tuple[int, ...] = ()
+    point: Point | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.ends)
+
+
+def test_fields_without_a_shape_take_any_value_and_count_for_comparison() -> None:
+    one = Plain("a", (1, 2))
+    assert (one.name, one.ends, one.point, one.count, Plain.LIMIT) == ("a", (1, 2), None, 2, 3)
+    assert one == Plain("a", ends=(1, 2)) != replace(one, point=Point(x=1))
+    assert len({one, copy.copy(one), pickle.loads(pickle.dumps(one))}) == 1
+    for wrong in ({}, {"name": "a", "nothing": 1}):
+        with pytest.raises(TypeError):
+            Plain(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        one.name = "b"  # type: ignore[misc]

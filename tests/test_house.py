@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from gitfleet.base.commands import COMMANDS
 from tests.workbench import ROOT, run
 
 PACKAGE = ROOT / "gitfleet"
@@ -88,6 +89,20 @@ DOORS = [
 # a piece of text -> the modules that may have it in a string (docstrings and comments are free)
 SPELLERS: Mapping[str, Mapping[str, str]] = {
     "refs/fleet": {"gitfleet/git/fleetrefs.py": "the door"},
+}
+
+# What talks like the command line (docstrings and comments are free); all else names what to do by `base.advice`.
+ENTRY_POINTS = ("gitfleet/cli/", "gitfleet/githooks/", "gitfleet/agenthooks/")
+COMMAND = re.compile(
+    rf"`gitfleet |\bgitfleet ({'|'.join(sorted({words.split()[1] for words in COMMANDS.values()}))})\b"
+)
+COMMANDERS: Mapping[str, str] = {
+    "gitfleet/base/commands.py": "the table of commands",
+    "gitfleet/claims/handover.py": "a message to an agent, which is quoted when it is told",
+    "gitfleet/claims/orphans.py": "`ends` is a command by its definition",
+    "gitfleet/fleet/briefing.py": "teaches an agent the command line",
+    "gitfleet/fleet/doctor.py": "a command without backticks in a sentence",
+    "gitfleet/fleet/hooks.py": "a command without backticks in a sentence",
 }
 
 # Modules on the way of a hook to "yes", and what none of them may load (each costs more than the rest together).
@@ -232,6 +247,31 @@ def test_effect_outside_of_its_door_is_not_used(door: Door) -> None:
 def test_text_outside_of_its_module_is_not_spelled(text: str) -> None:
     outside = [use for module in MODULES if module not in SPELLERS[text] for use in spelled_at(module, text)]
     assert outside == [], "take the name from the module that owns it"
+
+
+def commands_at(module: str) -> list[str]:
+    """Where a string of `module` has a command of ours; a string that is a statement is a docstring, too."""
+    free = {
+        node.value
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return [
+        f"{module}:{node.lineno}: {node.value}"
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in free
+        if COMMAND.search(node.value)
+    ]
+
+
+def test_command_below_the_entry_points_is_not_spelled() -> None:
+    lower = [module for module in MODULES if not module.startswith(ENTRY_POINTS)]
+    outside = [use for module in lower if module not in COMMANDERS for use in commands_at(module)]
+    assert outside == [], "name the step by gitfleet.base.advice"
+
+
+def test_module_listed_as_spelling_a_command_spells_one() -> None:
+    assert [module for module in COMMANDERS if not commands_at(module)] == []
 
 
 def test_module_with_a_name_that_says_nothing_does_not_exist() -> None:

@@ -105,9 +105,8 @@ def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[Obstac
     theirs = check_paths.judge(fleet, fleet.current(), session, paths).theirs
     holders = {item.session for item in theirs if item.session and not item.retained}
     found = [model.find(fleet.current().view, holder) for holder in holders]
-    dead = [
-        one for one in found if one and one.node == fleet.ledger.node.id and reaping.dead_for_certain(one)
-    ]
+    here = [one for one in found if one and one.node == fleet.ledger.node.id]
+    dead = [one for one in here if reaping.dead_for_certain(one)]
     for one in dead:
         with suppress(FleetError):  # then they hold it for a while longer
             fleet.sessions.end(one.id, was=session_rules.Process.of(one), timeout=ASK_THE_HUB)
@@ -137,9 +136,7 @@ def messages(fleet: Fleet, session: str) -> list[str]:
 
 def _kept(fleet: Fleet, paths: Sequence[str]) -> list[str]:
     """The paths that git would keep: what it ignores is each worktree's own. Where git cannot tell, all of them."""
-    data = b"".join(
-        b"./" + os.fsencode(path) + b"\0" for path in paths
-    )  # `./`: a colon in front has no meaning then
+    data = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)  # `./` for colons in front
     done = fleet.repository.here.ask("check-ignore", "-z", "--stdin", data=data)
     ignored = set(os.fsdecode(done.stdout).split("\0")) if done.code == 0 else set()
     return [path for path in paths if f"./{path}" not in ignored]

@@ -6,19 +6,19 @@ What could not be checked is stopped, and says so; where no fleet is concerned, 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from gitfleet.agenthooks import check_edits, fast_edit, hook_output, place
-from gitfleet.agenthooks.hook_output import EditVerdict
-from gitfleet.base import files, stopwatch
+from gitfleet.agenthooks.hook_output import PATIENCE, EditVerdict
+from gitfleet.base import files
 from gitfleet.base.console import note
 from gitfleet.errors import FleetError, NoFleet, NoRepository, Unverifiable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
 from gitfleet.ledger import node as nodes
 
-PATIENCE = 3.0
-"""Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
 LONGEST = 4.3
 """Seconds until an edit is stopped that could not be judged, whatever it is that hangs."""
 
@@ -30,7 +30,7 @@ def judged(agent: str, rest: list[str]) -> str:
     for kind, top, path in zip(named[::3], named[1::3], named[2::3], strict=True):
         tops.setdefault(top, ([], []))[kind == fast_edit.WRITTEN].append(path)
     asks = [check_edits.Ask(agent, own, turn, top, paths, written) for top, (paths, written) in tops.items()]
-    with stopwatch.limit(LONGEST, _late):
+    with _in_time():
         verdicts = [_verdict(ask) for ask in asks]
     denied = next((verdict.deny for verdict in verdicts if verdict.deny), "")
     told = [words for verdict in verdicts for words in verdict.told]
@@ -38,9 +38,21 @@ def judged(agent: str, rest: list[str]) -> str:
     return hook_output.before_edit(EditVerdict(denied, told, warnings))
 
 
-def _late() -> FleetError:
-    words = f"That took longer than {LONGEST:.0f} s."
-    return Unverifiable(words, hint="See what takes so long: `gitfleet doctor`.")
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise Unverifiable in the body once it has taken too long, whatever it waits for."""
+
+    def ring(*_: object) -> None:
+        words = f"That took longer than {LONGEST:.0f} s."
+        raise Unverifiable(words, hint="See what takes so long: `gitfleet doctor`.")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _verdict(ask: check_edits.Ask) -> EditVerdict:
@@ -59,26 +71,21 @@ def _verdict(ask: check_edits.Ask) -> EditVerdict:
     except OSError as error:
         return _unable(top, f"{check_edits.STOPPED}\nIt could not be checked: {top}: {error.strerror}")
     except Exception as error:  # noqa: BLE001 - a bug of ours is said, and lets nothing through
-        return _unable(top, _bug("edit", error))
+        words = f"gitfleet: internal error in edit, please report it: {type(error).__name__}: {error}"
+        return _unable(top, f"{check_edits.STOPPED}\n{words}")
 
 
 def _unable(top: str, words: str) -> EditVerdict:
     """What could not be checked is stopped, unless the fleet's rules only warn, or do not look at edits."""
-    stopwatch.stop()
+    signal.setitimer(signal.ITIMER_REAL, 0)  # what follows may take as long as it takes
     edits = "claim-on-edit"
     with suppress(FleetError, OSError), Fleet.open(top) as fleet:
         edits = fleet.policy.edits
     if edits == "off":
         return EditVerdict()
-    return (
-        EditVerdict(warnings=[words.replace(check_edits.STOPPED, "gitfleet: warning:")])
-        if edits == "warn"
-        else EditVerdict(words)
-    )
-
-
-def _bug(what: str, error: Exception) -> str:
-    return f"{check_edits.STOPPED}\ngitfleet: internal error in {what}, please report it: {type(error).__name__}: {error}"
+    if edits == "warn":
+        return EditVerdict(warnings=[words.replace(check_edits.STOPPED, "gitfleet: warning:")])
+    return EditVerdict(words)
 
 
 def unread(agent: str, rest: list[str]) -> str:

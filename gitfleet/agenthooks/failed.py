@@ -40,9 +40,10 @@ def _words(agent: str, told: dict[str, Any]) -> str:
     places = place.find(["x"], str(told.get("cwd") or os.getcwd())) if stopped else []
     if not places:
         return ""
+    from gitfleet.base.commands import spoken
     from gitfleet.clients import confined
 
     state = f"{places[0].common_dir}/gitfleet"
     session = acting.session_of(state, agent, str(told.get("session_id") or ""))
     committed = bool(session) and os.path.exists(f"{state}/commits/{session}.json")
-    return confined.words(agent, confined.FOLDER, "commit", committed=committed)
+    return spoken(confined.words(agent, confined.FOLDER, "commit", committed=committed))

@@ -12,6 +12,7 @@ import os
 from gitfleet.agenthooks import hook_input, place
 from gitfleet.clients import acting
 from gitfleet.githooks import coverage
+from gitfleet.githooks.gitdirs import content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,15 +60,10 @@ def hand_over(arguments: list[str]) -> int:
 def certain(agent: str, edit: WantedEdit, one: EditedTree) -> bool:
     """Whether the agent's session may edit the paths in one worktree for certain."""
     rules = f"{one.common_dir}/gitfleet/policy.json"
-    if os.path.exists(rules) and OFF in _read(rules):
+    if os.path.exists(rules) and OFF in content(rules):
         return True
     session = acting.session_of(f"{one.common_dir}/gitfleet", agent, edit.session)
     if not edit.session:
         session = os.environ.get("GITFLEET_SESSION")
     names = [os.fsencode(path) for path in (*one.paths, *one.written)]
     return coverage.covered(one.git_dir, one.common_dir, session, lambda: names) is not None
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from gitfleet.agenthooks import hook_input, hook_output, identity
+from gitfleet.agenthooks.hook_output import PATIENCE
 from gitfleet.agenthooks.turns import Turns
 from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
@@ -30,17 +31,13 @@ GOES_ON = frozenset(["clear", "resume"])
 """Ends of an agent's own session after which the same process goes on with another one."""
 
 ENV_FILES = ("CLAUDE_ENV_FILE", "CODEX_ENV_FILE")
-PATIENCE = 3.0
-"""Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Answer one event; the exit code is 0 whenever an answer could be given."""
     agent, event, *rest = arguments
-    for (
-        name
-    ) in ELSEWHERE:  # an agent that was started by a git hook: the file tells the repository, not these
+    for name in ELSEWHERE:  # where a git hook started the agent; the file tells the repository
         os.environ.pop(name, None)
     try:
         text = EVENTS[event](agent, rest)
@@ -53,9 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _edit(agent: str, rest: list[str]) -> str:
-    from gitfleet.agenthooks import (
-        edits,  # the commit gate's judgement: a tenth of the time of a session's first hook
-    )
+    from gitfleet.agenthooks import edits  # a tenth of the time of a session's first hook
 
     return edits.judged(agent, rest)
 

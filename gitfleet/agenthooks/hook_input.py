@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from gitfleet.base import fast_json
 from gitfleet.clients import codex
 from gitfleet.clients.acting import CLIENTS
 
@@ -57,18 +58,8 @@ def everything() -> bytes:
 def parse(data: bytes) -> dict[str, Any]:
     """The JSON object in `data`. Raises ValueError."""
     text = data.decode("utf-8").strip()
-    try:
-        from _json import make_scanner  # CPython's; elsewhere the ordinary reader does
-
-        from gitfleet.base.fast_json import Context
-
-        found, end = make_scanner(Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
-        whole = end == len(text)
-    except (ImportError, StopIteration, TypeError, SystemError):
-        from json import loads
-
-        found, whole = loads(text), True
-    if not whole or not isinstance(found, dict):
+    found, end = fast_json.scan(text)
+    if end != len(text) or not isinstance(found, dict):
         raise ValueError("not one JSON object")
     return found
 

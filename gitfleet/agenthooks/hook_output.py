@@ -11,6 +11,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from gitfleet.base.commands import spoken_in
+
+PATIENCE = 3.0
+"""Seconds for all that a hook asks of the hub: agents go on with their edit when a hook takes long."""
+
 
 class EditVerdict(NamedTuple):
     """Whether an edit is stopped, and why (`deny`; "": it is not); what else is to be told, to the agent and to its user."""
@@ -29,16 +34,20 @@ def before_edit(verdict: EditVerdict) -> str:
             "permissionDecision": "deny",
             "permissionDecisionReason": "\n".join([verdict.deny, *words]),
         }
-        return json.dumps({"hookSpecificOutput": own})
+        return _json({"hookSpecificOutput": own})
     if not words:
         return ""
     own["additionalContext"] = "\n".join(words)
     loud = {"systemMessage": "\n".join(verdict.warnings)} if verdict.warnings else {}
-    return json.dumps({"hookSpecificOutput": own, **loud})
+    return _json({"hookSpecificOutput": own, **loud})
 
 
 def at_start(context: str, warnings: Sequence[str]) -> str:
     """The answer when an agent's session starts: what it should know, and what its user should."""
     own = {"hookEventName": "SessionStart", "additionalContext": context}
     loud = {"systemMessage": "\n".join(warnings)} if warnings else {}
-    return json.dumps({"hookSpecificOutput": own, **loud})
+    return _json({"hookSpecificOutput": own, **loud})
+
+
+def _json(said: dict[str, Any]) -> str:
+    return json.dumps(spoken_in(said))

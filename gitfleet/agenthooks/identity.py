@@ -14,10 +14,11 @@ from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
+from gitfleet.codec import replace
 from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.launching import draft_claim
-from gitfleet.ledger.model import Status
+from gitfleet.ledger.model import Status, View
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, Here, configured
@@ -67,9 +68,9 @@ class _Search:
             self._notes.check(self._agent, self._own)
             note = self._named() or (known and self._resumed(known)) or self._found() or self._started()
         local = {here.id for here in self._fleet.sessions.local.all()}
-        self._notes.prune(lambda session: session in local or self._in_ledger(session))
+        self._notes.prune(lambda session: session in local or _in_ledger(self._fleet, self._view, session))
         process = self._process or note.process
-        self._notes.keep(self._agent, self._own, note._replace(left=False, process=process))
+        self._notes.keep(self._agent, self._own, replace(note, left=False, process=process))
         return note.session
 
     def _named(self) -> Note | None:
@@ -99,7 +100,7 @@ class _Search:
 
     def _resumed(self, known: Note) -> Note | None:
         """The session that was known, whose process has died: it goes on in the client's new one."""
-        if known.session in self._others or not self._in_ledger(known.session):
+        if known.session in self._others or not _in_ledger(self._fleet, self._view, known.session):
             return None
         try:
             start = Start(id=known.session, agent=self._agent)
@@ -113,7 +114,9 @@ class _Search:
         live = [
             here
             for here in self._fleet.sessions.local.in_worktree(worktree)
-            if not here.person and here.id not in self._others and self._in_ledger(here.id)
+            if not here.person
+            and here.id not in self._others
+            and _in_ledger(self._fleet, self._view, here.id)
         ]
         same = [here for here in live if self._process is not None and here.process == self._process]
         meant = [here for here in same if self._goes_on(here)] or self._left_over(live)
@@ -133,10 +136,6 @@ class _Search:
                 found.append(here)
         return found
 
-    def _in_ledger(self, session: str) -> bool:
-        found = model.find(self._view, session)
-        return found is not None and found.node == self._fleet.ledger.node.id
-
     def _started(self) -> Note:
         started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)
         session = started.session.id
@@ -153,9 +152,9 @@ def _launched(here: Here) -> bool:
 
 def _at_work(fleet: Fleet, session: str) -> bool:
     here = fleet.sessions.local.get(session)
-    return here is not None and here.alive and _in_ledger(fleet, session)
+    return here is not None and here.alive and _in_ledger(fleet, fleet.current().view, session)
 
 
-def _in_ledger(fleet: Fleet, session: str) -> bool:
-    found = model.find(fleet.current().view, session)
+def _in_ledger(fleet: Fleet, view: View, session: str) -> bool:
+    found = model.find(view, session)
     return found is not None and found.node == fleet.ledger.node.id

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from gitfleet.base import canonical, files
 from gitfleet.clients import acting
+from gitfleet.codec import TEXT, Many, One, Struct, field
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 
@@ -19,12 +19,19 @@ FOLDER = "turns"
 ABSENT = "-"
 
 
-class TurnClaim(NamedTuple):
+class TurnClaim(Struct):
     """A file that was claimed for an edit: its worktree, its path there, and what it looked like then."""
 
-    top: str
-    path: str
-    stamp: str
+    top: str = field(TEXT)
+    path: str = field(TEXT)
+    stamp: str = field(TEXT)
+
+
+class Turn(Struct):
+    """What is noted of the last turn in which something was claimed."""
+
+    turn: str = field(TEXT, default="")
+    claimed: tuple[TurnClaim, ...] = field(Many(One(TurnClaim)), default=())
 
 
 class Turns:
@@ -39,33 +46,27 @@ class Turns:
         """Note files that are about to be claimed in `turn`, as they are now."""
         if not self._path:
             return
-        _, claimed = self._read()
         new = [TurnClaim(top, path, stamp(top, path)) for path in paths]
-        kept = [one for one in claimed if (one.top, one.path) not in {(one.top, one.path) for one in new}]
+        kept = [one for one in self._read().claimed if one.top != top or one.path not in paths]
         files.folder(self._root)
-        record = {"turn": turn, "claimed": [list(one) for one in [*kept, *new]]}
-        files.replace(self._path, canonical.dump(record), durable=False)
+        files.replace(self._path, canonical.dump(Turn(turn, (*kept, *new)).encode()), durable=False)
 
     def other_than(self, turn: str) -> bool:
         """Whether something is noted of a turn that is not this one."""
-        noted, claimed = self._read()
-        return bool(claimed) and noted != turn
+        noted = self._read()
+        return bool(noted.claimed) and noted.turn != turn
 
     def settle(self, fleet: Fleet, session: str) -> list[str]:
         """Release what was claimed for edits that did not come to be, and forget the turn. Raises the hub's errors.
 
         The paths that were released; a file that was changed in whatever way since keeps its claim.
         """
-        _, claimed = self._read()
-        same = [one.path for one in claimed if stamp(one.top, one.path) == one.stamp]
+        same = [one.path for one in self._read().claimed if stamp(one.top, one.path) == one.stamp]
         if same:
-            from gitfleet.githooks import (
-                refusal,  # the gate's judgement, for nothing but this: 2 ms of a first hook
-            )
+            from gitfleet.githooks import refusal  # 2 ms of a first hook
 
             fleet.claims.release(session, [refusal.claimable(path) for path in same])
-        if self._path:
-            files.remove(self._path)
+        self.forget()
         return same
 
     def forget(self) -> None:
@@ -73,13 +74,12 @@ class Turns:
         if self._path:
             files.remove(self._path)
 
-    def _read(self) -> tuple[str, list[TurnClaim]]:
+    def _read(self) -> Turn:
         data = files.read(self._path) if self._path else None
         try:
-            raw: dict[str, Any] = canonical.load(data) if data else {}
-            return str(raw.get("turn", "")), [TurnClaim(*map(str, one)) for one in raw.get("claimed", [])]
-        except (ValueError, TypeError):
-            return "", []
+            return Turn.decode(canonical.load(data)) if data else Turn()
+        except ValueError:
+            return Turn()
 
 
 def stamp(top: str, path: str) -> str:

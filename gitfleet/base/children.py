@@ -170,9 +170,7 @@ class Child:
             return None
         if report:
             return self._changed(int(report.split()[1]), stopped=report.startswith(b"stopped"))
-        _, status = os.waitpid(
-            self._waited, 0
-        )  # whoever oversaw it was killed, and the system hangs up on it
+        _, status = os.waitpid(self._waited, 0)  # whoever oversaw it was killed: the system hangs up on it
         return self._changed(status or 1 << 8)
 
     def _changed(self, status: int, *, stopped: bool | None = None) -> Change:

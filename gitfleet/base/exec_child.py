@@ -83,9 +83,7 @@ def on_pipes(theirs: Sequence[int], *, apart: bool) -> Callable[[], None]:
     def connect() -> None:
         if apart:
             os.setsid()
-        if (
-            prctl is not None
-        ):  # what the end of a terminal does elsewhere: when its maker is killed, it hears of it
+        if prctl is not None:  # as by the end of a terminal: when its maker is killed, it hears of it
             prctl(_PR_SET_PDEATHSIG, int(signal.SIGHUP), 0, 0, 0)
         for number, handle in enumerate(theirs, start=1):
             os.dup2(handle, number, inheritable=True)

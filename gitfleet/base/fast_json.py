@@ -23,22 +23,26 @@ class Context:
     memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
 
 
+def scan(text: str) -> tuple[Any, int]:
+    """The value at the beginning of `text`, and where it ends. Raises ValueError."""
+    try:
+        from _json import (
+            make_scanner,  # CPython's; elsewhere, and for what it does not take, the ordinary reader does
+        )
+
+        return make_scanner(Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
+    except (ImportError, StopIteration, TypeError, SystemError):  # the last for text that ends too early
+        from json import JSONDecoder
+
+        return JSONDecoder().raw_decode(text)
+
+
 def load(data: bytes) -> dict[str, Any]:
     """The record in `data`. Raises ValueError for anything but one object in canonical form."""
     text = data.decode("utf-8")
-    try:
-        from _json import make_scanner  # CPython's; elsewhere the ordinary reader does
-    except ImportError:
-        from json import loads
-
-        record = loads(text)
-    else:
-        try:
-            record, end = make_scanner(Context)(text, 0)  # type: ignore[arg-type]  # reads attributes of anything
-        except (StopIteration, TypeError, SystemError) as error:  # the last for text that ends too early
-            raise ValueError("not in canonical form") from error
-        if text[end:] != "\n":
-            raise ValueError("not in canonical form")
+    record, end = scan(text)
+    if text[end:] != "\n":
+        raise ValueError("not in canonical form")
     if not isinstance(record, dict):
         raise ValueError("not an object")  # noqa: TRY004 - one kind of error for everything unreadable
     return record

@@ -139,6 +139,14 @@ def read(path: str) -> bytes | None:
         ) from error
 
 
+def changed_at(path: str) -> int:
+    """When the file or folder itself was last changed, in nanoseconds since 1970; 0 where there is none."""
+    try:
+        return os.lstat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def remove(path: str) -> bool:
     """Take the file away. Answers whether it was there."""
     if not os.path.lexists(path):  # a read-only file system refuses to remove even what is not there
@@ -195,9 +203,7 @@ def follow(handle: int, above: str, *, program: bool = False) -> None:
 
 def _permit(handle: int, now: int, wanted: int) -> None:
     if wanted != stat.S_IMODE(now):
-        with suppress(
-            PermissionError
-        ):  # a file system that knows no modes; `git.sharing` looks whether it matters
+        with suppress(PermissionError):  # a file system without modes; `git.sharing` looks whether it matters
             os.fchmod(handle, wanted)
 
 

@@ -19,9 +19,7 @@ def ulid() -> str:
     """A new id. Two processes collide with probability 2^-80 in the same millisecond."""
     global _last
     value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
-    step = 1 + int.from_bytes(
-        os.urandom(8), "big"
-    )  # not 1: processes that were forked all start from one `_last`
+    step = 1 + int.from_bytes(os.urandom(8), "big")  # not 1: forked processes all start from one `_last`
     value = max(value, _last + step)
     _last, rest, text = value, value, ""  # from here on our own: other threads go on with `_last`
     for _ in range(26):
@@ -33,6 +31,11 @@ def ulid() -> str:
 def is_ulid(text: str) -> bool:
     """Whether `text` has the form of a ULID (upper case)."""
     return len(text) == 26 and text[0] <= "7" and all(c in ALPHABET for c in text)
+
+
+def is_oid(text: str) -> bool:
+    """Whether `text` is the id of a git object in full."""
+    return len(text) == 40 and not text.strip("0123456789abcdef")
 
 
 def is_name(text: str) -> bool:

@@ -1,8 +1,8 @@
 """The node's lock, and who has it.
 
-An advisory lock of the system (`flock`): it ends with its process, however that ends, and keeps out whoever takes a
-`filelock.FileLock` on the same file. Beside it the holder writes down who it is, for the people who wait; that note
-decides nothing.
+An advisory lock of the system (`flock`): it ends with its process, however that ends. Whoever finds it free takes it by
+`flock` itself; whoever has to wait does that by a `filelock.FileLock` on the same file (docs/decisions/locks.md). Beside it the
+holder writes down who it is, for the people who wait; that note decides nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from gitfleet.base.text import display, duration
 from gitfleet.errors import LocalStorage, LockHeld
 
 ANNOUNCE_AFTER = 2.0
+_POLL = 0.01  # seconds between two tries of who waits
 
 
 class NodeLock:
@@ -27,26 +29,16 @@ class NodeLock:
     def __init__(self, path: str) -> None:
         self.path = path
         self._note = f"{path}.holder"
-        self._held: int | None = None
+        self._give_back: Callable[[], object] | None = None
 
-    def acquire(self) -> bool:
-        """Take the lock if it is free, and say whether. Never waits. The file of the lock stays for ever."""
-        if self._held is not None:
+    def acquire(self, wait: float = 0.0) -> bool:
+        """Take the lock, and say whether: if it is free, or becomes so in `wait` seconds. The file of the lock stays for ever."""
+        with files.storage(self.path):
+            taken = self._take() or (self._wait_for(wait) if wait > 0 else None)
+        if taken is None:
             return False
-        handle = self._open()
-        taken = False
-        try:
-            with files.storage(self.path):
-                taken = _take(handle)
-        finally:
-            if not taken:
-                os.close(handle)
-        if not taken:
-            return False
-        self._held = handle
-        with suppress(
-            OSError, LocalStorage
-        ):  # a full disk must not leave us with a lock that nobody gives back
+        self._give_back = taken
+        with suppress(OSError, LocalStorage):  # a full disk must not leave a lock that nobody gives back
             self._sign()
         return True
 
@@ -55,21 +47,57 @@ class NodeLock:
         try:
             files.remove(self._note)
         finally:
-            if self._held is not None:
-                held, self._held = self._held, None
-                fcntl.flock(held, fcntl.LOCK_UN)  # a process forked meanwhile may have it open, too
-                os.close(held)
+            give_back, self._give_back = self._give_back, None
+            if give_back is not None:
+                give_back()
 
     @contextmanager
     def held(self, timeout: float, announce: Callable[[str], None] | None = None) -> Iterator[None]:
         """Hold the lock for the body. Raises LockHeld, with the holder's name, after `timeout` seconds."""
         wait = Wait(self, timeout, announce)
-        while not self.acquire():
-            wait.turn()
+        taken = self.acquire()
+        while not taken:
+            taken = wait.lock()
         try:
             yield
         finally:
             self.release()
+
+    def _take(self) -> Callable[[], object] | None:
+        """Take it if it is free: what gives it back; None where another has it, or has taken the file away since."""
+        if self._give_back is not None:
+            return None
+        if not os.path.exists(self.path):  # for all users whom its folder is for
+            files.create(self.path, b"")
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        taken = False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = os.fstat(handle).st_nlink > 0
+        except OSError as error:
+            if error.errno not in {errno.EACCES, errno.EAGAIN}:
+                raise
+        finally:
+            if not taken:
+                os.close(handle)
+
+        def give_back() -> None:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # a process forked meanwhile may have it open, too
+            os.close(handle)
+
+        return give_back if taken else None
+
+    def _wait_for(self, seconds: float) -> Callable[[], object] | None:
+        """The same for a lock that another has, which may let go of it in so many seconds."""
+        from filelock import FileLock, Timeout  # half of a claim's time, and only those who wait pay it
+
+        mode = stat.S_IMODE(os.stat(self.path).st_mode)
+        lock = FileLock(self.path, mode=mode, thread_local=False)
+        try:
+            lock.acquire(timeout=seconds, poll_interval=_POLL)
+        except Timeout:
+            return None
+        return lock.release
 
     def holder(self) -> str:
         """Who holds it, in words, as far as the holder wrote it down."""
@@ -86,27 +114,9 @@ class NodeLock:
         note = {"pid": os.getpid(), "since": clock.now(), "command": command[:200]}
         files.replace(self._note, canonical.dump(note), durable=False)
 
-    def _open(self) -> int:
-        """The lock's file, open; made if need be, for all users whom its folder is for."""
-        with files.storage(self.path):
-            if not os.path.exists(self.path):
-                files.create(self.path, b"")
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-
-
-def _take(handle: int) -> bool:
-    """Lock an open file; False where another has it locked, or has taken the file away since."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EAGAIN}:
-            raise
-        return False
-    return os.fstat(handle).st_nlink > 0
-
 
 class Wait:
-    """Turns of waiting for a lock: short ones, an announcement after two seconds, LockHeld at the end."""
+    """Waiting for a lock: an announcement after two seconds, LockHeld at the end."""
 
     def __init__(self, lock: NodeLock, timeout: float, announce: Callable[[str], None] | None) -> None:
         self._lock = lock
@@ -116,7 +126,17 @@ class Wait:
         self._pause = 0.004
 
     def turn(self) -> None:
-        """Wait a little. Raises LockHeld when the time is over."""
+        """Wait a little, for those who have something else to look at as well. Raises LockHeld when the time is over."""
+        self._waited()
+        clock.wait(self._pause)
+        self._pause = min(self._pause * 1.3, 0.05)
+
+    def lock(self) -> bool:
+        """Wait for the lock, and say whether it is ours now. Raises LockHeld when the time is over."""
+        until = min(self._timeout, ANNOUNCE_AFTER) if self._announce else self._timeout
+        return self._lock.acquire(max(until - self._waited(), 0.0) + _POLL)
+
+    def _waited(self) -> float:
         waited = clock.elapsed() - self._start
         if self._announce and waited > ANNOUNCE_AFTER:
             self._announce(f"waiting for the fleet lock, held by {self._lock.holder()}")
@@ -129,8 +149,7 @@ class Wait:
                 lock=self._lock.path,
                 holder=holder,
             )
-        clock.wait(self._pause)
-        self._pause = min(self._pause * 1.3, 0.05)
+        return waited
 
 
 def _state(pid: int) -> str:

@@ -10,14 +10,15 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import IO, NamedTuple
+from typing import IO
 
 from gitfleet.base import clock
+from gitfleet.codec import Struct
 
 
-class Completed(NamedTuple):
+class Completed(Struct):
     """How a program ended: its argv, exit code (negative: the signal), and what it wrote."""
 
     argv: tuple[str, ...]
@@ -50,14 +51,8 @@ def run(
     with ExitStack() as stack:
         out, err = [stack.enter_context(_file()) if leaves else subprocess.PIPE for _ in range(2)]
         process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=err,
-            cwd=cwd,
-            env=dict(env),
-            start_new_session=own_session,
-        )
+            list(argv), cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=own_session,
+        )  # fmt: skip
         try:
             told = _communicate(process, data, timeout, whole=own_session)
         except subprocess.TimeoutExpired as error:
@@ -147,17 +142,17 @@ class Conversation:
 
     def __init__(self, argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=cwd,
-            env=dict(env),
-        )
+            list(argv), cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.input: IO[bytes] = self._process.stdin
         self.output: IO[bytes] = self._process.stdout
+
+    def ask(self, lines: Iterable[str]) -> None:
+        """Say lines to it. Raises BrokenPipeError when it has ended."""
+        self.input.write("".join(f"{line}\n" for line in lines).encode())
+        self.input.flush()
 
     def close(self) -> None:
         """End it: its input closes, and it is waited for. One that has died already is no error."""

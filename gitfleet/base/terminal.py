@@ -8,7 +8,6 @@ import signal
 import termios
 import tty
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 
@@ -54,7 +53,5 @@ class OwnTerminal:
         self.raw()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.restore()

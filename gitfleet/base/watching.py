@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from types import TracebackType
 from typing import Protocol, Self
 
 from gitfleet.base import clock
@@ -52,7 +51,6 @@ class Looking:
         self._times: dict[str, object] = {}
 
     def watch(self, folder: str) -> None:
-        """Tell of changes in this folder from now on."""
         self._times.setdefault(folder, _times(folder))
 
     def wait(self, rope: int, seconds: float) -> bool:
@@ -101,7 +99,6 @@ class Inotify:
         return told
 
     def close(self) -> None:
-        """Let go of all watches."""
         os.close(self._handle)
 
 
@@ -141,7 +138,6 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
             return any(event.filter == select.KQ_FILTER_VNODE for event in told)
 
         def close(self) -> None:
-            """Let go of all folders."""
             for handle, _ in self._open.values():
                 os.close(handle)
             self._queue.close()
@@ -209,9 +205,7 @@ class Bell:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

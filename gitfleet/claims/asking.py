@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gitfleet.base.ids import is_ulid
-from gitfleet.claims import tickets
+from gitfleet.claims import model, tickets
 from gitfleet.claims.line import Blocker
 from gitfleet.claims.model import CLAIMS, MAX_PATTERNS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket, Want
@@ -48,7 +48,7 @@ class Acquire(Struct):
         """The patterns that it is about: of what is partial, only the answer tells."""
         if not self.partial:
             return [want.pattern for want in self.wants]
-        return None if answer is None else [claim.pattern for claim in answer.granted]
+        return model.patterns(answer.granted if answer else None)
 
 
 class Claimed(Answer):
@@ -76,7 +76,7 @@ class Release(Struct):
         """The patterns that it is about."""
         if self.patterns is not None:
             return self.patterns
-        return None if answer is None else [claim.pattern for claim in answer.released]
+        return model.patterns(answer.released if answer else None)
 
 
 class Released(Answer):

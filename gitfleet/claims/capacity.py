@@ -24,7 +24,7 @@ from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import UsageError
 from gitfleet.ledger.model import View
 from gitfleet.patterns.language import Pattern
@@ -39,7 +39,7 @@ class Reserved(NamedTuple):
     units: int
 
 
-class Obstacles(NamedTuple):
+class Obstacles(Struct):
     """Why there are not enough units: all holders, and all earlier tickets that lack some. Both empty when there are."""
 
     held: Sequence[Claim | Unreadable]

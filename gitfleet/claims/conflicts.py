@@ -6,8 +6,8 @@ Pure. One conflict is one claim of another session that overlaps one requested p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import capacity as units
 from gitfleet.claims import model
@@ -15,6 +15,7 @@ from gitfleet.claims.conflict_text import kept_by, unit_words
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
+from gitfleet.codec import Struct
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.model import View
 from gitfleet.obstacles import Obstacle
@@ -24,7 +25,7 @@ from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
 
-class InTheWay(NamedTuple):
+class InTheWay(Struct):
     """`wanted` overlaps `held`; `witness` is a path that both match, `exact` False when that was not proved.
 
     With `waiting` it is no claim yet but an earlier place in the waiting line, in the form of the claim it wants.
@@ -61,7 +62,7 @@ class InTheWay(NamedTuple):
             title=holder.title if holder else "",
             worktree=holder.worktree if holder else "",
             waiting=self.waiting,
-            retained=tuple(keeper.as_record() for keeper in held.retained),
+            retained=tuple(held.keeper_records),
             renewed=holder.renewed if holder else 0,
             renewed_at=holder.renewed_at if holder else held.granted_at,
             slots=held.slots,
@@ -145,7 +146,8 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
         hint += f" Or ask for the name alone: {', '.join(_quoted(name) for name in sorted(alone))}."
     broken = [item.held.error for item in conflicts if isinstance(item.held, Unreadable)]
     if broken:  # which never ends by itself, as a claim does
-        hint = f"Work on other paths. {broken[0].hint or 'Ask whoever looks after the fleet to run `gitfleet fsck`.'}"
+        asking = f"Ask whoever looks after the fleet to run {advice.FSCK}."
+        hint = f"Work on other paths. {broken[0].hint or asking}"
     return Conflict(words, hint=hint, conflicts=tuple(item.obstacle() for item in conflicts), place=place)
 
 

@@ -6,9 +6,8 @@ The other side always gets a message. What is freed goes to the waiting line in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from gitfleet.base import canonical
+from gitfleet.base import advice, canonical
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import conflicts, line, model, tickets
@@ -82,7 +81,7 @@ class Taken(Answer):
     def about(body: Nothing, answer: Taken | None) -> Sequence[str] | None:
         """The patterns that it is about."""
         del body
-        return None if answer is None else [claim.pattern for claim in answer.taken]
+        return model.patterns(answer.taken if answer else None)
 
 
 @operation("claim.break", body=Break, answer=Broke, actors=BY_PERSONS, paths=Break.about)
@@ -96,8 +95,8 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     reason = body.reason.strip()
     if not session.person:
         raise PolicyRefused(
-            "Only a person may take away the claims of others.",
-            hint="Wait in line: `gitfleet claim --wait PATH...`. Or ask the holder: `gitfleet tell SESSION TEXT`.",
+            "Only a person may take claims away from others.",
+            hint=f"Wait in line: {advice.WAIT.of('PATH...')}. Or ask the holder: {advice.TELL.of('SESSION TEXT')}.",
         )
     if not reason:
         raise UsageError("Breaking a claim needs a reason.", hint="Say it: `--reason TEXT`.")
@@ -105,7 +104,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     if not going:
         raise Conflict(
             "Nobody else holds a claim there.",
-            hint="See `gitfleet claims`.",
+            hint=f"See {advice.CLAIMS}.",
         )
     changes: Changes = {}
     for number, claim in enumerate(going):
@@ -131,7 +130,7 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     if to.id == session.id:
         raise UsageError(
             "A session cannot offer its claims to itself.",
-            hint="Name another: see `gitfleet session list`.",
+            hint=f"Name another: see {advice.SESSIONS}.",
         )
     mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
     patterns, exact = body.parsed(), body.case_sensitive
@@ -143,7 +142,7 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     changes: Changes = {}
     _check_whole(mine, offered, exact_case=exact)
     for claim in offered:
-        note = {"where": claim.where, "claim": claim.id, "from": session.id, "told": operation.id}
+        note = _OfferNote(claim.where, claim.id, session.id, operation.id).encode()
         changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = canonical.dump(note)
     what = ", ".join(claim.pattern for claim in offered)
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
@@ -181,7 +180,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     if not taken:
         raise Conflict(
             "Nothing is on offer for this session.",
-            hint="Claim what you need: `gitfleet claim PATH...`.",
+            hint=f"Claim what you need: {advice.CLAIM.of('PATH...')}.",
         )
     changes |= _other_offers(view, taken)
     changes |= dict([session_rules.renewed(session, operation)])
@@ -192,7 +191,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     met = [item for claim in taken for item in _in_the_way(after, claim)]
     if met:
         refused = conflicts.refusal(met)
-        words = "Wait for what is on offer in line: `gitfleet claim --wait PATH...`."
+        words = f"Wait for what is on offer in line: {advice.WAIT.of('PATH...')}."
         return Refused(refused.again(hint=words))
     standing = tickets.line(after)
     for ticket in tickets.of_session(standing, session.id):
@@ -226,11 +225,11 @@ def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> No
     if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
         raise UsageError(
             f"{display(pattern.text)} is only part of a claim of this session.",
-            hint="Offer the whole claim; see `gitfleet claims`.",
+            hint=f"Offer the whole claim; see {advice.CLAIMS}.",
         )
     raise Conflict(
         f"This session has no claim on {display(pattern.text)} to offer.",
-        hint="See what it has: `gitfleet claims`.",
+        hint=f"See what it has: {advice.CLAIMS}.",
     )
 
 
@@ -251,21 +250,30 @@ def _in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
     return [] if pattern.units else list(conflicts.find(after, pattern, moved.mode, moved.session))
 
 
+class _OfferNote(Struct):
+    """Where the claim is that is on offer, which it is, `by` whom, and the operation that told of the offer."""
+
+    where: str = field(TEXT)
+    claim: str = field(TEXT)
+    by: str = field(TEXT, key="from")
+    told: str = field(TEXT, default="")
+
+
 def _offered(view: View, where: str) -> tuple[Claim | None, str]:
     """The claim that a note of an offer is about, if its holder then still has it; and the operation that told of the offer."""
     try:
-        note: dict[str, Any] = canonical.load(view.get(where) or b"")
-        claim, told = model.read(view, str(note["where"])), str(note.get("told", ""))
-    except (ValueError, KeyError):
+        note = _OfferNote.decode(canonical.load(view.get(where) or b""))
+        claim = model.read(view, note.where)
+    except ValueError:
         return None, ""
-    if not isinstance(claim, Claim) or claim.id != note.get("claim") or claim.session != note.get("from"):
-        return None, told
-    return claim, told
+    if not isinstance(claim, Claim) or claim.id != note.claim or claim.session != note.by:
+        return None, note.told
+    return claim, note.told
 
 
 def _other_offers(view: View, taken: list[Claim]) -> Changes:
     """The changes that void the offers of these claims to others: none may come to life when a claim is given back."""
-    everyone = [item.id for item in sessions.everyone(view) if isinstance(item, Session)]
+    everyone = [session.id for session in sessions.readable(view)]
     gone = {claim.id for claim in taken}
     notes = [
         (f"{sessions.folder(id_)}/offers", name)
@@ -292,7 +300,7 @@ def _of_others(view: View, operation: Operation, body: Break) -> list[Claim]:
         ]
         if wider and not below:
             words = f"{display(pattern.text)} is only part of a claim of {wider[0].session}: {display(wider[0].pattern)}."
-            raise UsageError(words, hint="Name the whole claim; see `gitfleet claims`.")
+            raise UsageError(words, hint=f"Name the whole claim; see {advice.CLAIMS}.")
         found |= below
     return list(found.values())
 

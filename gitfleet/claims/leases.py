@@ -11,7 +11,7 @@ old one can be told apart. A claim that has reached its greatest age comes back 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitfleet.base import uptime
 from gitfleet.base.ids import is_name
@@ -32,7 +32,7 @@ SHORTEST = 30
 Changes = dict[str, bytes | None]
 
 
-class Moment(NamedTuple):
+class Moment(Struct):
     """When an operation was made, and by what its node measures leases. All in seconds, of that node's clocks."""
 
     at: int

@@ -8,16 +8,16 @@ about a path ever reads one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import ended_grants, keepers
 from gitfleet.claims.keepers import Keeper
-from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Text, Whole, field
+from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Struct, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
@@ -82,6 +82,11 @@ class Claim(Record):
         return canonical.dump(self.encode())
 
     @property
+    def keeper_records(self) -> list[dict[str, str]]:
+        """What retains it, as JSON shows that."""
+        return [keeper.as_record() for keeper in self.retained]
+
+    @property
     def where(self) -> str:
         """Where it is filed."""
         return f"{folder(parsed(self.pattern).prefix_key)}/@{self.id}.json"
@@ -93,7 +98,7 @@ MAX_PATTERNS = 1000
 PATTERNS = Many(TEXT, most=MAX_PATTERNS)
 
 
-class Unreadable(NamedTuple):
+class Unreadable(Struct):
     """Something filed among the claims that cannot be read: it holds its place, since unknown means keep."""
 
     where: str
@@ -179,6 +184,11 @@ def at(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
     yield from _filed(view, folder(keys))
 
 
+def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
+    """The patterns of claims; None where these are not known."""
+    return None if claims is None else [claim.pattern for claim in claims]
+
+
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
     """The claims of one session, through its own index."""
     for found in _indexed(view, f"{sessions.folder(session_id)}/claims"):
@@ -199,13 +209,13 @@ def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
         yield read(view, where)
 
 
-def retained(view: View) -> Iterator[Claim | Unreadable]:
-    """The claims that branches and worktrees retain, each once. Costs one look while there are none."""
+def retained(view: View) -> Iterator[Claim]:
+    """The claims that branches and worktrees retain, each once; those that cannot be read are passed over. Costs one look while there are none."""
     seen = set()
     for shard_name, _ in view.names(KEEPERS):
         for keeper, _ in view.names(f"{KEEPERS}/{shard_name}"):
             for found in _indexed(view, f"{KEEPERS}/{shard_name}/{keeper}"):
-                if found.where not in seen:
+                if isinstance(found, Claim) and found.where not in seen:
                     seen.add(found.where)
                     yield found
 

@@ -10,14 +10,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any
+from contextlib import suppress
 
 from gitfleet.base import canonical, clock, files
 from gitfleet.base.identity import boot_id
+from gitfleet.codec import TEXT, WHOLE, Broken, One, Struct, Table, field
 from gitfleet.obstacles import Obstacle
 
 PAUSE = 60
 """Seconds more that a lapsed claim is left alone, unless its session's process is known to be dead."""
+
+
+class _Seen(Struct):
+    """A lease (`renewed`) that was first seen so `since`, and a grant (`token`) since `granted`, in seconds since `boot`."""
+
+    renewed: int = field(WHOLE)
+    ttl: int = field(WHOLE)
+    since: int = field(WHOLE)
+    boot: str = field(TEXT)
+    token: int = field(WHOLE)
+    granted: int = field(WHOLE)
+    session: str = field(TEXT)
+    pause: int = field(WHOLE)
 
 
 class Watch:
@@ -33,17 +47,15 @@ class Watch:
             if not item.claim:
                 continue
             old = seen.get(item.claim)
-            fresh = {
-                "renewed": item.renewed, "ttl": item.ttl, "since": now, "boot": boot, "token": item.token,
-                "granted": now, "session": str(item.session), "pause": 0 if item.waiting else PAUSE,
-            }  # fmt: skip
-            if old is not None and old["boot"] == boot:
-                if old["renewed"] == item.renewed and old["since"] <= now:
-                    fresh["since"] = old["since"]
-                if old["token"] == fresh["token"] and old["granted"] <= now:
-                    fresh["granted"] = old["granted"]
-            seen[item.claim] = fresh
-        files.replace(self._path, canonical.dump(dict(sorted(seen.items())[-1000:])))
+            since = granted = now
+            if old is not None and old.boot == boot:
+                since = old.since if old.renewed == item.renewed and old.since <= now else now
+                granted = old.granted if old.token == item.token and old.granted <= now else now
+            pause = 0 if item.waiting else PAUSE
+            seen[item.claim] = _Seen(
+                item.renewed, item.ttl, since, boot, item.token, granted, str(item.session), pause
+            )
+        files.replace(self._path, canonical.dump(_KEPT.encode(dict(sorted(seen.items())[-1000:]))))
 
     def lapsed(self, margin: int, dead: Callable[[str], bool] = lambda _: False) -> dict[str, int]:
         """By claim id, the renewal counter of each lease that this machine has watched for its time, `margin` and pause.
@@ -53,32 +65,27 @@ class Watch:
         boot, now = boot_id(), int(clock.elapsed())
         found = {}
         for claim, item in self._load().items():
-            over = now - item["since"] - item["ttl"] - margin
-            if item["boot"] == boot and over > 0 and (over > item["pause"] or dead(item["session"])):
-                found[claim] = item["renewed"]
+            over = now - item.since - item.ttl - margin
+            if item.boot == boot and over > 0 and (over > item.pause or dead(item.session)):
+                found[claim] = item.renewed
         return found
 
     def outlived(self, limit: int) -> dict[str, int]:
         """By claim id, the token of each grant that this machine has seen standing for more than `limit` seconds."""
         boot, now = boot_id(), int(clock.elapsed())
         return {
-            claim: item["token"]
+            claim: item.token
             for claim, item in self._load().items()
-            if item["boot"] == boot and item["token"] and now - item["granted"] > limit + item["pause"]
+            if item.boot == boot and item.token and now - item.granted > limit + item.pause
         }
 
-    def _load(self) -> dict[str, dict[str, Any]]:
-        try:
-            raw = canonical.load(files.read(self._path) or b"{}")
-        except ValueError:
-            return {}
-        return {
-            claim: {name: item[name] for name in _TYPES}
-            for claim, item in raw.items()
-            if isinstance(item, dict) and all(type(item.get(name)) is kind for name, kind in _TYPES.items())
-        }
+    def _load(self) -> dict[str, _Seen]:
+        found = {}
+        with suppress(ValueError):
+            for claim, raw in canonical.load(files.read(self._path) or b"{}").items():
+                with suppress(Broken):
+                    found[claim] = _Seen.decode(raw)
+        return found
 
 
-_TYPES = {
-    "renewed": int, "ttl": int, "since": int, "boot": str, "token": int, "granted": int, "session": str, "pause": int,
-}  # fmt: skip
+_KEPT = Table(One(_Seen))

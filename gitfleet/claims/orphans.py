@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import identity
+from gitfleet.base.advice import MAINTAIN
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.codec import replace
@@ -107,6 +108,6 @@ def _advice(session: str, item: Obstacle) -> str:
     if item.ends:
         return f"The process of session {session} is gone: `{item.ends}` ends it, and frees what no branch of it needs."
     return (
-        f"The process of session {session} is gone: upkeep of its own clone (`gitfleet worktree maintain` there, node "
+        f"The process of session {session} is gone: upkeep of its own clone ({MAINTAIN} there, node "
         f"{display(item.node)}) ends it; else its claims are free once they expire."
     )

@@ -35,6 +35,8 @@ def resolve(
     `x`                    from the root; refused where nothing there is called so, but something in `folder` is
     =====================  =========================================================================================
     """
+    if isinstance(texts, str):  # of which each character would be a path
+        raise UsageError("Paths are a list of texts, not one text.", hint=f"Pass `[{display(texts)!r}]`.")
     here = _inside(repository.worktree, folder)
     found: dict[str, Pattern] = {}
     for text in texts:

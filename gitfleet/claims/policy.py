@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from gitfleet.base import canonical, files
+from gitfleet.base import canonical, files, statefile
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Choice, Many, Struct, Table, Whole, field
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.resources import MOST_UNITS, is_name
@@ -57,11 +57,7 @@ _DEFAULTS = Policy()
 
 def load(state: str) -> Policy:
     """The compiled policy of this clone; the defaults when there is none or it cannot be read."""
-    data = files.read(os.path.join(state, "policy.json"))
-    try:
-        return Policy.decode(canonical.load(data)) if data else Policy()
-    except ValueError:
-        return Policy()
+    return statefile.load(Policy, os.path.join(state, "policy.json")) or Policy()
 
 
 class CurrentPolicy:

@@ -23,23 +23,42 @@ if TYPE_CHECKING:
     from gitfleet.patterns.wildmatch import Elements
 
 _PATIENCE = 600.0
+_SMALL = 4 * 1024 * 1024
+_PLAIN = (b"DIRC\0\0\0\2", b"DIRC\0\0\0\3")  # later versions of the index shorten paths
+_ELSEWHERE = (b"link", b"sdir")  # extensions: entries that are in a shared index, or only their folder
 _States = tuple[frozenset[int], ...]
 
 
 def missing(git: Git, top: str, wanted: Iterable[Pattern], *, case_sensitive: bool = False) -> list[Pattern]:
     """Those of `wanted` of which nothing is in a worktree: neither tracked nor on disk (globs pass over what git ignores).
 
-    `git` is that worktree's own. Costs one git process where a name is not on disk.
+    `git` is that worktree's own. Costs one git process where a name is not on disk, but may be tracked.
     """
     left = [one for one in wanted if not one.units and not _on_disk(top, one, case_sensitive=case_sensitive)]
-    if not left:
-        return []
-    specs = [spec for one in left for spec in pathspecs(one)]
-    argv = ("ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if _any_glob(left) else []))
+    asked = _maybe_listed(git.git_dir, left)
+    if not asked:
+        return left
+    specs = [spec for one in asked for spec in pathspecs(one)]
+    argv = ("ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if _any_glob(asked) else []))
     names = os.fsdecode(git.run(*argv, "--", *specs, timeout=_PATIENCE)).split("\0")[:-1]
     return [
         one for one in left if not any(matches(one, name, case_sensitive=case_sensitive) for name in names)
     ]
+
+
+def _maybe_listed(git_dir: str, wanted: Sequence[Pattern]) -> Sequence[Pattern]:
+    """Those of `wanted` that git may list: all but names whose bytes are nowhere in an index that spells out its paths."""
+    if not any(one.shape == "path" for one in wanted):
+        return wanted
+    try:
+        with open(os.path.join(git_dir, "index"), "rb") as file:
+            data = file.read(_SMALL + 1)
+    except FileNotFoundError:
+        data = _PLAIN[0]
+    if len(data) > _SMALL or not data.startswith(_PLAIN) or any(mark in data for mark in _ELSEWHERE):
+        return wanted
+    told = data.lower()
+    return [one for one in wanted if one.shape != "path" or os.fsencode(one.prefix[-1]).lower() in told]
 
 
 def without(

@@ -6,17 +6,17 @@ Leaves paths, and what becomes of all this, to `rules`; how many units there are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from gitfleet.claims import capacity as units
 from gitfleet.claims import conflicts, model
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import Claim
 from gitfleet.claims.tickets import Ticket
+from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
 
 
-class Found(NamedTuple):
+class Found(Struct):
     """What a request meets: new claims, claims it has, what stands in the way, and what goes."""
 
     granted: list[Claim]

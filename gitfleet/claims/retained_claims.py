@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.claims import ended_grants, keepers, line, model, tickets
@@ -69,7 +70,7 @@ class End(Struct):
 
     def about(self, answer: Ended | None) -> Sequence[str] | None:
         """The patterns that it is about."""
-        return None if answer is None else [claim.pattern for claim in answer.released]
+        return model.patterns(answer.released if answer else None)
 
 
 class Ended(Answer):
@@ -97,7 +98,7 @@ class Retained(Answer):
     def about(body: Retain, answer: Retained | None) -> Sequence[str] | None:
         """The patterns that it is about."""
         del body
-        return None if answer is None else [claim.pattern for claim in answer.retained]
+        return model.patterns(answer.retained if answer else None)
 
 
 class LetGo(Struct):
@@ -115,7 +116,7 @@ class LetGo(Struct):
 
     def about(self, answer: LetGone | None) -> Sequence[str] | None:
         """The patterns that it is about."""
-        return None if answer is None else [claim.pattern for claim in answer.released]
+        return model.patterns(answer.released if answer else None)
 
 
 class LetGone(Answer):
@@ -165,7 +166,7 @@ class Terms(Protocol):
 
 def left_by(view: View, session: str) -> list[Claim]:
     """The retained claims of a session that has ended, by its name."""
-    return [claim for claim in model.retained(view) if isinstance(claim, Claim) and claim.session == session]
+    return [claim for claim in model.retained(view) if claim.session == session]
 
 
 @operation("session.end", body=End, answer=Ended, paths=End.about)
@@ -231,7 +232,7 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
     ]
     if not going:
         words = f"{kept_by([keeper.as_record()]).capitalize()} retains no such claims."
-        return Refused(Conflict(words, hint="See `gitfleet claims`."))
+        return Refused(Conflict(words, hint=f"See {advice.CLAIMS}."))
     changes: Changes = {}
     gone, stay = [], []
     for claim in going:
@@ -304,7 +305,7 @@ def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcom
         )
     if outcome == CLEARED and keeper.node != operation.node:
         words = f"Only node {display(keeper.node)} can see that worktree."
-        raise Conflict(words, hint="Run `gitfleet sync` in that clone.")
+        raise Conflict(words, hint=f"Run {advice.SYNC} in that clone.")
 
 
 def _marked(mine: Sequence[Claim], said: Sequence[Keeping]) -> list[Claim]:
@@ -335,20 +336,16 @@ def _retaining(kept: Iterable[Claim]) -> str:
 
 def _goes_on(session: Session) -> Conflict:
     words = f"The session '{session.id}' has been taken up again by another process."
-    return Conflict(words, hint="See `gitfleet session list`.", conflicts=(session_rules.obstacle(session),))
+    return Conflict(words, hint=f"See {advice.SESSIONS}.", conflicts=(session_rules.obstacle(session),))
 
 
 def _taken(claim: Claim) -> Conflict:
-    words = f"There was a session '{claim.session}', and its {display(kept_by(_records(claim)))} still retains claims."
+    words = f"There was a session '{claim.session}', and its {display(kept_by(claim.keeper_records))} still retains claims."
     return Conflict(
         words,
         hint="Choose another id, or leave `--id` out to get a new one.",
         conflicts=(Obstacle(session=claim.session, node=claim.node),),
     )
-
-
-def _records(claim: Claim) -> list[dict[str, str]]:
-    return [keeper.as_record() for keeper in claim.retained]
 
 
 KINDS = (start, end, retain, let_go)

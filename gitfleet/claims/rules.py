@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import capacity as units
@@ -228,7 +229,7 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
     ]
     if inside:
         words = f"{display(', '.join(inside))} is only part of a claim of this session."
-        raise UsageError(words, hint="Release the whole claim; see `gitfleet claims`.")
+        raise UsageError(words, hint=f"Release the whole claim; see {advice.CLAIMS}.")
     strangers = [
         item
         for p in idle

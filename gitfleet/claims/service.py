@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from gitfleet import codec
 from gitfleet.base import clock, uptime
@@ -21,7 +21,7 @@ from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
-from gitfleet.claims.waiting import Waited, Waiter
+from gitfleet.codec import Struct
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.git import refs
 from gitfleet.git.repository import Repository
@@ -38,6 +38,9 @@ from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.reading import Reading
 
+if TYPE_CHECKING:
+    from gitfleet.claims.waiting import Waited
+
 Standing = Literal["free", "mine", "theirs", "unverifiable"]
 FREE: Standing = "free"
 MINE: Standing = "mine"
@@ -48,7 +51,7 @@ Contained = Mapping[str, tuple[str, ...]]
 """By claim id, the marks of the keepers whose work is all here."""
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct):
     """What is true of one path for one session; `holders` have it where it is theirs."""
 
     path: str
@@ -56,7 +59,7 @@ class Verdict(NamedTuple):
     holders: tuple[Obstacle, ...] = ()
 
 
-class Terms(NamedTuple):
+class Terms(Struct):
     """How paths are wanted: `shared` None takes the policy's mode for each path, `ttl` None its time to live (seconds)."""
 
     shared: bool | None = None
@@ -167,16 +170,13 @@ class Claims:
         First come, first served within a priority. Raises Queued after `limit` seconds (the place is kept), Deadlock
         when waiting would close a cycle, Lost when the place went to nobody's good.
         """
-        terms = terms._replace(wait=True, partial=False)
+        from gitfleet.claims.waiting import Waiter  # only who waits pays for it
+
+        terms = codec.replace(terms, wait=True, partial=False)
         answer = self.claim(session, texts, terms)
-        waiter = Waiter(
-            self._ledger,
-            self._watch,
-            lambda: {claim for seen in self._seen_over() for claim in seen},
-            lambda: self.claim(session, texts, terms),
-            self.orphans,
-            self._announce,
-        )
+        over = lambda: {claim for seen in self._seen_over() for claim in seen}  # noqa: E731
+        again = lambda: self.claim(session, texts, terms)  # noqa: E731
+        waiter = Waiter(self._ledger, self._watch, over, again, self.orphans, self._announce)
         if answer.ticket is not None:
             return waiter.wait(answer.ticket, limit)
         return waiter.accept(session, list(answer.granted), answer.already_held)
@@ -346,9 +346,8 @@ class Claims:
 
     def _units(self, wanted: Pattern, shared: bool | None) -> Want:
         if shared:
-            words = f"{wanted.text} is a resource, and a resource cannot be shared."
             raise UsageError(
-                words,
+                f"{wanted.text} is a resource, and a resource cannot be shared.",
                 hint="Claim it without `--shared`; `resources:` in gitfleet.yaml says how many there are.",
             )
         capacity = self._policy.capacity(wanted)
@@ -389,8 +388,7 @@ def time_left(claim: Claim, session: sessions.Session | None) -> int:
 
 def _retained(state: State) -> dict[str, list[dict[str, str]]]:
     """The retained claims, each with the records of its keepers."""
-    found = [claim for claim in model.retained(state.view) if isinstance(claim, Claim)]
-    return {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in found}
+    return {c.id: c.keeper_records for c in model.retained(state.view)}
 
 
 def _pattern(found: Claim | Unreadable) -> Pattern:

@@ -76,7 +76,7 @@ def leave(view: View, operation: Operation, body: Leave, generation: int) -> Dec
 
 
 def _patterns(answer: Collected | None) -> list[str] | None:
-    return None if answer is None else [claim.pattern for claim in answer.accepted]
+    return model.patterns(answer.accepted if answer else None)
 
 
 KINDS = (collect, leave)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from gitfleet.base import clock
+from gitfleet.base import advice, clock
 from gitfleet.base.watching import Bell
 from gitfleet.claims import line, model, orphans, tickets, turns
 from gitfleet.claims.model import EXCLUSIVE, Claim
@@ -103,7 +103,7 @@ class Waiter:
             answer = self._ledger.request(turns.collect, Actor(SESSION, session), turns.Collect(tuple(fresh)))
             if len(answer.accepted) != len(fresh):
                 words = "The claims that this session got from the waiting line went to another session."
-                raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
+                raise Lost(words, hint=f"Ask again: {advice.WAIT} with the same paths.")
         granted = [replace(claim, accept_within=0) for claim in mine]
         state = self._ledger.current()
         return Waited(granted, [*held], not all(self._is_agreed(state, claim) for claim in [*granted, *held]))
@@ -175,7 +175,7 @@ class Waiter:
         return Queued(
             f"Not yet: {', '.join(want.pattern for want in ticket.wants)} still waits for {', '.join(who) or 'its turn'}. "
             f"The place in the line is {place}.",
-            hint=f"{self._told} Go on with other work and ask again: `gitfleet claim --wait` with the same paths.".lstrip(),
+            hint=f"{self._told} Go on with other work and ask again: {advice.WAIT} with the same paths.".lstrip(),
             ticket=ticket.encode(),
             blocked_by=[blocker.encode() for blocker in blocked],
         )
@@ -198,6 +198,6 @@ def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
         ]
         if not fitting:
             words = "The place in the waiting line is gone: it expired, was given up, or its session ended."
-            raise Lost(words, hint="Ask again: `gitfleet claim --wait` with the same paths.")
+            raise Lost(words, hint=f"Ask again: {advice.WAIT} with the same paths.")
         found[fitting[0].id] = fitting[0]
     return list(found.values())

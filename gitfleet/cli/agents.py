@@ -9,6 +9,7 @@ from gitfleet.cli.claiming import freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session
 from gitfleet.cli.options import SessionId
+from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError, NoFleet, NoRepository, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
@@ -23,7 +24,7 @@ from gitfleet.ledger import node as nodes
 from gitfleet.sessions import model
 
 UNRUN = frozenset(["untrusted", "modified", "not read"])
-Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(wanted.AGENTS)}.")]
+Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(CLIENTS)}.")]
 User = Annotated[bool, Option("--user", help="In your own settings, for all your repositories.")]
 Project = Annotated[
     bool, Option("--project", help="In this worktree only, in files that git ignores (the default).")
@@ -49,7 +50,7 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
     lines = _told(changes) or [f"the hooks of {name} are in place"]
     warnings = []
     if any(change.what != "unchanged" for change in changes):
-        lines.append(wanted.AGENTS[name].note)
+        lines.append(CLIENTS[name].NOTE)
     if repository is not None and not _in_fleet(repository):
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
@@ -122,7 +123,7 @@ def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
     """Refuse what cannot be opened. Raises UsageError."""
     if sandbox not in {"", "open", "closed"}:
         raise UsageError("A sandbox is `open` or `closed`.")
-    if sandbox and not wanted.of(name).sandbox:
+    if sandbox and not wanted.of(name).SANDBOX:
         raise UsageError(f"{name} has no sandbox to open.")
     if sandbox and scope == "user":
         words = "A sandbox is opened for one worktree, and not for all your repositories."
@@ -134,7 +135,7 @@ def _hooked(fleet: Fleet, session: str) -> str:
     found = model.find(fleet.current().view, session) if session else None
     named = found.agent if found else ""
     in_place = {look.agent for look in agents.status(fleet.repository) if look.state == "in place"}
-    fitting = [agent for agent in wanted.AGENTS if agent in in_place and (not session or _is(named, agent))]
+    fitting = [agent for agent in CLIENTS if agent in in_place and (not session or _is(named, agent))]
     return fitting[0] if fitting else ""
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gitfleet.base.fast_dataclass import dataclass, field
+from gitfleet.codec import Struct
 from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.views.envelope import Envelope, envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct):
     """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
 
     `colours` gives a colour to cells of the column `coloured` by their first word. A terminal that is too narrow goes
@@ -21,12 +20,11 @@ class Grid:
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     coloured: str = ""
-    colours: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = {}
     optional: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct):
     """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell, `status` in one word ("":
     that of the code).
 
@@ -37,7 +35,7 @@ class Answer:
     lines: Sequence[str | Grid] = ()
     status: str = ""
     code: int = 0
-    warnings: Sequence[str] = field(default_factory=tuple)
+    warnings: Sequence[str] = ()
     session: str = ""
 
     def envelope(self, command: str) -> Envelope:
@@ -49,8 +47,7 @@ def _words(code: int) -> str:
     return EXIT_CODES[code][0] if code else "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct):
     """The outcome of a command that goes on: what `look` answers, every `every` seconds, where its `gist` has changed."""
 
     look: Callable[[], Answer]

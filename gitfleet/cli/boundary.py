@@ -10,7 +10,6 @@ from typing import TypeVar
 from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer, Watch
-from gitfleet.clients import confined
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
@@ -95,6 +94,8 @@ def _ask(command: str, action: Callable[[], _Told], *, as_json: bool) -> _Told |
     try:
         return action()
     except FleetError as error:
+        from gitfleet.clients import confined  # only for refusals
+
         return _refused(command, confined.explained(error, command, os.environ), as_json=as_json)
     except PermissionError as error:
         return _refused(command, files.forbidden(error), as_json=as_json)

@@ -94,7 +94,7 @@ def _lines(now: Present, rows: Sequence[Judged]) -> Iterator[str]:
     if len(bad) > SHOWN:
         yield f"... and {len(bad) - SHOWN} more"
     states = {verdict.state for _, verdict in bad}
-    yield from (f"next: {check_commits.ADVICE[state]}" for state in check_commits.CODES if state in states)
+    yield from (f"next: {check_commits.ADVICE[state]}" for state in check_commits.ERRORS if state in states)
     if not bad:
         yield "every path is covered"
 

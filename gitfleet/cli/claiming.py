@@ -18,7 +18,7 @@ FRESH = 60
 
 def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
     """What claims stay with now that their session is gone: a line each."""
-    rows = [([one.as_record() for one in claim.retained], claim.pattern) for claim in claims]
+    rows = [(claim.keeper_records, claim.pattern) for claim in claims]
     return [f"{still}retained by {kept_by(keepers)} {until(keepers)}: {pattern}" for keepers, pattern in rows]
 
 

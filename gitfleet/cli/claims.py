@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import duration
 from gitfleet.claims import service
 from gitfleet.claims.asking import Released
@@ -20,6 +19,7 @@ from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session, as_session
 from gitfleet.cli.options import OfSession, SessionId, seconds
+from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import claims as views
@@ -111,7 +111,7 @@ def claim(
     if partial:
         raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
     limit = None if timeout is None else float(seconds(timeout))
-    return _wait(session, paths, terms._replace(priority=priority), limit)
+    return _wait(session, paths, replace(terms, priority=priority), limit)
 
 
 def release(
@@ -206,7 +206,7 @@ def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:
         lines = _lines(result.granted, "claimed", tentative=result.tentative)
         lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
         lines += [
-            f"taken over with {kept_by([one.as_record() for one in c.retained])} of {c.session}: {c.pattern}"
+            f"taken over with {kept_by(c.keeper_records)} of {c.session}: {c.pattern}"
             if c.retained
             else f"taken over from {c.session}, whose claim had expired: {c.pattern}"
             for c in result.taken_over

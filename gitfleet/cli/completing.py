@@ -12,7 +12,6 @@ from gitfleet.claims import model as claims
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.sessions.model import Session
 
 MOST = 500
 
@@ -43,7 +42,7 @@ def own_sessions(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _ids(fleet: Fleet) -> Iterable[str]:
-    return (item.id for item in sessions.everyone(fleet.current().view) if isinstance(item, Session))
+    return (one.id for one in sessions.readable(fleet.current().view))
 
 
 def _patterns(found: Iterable[claims.Claim | claims.Unreadable]) -> Iterable[str]:

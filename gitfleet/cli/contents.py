@@ -7,10 +7,11 @@ columns; a test holds this table against the functions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from gitfleet.codec import Struct
 
 
-class Entry(NamedTuple):
+class Entry(Struct):
     """A command: the function in this package that is it, as `module.function` ("" for a noun), and what it is.
 
     One that `passes_on` leaves what follows its first argument to another program.
@@ -21,7 +22,7 @@ class Entry(NamedTuple):
     passes_on: bool = False
 
 
-class Noun(NamedTuple):
+class Noun(Struct):
     """A command with verbs: its help, and the verb that it is without one ("": it shows its help)."""
 
     help: str

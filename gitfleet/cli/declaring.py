@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+from gitfleet.codec import Struct
 
 if TYPE_CHECKING:
     from gitfleet.cli.answer import Answer, Watch
@@ -40,7 +42,7 @@ class Argument:
         self.metavar, self.help, self.complete = metavar, help, complete
 
 
-class Parameter(NamedTuple):
+class Parameter(Struct):
     """One parameter of a command: `kind` is the type of a value, `many` whether it may be given again and again."""
 
     name: str
@@ -87,7 +89,7 @@ JSON = Parameter(
 """What every command takes, whether or not its function has a parameter for it."""
 
 
-class Command(NamedTuple):
+class Command(Struct):
     """A command by its full name, and where its function is (`module.function` in this package), imported when needed."""
 
     name: str
@@ -121,7 +123,7 @@ class Command(NamedTuple):
         return boundary.run(self.name, lambda: self.function(**values), as_json=as_json)
 
 
-class Group(NamedTuple):
+class Group(Struct):
     """A noun, or the whole: commands by their last word, and what it takes itself, without one; `default` is the verb of a
     noun alone ("": it shows its help).
     """

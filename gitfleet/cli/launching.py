@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.base.fast_dataclass import dataclass, replace
 from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
@@ -30,8 +30,7 @@ from gitfleet.worktrees.ensure import Wish
 __all__ = ["Launch", "Where", "start"]
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """Where the command is to work: `here`, or in a managed worktree that follows `base`."""
 
     here: bool = False
@@ -53,11 +52,11 @@ def start(launch: Launch, where: Where) -> Answer:
 def _started(launch: Launch, where: Where) -> Answer:
     command = launcher.program(launch.command, launch.agent)
     agent = launch.agent or launcher.agent_of(command)
-    launch = replace(launch, command=command, agent=agent)
+    launch = launch._replace(command=command, agent=agent)
     with Fleet.open(announce=say) as fleet:
         files.tryout(os.path.join(fleet.ledger.state, "commits", "tryout"))  # before upkeep changes anything
         claims = [pattern.text for pattern in fleet.claims.patterns(launch.claims)]  # from this folder
-        launch = replace(launch, claims=claims)
+        launch = launch._replace(claims=claims)
         _ready(fleet, where)
         place = _place(fleet, launch, where)
     _gate(place.path, launcher.agent_of(command))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 from gitfleet.base import delivery
+from gitfleet.base.commands import spoken
 from gitfleet.base.names import Oid
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
@@ -65,7 +66,7 @@ def doctor(repair: Repair = False) -> Answer:
         lines = [f"repaired: {words}" for words in done.repaired]
         for finding in done.findings:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
-            lines += [f"         next: {finding.advice}"] if finding.advice and not finding.ok else []
+            lines += [f"         next: {spoken(finding.advice)}"] if finding.advice and not finding.ok else []
         code = 0 if done.sound else 20
         return Answer(doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)
 

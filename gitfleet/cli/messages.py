@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from gitfleet.base import delivery
 from gitfleet.cli import render
 from gitfleet.clients import acting
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.notices import LOST
@@ -30,7 +30,7 @@ def heard(fleet: Fleet, flag: str | None = None) -> list[str]:
     return fleet.messages(session) if hears else []
 
 
-class Losses(NamedTuple):
+class Losses(Struct):
     """What sessions of this clone have lost and not heard of: `lines` in words, and whether that `concerns` who asks."""
 
     lines: list[str]

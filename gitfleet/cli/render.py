@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gitfleet.base import advice
+from gitfleet.base.commands import spoken, spoken_in
 from gitfleet.base.console import note, out
 from gitfleet.base.text import display
 from gitfleet.claims.conflict_text import holder
@@ -16,6 +18,7 @@ from gitfleet.errors import Conflict, FleetError
 from gitfleet.fleet.views import envelope
 
 READABLE = 64 * 1024
+ADVICE = json.dumps(advice.OPEN).strip('"')
 
 
 def show(command: str, answer: Answer, *, as_json: bool, compact: bool = False) -> None:
@@ -35,6 +38,9 @@ def show(command: str, answer: Answer, *, as_json: bool, compact: bool = False) 
 def _json(record: Mapping[str, Any], *, compact: bool) -> str:
     """Indented while people may want to read it; what is larger is for programs, and indenting takes ten times as long."""
     text = json.dumps(record, ensure_ascii=True, sort_keys=True)
+    if ADVICE in text:
+        record = spoken_in(record)
+        text = json.dumps(record, ensure_ascii=True, sort_keys=True)
     if compact or len(text) > READABLE:
         return text
     return json.dumps(record, indent=2, ensure_ascii=True, sort_keys=True)
@@ -86,7 +92,7 @@ def clear() -> None:
 
 def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> list[str]:
     """Columns of plain text, each as wide as its widest cell (the last one free)."""
-    cells = [head, *[tuple(display(cell) for cell in row) for row in rows]]
+    cells = [head, *[tuple(spoken(display(cell)) for cell in row) for row in rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from gitfleet.base.fast_dataclass import replace
 from gitfleet.base.text import display
 from gitfleet.cli import render, starting
 from gitfleet.cli.answer import Answer
@@ -162,7 +161,7 @@ def _check_id(id_: str | None) -> None:
 
 def _start(id_: str | None, wanted: Start) -> Answer:
     _check_id(id_)
-    wanted = replace(wanted, id=id_ or "")
+    wanted = wanted._replace(id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
         begun = fleet.start_session(wanted)
         result = begun.result

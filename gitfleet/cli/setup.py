@@ -162,5 +162,4 @@ def _end_sessions(*, force: bool) -> list[str]:
 
 def _of_node(fleet: Fleet) -> set[str]:
     """The sessions that the fleet has of this node, those included that the clone has forgotten."""
-    found = sessions.everyone(fleet.current().view)
-    return {s.id for s in found if isinstance(s, sessions.Session) and s.node == fleet.ledger.node.id}
+    return {one.id for one in sessions.readable(fleet.current().view, fleet.ledger.node.id)}

@@ -18,6 +18,7 @@ import typer.main
 from gitfleet.cli import app, boundary, completing, helping, render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Command, Group, Option, Parameter
+from gitfleet.fleet.views import envelope
 
 
 class _Helped:
@@ -154,7 +155,7 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
     if not as_json:
         render.note(f"gitfleet: {words}\nnext: {hint}")
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
-    data = {"error": {"message": words, "hint": hint}}
+    data = envelope.failure(words, hint)
     return boundary.show(command, Answer(data, status="usage-error", code=2), as_json=as_json)
 
 

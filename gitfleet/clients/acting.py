@@ -13,9 +13,35 @@ from gitfleet.clients import claude, codex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Protocol
 
-CLIENTS = {claude.NAME: claude, codex.NAME: codex}
+    class Client(Protocol):
+        """What is known of one client; its module says what each means."""
+
+        NAME: str
+        TRIED: str
+        PROCESS: str
+        TURN: str
+        PROJECT: str
+        USER: str
+        HOME: tuple[str, str]
+        BLOCK: str
+        EVENTS: tuple[tuple[str, str | None, str, int], ...]
+        NOTE: str
+        READS_MAIN: bool
+        OWN: bool
+        BACKGROUND: frozenset[str]
+        SANDBOX: str
+        FOLDER: str
+        SHELLS: frozenset[str]
+
+        def edited(self, tool: str, given: Any) -> list[str] | None: ...
+        def in_shell(self, command: str) -> str: ...
+        def is_shared(self, arguments: Sequence[str]) -> bool: ...
+
+
+CLIENTS: dict[str, Client] = {claude.NAME: claude, codex.NAME: codex}
 VARIABLES = (*codex.VARIABLES, *claude.VARIABLES)
 FOLDER = "agents"
 

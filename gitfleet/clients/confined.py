@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 
+from gitfleet.base import advice
 from gitfleet.clients import acting, codex
 from gitfleet.errors import FleetError, HubError, LocalStorage
 
@@ -22,7 +23,7 @@ _NEXT = {
     "session start": "Leave it: your first edit starts a session, outside of the sandbox",
     "session end": "Leave it: your session ends when you do",
     "sync": "Leave it: your edits, and the end of your session, tell the hub from outside of the sandbox",
-    "commit": "Leave the changes as they are: your user commits them, or has that done (`gitfleet session start --commit`)",
+    "commit": f"Leave the changes as they are: your user commits them, or has that done ({advice.START_COMMITTING})",
 }
 _OTHER = "Leave it to your user"
 COMMITTED = "Leave the changes as they are: they are committed for you when your session ends"
@@ -43,7 +44,7 @@ def reason(error: FleetError, environment: Mapping[str, str]) -> str:
 def words(client: str, why: str, command: str, *, committed: bool = False) -> str:
     """What is the matter, and what to do; `committed` where the session's work is committed for it."""
     following = COMMITTED if committed and command == "commit" else _NEXT.get(command, _OTHER)
-    opened = " Or your user opens it: `gitfleet agent install codex --sandbox open`."
+    opened = f" Or your user opens it: {advice.OPEN_SANDBOX}."
     return f"The sandbox of {client} {why}. {following}.{opened if client == codex.NAME else ''}"
 
 

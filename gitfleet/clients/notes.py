@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
-from gitfleet.base import canonical, files
+from gitfleet.base import files, statefile
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
+from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
+from gitfleet.codec import FLAG, Struct, Text, field, replace
 
 
-class Note(NamedTuple):
+class Note(Struct):
     """What is kept of one client's session: the fleet's session, and whether hooks of ours started that.
 
     `left` after an end from which the same process goes on with another id (`/clear`); `process` is the client's, as its
     hooks saw it, which many sessions may share.
     """
 
-    session: str
-    ours: bool
-    left: bool = False
-    process: ProcessIdentity | None = None
+    session: str = field(Text(valid=is_name))
+    ours: bool = field(FLAG, default=False)
+    left: bool = field(FLAG, default=False)
+    process: ProcessIdentity | None = field(PROCESS, default=None, omit=True)
 
     @property
     def active(self) -> bool:
@@ -44,8 +45,7 @@ class Notes:
     def get(self, client: str, own: str) -> Note | None:
         """The note about a client's session `own`; None without one, or where it cannot be read."""
         path = acting.path(self._state, client, own)
-        data = files.read(path) if path else None
-        return _parse(data) if data else None
+        return statefile.load(Note, path) if path else None
 
     def check(self, client: str, own: str) -> None:
         """Raise LocalStorage unless a note about this client could be kept now."""
@@ -63,7 +63,7 @@ class Notes:
             return
         if self.get(client, own) != note:
             files.folder(self._root)
-            files.replace(path, canonical.dump(_record(note)), durable=False)
+            statefile.save(path, note, durable=False)
         for name, other in self._all().items():
             there = os.path.join(self._root, name)
             if other and other.session == note.session and not other.active and there != path:
@@ -73,7 +73,7 @@ class Notes:
         """The client's session has ended, and its process may go on with another one."""
         note = self.get(client, own)
         if note is not None:
-            self.keep(client, own, note._replace(left=True))
+            self.keep(client, own, replace(note, left=True))
 
     def forget(self, client: str, own: str) -> None:
         """Let a note go."""
@@ -91,15 +91,13 @@ class Notes:
         """From now on hooks of ours end the session, whoever started it."""
         for name, note in self._all().items():
             if note and note.session == session and note.active:
-                files.replace(
-                    os.path.join(self._root, name), canonical.dump(_record(note._replace(ours=True)))
-                )
+                statefile.save(os.path.join(self._root, name), replace(note, ours=True))
 
     def bequeath(self, client: str, session: str) -> None:
         """The session is for a client that has not said a word yet: whoever acts for it first ends it, too."""
         files.folder(self._root)
         path = acting.path(self._state, client, f"heir-of-{session}")
-        files.replace(path, canonical.dump(_record(Note(session, ours=True, left=True))), durable=False)
+        statefile.save(path, Note(session, ours=True, left=True), durable=False)
 
     def of(self, session: str) -> list[Note]:
         """The notes of those who act for a session."""
@@ -125,7 +123,7 @@ class Notes:
 
     def _all(self) -> dict[str, Note | None]:
         names = [name for name in files.names(self._root) if name.endswith(".json")]
-        return {name: _parse(files.read(os.path.join(self._root, name)) or b"") for name in names}
+        return {name: statefile.load(Note, os.path.join(self._root, name)) for name in names}
 
 
 def tie(
@@ -143,20 +141,3 @@ def tie(
             notes.keep(client, own, note)
         return note.session
     return None
-
-
-def _record(note: Note) -> dict[str, object]:
-    process = {"process": dict(note.process.as_record())} if note.process else {}
-    return {"session": note.session, "ours": note.ours, "left": note.left, **process}
-
-
-def _parse(data: bytes) -> Note | None:
-    try:
-        raw = canonical.load(data)
-    except ValueError:
-        return None
-    session = raw.get("session")
-    if not isinstance(session, str) or not is_name(session):
-        return None
-    process = ProcessIdentity.from_record(raw.get("process"))
-    return Note(session, raw.get("ours") is True, raw.get("left") is True, process)

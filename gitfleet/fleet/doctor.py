@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.base.fast_dataclass import dataclass
+from gitfleet.base.advice import REPAIR, SYNC
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model as claims
 from gitfleet.clients import confined
@@ -28,8 +28,7 @@ from gitfleet.telling.claims_without_files import unmatched
 from gitfleet.trunk import hub_head, policy_file
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing looked at: whether it is as it should be, what was found, and what to do."""
 
     what: str
@@ -94,7 +93,7 @@ def _hub(fleet: Clone) -> Iterator[Finding]:
             tip = ledger.hub.fetch()
         hub_head.ask(fleet.repository, fleet.ledger)
     except HubAlarm as error:
-        yield Finding("hub", ok=False, words=error.message, advice="gitfleet doctor --repair")
+        yield Finding("hub", ok=False, words=error.message, advice=REPAIR)
     except HubError as error:
         yield Finding("hub", ok=False, words=error.message, advice=error.hint)
     else:
@@ -122,9 +121,7 @@ def _objects(fleet: Clone) -> Iterator[Finding]:
         return
     words = f"the ledger is damaged in this clone: {lacking}"
     advice = (
-        "gitfleet doctor --repair"
-        if fleet.ledger.node.hub
-        else "`git fsck` tells more; a backup or a copy of this clone has it."
+        REPAIR if fleet.ledger.node.hub else "`git fsck` tells more; a backup or a copy of this clone has it."
     )
     yield Finding("objects", ok=False, words=words, advice=advice)
 
@@ -153,7 +150,7 @@ def _outbox(fleet: Clone) -> Iterator[Finding]:
     aside = files.names(os.path.join(root, "unread"))
     if waiting:
         words = f"waiting to be decided: {counted(waiting, 'operation')}"
-        yield Finding("outbox", ok=False, words=words, advice="gitfleet sync")
+        yield Finding("outbox", ok=False, words=words, advice=SYNC)
     if aside:
         words = f"set aside, because it is not an operation: {', '.join(map(display, aside[:5]))}"
         yield Finding("outbox", ok=False, words=words, advice=f"Look in {root}/unread")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from gitfleet.base import advice
 from gitfleet.claims.model import parsed
 from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Corrupt, FleetError, NoFleet
@@ -50,7 +51,7 @@ def verify(clone: Clone, progress: Callable[[int], None]) -> int:
         raise Corrupt(
             f"Ledger commit {problem.commit} (generation {problem.generation}) does not verify: {problem.words} "
             f"The {checked} commits before it do.",
-            hint="`gitfleet doctor` checks whether the hub has the same chain.",
+            hint=f"{advice.DOCTOR} checks whether the hub has the same chain.",
             where=problem.commit,
             generation=problem.generation,
             verified=checked,
@@ -61,5 +62,5 @@ def verify(clone: Clone, progress: Callable[[int], None]) -> int:
 def _tip(clone: Clone) -> Tip:
     tip = clone.ledger.tip()
     if tip is None:
-        raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
+        raise NoFleet("This clone has no ledger yet.", hint=f"Run {advice.INIT} here.")
     return tip

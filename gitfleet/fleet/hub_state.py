@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
@@ -95,11 +96,11 @@ def _open(repository: Repository) -> Clone:
 
 
 def _of_stranger(place: Scratch, objects: Objects) -> Present:
-    head = place.head(fleetrefs.COORD)
-    if fleetrefs.COORD not in head.refs:
+    head, found = place.remote.survey("HEAD", fleetrefs.COORD)
+    if fleetrefs.COORD not in found:
         raise NoFleet(
             f"The hub '{place.remote.name}' has no fleet ledger ({fleetrefs.COORD}).",
-            hint="Run `gitfleet init` in a clone of it, or name another hub: `--hub REMOTE`.",
+            hint=f"Run {advice.INIT} in a clone of it, or name another hub: `--hub REMOTE`.",
             path=place.remote.name,
         )
     place.fetch([fleetrefs.COORD], depth=1)
@@ -108,7 +109,7 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     format.check(view)
     rules = Policy()
     warnings: list[str] = []
-    if head.branch and "HEAD" in head.refs:
+    if head.branch:
         place.fetch([f"refs/heads/{head.branch}"], depth=1, contents=False)
         rules, warnings = policy_file.at(place.git, place.tip(0))
     return Present(place.remote.name, head.branch, tip, view, rules, tuple(warnings))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass
+from gitfleet.base import advice
 from gitfleet.errors import NoRepository, NoSession
 from gitfleet.fleet import hooks
 from gitfleet.git.repository import discover
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from gitfleet.sessions.service import Start
 
 
-@dataclass(frozen=True, slots=True)
-class SessionBegun:
+class SessionBegun(NamedTuple):
     """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
 
     session: str
@@ -31,8 +30,7 @@ class SessionBegun:
     warnings: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFinished:
+class SessionFinished(NamedTuple):
     """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, and the `heir`: the
     session that holds `gitfleet.yaml` in its place, if that waits to be landed.
     """
@@ -62,7 +60,7 @@ def finish(clone: Clone, session: str, *, timeout: float) -> SessionFinished:
     try:
         result = clone.sessions.end(session, timeout=timeout)
     except NoSession as error:
-        hint = "There is nothing to end. `gitfleet session list` shows those that are there."
+        hint = f"There is nothing to end. {advice.SESSIONS} shows those that are there."
         raise error.again(hint=hint) from error
     heir = draft_claim.hand_on(clone) if result.retained else ""
     for text in result.unheard:  # its inbox is gone with it

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gitfleet.base import advice
 from gitfleet.errors import UNCHANGED, FleetError, HubError, HubRefused
 from gitfleet.git import answers, fleetrefs, racing
 from gitfleet.git.remote import Addresses, Push, PushAnswer, Remote, Update, elsewhere, hub_error
@@ -81,7 +82,7 @@ def demand(findings: Sequence[Finding], hub: str) -> list[str]:
             f"The hub '{hub}' does not handle a compare-and-swap push safely ({what}): {missing[what]}. "
             "A fleet cannot be safe there.",
             unharmed="Nothing was changed but throw-away refs.",
-            hint="Choose another hub: `gitfleet init --hub REMOTE`.",
+            hint=f"Choose another hub: {advice.INIT_HUB.of('REMOTE')}.",
             hub=hub,
             output=missing[what],
         )
@@ -186,7 +187,7 @@ class _Try:
         return HubRefused(
             f"The hub '{name}' takes refs below {fleetrefs.ROOT}, and does not show them.",
             unharmed=UNCHANGED,
-            hint="Have it show them (`uploadpack.hideRefs` there), or choose another hub: `gitfleet init --hub REMOTE`.",
+            hint=f"Have it show them (`uploadpack.hideRefs` there), or choose another hub: {advice.INIT_HUB.of('REMOTE')}.",
             hub=name,
             output="",
         )

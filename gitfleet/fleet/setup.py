@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gitfleet.base import files, ids
+from gitfleet.base import advice, files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import probe
 from gitfleet.git import fleetrefs, refs, sharing
@@ -29,10 +30,10 @@ from gitfleet.git.repository import NOTE_OF_MAIN, Repository, note_main
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger import node as nodes
-from gitfleet.ledger.hub import RemoteHub, alarm
 from gitfleet.ledger.news import News
 from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.ledger.remote_hub import RemoteHub, alarm
 from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
 
@@ -73,7 +74,7 @@ def join(repository: Repository, hub: str | None, announce: Callable[[str], None
     except BaseException as error:
         if isinstance(error, HubUnreachable):
             error.unharmed = "Nothing was changed here."
-            error.hint = "Run `gitfleet init` again when the hub can be reached."
+            error.hint = f"Run {advice.INIT} again when the hub can be reached."
         if fresh and not os.path.exists(os.path.join(state, "node.json")):
             _forget_refs(repository, known)
             shutil.rmtree(state, ignore_errors=True)
@@ -129,7 +130,7 @@ def _on_the_hub(hub: str) -> list[str]:
         return []
     every = f"{fleetrefs.ROOT}*"
     command = f"git push --prune {shlex.quote(display(hub))} '{every}:{every}'"
-    guarded = "where the hub has our gate: `gitfleet hub-hook uninstall PATH` there, first"
+    guarded = f"where the hub has our gate: {advice.HUB_HOOK_OFF.of('PATH')} there, first"
     return [
         f"stays on the hub '{display(hub)}', for the others: the fleet's records ({every}), and what was pushed",
         f"the last one to leave takes the records away: `{command}` ({guarded})",
@@ -147,7 +148,7 @@ def check_leaving(repository: Repository) -> None:
     if any(files.names(os.path.join(outbox, place)) for place in ("new", "taken", "tentative")):
         raise Blocked(
             "Operations of this clone still wait for the hub; leaving now would lose them.",
-            hint="Run `gitfleet sync` first.",
+            hint=f"Run {advice.SYNC} first.",
         )
 
 
@@ -172,7 +173,7 @@ def _hub(repository: Repository, wanted: str | None, before: Node | None) -> str
     if len(remotes) > 1:  # to guess would let two clones agree through different hubs, or through none
         raise UsageError(
             f"There are several remotes here ({', '.join(remotes)}), and none is called 'origin'.",
-            hint="Name the one that the fleet should use: `gitfleet init --hub REMOTE`.",
+            hint=f"Name the one that the fleet should use: {advice.INIT_HUB.of('REMOTE')}.",
         )
     return remotes[0] if remotes else ""
 
@@ -226,7 +227,7 @@ def _open_hub(
     hub_head.begin(state, head)
     branches = {name.removeprefix(_HEADS): oid for name, oid in shown.items() if name.startswith(_HEADS)}
     news.note(Shown(branches), named)
-    node = node._replace(trunk=named, push=addresses.apart)
+    node = replace(node, trunk=named, push=addresses.apart)
     return node, findings, warnings
 
 
@@ -249,13 +250,13 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
     return found.again(
         f"The hub '{node.hub}' has a ledger that does not continue this clone's, which is {whose}.",
         unharmed=UNCHANGED,
-        hint=f"To leave that for the fleet of '{node.hub}': `gitfleet uninstall`, then `gitfleet init --hub {node.hub}`.",
+        hint=f"To leave that for the fleet of '{node.hub}': {advice.UNINSTALL}, then {advice.INIT_HUB.of(node.hub)}.",
     )
 
 
 def _open_here(repository: Repository, node: Node, root: str, before: Node | None) -> tuple[Node, list[str]]:
     if before is None or before.hub:
-        node = node._replace(trunk=_main_branch(repository))
+        node = replace(node, trunk=_main_branch(repository))
     return node, _begin_here(repository, root, before)
 
 
@@ -263,7 +264,7 @@ def _begin_here(repository: Repository, root: str, before: Node | None) -> list[
     remotes = _remotes(repository)
     warnings = []
     if remotes:
-        warnings = [f"there is a remote now; to agree through it: `gitfleet init --hub {remotes[0]}`"]
+        warnings = [f"there is a remote now; to agree through it: {advice.INIT_HUB.of(remotes[0])}"]
     if fleetrefs.COORD in refs.read(repository.git, fleetrefs.COORD):
         return warnings
     refs.move(repository.git, fleetrefs.COORD, new=root, old=None)

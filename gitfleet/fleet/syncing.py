@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hooks
 from gitfleet.trunk import hub_head
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from gitfleet.clone import Clone
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(NamedTuple):
     """The exchange; what sessions of this clone have lost and were not told yet, each with its session's name; what was
     mended of the hooks, in words, and why they could not be put in place (None: they are).
     """

@@ -13,11 +13,8 @@ from typing import NamedTuple
 
 from gitfleet.git import head
 
-_PACKET = re.compile(rb"^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< ", re.MULTILINE)
-_BRANCH = re.compile(
-    rb"^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< ([0-9a-f]{40,64}) refs/heads/([^\s\\]\S*?)(?:\\0[^\n]*)?$",
-    re.MULTILINE,
-)
+_PACKET = rb"(?m)^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< "
+_BRANCH = rb"(?m)^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< ([0-9a-f]{40,64}) refs/heads/([^\s\\]\S*?)(?:\\0[^\n]*)?$"
 
 
 class Shown(NamedTuple):
@@ -42,9 +39,9 @@ def shown(trace: str, place: str) -> Shown | None:
             packets = file.read()
     except OSError:
         return None
-    if not _PACKET.search(packets):
+    if not re.search(_PACKET, packets):
         return None
-    found = {head.plain(name): oid.decode() for oid, name in _BRANCH.findall(packets)}
+    found = {head.plain(name): oid.decode() for oid, name in re.findall(_BRANCH, packets)}
     return Shown(found, _head(place))
 
 

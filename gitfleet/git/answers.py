@@ -10,71 +10,49 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from gitfleet.base import advice
 from gitfleet.base.processes import Completed
+from gitfleet.codec import Struct
 from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
 from gitfleet.git import fleetrefs
-from gitfleet.git.advertisement import Shown
 from gitfleet.git.program import redact
 from gitfleet.git.trees import MEND
 
+if TYPE_CHECKING:
+    from gitfleet.git.advertisement import Shown
+
 # Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
 _DECLINED = (
-    b"declined",
-    b"prohibited",
-    b"protected",
-    b"hidden ref",
-    b"deny updating",
-    b"not allowed",
-    b"not permitted",
-    b"permission",
-    b"denied",
-    b"refusing",
-    b"unpacker error",
-)
+    b"declined", b"prohibited", b"protected", b"hidden ref", b"deny updating", b"not allowed", b"not permitted",
+    b"permission", b"denied", b"refusing", b"unpacker error",
+)  # fmt: skip
 # The same where nothing is wrong with the ref itself, but with another one of an atomic push.
 _HELD = (b"atomic push fail", b"atomic transaction fail", b"transaction failed")
 # How ssh, web servers and git say no to the user before they look at any ref.
 _DENIED = (
-    b"Permission denied",
-    b"insufficient permission",
-    b"ermission to ",
-    b"access denied",
-    b"Access denied",
-    b"Authentication failed",
-    b"terminal prompts disabled",
-    b"returned error: 401",
-    b"returned error: 403",
-    b"HTTP 401",
+    b"Permission denied", b"insufficient permission", b"ermission to ", b"access denied", b"Access denied",
+    b"Authentication failed", b"terminal prompts disabled", b"returned error: 401", b"returned error: 403", b"HTTP 401",
     b"HTTP 403",
-)
+)  # fmt: skip
 # What stands in the way on this machine, in lines that do not come from the hub.
 _HERE_FULL = (
-    b"No space left on device",
-    b"Disk quota exceeded",
-    b"Read-only file system",
-    b"couldn't write",
-    b"unable to write",
-)
+    b"No space left on device", b"Disk quota exceeded", b"Read-only file system", b"couldn't write", b"unable to write",
+)  # fmt: skip
 _HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
 _HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
 # What git says when it cannot read an object that it is to send.
-_HERE_GONE = re.compile(
-    rb"^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"
-    rb"loose object|unable to parse \w+).*?\b([0-9a-f]{40})\b",
-    re.MULTILINE,
+_HERE_GONE = (
+    rb"(?m)^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"
+    rb"loose object|unable to parse \w+).*?\b([0-9a-f]{40})\b"
 )
-_NO_ATOMIC = re.compile(r"does not support\W+(?:--)?atomic")
+_NO_ATOMIC = r"does not support\W+(?:--)?atomic"
 _CHATTER = (
-    "error: failed to push some refs",
-    "error: remote unpack failed: eof",
-    "Please make sure you have",
-    "and the repository exists.",
-    "To ",
-    "Done",
-)
-_ROW = re.compile(r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)")
+    "error: failed to push some refs", "error: remote unpack failed: eof", "Please make sure you have",
+    "and the repository exists.", "To ", "Done",
+)  # fmt: skip
+_ROW = r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)"
 NO_REF = "couldn't find remote ref"
 _NOT_FORWARD = "non-fast-forward"
 
@@ -94,7 +72,7 @@ class Push(Enum):
     HELD = "held"
 
 
-class PushAnswer(NamedTuple):
+class PushAnswer(Struct):
     """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
     whether git sent nothing, since all refs were elsewhere than named.
 
@@ -112,7 +90,7 @@ class PushAnswer(NamedTuple):
     @property
     def not_atomic(self) -> bool:
         """Whether nothing was tried, since the hub has no atomic push."""
-        return self.outcome is not Push.DONE and _NO_ATOMIC.search(self.output) is not None
+        return self.outcome is not Push.DONE and re.search(_NO_ATOMIC, self.output) is not None
 
 
 def of_push(done: Completed) -> PushAnswer:
@@ -165,7 +143,7 @@ def is_full_or_forbidden(done: Completed) -> bool:
 
 def is_broken(done: Completed) -> bool:
     """Whether an object that it needs is gone from this clone."""
-    return _HERE_GONE.search(of_this_side(done)) is not None
+    return re.search(_HERE_GONE, of_this_side(done)) is not None
 
 
 def is_locked(done: Completed) -> bool:
@@ -180,7 +158,7 @@ def is_denied(done: Completed) -> bool:
 
 def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
     """HubRefused (it answered no) or HubUnreachable (it did not answer), with git's words."""
-    said = words(output) or "git gave no reason"
+    said = words(output).removesuffix(".") or "git gave no reason"
     if refused:
         return HubRefused(
             f"The hub '{hub}' refused: {said}.",
@@ -189,8 +167,8 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
             output=output,
         )
     return HubUnreachable(
-        f"Could not {what} the hub '{hub}': {said}",
-        hint="Nothing is lost: run `gitfleet sync` when the hub can be reached again.",
+        f"Could not {what} the hub '{hub}': {said}.",
+        hint=f"Nothing is lost: run {advice.SYNC} when the hub can be reached again.",
         hub=hub,
         output=output,
     )
@@ -200,12 +178,12 @@ def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"
-    return f"{right}, or choose another hub: `gitfleet init --hub REMOTE`."
+    return f"{right}, or choose another hub: {advice.INIT_HUB.of('REMOTE')}."
 
 
 def gone(output: str, git_dir: str) -> Damaged:
     """The error for a push that failed since this clone lacks an object, as git names it in `output`."""
-    found = _HERE_GONE.search(output.encode())
+    found = re.search(_HERE_GONE, output.encode())
     oid = found[1].decode() if found else ""
     return Damaged(
         f"An object of the fleet's ledger, {oid or 'which git does not name'}, is gone from this clone ({git_dir}), or "
@@ -220,7 +198,7 @@ def words(output: str) -> str:
     lines = []
     for line in output.splitlines():
         told = " ".join(line.split()).removeprefix("remote:").strip()
-        row = _ROW.fullmatch(told)
+        row = re.fullmatch(_ROW, told)
         told = f"{row[1]}: {row[3]}" if row else told
         if told and not told.startswith(_CHATTER) and told not in lines:
             lines.append(told)

@@ -8,18 +8,16 @@ pass through one are kept aside meanwhile, for those that fail later.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import files, ids
 from gitfleet.base.text import one_line
-from gitfleet.git.program import Git, failed, redact
+from gitfleet.git.program import Git, redact
 from gitfleet.git.undoing import Change
 
 _TIME = 1800.0
-_KEPT = "gitfleet-filtered."
 
 
 class Broken(NamedTuple):
@@ -39,7 +37,8 @@ def passing(here: Git, moved: Sequence[Change], new: str) -> dict[str, str]:
     paths = [change.path for change in moved if not change.gitlink]
     if not required or not paths:
         return {}
-    found = {**_now(here, paths), **_then(here, paths, new)}
+    now = here.ask("check-attr", "-z", "--stdin", "filter", data=_lines(paths))
+    found = {**_attributes(now.stdout), **_then(here, paths, new)}
     return {path: driver for path, driver in found.items() if driver in required}
 
 
@@ -58,57 +57,6 @@ def broken(here: Git, moved: Sequence[Change], through: Mapping[str, str], *, bo
     return None
 
 
-class Kept:
-    """Files as they are in the worktree before a change, to the byte, beside git's own files for it."""
-
-    def __init__(self, here: Git, paths: Iterable[str]) -> None:
-        """Keep a copy of each of the paths that is a file. Raises LocalStorage; then nothing is kept."""
-        self._top = here.cwd
-        self._folder = os.path.join(here.git_dir, f"{_KEPT}{ids.ulid()}")
-        self.copies: dict[str, str] = {}
-        try:
-            for number, path in enumerate(paths):
-                self._keep(path, os.path.join(self._folder, str(number)))
-        except BaseException:
-            self.drop()
-            raise
-
-    def _keep(self, path: str, aside: str) -> None:
-        place = os.path.join(self._top, path)
-        if os.path.isfile(place) and not os.path.islink(place):
-            files.folder(self._folder, mode=0o700)
-            with files.storage(aside):
-                shutil.copy2(place, aside)
-            self.copies[path] = aside
-
-    def same(self, path: str) -> bool:
-        """Whether the file is there as it was kept."""
-        place, aside = os.path.join(self._top, path), self.copies.get(path)
-        if aside is None or os.path.islink(place) or not os.path.isfile(place):
-            return False
-        return os.stat(place).st_size == os.stat(aside).st_size and files.read(place) == files.read(aside)
-
-    def bring_back(self, path: str) -> None:
-        """Put the file back as it was; what stands there is replaced."""
-        place = os.path.join(self._top, path)
-        files.folder(os.path.dirname(place))
-        beside = f"{place}.{ids.ulid()}.tmp"
-        with files.storage(place):
-            shutil.copy2(self.copies[path], beside)
-            os.replace(beside, place)
-
-    def drop(self) -> None:
-        """Let the copies go."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def sweep(git_dir: str) -> None:
-    """Take away copies that somebody who died has left; the caller holds the worktrees' lock."""
-    for name in files.names(git_dir):
-        if name.startswith(_KEPT):
-            shutil.rmtree(os.path.join(git_dir, name), ignore_errors=True)
-
-
 def _required(here: Git) -> set[str]:
     done = here.ask("config", "-z", "--type=bool", "--get-regexp", r"^filter\..*\.required$")
     rows = [row.partition("\n") for row in os.fsdecode(done.stdout).split("\0") if row]
@@ -117,18 +65,12 @@ def _required(here: Git) -> set[str]:
     }
 
 
-def _now(here: Git, paths: Sequence[str]) -> dict[str, str]:
-    return _attributes(here.ask("check-attr", "-z", "--stdin", "filter", data=_lines(paths)).stdout)
-
-
 def _then(here: Git, paths: Sequence[str], new: str) -> dict[str, str]:
     """By the attributes that `new` has, read from an index of its own."""
     aside = os.path.join(here.git_dir, f"gitfleet-index.{ids.ulid()}")
     env = {"GIT_INDEX_FILE": aside}
     try:
-        done = here.ask("read-tree", new, env=env, timeout=_TIME)
-        if done.code:
-            raise failed(done)
+        here.run("read-tree", new, env=env, timeout=_TIME)
         found = here.ask("check-attr", "--cached", "-z", "--stdin", "filter", data=_lines(paths), env=env)
         return _attributes(found.stdout)
     finally:

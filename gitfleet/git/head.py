@@ -17,13 +17,10 @@ TRACE = {"GIT_TRACE_PACKET": "1", "GIT_TRACE_REDACT": "1"}
 BRANCH, DETACHED, NONE, UNTOLD = "branch", "detached", "none", "untold"
 
 _HEADS = "refs/heads/"
-_LINE = re.compile(rb"[0-9:.]+ \S+\.c:\d+ +packet: +(\S+?)([<>]) ?([^\n]*)\n?")
-_CLIENTS = (
-    b"fetch",
-    b"git",
-)  # in whose name the packets come that the hub has sent; over http some are git's
-_HEAD = re.compile(rb"[0-9a-f]{40,64} HEAD(?: symref-target:(\S+)|(\\0)([^\n]*))?")
-_OCTAL = re.compile(rb"\\([0-7]{1,3})")
+_LINE = rb"[0-9:.]+ \S+\.c:\d+ +packet: +(\S+?)([<>]) ?([^\n]*)\n?"
+_CLIENTS = (b"fetch", b"git")  # in whose name the hub's packets come; over http some are git's
+_HEAD = rb"[0-9a-f]{40,64} HEAD(?: symref-target:(\S+)|(\\0)([^\n]*))?"
+_OCTAL = rb"\\([0-7]{1,3})"
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
@@ -44,11 +41,11 @@ def asking(remote: str) -> tuple[str, str]:
 
 def heard(trace: bytes) -> Head | None:
     """What the packets of a fetch that went well say of HEAD; None where the trace is not understood."""
-    told = [match[3] for match in _LINE.finditer(trace) if match[1] in _CLIENTS and match[2] == b"<"]
+    told = [match[3] for match in re.finditer(_LINE, trace) if match[1] in _CLIENTS and match[2] == b"<"]
     if not told:
         return None
     for packet in told:
-        found = _HEAD.fullmatch(packet)
+        found = re.fullmatch(_HEAD, packet)
         if found:
             return _head(found)
     return Head(NONE)
@@ -56,7 +53,7 @@ def heard(trace: bytes) -> Head | None:
 
 def without_trace(output: bytes) -> bytes:
     """What git and the hub wrote besides the trace."""
-    return _LINE.sub(b"", output)
+    return re.sub(_LINE, b"", output)
 
 
 def named(target: str) -> Head:
@@ -79,7 +76,7 @@ def _head(found: re.Match[bytes]) -> Head:
 
 def plain(name: bytes) -> str:
     """A name as it is, from a trace."""
-    return os.fsdecode(_OCTAL.sub(lambda code: bytes([int(code[1], 8) & 255]), name))
+    return os.fsdecode(re.sub(_OCTAL, lambda code: bytes([int(code[1], 8) & 255]), name))
 
 
 def _is_plain(name: str) -> bool:

@@ -6,6 +6,7 @@ import os
 
 from gitfleet.base import files
 
+# about going to a commit that was there
 _ARRIVALS = ("checkout: ", "clone: ", "reset: ", "branch: ", "Branch: ")
 _FORWARD = ": Fast-forward"
 
@@ -26,12 +27,8 @@ def made_since(git_dir: str, start: int) -> set[str]:
     data = files.read(_path(git_dir)) or b""
     lines = os.fsdecode(data[start if 0 <= start <= len(data) else 0 :]).split("\n")
     rows = [line.partition("\t") for line in lines]
-    return {who[41:81] for who, _, words in rows if len(who) > 81 and _makes(words)}
-
-
-def _makes(words: str) -> bool:
-    """Whether a line of the log is about a new commit, and not about going to one that was there."""
-    return not words.startswith(_ARRIVALS) and not words.endswith(_FORWARD)
+    made = [who for who, _, words in rows if not words.startswith(_ARRIVALS) and not words.endswith(_FORWARD)]
+    return {who[41:81] for who in made if len(who) > 81}
 
 
 def _path(git_dir: str) -> str:

@@ -15,10 +15,9 @@ from gitfleet.base import files
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Blocked
 from gitfleet.git import refs, undoing
-from gitfleet.git.filters import Kept
 from gitfleet.git.program import Git, failed, redact
 from gitfleet.git.trees import EMPTY_TREE
-from gitfleet.git.undoing import Change
+from gitfleet.git.undoing import Change, Kept
 from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
 
 # the author of commits that nobody keeps
@@ -30,18 +29,9 @@ _NOBODY = (
     "-c",
     "commit.gpgSign=false",
 )
-
-
 _QUIET = (
-    "-c",
-    "rerere.enabled=false",
-    "-c",
-    "gc.auto=0",
-    "-c",
-    "maintenance.auto=false",
-    "-c",
-    "submodule.recurse=false",
-)
+    "-c", "rerere.enabled=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "submodule.recurse=false",
+)  # fmt: skip
 _PLAIN = ("-c", "core.bare=true", "-c", "core.attributesFile=/dev/null", "-c", "merge.default=text")
 
 

@@ -1,7 +1,7 @@
 """Two object stores behind one protocol (`trees.Objects`), for two loads.
 
-`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file --batch` answers its reads. It serves single commands, where importing pygit2 (some 80 ms) would be most of the cost, and repositories
-that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of objects.
+`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file --batch` answers its reads. It serves single
+commands, where importing pygit2 (some 80 ms) would be most of the cost, and repositories that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of objects.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from gitfleet.base import processes
+from gitfleet.base.ids import is_oid
 from gitfleet.git.program import environment
 from gitfleet.git.trees import Objects
 from gitfleet.git.writing import Pending
@@ -44,16 +45,33 @@ class _Recent:
             self._size -= _HEAD + len(data)
 
 
-class PlumbingObjects:
+class _Writing:
+    """What the stores have in common: new objects. Threads take turns."""
+
+    def __init__(self, git_dir: str) -> None:
+        self._pending = Pending(git_dir)
+        self._turn = threading.RLock()
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
+        with self._turn:
+            return self._pending.add(kind, data)
+
+    def flush(self) -> None:
+        """Store what was written."""
+        with self._turn:
+            self._pending.flush()
+
+
+class PlumbingObjects(_Writing):
     """Objects through `git cat-file --batch` and loose files. One process, started at the first read. Threads take turns."""
 
     def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT, kept: int = MAX_KEPT) -> None:
+        super().__init__(git_dir)
         self._git_dir = git_dir
         self._limit = limit
-        self._pending = Pending(git_dir)
         self._reader: processes.Conversation | None = None
         self._recent = _Recent(kept)
-        self._turn = threading.RLock()
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there; fetches it in a partial clone.
@@ -70,21 +88,11 @@ class PlumbingObjects:
     def prefetch(self, oids: Iterable[str]) -> None:
         """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
         with self._turn:
-            wanted = [oid for oid in dict.fromkeys(oids) if _is_oid(oid) and self._known(oid) is None]
+            wanted = [oid for oid in dict.fromkeys(oids) if is_oid(oid) and self._known(oid) is None]
             for start in range(0, len(wanted), ROUND):
                 if not self._round(wanted[start : start + ROUND]):
                     self.close()
                     return
-
-    def write(self, kind: str, data: bytes) -> str:
-        """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
-        with self._turn:
-            return self._pending.add(kind, data)
-
-    def flush(self) -> None:
-        """Store what was written."""
-        with self._turn:
-            self._pending.flush()
 
     def close(self) -> None:
         """End the reading process."""
@@ -97,7 +105,7 @@ class PlumbingObjects:
         return self._pending.get(oid) or self._recent.get(oid)
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
-        if not _is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
+        if not is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
             raise KeyError(oid)
         head = self._head(oid) or self._head(oid)  # git ends at a broken object, so a new one is asked
         if len(head) != 3:
@@ -116,8 +124,7 @@ class PlumbingObjects:
         """Ask for objects, all questions before the first answer. False when git has to be started anew to go on."""
         reader = self._reading()
         try:
-            reader.input.write("".join(f"{oid}\n" for oid in oids).encode())
-            reader.input.flush()
+            reader.ask(oids)
         except BrokenPipeError:
             return False
         for oid in oids:
@@ -142,8 +149,7 @@ class PlumbingObjects:
         """What git says of an object: its id, kind and size; "missing"; or nothing, when it ended instead."""
         reader = self._reading()
         try:
-            reader.input.write(oid.encode() + b"\n")
-            reader.input.flush()
+            reader.ask([oid])
             words = reader.output.readline().split()
         except BrokenPipeError:
             words = []
@@ -152,7 +158,7 @@ class PlumbingObjects:
         return words
 
 
-class BulkObjects:
+class BulkObjects(_Writing):
     """Objects through pygit2. Raises ImportError or GitError where libgit2 cannot open the repository.
 
     With a `limit` (bytes) the size of each object is asked for first, and one above it raises ValueError. Threads take turns.
@@ -161,6 +167,7 @@ class BulkObjects:
     def __init__(self, git_dir: str, *, limit: int | None = None) -> None:
         import pygit2  # 80 ms: only work over many objects pays for it
 
+        super().__init__(git_dir)
         pygit2.settings.set_extensions(["refstorage", "partialclone", "worktreeconfig", "relativeworktrees"])
         flags = pygit2.enums.RepositoryOpenFlag.NO_SEARCH | pygit2.enums.RepositoryOpenFlag.NO_DOTGIT
         self._repository = pygit2.Repository(git_dir, flags)
@@ -168,18 +175,12 @@ class BulkObjects:
         self._limit = limit
         if limit is not None and not hasattr(self._odb, "read_header"):
             raise ImportError("this pygit2 cannot tell the size of an object before it is read")
-        self._kinds = {
-            pygit2.GIT_OBJECT_BLOB: "blob",
-            pygit2.GIT_OBJECT_TREE: "tree",
-            pygit2.GIT_OBJECT_COMMIT: "commit",
-        }
-        self._pending = Pending(git_dir)
+        self._kinds = dict(enumerate(("commit", "tree", "blob"), start=1))  # as git numbers them
         self._failed = pygit2.GitError
-        self._turn = threading.RLock()
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there, or broken."""
-        if not _is_oid(oid):
+        if not is_oid(oid):
             raise KeyError(oid)
         with self._turn:
             return self._pending.get(oid) or self._look(oid)
@@ -197,24 +198,10 @@ class BulkObjects:
     def prefetch(self, oids: Iterable[str]) -> None:
         """Nothing: each object is read as fast alone."""
 
-    def write(self, kind: str, data: bytes) -> str:
-        """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""
-        with self._turn:
-            return self._pending.add(kind, data)
-
-    def flush(self) -> None:
-        """Store what was written."""
-        with self._turn:
-            self._pending.flush()
-
     def close(self) -> None:
         """Let go of open packs."""
         with self._turn:
             self._repository.free()
-
-
-def _is_oid(text: str) -> bool:
-    return len(text) == 40 and not text.strip("0123456789abcdef")
 
 
 def open_objects(git_dir: str, *, bulk: bool = False, limit: int | None = None) -> Objects:

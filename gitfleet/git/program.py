@@ -8,42 +8,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from gitfleet.base import processes
+from gitfleet.base import advice, processes
 from gitfleet.base.text import display
 from gitfleet.codec import TEXT, field
 from gitfleet.errors import Blocked
 
 # What a caller's shell or an outer git command may have set, and which would turn our calls to another
 # repository, index or object store. Configuration that is passed by environment stays: it carries credentials.
-_FOREIGN = frozenset(
-    [
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_COMMON_DIR",
-        "GIT_NAMESPACE",
-        "GIT_PREFIX",
-        "GIT_QUARANTINE_PATH",
-        "GIT_LITERAL_PATHSPECS",
-        "GIT_GLOB_PATHSPECS",
-        "GIT_NOGLOB_PATHSPECS",
-        "GIT_ICASE_PATHSPECS",
-        "GIT_REF_PARANOIA",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_DIFF_OPTS",
-        "GIT_TRACE_SETUP",
-        "GIT_SHALLOW_FILE",
-        "GIT_INTERNAL_SUPER_PREFIX",
-        "GIT_REFLOG_ACTION",
-        "GIT_DEFAULT_HASH",
-        "GIT_DEFAULT_REF_FORMAT",
-        "GIT_FLUSH",
-    ]
-)
+_FOREIGN = frozenset([
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR",
+    "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_REF_PARANOIA", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_TRACE_SETUP",
+    "GIT_SHALLOW_FILE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_REFLOG_ACTION", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT",
+    "GIT_FLUSH",
+])  # fmt: skip
 # Hooks come from a folder and, from git 2.54 on, from the configuration as well; core.hooksPath does not reach the
 # latter. Git 2.55 and later switch them off event by event; older ones pass over what they do not know. Those that git
 # runs where somebody else's push arrives are left out: they are that repository's, and git forgets our settings there.
@@ -53,8 +33,12 @@ _EVENTS = (
     "sendemail-validate", "fsmonitor-watchman", "post-index-change",
 )  # fmt: skip
 _FIXED = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
-_STYLING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_SECRET = re.compile(r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)")
+_STYLING = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
+_PRIVATE = r"(?<=://)[^/\s]*@|(?i:(?<=authorization: )\S+ \S+)|(?i:(?<=token=)[^\s&]+)"
+
+
+TIMEOUT = 60.0
+"""Seconds that a git command may take, unless its caller says otherwise."""
 
 
 class GitFailed(Blocked):
@@ -78,24 +62,26 @@ def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]
     return {name: value for name, value in laid.items() if value is not None}
 
 
-def without_configured_hooks(env: Mapping[str, str]) -> dict[str, str]:
-    """`env`, and in it the settings by which git passes over hooks from the configuration.
-
-    By the environment, since a command line of ours is shown to people when it fails.
-    """
+def with_settings(env: Mapping[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """`env` with settings of git, which command lines do not show, behind those that it has already."""
     before = env.get("GIT_CONFIG_COUNT", "") or "0"
     if not before.isdecimal():  # git refuses it, in its own words
         return dict(env)
     start = int(before)
-    laid = {**env, "GIT_CONFIG_COUNT": str(start + len(_EVENTS))}
-    for number, event in enumerate(_EVENTS, start):
-        laid |= {f"GIT_CONFIG_KEY_{number}": f"hook.{event}.enabled", f"GIT_CONFIG_VALUE_{number}": "false"}
+    laid = {**env, "GIT_CONFIG_COUNT": str(start + len(settings))}
+    for number, (key, value) in enumerate(settings, start):
+        laid |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return laid
+
+
+def without_configured_hooks(env: Mapping[str, str]) -> dict[str, str]:
+    """`env`, and in it the settings by which git passes over hooks from the configuration."""
+    return with_settings(env, [(f"hook.{event}.enabled", "false") for event in _EVENTS])
 
 
 def redact(text: str) -> str:
     """`text` without passwords, tokens and terminal escapes, safe to show; tabs are blanks."""
-    plain = _STYLING.sub("", _SECRET.sub("", text)).replace("\t", " ")
+    plain = re.sub(_STYLING, "", re.sub(_PRIVATE, "", text)).replace("\t", " ")
     return "\n".join(display(line) for line in plain.splitlines())
 
 
@@ -133,7 +119,7 @@ class Git:
         self,
         *arguments: str,
         data: bytes = b"",
-        timeout: float = 60.0,
+        timeout: float = TIMEOUT,
         own_session: bool = False,
         leaves: bool = False,
         env: Mapping[str, str | None] | None = None,
@@ -154,9 +140,12 @@ class Git:
         except processes.TimedOut as error:
             return processes.Completed(tuple(argv), 124, b"", str(error).encode())
 
-    def run(self, *arguments: str, data: bytes = b"", timeout: float = 60.0) -> bytes:
+    def run(
+        self, *arguments: str, data: bytes = b"", timeout: float = TIMEOUT, own_session: bool = False,
+        env: Mapping[str, str | None] | None = None,
+    ) -> bytes:  # fmt: skip
         """Run git and answer its output. Raises GitFailed unless it ended with 0."""
-        done = self.ask(*arguments, data=data, timeout=timeout)
+        done = self.ask(*arguments, data=data, timeout=timeout, own_session=own_session, env=env)
         if done.code:
             raise failed(done)
         return done.stdout
@@ -173,7 +162,7 @@ def failed(done: processes.Completed) -> GitFailed:
     command = redact(" ".join(done.argv))
     return GitFailed(
         f"`{command}` ended with {done.code}: {output or 'no message'}",
-        hint="If git's own words do not help, run `gitfleet doctor`.",
+        hint=f"If git's own words do not help, run {advice.DOCTOR}.",
         command=command,
         code=done.code,
         output=output,

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from gitfleet.base import files
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
@@ -52,6 +53,24 @@ def peek(git_dir: str, name: str) -> str | None:
     end = rows.find(f" {name}\n".encode("utf-8", "surrogateescape"))
     found = _PACKED.fullmatch(rows, end - 41, end) if end > 40 else None
     return found[1].decode("ascii") if found and not os.path.lexists(os.path.join(git_dir, name)) else None
+
+
+def tips(git: Git, *patterns: str) -> set[str] | None:
+    """The object ids of all refs at or below the names given; None where git has to be asked. No process."""
+    found: dict[str, str | None] = {}
+    for pattern in patterns:  # loose ones first: git packs a ref before it takes its file away
+        top = os.path.join(git.git_dir, pattern)
+        below = [os.path.join(at, name) for at, _, names in os.walk(top) for name in names]
+        for path in [top] if os.path.isfile(top) else below:
+            oid = loose(git.git_dir, path)
+            if oid or not path.endswith((".lock", "/HEAD")):  # that of a remote names a branch of it
+                found[os.path.relpath(path, git.git_dir)] = oid
+    for row in (files.read(os.path.join(git.git_dir, "packed-refs")) or b"").splitlines():
+        oid, _, name = os.fsdecode(row).partition(" ")
+        if any(name == one or name.startswith(f"{one}/") for one in patterns):
+            found.setdefault(name, oid)
+    known = {oid for oid in found.values() if oid}
+    return None if None in found.values() else known
 
 
 def head(git: Git) -> str:
@@ -102,11 +121,11 @@ def look_up(git: Git, *names: str) -> list[str | None]:
 def _at_once(git: Git, name: str) -> str | None:
     """What a name means by the files of HEAD and of its branch; None where git has to be asked."""
     if name == "HEAD":
-        return loose(git.git_dir, name) or loose(_common(git.git_dir), head(git))
-    return loose(_common(git.git_dir), name)
+        return loose(git.git_dir, name) or loose(common(git.git_dir), head(git))
+    return loose(common(git.git_dir), name)
 
 
-def _common(git_dir: str) -> str:
+def common(git_dir: str) -> str:
     """Where the branches of a worktree are kept, by the file that git leaves in its git directory."""
     try:
         with open(os.path.join(git_dir, "commondir"), encoding="utf-8", errors="surrogateescape") as file:

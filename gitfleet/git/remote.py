@@ -12,18 +12,17 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from gitfleet.base import clock
+from gitfleet.base import advice, clock
+from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
+from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
 from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
-from gitfleet.git.program import Git, failed, redact
+from gitfleet.git.program import TIMEOUT, Git, failed, redact
 
-TIMEOUT = 60.0
-
-_OID = re.compile(r"[0-9a-f]{40}")
-_ADDRESS = re.compile(r"^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$", re.MULTILINE)
+_ADDRESS = r"(?m)^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$"
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
@@ -86,7 +85,7 @@ class Remote:
             *(["--refetch"] if again else []), "--end-of-options", self.name, *refspecs, *head.asking(self.name),
             timeout=timeout, env=head.TRACE,
         )  # fmt: skip
-        plain = done._replace(stderr=head.without_trace(done.stderr))
+        plain = replace(done, stderr=head.without_trace(done.stderr))
         if done.code:
             raise self.error(plain, "read from")
         return head.heard(done.stderr)
@@ -110,7 +109,7 @@ class Remote:
             env=advertisement.tracing(trace) if trace else {},
         )
         answer = answers.of_push(done)
-        return answer._replace(shown=advertisement.shown(trace, self._place(done))) if trace else answer
+        return replace(answer, shown=advertisement.shown(trace, self._place(done))) if trace else answer
 
     def _place(self, done: Completed) -> str:
         """The folder that a push went to, if that is one of this machine; else ""."""
@@ -184,7 +183,7 @@ class Remote:
 
     def addresses(self) -> Addresses:
         """Where fetches come from and pushes go to. Costs one git process."""
-        rows = _ADDRESS.finditer(os.fsdecode(self._git.ask("remote", "--verbose").stdout))
+        rows = re.finditer(_ADDRESS, os.fsdecode(self._git.ask("remote", "--verbose").stdout))
         found = [(row["place"], row["what"]) for row in rows if row["name"] == self.name]
         fetch = next((place for place, what in found if what == "fetch"), self.name)
         return Addresses(fetch, tuple(place for place, what in found if what == "push") or (fetch,))
@@ -231,13 +230,13 @@ class Remote:
 def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
     """The refusal of a remote whose pushes go elsewhere than its fetches come from."""
     places = " and ".join(redact(place) for place in found.push)
-    words = why or "`gitfleet init` did not test whether both are one place."
+    words = why or f"{advice.INIT} did not test whether both are one place."
     return HubRefused(
         f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
         "A fleet needs one place.",
         unharmed=UNCHANGED,
-        hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run `gitfleet init`; or name "
-        "another remote: `gitfleet init --hub REMOTE`.",
+        hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run {advice.INIT}; or name "
+        f"another remote: {advice.INIT_HUB.of('REMOTE')}.",
         hub=name,
         output="",
     )
@@ -247,7 +246,7 @@ def _check(updates: Collection[Update]) -> None:
     """A push that does not name exactly what it moves is our bug: git would fill the gap from the configuration."""
     for update in updates:
         values = [value for value in (update.new, update.old) if value is not None]
-        if not update.ref.startswith("refs/") or not values or not all(map(_OID.fullmatch, values)):
+        if not update.ref.startswith("refs/") or not values or not all(map(is_oid, values)):
             raise ValueError(f"no update of a ref: {update}")
     if not updates or len({update.ref for update in updates}) < len(updates):
         raise ValueError("a push names its refs, each once")

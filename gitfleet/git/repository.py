@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import NamedTuple
 
-from gitfleet.base import files, processes
+from gitfleet.base import advice, files, processes
 from gitfleet.base.text import display
+from gitfleet.codec import Struct
 from gitfleet.errors import NoRepository, UnsupportedRepository
 from gitfleet.git.program import Git, environment, redact
 
 NOTE_OF_MAIN = "gitfleet-main"
 _QUESTIONS = (
-    "--is-bare-repository",
-    "--show-object-format",
-    "--git-dir",
-    "--git-common-dir",
-    "--show-toplevel",
-)
+    "--is-bare-repository", "--show-object-format", "--git-dir", "--git-common-dir", "--show-toplevel",
+)  # fmt: skip
 
 
-class Repository(NamedTuple):
+class Repository(Struct):
     """One repository as seen from one place.
 
     `common_dir` is shared by all worktrees, `git_dir` belongs to this one, `worktree` is its top folder (None in
@@ -112,30 +108,8 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
     if answer.code and answer.stdout.startswith(b"true"):
         answer = _ask(path, _QUESTIONS[:-1], named=named)
     lines = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")
-    if answer.code and b"safe.directory" in answer.stderr:
-        raise NoRepository(
-            f"git does not trust the repository at {_absolute(path)}, which belongs to another user.",
-            hint="Work there as that user; or, if you trust it: `git config --global --add safe.directory PATH`.",
-            path=path,
-        )
-    if answer.code and b"safe.bareRepository" in answer.stderr:
-        raise NoRepository(
-            f"git uses no bare repository that is not named to it, and {_absolute(path)} is one (safe.bareRepository).",
-            hint="Go into a clone of it; for the hub's own hook: `gitfleet hub-hook install PATH`.",
-            path=path,
-        )
-    if answer.code and len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is
-        raise NoRepository(
-            f"{_absolute(path)} is inside a git directory, not in a worktree.",
-            hint="Go into the worktree, or pass `-C PATH`.",
-            path=path,
-        )
     if answer.code or len(lines) < 4:
-        raise NoRepository(
-            f"{_absolute(path)} is not in a git repository: {_words(answer)}",
-            hint="Go into a clone of the repository, or pass `-C PATH`.",
-            path=path,
-        )
+        raise _no_repository(path, answer, lines)
     if len(lines) > len(_QUESTIONS):
         words = "The path of this repository contains a line break; gitfleet cannot work there."
         raise UnsupportedRepository(words, hint="Rename the folder.", path=path, feature="line break")
@@ -150,14 +124,32 @@ def discover(path: str = ".", *, named: bool = False) -> Repository:
     return Repository(common_dir, git_dir, None if bare == "true" or not top else top[0])
 
 
+def _no_repository(path: str, answer: processes.Completed, lines: list[str]) -> NoRepository:
+    place = _absolute(path)
+    if b"safe.directory" in answer.stderr:
+        words = f"git does not trust the repository at {place}, which belongs to another user."
+        hint = (
+            "Work there as that user; or, if you trust it: `git config --global --add safe.directory PATH`."
+        )
+    elif b"safe.bareRepository" in answer.stderr:
+        words = (
+            f"git uses no bare repository that is not named to it, and {place} is one (safe.bareRepository)."
+        )
+        hint = f"Go into a clone of it; for the hub's own hook: {advice.HUB_HOOK.of('PATH')}."
+    elif len(lines) == len(_QUESTIONS) - 1:  # git answers all but where the worktree is
+        words = f"{place} is inside a git directory, not in a worktree."
+        hint = "Go into the worktree, or pass `-C PATH`."
+    else:
+        words = f"{place} is not in a git repository: {_words(answer)}"
+        hint = "Go into a clone of the repository, or pass `-C PATH`."
+    return NoRepository(words, hint=hint, path=path)
+
+
 def _ask(path: str, questions: tuple[str, ...], *, named: bool) -> processes.Completed:
     itself = ["--git-dir=."] if named and _is_git_dir(path) else []
     argv = ["git", *itself, "rev-parse", "--path-format=absolute", *questions]
-    keep = {
-        name: os.environ[name]
-        for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
-        if name in os.environ
-    }
+    named_here = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
+    keep = {name: os.environ[name] for name in named_here if name in os.environ}
     try:
         return processes.run(argv, cwd=path, env=environment(keep if path == "." else None))
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Unverifiable
-from gitfleet.git.program import Git
+from gitfleet.git.program import Git, with_settings
 from gitfleet.git.remote import Remote
 
 PATIENCE = 600.0
@@ -26,33 +25,12 @@ _OF_REMOTE = frozenset(["url", "uploadpack", "proxy", "proxyauthmethod", "vcs"])
 _NOT_THERE = (b"not our ref", b"couldn't find remote ref", b"unadvertised object")
 
 
-class Head(NamedTuple):
-    """What the remote shows of itself: the branch that its HEAD names ("" for none), and object ids by ref name."""
-
-    branch: str
-    refs: Mapping[str, str]
-
-
 class Scratch:
     """One throwaway repository for one remote, by the name that the other repository has for it."""
 
     def __init__(self, git: Git, remote: Remote) -> None:
         self.git = git
         self.remote = remote
-
-    def head(self, *patterns: str) -> Head:
-        """What the remote's HEAD names, and its refs that match. Raises HubUnreachable, HubRefused."""
-        done = self.git.ask("ls-remote", "--symref", "--quiet", "--", self.remote.name, "HEAD", *patterns)
-        if done.code:
-            raise self.remote.error(done, "read from")
-        branch, found = "", {}
-        for line in os.fsdecode(done.stdout).split("\n"):
-            value, _, name = line.partition("\t")
-            if name == "HEAD" and value.startswith("ref: refs/heads/"):
-                branch = value.removeprefix("ref: refs/heads/")
-            elif name and not value.startswith("ref: "):
-                found[name] = value
-        return Head(branch, found)
 
     def fetch(self, wanted: Sequence[str], *, depth: int, contents: bool = True) -> None:
         """Bring the last `depth` commits of refs or object ids here; without `contents` no files where the remote can leave them out.
@@ -99,12 +77,10 @@ def _lent(git: Git, remote: str) -> dict[str, str]:
         key, said, value = row.partition("\n")
         if scope in {"local", "worktree"} and _is_lent(key, remote):
             lent.append((key, value if said else "true"))
-    before = os.environ.get("GIT_CONFIG_COUNT", "")
-    start = int(before) if before.isdigit() else 0
-    env = {"GIT_CONFIG_COUNT": str(start + len(lent))}
-    for number, (key, value) in enumerate(lent, start):
-        env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return env
+    before = {
+        name: value for name, value in os.environ.items() if name == "GIT_CONFIG_COUNT" and value.isdigit()
+    }
+    return with_settings(before, lent)
 
 
 def _is_lent(key: str, remote: str) -> bool:

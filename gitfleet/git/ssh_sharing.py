@@ -27,10 +27,8 @@ LONGEST = 60
 PATIENCE = 10.0
 _TEMPORARY = "/tmp"  # noqa: S108 - what lies there is looked at (`_is_ours`); TMPDIR is often too long for a socket
 
-_URL = re.compile(
-    r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
-)
-_SHORT = re.compile(r"(?P<host>[^/:\[\]]+):(?!//|:).*")
+_URL = r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
+_SHORT = r"(?P<host>[^/:\[\]]+):(?!//|:).*"
 _OTHERS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT")
 
 
@@ -56,7 +54,7 @@ def variables(git: Git, place: str) -> Mapping[str, str]:
 
 def target(place: str) -> list[str] | None:
     """The arguments by which ssh is told where `place` is; None for what git does not reach by ssh."""
-    found = _URL.fullmatch(place) or (_SHORT.fullmatch(place) if "://" not in place else None)
+    found = re.fullmatch(_URL, place) or (re.fullmatch(_SHORT, place) if "://" not in place else None)
     if found is None or found["host"].startswith("-"):
         return None
     host = found["host"].replace("[", "").replace("]", "")

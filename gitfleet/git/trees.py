@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.errors import Corrupt, Damaged
 
@@ -19,7 +20,7 @@ FOLDER = b"40000"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
-MEND = "`gitfleet doctor --repair` fetches from the hub what is missing here."
+MEND = f"{advice.REPAIR} fetches from the hub what is missing here."
 
 
 class Entry(NamedTuple):

@@ -8,14 +8,16 @@ what git has a note of (`merge --abort`).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gitfleet.base import files, ids
-from gitfleet.git.program import Git, failed
+from gitfleet.git.program import Git
 
 _TIME = 1800.0
+_KEPT = "gitfleet-filtered."
 
 
 class Change(NamedTuple):
@@ -27,21 +29,58 @@ class Change(NamedTuple):
     oid: str
 
 
-class Copies(Protocol):
-    """Files as they were before, of those that git may not be able to write again (see `filters`)."""
+class Kept:
+    """Files that git may not be able to write again (see `filters`), as they are before a change, beside git's own files for it."""
 
-    copies: dict[str, str]
+    def __init__(self, here: Git, paths: Iterable[str]) -> None:
+        """Keep a copy of each of the paths that is a file. Raises LocalStorage; then nothing is kept."""
+        self._top = here.cwd
+        self._folder = os.path.join(here.git_dir, f"{_KEPT}{ids.ulid()}")
+        self.copies: dict[str, str] = {}
+        try:
+            for number, path in enumerate(paths):
+                self._keep(path, os.path.join(self._folder, str(number)))
+        except BaseException:
+            self.drop()
+            raise
+
+    def _keep(self, path: str, aside: str) -> None:
+        place = os.path.join(self._top, path)
+        if os.path.isfile(place) and not os.path.islink(place):
+            files.folder(self._folder, mode=0o700)
+            with files.storage(aside):
+                shutil.copy2(place, aside)
+            self.copies[path] = aside
 
     def same(self, path: str) -> bool:
         """Whether the file is there as it was kept."""
-        ...
+        place, aside = os.path.join(self._top, path), self.copies.get(path)
+        if aside is None or os.path.islink(place) or not os.path.isfile(place):
+            return False
+        return os.stat(place).st_size == os.stat(aside).st_size and files.read(place) == files.read(aside)
 
     def bring_back(self, path: str) -> None:
-        """Put the file back as it was."""
-        ...
+        """Put the file back as it was; what stands there is replaced."""
+        place = os.path.join(self._top, path)
+        files.folder(os.path.dirname(place))
+        beside = f"{place}.{ids.ulid()}.tmp"
+        with files.storage(place):
+            shutil.copy2(self.copies[path], beside)
+            os.replace(beside, place)
+
+    def drop(self) -> None:
+        """Let the copies go."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def put_back(here: Git, index: bytes | None, moved: Sequence[Change], kept: Copies) -> bool:
+def sweep(git_dir: str) -> None:
+    """Take away copies that somebody who died has left; the caller holds the worktrees' lock."""
+    for name in files.names(git_dir):
+        if name.startswith(_KEPT):
+            shutil.rmtree(os.path.join(git_dir, name), ignore_errors=True)
+
+
+def put_back(here: Git, index: bytes | None, moved: Sequence[Change], kept: Kept) -> bool:
     """Undo what was begun of the change `moved`; whether all is as it was. `index` is the whole index from before.
 
     Nothing of what `moved` names may have been changed or in the way before. Raises GitFailed, LocalStorage.
@@ -67,7 +106,7 @@ def put_back(here: Git, index: bytes | None, moved: Sequence[Change], kept: Copi
     return not (touched and _touched(here, moved, kept))
 
 
-def _touched(here: Git, moved: Sequence[Change], kept: Copies) -> list[Change]:
+def _touched(here: Git, moved: Sequence[Change], kept: Kept) -> list[Change]:
     """What of the change is there already: new files, and files that are not those of the index or were kept.
 
     The index itself stays to the byte: what it knows of the files is brought up to date in a copy.
@@ -78,14 +117,10 @@ def _touched(here: Git, moved: Sequence[Change], kept: Copies) -> list[Change]:
     try:
         files.replace(aside, files.read(os.path.join(here.git_dir, "index")) or b"")
         here.ask(*quick, "update-index", "-q", "--refresh", env=env, timeout=_TIME)
-        done = here.ask(
-            *quick, "diff-files", "--name-only", "-z", "--ignore-submodules=all", env=env, timeout=_TIME
-        )
+        differ = ("diff-files", "--name-only", "-z", "--ignore-submodules=all")
+        others = set(os.fsdecode(here.run(*quick, *differ, env=env, timeout=_TIME)).split("\0"))
     finally:
         files.remove(aside)
-    if done.code:
-        raise failed(done)
-    others = set(os.fsdecode(done.stdout).split("\0"))
     return [
         change
         for change in moved

@@ -8,10 +8,11 @@ add` races with itself on the shared configuration and on names: callers seriali
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.git.program import Git, failed
+from gitfleet.base.text import display
+from gitfleet.codec import Struct
+from gitfleet.git.program import Git
 from gitfleet.git.repository import main_worktree
 
 CHECKOUT_TIME = 1800.0  # seconds for a whole checkout: large files come through filters, from far away
@@ -30,7 +31,7 @@ _OPERATIONS = (
 )
 
 
-class Worktree(NamedTuple):
+class Worktree(Struct):
     """One worktree as git lists it.
 
     `branch` is the full ref, None when detached; `head` is None before the first commit; `git_dir` is "" when git's own
@@ -61,7 +62,7 @@ def listed(git: Git) -> list[Worktree]:
     git_dirs = folders(git.git_dir)
     found = []
     for number, block in enumerate(block for block in out.split("\0\0") if block.strip("\0")):
-        fields = dict(_pair(line) for line in block.strip("\0").split("\0"))
+        fields = dict(line.partition(" ")[::2] for line in block.strip("\0").split("\0"))
         path = fields["worktree"]
         if number == 0 and "bare" not in fields:
             path = main_worktree(git.git_dir) or path
@@ -106,26 +107,13 @@ def add(git: Git, path: str, *, branch: str, commit: str, create: bool) -> None:
     Raises GitFailed; git then takes back what it began, but not a new branch. Parent folders are made.
     """
     what = ["--no-track", "-b", branch, "--", path, commit] if create else ["--", path, branch]
-    done = git.ask(
-        "worktree", "add", "--quiet", "--no-checkout", *what, timeout=CHECKOUT_TIME, own_session=True
-    )
-    if done.code:
-        raise failed(done)
+    git.run("worktree", "add", "--quiet", "--no-checkout", *what, timeout=CHECKOUT_TIME, own_session=True)
 
 
 def remove(git: Git, path: str, *, force: bool = False) -> None:
     """Remove a worktree, folder and all. Without `force` git refuses where anything is changed or untracked; GitFailed."""
-    done = git.ask(
-        "worktree",
-        "remove",
-        *(["--force"] if force else []),
-        "--",
-        path,
-        timeout=CHECKOUT_TIME,
-        own_session=True,
-    )
-    if done.code:
-        raise failed(done)
+    how = ["--force"] if force else []
+    git.run("worktree", "remove", *how, "--", path, timeout=CHECKOUT_TIME, own_session=True)
 
 
 def in_progress(git_dir: str) -> str | None:
@@ -143,6 +131,23 @@ def short(ref: str | None) -> str:
     return ref.removeprefix(_HEADS) if ref else ""
 
 
-def _pair(line: str) -> tuple[str, str]:
-    name, _, value = line.partition(" ")
-    return name, value
+def away(parent: str) -> str:
+    """Why all that belongs below a folder may be somewhere else just now, as on a volume that is not mounted; "" if not."""
+    shown = display(parent)
+    if not os.path.isdir(parent):
+        return f"so is {shown}"
+    if _mounted(parent):
+        return f"{shown} is where a volume is mounted"
+    try:
+        with os.scandir(parent) as entries:
+            return "" if any(entry.is_dir() for entry in entries) else f"nothing else is in {shown}"
+    except OSError:
+        return f"{shown} cannot be read"
+
+
+def _mounted(folder: str) -> bool:
+    """Whether something is mounted at a folder; of the same file system, too, where the system lists that (Linux)."""
+    real = os.path.realpath(folder)
+    known = os.fsdecode(files.read("/proc/self/mountinfo") or b"").split("\n")
+    listed = {row.split(" ")[4] for row in known if row.count(" ") > 4}
+    return os.path.ismount(real) or real.replace("\\", "\\134").replace(" ", "\\040") in listed

@@ -34,9 +34,7 @@ class Pending:
     def __init__(self, git_dir: str) -> None:
         self._git_dir = git_dir
         self._folder = os.path.join(git_dir, "objects")
-        state = os.path.join(
-            git_dir, "gitfleet"
-        )  # there it shows first for whom new things are (`git.sharing`)
+        state = os.path.join(git_dir, "gitfleet")  # shows first for whom new things are (`git.sharing`)
         self._like = state if os.path.isdir(state) else self._folder
         self._objects: dict[str, tuple[str, bytes]] = {}
 

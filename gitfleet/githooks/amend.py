@@ -15,10 +15,10 @@ import os
 
 from gitfleet.base import clock
 from gitfleet.githooks.catfile import collect, spawn
+from gitfleet.githooks.fast_commit import DIFF
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
-DIFF = ("diff-index", "--cached", "--name-only", "--no-renames", "--ignore-submodules=none", "-z")
 SOURCES = (["message"], ["commit", "HEAD"])
 """What the hook is told of an amendment: that its message is given, or that it is taken from HEAD."""
 _SAME_MOMENT = 1

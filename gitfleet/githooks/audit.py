@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gitfleet.claims import model
 from gitfleet.claims.grant_history import Grant, Grants
@@ -24,8 +24,7 @@ Reason = Literal["unnamed", "unbacked", "outside"]
 REASONS: Mapping[Reason, str] = {"unnamed": UNNAMED, "unbacked": UNBACKED, "outside": OUTSIDE}
 
 
-@dataclass(frozen=True, slots=True)
-class Uncovered:
+class Uncovered(NamedTuple):
     """A commit that no claim covered: why (keys of REASONS), its paths outside, the claims that no grant backs.
 
     `ahead` says that it names a token which this clone's ledger has not come to: it may be sound.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base.console import note
 from gitfleet.base.text import display
@@ -15,13 +15,13 @@ from gitfleet.git.program import Git
 from gitfleet.githooks.incoming import IncomingCommit
 from gitfleet.ledger.model import View
 
-CODES: Mapping[str, int] = {
-    fencing.THEIRS: 10,
-    fencing.STALE: 15,
-    fencing.UNCLAIMED: 16,
-    fencing.UNVERIFIABLE: 13,
+ERRORS: Mapping[str, type[FleetError]] = {
+    fencing.THEIRS: Conflict,
+    fencing.STALE: StaleFence,
+    fencing.UNCLAIMED: PolicyRefused,
+    fencing.UNVERIFIABLE: Unverifiable,
 }
-"""The exit code of each state that stops, the worst first."""
+"""The refusal for each state that stops, the worst first."""
 
 ADVICE: Mapping[str, str] = {
     fencing.THEIRS: "leave those paths out, or land when their holder has released them",
@@ -31,16 +31,8 @@ ADVICE: Mapping[str, str] = {
 }
 SHOWN = 20
 
-_ERRORS: Mapping[str, type[FleetError]] = {
-    fencing.THEIRS: Conflict,
-    fencing.STALE: StaleFence,
-    fencing.UNCLAIMED: PolicyRefused,
-    fencing.UNVERIFIABLE: Unverifiable,
-}
 
-
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """One commit and what is true of each path that it changes."""
 
     commit: IncomingCommit
@@ -80,7 +72,7 @@ def worst(policy: Policy, rows: Iterable[Judged]) -> int:
     states = {verdict.state for _, verdict in stopping(policy, rows)}
     if policy.commits in {"warn", "off"}:
         return 0
-    return next((code for state, code in CODES.items() if state in states), 0)
+    return next((error.exit_code for state, error in ERRORS.items() if state in states), 0)
 
 
 def stop_or_warn(policy: Policy, rows: Sequence[Judged]) -> None:
@@ -91,15 +83,13 @@ def stop_or_warn(policy: Policy, rows: Sequence[Judged]) -> None:
     lines = [f"{row.commit.oid[:12]} {display(one.path)}: {display(words(one))}" for row, one in bad[:SHOWN]]
     lines += [f"... and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
     said = "".join(f"\n  {line}" for line in lines)
+    what = "commits touch paths that are not covered by claims of their sessions"
     if policy.commits == "warn":
-        note(
-            f"gitfleet: warning: commits touch paths that are not covered by claims of their sessions.{said}"
-        )
+        note(f"gitfleet: warning: {what}.{said}")
         return
-    state = next(state for state in CODES if any(one.state == state for _, one in bad))
-    message = f"Stopped: commits touch paths that are not covered by claims of their sessions.{said}"
+    state = next(state for state in ERRORS if any(one.state == state for _, one in bad))
     hint = ADVICE[state][:1].upper() + ADVICE[state][1:] + "."
-    raise _ERRORS[state](message, hint=hint)
+    raise ERRORS[state](f"Stopped: {what}.{said}", hint=hint)
 
 
 def words(verdict: Verdict) -> str:

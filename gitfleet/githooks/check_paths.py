@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gitfleet.base.ids import is_name
@@ -24,8 +23,7 @@ class Left(NamedTuple):
     here: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PathJudgement:
+class PathJudgement(NamedTuple):
     """Of the paths judged: the claims that were `used` (`id@token`), and the paths that are not the session's.
 
     `lapsed` are claimed by the session, and by nobody else, but the time of its claim is over. `stale` says of paths that
@@ -58,7 +56,13 @@ def judge(
     for path in paths:
         held = _holding(fleet, state, path)
         mine = [claim for claim in held if isinstance(claim, Claim) and claim.session == session_id]
-        left = [claim for claim in held if branch and isinstance(claim, Claim) and _stays(claim, branch)]
+        left = [
+            claim
+            for claim in held
+            if branch
+            and isinstance(claim, Claim)
+            and any(keeper.branch == branch for keeper in claim.retained)
+        ]
         ended |= {claim.session for claim in left}
         standing = left or [
             claim
@@ -101,11 +105,6 @@ def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> Left | None
 
 def _has_ended(state: State, session: str) -> bool:
     return not is_name(session) or state.view.get(sessions.path(session)) is None
-
-
-def _stays(claim: Claim, branch: str) -> bool:
-    """Whether a claim is retained by a branch."""
-    return any(keeper.branch == branch for keeper in claim.retained)
 
 
 def _holding(fleet: Clone, state: State, path: str) -> list[Claim | Unreadable]:

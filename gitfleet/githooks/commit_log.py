@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FIELDS = "%H%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
+_NAMED = "%x00%(trailers:key=Fleet-Session,valueonly)%x00%(trailers:key=Fleet-Claim,valueonly)%x00"
 
 
 def mark() -> str:
@@ -22,22 +22,24 @@ def mark() -> str:
     return os.urandom(16).hex()
 
 
-def arguments(mark: str, *revisions: str) -> list[str]:
-    """What git is called with, for a revision range (as for `git rev-list`)."""
+def arguments(mark: str, *revisions: str, fields: str = "%H") -> list[str]:
+    """What git is called with, for a revision range (as for `git rev-list`). `fields` are told of each commit first."""
     return [
         *trailers.PLAIN, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
-        "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *revisions, "--",
+        "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{fields}{_NAMED}{mark}", *revisions, "--",
     ]  # fmt: skip
 
 
-def rows(mark: str, answer: bytes) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
-    """The commits in git's answer, newest first: id, paths, sessions, claims."""
+def rows(
+    mark: str, answer: bytes
+) -> Iterator[tuple[list[str], tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
+    """The commits in git's answer, newest first: the fields asked for, paths, sessions, claims."""
     parts = os.fsdecode(answer).split(mark)[1:]
     for head, names in zip(parts[::2], parts[1::2], strict=True):
-        oid, sessions, claims, _ = head.split("\0")
+        *fields, sessions, claims, _ = head.split("\0")
         paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
         named = tuple(dict.fromkeys(name.strip() for name in sessions.split("\n") if name.strip()))
-        yield oid, paths, named, tuple(claims.split())
+        yield fields, paths, named, tuple(claims.split())
 
 
 def new_to_hub(tips: list[str], hub: str, begun: bytes) -> list[str]:

@@ -12,19 +12,19 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gitfleet.base import clock, files
+from gitfleet.codec import TEXT, Maybe, Struct, Text, field
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 KEY = "core.hooksPath"
+LINES: Text[str] = Text(1 << 20)
 _PATIENCE = 1.0
 _PAUSE = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigEdit:
+class ConfigEdit(Struct):
     """One change that was made, or is about to be.
 
     `file` is relative to the common dir; `slug` names the folder of ours that `ours` is the path of; `old` and
@@ -32,13 +32,13 @@ class ConfigEdit:
     `chosen` the folder that was in force, wherever it was set (None: git's default).
     """
 
-    file: str
-    slug: str
-    ours: str
-    old: str
-    new: str
-    before: str | None
-    chosen: str | None
+    file: str = field(TEXT)
+    slug: str = field(TEXT)
+    ours: str = field(TEXT)
+    old: str = field(LINES)
+    new: str = field(LINES)
+    before: str | None = field(Maybe(TEXT))
+    chosen: str | None = field(Maybe(TEXT))
 
 
 class ConfigFile:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
@@ -33,12 +33,10 @@ _STOP = (
     '[ -d \\"$f\\" ] || exit 0; [ -x \\"$f/gates/{hook}\\" ] || '
     '{{ echo \\"gitfleet: {hook}: this user may not run $f/gates/{hook} (gitfleet doctor tells more)\\" >&2; exit 1; }}'
 )
-_ENDS = re.compile(
-    rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)"
-)  # blank lines, comments, the next section
-_FIRST = {
-    "reference-transaction": '[ \\"$1\\" = prepared ] || exit 0; '
-}  # else a shell more for each state of each ref
+# blank lines, comments, the next section
+_ENDS = re.compile(rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)")
+# else a shell more for each state of each ref
+_FIRST = {"reference-transaction": '[ \\"$1\\" = prepared ] || exit 0; '}
 
 
 class InForce(NamedTuple):
@@ -100,7 +98,7 @@ class Scripts:
 
     def put(self, gates: Sequence[str]) -> None:
         """Have exactly these scripts there; nothing is written where they are."""
-        texts = self._texts(gates)
+        texts = {hook: shims.text(hook) for hook in (*gates, *shims.BESIDE)}
         files.folder(os.path.join(self.folder, _MARKS))
         for name, text in texts.items():
             path = os.path.join(self.folder, name)
@@ -118,9 +116,6 @@ class Scripts:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _texts(self, gates: Sequence[str]) -> Mapping[str, bytes]:
-        return {hook: shims.text(hook) for hook in (*gates, *shims.BESIDE)}
-
 
 def known(git: Git) -> bool:
     """Whether git has hooks of the configuration. By what it can do: the versions of builds between releases mislead."""
@@ -129,9 +124,7 @@ def known(git: Git) -> bool:
 
 def in_force(git: Git, state: str, gates: Sequence[str]) -> InForce:
     """Ask git, in two calls, which gates it would run as hooks of the configuration."""
-    git = Git(
-        git.git_dir, cwd=git.cwd, env=git.env, hooks=True
-    )  # in our other calls, all of these are switched off
+    git = Git(git.git_dir, cwd=git.cwd, env=git.env, hooks=True)  # our other calls switch all of these off
     if not known(git):
         return InForce(knows=False, configured=frozenset())
     said = os.fsdecode(git.ask("config", "--null", "--get-regexp", r"^hook\.").stdout).split("\0")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import clock, fast_json
-from gitfleet.base.ids import is_name, is_ulid, shard
+from gitfleet.base.ids import is_name, is_oid, is_ulid, shard
 from gitfleet.git.fleetrefs import COORD
 from gitfleet.githooks.catfile import Records, Unexpected
 from gitfleet.githooks.gitdirs import content, listed
@@ -75,7 +75,7 @@ def _tip(common_dir: str) -> str:
         text = content(f"{common_dir}/{COORD}").decode("ascii", "replace").rstrip("\n")
     except OSError:
         return ""
-    return text if len(text) == 40 and not text.strip("0123456789abcdef") else ""
+    return text if is_oid(text) else ""
 
 
 def _covering(

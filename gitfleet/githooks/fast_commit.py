@@ -7,12 +7,10 @@ What it has found out it leaves in a permit, by which a shell answers for the ho
 
 from __future__ import annotations
 
-import os
-
 from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
 from gitfleet.githooks.catfile import collect, spawn
-from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
+from gitfleet.githooks.gitdirs import here
 from gitfleet.githooks.handover import hand_over
 
 TYPE_CHECKING = False
@@ -44,8 +42,7 @@ def quick(arguments: list[str]) -> bool:
         if hook == "commit-msg":
             return signature.written(rest[0])
         signature.forget()
-    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
-    common_dir = common_dir_of(git_dir)
+    git_dir, common_dir = here()
     session = session_here(git_dir, common_dir)
     changed: list[bytes] = []
 

@@ -15,7 +15,7 @@ from gitfleet.git import fleetrefs
 from gitfleet.githooks import commit_log, coverage
 from gitfleet.githooks.acting_session import session_here
 from gitfleet.githooks.catfile import Records, Unexpected, collect, spawn
-from gitfleet.githooks.gitdirs import common_dir_of, content, git_dir_of
+from gitfleet.githooks.gitdirs import content, here
 from gitfleet.githooks.handover import hand_over
 
 TYPE_CHECKING = False
@@ -42,8 +42,7 @@ def quick(lines: bytes) -> bool:
     """Whether this push is certainly allowed, and nothing is to be said. Raises where anything is not as expected."""
     rows = commit_log.updates(lines)
     tips = [new for ref, new in rows if new.strip("0") and ref.startswith("refs/heads/")]
-    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
-    common_dir = common_dir_of(git_dir)
+    git_dir, common_dir = here()
     session = session_here(git_dir, common_dir)
     if not tips or any(ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)) for ref, _ in rows):
         return False
@@ -64,12 +63,8 @@ def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[
     begun = f"{common_dir}/gitfleet/begun"
     wanted = commit_log.new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
     mark = commit_log.mark()
-    words = [
-        "git",
-        f"--git-dir={common_dir}",
-        *commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted),
-    ]
-    pid, out, _ = spawn(words, env=_PLAIN)
+    asked = commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted)
+    pid, out, _ = spawn(["git", f"--git-dir={common_dir}", *asked], env=_PLAIN)
     rows = commit_log.rows(mark, collect(pid, out))
     return [(paths, sessions, claims) for _, paths, sessions, claims in rows]
 

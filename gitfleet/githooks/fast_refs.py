@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 
+from gitfleet.base.ids import is_oid
 from gitfleet.git.fleetrefs import seen_base, seen_trunk
 from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
 from gitfleet.githooks.catfile import Unexpected, collect, spawn
-from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
+from gitfleet.githooks.gitdirs import here
 from gitfleet.githooks.handover import hand_over
 
 BRANCHES = b"refs/heads/"
@@ -67,7 +68,7 @@ def brought(git_dir: str, common_dir: str) -> list[str]:
                 found += [line[:40].decode("ascii", "replace") for line in file.read().split(b"\n")]
         except OSError:
             continue
-    return [oid for oid in found if len(oid) == 40 and not oid.strip("0123456789abcdef")]
+    return [oid for oid in found if is_oid(oid)]
 
 
 def leave_git_dir() -> None:
@@ -92,8 +93,7 @@ def quick(lines: bytes) -> bool:
     wanted = tips(lines)
     if not wanted:
         return True
-    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
-    common_dir = common_dir_of(git_dir)
+    git_dir, common_dir = here()
     new = _new(wanted, brought(git_dir, common_dir))
     if not new:
         return True

@@ -15,12 +15,13 @@ from contextlib import suppress
 from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
 from gitfleet.claims import model
+from gitfleet.claims.fencing import OK, Fence
 from gitfleet.clients import confined
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, NoFleet, NoSession
 from gitfleet.git.repository import discover
 from gitfleet.githooks import (
-    amended_claims,
+    amend,
     check_paths,
     gitdirs,
     handover,
@@ -31,6 +32,7 @@ from gitfleet.githooks import (
     refusal,
     signature,
 )
+from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
@@ -56,9 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         with Clone.open(announce=note) as fleet:
             return HOOKS[hook](fleet, rest)
-    except (
-        NoFleet
-    ) as error:  # left in this very moment; or the ledger is gone, and nobody knows who holds what
+    except NoFleet as error:  # left in this very moment; or the ledger is gone
         return _stop(error) if gitdirs.in_fleet(discover().common_dir) else 0
     except (FleetError, PermissionError) as error:
         told = files.forbidden(error) if isinstance(error, PermissionError) else _for_git(error, hook)
@@ -98,10 +98,32 @@ def _pre_commit(fleet: Clone, rest: list[str]) -> int:
 def _prepare(fleet: Clone, rest: list[str]) -> int:
     judgement = _commit(fleet, lambda text: Warned(fleet).again(text))
     if judgement.session and rest:
-        signature.sign(
-            rest, judgement.session, sorted(judgement.used | amended_claims.claims(fleet, rest, judgement))
-        )
+        signature.sign(rest, judgement.session, sorted(judgement.used | _amended(fleet, rest, judgement)))
     return 0
+
+
+def _amended(fleet: Clone, arguments: list[str], judgement: PathJudgement) -> set[str]:
+    """The claims that an amended commit goes on naming when its message is given anew (see `amend`); none where nothing is amended.
+
+    Those of the session that stand, and those that HEAD names and the ledger knows to be the session's, with nobody after
+    them. A path that neither covers is found out by whoever judges the commit as a whole.
+    """
+    staged = any((judgement.used, judgement.free, judgement.theirs, judgement.unverifiable, judgement.lapsed))
+    if not amend.suspected(arguments, fleet.repository.git_dir, staged=staged):
+        return set()
+    try:
+        paths = amend.paths() if amend.amends() else []
+    except Unexpected:  # an unborn branch
+        return set()
+    state = fleet.current()
+    standing = set(check_paths.judge(fleet, state, judgement.session, paths).used)
+    head = next(incoming.commits(fleet.repository.here, "--max-count=1", "HEAD"), None)
+    if head is None or head.session != judgement.session:
+        return standing
+    verdicts = Fence(state.view, case_sensitive=fleet.policy.case_sensitive).judge(
+        head.session, head.claims, paths
+    )
+    return standing | {verdict.claim for verdict in verdicts if verdict.state == OK}
 
 
 def _written(fleet: Clone, rest: list[str]) -> int:

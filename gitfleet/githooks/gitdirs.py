@@ -8,6 +8,12 @@ from __future__ import annotations
 import os
 
 
+def here() -> tuple[str, str]:
+    """The git dir of the worktree that a hook runs in, and the folder that all worktrees share."""
+    git_dir = os.environ.get("GIT_DIR") or git_dir_of(".git")
+    return git_dir, common_dir_of(git_dir)
+
+
 def git_dir_of(path: str) -> str:
     """The git dir of a worktree whose `.git` is at `path`."""
     if os.path.isdir(path):

@@ -6,19 +6,16 @@ session and claim that a message names counts: a commit that was picked or rebas
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
-from gitfleet.git import trailers
 from gitfleet.git.program import Git, redact
+from gitfleet.githooks import commit_log
 
-_FIELDS = "%x00".join(
-    ["%H", "%ct", "%aN <%aE>", "%s", "%(trailers:key=Fleet-Session,valueonly)", "%(trailers:key=Fleet-Claim,valueonly)", ""]
-)  # fmt: skip
+_FIELDS = "%H%x00%ct%x00%aN <%aE>%x00%s"
 _PATIENCE = 1800.0
 
 
@@ -40,22 +37,18 @@ def walk(git: Git, revisions: Sequence[str], *, since: str | None = None) -> Ite
     `since` is a date in any of git's spellings, held against committers' clocks. Raises UsageError for a range that git
     does not know. Takes some 300 bytes of memory a commit.
     """
-    mark = os.urandom(16).hex()  # so that no path and no message can look like the beginning of a commit
+    mark = commit_log.mark()
     dates = _since(git, since) if since else []
-    done = git.ask(
-        *trailers.PLAIN, "log", "--root", "--no-show-signature", "--no-color", "--no-ext-diff", "--no-renames", "--diff-merges=combined",
-        "--ignore-submodules=none", "--name-only", "-z", f"--format={mark}{_FIELDS}{mark}", *dates, "--end-of-options",
-        *revisions, "--", timeout=_PATIENCE,
-    )  # fmt: skip
+    asked = commit_log.arguments(mark, *dates, "--end-of-options", *revisions, fields=_FIELDS)
+    done = git.ask(*asked, timeout=_PATIENCE)
     if done.code:
         words = redact(done.stderr.decode("utf-8", "replace")).strip() or "it took too long"
         raise UsageError(
             f"git cannot list the commits of {display(' '.join(revisions))}: {words}",
             hint="Name a range as for `git log`, e.g. v1.0..main.",
         )
-    parts = os.fsdecode(done.stdout).split(mark)[1:]
-    for head, names in zip(parts[::2], parts[1::2], strict=True):
-        yield _made(head, names)
+    for (oid, at, author, subject), paths, sessions, claims in commit_log.rows(mark, done.stdout):
+        yield HistoryCommit(oid, int(at), author, subject, sessions, claims, paths)
 
 
 def _since(git: Git, since: str) -> list[str]:
@@ -69,10 +62,3 @@ def _since(git: Git, since: str) -> list[str]:
             hint="Write a date, e.g. 2024-06-01 or 1.year.",
         )
     return [said]
-
-
-def _made(head: str, names: str) -> HistoryCommit:
-    oid, at, author, subject, sessions, claims, _ = head.split("\0")
-    paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
-    said = tuple(line.strip() for line in sessions.split("\n") if line.strip())
-    return HistoryCommit(oid, int(at), author, subject, said, tuple(claims.split()), paths)

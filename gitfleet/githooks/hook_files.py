@@ -19,7 +19,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.errors import LocalStorage
@@ -30,8 +30,7 @@ _POSITIONS = ("", ".legacy", ".old")
 _OURS = (*GATED, *OPTIONAL, *ON_HUBS)
 
 
-@dataclass(frozen=True, slots=True)
-class HooksFolder:
+class HooksFolder(NamedTuple):
     """`folder` is where git looks, `before` where displaced hooks are kept, `staging` for files half written.
 
     All three must be on one file system. `known` are the fingerprints of the texts that were ever ours.

@@ -8,14 +8,14 @@ what the user chose, with our own entries taken away.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.codec import replace
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
 from gitfleet.githooks.config_file import KEY, ConfigEdit, ConfigFile
-from gitfleet.githooks.install_record import Record
+from gitfleet.githooks.install_record import HooksRecord
 
 SHARED = "shared"
 CHAINED_TO = "chained-to"  # in each folder of ours: one line, the folder that it stands in for
@@ -29,8 +29,7 @@ class Value(NamedTuple):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """One config file in which we may have to set core.hooksPath.
 
     `slug` is `shared` for what all worktrees share, else it names a worktree; `file` is relative to the common dir;
@@ -68,7 +67,7 @@ class HookedClone:
 
     # What is set, and by whom.
 
-    def scopes(self, record: Record) -> list[Scope]:
+    def scopes(self, record: HooksRecord) -> list[Scope]:
         """The shared scope first, then each worktree whose own config sets core.hooksPath."""
         values = [value for value in self._values() if value.scope in ("system", "global", "local")]
         scopes = [self._scope(SHARED, "config", values, record)]
@@ -78,7 +77,7 @@ class HookedClone:
                 scopes += [self._scope(slug, file, values, record)] if values else []
         return scopes
 
-    def _scope(self, slug: str, file: str, values: list[Value], record: Record) -> Scope:
+    def _scope(self, slug: str, file: str, values: list[Value], record: HooksRecord) -> Scope:
         paths = [value.path for value in values]
         ours = next((path for path in reversed(paths) if self.is_ours(path, record)), None)
         theirs = [path for path in paths if not self.is_ours(path, record)]
@@ -113,13 +112,13 @@ class HookedClone:
 
     # What of it is ours.
 
-    def is_ours(self, path: str, record: Record) -> bool:
+    def is_ours(self, path: str, record: HooksRecord) -> bool:
         """Whether a value of core.hooksPath is one that we set, be it before the clone was moved or copied."""
         folder = os.path.dirname(path)
         gone = folder.endswith("/gitfleet/hooks") and not os.path.exists(path)
         return folder == self.own or gone or record.edit_behind(path) is not None
 
-    def edited_files(self, record: Record) -> list[tuple[str, str]]:
+    def edited_files(self, record: HooksRecord) -> list[tuple[str, str]]:
         """(config file, value) wherever a file of this clone names a folder of ours."""
         found = []
         for file in self.config_files():
@@ -127,7 +126,7 @@ class HookedClone:
             found += [(file, value) for value in values if self.is_ours(value, record)]
         return found
 
-    def edit_to_undo(self, file: str, ours: str, record: Record) -> ConfigEdit:
+    def edit_to_undo(self, file: str, ours: str, record: HooksRecord) -> ConfigEdit:
         """How our value `ours` got into `file`: as recorded, or as far as our own folder still tells."""
         edit = record.edit_of(file) or record.edit_behind(ours)
         if edit is not None:

@@ -18,7 +18,7 @@ from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import hook_files, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.install import Installation, Removal
-from gitfleet.githooks.install_record import Record
+from gitfleet.githooks.install_record import HooksRecord
 from gitfleet.githooks.sentinel import ON_HUBS
 
 
@@ -36,7 +36,7 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
         files.folder(home.path("hooks"))
         sharing.share(repository.git, [home.path("gitfleet")])  # what is put in below follows it
         present = [shims.fingerprint(shims.text(hook)) for hook in ON_HUBS]
-        kept = Record(tuple({*before.known, *present}), before.made if before.known else made)
+        kept = HooksRecord(tuple({*before.known, *present}), before.made if before.known else made)
         install_record.save(home.record, kept)
         launcher = os.fsencode(f"{interpreter}\n{gate}\n")
         changed = files.read(home.launcher) != launcher or not home.stands()
@@ -72,12 +72,12 @@ class _Home:
         self._root = repository.common_dir
         self.record = self.path("gitfleet/hub-hooks.json")
         self.launcher = self.path("gitfleet/launcher")
-        self.known = install_record.load(self.record) or Record()
+        self.known = install_record.load(self.record) or HooksRecord()
 
     def path(self, name: str) -> str:
         return os.path.join(self._root, name)
 
-    def place(self, known: Record) -> HooksFolder:
+    def place(self, known: HooksRecord) -> HooksFolder:
         return HooksFolder(
             self.path("hooks"),
             self.path("hooks-before-gitfleet"),

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.git import refs
-from gitfleet.git.program import Git, failed
+from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.githooks import commit_log
+from gitfleet.githooks.fast_commit import DIFF
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingCommit:
+class IncomingCommit(NamedTuple):
     """One commit: its id, the paths it changes, the session and the claims (`id@token`) that its trailers name.
 
     One that was amended by another session names both, and the claims of both; `session` is the last of `sessions`.
@@ -34,7 +34,7 @@ def commits(git: Git, *revisions: str) -> Iterator[IncomingCommit]:
     """The commits of a revision range (as for `git rev-list`), newest first. One git process, one pass."""
     mark = commit_log.mark()
     answer = git.run(*commit_log.arguments(mark, *revisions), timeout=300.0)
-    for oid, paths, sessions, claims in commit_log.rows(mark, answer):
+    for (oid,), paths, sessions, claims in commit_log.rows(mark, answer):
         yield IncomingCommit(oid, paths, sessions[-1] if sessions else "", claims, sessions)
 
 
@@ -51,29 +51,13 @@ def pending(repository: Repository) -> list[str]:
 
 def merged(git: Git, others: list[str]) -> list[str]:
     """The staged paths that differ from HEAD and from every other parent of the merge that is being committed."""
-    found: set[str] | None = None
-    for parent in ["HEAD", *others]:
-        names = set(staged(git, parent))
-        found = names if found is None else found & names
-    return sorted(found or ())
+    return sorted(set.intersection(*(set(staged(git, parent)) for parent in ["HEAD", *others])))
 
 
 def staged(git: Git, against: str) -> list[str]:
     """The paths in which the index differs from a commit."""
-    argv = [
-        "diff-index",
-        "--cached",
-        "--name-only",
-        "--no-renames",
-        "--ignore-submodules=none",
-        "-z",
-        against,
-        "--",
-    ]
-    done = git.ask(*argv, env=_index())
-    if done.code:
-        raise failed(done)
-    return [name for name in os.fsdecode(done.stdout).split("\0") if name]
+    out = git.run(*DIFF, against, "--", env=_index())
+    return [name for name in os.fsdecode(out).split("\0") if name]
 
 
 def content(repository: Repository, path: str) -> bytes | None:

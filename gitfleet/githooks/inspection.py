@@ -7,8 +7,7 @@ nothing; whoever wants to know asks here, and repairs with `install`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -16,13 +15,12 @@ from gitfleet.git import sharing
 from gitfleet.githooks import configured, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
-from gitfleet.githooks.install_record import Record
+from gitfleet.githooks.install_record import HooksRecord
 
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class HookState:
+class HookState(NamedTuple):
     """One gated hook as git would run it in one scope (`shared`, or a worktree that has a hooks path of its own).
 
     `path` is where our script stands, or belongs. `by` says who is in its place: a tool's name, "another script",
@@ -60,8 +58,7 @@ class HookState:
         return f"{self.hook}: {said.get(self.state, self.state)} {self.by}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """What `inspect` saw. `installed`: whether `install` ever ran here and was not undone.
 
     `configurable`: whether the git that answers here has hooks of the configuration.
@@ -94,16 +91,15 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     """
     clone = HookedClone(common_dir, worktree)
     recorded = install_record.load(os.path.join(clone.state, "hooks.json"))
-    known = recorded or Record()
-    present = {shims.fingerprint(text) for text in shims.all_texts().values()}
+    known = recorded or HooksRecord()
     hooks: list[HookState] = []
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
     gates = shims.gates(clone.state)
     asked = configured.in_force(clone.git, clone.state, gates)
     for scope in clone.scopes(known):
-        place = _place(clone, scope, frozenset(present | set(known.known)))
+        place = _place(clone, scope, shims.fingerprints().union(known.known))
         found = [_state(clone, scope, place, hook) for hook in gates]
-        hooks += [replace(state, configured=state.hook in asked.configured) for state in found]
+        hooks += [state._replace(configured=state.hook in asked.configured) for state in found]
         if scope.live:
             problems += _not_handed_on(clone, scope, place)
     if recorded:

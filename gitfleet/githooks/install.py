@@ -17,25 +17,25 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError, LockHeld
 from gitfleet.git import sharing
 from gitfleet.githooks import configured, hook_files, install_record, readiness, shims
 from gitfleet.githooks.config_file import ConfigEdit, ConfigFile, lines_that_differ
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
-from gitfleet.githooks.install_record import Record
+from gitfleet.githooks.install_record import HooksRecord
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 
 _TRIES = 20
 _OURS = (*GATED, *OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(NamedTuple):
     """What `install` did: the folders that hold our scripts now, whether anything was changed, and what to tell.
 
     `closed` is what users whom the repository is for cannot get at all the same, in words.
@@ -47,8 +47,7 @@ class Installation:
     closed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(NamedTuple):
     """What `uninstall` did: whether anything was changed, and what it left and why, for people."""
 
     changed: bool
@@ -103,7 +102,7 @@ class _Installer:
         self._scripts = configured.Scripts(clone.state)
         recorded = install_record.load(self._record_path)
         self._first = recorded is None
-        self._record = recorded or Record()
+        self._record = recorded or HooksRecord()
 
     # In.
 
@@ -281,8 +280,7 @@ class _Installer:
     # Places and papers.
 
     def _known(self) -> frozenset[str]:
-        present = {shims.fingerprint(text) for text in shims.all_texts().values()}
-        return frozenset(present | set(self._record.known))
+        return shims.fingerprints().union(self._record.known)
 
     def _default(self) -> HooksFolder:
         return HooksFolder(self._clone.hooks, self._clone.before, self._staging, self._known())

@@ -8,26 +8,26 @@ text, a kept hook by its name.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
 
 from gitfleet.base import canonical, files
+from gitfleet.codec import TEXT, WHOLE, Many, One, Struct, field, replace
 from gitfleet.errors import UNCHANGED, Corrupt, NewerFormat
-from gitfleet.githooks.config_file import ConfigEdit
+from gitfleet.githooks.config_file import LINES, ConfigEdit
 
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class HooksRecord(Struct):
     """`known`: fingerprints of our texts, former ones included; `made`: folders that were not there before us,
     relative to the common dir; `edits`: the config files in which we changed core.hooksPath, one edit each; `block`: what
     we put at the end of the shared one for `configured`.
     """
 
-    known: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
-    edits: tuple[ConfigEdit, ...] = ()
-    block: str = ""
+    known: tuple[str, ...] = field(Many(TEXT), default=())
+    made: tuple[str, ...] = field(Many(TEXT), default=())
+    edits: tuple[ConfigEdit, ...] = field(Many(One(ConfigEdit)), default=())
+    block: str = field(LINES, default="")
+    version: int = field(WHOLE, default=FORMAT, key="v")
 
     def edit_of(self, file: str) -> ConfigEdit | None:
         """The edit made to this config file."""
@@ -37,34 +37,33 @@ class Record:
         """The edit that this value of core.hooksPath comes from; git copies it along with a worktree's config."""
         return next((edit for edit in self.edits if edit.ours == value), None)
 
-    def with_edit(self, edit: ConfigEdit) -> Record:
+    def with_edit(self, edit: ConfigEdit) -> HooksRecord:
         """The record with `edit` in the place of any other for the same file."""
         return replace(self.without_edit(edit.file), edits=(*self.without_edit(edit.file).edits, edit))
 
-    def without_edit(self, file: str) -> Record:
+    def without_edit(self, file: str) -> HooksRecord:
         """The record without an edit for that file."""
         return replace(self, edits=tuple(edit for edit in self.edits if edit.file != file))
 
 
-def load(path: str) -> Record | None:
+def load(path: str) -> HooksRecord | None:
     """The record, or None when there is none. Raises NewerFormat, Corrupt."""
     data = files.read(path)
     if data is None:
         return None
     try:
         raw = canonical.load(data)
-        if int(raw["v"]) > FORMAT:
+        if (version := WHOLE.decode(raw.get("v"))) > FORMAT:
             raise NewerFormat(
-                f"{path} has format {raw['v']}; this gitfleet reads up to {FORMAT}.",
+                f"{path} has format {version}; this gitfleet reads up to {FORMAT}.",
                 unharmed=UNCHANGED,
                 hint="Upgrade gitfleet.",
                 where=path,
-                version=raw["v"],
+                version=version,
                 understood=FORMAT,
             )
-        edits = tuple(ConfigEdit(**edit) for edit in raw["edits"])
-        return Record(tuple(raw["known"]), tuple(raw["made"]), edits, str(raw["block"]))
-    except (KeyError, ValueError, TypeError) as error:
+        return HooksRecord.decode(raw)
+    except ValueError as error:
         raise Corrupt(
             f"{path} cannot be read: {error}.",
             unharmed="No hook was changed.",
@@ -73,11 +72,9 @@ def load(path: str) -> Record | None:
         ) from error
 
 
-def save(path: str, record: Record) -> None:
+def save(path: str, record: HooksRecord) -> None:
     """Write the record unless it is there already. Atomic."""
-    known = sorted(set(record.known))
-    edits = [asdict(edit) for edit in sorted(record.edits, key=lambda edit: edit.file)]
-    raw = {"v": FORMAT, "known": known, "made": list(record.made), "edits": edits, "block": record.block}
-    data = canonical.dump(raw)
+    edits = tuple(sorted(record.edits, key=lambda edit: edit.file))
+    data = canonical.dump(replace(record, known=tuple(sorted(set(record.known))), edits=edits).encode())
     if files.read(path) != data:
         files.replace(path, data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -43,7 +42,7 @@ def judged(
     stale = {v.path: f"{display(v.path)}: {check_commits.words(v)}" for v in bad if v.state == fencing.STALE}
     left = sorted({verdict.path for verdict in bad} - stale.keys())
     found = check_paths.judge(fleet, state, whoami(fleet), left) if left else PathJudgement("")
-    return replace(found, free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
+    return found._replace(free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
 
 
 def _new_commits(fleet: Clone, tips: list[str]) -> Iterator[IncomingCommit]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.errors import Unverifiable, UsageError
 from gitfleet.git import refs
@@ -65,7 +66,7 @@ def opened(repository: Repository, hub: str, trunk: str, text: str) -> Iterator[
     if wanted.base == refs.ZERO:
         wanted = wanted._replace(base=f"{hub}/{trunk}" if hub else trunk)
     git = repository.here
-    base, head = (_commit(git, name) for name in wanted)
+    base, head = (refs.resolve(git, f"{name}^{{commit}}") for name in wanted)
     if base and head and is_whole(git, repository.common_dir, base, head):
         yield Range(git, base, head)
         return
@@ -108,17 +109,13 @@ def _fetched(place: Scratch, wanted: list[str]) -> Range:
     )
 
 
-def _commit(git: Git, name: str) -> str | None:
-    return refs.resolve(git, f"{name}^{{commit}}")
-
-
 def _on_hub(place: Scratch, name: str) -> str:
     """What to ask the hub for: an object id as it is, or the full name of a branch or tag. Raises UsageError."""
-    if len(name) == 40 and not name.strip("0123456789abcdef"):
+    if is_oid(name):
         return name
     short = name.removeprefix("refs/remotes/").removeprefix(f"{place.remote.name}/")
     choices = [f"refs/heads/{short}", f"refs/tags/{short}", short]
-    known = place.head(*choices).refs
+    known = place.remote.look(*choices)
     found = next((choice for choice in choices if choice.startswith("refs/") and choice in known), None)
     if found is None:
         raise _unknown(name)

@@ -21,18 +21,9 @@ from gitfleet.trunk import draft
 # every ref and index update, or whose mere presence changes what git does (push-to-checkout); they are handed on
 # if they exist when we install.
 HANDED_ON = (
-    "applypatch-msg",
-    "post-applypatch",
-    "post-checkout",
-    "post-commit",
-    "post-merge",
-    "post-rewrite",
-    "pre-applypatch",
-    "pre-auto-gc",
-    "pre-merge-commit",
-    "pre-rebase",
-    "sendemail-validate",
-)
+    "applypatch-msg", "post-applypatch", "post-checkout", "post-commit", "post-merge", "post-rewrite", "pre-applypatch",
+    "pre-auto-gc", "pre-merge-commit", "pre-rebase", "sendemail-validate",
+)  # fmt: skip
 
 PRE_COMMIT = "pre-commit framework"
 PREK = "prek"
@@ -138,6 +129,7 @@ def _beginning(path: str) -> bytes:
         return b""
 
 
-def all_texts() -> dict[str, bytes]:
-    """Every text that this version puts anywhere."""
-    return {name: text(name) for name in (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", *BESIDE)}
+def fingerprints() -> frozenset[str]:
+    """Of every text that this version puts anywhere."""
+    names = (*GATED, *OPTIONAL, *ON_HUBS, "pass-through", *BESIDE)
+    return frozenset(fingerprint(text(name)) for name in names)

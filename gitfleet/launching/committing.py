@@ -8,15 +8,16 @@ file as it is, with its claims (`leaving`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from gitfleet.base import canonical, files
+from gitfleet.base import files, statefile
 from gitfleet.base.text import one_line
 from gitfleet.clients import acting, claude
 from gitfleet.clone import Clone
+from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.errors import FleetError
-from gitfleet.git import refs
+from gitfleet.git import checkout, refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, redact
 from gitfleet.sessions import model as sessions
@@ -27,9 +28,6 @@ FOLDER = "commits"
 LONGEST = 900.0
 """Seconds for one commit, the user's hooks included."""
 SHOWN = 8
-_STATUS = ("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=all")  # fmt: skip
-_FIELDS = {"1": 8, "u": 10, "?": 1}
-"""How many fields come before the path in each kind of row."""
 _NOBODY = dict.fromkeys([*acting.VARIABLES, claude.PROCESS])
 """Whoever called the launcher is not whose work this is."""
 
@@ -47,7 +45,7 @@ class Made:
     before: Sequence[str] = ()
     unclaimed: Sequence[str] = ()
     problem: str = ""
-    words: Sequence[str] = field(default=(), compare=False)
+    words: Sequence[str] = ()
     """What git and its hooks said where they refused."""
 
     def told(self, worktree: str) -> list[str]:
@@ -65,19 +63,17 @@ class Made:
         return told
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    kind: str
-    path: str
+class _Asked(Struct):
+    before: tuple[str, ...] = field(Many(TEXT))
 
 
 def ask(clone: Clone, session: str) -> None:
     """From now on the session's work is committed when it ends, but for what is changed in the worktree already. Raises GitFailed."""
-    before = [row.path for row in _changed(clone.repository.here)]
+    before = _changed(clone.repository.here)
     _forget_ended(clone)
     path = _path(clone.ledger.state, session)
     files.folder(os.path.dirname(path))
-    files.replace(path, canonical.dump({"before": [_named(path) for path in before]}))
+    statefile.save(path, _Asked(tuple(before)))
 
 
 def asked(state: str, session: str) -> bool:
@@ -118,25 +114,24 @@ def _made(clone: Clone, session_id: str, how: str) -> Made:
     session = sessions.find(view, session_id)
     if session is None or session.node != clone.ledger.node.id:
         return Made(problem=f"session {session_id} has ended already")
-    rows = _changed(clone.repository.here)
+    kinds = _changed(clone.repository.here)
     look = retention.Look(clone.repository, clone.ledger.node, clone.policy)
     held = retention.claims(view, session)
-    mine = [row for row in rows if any(look.touches(claim, [row.path]) for claim in held)]
-    unclaimed = [row.path for row in rows if row not in mine and row.path not in (before or ())]
-    ours = [row for row in mine if before is not None and row.path not in before]
-    earlier = [row.path for row in mine if row not in ours]
-    made = _commit(clone, session, ours, how) if ours else Made()
+    mine = [path for path in kinds if any(look.touches(claim, [path]) for claim in held)]
+    unclaimed = [path for path in kinds if path not in mine and path not in (before or ())]
+    ours = [path for path in mine if before is not None and path not in before]
+    earlier = [path for path in mine if path not in ours]
+    made = _commit(clone, session, {path: kinds[path] for path in ours}, how) if ours else Made()
     return Made(made.commit, made.paths, earlier, unclaimed, made.problem, made.words)
 
 
-def _commit(clone: Clone, session: Session, rows: Sequence[_Row], how: str) -> Made:
+def _commit(clone: Clone, session: Session, kinds: Mapping[str, str], how: str) -> Made:
     repository = clone.repository
     under_way = git_worktrees.in_progress(repository.git_dir)
     if under_way:
         return Made(problem=f"{git_worktrees.begun(under_way)} is under way")
     git = Git(repository.git_dir, cwd=repository.worktree, hooks=True, env={VARIABLE: session.id})
-    new = [row.path for row in rows if row.kind == "?"]
-    paths = [row.path for row in rows]
+    new, paths = [path for path, kind in kinds.items() if kind == "?"], list(kinds)
     if new:
         repository.here.run("update-index", "--add", "-z", "--stdin", data=_listed(new))
     done = git.ask(
@@ -158,11 +153,11 @@ def _message(session: Session, how: str) -> str:
     return f"{subject}\n\n{who} made these changes. They were committed for it when it {how}.\n"
 
 
-def _changed(git: Git) -> list[_Row]:
-    """What differs from HEAD in a worktree, untracked files included, whole repositories within it left out. Raises GitFailed."""
-    rows = os.fsdecode(git.run(*_STATUS, timeout=300.0)).split("\0")
-    found = [_Row(row[0], row.split(" ", _FIELDS[row[0]])[-1]) for row in rows if row[:1] in _FIELDS]
-    return [row for row in found if not row.path.endswith("/")]
+def _changed(git: Git) -> dict[str, str]:
+    """What differs from HEAD in a worktree, with the kind of change (`checkout.differing`), whole repositories within it left out."""
+    return {
+        path: kind for kind, path in checkout.differing(git, submodules="dirty") if not path.endswith("/")
+    }
 
 
 def _listed(paths: Iterable[str]) -> bytes:
@@ -175,16 +170,8 @@ def _path(state: str, session: str) -> str:
 
 def _before(state: str, session: str) -> set[str] | None:
     """The paths that were changed before it began; None where that cannot be told: then nothing is committed."""
-    try:
-        raw = canonical.load(files.read(_path(state, session)) or b"")
-        return {os.fsdecode(str(path).encode("latin-1")) for path in raw["before"]}
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _named(path: str) -> str:
-    """A path, of whatever bytes, as a record can have it."""
-    return os.fsencode(path).decode("latin-1")
+    note = statefile.load(_Asked, _path(state, session))
+    return set(note.before) if note else None
 
 
 def _forget_ended(clone: Clone) -> None:

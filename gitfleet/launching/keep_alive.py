@@ -11,16 +11,16 @@ import os
 import threading
 from collections.abc import Callable
 
-from gitfleet.base import clock, uptime
+from gitfleet.base import clock, files, uptime
 from gitfleet.claims import leases
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, NoSession
+from gitfleet.git import checkout
 from gitfleet.ledger.model import SESSION, Actor
 from gitfleet.sessions import model
 from gitfleet.sessions import rules as session_rules
-from gitfleet.worktrees import checkout
 
 EVERY = 30.0
 
@@ -78,14 +78,9 @@ class KeepAlive:
     def _tree(self) -> object:
         """Something that is another whenever somebody worked in the tree. One git process, which writes nothing."""
         state = checkout.look(self._worktree, self._git_dir)
-        paths = [*state.changed, *state.untracked]
-        return state.head, state.branch, sorted((path, self._stamp(path)) for path in paths)
-
-    def _stamp(self, path: str) -> int:
-        try:
-            return os.lstat(os.path.join(self._worktree, path)).st_mtime_ns
-        except OSError:
-            return 0
+        paths = sorted([*state.changed, *state.untracked])
+        stamps = [files.changed_at(os.path.join(self._worktree, path)) for path in paths]
+        return state.head, state.branch, paths, stamps
 
 
 def counting(alive: KeepAlive, record: Callable[[bytes], None]) -> Callable[[bytes], None]:

@@ -15,10 +15,9 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from gitfleet.base import clock, files, identity, terminal
+from gitfleet.base import advice, clock, files, identity, terminal
 from gitfleet.base.children import Child, Program
 from gitfleet.base.identity import program_name
 from gitfleet.base.ids import is_name
@@ -60,8 +59,7 @@ PATIENCE = 40.0
 """Seconds for a renewal that is under way when the command ends; a request gives up by itself after 30."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """What is to be started, and as whom. `claims` are paths from the top of the worktree; `commit`: its work, when it ends."""
 
     command: Sequence[str]
@@ -80,8 +78,7 @@ class Place(NamedTuple):
     made: Managed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How it went: the exit code of the command, what became of the claims, and what people should know.
 
     `interrupted` where the command said nothing of that itself; `goes_on` where its agent works on in another process; `made`
@@ -123,7 +120,7 @@ def program(command: Sequence[str], agent: str = "") -> list[str]:
             return [name]
     raise UsageError(
         f"No command was given, and {' or '.join(named or AGENTS)} was not found on PATH.",
-        hint="Name the command: `gitfleet session start -- COMMAND`.",
+        hint=f"Name the command: {advice.START_WITH.of('COMMAND')}.",
     )
 
 
@@ -171,7 +168,7 @@ class Launcher:
         log.close()
         alive.stop(PATIENCE)
         how = "was interrupted" if interrupted else f"ended with exit code {code}"
-        end = self._end(repository, replace(launch, id=session), how)
+        end = self._end(repository, launch._replace(id=session), how)
         faults = [fault for fault in (log.fault, alive.fault, *end.words) if fault]
         faults += end.answer.unheard if end.answer else ()
         return Ended(
@@ -180,7 +177,7 @@ class Launcher:
 
     def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
         with Clone.open(self._place.path, announce=self._announce) as clone:
-            launch = replace(launch, id=launch.id or _fresh_id(clone, launch.agent))
+            launch = launch._replace(id=launch.id or _fresh_id(clone, launch.agent))
             _check_free(clone, launch.id)
             log, fresh = _log(clone.repository, launch.id, {here.id for here in clone.sessions.local.all()})
             try:

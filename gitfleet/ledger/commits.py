@@ -8,11 +8,12 @@ two nodes which start a fleet at the same moment agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitfleet.base import canonical
 from gitfleet.base.names import Oid
 from gitfleet.base.text import one_line
+from gitfleet.codec import Struct
 from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
 from gitfleet.ledger.format import UPGRADE
@@ -22,7 +23,7 @@ ROOT_TIME = 946684800
 _ROOT_FLEET = {"v": FORMAT, "kind": "fleet", "id": "fleet", "nonce": "", "min_reader": 1, "min_writer": 1}
 
 
-class Tip(NamedTuple):
+class Tip(Struct):
     """One ledger commit: its id, tree, parent (None for the root) and generation (the root's is 0)."""
 
     oid: Oid
@@ -37,7 +38,7 @@ class Tip(NamedTuple):
         return one_line(self.message)
 
 
-class Transaction(NamedTuple):
+class Transaction(Struct):
     """What one commit carries. `raw` keeps the operations as written, those of newer formats included."""
 
     generation: int

@@ -12,33 +12,38 @@ from gitfleet.ledger.model import FLEET, FORMAT, View
 
 R = TypeVar("R", bound=Record)
 UPGRADE = "Upgrade gitfleet on this machine."
+LEDGER = " in the ledger"
+LEFT = "It was left alone."
 
 
-def record(data: bytes, where: str, kind: str, version: int = FORMAT) -> dict[str, Any]:
-    """The fields of one record. Raises NewerFormat above `version`, Corrupt for anything that is no `kind`."""
+def record(
+    data: bytes, where: str, kind: str, version: int = FORMAT, *, of: str = LEDGER, then: str = LEFT
+) -> dict[str, Any]:
+    """The fields of one record. Raises NewerFormat above `version`, Corrupt for anything that is no `kind`.
+
+    The words of both are about `where` and whose that is (`of`), and say what became of it (`then`).
+    """
+    what = f"{display(where)}{of}"
     try:
         raw = canonical.load(data)
     except ValueError as error:
-        raise Corrupt(
-            f"{display(where)} in the ledger cannot be read ({error}). It was left alone.", where=where
-        ) from error
+        raise Corrupt(f"{what} cannot be read ({error}). {then}", where=where) from error
     found = raw.get("v")
-    if isinstance(found, int) and found > version:
-        words = f"{display(where)} in the ledger has format {found}; this gitfleet reads up to {version}. It was left alone."
+    if type(found) is int and found > version:
+        words = f"{what} has format {found}; this gitfleet reads up to {version}. {then}"
         raise NewerFormat(words, hint=UPGRADE, where=where, version=found, understood=version)
     if found != version or raw.get("kind") != kind:
-        raise Corrupt(f"{display(where)} in the ledger is no {kind} record. It was left alone.", where=where)
+        raise Corrupt(f"{what} is no {kind} record. {then}", where=where)
     return raw
 
 
-def read(kind: type[R], data: bytes, where: str) -> R:
-    """The record of this kind. Raises NewerFormat, and Corrupt for anything that is none."""
-    raw = record(data, where, kind.KIND, kind.VERSION)
+def read(kind: type[R], data: bytes, where: str, *, of: str = LEDGER, then: str = LEFT) -> R:
+    """The record of this kind. Raises NewerFormat, and Corrupt for anything that is none; `of` and `then` as for `record`."""
+    raw = record(data, where, kind.KIND, kind.VERSION, of=of, then=then)
     try:
         return kind.decode(raw)
     except Broken as error:
-        words = f"{display(where)} in the ledger is broken ({error}). It was left alone."
-        raise Corrupt(words, where=where) from error
+        raise Corrupt(f"{display(where)}{of} is broken ({error}). {then}", where=where) from error
 
 
 def check(view: View, *, writing: bool = False) -> None:

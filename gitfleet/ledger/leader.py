@@ -12,9 +12,10 @@ A crash at any line leaves each operation in the outbox, on the hub, or both; th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitfleet.base import clock
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import UNCHANGED, FleetError, HubUnreachable, LocalStorage, NewerFormat
 from gitfleet.git import answers, fleetrefs, refs
 from gitfleet.git.answers import Push, PushAnswer, hub_error
@@ -32,7 +33,7 @@ from gitfleet.ledger.outbox import Outbox
 MAX_BATCH = 500
 
 
-class Decided(NamedTuple):
+class Decided(Struct):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
@@ -168,7 +169,7 @@ class Leader:
     def _refuse(self, decided: Decided, error: FleetError) -> None:
         """End a transaction of one operation, which moves refs and cannot."""
         rest = [Result(operation.id, Status.REFUSED, error=error) for operation, _ in decided.accepted]
-        self._settle(decided._replace(accepted=[], refused=[*rest, *decided.refused]), None)
+        self._settle(replace(decided, accepted=[], refused=[*rest, *decided.refused]), None)
 
     def _done(self, decided: Decided, commit: Tip) -> None:
         self.met = True

@@ -9,23 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import advice, canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
 from gitfleet.base.names import NodeId
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.head import Head
 from gitfleet.git.program import Git
-from gitfleet.git.remote import Remote
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
-from gitfleet.ledger.hub import Hub, LocalHub, RemoteHub
+from gitfleet.ledger.hub import Hub, LocalHub
 from gitfleet.ledger.leader import Leader
 from gitfleet.ledger.model import (
     NO_TIMING,
@@ -45,10 +43,13 @@ from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.operations import A, B, Kind, Registry, unknown_kind
 from gitfleet.ledger.outbox import Outbox
 
+if TYPE_CHECKING:
+    from gitfleet.git.head import Head
+
 DEADLINE = 30.0
 
 
-class State(NamedTuple):
+class State(Struct):
     """The agreed state as this clone last verified it, with what is tentative here applied on top.
 
     `tentative` holds the ids of operations that the hub has not seen, `age` the seconds since it was seen (None:
@@ -80,6 +81,9 @@ class Ledger:
         self.news = News(self.state, git, node.hub)
         self.hub: Hub = LocalHub(git, objects)
         if node.hub:
+            from gitfleet.git.remote import Remote  # nothing of hubs is loaded where there is none
+            from gitfleet.ledger.remote_hub import RemoteHub
+
             remote = Remote(git, node.hub, node.push, patience=patience)
             self.hub = RemoteHub(
                 git, objects, remote, self.news, trunk=lambda: self.node.trunk, heard=self.hear
@@ -187,7 +191,7 @@ class Ledger:
         tip = self.tip()
         if tip is None:
             raise NoFleet(
-                "This clone has no ledger yet.", hint="Run `gitfleet init` here.", path=self._git.git_dir
+                "This clone has no ledger yet.", hint=f"Run {advice.INIT} here.", path=self._git.git_dir
             )
         view = Snapshot(self.objects, tip.tree)
         format.check(view)
@@ -313,5 +317,5 @@ class Ledger:
 def _undecided(timeout: float) -> Unverifiable:
     return Unverifiable(
         f"This request was not decided within {timeout:.0f} s. It waits in this clone's outbox.",
-        hint="`gitfleet sync` gets it decided; `gitfleet claims` then shows the outcome.",
+        hint=f"{advice.SYNC} gets it decided; {advice.CLAIMS} then shows the outcome.",
     )

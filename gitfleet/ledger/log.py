@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
@@ -19,8 +18,7 @@ UNREADABLE = "unreadable"
 """The kind of a line that stands for a commit whose transaction cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One operation as it stands in the log. `paths` are the patterns that it was about, `at` its node's clock.
 
     `session` is "" where its node made it for itself.

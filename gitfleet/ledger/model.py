@@ -139,7 +139,7 @@ class Status(Enum):
     FAILED = "failed"  # not decided: the reason is in the error, and nothing was changed
 
 
-class Receipt(NamedTuple):
+class Receipt(Struct):
     """How far an operation has come. `commit` and `generation` name the transaction that carries it (else "" and -1).
 
     `hub_error` says why it is tentative, where it is.
@@ -181,7 +181,7 @@ class Answer(Struct):
 A = TypeVar("A", bound=Answer)
 
 
-class Move(NamedTuple):
+class Move(Struct):
     """One ref of the hub that an operation moves: from `old` to `new`. "" for `old`: it must not be there; for `new`: it goes."""
 
     ref: RefName
@@ -203,13 +203,13 @@ class Accepted(NamedTuple, Generic[A]):
     moves: tuple[Move, ...] = ()
 
 
-class Refused(NamedTuple):
+class Refused(Struct):
     """The decision is no; nothing changes. `error` is what the caller raises."""
 
     error: FleetError
 
 
-class Result(NamedTuple):
+class Result(Struct):
     """What became of one operation: `answer` where it was accepted, at least tentatively, else `error`."""
 
     operation: str

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.errors import Damaged, FleetError, RefMoved, UsageError
 from gitfleet.git import fleetrefs
@@ -19,10 +20,7 @@ from gitfleet.git.trees import Objects
 from gitfleet.ledger.model import Accepted, Move, Operation, Refused
 from gitfleet.ledger.operations import Registry
 
-_REF = re.compile(
-    r"refs/(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\/.]"
-)
-_OID = re.compile(r"[0-9a-f]{40}")
+_REF = r"refs/(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\/.]"
 
 
 def together(kinds: Registry, batch: Sequence[Operation]) -> list[Operation]:
@@ -78,10 +76,10 @@ def check(objects: Objects, moves: Sequence[Move]) -> FleetError | None:
 def is_sound(moves: Sequence[Move]) -> bool:
     """Whether these are moves of refs that operations may move: none of ours, none twice, each with full object ids."""
     values = [value for move in moves for value in (move.old, move.new) if value]
-    sound = all(_REF.fullmatch(move.ref) and (move.old or move.new) for move in moves)
+    sound = all(re.fullmatch(_REF, move.ref) and (move.old or move.new) for move in moves)
     ours = any(move.ref.startswith(fleetrefs.ROOT.rstrip("/")) for move in moves)
     once = len({move.ref for move in moves}) == len(moves)
-    return sound and once and not ours and all(map(_OID.fullmatch, values))
+    return sound and once and not ours and all(map(is_oid, values))
 
 
 def verdict(hub: str, moves: Sequence[Move], answer: PushAnswer) -> Refused | None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from gitfleet.base import clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.advertisement import Shown
 from gitfleet.git.program import Git
+
+if TYPE_CHECKING:
+    from gitfleet.git.advertisement import Shown
 
 PATIENCE = 300
 """Seconds for which HEAD is taken to stay while the hub's branches stay the same."""

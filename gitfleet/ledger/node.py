@@ -6,26 +6,25 @@ That file's presence is what makes a clone part of a fleet; hooks look for nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
-from gitfleet.base import canonical, files
+from gitfleet.base import advice, canonical, files
 from gitfleet.base.ids import is_name
+from gitfleet.codec import TEXT, WHOLE, Struct, Text, field
 from gitfleet.errors import Corrupt, NewerFormat, NoFleet
 
 FORMAT = 1
 
 
-class Node(NamedTuple):
+class Node(Struct):
     """`hub` is a remote's name, or "" when the clone itself is the hub; `trunk` a branch name.
 
     `push` is a hash of the push URL that was found to lead to the hub ("": the remote has none of its own).
     """
 
-    id: str
-    hub: str
-    trunk: str
-    push: str = ""
+    id: str = field(Text(valid=is_name))
+    hub: str = field(TEXT)
+    trunk: str = field(TEXT)
+    push: str = field(TEXT, default="")
 
 
 def state_folder(common_dir: str) -> str:
@@ -38,25 +37,19 @@ def load(common_dir: str) -> Node:
     path = os.path.join(state_folder(common_dir), "node.json")
     data = files.read(path)
     if data is None:
-        raise NoFleet("This clone is not part of a fleet.", hint="Run `gitfleet init` here.", path=common_dir)
+        raise NoFleet("This clone is not part of a fleet.", hint=f"Run {advice.INIT} here.", path=common_dir)
     try:
         raw = canonical.load(data)
-        version, node = int(raw["v"]), _node(raw)
-    except (KeyError, ValueError, TypeError) as error:
-        raise Corrupt(f"{path} cannot be read: {error}.", hint="Run `gitfleet init`.", where=path) from error
+        version, node = WHOLE.decode(raw.get("v")), Node.decode(raw)
+    except ValueError as error:
+        raise Corrupt(f"{path} cannot be read: {error}.", hint=f"Run {advice.INIT}.", where=path) from error
     if version > FORMAT:
         words = f"{path} has format {version}; this gitfleet reads up to {FORMAT}."
         raise NewerFormat(words, hint="Upgrade gitfleet.", where=path, version=version, understood=FORMAT)
-    if not is_name(node.id):
-        raise Corrupt(f"{path} names no valid node.", hint="Run `gitfleet init`.", where=path)
     return node
-
-
-def _node(raw: Mapping[str, Any]) -> Node:
-    return Node(str(raw["id"]), str(raw["hub"]), str(raw["trunk"]), str(raw.get("push", "")))
 
 
 def save(common_dir: str, node: Node) -> None:
     """Write the node's facts. Atomic."""
-    record = {"v": FORMAT, "id": node.id, "hub": node.hub, "trunk": node.trunk, "push": node.push}
-    files.replace(os.path.join(state_folder(common_dir), "node.json"), canonical.dump(record))
+    record = canonical.dump({"v": FORMAT, **node.encode()})
+    files.replace(os.path.join(state_folder(common_dir), "node.json"), record)

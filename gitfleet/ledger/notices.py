@@ -7,19 +7,20 @@ lock; two readers at once may both show it, and none is lost.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from gitfleet.base import canonical, delivery, files, ids
+from gitfleet.codec import TEXT, Struct, Text, field, local, replace
 
 LOST = "lost"
+_MOST = 65536
 
 
-class Notice(NamedTuple):
+class Notice(Struct):
     """One notice: its file, what kind it is (LOST, …), and what it says."""
 
-    path: str
-    kind: str
-    text: str
+    path: str = local(default="")
+    kind: str = field(TEXT, default=LOST)
+    text: str = field(Text(_MOST, cut=True), default="")
 
 
 class Notices:
@@ -32,7 +33,7 @@ class Notices:
         """Keep `text` for `session`; what is left `about` the same thing (an operation's id) again replaces it."""
         folder = files.folder(self._folder(session))
         name = f"{about or ids.ulid()}.json"
-        files.replace(os.path.join(folder, name), canonical.dump({"kind": kind, "text": text}))
+        files.replace(os.path.join(folder, name), canonical.dump(Notice(kind=kind, text=text).encode()))
 
     def pending(self, session: str) -> bool:
         """Whether there is anything to show. Costs one look at a folder."""
@@ -66,7 +67,6 @@ class Notices:
 
 def _notice(path: str, data: bytes) -> Notice:
     try:
-        raw = canonical.load(data)
-        return Notice(path, str(raw.get("kind", LOST)), str(raw.get("text", "")))
+        return replace(Notice.decode(canonical.load(data)), path=path)
     except ValueError:
         return Notice(path, LOST, f"a notice that cannot be read was at {path}")

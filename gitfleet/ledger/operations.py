@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.codec import Broken, Struct
 from gitfleet.errors import UNCHANGED, FleetError, InternalError, Malformed, NewerFormat, PolicyRefused
@@ -83,7 +84,7 @@ class Kind(Generic[B, A]):
         if actor.kind not in self.actors:
             only = " or ".join(_WHO[who] for who in self.actors if who != PERSON or len(self.actors) == 1)
             words = f"Only {only} may do this ({self.name})."
-            raise PolicyRefused(words, hint="See `gitfleet --help` for what you can do instead.")
+            raise PolicyRefused(words, hint=f"See {advice.HELP} for what you can do instead.")
 
 
 _WHO: dict[Who, str] = {SESSION: "a session", PERSON: "a person", NODE: "a node, for itself,"}

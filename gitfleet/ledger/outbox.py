@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import NamedTuple
 
 from gitfleet.base import canonical, clock, files, ids
 from gitfleet.base.text import display
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.ledger.model import Answer, Operation, Result, operation_from, result_from
 from gitfleet.ledger.operations import Registry
@@ -26,7 +26,7 @@ KEEP_RESULTS = 86400
 PLACES = ("new", "taken", "tentative", "unread")
 
 
-class Attempt(NamedTuple):
+class Attempt(Struct):
     """Pushes whose outcome is not known: the commit that the first of them started from, and operations that they carried."""
 
     base: str
@@ -133,8 +133,8 @@ class Outbox:
     def begin_attempt(self, base: str, operations: Iterable[str]) -> Attempt | None:
         """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to, and answered."""
         before = self.attempt()
-        first, known = before or Attempt(base, frozenset())
-        self._note(Attempt(first, known | set(operations)))
+        known = before or Attempt(base, frozenset())
+        self._note(replace(known, operations=known.operations | set(operations)))
         return before
 
     def undo_attempt(self, before: Attempt | None) -> None:

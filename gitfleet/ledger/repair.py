@@ -6,7 +6,8 @@ that a surviving chain does not have go back into the outbox to be decided again
 
 from __future__ import annotations
 
-from gitfleet.base.fast_dataclass import dataclass
+from typing import NamedTuple
+
 from gitfleet.errors import Corrupt, FleetError, HubAlarm
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
@@ -18,8 +19,7 @@ from gitfleet.ledger.operations import Registry
 from gitfleet.ledger.outbox import Outbox
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(NamedTuple):
     """What a repair did, in words."""
 
     words: tuple[str, ...]

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git.trees import EMPTY_TREE, Objects, Snapshot
 from gitfleet.ledger import commits
@@ -19,8 +18,7 @@ from gitfleet.ledger.model import TRANSACTION, Accepted, Operation
 from gitfleet.ledger.operations import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """The first commit of a chain that does not verify, and why."""
 
     commit: str

@@ -11,14 +11,15 @@ overwritten.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
 
-from gitfleet.base import canonical, clock, files
+from gitfleet import codec
+from gitfleet.base import advice, clock, statefile
 from gitfleet.base.identity import boot_id
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
+from gitfleet.codec import TEXT, Many, Struct, Table, field
 from gitfleet.errors import Corrupt, FleetError, HubError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
@@ -44,11 +45,11 @@ _NOT_SENT = "this node's heartbeat was not sent"
 Change = Callable[[Snapshot], None]
 
 
-class Note(NamedTuple):
+class BeatNote(Struct):
     """What this node remembers of its beats: what was last sent to each hub, and the hubs where refs only move forward."""
 
-    sent: dict[str, list[str]]
-    forward: tuple[str, ...] = ()
+    sent: Mapping[str, tuple[str, ...]] = field(Table(Many(TEXT)), default={})
+    forward: tuple[str, ...] = field(Many(TEXT), default=())
 
 
 _LOST = {
@@ -143,7 +144,7 @@ class NodeRef:
             following = self._send(self._following(old), old)
             if following.outcome is Push.DONE:
                 answer, note = following, self._load()
-                self._save(note._replace(forward=tuple(sorted({*note.forward, node.hub}))))
+                self._save(codec.replace(note, forward=tuple(sorted({*note.forward, node.hub}))))
         self.shown = answer.shown
         if answer.outcome is Push.DONE:
             return []
@@ -152,9 +153,9 @@ class NodeRef:
     def _send(self, oid: str, old: str | None) -> PushAnswer:
         """Send a commit, from the value `old` on the hub. What is sent is noted before, and what arrived is what was seen last."""
         git, node, note = self._repository.git, self._ledger.node, self._load()
-        before = note.sent.get(node.hub, [])
-        sent = [*([old] if old in before else []), *[one for one in before if one != old][-KEPT:], oid]
-        self._save(note._replace(sent={**note.sent, node.hub: sent}))
+        before = note.sent.get(node.hub, ())
+        sent = (*([old] if old in before else []), *[one for one in before if one != old][-KEPT:], oid)
+        self._save(codec.replace(note, sent={**note.sent, node.hub: sent}))
         remote = Remote(git, node.hub, node.push)
         with self._ledger.news.trace() as trace:
             answer = remote.push([Update(fleetrefs.node(node.id), oid, old)], trace=trace)
@@ -183,7 +184,7 @@ class NodeRef:
         )
         return (
             f"another clone uses the id of this node, {node.id}, too ({where}); was this clone copied? Nothing of it was "
-            "overwritten, and other nodes see that clone's heartbeat. `gitfleet uninstall` and `gitfleet init` in the copy "
+            f"overwritten, and other nodes see that clone's heartbeat. {advice.UNINSTALL} and {advice.INIT} in the copy "
             "give it an id of its own"
         )
 
@@ -192,11 +193,7 @@ class NodeRef:
 
         A worktree that cannot be looked at is `status`' to complain about.
         """
-        own = [
-            item
-            for item in model.everyone(self._ledger.current().view)
-            if isinstance(item, model.Session) and item.node == self._ledger.node.id
-        ]
+        own = list(model.readable(self._ledger.current().view, self._ledger.node.id))
         found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk)
         return list(found.values())
 
@@ -242,7 +239,7 @@ class NodeRef:
         if node.hub:
             ref = fleetrefs.seen_nodes(node.hub) + node.id
             seen = refs.read(self._repository.git, ref).get(ref, "")
-        sent = self._load().sent.get(node.hub, [])
+        sent = self._load().sent.get(node.hub, ())
         for one in [oid, *([seen] if seen in sent else [])]:
             if one is not None:
                 try:
@@ -251,19 +248,11 @@ class NodeRef:
                     continue
         return Snapshot(objects, None)
 
-    def _load(self) -> Note:
-        try:
-            raw = canonical.load(files.read(self._path()) or b"{}")
-            sent: Any = raw.get("sent", {})
-            return Note(
-                {str(hub): [str(oid) for oid in oids] for hub, oids in sent.items()},
-                tuple(str(hub) for hub in raw.get("forward", ())),
-            )
-        except (ValueError, TypeError, AttributeError):
-            return Note({})
+    def _load(self) -> BeatNote:
+        return statefile.load(BeatNote, self._path()) or BeatNote()
 
-    def _save(self, note: Note) -> None:
-        files.replace(self._path(), canonical.dump(note._asdict()))
+    def _save(self, note: BeatNote) -> None:
+        statefile.save(self._path(), note)
 
     def _path(self) -> str:
         return os.path.join(self._ledger.state, "heartbeat.json")

@@ -12,8 +12,9 @@ import os
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import clock, statefile
 from gitfleet.base.identity import boot_id
+from gitfleet.codec import FLAG, TEXT, WHOLE, One, Struct, Table, field
 from gitfleet.nodes.records import ALIVE, UNKNOWN
 
 QUIET: Final = "quiet"
@@ -21,14 +22,18 @@ NodeState = Literal["alive", "quiet", "unknown"]
 QUIET_AFTER = 5 * 60
 
 
-class Observation(NamedTuple):
+class Observation(Struct):
     """A node's ref as this machine saw it: at `tip` from `since` to `seen` (its own clock), and whether it moved there."""
 
-    tip: str
-    since: int
-    seen: int
-    moved: bool
-    boot: str
+    tip: str = field(TEXT)
+    since: int = field(WHOLE)
+    seen: int = field(WHOLE)
+    moved: bool = field(FLAG)
+    boot: str = field(TEXT)
+
+
+class _Observations(Struct):
+    nodes: Mapping[str, Observation] = field(Table(One(Observation)), default={})
 
 
 class Judgement(NamedTuple):
@@ -78,15 +83,11 @@ class Pulse:
             node: watched(before.get(node), tip, now=now, boot=self._boot, patience=self._patience)
             for node, tip in tips.items()
         }
-        files.replace(self._path, canonical.dump({node: item._asdict() for node, item in seen.items()}))
+        statefile.save(self._path, _Observations(seen))
 
-    def load(self) -> dict[str, Observation]:
-        """The observations by node; those that cannot be read never were."""
-        try:
-            raw = canonical.load(files.read(self._path) or b"{}")
-        except ValueError:
-            return {}
-        return {node: Observation(**item) for node, item in raw.items() if _sound(item)}
+    def load(self) -> Mapping[str, Observation]:
+        """The observations by node; none where they cannot be read."""
+        return (statefile.load(_Observations, self._path) or _Observations()).nodes
 
     def judge(self, observation: Observation | None) -> Judgement:
         """What `observation` says now."""
@@ -95,15 +96,3 @@ class Pulse:
     def ago(self, since: int) -> int:
         """Seconds since a moment of this machine's clock."""
         return max(0, self._now - since)
-
-
-_TYPES = {"tip": str, "since": int, "seen": int, "moved": bool, "boot": str}
-assert _TYPES.keys() == set(Observation._fields)
-
-
-def _sound(item: object) -> bool:
-    return (
-        isinstance(item, dict)
-        and item.keys() == _TYPES.keys()
-        and all(type(item[name]) is kind for name, kind in _TYPES.items())
-    )

@@ -6,14 +6,13 @@ believed is passed over, and named in `warnings`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TypeVar
 
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
-from gitfleet.errors import Corrupt, FleetError, NewerFormat
+from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.repository import Repository
@@ -99,13 +98,11 @@ class Peers:
     def __enter__(self) -> Peers:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @cached_property
-    def _observations(self) -> dict[str, Observation]:
+    def _observations(self) -> Mapping[str, Observation]:
         return self._pulse.load()
 
     def _record(self, node: str, path: str) -> bytes | None:
@@ -113,7 +110,7 @@ class Peers:
             tree = self._tree(node)
             return tree.get(path) if tree else None
         except (Corrupt, KeyError, ValueError) as error:
-            words = error.message if isinstance(error, FleetError) else str(error)
+            words = str(error)
             self._warn(f"the report of node {node} cannot be read ({words}). It was skipped.")
             return None
 

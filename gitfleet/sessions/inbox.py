@@ -136,8 +136,7 @@ def send(view: View, operation: Operation, body: Send, generation: int) -> Decis
 
 def unfit() -> UsageError:
     """The error for a text that no inbox takes."""
-    words = f"A message has 1 to {MAX_MESSAGE} characters. Nothing was sent."
-    return UsageError(words, hint="Say it shorter.")
+    return UsageError(f"A message has 1 to {MAX_MESSAGE} characters.", unharmed="Nothing was sent.")
 
 
 def clear(view: View, operation: Operation) -> dict[str, bytes | None]:

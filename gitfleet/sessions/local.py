@@ -10,36 +10,39 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
-from gitfleet.base import canonical, files
+from gitfleet.base import advice, files, statefile
 from gitfleet.base.identity import ProcessIdentity, ancestors, state
 from gitfleet.base.ids import is_name
+from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
+from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field, replace
 from gitfleet.errors import BadName, LocalStorage, NoSession
+from gitfleet.git import refs
 from gitfleet.git.program import Git
 
 VARIABLE = "GITFLEET_SESSION"
 CONFIGURED = "fleet.session"
 _MARK = "gitfleet-session"
 _SCOPES = frozenset(["local", "worktree", "command"])
+_BY_ENVIRONMENT = frozenset(["GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"])
 
 
-class Here(NamedTuple):
+class Here(Struct):
     """A session that was started in this clone. `log` is the file that its user named, and no record can change.
 
     `tree` is the name of git's own folder for its worktree (`.` for the main one), which stays when that is moved, and
     `log_length` how long the log of its HEAD was when the session began (-1: not known).
     """
 
-    id: str
-    worktree: str
-    person: bool
-    process: ProcessIdentity | None
-    log: str = ""
-    tree: str = ""
-    log_length: int = -1
+    id: str = field(TEXT)
+    worktree: str = field(TEXT)
+    person: bool = field(FLAG, default=False)
+    process: ProcessIdentity | None = field(PROCESS, default=None)
+    log: str = field(TEXT, default="")
+    tree: str = field(Text(valid=lambda name: "/" not in name), default="")
+    log_length: int = field(WHOLE, default=-1)
 
     @property
     def alive(self) -> bool:
@@ -60,17 +63,8 @@ class LocalSessions:
 
     def remember(self, session: Here) -> None:
         """Keep the facts of a session. Atomic."""
-        record = {
-            "id": session.id,
-            "worktree": session.worktree,
-            "person": session.person,
-            "process": dict(session.process.as_record()) if session.process else None,
-            "log": session.log,
-            "tree": session.tree,
-            "log_length": session.log_length,
-        }
         files.folder(self._root)
-        files.replace(self._path(session.id), canonical.dump(record))
+        statefile.save(self._path(session.id), session)
 
     def forget(self, session_id: str) -> None:
         """Let the facts of a session go."""
@@ -78,25 +72,8 @@ class LocalSessions:
 
     def get(self, session_id: str) -> Here | None:
         """The session with this id if it was started in this clone."""
-        data = files.read(self._path(session_id)) if is_name(session_id) else None
-        try:
-            raw = canonical.load(data) if data else None
-        except ValueError:
-            return None
-        if raw is None:
-            return None
-        process = raw.get("process")
-        identity = ProcessIdentity.from_record(process) if isinstance(process, dict) else None
-        log, tree, length = raw.get("log"), raw.get("tree"), raw.get("log_length")
-        return Here(
-            session_id,
-            str(raw.get("worktree")),
-            raw.get("person") is True,
-            identity,
-            log if isinstance(log, str) else "",
-            os.path.basename(tree) if isinstance(tree, str) else "",
-            length if type(length) is int else -1,
-        )
+        found = statefile.load(Here, self._path(session_id)) if is_name(session_id) else None
+        return found and replace(found, id=session_id)
 
     def all(self) -> list[Here]:
         """Every session of this clone that is remembered."""
@@ -158,14 +135,14 @@ def whoami(
     if named is not None:
         if not is_name(named):
             words = f"{named[:80]!a}{where} is not a session id."
-            raise BadName(words, hint="See `gitfleet session list`.", name=named)
+            raise BadName(words, hint=f"See {advice.SESSIONS}.", name=named)
         return named
     found = [session for session in candidates(local, worktree) if session.id not in others]
     if len(found) == 1:
         return found[0].id
     if not found:
         words = "No session is at work in this worktree."
-        raise NoSession(words, hint="Start one: `gitfleet session start`.", candidates=())
+        raise NoSession(words, hint=f"Start one: {advice.START}.", candidates=())
     raise _several([session.id for session in found])
 
 
@@ -220,8 +197,8 @@ def _not_here(known: list[Here]) -> NoSession:
         words += f"; those of this worktree are {', '.join(names)}"
     return NoSession(
         f"{words}.",
-        hint=f"Name the one that you mean: `gitfleet session end {found[0].id if len(found) == 1 else 'ID'}`. "
-        "`gitfleet session list` shows all of them.",
+        hint=f"Name the one that you mean: {advice.END.of(found[0].id if len(found) == 1 else 'ID')}. "
+        f"{advice.SESSIONS} shows all of them.",
         candidates=tuple(one.id for one in found),
     )
 
@@ -229,7 +206,7 @@ def _not_here(known: list[Here]) -> NoSession:
 def _several(ids: list[str]) -> NoSession:
     return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
-        hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. `gitfleet worktree ensure` gives each a worktree of its own.",
+        hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. {advice.ENSURE} gives each a worktree of its own.",
         candidates=tuple(ids),
     )
 
@@ -248,7 +225,18 @@ def _named(
 
 def configured(git: Git) -> str | None:
     """The worktree's own setting, or the clone's; None where that is empty. One of the user's would hold in every clone."""
+    if not _may_be_configured(git.git_dir):
+        return None
     done = git.ask("config", "--show-scope", "-z", "--get-all", CONFIGURED)
     fields = os.fsdecode(done.stdout).split("\0")
     found = [value for scope, value in zip(fields[::2], fields[1::2], strict=False) if scope in _SCOPES]
     return found[-1] or None if done.code == 0 and found else None
+
+
+def _may_be_configured(git_dir: str) -> bool:
+    """False where git need not be asked: no setting of ours, and nothing that leads to another file, is in what it reads."""
+    if not _BY_ENVIRONMENT.isdisjoint(os.environ):
+        return True
+    places = (os.path.join(refs.common(git_dir), "config"), os.path.join(git_dir, "config.worktree"))
+    said = b"".join(files.read(place) or b"" for place in places).lower()
+    return b"[fleet" in said or b"include" in said

@@ -108,6 +108,13 @@ def find(view: View, session_id: str) -> Session | None:
     return parse(data, where) if data is not None else None
 
 
+def readable(view: View, node: str = "") -> Iterator[Session]:
+    """The sessions whose records can be read: all of the fleet's, or those of one node."""
+    for item in everyone(view):
+        if isinstance(item, Session) and (not node or item.node == node):
+            yield item
+
+
 def everyone(view: View) -> Iterator[Session | Corrupt | NewerFormat]:
     """Every session of the fleet, ordered by shard and id; for a record that cannot be read, the error about it."""
     view.load(ROOT)

@@ -37,9 +37,8 @@ import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitfleet.base.fast_dataclass import dataclass, replace
 from gitfleet.base.identity import program_name, shell_command
 from gitfleet.base.text import one_line
 
@@ -58,16 +57,14 @@ _NEGATIONS = frozenset(["no", "not", "without", "disable", "skip", "exclude", "i
 _PACKAGE_FOLDERS = frozenset(["node_modules", "site-packages", "dist-packages"])
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(NamedTuple):
     """A label, and in words for people where it comes from (one line, safe to show)."""
 
     label: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Orchestrator:
+class Orchestrator(NamedTuple):
     """The markers of one label. See the module's docstring for what each means."""
 
     label: str
@@ -198,8 +195,7 @@ def _combined(extra: Mapping[str, object] | None) -> Mapping[str, Orchestrator]:
     markers, _ = read_markers(extra)
     for label, ours in _shipped().items():
         theirs = markers.get(label, Orchestrator(label))
-        markers[label] = replace(
-            theirs,
+        markers[label] = theirs._replace(
             words=theirs.words + ours.words,
             programs=theirs.programs + ours.programs,
             variables=theirs.variables + ours.variables,
@@ -212,8 +208,7 @@ def _combined(extra: Mapping[str, object] | None) -> Mapping[str, Orchestrator]:
 # Comparing a name with markers.
 
 
-@dataclass(frozen=True, slots=True)
-class _Trace:
+class _Trace(NamedTuple):
     """A name that was found, what it is the name of, and the ways to call it as a program."""
 
     kind: str
@@ -324,8 +319,7 @@ def _target(rest: list[str]) -> Iterator[_Trace]:
 # Seeing through programs that run another.
 
 
-@dataclass(frozen=True, slots=True)
-class _Launcher:
+class _Launcher(NamedTuple):
     """How to find, in a launcher's arguments, what it runs. As in `launchers` of the data file.
 
     `verbs`: it runs something only after one of these ("" among them: without one, too). `valued`: its

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import canonical, delivery, files
+from gitfleet.base import delivery, files, statefile
 from gitfleet.base.ids import is_name
+from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.ledger.model import View
 from gitfleet.sessions import inbox
+
+
+class _Shown(Struct):
+    names: tuple[str, ...] = field(Many(TEXT), default=())
 
 
 class Reading:
@@ -34,19 +39,15 @@ class Reading:
 
         def note() -> None:
             files.folder(self._root)
-            files.replace(self._path(session), canonical.dump({"names": there}))
+            statefile.save(self._path(session), _Shown(names=tuple(there)))
 
         new = [message for message in messages if message.name not in shown]
         return [m.words for m in new if begin(f"{self._path(session)}:{m.name}", note)]
 
     def seen(self, session: str) -> list[str]:
         """The names of the messages that were shown and may still be in the ledger."""
-        data = files.read(self._path(session)) if is_name(session) else None
-        try:
-            names = canonical.load(data).get("names") if data else None
-        except ValueError:
-            return []
-        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        shown = statefile.load(_Shown, self._path(session)) if is_name(session) else None
+        return list(shown.names) if shown else []
 
     def _path(self, session: str) -> str:
         return os.path.join(self._root, f"{session}.json")

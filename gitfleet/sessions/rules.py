@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gitfleet.base import advice
 from gitfleet.base.text import one_line
 from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import Conflict, NoSession
@@ -121,7 +122,7 @@ def required(view: View, session_id: str) -> Session:
     if session is None:
         raise NoSession(
             f"The fleet has no session '{session_id}' (it may have ended).",
-            hint=f"Start it: `gitfleet session start --id {session_id}`. Or act for another: see `gitfleet session list`.",
+            hint=f"Start it: {advice.START_AS.of(session_id)}. Or act for another: see {advice.SESSIONS}.",
         )
     return session
 
@@ -131,7 +132,7 @@ def recipient(view: View, session_id: str) -> Session:
     try:
         return required(view, session_id)
     except NoSession as error:
-        raise error.again(hint="See who is there: `gitfleet session list`.") from error
+        raise error.again(hint=f"See who is there: {advice.SESSIONS}.") from error
 
 
 def own(view: View, operation: Operation) -> Session:
@@ -148,7 +149,7 @@ def of_node(view: View, session_id: str, node: str) -> Session:
     if session.node != node:
         raise Conflict(
             f"The session '{session.id}' is at work on node {session.node}, and this is node {node}.",
-            hint="Act for a session of this clone: see `gitfleet session list`.",
+            hint=f"Act for a session of this clone: see {advice.SESSIONS}.",
             conflicts=(obstacle(session),),
         )
     return session

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gitfleet.base import files, identity
-from gitfleet.base.fast_dataclass import dataclass, replace
+from gitfleet.base import advice, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
@@ -26,8 +25,7 @@ _NAMES = r"(?:[\w-]*[-_])?(?:apikey|key|token|secret|password|passwd)"
 _SECRET_OPTION = re.compile(rf"(?i)((?:^|\s){_NAMES}=|(?:^|\s)-{_NAMES}\s)\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """What a caller may say about a session that starts. `command`, where the process has yet to become what it will be."""
 
     id: str = ""
@@ -104,7 +102,7 @@ class Sessions(Generic[S, E]):
         reserved = "" if start.id or start.person else self._expected(self._repository.git_dir)
         if reserved:
             with suppress(Conflict):  # somebody else is called so by now
-                return self._start(replace(start, id=reserved), timeout)
+                return self._start(start._replace(id=reserved), timeout)
         return self._start(start, timeout)
 
     def _start(self, start: Start, timeout: float) -> S:
@@ -131,7 +129,7 @@ class Sessions(Generic[S, E]):
             known.log_length if known and resume and not moved else headlog.length(self._repository.git_dir)
         )
         with files.after(
-            f"Session {session_id} has started: the fleet knows it (`gitfleet session end {session_id}`)."
+            f"Session {session_id} has started: the fleet knows it ({advice.END.of(session_id)})."
         ):
             self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself

@@ -15,13 +15,14 @@ from gitfleet.claims import model, presence
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.git import worktrees
+from gitfleet.git import refs, worktrees
 from gitfleet.git.fleetrefs import seen_trunk
 from gitfleet.git.program import Git
 from gitfleet.patterns.language import Pattern
 
 A_WHILE = 3600
 """Seconds that a claim may stand before anybody asks what it is for."""
+_FEW = 64  # commits that are read faster than git starts
 
 
 def unmatched(clone: Clone) -> list[Claim]:
@@ -49,15 +50,14 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
     if here.worktree:
         left = presence.missing(here.here, here.worktree, left, case_sensitive=exact)
     if left:
-        places = [
-            "refs/heads",
-            "refs/remotes",
-            *([seen_trunk(hub)] if (hub := clone.ledger.node.hub) else []),
-        ]
-        roots = dict.fromkeys(
-            here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
-        )
-        left = presence.without(clone.ledger.objects, roots, left, case_sensitive=exact)
+        hub = clone.ledger.node.hub
+        places = ["refs/heads", "refs/remotes", *([seen_trunk(hub)] if hub else [])]
+        tips = refs.tips(here.git, *places)
+        if tips is None or len(tips) > _FEW:
+            roots = here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
+        else:
+            roots = [presence.tree_of(clone.ledger.objects, tip) for tip in tips]
+        left = presence.without(clone.ledger.objects, set(roots), left, case_sensitive=exact)
     for other in worktrees.listed(here.git) if left and worktrees.linked(here.git) else ():
         if (
             left

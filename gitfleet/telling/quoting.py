@@ -12,7 +12,7 @@ from gitfleet.claims.conflict_text import kept_by, until
 from gitfleet.obstacles import Obstacle
 
 LIMIT = 80
-_HARMLESS = str.maketrans({'"': "'", "<": "‹", ">": "›", "`": "'", "\\": "/"})
+_HARMLESS = str.maketrans({'"': "'", "<": "‹", ">": "›", "⟨": "‹", "⟩": "›", "`": "'", "\\": "/"})
 
 
 def quoted(text: str, limit: int = LIMIT) -> str:

@@ -8,17 +8,17 @@ out is not said.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
 
+from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
 from gitfleet.claims.ended_grants import Grant
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -29,10 +29,9 @@ from gitfleet.trunk import position
 
 SHOWN = 20
 MOST_PAST = 200
-_OID = re.compile("[0-9a-f]{40}")
 
 
-class Behind(NamedTuple):
+class Behind(Struct):
     """A claimed pattern of which `branch`, at `commit`, has newer versions than HEAD: of `files`, the first of them.
 
     The branch is the trunk or, with `session`, where the last holder pushed what has not landed; then `files` is empty
@@ -46,7 +45,7 @@ class Behind(NamedTuple):
     session: str = ""
 
 
-class Remarks(NamedTuple):
+class Remarks(Struct):
     """`absent` and `by_name` are patterns: those that match nothing yet, and those that are also meant as names."""
 
     absent: tuple[str, ...] = ()
@@ -165,7 +164,7 @@ def _last(clone: Clone, one: Pattern) -> Grant | None:
         if overlap(model.parsed(grant.pattern), one, case_sensitive=exact)
     ]
     last = max(met, key=lambda grant: grant.token, default=None)
-    return last if last and _OID.fullmatch(last.head) else None
+    return last if last and is_oid(last.head) else None
 
 
 def _contains(here: Git, commit: str | None, other: str) -> bool:

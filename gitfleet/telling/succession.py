@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import model
 from gitfleet.claims.conflict_text import kept_by
@@ -20,12 +21,10 @@ SHOWN = 8
 def left_here(clone: Clone) -> list[Claim]:
     """The retained claims of ended sessions whose work is all in this worktree. Local; one look where nothing is retained."""
     view = clone.current().view
-    found = [claim for claim in model.retained(view) if isinstance(claim, Claim)]
+    found = list(model.retained(view))
     ended = {name for name in {claim.session for claim in found} if view.get(sessions.path(name)) is None}
     kept = [claim for claim in found if claim.session in ended]
-    here = clone.claims.built_upon(
-        {claim.id: [keeper.as_record() for keeper in claim.retained] for claim in kept}, by_effect=False
-    )
+    here = clone.claims.built_upon({claim.id: claim.keeper_records for claim in kept}, by_effect=False)
     found = [claim for claim in kept if claim.id in here]
     return _out(clone, found) if found else []
 
@@ -53,7 +52,7 @@ def told(clone: Clone) -> list[str]:
         return []
     by: dict[tuple[str, str], list[str]] = {}
     for claim in left:
-        kept = kept_by([keeper.as_record() for keeper in claim.retained])
+        kept = kept_by(claim.keeper_records)
         by.setdefault((claim.session, kept), []).append(claim.pattern)
     return [_words(session, kept, patterns) for (session, kept), patterns in by.items()]
 
@@ -64,5 +63,5 @@ def _words(session: str, kept: str, patterns: Iterable[str]) -> str:
     what = display(" ".join(names[:SHOWN]))
     return (
         f"{display(kept)} still has what session {display(session)} claimed: {what}{more}; "
-        f"`gitfleet claim PATH` takes it over"
+        f"{advice.CLAIM.of('PATH')} takes it over"
     )

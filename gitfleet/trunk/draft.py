@@ -11,7 +11,8 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gitfleet.base import canonical, files, resources
+from gitfleet.base import files, resources, statefile
+from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -22,6 +23,11 @@ CONFIG = "gitfleet.yaml"
 NOTE = "made.json"
 
 
+class _Draft(Struct):
+    path: str = field(TEXT)  # from the state folder, since clones are moved, and copied
+    sha256: str = field(TEXT)
+
+
 def write(repository: Repository) -> bool:
     """Put the draft into the worktree, where nothing of that name is; whether it was put there."""
     assert repository.worktree is not None
@@ -30,8 +36,8 @@ def write(repository: Repository) -> bool:
         return False
     template = resources.read("templates", CONFIG)
     state = state_folder(repository.common_dir)
-    note = {"path": os.path.relpath(path, state), "sha256": _sha256(template)}
-    files.replace(os.path.join(state, NOTE), canonical.dump(note))
+    note = _Draft(os.path.relpath(path, state), _sha256(template))
+    statefile.save(os.path.join(state, NOTE), note)
     return files.create(path, template)
 
 
@@ -83,12 +89,8 @@ def main(commits: Sequence[str]) -> int:
 
 def made(state: str) -> tuple[str, str]:
     """Where the draft was put, and its digest; "" without one."""
-    try:
-        note = canonical.load(files.read(os.path.join(state, NOTE)) or b"{}")
-    except ValueError:
-        return "", ""
-    path = str(note.get("path", ""))  # from here, since clones are moved, and copied
-    return path and os.path.normpath(os.path.join(state, path)), str(note.get("sha256", ""))
+    note = statefile.load(_Draft, os.path.join(state, NOTE))
+    return (os.path.normpath(os.path.join(state, note.path)), note.sha256) if note else ("", "")
 
 
 def _tracked(path: str) -> bool | None:

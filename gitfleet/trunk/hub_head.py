@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import clock, statefile
 from gitfleet.base.text import display, duration
+from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, field, replace
 from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.git import fleetrefs, head, refs
 from gitfleet.git.head import Head
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 _NEWS = 86400
 
 
-class Note(NamedTuple):
+class HeadNote(Struct):
     """What this clone knows of the hub's HEAD: its state, the trunk before the present one ("": none), since when, and whether
     `sync` has told it.
     """
 
-    state: str = head.BRANCH
-    was: str = ""
-    at: int = 0
-    told: bool = True
+    state: str = field(TEXT, default=head.BRANCH)
+    was: str = field(TEXT, default="")
+    at: int = field(WHOLE, default=0)
+    told: bool = field(FLAG, default=True)
 
 
 def follow(repository: Repository, ledger: Ledger, found: Head) -> None:
@@ -52,10 +53,10 @@ def follow(repository: Repository, ledger: Ledger, found: Head) -> None:
         if found.state != head.BRANCH or found.branch == ledger.node.trunk:
             if note.state != found.state:
                 told = found.state == head.BRANCH
-                _save(ledger.state, note._replace(state=found.state, at=clock.now(), told=told))
+                _save(ledger.state, replace(note, state=found.state, at=clock.now(), told=told))
         elif _switch(repository, ledger.node, found.branch):
-            _save(ledger.state, Note(head.BRANCH, ledger.node.trunk, clock.now(), told=False))
-            ledger.node = ledger.node._replace(trunk=found.branch)
+            _save(ledger.state, HeadNote(head.BRANCH, ledger.node.trunk, clock.now(), told=False))
+            ledger.node = replace(ledger.node, trunk=found.branch)
             nodes.save(repository.common_dir, ledger.node)
             policy_file.refresh(repository, ledger.node)
     except FleetError:
@@ -66,7 +67,7 @@ def begin(state: str, found: Head) -> None:
     """Note what HEAD was when this clone joined: no change of anything."""
     note = _load(state)
     if found.state not in {head.UNTOLD, note.state}:
-        _save(state, Note(found.state))
+        _save(state, HeadNote(found.state))
 
 
 def ask(repository: Repository, ledger: Ledger) -> None:
@@ -94,7 +95,7 @@ def heard(ledger: Ledger) -> None:
     note = _load(ledger.state)
     if not note.told:
         with suppress(LocalStorage):
-            _save(ledger.state, note._replace(told=True))
+            _save(ledger.state, replace(note, told=True))
 
 
 def words(ledger: Ledger) -> str:
@@ -120,7 +121,7 @@ def is_sound(repository: Repository, ledger: Ledger) -> bool:
 def _switch(repository: Repository, node: Node, branch: str) -> bool:
     """Fetch the branch as the trunk. False where the hub does not show it: then all is as before."""
     git = repository.git
-    position.fetch(git, node._replace(trunk=branch))
+    position.fetch(git, replace(node, trunk=branch))
     ref = fleetrefs.seen_trunk(node.hub)
     if refs.read(git, ref).get(ref) is not None:
         return True
@@ -128,17 +129,12 @@ def _switch(repository: Repository, node: Node, branch: str) -> bool:
     return False
 
 
-def _load(state: str) -> Note:
-    try:
-        raw = canonical.load(files.read(_path(state)) or b"{}")
-        known = {name: raw[name] for name in Note._fields if name in raw}
-        return Note(**known)
-    except (ValueError, TypeError):
-        return Note()
+def _load(state: str) -> HeadNote:
+    return statefile.load(HeadNote, _path(state)) or HeadNote()
 
 
-def _save(state: str, note: Note) -> None:
-    files.replace(_path(state), canonical.dump(note._asdict()))
+def _save(state: str, note: HeadNote) -> None:
+    statefile.save(_path(state), note)
 
 
 def _path(state: str) -> str:

@@ -22,9 +22,7 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     """Compile the trunk's rules again if they have moved; warnings when they cannot be understood."""
     git = repository.git
     tip = position.tip(git, node)
-    blob = (
-        git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{tip}:{CONFIG}") if tip else None
-    )
+    blob = _blob(git, tip) if tip else None
     path = os.path.join(state_folder(repository.common_dir), "policy.json")
     if not blob:
         files.remove(path)
@@ -34,10 +32,8 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     known = _compiled(path)
     if known.get("blob") == blob:
         return [str(known["fault"])] if known.get("fault") else []
-    from gitfleet.trunk import policy_rules  # pydantic and YAML: 110 ms, for a file that has changed
-
     try:
-        record = {**policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob))), "fault": ""}
+        record = {**_compile(git, blob), "fault": ""}
     except ValueError as error:
         words = f"gitfleet.yaml on the trunk '{node.trunk}' cannot be used, so the earlier rules still hold: {error}"
         record = {**known, "fault": words}
@@ -47,7 +43,7 @@ def refresh(repository: Repository, node: Node) -> list[str]:
 
 def staged_faults(data: bytes) -> list[str]:
     """What is wrong with the rules that are about to be committed. Costs 110 ms."""
-    from gitfleet.trunk import policy_rules  # see `refresh`
+    from gitfleet.trunk import policy_rules  # see `_compile`
 
     try:
         policy_rules.parse(data)
@@ -61,16 +57,21 @@ def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
 
     Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
     """
-    name = f"{revision}:{CONFIG}"
-    blob = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", name)
-    if blob is None:
-        return Policy(), []
-    from gitfleet.trunk import policy_rules  # see `refresh`
-
+    blob = _blob(git, revision)
     try:
-        return Policy.decode(policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob)))), []
+        return (Policy.decode(_compile(git, blob)) if blob else Policy()), []
     except ValueError as error:
         return Policy(), [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
+
+
+def _blob(git: Git, revision: str) -> str | None:
+    return git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:{CONFIG}")
+
+
+def _compile(git: Git, blob: str) -> dict[str, Any]:
+    from gitfleet.trunk import policy_rules  # pydantic and YAML: 110 ms, for a file that has changed
+
+    return policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob)))
 
 
 def _compiled(path: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from gitfleet.claims import model
 from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
-from gitfleet.git import refs
+from gitfleet.git import checkout, refs
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
@@ -29,14 +30,6 @@ from gitfleet.trunk import landing, position, works
 from gitfleet.trunk.landing import Branch
 from gitfleet.trunk.works import Subject, Tree
 
-_STATUS = (
-    "status",
-    "--porcelain=v2",
-    "-z",
-    "--no-renames",
-    "--ignore-submodules=none",
-    "--untracked-files=all",
-)
 Retained = list[Keeping]
 
 
@@ -159,20 +152,11 @@ def _uncommitted(tree: Tree) -> list[str]:
             return []
         out = tree.git.run("diff-index", "--cached", "--name-only", "--no-renames", "-z", head, "--")
         return [path for path in os.fsdecode(out).split("\0") if path]
-    fields = {"1": 8, "u": 10, "?": 1}  # how many fields come before the path
-    rows = os.fsdecode(tree.git.run(*_STATUS, timeout=300.0)).split("\0")
-    return [row.split(" ", fields[row[0]])[fields[row[0]]] for row in rows if row[:1] in fields]
+    return [path for _, path in checkout.differing(tree.git, submodules="none")]
 
 
 def _may_come_back(tree: Tree) -> bool:
-    """Whether the folder of a worktree may only not be there just now: what it was in is gone, empty, or a mount of its own."""
-    if not os.path.exists(
-        os.path.join(tree.git_dir, "gitdir")
-    ):  # the main one: it is gone only with its repository
-        return True
-    link = os.fsdecode(files.read(os.path.join(tree.git_dir, "gitdir")) or b"").rstrip("\n")
-    parent = os.path.dirname(os.path.dirname(os.path.join(tree.git_dir, link)))
-    try:
-        return os.path.ismount(parent) or not os.listdir(parent)
-    except OSError:
-        return True
+    """Whether the folder of a worktree may only not be there just now; the main one is gone only with its repository."""
+    link = files.read(os.path.join(tree.git_dir, "gitdir"))
+    path = os.path.join(tree.git_dir, os.fsdecode(link or b"").rstrip("\n"))
+    return link is None or bool(git_worktrees.away(os.path.dirname(os.path.dirname(path))))

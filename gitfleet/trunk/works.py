@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.base.fast_dataclass import dataclass
 from gitfleet.claims.model import Claim
 from gitfleet.git import headlog, lineage, refs
 from gitfleet.git.lineage import Commit
@@ -43,8 +42,7 @@ class Tree(NamedTuple):
         return MAIN if self.git_dir == repository.common_dir else os.path.basename(self.git_dir)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """One session whose work is looked for, with what this clone remembers of it and the claims that it is about."""
 
     session: Session

@@ -11,23 +11,23 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from gitfleet.base import canonical, files
+from gitfleet.base import canonical, files, statefile
 from gitfleet.claims import model
 from gitfleet.claims import retained_claims as rules
 from gitfleet.claims.keepers import Keeper, Keeping
-from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
+from gitfleet.codec import TEXT, Many, Struct, Table, field
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.model import SESSION, Actor, Operation
 from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
 from gitfleet.trunk import landing, position, retention
 from gitfleet.trunk.landing import HEADS, Branch
 from gitfleet.trunk.works import Subject
 from gitfleet.upkeep import retained_worktrees
+from gitfleet.worktrees import validity
 
 AT_ONCE = 200
 
@@ -42,8 +42,9 @@ def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
     if not hub:
         return []
     view = clone.current().view
-    own = _own_sessions(clone, node) if only is None else _own_session(clone, only)
-    subjects = [retention.subject_of(clone.ledger, view, session) for session in own]
+    own = list(sessions.readable(view, node)) if only is None else [sessions.find(view, only)]
+    mine = [session for session in own if session is not None and session.node == node]
+    subjects = [retention.subject_of(clone.ledger, view, session) for session in mine]
     subjects = [subject for subject in subjects if subject.claims]
     pushed = refs.read(clone.repository.git, f"refs/remotes/{hub}/") if subjects else {}
     memory = Memory(clone)
@@ -74,11 +75,13 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
     fleet with the commit that each was judged at, so that of several nodes that do so at once one does it, and a branch that
     has moved on meanwhile keeps its claims.
     """
-    found = [item for item in model.retained(clone.current().view) if isinstance(item, Claim)]
+    found = list(model.retained(clone.current().view))
     kept = {keeper for claim in found for keeper in claim.retained}
     settled = retained_worktrees.settle(clone, found)
     memory = Memory(clone)
-    wanted = sorted(Branch(one.branch, one.head) for one in kept if one.branch and _plain(one.branch))
+    wanted = sorted(
+        Branch(one.branch, one.head) for one in kept if one.branch and validity.is_branch(one.branch)
+    )
     names = {branch.name for branch in wanted}
     if not wanted:
         memory.forget(names)
@@ -138,27 +141,6 @@ def _proposals(
         )
 
 
-def _own_sessions(clone: Clone, node: str) -> list[Session]:
-    """The sessions of one node."""
-    found = sessions.everyone(clone.current().view)
-    return [item for item in found if isinstance(item, Session) and item.node == node]
-
-
-def _own_session(clone: Clone, id_: str) -> list[Session]:
-    found = sessions.find(clone.current().view, id_)
-    return [found] if found is not None and found.node == clone.ledger.node.id else []
-
-
-def _plain(name: str) -> bool:
-    """Whether a recorded name can be one of git's branches: what is none would be an option or a glob to it."""
-    return (
-        bool(name)
-        and not name.startswith(("-", "/"))
-        and not set(name) & set(" ~^:?*[\\\x7f")
-        and name.isprintable()
-    )
-
-
 def _tips(clone: Clone, names: set[str], shown: Shown | None) -> dict[str, str] | None:
     """Where branches are on the hub, now (or here, where this clone is the hub); None when the answer cannot be whole."""
     node = clone.ledger.node
@@ -175,6 +157,12 @@ def _tips(clone: Clone, names: set[str], shown: Shown | None) -> dict[str, str] 
     return {ref.removeprefix(HEADS): oid for ref, oid in found.items() if ref in wanted}
 
 
+class _Remembered(Struct):
+    seen: tuple[str, ...] = field(Many(TEXT), default=())
+    judged: Mapping[str, str] = field(Table(TEXT), default={})
+    pushed: str = field(TEXT, default="")
+
+
 class Memory:
     """What this clone has seen of branches that retain claims: which were on the hub, and which were judged already; and what
     was pushed when that was looked at last.
@@ -184,13 +172,8 @@ class Memory:
 
     def __init__(self, clone: Clone) -> None:
         self._path = os.path.join(clone.ledger.state, "branches.json")
-        try:
-            raw = canonical.load(files.read(self._path) or b"{}")
-            self.seen = {str(name) for name in raw.get("seen", [])}
-            self.judged = {str(key): str(value) for key, value in raw.get("judged", {}).items()}
-            self.pushed = str(raw.get("pushed", ""))
-        except (ValueError, AttributeError, TypeError):
-            self.seen, self.judged, self.pushed = set(), {}, ""
+        note = statefile.load(_Remembered, self._path) or _Remembered()
+        self.seen, self.judged, self.pushed = set(note.seen), dict(note.judged), note.pushed
 
     def forget(self, names: set[str]) -> None:
         """Remember of branches only what concerns these."""
@@ -200,8 +183,7 @@ class Memory:
 
     def keep(self) -> None:
         """Write it down, or that there is nothing to remember."""
-        if not (self.seen or self.judged or self.pushed):
+        if self.seen or self.judged or self.pushed:
+            statefile.save(self._path, _Remembered(tuple(sorted(self.seen)), self.judged, self.pushed))
+        else:
             files.remove(self._path)
-            return
-        record = {"seen": sorted(self.seen), "judged": self.judged, "pushed": self.pushed}
-        files.replace(self._path, canonical.dump(record))

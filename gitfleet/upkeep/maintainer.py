@@ -11,13 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import clock, files, statefile
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.recording import Recording
 from gitfleet.base.text import span
+from gitfleet.codec import FLAG, TEXT, WHOLE, Choice, Many, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import state_folder
@@ -30,43 +29,40 @@ EVERY = 300
 LOG_LIMIT = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct):
     """What a run does; `ttl` in seconds. The defaults hurt nobody: base is merged in, and nothing is removed."""
 
-    strategy: str = "merge"
-    base: str = ""
-    ttl: int = 86400
-    reconcile_only: bool = True
-    include_active: bool = False
-    delete_branches: bool = False
+    strategy: str = field(TEXT, default="merge")
+    base: str = field(TEXT, default="")
+    ttl: int = field(WHOLE, default=86400)
+    reconcile_only: bool = field(FLAG, default=True)
+    include_active: bool = field(FLAG, default=False)
+    delete_branches: bool = field(FLAG, default=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct):
     """How it was installed here. `path` is the PATH of whoever did: git and ssh are to be found as they were then.
 
-    `clone` is where the clone lay: a clone that was moved has a schedule that looks for it there. "" in older records.
+    `clone` is where the clone lay: a clone that was moved has a schedule that looks for it there.
     """
 
-    kind: Kind
-    name: str
-    every: int
-    interpreter: str
-    path: str
-    at: int
-    options: Options
-    clone: str = ""
+    kind: Kind = field(Choice[Kind](*schedulers.KINDS))
+    name: str = field(TEXT)
+    every: int = field(WHOLE)
+    interpreter: str = field(TEXT)
+    path: str = field(Text[str](1 << 20))
+    at: int = field(WHOLE)
+    options: Options = field(One(Options))
+    clone: str = field(TEXT)
 
 
-@dataclass(frozen=True, slots=True)
-class LastRun:
+class LastRun(Struct):
     """How the last run went: `code` None while it goes on, or when it never came to its end."""
 
-    started: int
-    ended: int | None = None
-    code: int | None = None
-    words: Sequence[str] = ()
+    started: int = field(WHOLE)
+    ended: int | None = field(Maybe(WHOLE), default=None)
+    code: int | None = field(Maybe(WHOLE), default=None)
+    words: tuple[str, ...] = field(Many(Text[str](1 << 20)), default=())
 
 
 class Maintainer:
@@ -89,8 +85,7 @@ class Maintainer:
         """What the system is told to run. Raises UsageError for a rhythm that makes no sense."""
         if not 60 <= every <= units.DAY:
             raise UsageError(
-                f"The maintainer cannot run every {span(every)}.",
-                hint="Choose 1m to 1d; 5m is usual.",
+                f"The maintainer cannot run every {span(every)}.", hint="Choose 1m to 1d; 5m is usual."
             )
         clone = os.path.realpath(self._clone)
         command = (sys.executable, "-P", "-m", "gitfleet", "-C", clone, "maintainer", "run")
@@ -118,7 +113,7 @@ class Maintainer:
             scheduler.kind, plan.name, every, sys.executable, path, clock.now(), options, plan.clone
         )
         files.folder(self.folder, mode=0o700)
-        files.replace(self._record, canonical.dump(asdict(done)), mode=0o600)
+        statefile.save(self._record, done, mode=0o600)
         try:
             scheduler.install(plan)
         except FleetError:
@@ -154,23 +149,13 @@ class Maintainer:
 
     def installed(self) -> Installed | None:
         """How it was installed here; None when it was not, or when the record is that of a clone that this was copied from."""
-        found = self._recorded()
+        found = statefile.load(Installed, self._record)
         return found if found and found.name == self.name else None
 
     def moved(self) -> Installed | None:
         """How it was installed where this clone lay before; None when it is there still, or when the other place lives on."""
-        found = self._recorded()
-        elsewhere = found is not None and found.name != self.name and found.clone
-        return found if elsewhere and not os.path.lexists(str(elsewhere)) else None
-
-    def _recorded(self) -> Installed | None:
-        try:
-            raw = canonical.load(files.read(self._record) or b"{}")
-            raw["options"] = Options(**_known(Options, raw["options"]))
-            found = Installed(**_known(Installed, raw))
-        except (KeyError, TypeError, ValueError):
-            return None
-        return found if found.kind in schedulers.ALL else None
+        found = statefile.load(Installed, self._record)
+        return found if found and found.name != self.name and not os.path.lexists(found.clone) else None
 
     def look(self) -> tuple[Scheduler, Found] | None:
         """What the system has of it: as recorded, or wherever else it is found."""
@@ -189,10 +174,7 @@ class Maintainer:
 
     def last(self) -> LastRun | None:
         """How the last run went."""
-        try:
-            return LastRun(**_known(LastRun, canonical.load(files.read(self._last) or b"{}")))
-        except (TypeError, ValueError):
-            return None
+        return statefile.load(LastRun, self._last)
 
     def begin(self) -> Run | None:
         """Begin a run; None while another one goes on."""
@@ -253,21 +235,11 @@ class Run:
             self._maintainer.lock.release()
 
     def _save(self) -> None:
-        files.replace(self._record, canonical.dump(asdict(self._facts)), mode=0o600, durable=False)
+        statefile.save(self._record, self._facts, mode=0o600, durable=False)
 
 
 def search_path(record: Installed | None) -> str:
     """The PATH for a run: as the system gives it, then as whoever installed had it, for git, ssh and their helpers."""
     given = os.environ.get("PATH") or os.defpath
-    return (
-        given
-        if record is None
-        else os.pathsep.join(dict.fromkeys([*given.split(os.pathsep), *record.path.split(os.pathsep)]))
-    )
-
-
-def _known(kind: Any, raw: Any) -> dict[str, Any]:
-    """The fields of a record that this version knows. Raises TypeError for what is no record."""
-    if not isinstance(raw, dict):
-        raise TypeError(kind.__name__)
-    return {field.name: raw[field.name] for field in fields(kind) if field.name in raw}
+    both = [*given.split(os.pathsep), *(record.path.split(os.pathsep) if record else ())]
+    return os.pathsep.join(dict.fromkeys(both))

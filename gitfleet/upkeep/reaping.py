@@ -34,12 +34,7 @@ def reap(clone: Clone, *, dry_run: bool = False) -> list[Reaped]:
 
     A session that somebody takes up again at this very moment stays: its record names another process by then.
     """
-    node = clone.ledger.node.id
-    found = [
-        item
-        for item in model.everyone(clone.current().view)
-        if isinstance(item, Session) and item.node == node
-    ]
+    found = list(model.readable(clone.current().view, clone.ledger.node.id))
     dead = [session for session in found if dead_for_certain(session)]
     if dry_run:
         return [Reaped(session.id, session.worktree) for session in dead]

@@ -37,10 +37,8 @@ def renew_live(clone: Clone) -> list[str]:
     }
     due = sorted(
         item.id
-        for item in sessions.everyone(state.view)
-        if isinstance(item, Session)
-        and item.node == clone.ledger.node.id
-        and item.id not in waiting
+        for item in sessions.readable(state.view, clone.ledger.node.id)
+        if item.id not in waiting
         and _is_due(state.view, item)
         and process_liveness(item) == ALIVE
         and _worked_since(clone, item)
@@ -65,14 +63,7 @@ def _worked_since(clone: Clone, session: Session) -> bool:
     """Whether there was a sign of work since the last renewal, and not in the future; both on this machine's wall clock."""
     here = clone.sessions.local.get(session.id)
     git_dir = checkouts.known(clone.repository).get(os.path.realpath(session.worktree))
-    seen = [_changed_at(os.path.join(git_dir, name)) for name in _SIGNS] if git_dir else []
-    if here and here.log:
-        seen.append(log_tails.changed_at(here.log) or 0)
+    signs = [os.path.join(git_dir, name) for name in _SIGNS] if git_dir else []
+    signs += [here.log] if here and here.log else []
+    seen = [log_tails.changed_at(path) or 0 for path in signs]
     return session.renewed_at < max(seen, default=0) <= clock.now()
-
-
-def _changed_at(path: str) -> int:
-    try:
-        return int(os.stat(path).st_mtime)
-    except OSError:
-        return 0

@@ -38,7 +38,7 @@ def abandon(clone: Clone) -> list[str]:
     Nothing is said of a `gitfleet.yaml` of ours that nobody has touched: it goes too.
     """
     ours = draft.untouched(clone.ledger.state)
-    found = [item for item in model.retained(clone.current().view) if isinstance(item, Claim)]
+    found = list(model.retained(clone.current().view))
     asked = []
     for keeper, claims in _of(clone.ledger.node.id, found).items():
         what = [claim.pattern for claim in claims if os.path.join(keeper.worktree, claim.pattern) != ours]

@@ -80,7 +80,7 @@ def run(clone: Clone, options: Options, *, dry_run: bool = False, ledger: bool =
     """
     done = Round(dry_run=dry_run)
     worktrees = clone.worktrees
-    steps: list[tuple[Step, Callable[[], None]]] = [
+    steps: list[tuple[Step, Callable[[], object]]] = [
         ("reconcile", lambda: _reconcile(worktrees, options, done, dry_run=dry_run))
     ]
     if ledger:
@@ -88,20 +88,21 @@ def run(clone: Clone, options: Options, *, dry_run: bool = False, ledger: bool =
     if not options.reconcile_only:
         steps.append(("cleanup", lambda: _clean(worktrees, options, done, dry_run=dry_run)))
     if ledger and not dry_run:
-        steps += [("renewal", lambda: _renew(clone, done)), ("sync", lambda: _exchange(clone, done))]
-        steps.append(("forget", lambda: _forget(clone)))
+        steps += [
+            ("renewal", lambda: done.renewed.extend(renewing.renew_live(clone))),
+            ("sync", lambda: _exchange(clone, done)),
+        ]
+        steps.append(("forget", lambda: forgetting.forget_daily(clone)))
     for name, step in steps:
         _attempt(name, step, done)
     return done
 
 
-def _attempt(name: Step, step: Callable[[], None], done: Round) -> None:
+def _attempt(name: Step, step: Callable[[], object], done: Round) -> None:
     try:
         step()
-    except FleetError as error:
-        done.failures.append(Failure(name, error.message, error.hint))
-    except OSError as error:
-        done.failures.append(Failure(name, str(error)))
+    except (FleetError, OSError) as error:
+        done.failures.append(Failure(name, str(error), getattr(error, "hint", "")))
 
 
 def _reconcile(worktrees: Worktrees, options: Options, done: Round, *, dry_run: bool) -> None:
@@ -136,10 +137,6 @@ def _reap(clone: Clone, done: Round, *, dry_run: bool) -> None:
             )
 
 
-def _renew(clone: Clone, done: Round) -> None:
-    done.renewed += renewing.renew_live(clone)
-
-
 def _exchange(clone: Clone, done: Round) -> None:
     try:
         found = exchange.sync(clone)
@@ -149,15 +146,8 @@ def _exchange(clone: Clone, done: Round) -> None:
     done.warnings += found.warnings
 
 
-def _forget(clone: Clone) -> None:
-    forgetting.forget_daily(clone)
-
-
 def _released(one: Reaped) -> str:
     patterns = [claim.pattern for claim in one.released]
     words = f"; released {', '.join(patterns)}" if patterns else ""
-    kept = [
-        f"{claim.pattern} is retained by {kept_by([keeper.as_record() for keeper in claim.retained])}"
-        for claim in one.retained
-    ]
+    kept = [f"{claim.pattern} is retained by {kept_by(claim.keeper_records)}" for claim in one.retained]
     return words + "".join(f"; {line}" for line in kept)

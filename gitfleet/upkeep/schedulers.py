@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, get_args
 
-from gitfleet.base import clock, files, processes
+from gitfleet.base import advice, clock, files, processes
 from gitfleet.base.text import one_line
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.upkeep import units
@@ -64,7 +64,13 @@ class Scheduler(Protocol):
         """About when it runs next (seconds since 1970), given the start of the last run."""
 
 
-class Launchd:
+class _FromTheLast:
+    def next_run(self, last: int | None, every: int) -> int:
+        """From the start of the last run on."""
+        return (last if last is not None else clock.now()) + every
+
+
+class Launchd(_FromTheLast):
     """macOS: an agent of the user's, in ~/Library/LaunchAgents."""
 
     kind: Kind = "launchd"
@@ -104,15 +110,11 @@ class Launchd:
             return Found([], on=loaded)
         return Found([path], loaded, () if loaded else ["launchd has not loaded it"])
 
-    def next_run(self, last: int | None, every: int) -> int:
-        """From the start of the last run on."""
-        return (last if last is not None else clock.now()) + every
-
     def _path(self, name: str) -> str:
         return os.path.expanduser(f"~/Library/LaunchAgents/{name}.plist")
 
 
-class Systemd:
+class Systemd(_FromTheLast):
     """Linux with a user manager: a service and a timer of the user's."""
 
     kind: Kind = "systemd"
@@ -160,10 +162,6 @@ class Systemd:
         )
         words = [] if len(paths) == 2 else ["one of its two files is gone"]
         return Found(paths, on, words if on else [*words, "its timer is not active"])
-
-    def next_run(self, last: int | None, every: int) -> int:
-        """From the start of the last run on."""
-        return (last if last is not None else clock.now()) + every
 
     def _paths(self, name: str) -> tuple[str, str]:
         folder = _units_folder()
@@ -239,8 +237,7 @@ def choose(kind: str | None) -> Scheduler:
     if kind is not None:
         if kind not in ALL:
             raise UsageError(
-                f"'{one_line(kind, 40)}' is not a kind of maintainer.",
-                hint=f"One of: {', '.join(KINDS)}.",
+                f"'{one_line(kind, 40)}' is not a kind of maintainer.", hint=f"One of: {', '.join(KINDS)}."
             )
         return ALL[kind]
     for one in ALL.values():
@@ -248,7 +245,7 @@ def choose(kind: str | None) -> Scheduler:
             return one
     raise UsageError(
         "This system has no launchd, no systemd user manager and no crontab.",
-        hint="Have the scheduler of this system run `gitfleet maintainer run`; `--print --kind cron` shows a line.",
+        hint=f"Have the scheduler of this system run {advice.MAINTAINER_RUN}; `--print --kind cron` shows a line.",
     )
 
 

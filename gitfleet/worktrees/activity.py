@@ -17,7 +17,8 @@ import zlib
 from contextlib import suppress
 from typing import NamedTuple
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import clock, files, statefile
+from gitfleet.codec import WHOLE, Struct, field
 from gitfleet.errors import LocalStorage
 from gitfleet.git.program import Git
 from gitfleet.worktrees import bookkeeping, capture, only_here, reservation
@@ -34,6 +35,13 @@ class Activity(NamedTuple):
 
     at: int
     what: str
+
+
+class _Met(Struct):
+    """When a stamp was first met."""
+
+    stamp: int = field(WHOLE)
+    met: int = field(WHOLE)
 
 
 def last(managed: Managed, found: Capture | None, *, renewed_at: int = 0, note: bool = True) -> Activity:
@@ -112,12 +120,9 @@ def _present(git_dir: str, seen: list[Activity], *, note: bool) -> Activity:
 def _met(git_dir: str, stamp: int, now: int, *, note: bool, name: str = NAME) -> int:
     """When this (a time in the future, by default) was first met."""
     path = os.path.join(git_dir, name)
-    try:
-        raw = canonical.load(files.read(path) or b"")
-        if raw["stamp"] == stamp and type(raw["met"]) is int and raw["met"] <= now + SLACK:
-            return int(raw["met"])
-    except (ValueError, KeyError):
-        pass
+    known = statefile.load(_Met, path)
+    if known and known.stamp == stamp and known.met <= now + SLACK:
+        return known.met
     if note:
-        files.replace(path, canonical.dump({"v": 1, "stamp": stamp, "met": now}), durable=False)
+        statefile.save(path, _Met(stamp, now), durable=False)
     return now

@@ -23,8 +23,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gitfleet.base import canonical, clock, files, ids
+from gitfleet.base import advice, canonical, clock, files, ids
 from gitfleet.base.text import one_line
+from gitfleet.codec import TEXT, Many, Maybe, One, Record, Struct, Whole, field
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import PlumbingObjects
@@ -34,14 +35,12 @@ from gitfleet.git.trees import Entry, Objects, serialise
 from gitfleet.worktrees import blobs
 from gitfleet.worktrees.capture import FILE, LINK, Capture, Staged
 
-FORMAT = 1
 SETTINGS = ("config.worktree", "info/sparse-checkout", "logs/HEAD")
 _TRIES = 1000
 _EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct):
     """Whose worktree it is: what `archive.json` says of it.
 
     `id` names the archive; `branch` is the full ref of what is checked out, "" when detached; `made_with` the short name of
@@ -49,16 +48,25 @@ class Owner:
     the fleet's trunk.
     """
 
-    id: str
-    path: str
-    agent: str = ""
-    session: str = ""
-    branch: str = ""
-    head: str = ""
-    base: str = ""
-    base_commit: str = ""
-    folder: str = ""
-    made_with: str = ""
+    id: str = field(TEXT)
+    path: str = field(TEXT)
+    agent: str = field(TEXT, default="")
+    session: str = field(TEXT, default="")
+    branch: str = field(TEXT, default="")
+    head: str = field(TEXT, default="")
+    base: str = field(TEXT, default="")
+    base_commit: str = field(TEXT, default="")
+    folder: str = field(TEXT, default="")
+    made_with: str = field(TEXT, default="")
+
+
+class ArchiveRecord(Record):
+    """What `archive.json` says: whose it was, what was left out, and the permission bits of its own folder (None: unknown)."""
+
+    KIND = "archive"
+    owner: Owner = field(One(Owner))
+    left_out: tuple[str, ...] = field(Many(TEXT))
+    mode: int | None = field(Maybe(Whole(0, 0o7777)), default=None, omit=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +122,9 @@ def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
         b"%s%04o %s\0" % (item.kind.encode(), item.mode, os.fsencode(path))
         for path, item in sorted(found.items.items())
     )
+    record = ArchiveRecord(owner, tuple(found.left_out), _mode(git, found))
     top: dict[str, tuple[str, str]] = {
-        "archive.json": (
-            "100644",
-            objects.write("blob", canonical.dump(_record(owner, found, _mode(git, found)))),
-        ),
+        "archive.json": ("100644", objects.write("blob", canonical.dump(record.encode()))),
         "listing": ("100644", objects.write("blob", listing)),
     }
     top |= {f"worktree/{path}": entry for path, entry in entries.items()}
@@ -173,12 +179,6 @@ def _index_file(git: Git) -> bytes | None:
         return whole
     finally:
         files.remove(aside)
-
-
-def _record(owner: Owner, found: Capture, mode: int | None) -> dict[str, Any]:
-    owned = {name: getattr(owner, name) for name in Owner.__slots__}
-    record = {**owned, "v": FORMAT, "left_out": list(found.left_out)}
-    return record if mode is None else {**record, "mode": mode}
 
 
 def _mode(git: Git, found: Capture) -> int | None:
@@ -250,4 +250,4 @@ def _name(common: Git, archive_id: str, oid: str) -> str:
         if refs.read(common, ref).get(ref) == oid or refs.move(common, ref, new=oid, old=None):
             return name
     words = f"There are {_TRIES} archives of {archive_id}."
-    raise UsageError(words, hint="Drop some: `gitfleet worktree archive --drop ID`.")
+    raise UsageError(words, hint=f"Drop some: {advice.DROP_ARCHIVE.of('ID')}.")

@@ -1,4 +1,4 @@
-"""The archives of a clone: which there are, what each holds, and letting one go.
+"""The archives of a clone: which there are, what each holds, whether a folder holds the same, and letting one go.
 
 Reads what `archive` writes. An archive that cannot be read is named and left alone, and hides none of the others.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gitfleet.base import canonical
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, NewerFormat, UsageError
@@ -17,8 +17,10 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git
 from gitfleet.git.trees import parse
-from gitfleet.worktrees.archive import FORMAT, Archive, Owner
-from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
+from gitfleet.ledger import format
+from gitfleet.worktrees import blobs
+from gitfleet.worktrees.archive import Archive, ArchiveRecord
+from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE, Item
 
 _FORM = "--format=%(refname) %(objectname) %(tree) %(committerdate:unix)"
 _ROOT = {"archive.json", "listing", "worktree", "index", "index-file", "settings"}
@@ -64,10 +66,7 @@ def find(common: Git, archive_id: str) -> Archive:
     line = common.run("for-each-ref", _FORM, ref).decode("ascii", "replace") if ref else ""
     rows = [row for row in line.splitlines() if row.startswith(f"{ref} ")]
     if not rows:
-        raise UsageError(
-            f"There is no archive '{archive_id[:80]}'.",
-            hint="`gitfleet worktree archive --list` shows them.",
-        )
+        raise UsageError(f"There is no archive '{archive_id[:80]}'.", hint=f"{advice.ARCHIVES} shows them.")
     objects = PlumbingObjects(common.git_dir)
     try:
         return _read(objects, rows[0])
@@ -81,7 +80,7 @@ def drop(common: Git, archive: Archive) -> None:
         raise Blocked(
             f"The archive {archive.id} has changed meanwhile, so it was kept.",
             unharmed="",
-            hint="Look again: `gitfleet worktree archive --list`.",
+            hint=f"Look again: {advice.ARCHIVES}.",
         )
 
 
@@ -108,6 +107,30 @@ def contents(common: Git, oid: str) -> Contents:
     return Contents(listing, entries, settings, single.get("index-file"))
 
 
+def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Item]) -> list[str]:
+    """Where the things in `items`, as they lie below `top` now, differ from the archive as it is read back from git.
+
+    Every byte of both is read. Raises Corrupt when an object of the archive is missing or damaged.
+    """
+    kept = contents(common, archive.oid)
+    with blobs.Reader(common.git_dir) as reader:
+        for oid in {oid for _, oid in kept.entries.values()}:
+            reader.copy(oid, len)
+    both = kept.listing.keys() & items.keys()
+    other = {path for path in both if kept.listing[path] != (items[path].kind, items[path].mode)}
+    other |= {path for path in both - other if not _same_content(kept.entries, top, path, items[path])}
+    return sorted((kept.listing.keys() ^ items.keys()) | other)
+
+
+def _same_content(entries: Mapping[str, tuple[str, str]], top: str, path: str, item: Item) -> bool:
+    where = os.path.join(top, path)
+    if item.kind == FILE:
+        return blobs.of_file(where) == entries[path][1]
+    if item.kind == LINK:
+        return blobs.of_bytes(os.fsencode(os.readlink(where))) == entries[path][1]
+    return True
+
+
 def _listing(common: Git, oid: str, blob: str) -> dict[str, tuple[str, int]]:
     rows = common.run("cat-file", "blob", blob, timeout=600).split(b"\0")[:-1] if blob else []
     try:
@@ -130,26 +153,12 @@ def _read(objects: PlumbingObjects, line: str) -> Archive:
     name = ref.removeprefix(fleetrefs.ARCHIVE)
     try:
         entries = parse(objects.read(tree)[1])
-        raw = canonical.load(objects.read(entries["archive.json"].oid)[1])
-        version = raw["v"]
+        data = objects.read(entries["archive.json"].oid)[1]
         listing = objects.read(entries["listing"].oid)[1]
-        owner = Owner(**{field: _text(raw[field]) for field in Owner.__slots__})
-        left_out = tuple(_text(row) for row in raw["left_out"])
-        mode = raw.get("mode")
-        mode = mode & 0o7777 if type(mode) is int else None
-        known = type(version) is int and entries.keys() <= _ROOT
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError) as error:
         raise Corrupt(f"The archive {display(name)} cannot be read. It was left alone.", where=ref) from error
-    if type(version) is int and version > FORMAT:
-        words = f"The archive {name} has format {version}; this gitfleet reads up to {FORMAT}."
-        raise NewerFormat(words, hint="Upgrade gitfleet.", where=ref, version=version, understood=FORMAT)
-    if not known:
+    record = format.read(ArchiveRecord, data, ref, of="")
+    if not entries.keys() <= _ROOT:
         raise Corrupt(f"The archive {display(name)} was not made by gitfleet. It was left alone.", where=ref)
     files = sum(row[:1] in {b"f", b"l"} for row in listing.split(b"\0"))
-    return Archive(name, oid, tree, int(at), owner, files, left_out, mode)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
+    return Archive(name, oid, tree, int(at), record.owner, files, record.left_out, record.mode)

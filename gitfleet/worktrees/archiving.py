@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, UsageError
@@ -44,8 +45,7 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
     extra = only_here.only_here(git, common, owner.head, owner.branch)
     made = archive.make(git, common, owner, seen, extra)
     try:
-        staged = [entry.oid for entry in seen.staged if entry.mode != "160000"]
-        removal.check(common, made, worktree.path, seen.items, staged)
+        removal.check(common, made, worktree.path, seen)
     except removal.Changed as changed:
         words_ = f"Someone is working in {display(worktree.path)}: {changed}. The archive {made.id} was kept, but it may mix old and new files."
         raise Blocked(words_, unharmed="", hint="Archive it again when nobody works there.") from changed
@@ -64,7 +64,7 @@ def _choose(repository: Repository, found: Found, place: str | None) -> Worktree
     if not inside:
         raise UsageError(
             f"{display((place or real)[:200])} is no session with a worktree here, and in no worktree of this clone.",
-            hint="See `gitfleet worktree list`.",
+            hint=f"See {advice.WORKTREES}.",
         )
     return _present(max(inside, key=lambda one: len(os.path.realpath(one.path))))
 
@@ -77,13 +77,10 @@ def _present(worktree: Worktree) -> Worktree:
     if not os.path.isdir(worktree.path) or not worktree.git_dir:
         raise Blocked(
             f"The folder of {display(worktree.path)} is gone.",
-            hint="`gitfleet worktree cleanup` archives what git still has of it.",
+            hint=f"{advice.CLEANUP} archives what git still has of it.",
         )
     if worktree.head is None:
-        raise Blocked(
-            f"{display(worktree.path)} has no commit yet.",
-            hint="Commit something there first.",
-        )
+        raise Blocked(f"{display(worktree.path)} has no commit yet.", hint="Commit something there first.")
     return worktree
 
 

@@ -11,12 +11,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from gitfleet.base import canonical, files
+from gitfleet.base import statefile
+from gitfleet.codec import WHOLE, Many, Struct, field
 from gitfleet.errors import LocalStorage
 
 ACTION = "gitfleet reconcile"
 NAME = "gitfleet-upkeep.json"
 _MOST = 2000
+
+
+class _Spans(Struct):
+    spans: tuple[tuple[int, ...], ...] = field(Many(Many(WHOLE, least=2, most=2)))
 
 
 @contextmanager
@@ -39,11 +44,8 @@ def span(git_dir: str) -> Iterator[None]:
 
 def spans(git_dir: str) -> list[tuple[int, int]]:
     """The spans of upkeep, in nanoseconds since 1970, oldest first. Empty when there are none or they cannot be read."""
-    try:
-        raw = canonical.load(files.read(os.path.join(git_dir, NAME)) or b"{}").get("spans", [])
-        return [(int(begun), int(ended)) for begun, ended in raw]
-    except (ValueError, TypeError):
-        return []
+    note = statefile.load(_Spans, os.path.join(git_dir, NAME))
+    return [(begun, ended) for begun, ended in note.spans] if note else []
 
 
 def within(stamp: int, of: list[tuple[int, int]]) -> bool:
@@ -58,6 +60,4 @@ def _touch(path: str, known: list[tuple[int, int]]) -> int:
 
 
 def _write(path: str, known: list[tuple[int, int]]) -> None:
-    files.replace(
-        path, canonical.dump({"v": 1, "spans": [list(pair) for pair in known[-_MOST:]]}), durable=False
-    )
+    statefile.save(path, _Spans(tuple(known[-_MOST:])), durable=False)

@@ -8,24 +8,25 @@ run asks the same questions and does nothing, so that the next run does what it 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.sessions import model as session_model
+from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.leftovers import Leftover
-from gitfleet.worktrees.listing import Broken
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
 from gitfleet.worktrees.removable import KEEP, PRUNE, Candidate, CleanupTerms, Hub, Sweep, Verdict
-from gitfleet.worktrees.service import Selection, Worktrees
+from gitfleet.worktrees.service import Reconciled, Selection, Worktrees
 from gitfleet.worktrees.upstream import Base
 
 ACTION = "cleanup"
@@ -33,18 +34,10 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Reconciled):
     """What became of each worktree, the bases as they were fetched, what is broken, and what was made good of earlier runs."""
 
-    outcomes: Sequence[Outcome]
-    bases: Sequence[Base]
-    broken: Sequence[Broken] = field(default_factory=list)
     recovered: Sequence[str] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """Whether something has to be looked after: a worktree, or a base that could not be fetched."""
-        return any(outcome.failed for outcome in self.outcomes) or any(not base.fresh for base in self.bases)
 
 
 def clean(
@@ -61,35 +54,27 @@ def clean(
     named and is none of ours, LockHeld; whatever one worktree does is an outcome.
     """
     named = {base: worktrees.base(base)} if base else {}
-    if terms.dry_run:
-        return _run(worktrees, selection, terms, named, [], base=base)
+    alone = nullcontext(list[str]()) if terms.dry_run else _alone(worktrees, announce)
+    with alone as recovered:
+        found, targets, bases = worktrees.asked(selection, base, named)
+        git, node = worktrees.repository.git, worktrees.ledger.node
+        hub = Hub(lambda name: bases[base or name], upstream.tips(git, node) if targets else ())
+        outcomes = Cleaner(worktrees, terms, hub).run(targets)
+        if selection.everything and terms.prune_branches:
+            trunk = named.get(base) or bases.get(worktrees.ledger.node.trunk)
+            outcomes += _prune(worktrees, terms, trunk, {managed.branch for managed, _ in targets})
+    broken = found.broken if selection.everything else []
+    return Cleaned(outcomes, list(bases.values()), broken, recovered)
+
+
+@contextmanager
+def _alone(worktrees: Worktrees, announce: Callable[[str], None] | None) -> Iterator[list[str]]:
+    """Let no other cleanup of this clone go on meanwhile; gives what was made good of earlier ones."""
     folder = files.folder(os.path.join(worktrees.state, "worktrees"))
     with NodeLock(os.path.join(folder, "cleanup.lock")).held(LOCK_TIME, announce):
         with worktrees.lock.held(LOCK_TIME, announce):
             recovered = removal.recover(worktrees.repository.git, worktrees.state)
-        return _run(worktrees, selection, terms, named, recovered, base=base)
-
-
-def _run(
-    worktrees: Worktrees,
-    selection: Selection,
-    terms: CleanupTerms,
-    named: Mapping[str, Base],
-    recovered: Sequence[str],
-    *,
-    base: str,
-) -> Cleaned:
-    found, targets, bases = worktrees.asked(selection, base, named)
-    hub = Hub(
-        lambda name: bases[base or name],
-        upstream.tips(worktrees.repository.git, worktrees.ledger.node) if targets else (),
-    )
-    cleaner = Cleaner(worktrees, terms, hub)
-    outcomes = cleaner.run(targets)
-    if selection.everything and terms.prune_branches:
-        trunk = named.get(base) or bases.get(worktrees.ledger.node.trunk)
-        outcomes += _prune(worktrees, terms, trunk, {managed.branch for managed, _ in targets})
-    return Cleaned(outcomes, list(bases.values()), found.broken if selection.everything else [], recovered)
+        yield recovered
 
 
 def _prune(
@@ -99,14 +84,13 @@ def _prune(
 
     Those that had a worktree when this run began are `spared`: it says that they stay.
     """
-    git, local = worktrees.repository.git, LocalSessions(worktrees.state)
+    git = worktrees.repository.git
     if not leftovers.named(git):
         return []
-    base = base or _fetched(worktrees, worktrees.ledger.node.trunk)
+    base = base or worktrees.fetched(worktrees.ledger.node.trunk)
 
     def look() -> list[Leftover]:
-        view = worktrees.ledger.current().view
-        found = leftovers.look(git, worktrees.look(), view, local, base, ttl=terms.ttl)
+        found = leftovers.look(worktrees, base, ttl=terms.ttl)
         return [item for item in found if item.branch not in spared]
 
     try:
@@ -116,12 +100,8 @@ def _prune(
             folder = os.path.join(worktrees.repository.main or worktrees.repository.common_dir, MANAGED_DIR)
             done = [(item, leftovers.prune(git, item, base, folder)) for item in look()]
     except (FleetError, OSError) as error:
-        words = error.message if isinstance(error, FleetError) else str(error)
-        return [
-            Outcome(
-                "", "", ACTION, "failed", f"leftover branches were not checked: {words}", {"kind": "error"}
-            )
-        ]
+        words = f"leftover branches were not checked: {error}"
+        return [Outcome("", "", ACTION, "failed", words, {"kind": "error"})]
     return [_left(item, "deleted-branch", made) for item, made in done if made is not None]
 
 
@@ -129,16 +109,18 @@ def _left(item: Leftover, word: str, made: str = "") -> Outcome:
     would = word.startswith("would")
     words = item.reason + (f"; archived as {made}" if made else "")
     words += "; would be archived first" if would and item.needed else ""
-    facts = {**leftovers.said(item), "archive": made, "branch_deleted": not would}
+    facts = {
+        "kind": "branch",
+        "branch": display(item.branch),
+        "head": item.head,
+        "landed": item.landed.word,
+        "idle": item.idle,
+        "needs_archive": item.needed,
+        "archive": made,
+        "commits": len(item.extra),
+        "branch_deleted": not would,
+    }
     return Outcome("", item.session, ACTION, word, words, facts)
-
-
-def _fetched(worktrees: Worktrees, name: str) -> Base:
-    """The base, asked of the hub now. A branch that the hub does not have is unknown, like one that cannot be asked for."""
-    try:
-        return upstream.fetch(worktrees.repository.git, worktrees.ledger, name)
-    except FleetError as error:
-        return Base(name, None, fresh=False, error=error.message)
 
 
 class Cleaner:
@@ -168,8 +150,7 @@ class Cleaner:
                 return _outcome(target, _word(verdict, would=True), verdict, archived=_to_archive(verdict))
             return self._remove(target, verdict)
         except (FleetError, OSError) as error:
-            words = error.message if isinstance(error, FleetError) else str(error)
-            return _outcome(target, "failed", Verdict(KEEP, "error", words))
+            return _outcome(target, "failed", Verdict(KEEP, "error", str(error)))
 
     def _judge(self, target: Target, users: Sequence[liveness.User]) -> Verdict:
         managed, worktree = target
@@ -205,12 +186,8 @@ class Cleaner:
 def _renewals(worktrees: Worktrees) -> dict[str, int]:
     """When each session of this node was last renewed, by its id and by its worktree."""
     found: dict[str, int] = {}
-    for session in session_model.everyone(worktrees.ledger.current().view):
-        if (
-            isinstance(session, session_model.Session)
-            and session.node == worktrees.ledger.node.id
-            and not session.person
-        ):
+    for session in sessions.readable(worktrees.ledger.current().view, worktrees.ledger.node.id):
+        if not session.person:
             for name in (session.id, session.worktree):
                 found[name] = max(found.get(name, 0), session.renewed_at, session.started_at)
     return found

@@ -17,13 +17,13 @@ from gitfleet.base import clock, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
-from gitfleet.git import refs
+from gitfleet.git import checkout, refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import checkout, exclude, listing, liveness, making, reservation, unlanded, validity
+from gitfleet.worktrees import exclude, listing, liveness, making, reservation, unlanded, validity
 from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
 from gitfleet.worktrees.upstream import Base
 

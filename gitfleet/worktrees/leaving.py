@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from gitfleet.base import files
+from gitfleet.base import advice, files
 from gitfleet.base.text import counted, display
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.repository import Repository
@@ -51,7 +51,7 @@ def _standing(top: str, worktrees: list[Worktree]) -> list[str]:
     way = "`git worktree remove PATH` takes one away"
     if any(_is_below(one.path, top) for one in worktrees):
         words += ", and what keeps them out of `git status`, in .git/info/exclude"
-        way += "; `gitfleet uninstall`, after the last of them, the rest"
+        way += f"; {advice.UNINSTALL}, after the last of them, the rest"
     return [f"{words}; {way}"]
 
 
@@ -71,7 +71,7 @@ def _archives(repository: Repository) -> list[str]:
     if not count:
         return []
     words = f"stays: {counted(count, 'archived worktree')}, below {fleetrefs.ARCHIVE}"
-    return [f"{words}; `git update-ref -d REF` deletes one, `gitfleet init` makes them restorable again"]
+    return [f"{words}; `git update-ref -d REF` deletes one, {advice.INIT} makes them restorable again"]
 
 
 def _unmark(common_dir: str) -> None:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base import clock, files
 from gitfleet.base.ids import is_name
-from gitfleet.base.text import display, duration
+from gitfleet.base.text import duration
 from gitfleet.claims import model as claims
-from gitfleet.claims.model import Claim
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.model import View
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.sessions.model import Session
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
 from gitfleet.worktrees import archive, only_here
@@ -31,11 +29,11 @@ from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.listing import Found
 from gitfleet.worktrees.model import BRANCHES
+from gitfleet.worktrees.service import Worktrees
 from gitfleet.worktrees.upstream import Base
 
 _HEADS = "refs/heads/"
 _BEGUN = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
-_PATIENCE = 300.0
 
 
 class Leftover(NamedTuple):
@@ -66,14 +64,14 @@ def named(common: Git) -> dict[str, str]:
     return {ref: oid for ref, oid in found.items() if _parts(ref)[0]}
 
 
-def look(
-    common: Git, found: Found, view: View, local: LocalSessions, base: Base, *, ttl: int
-) -> list[Leftover]:
+def look(worktrees: Worktrees, base: Base, *, ttl: int) -> list[Leftover]:
     """The branches that nobody needs. Costs up to a dozen git processes for each that no worktree or session speaks for."""
     if base.commit is None or not base.fresh:
         return []
-    kept = _in_use(found) | {f"{_HEADS}{name}" for name in _in_fleet(view)}
-    alive = {here.id for here in local.all()} | _ids(view)
+    common, view = worktrees.repository.git, worktrees.ledger.current().view
+    kept = _in_use(worktrees.look()) | {f"{_HEADS}{name}" for name in _in_fleet(view)}
+    alive = {here.id for here in LocalSessions(worktrees.state).all()}
+    alive |= {session.id for session in sessions.readable(view)}
     rest = {ref: oid for ref, oid in named(common).items() if ref not in kept}
     judged = [_judge(common, ref, oid, base, ttl) for ref, oid in rest.items() if _parts(ref)[1] not in alive]
     return [item for item in judged if item is not None]
@@ -128,13 +126,10 @@ def _begun(worktree: Worktree) -> Collection[str]:
 
 def _in_fleet(view: View) -> set[str]:
     """Branches that a session of any clone is on, or that retain claims."""
-    on = {item.branch for item in sessions.everyone(view) if isinstance(item, Session) and item.branch}
-    kept = [item for item in claims.retained(view) if isinstance(item, Claim)]
-    return on | {keeper.branch for item in kept for keeper in item.retained if keeper.branch}
-
-
-def _ids(view: View) -> set[str]:
-    return {item.id for item in sessions.everyone(view) if isinstance(item, Session)}
+    on = {session.branch for session in sessions.readable(view) if session.branch}
+    return on | {
+        keeper.branch for claim in claims.retained(view) for keeper in claim.retained if keeper.branch
+    }
 
 
 def _judge(common: Git, ref: str, head: str, base: Base, ttl: int) -> Leftover | None:
@@ -148,31 +143,5 @@ def _judge(common: Git, ref: str, head: str, base: Base, ttl: int) -> Leftover |
     if not found.safe:
         return None
     agent, session = _parts(ref)
-    extra = _only_in_log(common, [line.oid for line in log], head, base.commit or "")
+    extra = tuple(only_here.newest(common, [line.oid for line in log], head, base.commit or ""))
     return Leftover(ref.removeprefix(_HEADS), head, session, agent, found, extra, idle)
-
-
-def _only_in_log(common: Git, logged: Sequence[str], head: str, base: str) -> tuple[str, ...]:
-    """Commits of the branch's log that neither it nor the base leads to: the newest of each line."""
-    data = "".join([*(f"{oid}\n" for oid in sorted(set(logged))), f"^{head}\n^{base}\n"]).encode()
-    out = common.run("rev-list", "--parents", "--stdin", data=data, timeout=_PATIENCE).decode(
-        "ascii", "replace"
-    )
-    rows = [row.split(" ") for row in out.splitlines()]
-    inner = {parent for row in rows for parent in row[1:]}
-    return tuple(row[0] for row in rows if row[0] not in inner)
-
-
-def said(leftover: Leftover) -> dict[str, object]:
-    """What a program may want to know of it."""
-    return {
-        "kind": "branch",
-        "branch": display(leftover.branch),
-        "head": leftover.head,
-        "landed": leftover.landed.word,
-        "idle": leftover.idle,
-        "needs_archive": leftover.needed,
-        "archive": "",
-        "commits": len(leftover.extra),
-        "branch_deleted": False,
-    }

@@ -6,10 +6,11 @@ and left as they are.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
+from gitfleet import codec
 from gitfleet.base.text import display
+from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
@@ -39,7 +40,7 @@ def look(repository: Repository) -> Found:
     everything = git_worktrees.listed(repository.git)
     main = repository.main
     if main and not everything[0].bare:
-        everything[0] = everything[0]._replace(path=main)
+        everything[0] = codec.replace(everything[0], path=main)
     managed: list[tuple[Managed, Worktree]] = []
     broken = [
         Broken(path, "git does not list this worktree: its own files are broken")
@@ -54,7 +55,7 @@ def look(repository: Repository) -> Found:
         if found is None:
             continue
         if marker.belongs(found, worktree.path):
-            managed.append((_followed(repository, marker.at(found, worktree.path)), worktree))
+            managed.append((_followed(repository, replace(found, path=worktree.path)), worktree))
         else:
             broken.append(Broken(worktree.path, f"its marker was written for {display(found.path)}"))
     return Found(everything, managed, broken)

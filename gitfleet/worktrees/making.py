@@ -10,14 +10,14 @@ such a worktree.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gitfleet.base import canonical, clock, files, identity
+from gitfleet.base import clock, files, identity, statefile
 from gitfleet.base.identity import ProcessIdentity, identify
-from gitfleet.base.ids import is_name
 from gitfleet.base.processes import Completed
+from gitfleet.base.statefile import PROCESS
 from gitfleet.base.text import display
+from gitfleet.codec import FLAG, One, Struct, field, replace
 from gitfleet.errors import UNCHANGED, FleetError, LocalStorage
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
@@ -28,6 +28,14 @@ from gitfleet.worktrees import liveness, marker, reservation
 from gitfleet.worktrees.model import Managed
 
 _NOTES = "making"
+
+
+class _Intent(Struct):
+    """What is being made, whether its branch is new, and who makes it."""
+
+    plan: Managed = field(One(Managed))
+    create: bool = field(FLAG)
+    maker: ProcessIdentity | None = field(PROCESS, default=None)
 
 
 class Begun(NamedTuple):
@@ -46,9 +54,7 @@ def begin(repository: Repository, state: str, plan: Managed, *, create: bool) ->
     note = _note(state, plan.session)
     files.folder(os.path.dirname(note))
     _demand_writable(plan.folder, os.path.join(repository.common_dir, "worktrees"))
-    maker = identify(os.getpid())
-    who = dict(maker.as_record()) if maker else None
-    files.replace(note, canonical.dump({**asdict(plan), "create": create, "maker": who}))
+    statefile.save(note, _Intent(plan, create, identify(os.getpid())))
     try:
         files.folder(plan.folder)
         git_worktrees.add(
@@ -137,25 +143,22 @@ def recover(repository: Repository, state: str, everything: list[Worktree]) -> b
 
 def _at_work(note: str) -> bool:
     """Whether the maker that left a note may be at work on it still."""
-    try:
-        raw = canonical.load(files.read(note) or b"")
-        maker = ProcessIdentity.from_record(raw.get("maker"))
-        begun = int(raw.get("created_at", 0))
-    except (ValueError, TypeError):
+    known = statefile.load(_Intent, note)
+    if known is None or known.maker is None or known.maker.pid == os.getpid():
         return False
-    if maker is None or maker.pid == os.getpid():
-        return False
-    word = identity.state(maker)
-    return word == "alive" or (word != "dead" and 0 <= clock.now() - begun < git_worktrees.CHECKOUT_TIME)
+    word, since = identity.state(known.maker), clock.now() - known.plan.created_at
+    return word == "alive" or (word != "dead" and 0 <= since < git_worktrees.CHECKOUT_TIME)
 
 
 def _recover(git: Git, note: str, everything: list[Worktree]) -> bool:
-    plan, create = _read(note)
+    known = statefile.load(_Intent, note)
+    plan, create = (known.plan, known.create) if known else (None, False)
     there = next((item for item in everything if plan and item.path == plan.path and item.git_dir), None)
     marked = there is not None and os.path.lexists(os.path.join(there.git_dir, marker.NAME))
     if plan and there and not marked:
         if _finish(git, plan, there):
-            _mark(plan, there, note)
+            marker.write(replace(plan, git_dir=there.git_dir, path=there.path))
+            files.remove(note)
             return True
         if not _discard(git, plan, there):
             return False  # git itself may still be at work there, for it outlives us: later
@@ -201,13 +204,6 @@ def _discard(git: Git, plan: Managed, there: Worktree) -> bool:
     return empty and git.ask("worktree", "remove", "--force", "--force", "--", plan.path).code == 0
 
 
-def _mark(plan: Managed, there: Worktree, note: str) -> Managed:
-    made = Managed(**{**asdict(plan), "git_dir": there.git_dir, "path": there.path})
-    marker.write(made)
-    files.remove(note)
-    return made
-
-
 def _registered(git: Git, path: str) -> Worktree | None:
     real = os.path.realpath(path)
     return next((item for item in git_worktrees.listed(git) if os.path.realpath(item.path) == real), None)
@@ -220,15 +216,3 @@ def _take_branch_back(git: Git, plan: Managed) -> None:
 
 def _note(state: str, session: str) -> str:
     return os.path.join(state, "worktrees", _NOTES, f"{session}.json")
-
-
-def _read(note: str) -> tuple[Managed | None, bool]:
-    try:
-        raw: dict[str, Any] = canonical.load(files.read(note) or b"")
-        create = raw.pop("create") is True
-        raw.pop("maker", None)
-        plan = Managed(**raw)
-    except (ValueError, TypeError, KeyError):
-        return None, False
-    sound = is_name(plan.session) and is_name(plan.agent) and isinstance(plan.path, str)
-    return (plan, create) if sound else (None, False)

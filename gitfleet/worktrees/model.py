@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from gitfleet.base.ids import is_name
+from gitfleet.codec import FLAG, WHOLE, Broken, Record, Text, field
 
 BRANCHES = "fleet"
 """The first part of every branch that is made for a session: `fleet/<agent>/<session>`."""
@@ -10,8 +11,11 @@ BRANCHES = "fleet"
 MANAGED_DIR = ".worktrees"
 
 
-@dataclass(frozen=True, slots=True)
-class Managed:
+_TEXT = Text[str](least=1)
+_NAME = Text[str](valid=is_name)
+
+
+class Managed(Record):
     """One worktree that gitfleet made, as its marker says.
 
     `path` and `git_dir` are absolute; `id` names it for good (the session it was made for); `agent` and `session` are for whom
@@ -20,17 +24,23 @@ class Managed:
     folder that it lies in, absolute. With `trunk` it follows the fleet's trunk, and `base` is what that is called now.
     """
 
-    path: str
-    git_dir: str
-    id: str
-    agent: str
-    session: str
-    branch: str
-    base: str
-    base_commit: str
-    created_at: int
-    folder: str
-    trunk: bool = False
+    KIND = "worktree"
+    path: str = field(_TEXT)
+    id: str = field(_NAME)
+    agent: str = field(_NAME)
+    session: str = field(_NAME)
+    branch: str = field(_TEXT)
+    base: str = field(Text[str]())
+    base_commit: str = field(_TEXT)
+    created_at: int = field(WHOLE)
+    folder: str = field(_TEXT)
+    trunk: bool = field(FLAG, default=False)
+    git_dir: str = field(Text[str](), default="", omit=True)
+
+    def check(self) -> None:
+        """Raise Broken for one that follows nothing."""
+        if not (self.base or self.trunk):
+            raise Broken("the name of a branch was expected", "base")
 
 
 def branch_of(agent: str, session: str) -> str:

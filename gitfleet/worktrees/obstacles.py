@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from gitfleet.errors import Blocked
 from gitfleet.git import undoing
+from gitfleet.git.checkout import State
 from gitfleet.git.program import Git
 from gitfleet.git.undoing import Change
 from gitfleet.worktrees import capture
-from gitfleet.worktrees.checkout import State
 
 
 class Obstacle(NamedTuple):

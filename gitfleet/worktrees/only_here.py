@@ -67,7 +67,12 @@ def only_here(git: Git, common: Git, head: str, branch: str) -> list[str]:
     seen.discard(head)
     if not seen:
         return []
-    data = "".join([*(f"{oid}\n" for oid in sorted(seen)), f"^{head}\n"]).encode()
+    return newest(git, seen, head)
+
+
+def newest(git: Git, seen: Collection[str], *kept: str) -> list[str]:
+    """Of the commits in `seen` and before, those that nothing in `kept` leads to: the newest of each line."""
+    data = "".join([*(f"{oid}\n" for oid in sorted(set(seen))), *(f"^{oid}\n" for oid in kept)]).encode()
     rows = git.run("rev-list", "--parents", "--stdin", data=data, timeout=_TIME).decode("ascii", "replace")
     found = [row.split(" ") for row in rows.splitlines()]
     inner = {parent for row in found for parent in row[1:]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,4 @@ class Outcome:
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many there are of each result."""
-    counts: dict[str, int] = {}
-    for outcome in outcomes:
-        counts[outcome.result] = counts.get(outcome.result, 0) + 1
-    return counts
+    return dict(Counter(outcome.result for outcome in outcomes))

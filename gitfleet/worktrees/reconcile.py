@@ -14,7 +14,7 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.git import filters, merging, refs
+from gitfleet.git import checkout, filters, merging, refs, undoing
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.filters import Broken
 from gitfleet.git.history import History
@@ -23,15 +23,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import Change
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import (
-    activity,
-    bookkeeping,
-    checkout,
-    liveness,
-    obstacles,
-    reconcile_plan,
-    reservation,
-)
+from gitfleet.worktrees import activity, bookkeeping, liveness, obstacles, reconcile_plan, reservation
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import REBASE, Seen, Verdict, Wanted
@@ -53,19 +45,19 @@ class Reconciler:
         self,
         repository: Repository,
         state: str,
-        lock: NodeLock,
+        lock: Callable[[], NodeLock],
         wanted: Wanted,
         pushed: Pushed,
         without: Iterable[int] = (),
     ) -> None:
-        self._git = repository.git
+        self.git = repository.git
         self._state = state
         self._lock = lock
         self._wanted = wanted
         self._pushed = pushed
         self._without = frozenset(without)
         self._family = liveness.own_family()
-        self._history = History(self._git)
+        self._history = History(self.git)
         self._everything: Sequence[Worktree] | None = None
 
     def run(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Outcome]:
@@ -111,13 +103,12 @@ class Reconciler:
         try:
             if self._wanted.dry_run:
                 return self._bring(seen, found)
-            with self._lock.held(LOCK_TIME):
+            with self._lock().held(LOCK_TIME):
                 seen = self._again(seen)
                 found = reconcile_plan.judge(seen, self._wanted)
                 return self._bring(seen, found) if found.word == "go" else _outcome(seen, found)
         except (FleetError, OSError) as error:
-            words = error.message if isinstance(error, FleetError) else str(error)
-            return _outcome(seen, Verdict("failed", "error", words))
+            return _outcome(seen, Verdict("failed", "error", str(error)))
 
     def _again(self, seen: Seen) -> Seen:
         """Another look right before it is changed: somebody may have come since."""
@@ -169,7 +160,7 @@ class Reconciler:
     def _elsewhere(self, seen: Seen, found: Verdict) -> Outcome | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
         if self._everything is None:
-            self._everything = git_worktrees.listed(self._git)
+            self._everything = git_worktrees.listed(self.git)
         same = [one.path for one in self._everything if one.branch == f"refs/heads/{seen.state.branch}"]
         other = next((path for path in same if path != seen.worktree.path), None)
         if other is None:
@@ -186,7 +177,7 @@ class Reconciler:
         moved: Sequence[Change],
         filtered: Collection[str],
     ) -> Outcome:
-        filters.sweep(seen.managed.git_dir)
+        undoing.sweep(seen.managed.git_dir)
         commit = seen.base.commit or ""
         env = {
             "GIT_REFLOG_ACTION": bookkeeping.ACTION,

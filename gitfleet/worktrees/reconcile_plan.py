@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
+from gitfleet.git import checkout
 from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.checkout import State
 from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import checkout
-from gitfleet.worktrees.checkout import State
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.upstream import Base
@@ -27,8 +27,7 @@ def check_strategy(strategy: str) -> None:
     """Raise UsageError for what is no strategy."""
     if strategy not in STRATEGIES:
         raise UsageError(
-            f"'{display(strategy[:40])}' is not a strategy.",
-            hint=f"Choose one of {', '.join(STRATEGIES)}.",
+            f"'{display(strategy[:40])}' is not a strategy.", hint=f"Choose one of {', '.join(STRATEGIES)}."
         )
 
 

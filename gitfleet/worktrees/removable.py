@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock
 from gitfleet.base.text import display, duration, span
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
@@ -156,12 +156,8 @@ class _Asking:
             raise _Keep("cannot-be-archived", found.obstacles[0])
         self._judge_commits(head)
         if self.landed is None or not self.landed.safe:
-            raise _Keep(
-                self._word(),
-                self.landed.reason
-                if self.landed
-                else "gitfleet could not tell whether its commits have landed",
-            )
+            words = "gitfleet could not tell whether its commits have landed"
+            raise _Keep(*(self.landed[:2] if self.landed else (landed.UNKNOWN, words)))
         extra = tuple(only_here.only_here(git, self._common, head, branch))
         return Verdict(
             REMOVE,
@@ -172,13 +168,13 @@ class _Asking:
             active=self.active,
             extra=extra,
             needed=found.changed or bool(extra) or not self.landed.exact,
-            owner=self._owner(head, branch),
+            owner=owner(self._managed, head, branch),
         )
 
     def about_the_gone(self) -> Verdict:
         """A worktree of which only git's own folder is left: what that alone leads to is archived before it goes."""
         managed = self._managed
-        away = _away(os.path.dirname(managed.path))
+        away = git_worktrees.away(os.path.dirname(managed.path))
         if away:
             raise _Keep(
                 "missing",
@@ -204,7 +200,7 @@ class _Asking:
             landed=self.landed,
             extra=extra,
             needed=found.changed or bool(extra),
-            owner=self._owner(head, branch),
+            owner=owner(self._managed, head, branch),
         )
 
     def _linked(self) -> None:
@@ -258,31 +254,6 @@ class _Asking:
             self.landed = Landed(landed.UNKNOWN, f"{base.name} could not be fetched: {words}")
             return
         self.landed = landed.judge(self._common, head, base.commit, base.name, self._hub.tips)
-
-    def _word(self) -> str:
-        return self.landed.word if self.landed else landed.UNKNOWN
-
-    def _owner(self, head: str, branch: str) -> Owner:
-        return owner(self._managed, head, branch)
-
-
-def _away(parent: str) -> str:
-    """Why all that belongs below a folder may be somewhere else just now, as on a volume that is not mounted; "" if not."""
-    shown = display(parent)
-    if not os.path.isdir(parent):
-        return f"so is {shown}"
-    if _mounted(parent):
-        return f"{shown} is where a volume is mounted"
-    with os.scandir(parent) as entries:
-        return "" if any(entry.is_dir() for entry in entries) else f"nothing else is in {shown}"
-
-
-def _mounted(folder: str) -> bool:
-    """Whether something is mounted at a folder; of the same file system, too, where the system lists that (Linux)."""
-    real = os.path.realpath(folder)
-    known = os.fsdecode(files.read("/proc/self/mountinfo") or b"").split("\n")
-    listed = {row.split(" ")[4] for row in known if row.count(" ") > 4}
-    return os.path.ismount(real) or real.replace("\\", "\\134").replace(" ", "\\040") in listed
 
 
 def owner(managed: Managed, head: str, branch: str) -> Owner:

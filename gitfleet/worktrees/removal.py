@@ -11,23 +11,39 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
-from gitfleet.base import canonical, files, ids
+from gitfleet.base import files, ids, statefile
 from gitfleet.base.text import display
+from gitfleet.codec import FLAG, TEXT, Broken, Struct, field, replace
 from gitfleet.errors import Blocked, FleetError
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
-from gitfleet.worktrees import archive, blobs, capture, comparison, liveness
+from gitfleet.worktrees import archive, archive_store, blobs, capture, liveness
 from gitfleet.worktrees.archive import Archive
-from gitfleet.worktrees.capture import Item
+from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.removable import PRUNE, Sweep, Verdict
 
 PREFIX = ".gitfleet-removing-"
 _NOTES = "removing"
+
+
+class _Moved(Struct):
+    """A worktree that was moved aside, git's own folder for it, and whether it was seen to be safe to delete."""
+
+    path: str = field(TEXT)
+    aside: str = field(TEXT)
+    git_dir: str = field(TEXT)
+    safe: bool = field(FLAG)
+
+    def check(self) -> None:
+        """Raise Broken for one that we never move."""
+        folder, name = os.path.split(self.aside)
+        if not name.startswith(PREFIX) or folder != os.path.dirname(self.path):
+            raise Broken("a place beside the worktree was expected", "aside")
 
 
 class Changed(Exception):
@@ -43,24 +59,18 @@ def save(common: Git, managed: Managed, verdict: Verdict) -> Archive | None:
         return None
     top = managed.path if verdict.word != PRUNE else managed.git_dir
     made = archive.make(Git(managed.git_dir, cwd=top), common, verdict.owner, verdict.found, verdict.extra)
-    check(
-        common,
-        made,
-        top,
-        verdict.found.items,
-        [entry.oid for entry in verdict.found.staged if entry.mode != "160000"],
-    )
+    check(common, made, top, verdict.found)
     return made
 
 
-def check(common: Git, made: Archive, top: str, items: Mapping[str, Item], staged: list[str]) -> None:
+def check(common: Git, made: Archive, top: str, found: Capture) -> None:
     """Hold an archive against the worktree. Raises Changed, Corrupt."""
     if refs.read(common, made.ref).get(made.ref) != made.oid:
         raise Changed(f"the archive {made.id} was dropped meanwhile")
-    wrong = comparison.differences(common, made, top, items)
+    wrong = archive_store.differences(common, made, top, found.items)
     if wrong:
         raise Changed(f"{display(wrong[0])} changed while it was archived")
-    gone = blobs.missing(common, staged)
+    gone = blobs.missing(common, [entry.oid for entry in found.staged if entry.mode != "160000"])
     if gone:
         raise Blocked(
             f"The index names an object that is missing: {gone[0]}.",
@@ -84,9 +94,11 @@ def take_away(
         raise Changed("it changed while it was archived")
     if before.word == PRUNE:
         _forget(sweep.common, managed)
-        return _nothing
+        return lambda: None
     aside = os.path.join(os.path.dirname(managed.path), f"{PREFIX}{ids.ulid()}")
-    note = _write(sweep.state, managed, aside, safe=False)
+    moved = _Moved(managed.path, aside, managed.git_dir, safe=False)
+    note = os.path.join(files.folder(os.path.join(sweep.state, "worktrees", _NOTES)), f"{ids.ulid()}.json")
+    statefile.save(note, moved)
     os.rename(managed.path, aside)
     try:
         why = _late(aside, before, include_active=sweep.terms.include_active)
@@ -104,7 +116,7 @@ def take_away(
         os.rename(aside, managed.path)
         files.remove(note)
         raise Changed(why)
-    _write(sweep.state, managed, aside, safe=True, note=note)
+    statefile.save(note, replace(moved, safe=True))
     _forget(sweep.common, managed)
     return lambda: _delete(aside, note)
 
@@ -135,54 +147,32 @@ def recover(common: Git, state: str) -> list[str]:
         try:
             words = _recover(common, note)
         except (FleetError, OSError) as error:
-            why = error.message if isinstance(error, FleetError) else str(error)
+            why = str(error)
             words = f"an interrupted removal could not be finished: {display(why)}"
         told += [words] if words else []
     return told
 
 
 def _recover(common: Git, note: str) -> str:
-    read = _read(note)
-    if read is None:
+    known = statefile.load(_Moved, note)
+    if known is None:
         return ""
-    path, aside, git_dir, safe = read
+    path, aside = known.path, known.aside
     if not os.path.isdir(aside):
         files.remove(note)
         return ""
-    return _finish(common, note, path, aside, git_dir) if safe else _put_back(note, path, aside)
-
-
-def _read(note: str) -> tuple[str, str, str, bool] | None:
-    """What a note says: path, where it was moved, git's own folder, and whether that was seen to be safe."""
-    try:
-        raw = canonical.load(files.read(note) or b"")
-        path, aside, git_dir, safe = (
-            str(raw["path"]),
-            str(raw["aside"]),
-            str(raw["git_dir"]),
-            raw["safe"] is True,
-        )
-    except (ValueError, KeyError):
-        return None
-    beside = os.path.basename(aside).startswith(PREFIX) and os.path.dirname(aside) == os.path.dirname(path)
-    return (path, aside, git_dir, safe) if beside else None
-
-
-def _put_back(note: str, path: str, aside: str) -> str:
+    if known.safe:
+        if liveness.users([aside])[aside]:
+            return f"{display(aside)} was removed, but somebody still works there"
+        if os.path.isdir(known.git_dir) and not os.path.lexists(path):
+            git_worktrees.remove(common, path, force=True)
+        _delete(aside, note)
+        return f"the removal of {display(path)}, which had been interrupted, was finished"
     if os.path.lexists(path):
         return f"{display(aside)} is a worktree whose removal was interrupted, and something is at {display(path)} now"
     os.rename(aside, path)
     files.remove(note)
     return f"{display(path)} was put back: its removal had been interrupted"
-
-
-def _finish(common: Git, note: str, path: str, aside: str, git_dir: str) -> str:
-    if liveness.users([aside])[aside]:
-        return f"{display(aside)} was removed, but somebody still works there"
-    if os.path.isdir(git_dir) and not os.path.lexists(path):
-        git_worktrees.remove(common, path, force=True)
-    _delete(aside, note)
-    return f"the removal of {display(path)}, which had been interrupted, was finished"
 
 
 def _differs(before: Verdict, now: Verdict) -> bool:
@@ -214,14 +204,6 @@ def _forget(common: Git, managed: Managed) -> None:
     git_worktrees.remove(common, managed.path, force=True)
 
 
-def _write(state: str, managed: Managed, aside: str, *, safe: bool, note: str = "") -> str:
-    note = note or os.path.join(state, "worktrees", _NOTES, f"{ids.ulid()}.json")
-    files.folder(os.path.dirname(note))
-    record = {"v": 1, "path": managed.path, "aside": aside, "git_dir": managed.git_dir, "safe": safe}
-    files.replace(note, canonical.dump(record))
-    return note
-
-
 def _delete(aside: str, note: str) -> None:
     """Delete what was moved aside, folders that may not be written included."""
     _open_up(aside)
@@ -238,7 +220,3 @@ def _open_up(path: str) -> None:
     if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
         with suppress(OSError):
             os.chmod(path, 0o700)
-
-
-def _nothing() -> None:
-    return None

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import NamedTuple
 
-from gitfleet.base import canonical, clock, files
+from gitfleet.base import clock, files, statefile
 from gitfleet.base.identity import ProcessIdentity, identify, state
 from gitfleet.base.ids import is_name
+from gitfleet.base.statefile import PROCESS
+from gitfleet.codec import WHOLE, Struct, Text, field
 
 NAME = "gitfleet-taken.json"
 HOLDS = 15 * 60
 
 
-class Reservation(NamedTuple):
+class Reservation(Struct):
     """Handed out at `at` (seconds since 1970) to `process` (None: unknown), for the session with the id `session` ("": any)."""
 
-    at: int
-    process: ProcessIdentity | None
-    session: str = ""
+    at: int = field(WHOLE)
+    process: ProcessIdentity | None = field(PROCESS, default=None)
+    session: str = field(Text[str](valid=lambda text: not text or is_name(text)), default="")
 
     @property
     def stands(self) -> bool:
@@ -36,15 +37,7 @@ class Reservation(NamedTuple):
 
 def read(git_dir: str) -> Reservation | None:
     """The note in a worktree's git dir; None without one that can be read."""
-    try:
-        raw = canonical.load(files.read(os.path.join(git_dir, NAME)) or b"")
-    except ValueError:
-        return None
-    at, session = raw.get("at"), raw.get("session")
-    if type(at) is not int:
-        return None
-    named = session if isinstance(session, str) and is_name(session) else ""
-    return Reservation(at, ProcessIdentity.from_record(raw.get("process")), named)
+    return statefile.load(Reservation, os.path.join(git_dir, NAME))
 
 
 def session(git_dir: str) -> str:
@@ -61,10 +54,7 @@ def stands(git_dir: str, *, besides: Collection[int] = ()) -> bool:
 
 def write(git_dir: str, pid: int, session: str = "") -> None:
     """Note that the worktree is handed out now to the process `pid`, for `session`. The caller holds the worktrees' lock."""
-    process = identify(pid)
-    who = dict(process.as_record()) if process else None
-    record = {"v": 1, "at": clock.now(), "process": who, "session": session}
-    files.replace(os.path.join(git_dir, NAME), canonical.dump(record))
+    statefile.save(os.path.join(git_dir, NAME), Reservation(clock.now(), identify(pid), session))
 
 
 def clear(git_dir: str) -> None:

@@ -18,7 +18,7 @@ from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
-from gitfleet.worktrees import archive, archive_store, blobs, capture, comparison, exclude, listing, marker
+from gitfleet.worktrees import archive, archive_store, blobs, capture, exclude, listing, marker
 from gitfleet.worktrees.archive import Archive, Owner
 from gitfleet.worktrees.archive_store import Contents
 from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
@@ -84,10 +84,7 @@ def _place(repository: Repository, owner: Owner, path: str | None) -> str:
         raise UsageError("This path cannot hold a worktree.", hint="Choose another: --path P.")
     git_dir = os.path.realpath(repository.common_dir)
     if os.path.commonpath([git_dir, os.path.realpath(place)]) == git_dir:
-        raise UsageError(
-            f"{display(place)} lies in git's own folder.",
-            hint="Choose another: --path P.",
-        )
+        raise UsageError(f"{display(place)} lies in git's own folder.", hint="Choose another: --path P.")
     if os.path.lexists(place):
         raise Blocked(
             f"{display(place)} exists already; a restore overwrites nothing.",
@@ -174,7 +171,7 @@ def _write(reader: blobs.Reader, oid: str, where: str, mode: int) -> None:
 
 
 def _check(common: Git, found: Archive, place: str) -> None:
-    wrong = comparison.differences(common, found, place, capture.walked(place))
+    wrong = archive_store.differences(common, found, place, capture.walked(place))
     if wrong:
         raise Corrupt(
             f"The files in {display(place)} differ from the archive {found.id}: {display(wrong[0])}. "

@@ -7,11 +7,11 @@ node's own (which may be taken while this one is held, never the other way round
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from gitfleet.base import files
+from gitfleet.base import advice, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
@@ -80,11 +80,7 @@ class Worktrees:
     """The managed worktrees of a clone. Not for two threads at once; any number of processes may have one."""
 
     def __init__(
-        self,
-        repository: Repository,
-        ledger: Ledger,
-        *,
-        announce: Callable[[str], None] | None = None,
+        self, repository: Repository, ledger: Ledger, *, announce: Callable[[str], None] | None = None
     ) -> None:
         self.repository = repository
         self.ledger = ledger
@@ -125,9 +121,7 @@ class Worktrees:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
         wanted = Wanted(strategy=strategy, named=True, dry_run=wish.dry_run)
-        family = liveness.own_family()
-        runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), family)
-        (outcome,) = runner.run(target, lambda _: base)
+        (outcome,) = self._reconciler(wanted, liveness.own_family()).run(target, lambda _: base)
         return Ensured(choice, base, outcome)
 
     def _fill(self, begun: Begun) -> None:
@@ -151,15 +145,15 @@ class Worktrees:
         found, targets, bases = self.asked(selection, base)
         without = set() if selection.everything else liveness.own_family()
         wanted = wanted._replace(named=not selection.everything)
-        runner = Reconciler(self.repository, self.state, self.lock, wanted, self._pushed(), without)
-        outcomes = runner.run(targets, lambda name: bases[base or name])
+        outcomes = self._reconciler(wanted, without).run(targets, lambda name: bases[base or name])
         broken = found.broken if selection.everything else []
         return Reconciled(outcomes, list(bases.values()), broken)
 
     def status(self) -> tuple[list[status.Row], list[Broken]]:
         """What can be said of each managed worktree now, without asking the hub; and what is broken."""
         found = self.look()
-        return status.rows(self.repository, self.ledger, found.managed), found.broken
+        looking = self._reconciler(Wanted(dry_run=True), ask=False)
+        return status.rows(self.ledger, looking, found.managed), found.broken
 
     def base(self, name: str = "") -> Base:
         """The base `name` (default: the fleet's trunk), fetched now. Raises UsageError when there is no such branch."""
@@ -191,19 +185,21 @@ class Worktrees:
         bases = dict(known or {})
         if not base and any(managed.trunk for managed, _ in targets):
             before = self.ledger.node.trunk
-            trunk = self._fetched()
+            trunk = self.fetched()
             bases[trunk.name] = trunk
             if trunk.name != before:
                 found = self.look()
                 targets = self.select(found, selection)
         for name in sorted({base or managed.base for managed, _ in targets} - bases.keys()):
-            bases[name] = self._fetched(name)
+            bases[name] = self.fetched(name)
         return found, targets, bases
 
-    def _pushed(self) -> Pushed:
-        return Pushed(self.repository.git, self.ledger.node)
+    def _reconciler(self, wanted: Wanted, without: Collection[int] = (), *, ask: bool = True) -> Reconciler:
+        pushed = Pushed(self.repository.git, self.ledger.node, ask=ask)
+        return Reconciler(self.repository, self.state, lambda: self.lock, wanted, pushed, without)
 
-    def _fetched(self, name: str = "") -> Base:
+    def fetched(self, name: str = "") -> Base:
+        """The same as `base`, but what the hub does not have, or cannot be asked for, is unknown and not `fresh`."""
         git, ledger = self.repository.git, self.ledger
         try:
             return upstream.fetch(git, ledger, name) if name else upstream.fetch_trunk(git, ledger)
@@ -216,10 +212,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
     for target in managed:
         if target[0].session == session:
             return target
-    raise UsageError(
-        f"Session {session} has no managed worktree here.",
-        hint="See `gitfleet worktree list`.",
-    )
+    raise UsageError(f"Session {session} has no managed worktree here.", hint=f"See {advice.WORKTREES}.")
 
 
 def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Target:
@@ -233,10 +226,7 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
         if here
         else f"{display(path)} is in no managed worktree of this clone."
     )
-    raise UsageError(
-        words,
-        hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.",
-    )
+    raise UsageError(words, hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.")
 
 
 __all__ = ["Ensured", "Reconciled", "Selection", "Worktrees"]

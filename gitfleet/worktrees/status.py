@@ -9,18 +9,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import clock
-from gitfleet.git.history import History
-from gitfleet.git.repository import Repository
+from gitfleet.base import clock, files
+from gitfleet.git.checkout import State
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import bookkeeping, checkout, liveness, reconcile_plan, reservation, upstream
-from gitfleet.worktrees.checkout import State
+from gitfleet.trunk import position
+from gitfleet.worktrees import bookkeeping, reconcile_plan, reservation
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
-from gitfleet.worktrees.reconcile_plan import Seen, Verdict, Wanted
-from gitfleet.worktrees.unlanded import Pushed
+from gitfleet.worktrees.reconcile import Reconciler, Target
+from gitfleet.worktrees.reconcile_plan import Verdict, Wanted
 from gitfleet.worktrees.upstream import Base
 
 _LOG_END = 64 * 1024
@@ -45,34 +43,15 @@ class Row:
     verdict: Verdict
 
 
-def rows(repository: Repository, ledger: Ledger, targets: Sequence[tuple[Managed, Worktree]]) -> list[Row]:
-    """A row for each, in the order given."""
-    git = repository.git
-    states = checkout.parallel(lambda item: checkout.look(*item), [(m.path, m.git_dir) for m, _ in targets])
-    users = liveness.users([m.path for m, _ in targets], sessions=LocalSessions(ledger.state).all())
-    commits = upstream.known(git, ledger.node, {managed.base for managed, _ in targets})
-    history = History(git) if targets else None
-    family = liveness.own_family()
-    pushed = Pushed(git, ledger.node, ask=False)
+def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> list[Row]:
+    """A row for each, in the order given, as `reconciler` sees it (which asks nobody, and changes nothing)."""
+    node = ledger.node
+    commits = position.known(reconciler.git, node, {managed.base for managed, _ in targets})
     found = []
-    for managed, worktree in targets:
-        state, commit = states[managed.path, managed.git_dir], commits[managed.base]
-        counts = history.ahead_behind(state.head, commit) if history and state.head and commit else None
-        base = Base(managed.base, commit, fresh=not ledger.node.hub)  # status asks nobody
-        seen = Seen(
-            managed, worktree, state, users[managed.path], base, counts,
-            reserved=reservation.stands(managed.git_dir, besides=family),
-        )  # fmt: skip
-        if counts and all(counts) and not (seen.users or seen.reserved):
-            seen = seen._replace(finished=pushed.has(state.head or "", base))
-        found.append(
-            Row(
-                managed, worktree, state, users[managed.path], base, counts,
-                idle=_idle(managed, state),
-                reserved=reservation.stands(managed.git_dir),
-                verdict=reconcile_plan.judge(seen, Wanted()),
-            )
-        )  # fmt: skip
+    for seen in reconciler.look(targets, lambda name: Base(name, commits[name], fresh=not node.hub)):
+        reserved = reservation.stands(seen.managed.git_dir)
+        verdict = reconcile_plan.judge(seen, Wanted())
+        found.append(Row(*seen[:6], _idle(seen.managed, seen.state), reserved, verdict))
     return found
 
 
@@ -84,7 +63,7 @@ def _idle(managed: Managed, state: State) -> int | None:
     taken = reservation.read(managed.git_dir)
     seen = [managed.created_at, taken.at if taken else 0, _moved_at(managed.git_dir)]
     for path in (*state.changed, *state.untracked):
-        stamp = _changed_at(os.path.join(managed.path, path))
+        stamp = files.changed_at(os.path.join(managed.path, path))
         if not bookkeeping.within(stamp, spans):
             seen.append(stamp // 1_000_000_000)
     return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + _AHEAD))
@@ -104,10 +83,3 @@ def _moved_at(git_dir: str) -> int:
         if not words.startswith(bookkeeping.ACTION.encode()) and stamp and stamp[0].isdigit():
             return int(stamp[0])
     return 0
-
-
-def _changed_at(path: str) -> int:
-    try:
-        return os.lstat(path).st_mtime_ns
-    except OSError:  # deleted, or gone just now
-        return 0

@@ -6,7 +6,7 @@ Local, but for the hub's branches that are lent; what is pushed and has not land
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import cached_property
+from functools import cache
 
 from gitfleet.base.text import counted, display
 from gitfleet.git import refs
@@ -37,25 +37,17 @@ class Pushed:
 
     def __init__(self, git: Git, node: Node, *, ask: bool = True) -> None:
         self._git = git
-        self._node = node
-        self._ask = ask
+        theirs = f"refs/remotes/{node.hub}/"
+        self._looks: list[Callable[[], Collection[str]]] = []
+        if node.hub:
+            self._looks.append(cache(lambda: set(refs.read(git, theirs).values())))
+        if ask:
+            self._looks.append(cache(lambda: upstream.tips(git, node)))
 
     def has(self, head: str, base: Base) -> bool:
         """Whether the hub has all commits of `head` but merges that bring nothing; only what its base does not have counts."""
-        looks: list[Callable[[], Collection[str]]] = [lambda: self._seen]
-        if self._ask:
-            looks.append(lambda: self._now)
-        return any(self._is_pushed(head, base, tips) for look in looks if (tips := look()))
-
-    def _is_pushed(self, head: str, base: Base, tips: Collection[str]) -> bool:
-        return landed.judge(self._git, head, base.commit, base.name, tips).word == "pushed"
-
-    @cached_property
-    def _seen(self) -> Collection[str]:
-        return (
-            set(refs.read(self._git, f"refs/remotes/{self._node.hub}/").values()) if self._node.hub else set()
+        every = (look() for look in self._looks)
+        return any(
+            tips and landed.judge(self._git, head, base.commit, base.name, tips).word == "pushed"
+            for tips in every
         )
-
-    @cached_property
-    def _now(self) -> Collection[str]:
-        return upstream.tips(self._git, self._node)

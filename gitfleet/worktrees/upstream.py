@@ -6,19 +6,16 @@ hub the base is the branch of this clone. Fetched commits lie in refs of our own
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, HubError, UsageError
-from gitfleet.git import answers, fleetrefs, refs
-from gitfleet.git.history import History
+from gitfleet.git import answers, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.node import Node
+from gitfleet.trunk import position
 
 LOCK_TIME = 60.0
 _LOOK = 20.0  # seconds for the look at the hub's branches
@@ -40,23 +37,21 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
     """
     node = ledger.node
     if not node.hub:
-        commit = known(git, node, [name])[name]
+        commit = position.known(git, node, [name])[name]
         if commit is None:
             raise _no_branch(name, "this clone")
         return Base(name, commit, fresh=True)
-    seen = _seen(node, name)
-    any_ = (
-        "*" if name == node.trunk else ""
-    )  # so that a trunk that is gone there still lets the hub's HEAD be heard
+    seen = position.seen(node, name)
+    # With `*`, a trunk that is gone there still lets the hub's HEAD be heard.
+    more = "*" if name == node.trunk else ""
+    refspec = f"+refs/heads/{name}{more}:{seen}{more}"
     try:
         with ledger.lock.held(LOCK_TIME):
-            ledger.hear(
-                Remote(git, node.hub).fetch(f"+refs/heads/{name}{any_}:{seen}{any_}", prune=bool(any_))
-            )
+            ledger.hear(Remote(git, node.hub).fetch(refspec, prune=bool(more)))
     except FleetError as error:
         if isinstance(error, HubError) and answers.NO_REF in error.output:
             raise _no_branch(name, f"the hub '{node.hub}'") from error
-        return Base(name, known(git, node, [name])[name], fresh=False, error=error.message)
+        return Base(name, position.known(git, node, [name])[name], fresh=False, error=error.message)
     if ledger.node.trunk != node.trunk:  # heard by the way; what was fetched is another branch's place now
         return fetch(git, ledger, name)
     commit = refs.read(git, seen).get(seen)
@@ -77,16 +72,7 @@ def fetch_trunk(git: Git, ledger: Ledger) -> Base:
         if ledger.node.trunk == before:
             return base
     name = ledger.node.trunk  # it has moved, and was fetched when that was heard
-    return Base(name, known(git, ledger.node, [name])[name], fresh=True)
-
-
-def known(git: Git, node: Node, names: Iterable[str]) -> dict[str, str | None]:
-    """Where each base stands as far as this clone knows, without asking the hub. One git process for all."""
-    wanted = {name: _places(node, name) for name in names}
-    found = refs.read(git, *[ref for places in wanted.values() for ref in places]) if wanted else {}
-    return {
-        name: _newest(git, [found[ref] for ref in places if ref in found]) for name, places in wanted.items()
-    }
+    return Base(name, position.known(git, ledger.node, [name])[name], fresh=True)
 
 
 def tips(git: Git, node: Node) -> set[str]:
@@ -97,26 +83,6 @@ def tips(git: Git, node: Node) -> set[str]:
         return set(Remote(git, node.hub).look("refs/heads/*", timeout=_LOOK).values())
     except FleetError:
         return set()
-
-
-def _places(node: Node, name: str) -> list[str]:
-    if not node.hub:
-        return [f"refs/heads/{name}"]
-    return [_seen(node, name), f"refs/remotes/{node.hub}/{name}"]
-
-
-def _newest(git: Git, commits: list[str]) -> str | None:
-    """The hub's branch as we saw it, or as the user's own fetch did if that is newer."""
-    if len(set(commits)) < 2:
-        return commits[0] if commits else None
-    ours, theirs = commits
-    return theirs if History(git).is_ancestor(ours, theirs) else ours
-
-
-def _seen(node: Node, name: str) -> str:
-    if name == node.trunk:
-        return fleetrefs.seen_trunk(node.hub)
-    return fleetrefs.seen_base(node.hub, hashlib.sha256(os.fsencode(name)).hexdigest()[:40])
 
 
 def _no_branch(name: str, where: str) -> UsageError:

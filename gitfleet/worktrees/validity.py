@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import BadName, BadPath, UsageError
@@ -31,20 +32,22 @@ def check_name(what: str, text: str) -> str:
     )
 
 
-def check_branch(text: str) -> str:
-    """`text` if it may be the short name of a branch, by git's own rules. Raises BadName. Costs no process."""
-    parts = text.split("/")
-    sound = (
-        0 < len(text) <= 200
-        and text[0] != "-"
+def is_branch(text: str) -> bool:
+    """Whether `text` may be the short name of a branch, by git's own rules. Costs no process."""
+    return (
+        text[:1] != "-"
         and text != "@"
         and not text.endswith(".")
         and ".." not in text
         and "@{" not in text
-        and all(part and part[0] != "." and not part.endswith(".lock") for part in parts)
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
         and not any(c in _REFUSED or ord(c) < 32 for c in text)
     )
-    if sound:
+
+
+def check_branch(text: str) -> str:
+    """`text` if it may be the short name of a branch. Raises BadName."""
+    if is_branch(text) and len(text) <= 200:
         return text
     raise BadName(f"{_said(text)} is not a branch name.", hint="Pass `--base main`.", name=text)
 
@@ -74,12 +77,12 @@ def _checked_top(repository: Repository, top: str) -> str:
         raise UsageError(
             f"gitfleet cannot find the main worktree of {display(repository.common_dir)}, and worktrees do not belong "
             "into a git directory.",
-            hint="Run `gitfleet init` in the main worktree, once; or work where you are: `gitfleet session start`.",
+            hint=f"Run {advice.INIT} in the main worktree, once; or work where you are: {advice.START}.",
         )
     if Git(repository.common_dir, cwd=top).line("rev-parse", "--show-superproject-working-tree"):
         raise UsageError(
             f"{display(top)} is a submodule: `git submodule deinit` would delete the worktrees in it, with all work in them.",
-            hint="Work in the submodule itself (`gitfleet session start`, with `--here` for a COMMAND), or make a clone of its own.",
+            hint=f"Work in the submodule itself ({advice.START}, with `--here` for a COMMAND), or make a clone of its own.",
         )
     return top
 

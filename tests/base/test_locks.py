@@ -6,9 +6,11 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from gitfleet.base.locks import NodeLock, Wait
 from gitfleet.errors import LockHeld
@@ -79,12 +81,47 @@ def test_lock_whose_file_was_taken_away_is_taken_anew(tmp_path: Path) -> None:
         other.release()
 
 
-def test_lock_held_by_flock_of_another_program_is_not_taken(tmp_path: Path) -> None:
+def test_lock_and_flock_or_filelock_of_another_program_keep_each_other_out(tmp_path: Path) -> None:
     path = tmp_path / "lock"
+    lock, theirs = NodeLock(str(path)), FileLock(path)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert not NodeLock(str(path)).acquire()
-    with NodeLock(str(path)).held(0.0):
+        assert not lock.acquire()
+        assert not lock.acquire(0.01)
+    with theirs.acquire(timeout=0):
+        assert not lock.acquire()
+        assert not lock.acquire(0.01)
+    with lock.held(0.0), pytest.raises(Timeout):
+        theirs.acquire(timeout=0)
+    with theirs.acquire(timeout=0):
+        pass
+
+
+def test_lock_that_was_waited_for_is_held_and_given_back_as_any_other(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    trying, taken, done = threading.Event(), threading.Event(), threading.Event()
+    waiting = NodeLock(path)
+
+    def wait() -> None:
+        trying.set()
+        with waiting.held(60.0):
+            taken.set()
+            done.wait()
+
+    thread = threading.Thread(target=wait)
+    with NodeLock(path).held(0.0):
+        thread.start()
+        assert trying.wait()
+        assert not waiting.acquire(0.05)
+        assert not taken.is_set()
+    assert taken.wait(60.0)
+    assert not waiting.acquire()
+    assert not NodeLock(path).acquire(0.01)
+    with pytest.raises(Timeout):
+        FileLock(path).acquire(timeout=0)
+    done.set()
+    thread.join()
+    with NodeLock(path).held(0.0):
         pass
 
 

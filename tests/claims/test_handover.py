@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.claims import model
 from gitfleet.claims.model import SHARED
 from gitfleet.errors import Conflict, FleetError, NoSession, UsageError
@@ -43,7 +44,7 @@ def test_offer_that_makes_no_sense_is_refused_whole(
     refused = world.refuse("a-1", OFFER, patterns=named, to=to)
     assert isinstance(refused, error)
     assert words in refused.message
-    assert "session start" not in refused.hint
+    assert advice.START not in refused.hint
     assert isinstance(world.refuse("b-1", TAKE), Conflict)
 
 

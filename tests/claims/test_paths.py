@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.claims import paths
-from gitfleet.errors import BadPath, BadPattern, FleetError
+from gitfleet.errors import BadPath, BadPattern, FleetError, UsageError
 from gitfleet.git.repository import discover
 from gitfleet.patterns.language import parse
 from tests.workbench import Git
@@ -105,6 +105,11 @@ def test_text_means_the_same_whether_or_not_there_is_such_a_name(repository: Pat
     (repository / "sub" / name).mkdir(parents=True)
     assert resolve(repository, typed) == before
     assert resolve(repository, before) == before
+
+
+def test_one_text_in_place_of_a_list_is_refused(repository: Path) -> None:
+    with pytest.raises(UsageError, match="list of texts"):
+        resolve(repository, "src")
 
 
 def test_text_that_says_the_same_twice_is_one_pattern(repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -138,3 +139,22 @@ def test_missing_in_a_worktree_is_what_is_neither_tracked_nor_on_disk(
     (repository / "empty").mkdir()
     here = discover(str(repository)).here
     assert presence.missing(here, str(repository), [one(text)]) == ([] if there else [one(text)])
+
+
+@pytest.mark.parametrize("form", ["plain", "short paths", "shared", "only folders", "none"])
+def test_missing_finds_what_is_tracked_and_not_on_disk_in_every_form_of_the_index(
+    repository: Path, git: Git, form: str
+) -> None:
+    git.commit(repository, {"top.txt": "1\n", "far/Away.txt": "1\n"})
+    if form == "short paths":
+        git(repository, "update-index", "--index-version", "4")
+    elif form == "shared":
+        git(repository, "update-index", "--split-index")
+    elif form == "only folders":
+        git(repository, "sparse-checkout", "set", "--sparse-index", "src")
+    shutil.rmtree(repository / "far", ignore_errors=True)
+    if form == "none":
+        (repository / ".git/index").unlink()
+    wanted = [one(text) for text in ("far/", "FAR/away.txt", "far/none.txt", "new.txt")]
+    left = presence.missing(discover(str(repository)).here, str(repository), wanted)
+    assert left == (wanted if form == "none" else wanted[2:])

@@ -51,7 +51,7 @@ def keeping(claim: Claim) -> str:
 
 def retained(world: World) -> dict[str, str]:
     """What each claim stays with that something retains, through the index."""
-    return {c.pattern: keeping(c) for c in model.retained(world.view) if isinstance(c, Claim)}
+    return {c.pattern: keeping(c) for c in model.retained(world.view)}
 
 
 def cited(world: World) -> str:

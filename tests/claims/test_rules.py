@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitfleet.base import advice
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import EXCLUSIVE, SHARED
@@ -118,7 +119,7 @@ def test_upgrade_to_exclusive_alone_is_granted_in_place_of_the_shared_one(world:
     assert world.claims("n-1")["docs/"].mode == EXCLUSIVE
 
 
-@pytest.mark.parametrize(("data", "step"), [(b"{", "gitfleet fsck"), (b'{"v":9}', "Upgrade gitfleet")])
+@pytest.mark.parametrize(("data", "step"), [(b"{", advice.FSCK), (b'{"v":9}', "Upgrade gitfleet")])
 def test_refusal_by_a_record_that_cannot_be_read_does_not_offer_to_wait_for_it(
     world: World, data: bytes, step: str
 ) -> None:
@@ -127,7 +128,7 @@ def test_refusal_by_a_record_that_cannot_be_read_does_not_offer_to_wait_for_it(
     assert isinstance(error, Conflict)
     assert "a record that cannot be read holds claims/=src/@x.json" in error.message
     assert step in error.hint
-    assert "--wait" not in error.hint
+    assert "wait" not in error.hint
 
 
 def test_upgrade_to_exclusive_while_others_share_is_refused_and_keeps_the_shared_one(world: World) -> None:

@@ -14,6 +14,8 @@ import pytest
 import gitfleet
 from gitfleet.base.locks import NodeLock
 from gitfleet.errors import EXIT_CODES, FleetError
+from gitfleet.fleet.views import schema
+from gitfleet.fleet.views.envelope import FailureAnswer
 from tests.cli.conftest import Cli
 from tests.workbench import PATIENCE, Git, Gitfleet, overlaid
 
@@ -60,6 +62,8 @@ def test_json_is_one_envelope_also_for_what_could_not_be_understood(
     assert set(answer) == ENVELOPE
     assert answer["status"] == status
     assert ran.stdout.isascii()
+    if code:
+        schema.validate(FailureAnswer, answer["data"], more=True)
 
 
 def test_json_after_the_end_of_options_is_a_path(cli: Cli) -> None:

@@ -197,7 +197,7 @@ def test_message_with_terminal_escapes_is_shown_harmless(two: Two) -> None:
 def test_message_beyond_measure_is_refused(two: Two) -> None:
     two.bob("tell", "ada-1", "x" * MAX_MESSAGE).ok()
     for text in ("x" * (MAX_MESSAGE + 1), "", "  "):
-        two.bob("tell", "ada-1", text).ended(2)
+        assert two.bob("tell", "ada-1", text).ended(2).stderr.count("Nothing was") == 1
 
 
 def test_inbox_that_is_full_drops_the_oldest_and_says_how_many(two: Two) -> None:

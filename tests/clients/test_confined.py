@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.clients import confined
 from gitfleet.errors import FleetError, HubUnreachable, LocalStorage, UsageError
 from gitfleet.git.program import GitFailed
@@ -46,7 +47,7 @@ def test_error_of_a_sandbox_is_one_line_with_what_to_do(
     assert told.hint == ""
     assert told.unharmed == error.unharmed
     assert told.message.count(". ") >= 1
-    assert ("--sandbox open" in told.message) == ("CODEX_SESSION_ID" in environment)
+    assert (advice.OPEN_SANDBOX in told.message) == ("CODEX_SESSION_ID" in environment)
     assert confined.reason(error, environment) != ""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.errors import Damaged, FleetError
 from gitfleet.fleet import doctor
 from gitfleet.upkeep import exchange
@@ -45,14 +46,14 @@ def test_object_that_is_gone_is_named_as_damage_here_and_comes_back_from_the_hub
     oid = lose(fleets.clone("ada"), git, what)
     with fleets.open("ada") as fleet:
         findings = {finding.what: finding for finding in doctor.examine(fleet)}
-        assert (findings["objects"].ok, findings["objects"].advice) == (False, "gitfleet doctor --repair")
+        assert (findings["objects"].ok, findings["objects"].advice) == (False, advice.REPAIR)
         assert oid in findings["objects"].words
         for error in (
             failure(lambda: fleet.claims.claim("ada-1", ["src/new"])),
             failure(lambda: exchange.sync(fleet)),
         ):
             assert error is None or (type(error), oid in error.message) == (Damaged, True)
-            assert error is None or "doctor --repair" in error.hint
+            assert error is None or advice.REPAIR in error.hint
         assert oid in doctor.repair(fleet)[0]
         assert all(finding.ok for finding in doctor.examine(fleet))
         assert fleet.claims.claim("ada-1", ["src/newer"]).status.value == "confirmed"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.errors import HubRefused
 from gitfleet.fleet import probe, setup
 from gitfleet.fleet.fleet import Fleet
@@ -242,7 +243,7 @@ def test_push_url_that_came_after_joining_gets_nothing(clone: Clone, hub: Path, 
     git(fork, "fetch", "--quiet", hub, "+refs/fleet/*:refs/fleet/*")
     git(ada, "remote", "set-url", "--push", "origin", fork)
     before = git(fork, "for-each-ref")
-    with Fleet.open(str(ada)) as fleet, pytest.raises(HubRefused, match="gitfleet init"):
+    with Fleet.open(str(ada)) as fleet, pytest.raises(HubRefused, match=advice.INIT):
         fleet.claims.claim("ada-1", ["a"])
     assert git(fork, "for-each-ref") == before
 

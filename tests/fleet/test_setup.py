@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.errors import (
     Blocked,
     HubAlarm,
@@ -145,7 +146,7 @@ def test_joining_again_where_a_remote_came_later_says_how_to_agree_through_it(
     git(repository, "remote", "add", "origin", hub)
     again = join(repository)
     assert (again.node.hub, again.fresh) == ("", False)
-    assert "gitfleet init --hub origin" in again.warnings[0]
+    assert advice.INIT_HUB.of("origin") in again.warnings[0]
 
 
 def test_joining_anew_through_the_hub_of_another_fleet_advises_no_repair(
@@ -162,7 +163,7 @@ def test_joining_anew_through_the_hub_of_another_fleet_advises_no_repair(
     there, here = coord(hub, git), coord(repository, git)
     with pytest.raises(HubAlarm) as caught:
         join(repository, "origin")
-    assert "gitfleet uninstall" in caught.value.hint
+    assert advice.UNINSTALL in caught.value.hint
     assert "repair" not in caught.value.hint
     assert (coord(hub, git), coord(repository, git)) == (there, here)
     assert join(repository).node.hub == ""
@@ -208,7 +209,7 @@ def test_joining_through_a_hub_that_does_not_play_along_changes_nothing(
     assert caught.value.exit_code == 30
     assert picture(ada) == before
     if how == "away":
-        assert "Run `gitfleet init` again" in caught.value.hint
+        assert f"Run {advice.INIT} again" in caught.value.hint
         assert "sync" not in caught.value.hint
     else:
         assert ("no fleets" if how == "hook" else "hidden ref") in caught.value.message

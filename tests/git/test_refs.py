@@ -195,3 +195,32 @@ def test_peek_at_a_packed_ref_that_has_moved_or_leads_elsewhere_since_is_never_t
     git(repository, "symbolic-ref", "refs/heads/two", "refs/heads/one")
     assert refs.peek(str(repository / ".git"), "refs/heads/one") == new
     assert refs.peek(str(repository / ".git"), "refs/heads/two") is None
+
+
+def test_tips_of_refs_are_those_that_git_lists_however_they_are_kept(
+    repository: Path, git: Git, program: Program, one: str, two: str
+) -> None:
+    git(repository, "update-ref", "refs/heads/deep/er", two)
+    git(repository, "update-ref", "refs/remotes/origin/main", two)
+    git(
+        repository,
+        "update-ref",
+        "refs/headstrong/x",
+        git(repository, "commit-tree", "-m", "3", "HEAD^{tree}"),
+    )
+    git(repository, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    assert refs.tips(program, "refs/heads", "refs/remotes") == {one, two}
+    git(repository, "pack-refs", "--all")
+    git(repository, "update-ref", "refs/heads/deep/er", one)
+    assert refs.tips(program, "refs/heads") == {one}
+    assert refs.tips(program, "refs/heads/deep/er", "refs/remotes/none") == {one}
+    assert refs.tips(program, "refs/none") == set()
+
+
+def test_tips_of_refs_that_are_not_files_are_for_git_to_tell(
+    repository: Path, git: Git, program: Program
+) -> None:
+    git(repository, "symbolic-ref", "refs/heads/other", "HEAD")
+    assert refs.tips(program, "refs/heads") is None
+    (repository / ".git/refs/tables").write_text("this repository uses the reftable format\n")
+    assert refs.tips(program, "refs/tables") is None

@@ -116,6 +116,13 @@ def test_words_about_a_refusal_are_those_of_the_server_without_its_colours(
     assert error.message == f"The hub 'origin' refused: {said}."
 
 
+@pytest.mark.parametrize("refused", [True, False])
+@pytest.mark.parametrize("said", ["git took longer than 60 s", "fatal: no such host."])
+def test_words_about_a_hub_end_with_one_period(said: str, refused: bool) -> None:
+    error = hub_error("origin", said, what="write to", refused=refused)
+    assert error.message.endswith(f": {said.removesuffix('.')}.")
+
+
 def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> None:
     full = (
         f"error: cannot update ref '{SEEN}a': couldn't write '.git/{SEEN}a.lock'",

@@ -34,9 +34,9 @@ def count(place: Scratch) -> int:
 
 def test_scratch_shows_the_head_and_refs_of_the_remote(history: Path, git: Git) -> None:
     with scratch(program(history), "origin") as place:
-        head = place.head("refs/heads/*")
+        head, found = place.remote.survey("HEAD", "refs/heads/*")
     assert head.branch == "main"
-    assert head.refs["refs/heads/main"] == git(history, "rev-parse", "HEAD")
+    assert found["refs/heads/main"] == git(history, "rev-parse", "HEAD")
 
 
 def test_scratch_fetches_as_deep_as_is_asked_and_leaves_the_clone_alone(history: Path, git: Git) -> None:
@@ -83,7 +83,7 @@ def test_scratch_of_a_remote_that_is_away_says_so(history: Path, hub: Path) -> N
     hub.rename(hub.with_name("away"))
     with scratch(program(history), "origin") as place:
         with pytest.raises(HubUnreachable):
-            place.head()
+            place.remote.survey("HEAD")
         with pytest.raises(HubUnreachable):
             place.fetch(["refs/heads/main"], depth=1)
 
@@ -93,11 +93,11 @@ def test_scratch_reaches_a_remote_by_a_relative_address_and_by_the_clones_own_se
 ) -> None:
     git(history, "remote", "set-url", "origin", f"../{hub.name}")
     with scratch(program(history), "origin") as place:
-        assert place.head().branch == "main"
+        assert place.remote.survey("HEAD")[0].branch == "main"
     git(history, "remote", "set-url", "origin", "there:x")
     git(history, "config", f"url.{hub}.insteadOf", "there:x")
     with scratch(program(history), "origin") as place:
-        assert place.head().branch == "main"
+        assert place.remote.survey("HEAD")[0].branch == "main"
 
 
 def test_scratch_lends_credentials_without_writing_them_down(

@@ -132,7 +132,7 @@ def test_transaction_of_another_schema_is_refused_by_its_number(
     assert record["schema"] == 1
     tree = Snapshot(objects, tip.tree)
     tree.put("transaction.json", canonical.dump({**record, "schema": schema}))
-    forged = tip._replace(tree=Oid(tree.write()))
+    forged = replace(tip, tree=Oid(tree.write()))
     with pytest.raises(error):
         commits.transaction(objects, forged)
     objects.close()

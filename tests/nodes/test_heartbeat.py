@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.errors import HubUnreachable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
@@ -62,7 +63,7 @@ def time_passes(clone: Path, seconds: int, *fields: str) -> None:
     """As if what was observed had been observed so much earlier."""
     path = clone / ".git/gitfleet/pulse.json"
     seen = json.loads(path.read_text())
-    for item in seen.values():
+    for item in seen["nodes"].values():
         for field in fields:
             item[field] -= seconds
     path.write_text(json.dumps(seen))
@@ -250,7 +251,7 @@ def test_copy_of_a_clone_is_warned_and_overwrites_nothing(fleets: Fleets, git: G
     warned = exchange(copy)
     assert len(warned) == 1
     assert node(ada) in warned[0]
-    assert "gitfleet uninstall" in warned[0]
+    assert advice.UNINSTALL in warned[0]
     assert git(fleets.hub, "rev-parse", ref) == theirs
     assert warned[0] in look(copy)[1]
     assert exchange(ada) == []

@@ -100,6 +100,22 @@ def test_setting_for_all_clones_of_a_user_names_nobody(place: Place, git: Git) -
         place.who()
 
 
+@pytest.mark.parametrize("way", ["another file", "environment", "capitals"])
+def test_setting_counts_wherever_git_finds_it(
+    place: Place, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "environment":
+        for name, value in (("COUNT", "1"), ("KEY_0", "fleet.session"), ("VALUE_0", "set-1")):
+            monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    elif way == "capitals":
+        with open(place.clone / ".git/config", "a") as file:
+            file.write("[FLEET]\nSession = set-1\n")
+    else:
+        git(place.clone, "config", "--file", tmp_path / "more", "fleet.session", "set-1")
+        git(place.clone, "config", "include.path", tmp_path / "more")
+    assert place.who() == "set-1"
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("way", ["flag", "variable", "setting"])
 def test_name_that_is_none_is_refused_wherever_it_is_given(

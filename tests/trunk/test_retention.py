@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.claims.model import Claim
 from gitfleet.errors import Conflict
 from gitfleet.fleet.fleet import Fleet
@@ -285,7 +286,7 @@ def test_next_session_in_the_worktree_is_told_and_may_have_it_and_no_other(ada: 
     ada.begin(ada.tree, "next")
     with Fleet.open(str(ada.tree)) as fleet:
         (words,) = succession.told(fleet)
-        assert all(part in words for part in ("own", "src/", "gitfleet claim"))
+        assert all(part in words for part in ("own", "src/", advice.CLAIM.of("PATH")))
         answer = fleet.claims.claim("next", ["src/api/a.py"]).encode()
         assert [c["pattern"] for c in answer["granted"]] == ["src/"]
         assert succession.told(fleet) == []

@@ -7,10 +7,10 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gitfleet.codec import replace
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.worktrees import archive_store, bookkeeping, cleanup, marker

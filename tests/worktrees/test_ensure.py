@@ -324,9 +324,9 @@ def test_ensure_after_a_crash_in_the_middle_goes_on(yard: Yard, git: Git, step: 
     note.parent.mkdir(parents=True)
     plan = {
         "path": str(path), "git_dir": "", "id": "one", "agent": "codex", "session": "one", "branch": branch, "base": "main",
-        "base_commit": base, "created_at": 1, "folder": str(path.parent), "create": True,
+        "base_commit": base, "created_at": 1, "folder": str(path.parent),
     }  # fmt: skip
-    note.write_bytes(canonical.dump(plan))
+    note.write_bytes(canonical.dump({"plan": plan, "create": True}))
     if step == "branched":
         git(yard.top, "branch", branch)
     elif step in {"registered", "half-made"}:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from gitfleet.codec import replace
 from gitfleet.worktrees import marker, reservation
 from gitfleet.worktrees.service import Selection
 from tests.forms import held
@@ -52,9 +53,7 @@ def test_idle_time_is_that_of_people_and_agents_and_never_of_upkeep(yard: Yard, 
     git_dir = Path(git(path, "rev-parse", "--absolute-git-dir"))
     managed = yard.managed()[0]
     long_ago = managed.created_at - 90_000
-    marker.write(
-        type(managed)(**{**{n: getattr(managed, n) for n in managed.__slots__}, "created_at": long_ago})
-    )
+    marker.write(replace(managed, created_at=long_ago))
     log = git_dir / "logs/HEAD"
     log.write_text(re.sub(r"(?<=> )\d+(?= )", str(long_ago), log.read_text()))
     assert (yard.status()["one"].idle or 0) > 89_000

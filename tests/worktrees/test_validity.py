@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.codec import replace
 from gitfleet.errors import BadName, BadPath, UsageError
 from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import validity
@@ -81,9 +82,9 @@ def test_top_of_a_bare_repository_is_the_folder_around_it_only_if_it_is_hidden_t
     with yard.open() as fleet:
         repository = fleet.repository
     bare = Worktree("/x/.bare", "/x/.bare", None, None, bare=True, locked=None, prunable=None)
-    assert validity.top(repository._replace(common_dir="/x/.bare"), [bare]) == "/x"
+    assert validity.top(replace(repository, common_dir="/x/.bare"), [bare]) == "/x"
     with pytest.raises(UsageError):
-        validity.top(repository._replace(common_dir="/x/hub.git"), [bare])
+        validity.top(replace(repository, common_dir="/x/hub.git"), [bare])
 
 
 REFUSED = [

@@ -149,6 +149,6 @@ def _neighbour(fleet: Clone, state: State, claim: Claim) -> NeighbourRow:
         claim,
         title=session.title if session else "",
         left=time_left(claim, session),
-        retained=[keeper.as_record() for keeper in claim.retained],
+        retained=claim.keeper_records,
         gone=fleet.claims.orphans.is_dead(claim.session),
     )

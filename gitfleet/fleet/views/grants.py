@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.handover import Broke, Offered, Taken
 from gitfleet.claims.retained_claims import LetGone
-from gitfleet.claims.waiting import Waited
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.claims import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.ledger.model import Answer
 from gitfleet.telling.remarks import Remarks
+
+if TYPE_CHECKING:
+    from gitfleet.claims.waiting import Waited
 
 OutcomeWord = Literal["tentative", "confirmed"]
 

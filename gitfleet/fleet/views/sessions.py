@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gitfleet.base import advice
 from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
@@ -68,7 +69,7 @@ def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
     if session is None:
         raise NoSession(
             f"The fleet has no session '{session_id}' now.",
-            hint=f"`gitfleet session list` shows those that are there; `gitfleet log --session {session_id}` what it did.",
+            hint=f"{advice.SESSIONS} shows those that are there; {advice.LOG_OF.of(session_id)} what it did.",
             candidates=[],
         )
     with fleet.peers() as peers:

@@ -12,14 +12,20 @@ import os
 import stat
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gitfleet.base import files, resources
+from gitfleet.clients.acting import CLIENTS
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError, LockHeld
-from gitfleet.git.program import Git
+from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import marked, opening, settings, wanted
-from gitfleet.githooks.agents.wanted import AGENTS, Kind, Scope, handlers, settings_path
+from gitfleet.githooks.agents.wanted import Scope, handlers, settings_path
+from gitfleet.githooks.hook_files import remove_if_empty
+
+if TYPE_CHECKING:
+    from gitfleet.clients.acting import Client
 
 What = Literal["created", "changed", "removed", "unchanged"]
 State = Literal["in place", "outdated", "absent", "unreadable", "untrusted", "modified", "not read"]
@@ -51,12 +57,12 @@ def install(agent: str, scope: Scope, repository: Repository | None) -> list[Set
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     if scope == "project" and repository is not None:
-        _check_links(wanted.home(kind, repository), [kind.project])
-        _check_links(repository, [kind.block] if kind.block else [])
+        _check_links(wanted.home(kind, repository), [kind.PROJECT])
+        _check_links(repository, [kind.BLOCK] if kind.BLOCK else [])
     folder_made = not os.path.isdir(os.path.dirname(path))
     changes = [_change(path, lambda data: _with_handlers(path, data, agent, folder_made=folder_made))]
     if scope == "project" and repository is not None:
-        changes += _ignore(wanted.home(kind, repository), agent, kind.project)
+        changes += _ignore(wanted.home(kind, repository), agent, kind.PROJECT)
         admit(kind, repository)
         changes += [_change(file, partial(_with_block, file, agent)) for file in _block(kind, repository)]
     return changes
@@ -76,16 +82,16 @@ def close_sandbox(repository: Repository) -> list[SettingsChange]:
     changes = []
     for top in _worktrees(repository):
         path = os.path.join(top, opening.CONFIG)
-        changes.append(_change(path, partial(opening.closed, path)))
+        changes.append(_change(path, partial(_without_block, path, opening.NAME, marked.SHELL)))
     exclude = _exclude(repository)
     changes.append(_change(exclude, partial(_without_block, exclude, opening.NAME, marked.SHELL)))
     return [change for change in changes if change.what != "unchanged"]
 
 
-def admit(kind: Kind, repository: Repository) -> None:
+def admit(kind: Client, repository: Repository) -> None:
     """Make what a linked worktree needs for the main checkout's settings to be read there. Raises LocalStorage."""
     if wanted.home(kind, repository) != repository and repository.worktree:
-        path = os.path.join(repository.worktree, kind.folder)
+        path = os.path.join(repository.worktree, kind.FOLDER)
         if not os.path.lexists(path):
             with files.storage(path):
                 os.mkdir(path)
@@ -96,19 +102,19 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
     kind = wanted.of(agent)
     path = settings_path(kind, scope, repository)
     folders: list[str] = []
-    changes = close_sandbox(repository) if kind.sandbox and scope == "project" and repository else []
+    changes = close_sandbox(repository) if kind.SANDBOX and scope == "project" and repository else []
     changes.append(_change(path, lambda data: _without_handlers(path, data, folders)))
     for folder in folders:
-        _remove_empty(folder)
+        remove_if_empty(folder)
     if scope == "project" and repository is not None:
         changes += [
             _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
             for file in _block(kind, repository)
         ]
-        if kind.folder:
+        if kind.FOLDER:
             for top in _worktrees(repository):
-                _remove_empty(os.path.join(top, kind.folder))
-        if not any(holds_ours(os.path.join(top, kind.project)) for top in _worktrees(repository)):
+                remove_if_empty(os.path.join(top, kind.FOLDER))
+        if not any(holds_ours(os.path.join(top, kind.PROJECT)) for top in _worktrees(repository)):
             exclude = _exclude(repository)
             changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))
     return [change for change in changes if change.what != "unchanged"]
@@ -117,7 +123,7 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
 def status(repository: Repository | None) -> list[SettingsPlace]:
     """Every place where an agent's hooks may be. Reads only."""
     found = []
-    for agent, kind in AGENTS.items():
+    for agent, kind in CLIENTS.items():
         scopes: list[Scope] = ["project", "user"] if repository and repository.worktree else ["user"]
         found += [_look(agent, scope, settings_path(kind, scope, repository)) for scope in scopes]
     return found
@@ -127,9 +133,9 @@ def uninstall_everywhere(repository: Repository) -> list[str]:
     """Take every agent's hooks out of all worktrees of the clone, for whoever leaves the fleet; says what had to stay, and why."""
     kept = []
     for top in _worktrees(repository):
-        for agent in AGENTS:
+        for agent in CLIENTS:
             try:
-                uninstall(agent, "project", repository._replace(worktree=top))
+                uninstall(agent, "project", replace(repository, worktree=top))
             except FleetError as error:
                 kept.append(error.message)
     return kept
@@ -138,8 +144,8 @@ def uninstall_everywhere(repository: Repository) -> list[str]:
 # Where.
 
 
-def _block(kind: Kind, repository: Repository) -> list[str]:
-    return [os.path.join(repository.worktree or "", kind.block)] if kind.block else []
+def _block(kind: Client, repository: Repository) -> list[str]:
+    return [os.path.join(repository.worktree or "", kind.BLOCK)] if kind.BLOCK else []
 
 
 def _exclude(repository: Repository) -> str:
@@ -147,9 +153,7 @@ def _exclude(repository: Repository) -> str:
 
 
 def _worktrees(repository: Repository) -> list[str]:
-    out = os.fsdecode(repository.git.run("worktree", "list", "--porcelain", "-z"))
-    tops = [field.removeprefix("worktree ") for field in out.split("\0") if field.startswith("worktree ")]
-    return [top for top in tops if os.path.isdir(top)]
+    return [one.path for one in git_worktrees.listed(repository.git) if os.path.isdir(one.path)]
 
 
 def _check_links(repository: Repository, names: list[str]) -> None:
@@ -167,7 +171,7 @@ def _check_links(repository: Repository, names: list[str]) -> None:
 
 def _ignore(repository: Repository, agent: str, name: str) -> list[SettingsChange]:
     """Have git ignore a file of ours, where it would show it as new."""
-    git: Git = repository.here
+    git = repository.here
     tracked = git.ask("ls-files", "--error-unmatch", "--", name).code == 0
     if tracked or git.ask("check-ignore", "--quiet", "--", name).code == 0:
         return []
@@ -286,10 +290,3 @@ def _replace(path: str, data: bytes) -> None:
         words = f"{os.path.dirname(path)} is no folder"
         raise settings.unusable(path, ValueError(words)) from error
     files.replace(path, data, mode=mode)
-
-
-def _remove_empty(folder: str) -> None:
-    try:
-        os.rmdir(folder)
-    except OSError:  # somebody else keeps something there
-        return

@@ -52,14 +52,6 @@ def opened(path: str, repository: Repository, data: bytes | None) -> bytes:
     return marked.put(data, NAME, marked.SHELL, body)
 
 
-def closed(path: str, data: bytes | None) -> bytes | None:
-    """The file without the block; None where nothing is left of one that the block made. Raises Blocked."""
-    try:
-        return None if data is None else marked.without(data, NAME, marked.SHELL)
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
-
-
 def check(repository: Repository) -> None:
     """Refuse where git keeps the file: what is written names folders of this machine. Raises Blocked."""
     if repository.here.ask("ls-files", "--error-unmatch", "--", CONFIG).code == 0:
@@ -89,17 +81,13 @@ def _hubs(repository: Repository) -> list[str]:
         return []
     said = repository.git.ask("remote", "get-url", "--all", "--push", hub).stdout if hub else b""
     base = repository.main or repository.common_dir
-    found = [os.path.join(base, _path(url)) for url in os.fsdecode(said).split("\n") if url]
-    return [_bare(path) for path in found if os.path.isdir(path)]
-
-
-def _path(url: str) -> str:
-    return unquote(urlsplit(url).path) if url.startswith("file://") else url
-
-
-def _bare(path: str) -> str:
-    inner = os.path.join(path, ".git")
-    return inner if os.path.isdir(inner) else path
+    paths = [
+        unquote(urlsplit(url).path) if url.startswith("file://") else url
+        for url in os.fsdecode(said).split("\n")
+        if url
+    ]
+    found = [path for name in paths if os.path.isdir(path := os.path.join(base, name))]
+    return [inner if os.path.isdir(inner := os.path.join(path, ".git")) else path for path in found]
 
 
 def _body(folders: list[str]) -> bytes:

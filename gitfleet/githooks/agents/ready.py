@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from gitfleet.base import processes
 from gitfleet.clients.acting import CLIENTS
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import asking, install, opening, wanted
 from gitfleet.githooks.agents.install import SettingsPlace
-from gitfleet.githooks.agents.wanted import AGENTS
+
+if TYPE_CHECKING:
+    from gitfleet.clients.acting import Client
 
 _WRITTEN = frozenset(["in place", "outdated"])
 _REASONS = {
@@ -28,29 +32,26 @@ _REASONS = {
 }
 
 
-def looks(repository: Repository | None, agents: Sequence[str] = tuple(AGENTS)) -> list[SettingsPlace]:
+def looks(repository: Repository | None, agents: Sequence[str] = tuple(CLIENTS)) -> list[SettingsPlace]:
     """Every place where hooks may be, in the state that the client says they are in."""
     found = [look for look in install.status(repository) if look.agent in agents]
-    told = asking.CodexHooks(asked=False)
+    told = None
     if any(look.agent == "codex" and look.state in _WRITTEN for look in found):
         told = asking.codex_hooks((repository.worktree if repository else None) or os.getcwd())
     return [_refined(look, told) for look in found]
 
 
-def _refined(look: SettingsPlace, told: asking.CodexHooks) -> SettingsPlace:
-    if look.agent != "codex" or look.state != "in place":
+def _refined(look: SettingsPlace, told: Mapping[str, asking.Trust] | None) -> SettingsPlace:
+    if look.agent != "codex" or look.state != "in place" or told is None:
         return look
-    match told.of(look.path):
-        case "untrusted" | "modified" | "not read" as state:
-            return look._replace(state=state)
-        case _:
-            return look
+    said: asking.Trust | Literal["not read"] = told.get(os.path.realpath(look.path), "not read")
+    return look if said == "trusted" else look._replace(state=said)
 
 
 def warnings(agent: str, repository: Repository) -> list[str]:
     """Why the edits of a client that is started in a worktree would not be checked; nothing where they would."""
     found = looks(repository, [agent])
-    if AGENTS[agent].own and CLIENTS[agent].READS_MAIN and (main := _main(repository)):
+    if CLIENTS[agent].OWN and CLIENTS[agent].READS_MAIN and (main := _main(repository)):
         found += [look for look in install.status(main) if look.agent == agent and look.scope == "project"]
     if any(look.state in _WRITTEN for look in found):
         return []
@@ -67,17 +68,17 @@ def warnings(agent: str, repository: Repository) -> list[str]:
 
 def prepare(agent: str, repository: Repository) -> list[str]:
     """Have a client find the hooks in a worktree that others of the clone have; says what failed. Does nothing for one that has none."""
-    kind = AGENTS[agent]
+    kind = CLIENTS[agent]
     own = wanted.settings_path(kind, "project", repository)
     try:
-        if not kind.own:
+        if not kind.OWN:
             if install.holds_ours(own):
                 install.admit(kind, repository)
         elif not install.holds_ours(own) and _elsewhere(kind, repository, own):
             install.install(agent, "project", repository)
         main = _main(repository)
         if (
-            kind.sandbox
+            kind.SANDBOX
             and main
             and main.worktree != repository.worktree
             and opening.is_open(main.worktree or "")
@@ -88,13 +89,13 @@ def prepare(agent: str, repository: Repository) -> list[str]:
     return []
 
 
-def _elsewhere(kind: wanted.Kind, repository: Repository, own: str) -> bool:
+def _elsewhere(kind: Client, repository: Repository, own: str) -> bool:
     """Whether other worktrees of the clone have the hooks, and the main checkout, which is read everywhere, does not."""
     main = _main(repository)
-    if main and install.holds_ours(os.path.join(main.worktree or "", kind.project)):
+    if main and install.holds_ours(os.path.join(main.worktree or "", kind.PROJECT)):
         return False
     tops = git_worktrees.folders(repository.common_dir)
-    return any(install.holds_ours(path) for top in tops if (path := os.path.join(top, kind.project)) != own)
+    return any(install.holds_ours(path) for top in tops if (path := os.path.join(top, kind.PROJECT)) != own)
 
 
 def newer(agent: str) -> str:
@@ -125,4 +126,4 @@ def _numbers(text: str) -> list[int]:
 
 def _main(repository: Repository) -> Repository | None:
     parent, name = os.path.split(repository.common_dir)
-    return repository._replace(worktree=parent) if name == ".git" and os.path.isdir(parent) else None
+    return replace(repository, worktree=parent) if name == ".git" and os.path.isdir(parent) else None

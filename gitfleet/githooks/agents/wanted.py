@@ -10,15 +10,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from types import ModuleType
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from gitfleet.base import resources
-from gitfleet.clients import acting
+from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import settings
 from gitfleet.githooks.agents.settings import Handler
+
+if TYPE_CHECKING:
+    from gitfleet.clients.acting import Client
 
 Scope = Literal["project", "user"]
 
@@ -33,52 +35,21 @@ _EDIT = (
 _OTHER = 'p={python} r={program}; [ -x "$p" ] && [ -f "$r" ] && exec "$p" -I -S "$r" "$@"; exit 0'
 
 
-class Kind(NamedTuple):
-    """What one agent offers: its settings (in the project, in its own folder of the user's), and events by our names for them.
-
-    `home` is the variable that names the user's folder, and that folder below HOME. `block` is a file that gets the
-    briefing for agents that read no hooks; `tried` is the version that all this was tried with.
-    `own` is False where a linked worktree's own settings are not read, but the main checkout's: then only with `folder` in it.
-    `sandbox` is the worktree's file that says what its sandbox lets commands do.
-    """
-
-    project: str
-    user: str
-    home: tuple[str, str]
-    events: tuple[tuple[str, str | None, str, int], ...]
-    block: str = ""
-    note: str = ""
-    tried: str = ""
-    own: bool = True
-    folder: str = ""
-    sandbox: str = ""
-
-
-def _kind(client: ModuleType) -> Kind:
-    return Kind(
-        client.PROJECT, client.USER, client.HOME, client.EVENTS, client.BLOCK, client.NOTE, client.TRIED,
-        client.OWN, client.FOLDER, client.SANDBOX,
-    )  # fmt: skip
-
-
-AGENTS = {name: _kind(client) for name, client in acting.CLIENTS.items()}
-
-
-def of(agent: str) -> Kind:
+def of(agent: str) -> Client:
     """What an agent is given. Raises UsageError for one that we have nothing for."""
-    if agent not in AGENTS:
-        words = f"gitfleet has no hooks for the agent '{agent[:40]}' (it has hooks for {', '.join(AGENTS)})."
+    if agent not in CLIENTS:
+        words = f"gitfleet has no hooks for the agent '{agent[:40]}' (it has hooks for {', '.join(CLIENTS)})."
         raise UsageError(
             words, hint="Other agents claim from the command line; `gitfleet prime` tells them how."
         )
-    return AGENTS[agent]
+    return CLIENTS[agent]
 
 
 def handlers(agent: str) -> list[Handler]:
     """What an agent's settings should hold, for this installation of gitfleet."""
     return [
         Handler(event, matcher, _command(agent, ours), timeout)
-        for event, matcher, ours, timeout in AGENTS[agent].events
+        for event, matcher, ours, timeout in CLIENTS[agent].EVENTS
     ]
 
 
@@ -90,21 +61,21 @@ def _command(agent: str, event: str) -> str:
     return f"sh -c {shlex.quote(script)}{settings.MARK}{agent} {event}"
 
 
-def home(kind: Kind, repository: Repository) -> Repository:
+def home(kind: Client, repository: Repository) -> Repository:
     """The worktree whose settings an agent reads that is started in this one."""
     parent, name = os.path.split(repository.common_dir)
     linked = repository.git_dir != repository.common_dir
-    if kind.own or not linked or name != ".git" or not os.path.isdir(parent):
+    if kind.OWN or not linked or name != ".git" or not os.path.isdir(parent):
         return repository
     return Repository(repository.common_dir, repository.common_dir, parent)
 
 
-def settings_path(kind: Kind, scope: Scope, repository: Repository | None) -> str:
+def settings_path(kind: Client, scope: Scope, repository: Repository | None) -> str:
     """The settings file of an agent. Raises NoRepository where a project's is asked for outside of any worktree."""
     if scope == "user":
-        variable, folder = kind.home
+        variable, folder = kind.HOME
         theirs = os.environ.get(variable) or os.path.join(os.path.expanduser("~"), folder)
-        return os.path.join(theirs, kind.user)
+        return os.path.join(theirs, kind.USER)
     if repository is None or repository.worktree is None:
         raise NoRepository(
             "Project settings are kept in a worktree, and this is not one.",
@@ -112,4 +83,4 @@ def settings_path(kind: Kind, scope: Scope, repository: Repository | None) -> st
             hint="Go into a worktree, or pass `--user`.",
             path=os.getcwd(),
         )
-    return os.path.join(home(kind, repository).worktree or "", kind.project)
+    return os.path.join(home(kind, repository).worktree or "", kind.PROJECT)

@@ -16,8 +16,10 @@ from gitfleet.git.program import Git
 THREADS = 8
 SECONDS = 120.0
 GONE = "its folder is gone"
-_STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--no-ahead-behind",
-           "--ignore-submodules=none", "--untracked-files=normal")  # fmt: skip
+_STATUS = ("status", "--porcelain=v2", "-z", "--no-renames")
+_BRANCH = ("--branch", "--no-ahead-behind", "--ignore-submodules=none", "--untracked-files=normal")
+_FIELDS = {"1": 8, "u": 10, "?": 1}
+"""How many fields come before the path in each kind of row."""
 
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
@@ -61,12 +63,19 @@ def look(path: str, git_dir: str, *, seconds: float = SECONDS) -> State:
     if not os.path.lexists(os.path.join(path, ".git")):
         return State(operation=operation, problem="its .git file is gone")
     try:
-        done = Git(git_dir, cwd=path).ask(*_STATUS, timeout=seconds)
+        done = Git(git_dir, cwd=path).ask(*_STATUS, *_BRANCH, timeout=seconds)
     except OSError as error:  # it went away just now, or may not be entered
         return State(operation=operation, problem=f"it cannot be entered: {error.strerror}")
     if done.code:
         return State(operation=operation, problem=_why(done))
     return _parse(done.stdout)._replace(operation=operation)
+
+
+def differing(git: Git, *, submodules: str) -> list[tuple[str, str]]:
+    """Every path that differs from HEAD or is untracked, behind the kind of its row (`?`: untracked). Raises GitFailed."""
+    how = ("--untracked-files=all", f"--ignore-submodules={submodules}")
+    rows = os.fsdecode(git.run(*_STATUS, *how, timeout=300.0)).split("\0")
+    return [(row[0], row.split(" ", _FIELDS[row[0]])[-1]) for row in rows if row[:1] in _FIELDS]
 
 
 def parallel(function: Callable[[_Item], _Found], items: Iterable[_Item]) -> dict[_Item, _Found]:
@@ -82,9 +91,7 @@ def parallel(function: Callable[[_Item], _Found], items: Iterable[_Item]) -> dic
 
 def _why(done: Completed) -> str:
     lines = os.fsdecode(done.stderr).strip().split("\n")
-    words = next(
-        (line for line in lines if line.startswith("fatal: ")), lines[0]
-    )  # it names what could not be read, and why
+    words = next((line for line in lines if line.startswith("fatal: ")), lines[0])  # what, and why
     return f"git cannot read it: {words or f'exit code {done.code}'}"
 
 
@@ -112,4 +119,4 @@ def _parse(out: bytes) -> State:
             untracked.append(rest)
     return State(
         branch, head, tuple(staged), tuple(unstaged), tuple(unmerged), tuple(untracked), tuple(shifted)
-    )  # fmt: skip
+    )

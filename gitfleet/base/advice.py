@@ -1,0 +1,51 @@
+"""What a hint advises, by name: the library knows no command line, and neither does a web page.
+
+A text takes a step by writing it in: f"Run {advice.SYNC} when the hub can be reached again." reads "Run ⟨sync⟩ when …".
+The name is part of the text, so it goes wherever the text goes: into errors, records, JSON and other processes. Whoever
+shows the text puts its own words there; `base.commands` has those of the command line.
+"""
+
+from __future__ import annotations
+
+OPEN, CLOSE = "⟨", "⟩"
+
+
+class Step(str):
+    """The name of something that one can do, as it stands in a text."""
+
+    __slots__ = ()
+
+    def of(self, *what: str) -> str:
+        """The step with what it is done to, each without angle brackets."""
+        return f"{self[:-1]}: {', '.join(what)}{CLOSE}"
+
+
+ARCHIVES = Step("⟨archives⟩")
+CLAIM = Step("⟨claim⟩")
+CLAIMS = Step("⟨claims⟩")
+CLEANUP = Step("⟨clean up worktrees⟩")
+DOCTOR = Step("⟨doctor⟩")
+DROP_ARCHIVE = Step("⟨drop an archive⟩")
+END = Step("⟨end a session⟩")
+ENSURE = Step("⟨ensure a worktree⟩")
+FSCK = Step("⟨verify the ledger⟩")
+HELP = Step("⟨help⟩")
+HUB_HOOK = Step("⟨install the hub's hook⟩")
+HUB_HOOK_OFF = Step("⟨uninstall the hub's hook⟩")
+INIT = Step("⟨init⟩")
+INIT_HUB = Step("⟨init with a hub⟩")
+LOG_OF = Step("⟨log of a session⟩")
+MAINTAIN = Step("⟨maintain worktrees⟩")
+MAINTAINER_RUN = Step("⟨a round of the maintainer⟩")
+OPEN_SANDBOX = Step("⟨open Codex's sandbox⟩")
+REPAIR = Step("⟨repair⟩")
+SESSIONS = Step("⟨sessions⟩")
+START = Step("⟨start a session⟩")
+START_AS = Step("⟨start a session by its id⟩")
+START_COMMITTING = Step("⟨start a session that is committed for⟩")
+START_WITH = Step("⟨start a session with a command⟩")
+SYNC = Step("⟨sync⟩")
+TELL = Step("⟨tell⟩")
+UNINSTALL = Step("⟨uninstall⟩")
+WAIT = Step("⟨claim and wait⟩")
+WORKTREES = Step("⟨worktrees⟩")

@@ -1,0 +1,70 @@
+"""The words of the command line for what `base.advice` names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gitfleet.base import advice
+
+# "{}": what the step is done to
+COMMANDS: Mapping[str, str] = {
+    advice.ARCHIVES: "gitfleet worktree archive --list",
+    advice.CLAIM: "gitfleet claim {}",
+    advice.CLAIMS: "gitfleet claims",
+    advice.CLEANUP: "gitfleet worktree cleanup",
+    advice.DOCTOR: "gitfleet doctor",
+    advice.DROP_ARCHIVE: "gitfleet worktree archive --drop {}",
+    advice.END: "gitfleet session end {}",
+    advice.ENSURE: "gitfleet worktree ensure",
+    advice.FSCK: "gitfleet fsck",
+    advice.HELP: "gitfleet --help",
+    advice.HUB_HOOK: "gitfleet hub-hook install {}",
+    advice.HUB_HOOK_OFF: "gitfleet hub-hook uninstall {}",
+    advice.INIT: "gitfleet init",
+    advice.INIT_HUB: "gitfleet init --hub {}",
+    advice.LOG_OF: "gitfleet log --session {}",
+    advice.MAINTAIN: "gitfleet worktree maintain",
+    advice.MAINTAINER_RUN: "gitfleet maintainer run",
+    advice.OPEN_SANDBOX: "gitfleet agent install codex --sandbox open",
+    advice.REPAIR: "gitfleet doctor --repair",
+    advice.SESSIONS: "gitfleet session list",
+    advice.START: "gitfleet session start",
+    advice.START_AS: "gitfleet session start --id {}",
+    advice.START_COMMITTING: "gitfleet session start --commit",
+    advice.START_WITH: "gitfleet session start -- {}",
+    advice.SYNC: "gitfleet sync",
+    advice.TELL: "gitfleet tell {}",
+    advice.UNINSTALL: "gitfleet uninstall",
+    advice.WAIT: "gitfleet claim --wait {}",
+    advice.WORKTREES: "gitfleet worktree list",
+}
+
+
+_STEP = r"(⟨[^⟨⟩:]+)(?:: ([^⟨⟩]*))?⟩"
+
+
+def spoken(text: str) -> str:
+    """`text` with a command, between backticks, for each step in it; a text that is a step becomes the bare command.
+
+    Brackets around anything else stay.
+    """
+    if advice.OPEN not in text:
+        return text
+    whole = re.fullmatch(_STEP, text)
+    return _command(whole) if whole else re.sub(_STEP, lambda found: _command(found, "`"), text)
+
+
+def _command(found: re.Match[str], quote: str = "") -> str:
+    command = COMMANDS.get(found[1] + advice.CLOSE)
+    return found[0] if command is None else f"{quote}{command.format(found[2] or '').rstrip()}{quote}"
+
+
+def spoken_in(value: Any) -> Any:
+    """A JSON value, with that done to each text in it."""
+    if isinstance(value, str):
+        return spoken(value)
+    if isinstance(value, Mapping):
+        return {key: spoken_in(item) for key, item in value.items()}
+    return [spoken_in(item) for item in value] if isinstance(value, list | tuple) else value
