@@ -20,6 +20,7 @@ from gitfleet.clients.notes import Notes
 from gitfleet.errors import FleetError, NoFleet, NoRepository
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import briefing as views
 from gitfleet.git.repository import discover
 from gitfleet.launching import committing, draft_claim
 from gitfleet.ledger import node as nodes
@@ -75,7 +76,7 @@ def _begin(agent: str, rest: list[str]) -> str:
             session = identity.session_of(fleet, agent, own, source)
             _export(session)
             briefing.ask(fleet)  # what it cannot tell shows by its age
-            words = briefing.text(briefing.gather(fleet, session, agent))
+            words = views.gather(fleet, session, agent)["text"]
         return hook_output.at_start(words, warnings)
     except (NoFleet, NoRepository):
         return ""

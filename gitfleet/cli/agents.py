@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json, SessionId
+from gitfleet.cli.messages import acting_session
+from gitfleet.cli.options import SessionId
 from gitfleet.clients.acting import CLIENTS
-from gitfleet.errors import FleetError, NoFleet, NoRepository, NoSession, UsageError
+from gitfleet.errors import FleetError, NoFleet, NoRepository, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import agents as views
@@ -39,42 +39,8 @@ Sandbox = Annotated[
 ]  # fmt: skip
 
 
-def install(
-    name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "", as_json: Json = False
-) -> int:
+def install(name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "") -> Answer:
     """Have an agent ask before it edits, and start its session. Everything else in its settings stays. Twice is harmless."""
-    return boundary.run(
-        "agent install", lambda: _install(name, sandbox, user=user, project=project), as_json=as_json
-    )
-
-
-def uninstall(name: Name, user: User = False, project: Project = False, as_json: Json = False) -> int:
-    """Take exactly that out of the agent's settings again."""
-    return boundary.run(
-        "agent uninstall", lambda: _uninstall(name, user=user, project=project), as_json=as_json
-    )
-
-
-def status(as_json: Json = False) -> int:
-    """Show which agents have our hooks, and where."""
-    return boundary.run("agent status", _status, as_json=as_json)
-
-
-def prime(session: SessionId = None, as_json: Json = False) -> int:
-    """Brief an agent: who it is, what it and others hold, the rules, the commands, its messages."""
-    return boundary.run("prime", lambda: _prime(session), as_json=as_json)
-
-
-def _scope(*, user: bool, project: bool) -> Scope:
-    if user and project:
-        raise UsageError(
-            "The hooks go into your own settings or into the project's, not both.",
-            hint="Leave one option out.",
-        )
-    return "user" if user else "project"
-
-
-def _install(name: str, sandbox: str, *, user: bool, project: bool) -> Answer:
     scope = _scope(user=user, project=project)
     _check_sandbox(name, sandbox, scope)
     repository = _repository(scope)
@@ -89,28 +55,19 @@ def _install(name: str, sandbox: str, *, user: bool, project: bool) -> Answer:
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
         )
-    return Answer("agent install", views.changed(name, scope, changes), lines, warnings=warnings)
+    return Answer(views.changed(name, scope, changes), lines, warnings=warnings)
 
 
-def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
-    """Refuse what cannot be opened. Raises UsageError."""
-    if sandbox not in {"", "open", "closed"}:
-        raise UsageError("A sandbox is `open` or `closed`.")
-    if sandbox and not wanted.of(name).SANDBOX:
-        raise UsageError(f"{name} has no sandbox to open.")
-    if sandbox and scope == "user":
-        words = "A sandbox is opened for one worktree, and not for all your repositories."
-        raise UsageError(words, hint="Leave `--user` out.")
-
-
-def _uninstall(name: str, *, user: bool, project: bool) -> Answer:
+def uninstall(name: Name, user: User = False, project: Project = False) -> Answer:
+    """Take exactly that out of the agent's settings again."""
     scope = _scope(user=user, project=project)
     changes = agents.uninstall(name, scope, _repository(scope))
     lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
-    return Answer("agent uninstall", views.changed(name, scope, changes), lines)
+    return Answer(views.changed(name, scope, changes), lines)
 
 
-def _status() -> Answer:
+def status() -> Answer:
+    """Show which agents have our hooks, and where."""
     try:
         repository: Repository | None = discover()
     except NoRepository:
@@ -138,28 +95,39 @@ def _status() -> Answer:
         for agent in {look.agent for look in looks if look.state != "absent"}
         if (words := ready.newer(agent))
     ]
-    return Answer("agent status", views.hooks(looks), [grid], warnings=warnings)
+    return Answer(views.hooks(looks), [grid], warnings=warnings)
 
 
-def _prime(session: str | None) -> Answer:
+def prime(session: SessionId = None) -> Answer:
+    """Brief an agent: who it is, what it and others hold, the rules, the commands, its messages."""
     with Fleet.open() as fleet:
         trouble = briefing.ask(fleet)
         state = fleet.current()
-        try:
-            who = fleet.whoami(session)
-        except NoSession as error:
-            if error.candidates:
-                raise
-            who = ""
-        told = briefing.gather(fleet, who, _hooked(fleet, who))
+        who = acting_session(fleet, session) or ""
+        told = prime_views.gather(fleet, who, _hooked(fleet, who))
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
-        return Answer(
-            "prime",
-            prime_views.prime(told),
-            briefing.text(told).split("\n"),
-            warnings=[*warnings, *freshness(fleet, state.age, len(state.tentative))],
-            session=who,
+        warnings += freshness(fleet, state.age, len(state.tentative))
+        return Answer(told, told["text"].split("\n"), warnings=warnings, session=who)
+
+
+def _scope(*, user: bool, project: bool) -> Scope:
+    if user and project:
+        raise UsageError(
+            "The hooks go into your own settings or into the project's, not both.",
+            hint="Leave one option out.",
         )
+    return "user" if user else "project"
+
+
+def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
+    """Refuse what cannot be opened. Raises UsageError."""
+    if sandbox not in {"", "open", "closed"}:
+        raise UsageError("A sandbox is `open` or `closed`.")
+    if sandbox and not wanted.of(name).SANDBOX:
+        raise UsageError(f"{name} has no sandbox to open.")
+    if sandbox and scope == "user":
+        words = "A sandbox is opened for one worktree, and not for all your repositories."
+        raise UsageError(words, hint="Leave `--user` out.")
 
 
 def _hooked(fleet: Fleet, session: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gitfleet.codec import Struct
+from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.views.envelope import Envelope, envelope
 
 
@@ -24,19 +25,31 @@ class Grid(Struct):
 
 
 class Answer(Struct):
-    """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell.
+    """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell, `status` in one word ("":
+    that of the code).
 
     `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
     """
 
-    command: str
     data: Mapping[str, Any]
     lines: Sequence[str | Grid] = ()
-    status: str = "ok"
+    status: str = ""
     code: int = 0
     warnings: Sequence[str] = ()
     session: str = ""
 
-    def envelope(self) -> Envelope:
+    def envelope(self, command: str) -> Envelope:
         """The JSON form, the same for every command."""
-        return envelope(self.command, self.status, self.data, self.warnings)
+        return envelope(command, self.status or _words(self.code), self.data, self.warnings)
+
+
+def _words(code: int) -> str:
+    return EXIT_CODES[code][0] if code else "ok"
+
+
+class Watch(Struct):
+    """The outcome of a command that goes on: what `look` answers, every `every` seconds, where its `gist` has changed."""
+
+    look: Callable[[], Answer]
+    gist: Callable[[Answer], object]
+    every: float

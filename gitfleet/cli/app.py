@@ -13,8 +13,7 @@ from typing import Annotated, Any
 import gitfleet
 from gitfleet.base.console import out
 from gitfleet.cli import contents, fast_args, helping
-from gitfleet.cli.declaring import Command, Group, Option
-from gitfleet.cli.options import Json
+from gitfleet.cli.declaring import JSON, Command, Group, Option, parameters
 
 HELP = """Coordinate many coding agents on one repository with nothing but git.
 
@@ -43,12 +42,12 @@ def whole() -> Group:
     """The whole command line. Imports none of the commands."""
     rows = {name: entry for group in contents.COMMANDS.values() for name, entry in group.items()}
     nouns = {name: _noun(name) for name in contents.NOUNS}
-    return Group("", HELP, {**_commands("", rows), **nouns}, _options)
+    return Group("", HELP, {**_commands("", rows), **nouns}, parameters(_options))
 
 
 def _noun(name: str) -> Group:
     noun = contents.NOUNS[name]
-    takes = _noun_options if noun.default else _nothing
+    takes = (JSON,) if noun.default else ()
     return Group(name, noun.help, _commands(f"{name} ", contents.VERBS[name]), takes, noun.default)
 
 
@@ -61,14 +60,6 @@ def _options(
     version: Annotated[bool, Option("--version", help="Show the version.")] = False,
 ) -> None:
     """What goes before the command."""
-
-
-def _noun_options(as_json: Json = False) -> None:
-    """What a noun takes that has something to do without a verb."""
-
-
-def _nothing() -> None:
-    """What one takes that has not."""
 
 
 def _plain(words: Sequence[str]) -> int | None:
@@ -88,7 +79,7 @@ def _plain(words: Sequence[str]) -> int | None:
         os.chdir(words[1] if start else ".")
     except OSError:
         return None
-    return command.function(**values)
+    return command.run(**values)
 
 
 def _call(found: Command | Group, words: Sequence[str]) -> tuple[Command, dict[str, Any]] | None:

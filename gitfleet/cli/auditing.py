@@ -9,10 +9,8 @@ from typing import Annotated
 from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 from gitfleet.claims import grant_history
-from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json
 from gitfleet.errors import NoFleet
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import audit as views
@@ -30,15 +28,11 @@ SHOWN = 20
 UNCOVERED = 16
 
 
-def audit(revisions: Range, since: Since = None, as_json: Json = False) -> int:
+def audit(revisions: Range, since: Since = None) -> Answer:
     """Look for commits that no claim covered, by the grants in the ledger (exit code 16 when there are any).
 
     Reads what this clone knows, without the network: `gitfleet sync` first where others work.
     """
-    return boundary.run("audit", lambda: _audit(revisions, since), as_json=as_json)
-
-
-def _audit(revisions: Sequence[str], since: str | None) -> Answer:
     with Fleet.open() as fleet:
         tip = fleet.ledger.tip()
         if tip is None:
@@ -49,7 +43,7 @@ def _audit(revisions: Sequence[str], since: str | None) -> Answer:
         cut = files.read(os.path.join(fleet.repository.common_dir, "shallow")) or b""
     data = views.audited(found, granted)
     status, code = ("uncovered", UNCOVERED) if found.uncovered else ("ok", 0)
-    return Answer("audit", data, list(_lines(data)), status, code, [*_warnings(data, cut)])
+    return Answer(data, list(_lines(data)), status, code, [*_warnings(data, cut)])
 
 
 def _lines(found: AuditAnswer) -> Iterator[str | Grid]:

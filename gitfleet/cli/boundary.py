@@ -5,52 +5,41 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Answer, Watch
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
-READ_ONLY = frozenset(
-    [
-        "agent status",
-        "audit",
-        "check",
-        "claims",
-        "fsck",
-        "log",
-        "maintainer logs",
-        "maintainer status",
-        "prime",
-        "session list",
-        "session show",
-        "status",
-        "waiting",
-        "worktree list",
-        "worktree status",
-    ]
-)
+_Told = TypeVar("_Told")
+READ_ONLY = frozenset([
+    "agent status", "audit", "check", "claims", "fsck", "log", "maintainer logs", "maintainer status", "prime",
+    "session list", "session show", "status", "waiting", "worktree list", "worktree status",
+])  # fmt: skip
 """Commands that only look: that nothing was changed goes without saying."""
 
 
-def run(command: str, action: Callable[[], Answer], *, as_json: bool) -> int:
+def run(command: str, action: Callable[[], Answer | Watch], *, as_json: bool) -> int:
     """Run `action`, show what it answers or why it could not, and return the exit code."""
     try:
         answer = _ask(command, action, as_json=as_json)
+        if isinstance(answer, Watch):
+            return _watch(command, answer, as_json=as_json)
     except KeyboardInterrupt:
         words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
         render.note(f"gitfleet: {words}")
-        answer = Answer(command, envelope.failure(words), status="interrupted", code=130)
+        answer = Answer(envelope.failure(words), status="interrupted", code=130)
     except BrokenPipeError:  # a command that tells as it goes
         return _nobody_reads()
-    return show(answer, as_json=as_json)
+    return show(command, answer, as_json=as_json)
 
 
-def show(answer: Answer, *, as_json: bool) -> int:
-    """Show an answer, and return its exit code: also where nobody reads it, for what was done is done."""
+def show(command: str, answer: Answer, *, as_json: bool) -> int:
+    """Show what a command answers, and return its exit code: also where nobody reads it, for what was done is done."""
     try:
-        render.show(answer, as_json=as_json)
+        render.show(command, answer, as_json=as_json)
         delivery.done()
     except KeyboardInterrupt:
         return 130
@@ -69,37 +58,29 @@ def unheard(error: OSError) -> int:
     return 20
 
 
-def watch(
-    command: str,
-    action: Callable[[], Answer],
-    *,
-    as_json: bool,
-    gist: Callable[[Answer], object],
-    every: float,
-) -> int:
-    """Run `action` every `every` seconds until Ctrl-C (0) or an error (its code), and show what has changed.
+def _watch(command: str, watch: Watch, *, as_json: bool) -> int:
+    """Look again and again until Ctrl-C (0) or an error (its code), and show what has changed.
 
-    A terminal is drawn anew each time. Elsewhere an answer is shown when its `gist` is another, JSON as one line each.
+    A terminal is drawn anew each time. Elsewhere an answer is shown when its gist is another, JSON as one line each.
     """
     shown: object = None
     screen = sys.stdout.isatty() and not as_json
     try:
         while True:
-            answer = _ask(command, action, as_json=as_json)
+            answer = _ask(command, watch.look, as_json=as_json)
             if screen:
                 render.clear()
-            if screen or answer.code or gist(answer) != shown:
-                render.show(answer, as_json=as_json, compact=True)
+            gist = watch.gist(answer)
+            if screen or answer.code or gist != shown:
+                render.show(command, answer, as_json=as_json, compact=True)
                 delivery.done()
-                shown = gist(answer)
+                shown = gist
             delivery.failed()
             if answer.code:
                 return answer.code
-            clock.wait(every)
+            clock.wait(watch.every)
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:
-        return _nobody_reads()
 
 
 def _nobody_reads() -> int:
@@ -109,7 +90,7 @@ def _nobody_reads() -> int:
     return 0
 
 
-def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer:
+def _ask(command: str, action: Callable[[], _Told], *, as_json: bool) -> _Told | Answer:
     try:
         return action()
     except FleetError as error:
@@ -121,7 +102,7 @@ def _ask(command: str, action: Callable[[], Answer], *, as_json: bool) -> Answer
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes exit code 70
-        return _bug(command, error)
+        return _bug(error)
 
 
 def _refused(command: str, error: FleetError, *, as_json: bool) -> Answer:
@@ -129,10 +110,10 @@ def _refused(command: str, error: FleetError, *, as_json: bool) -> Answer:
         error.unharmed = ""
     if not as_json:
         render.show_failure(error)
-    return render.failure(command, error)
+    return render.failure(error)
 
 
-def _bug(command: str, error: Exception) -> Answer:
+def _bug(error: Exception) -> Answer:
     words = f"{type(error).__name__}: {error}"
     render.note(f"gitfleet: internal error, please report it: {words}")
     if os.environ.get("GITFLEET_DEBUG"):
@@ -143,4 +124,4 @@ def _bug(command: str, error: Exception) -> Answer:
     else:
         render.note("next: set GITFLEET_DEBUG=1 to see where it happened")
     data = envelope.failure(words, "Please report it.")
-    return Answer(command, data, status="internal-error", code=70)
+    return Answer(data, status="internal-error", code=70)

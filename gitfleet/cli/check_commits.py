@@ -8,7 +8,6 @@ from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import annotations as marks
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.options import Common
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
@@ -23,9 +22,9 @@ SHOWN = 200
 _STATUS = {0: "ok", 10: "conflict", 13: "unverifiable", 15: "stale", 16: "unclaimed"}
 
 
-def commits(common: Common, text: str, hub: str | None, report: str | None) -> Answer:
+def commits(text: str, hub: str | None, report: str | None, directory: str = ".") -> Answer:
     """Judge the commits of a range. `report` is a file to write GitLab's code quality report into."""
-    repository = discover(common.directory)
+    repository = discover(directory)
     wanted = ranges.ends(text)
     with hub_state.present(repository, hub) as now:
         if now.policy.commits == "off":
@@ -36,13 +35,13 @@ def commits(common: Common, text: str, hub: str | None, report: str | None) -> A
         return _answer(now, rows, (found.base, found.head), report)
 
 
-def staged(common: Common, report: str | None) -> Answer:
+def staged(session: str | None, report: str | None) -> Answer:
     """Judge what is staged as a commit of the session at work here, made under the claims that it has now."""
     from gitfleet.githooks import full_gate  # the gate's own way to tell who commits
 
-    with Fleet.open(common.directory) as fleet:
+    with Fleet.open() as fleet:
         now = hub_state.of_node(fleet)
-        session = common.session or full_gate.whoami(fleet) or ""
+        session = session or full_gate.whoami(fleet) or ""
         paths = tuple(incoming.pending(fleet.repository))
         mine = incoming.IncomingCommit("", paths, session, _claims(now, session), (session,))
         rows = check_commits.judged(now.view, now.policy, fleet.repository.here, [mine])
@@ -67,7 +66,7 @@ def _answer(
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]
     warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]
-    return Answer("check", data, lines, status, code, warnings)
+    return Answer(data, lines, status, code, warnings)
 
 
 def _claims(now: Present, session: str) -> tuple[str, ...]:

@@ -1,17 +1,33 @@
-"""`claim`, `release`, `claims`, `check` on the full command line; what they do is in `claiming`."""
+"""`claim`, `release`, `claims`, `check` . Imports nothing heavy: these run on every edit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
+from gitfleet.base.text import duration
+from gitfleet.claims import service
+from gitfleet.claims.asking import Released
+from gitfleet.claims.conflict_text import kept_by, stays, units
+from gitfleet.claims.model import SHARED, Claim
+from gitfleet.claims.retained_claims import LetGone
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
-from gitfleet.cli import boundary, claiming
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
+from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json, OfSession, SessionId, common, seconds
+from gitfleet.cli.messages import acting_session, as_session
+from gitfleet.cli.options import OfSession, SessionId, seconds
 from gitfleet.codec import replace
 from gitfleet.errors import UsageError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import claims as views
+from gitfleet.fleet.views import grants
+from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
+from gitfleet.ledger.model import Answer as Told
+from gitfleet.obstacles import Obstacle
+from gitfleet.telling import remarks
 
 Paths = Annotated[
     list[str],
@@ -53,28 +69,6 @@ Older = Annotated[
 ]
 
 WaitingLine = Annotated[bool, Option("--waiting", help="Show the waiting line, as `gitfleet waiting` does.")]
-Leave = Annotated[bool, Option("--leave", help="Give up every place of this session.")]
-To = Annotated[str, Argument(metavar="SESSION", help="Whom to tell.", complete="session_ids")]
-Text = Annotated[list[str], Argument(metavar="TEXT...", help="What to say.")]
-OfferTo = Annotated[
-    str,
-    Option("--to", metavar="SESSION", help="Who may have them.", complete="session_ids"),
-]
-BreakReason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
-
-
-ClaimedPaths = Annotated[
-    list[str],
-    Argument(metavar="PATH...", help="Claims on these paths, and below them.", complete="claimed"),
-]
-OfferedPaths = Annotated[
-    list[str],
-    Argument(
-        metavar="PATH...",
-        help="Claims of yours on these paths, and below them.",
-        complete="own_claims",
-    ),
-]
 Revisions = Annotated[
     str | None, Option("--range", metavar="BASE..HEAD", help="The commits of HEAD that BASE lacks.")
 ]
@@ -99,30 +93,25 @@ def claim(
     wait: Wait = False,
     timeout: Timeout = None,
     priority: Priority = DEFAULT_PRIORITY,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Claim paths for this session: all of them, or nothing (exit code 10, with every holder's name).
 
     With --wait, stand in line for what others hold: first come, first served; exit code 11 when the time is over (the
     place is kept), 14 when waiting would never end.
     """
-
-    def action() -> Answer:
-        if shared and exclusive:
-            raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
-        mode = True if shared else False if exclusive else None
-        terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
-        if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
-            words = "--timeout and --priority need --wait."
-            raise UsageError(words, hint="Add `--wait`, or leave them out.")
-        if not wait:
-            return claiming.claim(common(session), paths, terms)
-        if partial:
-            raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
-        limit = None if timeout is None else float(seconds(timeout))
-        return claiming.wait(common(session), paths, replace(terms, priority=priority), limit)
-
-    return boundary.run("claim", action, as_json=as_json)
+    if shared and exclusive:
+        raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
+    mode = True if shared else False if exclusive else None
+    terms = Terms(shared=mode, ttl=None if ttl is None else seconds(ttl), reason=reason, partial=partial)
+    if not wait and (timeout is not None or priority != DEFAULT_PRIORITY):
+        words = "--timeout and --priority need --wait."
+        raise UsageError(words, hint="Add `--wait`, or leave them out.")
+    if not wait:
+        return _claim(session, paths, terms)
+    if partial:
+        raise UsageError("--wait waits for all of the paths.", hint="Leave `--partial` out, or `--wait`.")
+    limit = None if timeout is None else float(seconds(timeout))
+    return _wait(session, paths, replace(terms, priority=priority), limit)
 
 
 def release(
@@ -130,21 +119,29 @@ def release(
     session: SessionId = None,
     everything: All = False,
     branch: OfBranch = None,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Release claims of this session: those on PATH and below, or all of them.
 
     What others hold is theirs to release (exit code 10).
     """
-
-    def action() -> Answer:
+    if branch is not None and (paths or everything):
+        raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
+    if paths and everything:
+        words = "You named paths, and --all as well."
+        raise UsageError(words, hint="Leave the paths out, or `--all`.")
+    with as_session(session) as (fleet, own):
+        result: Released | LetGone
         if branch is None:
-            return claiming.release(common(session), paths or [], everything=everything)
-        if paths or everything:
-            raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
-        return claiming.let_go(common(session), branch)
-
-    return boundary.run("release", action, as_json=as_json)
+            result = fleet.claims.release(own, paths or None)
+            lines = _lines(result.released, "released", tentative=result.tentative)
+            lines += [f"not held by anybody: {path}" for path in result.not_held]
+            lines = lines or ["nothing to release"]
+        else:
+            result = fleet.claims.let_go(own, branch)
+            lines = [f"released: {claim.pattern}" for claim in result.released]
+            lines += kept(result.retained, "still ")
+        warnings = _warnings(fleet, result, own)
+        return Answer(grants.released(own, result), lines, _status(result, 0), 0, warnings, own)
 
 
 def claims(
@@ -152,20 +149,19 @@ def claims(
     session: OfSession = None,
     older_than: Older = None,
     waiting_line: WaitingLine = False,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """List the claims of the fleet, by path, session and age; with --waiting, who stands in line for them."""
+    if waiting_line:
+        from gitfleet.cli import handing  # of no use to a list of claims
 
-    def action() -> Answer:
-        if waiting_line:
-            from gitfleet.cli import handing  # of no use to a list of claims
-
-            return handing.waiting(common(session), leave=False)
-        return claiming.claims(
-            common(session), paths or [], older_than=None if older_than is None else seconds(older_than)
-        )
-
-    return boundary.run("claims", action, as_json=as_json)
+        return handing.waiting()
+    age = None if older_than is None else seconds(older_than)
+    with Fleet.open(announce=render.note) as fleet:
+        found, problems = views.listing(fleet, session=session, paths=paths or (), older_than=age)
+        rows = [_cells(row) for row in found["claims"]]
+        head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
+        lines = render.table(rows, head) if rows else ["no claims"]
+        return informed(fleet, found, lines, problems)
 
 
 def check(
@@ -175,59 +171,107 @@ def check(
     hub: Hub = None,
     report: Report = None,
     session: SessionId = None,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
 
     With --range or --staged: judge commits, or what is staged, against the hub of now and the rules on its trunk. Exit
     code 10 where another session holds a path, 15 where the path was granted to another since, 16 where a commit names
     no claim for it, 13 where that cannot be told, 30 where the hub cannot be reached. --range needs no `gitfleet init`.
     """
+    if bool(paths) + (revisions is not None) + staged > 1:
+        raise UsageError("Paths, --range and --staged exclude each other.")
+    if revisions is not None or staged:
+        from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
 
-    def action() -> Answer:
-        if bool(paths) + (revisions is not None) + staged > 1:
-            raise UsageError("Paths, --range and --staged exclude each other.")
-        if revisions is not None or staged:
-            from gitfleet.cli import check_commits  # the gates and the hub: of no use to a check of paths
-
-            if revisions is not None:
-                return check_commits.commits(common(session), revisions, hub, report)
-            return check_commits.staged(common(session), report)
-        return claiming.check(common(session), paths or [])
-
-    return boundary.run("check", action, as_json=as_json)
-
-
-def waiting(leave: Leave = False, session: SessionId = None, as_json: Json = False) -> int:
-    """Show the waiting line: who stands where, and who keeps whom waiting."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("waiting", lambda: handing.waiting(common(session), leave=leave), as_json=as_json)
+        if revisions is not None:
+            return check_commits.commits(revisions, hub, report)
+        return check_commits.staged(session, report)
+    if not paths:
+        raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
+    with Fleet.open(announce=render.note) as fleet:
+        own = acting_session(fleet, session)
+        found = views.check(fleet, own, paths)
+        states = {path["state"] for path in found["paths"]}
+        code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
+        lines = [line for path in found["paths"] for line in _verdict(path)]
+        answer = informed(fleet, found, lines, flag=session)
+        return replace(answer, code=code, session=own or "")
 
 
-def tell(to: To, text: Text, session: SessionId = None, as_json: Json = False) -> int:
-    """Leave a message for another session; it is shown at that session's next command or hook, once."""
-    from gitfleet.cli import handing  # of no use to a claim
+def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:
+    """Claim paths for the session."""
+    with as_session(flag) as (fleet, session):
+        result = fleet.claims.claim(session, paths, terms)
+        refused = result.refused
+        lines = _lines(result.granted, "claimed", tentative=result.tentative)
+        lines += _lines(result.already_held, "already held, renewed", tentative=result.tentative)
+        lines += [
+            f"taken over with {kept_by(c.keeper_records)} of {c.session}: {c.pattern}"
+            if c.retained
+            else f"taken over from {c.session}, whose claim had expired: {c.pattern}"
+            for c in result.taken_over
+        ]
+        lines += [f"not granted: {render.holder(item)}" for item in refused]
+        said = remarks.of_grant(fleet, result.granted, result.already_held)
+        data = grants.claimed(session, result, said)
+        code = 21 if refused else 0
+        warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
+        return Answer(data, lines, _status(result, code), code, warnings, session)
 
-    return boundary.run("tell", lambda: handing.tell(common(session), to, " ".join(text)), as_json=as_json)
+
+def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
+    """Claim paths for the session, standing in line for what others hold."""
+    with as_session(flag) as (fleet, session):
+        got = fleet.claims.wait(session, paths, terms, limit=limit)
+        granted, held = got.granted, got.already_held
+        lines = _lines(granted, "claimed", tentative=got.tentative)
+        lines += _lines(held, "already held, renewed", tentative=got.tentative)
+        said = remarks.of_grant(fleet, granted, held)
+        data = grants.waited(session, got, said)
+        warnings = fleet.ledger.outbox.warnings + fleet.messages(session) + said.words(fleet.ledger.node.hub)
+        if got.tentative:
+            warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
+        status = "tentative" if got.tentative else "ok"
+        return Answer(data, lines, status, warnings=warnings, session=session)
 
 
-def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None, as_json: Json = False) -> int:
-    """Offer claims of this session to another one, which is told and may accept them."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("offer", lambda: handing.offer(common(session), to, paths), as_json=as_json)
-
-
-def accept(session: SessionId = None, as_json: Json = False) -> int:
-    """Accept every claim that is on offer for this session; each moves with a new token."""
-    from gitfleet.cli import handing  # of no use to a claim
-
-    return boundary.run("accept", lambda: handing.accept(common(session)), as_json=as_json)
+def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
+    unsure = " (tentative: the hub was out of reach)" if tentative else ""
+    lines = []
+    for claim in claims:
+        shared = " (shared)" if claim.mode == SHARED else units_of(claim)
+        token = f", token {claim.token}" if verb != "released" and not unsure else ""
+        lines.append(f"{verb}: {claim.pattern}{shared}{token}{unsure}")
+    return lines
 
 
-def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None, as_json: Json = False) -> int:
-    """Take live claims away from their holders (persons only); the holders are told the reason."""
-    from gitfleet.cli import handing  # of no use to a claim
+def _status(result: Told, code: int) -> str:
+    return "partial" if code else "tentative" if result.tentative else "ok"
 
-    return boundary.run("break", lambda: handing.break_(common(session), paths, reason), as_json=as_json)
+
+def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
+    words = fleet.ledger.outbox.warnings + fleet.messages(session)
+    if result.tentative:
+        words.append(
+            f"{result.receipt.hub_error or 'The hub is out of reach.'} This is tentative until the hub agrees."
+        )
+    return words
+
+
+def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
+    if "problem" in row:
+        return (row["pattern"], "unreadable", "?", "?", "?", "?", "?")
+    left = "expired" if row["lapsed"] else duration(row["left"])
+    left += ", its process is gone" if row["gone"] else ""
+    if row.get("retained"):
+        left = stays(row["retained"])
+    token = "tentative" if row["tentative"] else str(row["token"])
+    mode = units(row) if row.get("slots") else row["mode"]
+    return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
+
+
+def _verdict(path: PathRow) -> list[str]:
+    if path["state"] == service.THEIRS:
+        return [f"theirs  {render.holder(Obstacle.decode(item))}" for item in path["holders"]]
+    words = {service.MINE: "mine   ", service.FREE: "free   ", service.UNVERIFIABLE: "unknown"}
+    return [f"{words[path['state']]} {path['path']}"]

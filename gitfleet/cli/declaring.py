@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from gitfleet.codec import Struct
+
+if TYPE_CHECKING:
+    from gitfleet.cli.answer import Answer, Watch
 
 
 class Option:
@@ -80,6 +83,12 @@ class Parameter(Struct):
         return self.declared.off if isinstance(self.declared, Option) else ()
 
 
+JSON = Parameter(
+    "as_json", Option("--json", help="Print the answer as JSON, in the versioned envelope."), bool, many=False, required=False, default=False,
+)  # fmt: skip
+"""What every command takes, whether or not its function has a parameter for it."""
+
+
 class Command(Struct):
     """A command by its full name, and where its function is (`module.function` in this package), imported when needed."""
 
@@ -88,10 +97,10 @@ class Command(Struct):
     passes_on: bool = False
 
     @property
-    def function(self) -> Callable[..., int]:
-        """What runs it; returns the exit code."""
+    def function(self) -> Callable[..., Answer | Watch]:
+        """What answers it."""
         module, _, name = self.home.rpartition(".")
-        found: Callable[..., int] = getattr(import_module(f"gitfleet.cli.{module}"), name)
+        found: Callable[..., Answer | Watch] = getattr(import_module(f"gitfleet.cli.{module}"), name)
         return found
 
     @property
@@ -102,25 +111,28 @@ class Command(Struct):
     @property
     def params(self) -> Sequence[Parameter]:
         """What it takes, in the order of its help."""
-        return parameters(self.function)
+        own = parameters(self.function)
+        return own if JSON in own else (*own, JSON)
+
+    def run(self, *, as_json: bool, **values: Any) -> int:
+        """Run it with a value for each parameter, show what it answers, and return the exit code."""
+        from gitfleet.cli import boundary  # of no use to help
+
+        if JSON in parameters(self.function):
+            values[JSON.name] = as_json
+        return boundary.run(self.name, lambda: self.function(**values), as_json=as_json)
 
 
 class Group(Struct):
-    """A noun, or the whole: commands by their last word; `default` is the verb of a noun alone ("": it shows its help).
-
-    It takes what the signature of `takes` declares.
+    """A noun, or the whole: commands by their last word, and what it takes itself, without one; `default` is the verb of a
+    noun alone ("": it shows its help).
     """
 
     name: str
     help: str
     commands: Mapping[str, Command | Group]
-    takes: Callable[..., None]
+    params: Sequence[Parameter]
     default: str = ""
-
-    @property
-    def params(self) -> Sequence[Parameter]:
-        """What it takes itself, without a command."""
-        return parameters(self.takes)
 
     def find(self, words: Sequence[str]) -> tuple[Command | Group, list[str]]:
         """The command that the words begin with, and the words that are left for it."""

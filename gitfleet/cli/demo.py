@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.text import display
-from gitfleet.cli import boundary, render
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.declaring import Argument
-from gitfleet.cli.options import Json
+from gitfleet.cli.declaring import JSON, Argument
 
 if TYPE_CHECKING:
     from gitfleet.cli.demo_runner import Played, Stage
@@ -25,6 +24,8 @@ Folder = Annotated[
     str | None,
     Argument(metavar="[DIRECTORY]", help="Where to play: a new or empty directory (default: a temporary one)."),
 ]  # fmt: skip
+
+AsJson = Annotated[bool, JSON.declared]
 
 WIDTH = 100
 
@@ -53,17 +54,11 @@ class DemoAnswer(TypedDict):
     steps: list[StepRow]
 
 
-def demo(directory: Folder = None, as_json: Json = False) -> int:
+def demo(directory: Folder = None, as_json: AsJson = False) -> Answer:
     """Play the main job on a scratch hub with two clones: claims, refusals, waiting, a crash, worktrees. Takes some seconds."""
-    return boundary.run("demo", lambda: _demo(directory, _silent if as_json else render.out), as_json=as_json)
+    from gitfleet.cli import demo_runner, demo_script  # 10 ms, for this command alone
 
-
-def _demo(directory: str | None, tell: Tell) -> Answer:
-    from gitfleet.cli import (
-        demo_runner,  # 10 ms, for this command alone
-        demo_script,
-    )
-
+    tell = _silent if as_json else render.out
     begun = clock.elapsed()
     place = demo_runner.set_up(directory)
     tell(f"Playing in {display(place.directory)}. Every command below is real; so is what it says.")
@@ -71,7 +66,6 @@ def _demo(directory: str | None, tell: Tell) -> Answer:
     steps = [step for scene in demo_script.SCENES for step in _scene(place, scene, tell)]
     data: DemoAnswer = {"directory": place.directory, "seconds": int(clock.elapsed() - begun), "steps": steps}
     return Answer(
-        "demo",
         data,
         _farewell(os.path.join(place.directory, demo_script.ADA), place.directory, demo_script.TRY),
     )

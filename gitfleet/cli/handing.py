@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Annotated
 
-from gitfleet.base.names import SessionId
+from gitfleet.base import names
 from gitfleet.base.text import counted
 from gitfleet.claims import orphans
-from gitfleet.claims.conflict_text import unit_words
-from gitfleet.claims.model import SHARED, Claim
+from gitfleet.claims.model import SHARED
 from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
-from gitfleet.cli.claiming import as_of, freshness
-from gitfleet.cli.messages import heard, told
-from gitfleet.cli.options import Common
+from gitfleet.cli.claiming import informed, units_of
+from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.messages import as_session
+from gitfleet.cli.options import SessionId
 from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants, line
@@ -22,26 +23,38 @@ from gitfleet.fleet.views.line import TicketRow
 from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
+Leave = Annotated[bool, Option("--leave", help="Give up every place of this session.")]
+To = Annotated[str, Argument(metavar="SESSION", help="Whom to tell.", complete="session_ids")]
+Text = Annotated[list[str], Argument(metavar="TEXT...", help="What to say.")]
+OfferTo = Annotated[
+    str,
+    Option("--to", metavar="SESSION", help="Who may have them.", complete="session_ids"),
+]
+BreakReason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; the holders are told.")]
+ClaimedPaths = Annotated[
+    list[str],
+    Argument(metavar="PATH...", help="Claims on these paths, and below them.", complete="claimed"),
+]
+OfferedPaths = Annotated[
+    list[str],
+    Argument(
+        metavar="PATH...",
+        help="Claims of yours on these paths, and below them.",
+        complete="own_claims",
+    ),
+]
 
-def waiting(common: Common, *, leave: bool) -> Answer:
-    """The line as it stands, first place first; with `leave`, without this session's places."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        left = 0
-        if leave:
-            session = fleet.whoami(common.session)
-            left = len(fleet.claims.leave_line(session).left)
+
+def waiting(leave: Leave = False, session: SessionId = None) -> Answer:
+    """Show the waiting line: who stands where, and who keeps whom waiting."""
+    with Fleet.open(announce=render.note) as fleet:
+        left = len(fleet.claims.leave_line(fleet.whoami(session)).left) if leave else 0
         found, problems = line.waiting(fleet, left=left)
         gone = _gone(fleet, found["tickets"])
         lines = [f"left {counted(left, 'place')}"] if leave else []
         lines += [f"{row['place']}. {_words(row, gone)}" for row in found["tickets"]]
         problems += [words for words in [orphans.advice(gone.values())] if words]
-        old = freshness(fleet, found["age"], len(found["tentative"]))
-        return Answer(
-            "waiting",
-            found,
-            [*(lines or ["nobody waits"]), *as_of(fleet, found["age"])],
-            warnings=[*problems, *heard(fleet), *old],
-        )
+        return informed(fleet, found, lines or ["nobody waits"], problems)
 
 
 def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
@@ -55,65 +68,54 @@ def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
     return {str(one.session): one for one in fleet.claims.orphans.marked(held) if one.gone}
 
 
-def tell(common: Common, to: str, text: str) -> Answer:
-    """Leave a message."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            fleet.claims.tell(session, to, text)
-        data: TellAnswer = {"session": SessionId(session), "to": SessionId(to), "text": text}
-        return Answer("tell", data, [f"told {to}"], warnings=fleet.messages(session), session=session)
+def tell(to: To, text: Text, session: SessionId = None) -> Answer:
+    """Leave a message for another session; it is shown at that session's next command or hook, once."""
+    words = " ".join(text)
+    with as_session(session) as (fleet, own):
+        fleet.claims.tell(own, to, words)
+        data: TellAnswer = {"session": names.SessionId(own), "to": names.SessionId(to), "text": words}
+        return Answer(data, [f"told {to}"], warnings=fleet.messages(own), session=own)
 
 
-def offer(common: Common, to: str, paths: Sequence[str]) -> Answer:
-    """Offer claims."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            answer = fleet.claims.offer(session, to, paths)
+def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None) -> Answer:
+    """Offer claims of this session to another one, which is told and may accept them."""
+    with as_session(session) as (fleet, own):
+        answer = fleet.claims.offer(own, to, paths)
         lines = [f"offered to {to}: {claim.pattern}" for claim in answer.offered]
-        data = grants.offered(session, answer)
-        return Answer("offer", data, lines, warnings=fleet.messages(session), session=session)
+        data = grants.offered(own, answer)
+        return Answer(data, lines, warnings=fleet.messages(own), session=own)
 
 
-def accept(common: Common) -> Answer:
-    """Accept what is on offer."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = fleet.whoami(common.session)
-        with told(fleet, session):
-            answer = fleet.claims.accept(session)
-        lines = [f"claimed: {claim.pattern}{_units(claim)}, token {claim.token}" for claim in answer.taken]
+def accept(session: SessionId = None) -> Answer:
+    """Accept every claim that is on offer for this session; each moves with a new token."""
+    with as_session(session) as (fleet, own):
+        answer = fleet.claims.accept(own)
+        lines = [f"claimed: {claim.pattern}{units_of(claim)}, token {claim.token}" for claim in answer.taken]
         said = remarks.of_grant(fleet, answer.taken, new=False)
-        data = grants.accepted(session, answer, said)
-        warnings = [*fleet.messages(session), *said.words(fleet.ledger.node.hub)]
-        return Answer("accept", data, lines, warnings=warnings, session=session)
+        data = grants.accepted(own, answer, said)
+        warnings = [*fleet.messages(own), *said.words(fleet.ledger.node.hub)]
+        return Answer(data, lines, warnings=warnings, session=own)
 
 
-def break_(common: Common, paths: Sequence[str], reason: str) -> Answer:
-    """Break claims."""
-    with Fleet.open(common.directory, announce=render.note) as fleet:
-        session = _person(fleet, common)
-        with told(fleet, session):
-            answer = fleet.claims.break_(session, paths, reason)
+def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None) -> Answer:
+    """Take live claims away from their holders (persons only); the holders are told the reason."""
+    with as_session(session, _person) as (fleet, own):
+        answer = fleet.claims.break_(own, paths, reason)
         lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]
-        data = grants.broken(session, answer)
-        return Answer("break", data, lines, warnings=fleet.messages(session), session=session)
+        data = grants.broken(own, answer)
+        return Answer(data, lines, warnings=fleet.messages(own), session=own)
 
 
-def _person(fleet: Fleet, common: Common) -> str:
+def _person(fleet: Fleet, flag: str | None) -> str:
     """The session that breaks claims. Raises NoSession; among several the one to name is the person's."""
     try:
-        return fleet.whoami(common.session)
+        return fleet.whoami(flag)
     except NoSession as error:
         here = fleet.sessions.local.in_worktree(fleet.repository.worktree or "")
         person = next((session.id for session in here if session.person), None)
         if person is not None:
             error.hint = f"Only a person breaks claims: if you are one, add `--session {person}`."
         raise
-
-
-def _units(claim: Claim) -> str:
-    return f", {unit_words(claim.slots, claim.capacity)}" if claim.slots else ""
 
 
 def _words(row: TicketRow, gone: Collection[str]) -> str:

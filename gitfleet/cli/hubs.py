@@ -6,10 +6,8 @@ import sys
 from typing import Annotated
 
 from gitfleet.base.text import display
-from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Argument
-from gitfleet.cli.options import Json
 from gitfleet.fleet import hooks
 from gitfleet.fleet.views.hubs import HubHookInstallAnswer, HubHookUninstallAnswer
 from gitfleet.githooks import hub_hook
@@ -22,29 +20,20 @@ _REACH = (
 )
 
 
-def install(path: Where, as_json: Json = False) -> int:
+def install(path: Where) -> Answer:
     """Put a pre-receive hook into a bare repository; one that is there is kept, and runs first. Twice is harmless."""
-    return boundary.run("hub-hook install", lambda: _install(path), as_json=as_json)
-
-
-def uninstall(path: Where, as_json: Json = False) -> int:
-    """Take the hook out again, and give back what stood there before."""
-    return boundary.run("hub-hook uninstall", lambda: _uninstall(path), as_json=as_json)
-
-
-def _install(path: str) -> Answer:
     done = hub_hook.install(path, interpreter=sys.executable, gate=hooks.script())
     state = "put into" if done.changed else "in place in"
     lines = [f"hook: {state} {display(', '.join(done.folders))}", *done.notes, _REACH]
     data: HubHookInstallAnswer = {
         "folders": list(done.folders), "changed": done.changed, "notes": list(done.notes),
     }  # fmt: skip
-    status, code = ("partial", 21) if done.closed else ("ok", 0)
-    return Answer("hub-hook install", data, lines, status, code, done.closed)
+    return Answer(data, lines, code=21 if done.closed else 0, warnings=done.closed)
 
 
-def _uninstall(path: str) -> Answer:
+def uninstall(path: Where) -> Answer:
+    """Take the hook out again, and give back what stood there before."""
     done = hub_hook.uninstall(path)
     lines = ["the hook is gone from this repository" if done.changed else "there was no hook of gitfleet"]
     data: HubHookUninstallAnswer = {"changed": done.changed, "notes": list(done.notes)}
-    return Answer("hub-hook uninstall", data, [*lines, *done.notes])
+    return Answer(data, [*lines, *done.notes])

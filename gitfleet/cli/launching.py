@@ -141,7 +141,7 @@ def _answer(ended: Ended) -> Answer:
     )
     say(f"gitfleet: {words}")
     status = "ok" if ended.code == 0 else "command-failed"
-    return Answer("session start", views.launched(ended), [], status, ended.code, ended.warnings)
+    return Answer(views.launched(ended), [], status, ended.code, ended.warnings)
 
 
 def _committed(made: Made | None) -> str:

@@ -9,12 +9,10 @@ from typing import Annotated
 from gitfleet.base import delivery
 from gitfleet.base.commands import spoken
 from gitfleet.base.names import Oid
-from gitfleet.cli import boundary, render
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
-from gitfleet.cli.options import Json
-from gitfleet.errors import EXIT_CODES
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import doctor as doctor_views
 from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
@@ -22,22 +20,8 @@ from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
 Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired without loss.")]
 
 
-def sync(as_json: Json = False) -> int:
+def sync() -> Answer:
     """Bring what waits here to the hub, and the hub's state here; say what was lost meanwhile (exit code 12)."""
-    return boundary.run("sync", _sync, as_json=as_json)
-
-
-def fsck(as_json: Json = False) -> int:
-    """Replay the whole ledger and check every commit; the first bad one is named (exit code 20)."""
-    return boundary.run("fsck", _fsck, as_json=as_json)
-
-
-def doctor(repair: Repair = False, as_json: Json = False) -> int:
-    """Look for what is wrong with this clone's part of the fleet; with --repair, mend it."""
-    return boundary.run("doctor", lambda: _doctor(repair=repair), as_json=as_json)
-
-
-def _sync() -> Answer:
     with Fleet.open(announce=render.note) as fleet:
         with _losses_told(fleet):
             done = fleet.sync()
@@ -59,13 +43,32 @@ def _sync() -> Answer:
         }
         code = 12 if lost.concerns else failure.exit_code if failure else 0
         return Answer(
-            "sync",
             data,
             lines,
-            EXIT_CODES[code][0] if code else "ok",
-            code,
-            [*told.warnings, *mended, *fleet.ledger.outbox.warnings],
+            code=code,
+            warnings=[*told.warnings, *mended, *fleet.ledger.outbox.warnings],
         )
+
+
+def fsck() -> Answer:
+    """Replay the whole ledger and check every commit; the first bad one is named (exit code 20)."""
+    with Fleet.open(bulk=True) as fleet:
+        checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
+        tip = fleet.current().tip
+        data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
+        return Answer(data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"])
+
+
+def doctor(repair: Repair = False) -> Answer:
+    """Look for what is wrong with this clone's part of the fleet; with --repair, mend it."""
+    with Fleet.open(bulk=True, announce=render.note) as fleet:
+        done = fleet.doctor(repair=repair)
+        lines = [f"repaired: {words}" for words in done.repaired]
+        for finding in done.findings:
+            lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
+            lines += [f"         next: {spoken(finding.advice)}"] if finding.advice and not finding.ok else []
+        code = 0 if done.sound else 20
+        return Answer(doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)
 
 
 @contextmanager
@@ -80,24 +83,3 @@ def _losses_told(fleet: Fleet) -> Iterator[None]:
             for text in losses(fleet).lines:
                 render.note(f"lost: {text}")
             delivery.done()
-
-
-def _fsck() -> Answer:
-    with Fleet.open(bulk=True) as fleet:
-        checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
-        tip = fleet.current().tip
-        data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
-        return Answer(
-            "fsck", data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"]
-        )
-
-
-def _doctor(*, repair: bool) -> Answer:
-    with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = fleet.doctor(repair=repair)
-        lines = [f"repaired: {words}" for words in done.repaired]
-        for finding in done.findings:
-            lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
-            lines += [f"         next: {spoken(finding.advice)}"] if finding.advice and not finding.ok else []
-        code = 0 if done.sound else 20
-        return Answer("doctor", doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)

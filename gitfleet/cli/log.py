@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from gitfleet.base import clock
-from gitfleet.cli import boundary
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json, OfSession
+from gitfleet.cli.options import OfSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import log as views
 from gitfleet.fleet.views.log import OperationRow
@@ -31,19 +30,14 @@ def log(
     session: OfSession = None,
     kind: Kind = None,
     limit: Limit = 50,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Show the audit log, newest first: every operation that the fleet has agreed."""
-    return boundary.run("log", lambda: _log(path, session, kind, limit), as_json=as_json)
-
-
-def _log(path: str | None, session: str | None, kind: str | None, limit: int) -> Answer:
     with Fleet.open() as fleet:
         found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
         lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
         old = freshness(fleet, state.age, len(state.tentative))
-        return Answer("log", found, [*lines, *as_of(fleet, state.age)], warnings=old)
+        return Answer(found, [*lines, *as_of(fleet, state.age)], warnings=old)
 
 
 def _line(row: OperationRow) -> str:

@@ -7,17 +7,17 @@ from typing import Annotated
 
 from gitfleet.base import clock
 from gitfleet.base.text import duration
-from gitfleet.cli import boundary, render
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Option
-from gitfleet.cli.options import Json, seconds
+from gitfleet.cli.options import seconds
 from gitfleet.errors import FleetError
 from gitfleet.fleet import maintenance
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import maintainer as views
 from gitfleet.fleet.views import upkeep as upkeep_views
 from gitfleet.fleet.views.maintainer import LastRunRow, MaintainerLogsAnswer
-from gitfleet.git.repository import Repository, discover
+from gitfleet.git.repository import discover
 from gitfleet.ledger import node as nodes
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
@@ -58,83 +58,47 @@ Tail = Annotated[int, Option("--tail", min=1, max=100_000, metavar="N", help="Ho
 
 def maintain(
     base: Base = "", strategy: Strategy = "merge", ttl_hours: Ttl = 24.0, reconcile_only: OnlyReconcile = False,
-    include_active: IncludeActive = False, delete_branches: Branches = False, dry_run: DryRun = False, as_json: Json = False,
-) -> int:  # fmt: skip
+    include_active: IncludeActive = False, delete_branches: Branches = False, dry_run: DryRun = False,
+) -> Answer:  # fmt: skip
     """Bring the base in everywhere, clean up what is idle and safe, end dead sessions, exchange with the hub.
 
     Whatever fails keeps nothing else from being done; exit code 21 then, with a summary.
     """
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
-    return boundary.run("worktree maintain", lambda: _maintain(options, dry_run=dry_run), as_json=as_json)
+    with Fleet.open(bulk=True, announce=render.note) as fleet:
+        done = fleet.upkeep.run(options, dry_run=dry_run)
+    data = upkeep_views.upkeep(done)
+    return Answer(data, done.words(), code=done.code, warnings=done.warnings)
 
 
 def install(
     every: Every = "5m", kind: Kind = None, strategy: Strategy = "merge", base: Base = "", ttl_hours: Ttl = 24.0,
     reconcile_only: OnlyReconcile = True, include_active: IncludeActive = False, delete_branches: Branches = False,
-    preview: Print = False, as_json: Json = False,
-) -> int:  # fmt: skip
+    preview: Print = False,
+) -> Answer:  # fmt: skip
     """Have the system run upkeep of this clone regularly. Twice is harmless; the later options hold."""
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
-    return boundary.run(
-        "maintainer install",
-        lambda: _install(kind, seconds(every), options, preview=preview),
-        as_json=as_json,
-    )
-
-
-def status(as_json: Json = False) -> int:
-    """Say what is installed, how the last run went, and when the next one comes."""
-    return boundary.run("maintainer status", _status, as_json=as_json)
-
-
-def uninstall(as_json: Json = False) -> int:
-    """Take it away again, and nothing else."""
-    return boundary.run("maintainer uninstall", _uninstall, as_json=as_json)
-
-
-def logs(tail: Tail = 50, as_json: Json = False) -> int:
-    """Show the end of the log of its runs."""
-    return boundary.run("maintainer logs", lambda: _logs(tail), as_json=as_json)
-
-
-def run(as_json: Json = False) -> int:
-    """One run, as the system starts it: with the options of the install, logged, and only while no other goes on."""
-    return boundary.run("maintainer run", _run, as_json=as_json)
-
-
-def _maintain(options: Options, *, dry_run: bool) -> Answer:
-    with Fleet.open(bulk=True, announce=render.note) as fleet:
-        done = fleet.upkeep.run(options, dry_run=dry_run)
-    data = upkeep_views.upkeep(done)
-    word = "partial" if done.code else "ok"
-    return Answer("worktree maintain", data, done.words(), word, done.code, done.warnings)
-
-
-def _install(kind: str | None, every: int, options: Options, *, preview: bool) -> Answer:
+    pause = seconds(every)
     maintenance.check(options)
     found = _clone()
     scheduler = schedulers.choose(kind)
     if not preview:
-        found.install(scheduler, every, options)
-    data = views.installed(scheduler, found.name, every, found.preview(scheduler, every), done=not preview)
+        found.install(scheduler, pause, options)
+    data = views.installed(scheduler, found.name, pause, found.preview(scheduler, pause), done=not preview)
     if preview:
         lines = [
             line for file in data["files"] for line in (f"# {file['path']}", *file["text"].splitlines(), "")
         ]
     else:
         places = ", ".join(file["path"] for file in data["files"])
-        lines = [f"{scheduler.kind} runs upkeep of this clone every {duration(every)}: {places}"]
-        lines += _advice(scheduler.kind)
-    return Answer("maintainer install", data, lines)
+        lines = [f"{scheduler.kind} runs upkeep of this clone every {duration(pause)}: {places}"]
+        if scheduler.kind == "systemd":
+            lines.append("it runs while you are logged in; `loginctl enable-linger` has it run always")
+    return Answer(data, lines)
 
 
-def _advice(kind: str) -> list[str]:
-    if kind == "systemd":
-        return ["it runs while you are logged in; `loginctl enable-linger` has it run always"]
-    return []
-
-
-def _status() -> Answer:
+def status() -> Answer:
+    """Say what is installed, how the last run went, and when the next one comes."""
     found = views.status(_clone())
     every, upcoming = duration(found["every"]), found["next_run"]
     there = f"{found['kind']}, every {every}, {', '.join(found['places'])}"
@@ -143,38 +107,30 @@ def _status() -> Answer:
     lines.append(f"last run: {_last_words(found['last']) if found['last'] else 'none yet'}")
     lines += [f"next run: about {clock.iso(upcoming)}"] if upcoming else []
     lines += [f"problem: {problem}" for problem in found["problems"]]
-    return Answer("maintainer status", found, lines)
+    return Answer(found, lines)
 
 
-def _last_words(last: LastRunRow) -> str:
-    began = f"{clock.iso(last['started'])}, {duration(clock.now() - last['started'])} ago"
-    if last["ended"] is None:
-        return f"{began}, not ended"
-    how = {0: "all done", 21: "partly done"}.get(last["code"] or 0, "failed")
-    first = f": {last['words'][0]}" if last["code"] and last["words"] else ""
-    return f"{began}, {how} (exit code {last['code']}){first}"
-
-
-def _uninstall() -> Answer:
+def uninstall() -> Answer:
+    """Take it away again, and nothing else."""
     found = views.removed(Maintainer(discover()).uninstall())
     lines = [f"the maintainer is gone from {kind}" for kind in found["removed"]]
-    return Answer("maintainer uninstall", found, lines or ["no maintainer was installed"])
+    return Answer(found, lines or ["no maintainer was installed"])
 
 
-def _logs(tail: int) -> Answer:
+def logs(tail: Tail = 50) -> Answer:
+    """Show the end of the log of its runs."""
     found = _clone()
     data: MaintainerLogsAnswer = {"log": found.log, "lines": found.tail(tail)}
-    return Answer("maintainer logs", data, data["lines"] or ["nothing was logged yet"])
+    return Answer(data, data["lines"] or ["nothing was logged yet"])
 
 
-def _run() -> Answer:
-    repository = discover()
-    nodes.load(repository.common_dir)  # no fleet, no state folder
-    found = Maintainer(repository)
+def run() -> Answer:
+    """One run, as the system starts it: with the options of the install, logged, and only while no other goes on."""
+    found = _clone()
     turn = found.begin()
     if turn is None:
         words = f"another run goes on: {found.lock.holder()}"
-        return Answer("maintainer run", upkeep_views.ran(round.Round(), words), [words])
+        return Answer(upkeep_views.ran(round.Round(), words), [words])
     record = found.installed()
     os.environ["PATH"] = maintainer.search_path(record)
     options = record.options if record else Options()
@@ -188,10 +144,19 @@ def _run() -> Answer:
         raise
     finally:
         turn.end(code, lines)
-    return Answer("maintainer run", upkeep_views.ran(done), lines, "partial" if code else "ok", code)
+    return Answer(upkeep_views.ran(done), lines, code=code)
+
+
+def _last_words(last: LastRunRow) -> str:
+    began = f"{clock.iso(last['started'])}, {duration(clock.now() - last['started'])} ago"
+    if last["ended"] is None:
+        return f"{began}, not ended"
+    how = {0: "all done", 21: "partly done"}.get(last["code"] or 0, "failed")
+    first = f": {last['words'][0]}" if last["code"] and last["words"] else ""
+    return f"{began}, {how} (exit code {last['code']}){first}"
 
 
 def _clone() -> Maintainer:
-    repository: Repository = discover()
-    nodes.load(repository.common_dir)
+    repository = discover()
+    nodes.load(repository.common_dir)  # no fleet, no state folder
     return Maintainer(repository)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gitfleet.base import delivery
 from gitfleet.cli import render
 from gitfleet.clients import acting
 from gitfleet.codec import Struct
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.notices import LOST
 from gitfleet.sessions import model
@@ -77,13 +77,27 @@ def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
     return session, named or person or not sys.stdout.isatty(), person
 
 
-@contextmanager
-def told(fleet: Fleet, session: str) -> Iterator[None]:
-    """Where the body is refused, the session still hears its messages."""
+def acting_session(fleet: Fleet, flag: str | None) -> str | None:
+    """The session that a command acts for; None where none is at work. Raises NoSession where several are."""
     try:
-        yield
-    except FleetError:
-        for text in fleet.messages(session):
-            render.note(f"gitfleet: {text}")
-        delivery.done()
-        raise
+        return fleet.whoami(flag)
+    except NoSession as error:
+        if error.candidates:
+            raise
+        return None
+
+
+@contextmanager
+def as_session(
+    flag: str | None, who: Callable[[Fleet, str | None], str] = Fleet.whoami
+) -> Iterator[tuple[Fleet, str]]:
+    """The fleet, and the session that a command acts for: where the body is refused, it still hears its messages."""
+    with Fleet.open(announce=render.note) as fleet:
+        session = who(fleet, flag)
+        try:
+            yield fleet, session
+        except FleetError:
+            for text in fleet.messages(session):
+                render.note(f"gitfleet: {text}")
+            delivery.done()
+            raise

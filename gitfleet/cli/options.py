@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from gitfleet.cli.declaring import Option
-from gitfleet.codec import Struct
 from gitfleet.errors import UsageError
 
-Json = Annotated[bool, Option("--json", help="Print the answer as JSON, in the versioned envelope.")]
 SessionId = Annotated[
     str | None,
     Option(
@@ -25,18 +23,6 @@ OfSession = Annotated[
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class Common(Struct):
-    """The options of every command that acts for a session: `directory` is where it runs."""
-
-    directory: str = "."
-    session: str | None = None
-
-
-def common(session: str | None) -> Common:
-    """Where a command runs and whom it acts for."""
-    return Common(session=session)
 
 
 def seconds(text: str) -> int:

@@ -21,10 +21,10 @@ READABLE = 64 * 1024
 ADVICE = json.dumps(advice.OPEN).strip('"')
 
 
-def show(answer: Answer, *, as_json: bool, compact: bool = False) -> None:
-    """Print an answer: its lines, or the JSON envelope (`compact`: on one line)."""
+def show(command: str, answer: Answer, *, as_json: bool, compact: bool = False) -> None:
+    """Print what a command answers: its lines, or the JSON envelope (`compact`: on one line)."""
     if as_json:
-        out(_json(answer.envelope(), compact=compact))
+        out(_json(answer.envelope(command), compact=compact))
         return
     for line in answer.lines:
         if isinstance(line, Grid):
@@ -46,10 +46,10 @@ def _json(record: Mapping[str, Any], *, compact: bool) -> str:
     return json.dumps(record, indent=2, ensure_ascii=True, sort_keys=True)
 
 
-def failure(command: str, error: FleetError) -> Answer:
+def failure(error: FleetError) -> Answer:
     """The answer of a command that ended with an error."""
     data = envelope.failure(error.message, error.hint, error.unharmed, error.facts)
-    return Answer(command, data, status=error.status, code=error.exit_code)
+    return Answer(data, status=error.status, code=error.exit_code)
 
 
 def show_failure(error: FleetError) -> None:

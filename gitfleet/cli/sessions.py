@@ -6,11 +6,11 @@ import os
 from typing import Annotated
 
 from gitfleet.base.text import display
-from gitfleet.cli import boundary, render, starting
+from gitfleet.cli import render, starting
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.claiming import kept
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json, SessionId
+from gitfleet.cli.options import SessionId
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import starting as starts
@@ -92,47 +92,38 @@ def start(
     strategy: Strategy = "merge",
     commit: CommitWork = False,
     maintain: Maintain = True,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Register this worktree's session for the process that calls (or --pid), and print its id.
 
     With a COMMAND: run it as a session, in a managed worktree of its own, its terminal logged; end the session when it
     ends, with its exit code. Options after COMMAND's name are its own.
     """
     wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
+    if not (command or launch):
+        if claims_ or commit:
+            words = f"{'--claim' if claims_ else '--commit'} is for a COMMAND."
+            raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
+        return _start(id_, wanted)
+    if pid or log:
+        words = "--pid and --log have no effect with a COMMAND, which has its own process and log."
+        raise UsageError(words, hint="Leave them out.")
+    _check_id(id_)
+    from gitfleet.cli import launching  # worktrees and terminals: for nobody else
 
-    def action() -> Answer:
-        if not (command or launch):
-            if claims_ or commit:
-                words = f"{'--claim' if claims_ else '--commit'} is for a COMMAND."
-                raise UsageError(words, hint=f"Use `{'gitfleet claim' if claims_ else 'git commit'}`.")
-            return _start("session start", id_, wanted)
-        if pid or log:
-            words = "--pid and --log have no effect with a COMMAND, which has its own process and log."
-            raise UsageError(words, hint="Leave them out.")
-        _check_id(id_)
-        from gitfleet.cli import launching  # worktrees and terminals: for nobody else
-
-        where = launching.Where(here, managed_dir, base, strategy, maintain)
-        wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or (), commit)
-        return launching.start(wish, where)
-
-    return boundary.run("session start", action, as_json=as_json)
+    where = launching.Where(here, managed_dir, base, strategy, maintain)
+    wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or (), commit)
+    return launching.start(wish, where)
 
 
 def adopt(
     pid: Annotated[int, Option("--pid", metavar="PID", help="The running agent.")],
-    id_: Id = None, agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "", as_json: Json = False,
-) -> int:  # fmt: skip
+    id_: Id = None, agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "",
+) -> Answer:  # fmt: skip
     """Register an agent that is already running, in the worktree that it works in."""
-
-    def action() -> Answer:
-        wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
-        _check_id(id_)
-        _enter_worktree_of(pid)
-        return _start("session adopt", id_, wanted)
-
-    return boundary.run("session adopt", action, as_json=as_json)
+    wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
+    _check_id(id_)
+    _enter_worktree_of(pid)
+    return _start(id_, wanted)
 
 
 def end(
@@ -141,19 +132,26 @@ def end(
             help="Which (default: the one that this command runs in).",
             complete="own_sessions",
         )] = None,
-    session: SessionId = None, as_json: Json = False,
-) -> int:  # fmt: skip
+    session: SessionId = None,
+) -> Answer:  # fmt: skip
     """End a session: its claims are released, and what it left is said.
 
     Without ID it is the one that this command runs in, never another one that is at work in this worktree.
     """
-
-    def action() -> Answer:
-        if id_ is not None and session not in {None, id_}:
-            raise UsageError("Two sessions were named.", hint="Name the one to end, once.")
-        return _end(session if id_ is None else id_)
-
-    return boundary.run("session end", action, as_json=as_json)
+    if id_ is not None and session not in {None, id_}:
+        raise UsageError("Two sessions were named.", hint="Name the one to end, once.")
+    with Fleet.open(announce=render.note) as fleet:
+        session = fleet.caller(session if id_ is None else id_)
+        ended = fleet.end_session(session)
+        result, left = ended.result, list(ended.left)
+        tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
+        lines = [f"session {session} ended{tentative}"]
+        lines += [f"released: {claim.pattern}" for claim in result.released]
+        lines += kept(result.retained)
+        lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
+        lines += left
+        warnings = fleet.ledger.notices.fresh(session)
+        return Answer(starts.ended(result, left), lines, warnings=warnings, session=session)
 
 
 def _check_id(id_: str | None) -> None:
@@ -161,7 +159,7 @@ def _check_id(id_: str | None) -> None:
         model.folder(id_)  # raises for an id that is none, the empty one included
 
 
-def _start(command: str, id_: str | None, wanted: Start) -> Answer:
+def _start(id_: str | None, wanted: Start) -> Answer:
     _check_id(id_)
     wanted = wanted._replace(id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
@@ -169,28 +167,11 @@ def _start(command: str, id_: str | None, wanted: Start) -> Answer:
         result = begun.result
         warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Answer(
-            command,
             starts.started(result),
             [begun.session],
             warnings=warnings,
             session=begun.session,
         )
-
-
-def _end(session_id: str | None) -> Answer:
-    with Fleet.open(announce=render.note) as fleet:
-        session_id = fleet.caller(session_id)
-        ended = fleet.end_session(session_id)
-        result, left = ended.result, list(ended.left)
-        released = [claim.pattern for claim in result.released]
-        tentative = " (tentative: the hub was out of reach)" if result.status is Status.TENTATIVE else ""
-        lines = [f"session {session_id} ended{tentative}", *[f"released: {pattern}" for pattern in released]]
-        lines += kept(result.retained)
-        lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
-        lines += left
-        warnings = fleet.ledger.notices.fresh(session_id)
-        data = starts.ended(result, left)
-        return Answer("session end", data, lines, warnings=warnings, session=session_id)
 
 
 def _enter_worktree_of(pid: int) -> None:

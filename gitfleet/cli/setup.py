@@ -10,10 +10,9 @@ from typing import Annotated
 from gitfleet.base import files
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.base.text import one_line
-from gitfleet.cli import boundary, render
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Option
-from gitfleet.cli.options import Json
 from gitfleet.errors import FleetError, NoSession, UsageError
 from gitfleet.fleet import hooks
 from gitfleet.fleet import setup as fleets
@@ -41,17 +40,8 @@ Force = Annotated[
 ]
 
 
-def init(hub: Hub = None, as_json: Json = False) -> int:
+def init(hub: Hub = None) -> Answer:
     """Make this clone a node of a fleet: hooks, a commented gitfleet.yaml, a session for you. Twice is harmless."""
-    return boundary.run("init", lambda: _init(hub), as_json=as_json)
-
-
-def uninstall(force: Force = False, as_json: Json = False) -> int:
-    """Take back everything that gitfleet put into this clone. The hub's records stay, for the others."""
-    return boundary.run("uninstall", lambda: _uninstall(force=force), as_json=as_json)
-
-
-def _init(hub: str | None) -> Answer:
     repository = discover()
     hooks.check(repository)
     joined = fleets.join(repository, hub, render.note)
@@ -83,7 +73,31 @@ def _init(hub: str | None) -> Answer:
         "session": SessionId(person),
         "config": joined.config,
     }
-    return Answer("init", data, lines, warnings=warnings)
+    return Answer(data, lines, warnings=warnings)
+
+
+def uninstall(force: Force = False) -> Answer:
+    """Take back everything that gitfleet put into this clone. The hub's records stay, for the others."""
+    repository = discover()
+    if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
+        kept = leaving.leave(repository)
+        return Answer(
+            UninstallAnswer(kept=kept),
+            ["what was left for the worktrees was removed where it could be", *kept],
+        )
+    if not force:
+        fleets.check_leaving(repository)
+    install.check_leaving(repository.common_dir, repository.worktree)
+    warnings = _end_sessions(force=force)
+    with files.after("The sessions of this clone have ended; run `gitfleet uninstall` again for the rest."):
+        if not force:  # the hub may have gone away while the sessions ended
+            fleets.check_leaving(repository)
+        removal = install.uninstall(repository.common_dir, repository.worktree)
+        notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
+        gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
+        kept = fleets.leave(repository, force=force)
+    lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
+    return Answer(UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
 
 
 _CONFIG = {
@@ -124,30 +138,6 @@ def _person(fleet: Fleet) -> str:
         Start(id=own, agent=name.split()[0] if name.split() else "person", person=True)
     )
     return started.session.id
-
-
-def _uninstall(*, force: bool) -> Answer:
-    repository = discover()
-    if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
-        kept = leaving.leave(repository)
-        return Answer(
-            "uninstall",
-            UninstallAnswer(kept=kept),
-            ["what was left for the worktrees was removed where it could be", *kept],
-        )
-    if not force:
-        fleets.check_leaving(repository)
-    install.check_leaving(repository.common_dir, repository.worktree)
-    warnings = _end_sessions(force=force)
-    with files.after("The sessions of this clone have ended; run `gitfleet uninstall` again for the rest."):
-        if not force:  # the hub may have gone away while the sessions ended
-            fleets.check_leaving(repository)
-        removal = install.uninstall(repository.common_dir, repository.worktree)
-        notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
-        gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
-        kept = fleets.leave(repository, force=force)
-    lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
-    return Answer("uninstall", UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
 
 
 def _end_sessions(*, force: bool) -> list[str]:

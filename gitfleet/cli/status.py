@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from gitfleet.cli import boundary, status_view
+from gitfleet.cli import status_view
+from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Watch as Watching
 from gitfleet.cli.declaring import Option
-from gitfleet.cli.options import Json
 
 EVERY = 2.0
 
@@ -16,10 +17,8 @@ Tail = Annotated[
 Watch = Annotated[bool, Option("--watch", help="Look again every 2 seconds until Ctrl-C.")]
 
 
-def show(tail: Tail = 0, watch: Watch = False, as_json: Json = False) -> int:
+def show(tail: Tail = 0, watch: Watch = False) -> Answer | Watching:
     """Show every session of the fleet: alive or not, where, on what, its claims and log. Local, without the network."""
     if watch:
-        return boundary.watch(
-            "status", lambda: status_view.look(tail), as_json=as_json, gist=status_view.gist, every=EVERY
-        )
-    return boundary.run("status", lambda: status_view.look(tail), as_json=as_json)
+        return Watching(lambda: status_view.look(tail), status_view.gist, EVERY)
+    return status_view.look(tail)

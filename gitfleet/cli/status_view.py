@@ -36,7 +36,7 @@ def look(tail: int) -> Answer:
         warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
         if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
-        return Answer("status", found, list(_lines(found)), warnings=warnings)
+        return Answer(found, list(_lines(found)), warnings=warnings)
 
 
 def gist(answer: Answer) -> object:

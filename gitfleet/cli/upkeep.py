@@ -9,10 +9,9 @@ from typing import Annotated
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName
 from gitfleet.base.text import duration
-from gitfleet.cli import boundary, render
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import Json
 from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -58,27 +57,22 @@ def clean(
     include_active: IncludeActive = False,
     ignored_files: Ignored = None,
     dry_run: DryRun = False,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Remove managed worktrees that are idle and whose work is on the hub; archive the rest of what they hold first."""
-
-    def action() -> Answer:
-        selection = Selection(
-            everything=everything or not (paths or sessions), paths=paths or (), sessions=sessions or ()
-        )
-        terms = CleanupTerms(
-            ttl=_seconds(ttl_hours),
-            include_active=include_active,
-            delete_branches=delete_branches is True,
-            prune_branches=delete_branches is not False,
-            ignored=ignored.check(ignored_files or ()),
-            dry_run=dry_run,
-        )
-        with Fleet.open(announce=render.note) as fleet:
-            found = fleet.worktrees.cleanup(terms, selection, base=base)
-            return _cleaned(found, hub_head.news(fleet.ledger, once=True), dry_run=dry_run)
-
-    return boundary.run("worktree cleanup", action, as_json=as_json)
+    selection = Selection(
+        everything=everything or not (paths or sessions), paths=paths or (), sessions=sessions or ()
+    )
+    terms = CleanupTerms(
+        ttl=_seconds(ttl_hours),
+        include_active=include_active,
+        delete_branches=delete_branches is True,
+        prune_branches=delete_branches is not False,
+        ignored=ignored.check(ignored_files or ()),
+        dry_run=dry_run,
+    )
+    with Fleet.open(announce=render.note) as fleet:
+        found = fleet.worktrees.cleanup(terms, selection, base=base)
+        return _cleaned(found, hub_head.news(fleet.ledger, once=True), dry_run=dry_run)
 
 
 def archive(
@@ -89,18 +83,13 @@ def archive(
     listing: Annotated[bool, Option("--list", help="List the archives of this clone.")] = False,
     drop: Annotated[str | None, Option("--drop", metavar="ID", help="Delete an archive for good.")] = None,
     ignored_files: Ignored = None,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Keep everything that a worktree holds in one commit of this clone, and remove nothing."""
-
-    def action() -> Answer:
-        if sum([place is not None, listing, drop is not None]) > 1:
-            raise UsageError("A worktree, --list and --drop exclude each other.", hint="Choose one.")
-        if listing:
-            return _listed()
-        return _dropped(drop) if drop is not None else _archived(place, ignored_files or ())
-
-    return boundary.run("worktree archive", action, as_json=as_json)
+    if sum([place is not None, listing, drop is not None]) > 1:
+        raise UsageError("A worktree, --list and --drop exclude each other.", hint="Choose one.")
+    if listing:
+        return _listed()
+    return _dropped(drop) if drop is not None else _archived(place, ignored_files or ())
 
 
 def bring_back(
@@ -110,28 +99,23 @@ def bring_back(
     path: Annotated[
         str | None, Option("--path", metavar="PATH", help="Where to put it (default: where it was).")
     ] = None,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Bring an archived worktree back: its branch, index and files, byte for byte. Overwrites nothing."""
-
-    def action() -> Answer:
-        with Fleet.open(announce=render.note) as fleet:
-            found = fleet.worktrees.restore(archive_id, path)
-        data: RestoreAnswer = {
-            "archive": views.archive(found.archive),
-            "path": found.path,
-            "branch": BranchName(found.branch),
-            "notes": list(found.notes),
-        }
-        on = (
-            f"on the branch {found.branch}"
-            if found.branch
-            else f"at {found.archive.owner.head[:12]}, on no branch"
-        )
-        lines = [f"restored: {found.path}, {on}, {found.archive.files} files", *found.notes]
-        return Answer("worktree restore", data, lines, session=found.archive.owner.session)
-
-    return boundary.run("worktree restore", action, as_json=as_json)
+    with Fleet.open(announce=render.note) as fleet:
+        found = fleet.worktrees.restore(archive_id, path)
+    data: RestoreAnswer = {
+        "archive": views.archive(found.archive),
+        "path": found.path,
+        "branch": BranchName(found.branch),
+        "notes": list(found.notes),
+    }
+    on = (
+        f"on the branch {found.branch}"
+        if found.branch
+        else f"at {found.archive.owner.head[:12]}, on no branch"
+    )
+    lines = [f"restored: {found.path}, {on}, {found.archive.files} files", *found.notes]
+    return Answer(data, lines, session=found.archive.owner.session)
 
 
 def _seconds(hours: float) -> int:
@@ -147,10 +131,7 @@ def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Answer:
     warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
     warnings += news
     warnings += [f"{item.path}: {item.why}; it was left alone" for item in found.broken]
-    return Answer(
-        "worktree cleanup", data, lines, warnings=warnings,
-        status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
-    )  # fmt: skip
+    return Answer(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
 
 
 def _line(outcome: Outcome) -> str:
@@ -176,7 +157,7 @@ def _dropped(archive_id: str) -> Answer:
 
 def _answer(found: Archive, lines: list[str], *, dropped: bool) -> Answer:
     data: ArchiveAnswer = {"archive": views.archive(found), "dropped": dropped}
-    return Answer("worktree archive", data, lines, session=found.owner.session)
+    return Answer(data, lines, session=found.owner.session)
 
 
 def _listed() -> Answer:
@@ -190,4 +171,4 @@ def _listed() -> Answer:
         for row in data["archives"]
     ]  # fmt: skip
     lines = render.table(rows, ("ARCHIVE", "MADE", "BRANCH", "FILES", "WAS AT")) if rows else ["no archives"]
-    return Answer("worktree archive", data, lines, warnings=found.broken)
+    return Answer(data, lines, warnings=found.broken)

@@ -21,20 +21,21 @@ from gitfleet.cli.declaring import Command, Group, Option, Parameter
 from gitfleet.fleet.views import envelope
 
 
-class _Command(typer.core.TyperCommand):
-    """A command whose help is ours."""
+class _Helped:
+    """What makes the help of a command ours."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
-        formatter.write(helping.text(_ours(ctx)))
+        found, _ = app.whole().find(str(ctx.command_path).split()[1:])
+        formatter.write(helping.text(found))
 
 
-class _Group(typer.core.TyperGroup):
-    """A noun, or the whole, whose help is ours."""
+class _Command(_Helped, typer.core.TyperCommand):
+    """A command."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help."""
-        formatter.write(helping.text(_ours(ctx)))
+
+class _Group(_Helped, typer.core.TyperGroup):
+    """A noun, or the whole."""
 
 
 def run(whole: Group, arguments: Sequence[str]) -> int:
@@ -61,7 +62,7 @@ def tree(whole: Group) -> Any:
 def _fill(place: typer.Typer, group: Group) -> None:
     for name, found in group.commands.items():
         if isinstance(found, Command):
-            function = _function(found.params, found.function)
+            function = _function(found.params, found.run)
             settings = {"allow_interspersed_args": not found.passes_on}
             place.command(name, cls=_Command, help=found.help, context_settings=settings)(function)
         else:
@@ -77,11 +78,6 @@ def _typer(group: Group, **settings: Any) -> typer.Typer:
         cls=_Group, name=group.name or "gitfleet", help=group.help, rich_markup_mode=None,
         pretty_exceptions_enable=False, context_settings=names, **settings,
     )  # fmt: skip
-
-
-def _ours(context: Any) -> Command | Group:
-    """The declaration of the command that a context is for."""
-    return app.whole().find(str(context.command_path).split()[1:])[0]
 
 
 def _enter(directory: str, version: bool) -> None:
@@ -107,7 +103,7 @@ def _alone(noun: Group) -> Callable[..., int]:
         if context.invoked_subcommand is not None:
             return 0
         if isinstance(default, Command):
-            return default.function(**values)
+            return default.run(**values)
         render.out(context.get_help())
         return 0
 
@@ -160,7 +156,7 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
         render.note(f"gitfleet: {words}\nnext: {hint}")
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
     data = envelope.failure(words, hint)
-    return boundary.show(Answer(command, data, status="usage-error", code=2), as_json=as_json)
+    return boundary.show(command, Answer(data, status="usage-error", code=2), as_json=as_json)
 
 
 def _beyond(found: re.Match[str]) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from gitfleet.base.text import duration
-from gitfleet.cli import boundary, render
+from gitfleet.cli import render
 from gitfleet.cli.answer import Answer, Grid
 from gitfleet.cli.declaring import Option
-from gitfleet.cli.options import Json
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import worktrees as views
@@ -70,32 +69,43 @@ def ensure(
     force_new: Annotated[bool, Option("--force-new", help="Make a new one, even if one is free.")] = False,
     print_path: Annotated[bool, Option("--print-path", help="Print only its path.")] = False,
     dry_run: DryRun = False,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Give a session a worktree of its own: a free one of the same agent, or a new one."""
     wish = Wish(
         agent=agent, base=base, session=session, folder=managed_dir, force_new=force_new, dry_run=dry_run
     )
-
-    def action() -> Answer:
-        with Fleet.open(announce=render.note) as fleet:
-            found = fleet.worktrees.ensure(wish, reconcile=reconcile, strategy=strategy)
-            news = hub_head.news(fleet.ledger, once=True)
-        for words in _hooks(found, agent):
-            render.note(f"warning: {words}")
-        return _ensured(found, news, print_path=print_path)
-
-    return boundary.run("worktree ensure", action, as_json=as_json)
+    with Fleet.open(announce=render.note) as fleet:
+        found = fleet.worktrees.ensure(wish, reconcile=reconcile, strategy=strategy)
+        news = hub_head.news(fleet.ledger, once=True)
+    for words in _hooks(found, agent):
+        render.note(f"warning: {words}")
+    return _ensured(found, news, print_path=print_path)
 
 
-def listing(as_json: Json = False) -> int:
+def listing() -> Answer:
     """List the managed worktrees of this clone."""
-    return boundary.run("worktree list", _list, as_json=as_json)
+    with Fleet.open() as fleet:
+        found = views.listed(fleet.worktrees.look())
+    cells = [
+        (
+            row["session"], row["agent"], row["branch"], row["base"],
+            row["path"] + (" (its folder is gone)" if row["missing"] else ""),
+        )
+        for row in found["worktrees"]
+    ]  # fmt: skip
+    head = ("SESSION", "AGENT", "BRANCH", "BASE", "PATH")
+    lines = render.table(cells, head) if cells else ["no managed worktrees"]
+    return Answer(found, lines, warnings=_broken(found["broken"]))
 
 
-def status(as_json: Json = False) -> int:
+def status() -> Answer:
     """Show each managed worktree: its branch, what it has changed, who is at work there, and what reconcile would do."""
-    return boundary.run("worktree status", _status, as_json=as_json)
+    with Fleet.open() as fleet:
+        found = views.states(*fleet.worktrees.status())
+    head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
+    grid = Grid(head, [_cells(row) for row in found["worktrees"]], optional=("AGENT", "BRANCH", "IDLE"))
+    lines: list[str | Grid] = [grid] if found["worktrees"] else ["no managed worktrees"]
+    return Answer(found, lines, warnings=_broken(found["broken"]))
 
 
 def reconcile(
@@ -106,18 +116,13 @@ def reconcile(
     strategy: Strategy = reconcile_plan.MERGE,
     include_active: IncludeActive = False,
     dry_run: DryRun = False,
-    as_json: Json = False,
-) -> int:
+) -> Answer:
     """Bring the base into managed worktrees (default: the one that this runs in)."""
     selection = Selection(everything=everything, paths=paths or (), sessions=sessions or ())
     wanted = Wanted(strategy=strategy, include_active=include_active, dry_run=dry_run)
-
-    def action() -> Answer:
-        with Fleet.open(announce=render.note) as fleet:
-            found = fleet.worktrees.reconcile(selection, wanted, base=base)
-            return _reconciled(found, hub_head.news(fleet.ledger, once=True))
-
-    return boundary.run("worktree reconcile", action, as_json=as_json)
+    with Fleet.open(announce=render.note) as fleet:
+        found = fleet.worktrees.reconcile(selection, wanted, base=base)
+        return _reconciled(found, hub_head.news(fleet.ledger, once=True))
 
 
 def _hooks(found: Ensured, agent: str) -> list[str]:
@@ -141,34 +146,10 @@ def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer
         lines += [f"not free: {path}: {why}" for path, why in choice.passed]
         lines += [_line(found.outcome)] if found.outcome else []
     failed = found.outcome is not None and found.outcome.failed
+    warnings = [*_stale([found.base]), *news]
     return Answer(
-        "worktree ensure", views.ensured(found), lines, warnings=[*_stale([found.base]), *news],
-        status="partial" if failed else "ok", code=PARTIAL if failed else 0, session=managed.session,
-    )  # fmt: skip
-
-
-def _list() -> Answer:
-    with Fleet.open() as fleet:
-        found = views.listed(fleet.worktrees.look())
-    cells = [
-        (
-            row["session"], row["agent"], row["branch"], row["base"],
-            row["path"] + (" (its folder is gone)" if row["missing"] else ""),
-        )
-        for row in found["worktrees"]
-    ]  # fmt: skip
-    head = ("SESSION", "AGENT", "BRANCH", "BASE", "PATH")
-    lines = render.table(cells, head) if cells else ["no managed worktrees"]
-    return Answer("worktree list", found, lines, warnings=_broken(found["broken"]))
-
-
-def _status() -> Answer:
-    with Fleet.open() as fleet:
-        found = views.states(*fleet.worktrees.status())
-    head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
-    grid = Grid(head, [_cells(row) for row in found["worktrees"]], optional=("AGENT", "BRANCH", "IDLE"))
-    lines: list[str | Grid] = [grid] if found["worktrees"] else ["no managed worktrees"]
-    return Answer("worktree status", found, lines, warnings=_broken(found["broken"]))
+        views.ensured(found), lines, code=PARTIAL if failed else 0, warnings=warnings, session=managed.session
+    )
 
 
 def _cells(row: WorktreeRow) -> tuple[str, ...]:
@@ -188,10 +169,7 @@ def _reconciled(found: Reconciled, news: Sequence[str]) -> Answer:
     lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
     lines += counts(data)
     warnings = [*_stale(found.bases), *news, *_broken(data["broken"])]
-    return Answer(
-        "worktree reconcile", data, lines, warnings=warnings,
-        status="partial" if found.failed else "ok", code=PARTIAL if found.failed else 0,
-    )  # fmt: skip
+    return Answer(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
 
 
 def counts(data: WorktreeReconcileAnswer) -> list[str]:

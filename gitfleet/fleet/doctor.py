@@ -97,9 +97,8 @@ def _hub(fleet: Clone) -> Iterator[Finding]:
     except HubError as error:
         yield Finding("hub", ok=False, words=error.message, advice=error.hint)
     else:
-        yield Finding(
-            "hub", ok=True, words=f"'{ledger.node.hub}' agrees with this clone at generation {tip.generation}"
-        )
+        words = f"'{ledger.node.hub}' agrees with this clone at generation {tip.generation}"
+        yield Finding("hub", ok=True, words=words)
     if Remote(fleet.repository.git, ledger.node.hub).is_shared():
         words = f"commands share one connection to the hub, for {ssh_sharing.PERSIST} s after its last use"
         yield Finding("ssh", ok=True, words=f"{words} (`git config {ssh_sharing.KEY} false` ends that)")
@@ -129,17 +128,11 @@ def _objects(fleet: Clone) -> Iterator[Finding]:
 
 def _records(fleet: Clone) -> Iterator[Finding]:
     state = fleet.current()
-    broken = [
-        item.error.message for item in claims.everything(state.view) if isinstance(item, claims.Unreadable)
-    ]
-    broken += [item.message for item in sessions.everyone(state.view) if isinstance(item, FleetError)]
-    for words in broken:
-        yield Finding(
-            "records",
-            ok=False,
-            words=words,
-            advice="It stays until someone who can read it releases it.",
-        )
+    found = [item.error for item in claims.everything(state.view) if isinstance(item, claims.Unreadable)]
+    broken = [*found, *(item for item in sessions.everyone(state.view) if isinstance(item, FleetError))]
+    advice = "It stays until someone who can read it releases it."
+    for error in broken:
+        yield Finding("records", ok=False, words=error.message, advice=advice)
     if not broken:
         yield Finding("records", ok=True, words="every record can be read")
 
@@ -153,26 +146,15 @@ def _claims(fleet: Clone) -> Iterator[Finding]:
 
 def _outbox(fleet: Clone) -> Iterator[Finding]:
     root = fleet.ledger.outbox.root
-    waiting = {
-        place: files.names(os.path.join(root, place)) for place in ("new", "taken", "tentative", "unread")
-    }
-    open_ = sum(len(names) for place, names in waiting.items() if place != "unread")
-    if open_:
-        yield Finding(
-            "outbox",
-            ok=False,
-            words=f"waiting to be decided: {counted(open_, 'operation')}",
-            advice=SYNC,
-        )
-    if waiting["unread"]:
-        names = ", ".join(display(name) for name in waiting["unread"][:5])
-        yield Finding(
-            "outbox",
-            ok=False,
-            words=f"set aside, because it is not an operation: {names}",
-            advice=f"Look in {root}/unread",
-        )
-    if not open_ and not waiting["unread"]:
+    waiting = sum(len(files.names(os.path.join(root, place))) for place in ("new", "taken", "tentative"))
+    aside = files.names(os.path.join(root, "unread"))
+    if waiting:
+        words = f"waiting to be decided: {counted(waiting, 'operation')}"
+        yield Finding("outbox", ok=False, words=words, advice=SYNC)
+    if aside:
+        words = f"set aside, because it is not an operation: {', '.join(map(display, aside[:5]))}"
+        yield Finding("outbox", ok=False, words=words, advice=f"Look in {root}/unread")
+    if not waiting and not aside:
         yield Finding("outbox", ok=True, words="empty")
 
 
@@ -180,12 +162,9 @@ def _policy(fleet: Clone) -> Iterator[Finding]:
     faults = policy_file.refresh(fleet.repository, fleet.ledger.node)
     if faults:
         yield Finding("policy", ok=False, words=faults[0], advice="Fix gitfleet.yaml and land it.")
-    else:
-        yield Finding(
-            "policy",
-            ok=True,
-            words=f"commits: {fleet.policy.commits}, claims live {duration(fleet.policy.ttl)}",
-        )
+        return
+    words = f"commits: {fleet.policy.commits}, claims live {duration(fleet.policy.ttl)}"
+    yield Finding("policy", ok=True, words=words)
 
 
 def _hooks(fleet: Clone) -> Iterator[Finding]:
@@ -207,12 +186,8 @@ def _repository(fleet: Clone) -> Iterator[Finding]:
     objects = open_objects(fleet.repository.common_dir, bulk=True)
     bulk = isinstance(objects, BulkObjects)
     objects.close()
-    words = (
-        "libgit2 opens it"
-        if bulk
-        else "libgit2 cannot open it; git itself is used, which is slower over many records"
-    )
-    yield Finding("repository", ok=True, words=words)
+    slower = "libgit2 cannot open it; git itself is used, which is slower over many records"
+    yield Finding("repository", ok=True, words="libgit2 opens it" if bulk else slower)
     if not hub:
         return
     mirror = git.line("config", "--type=bool", "--get", f"remote.{hub}.mirror") == "true"
@@ -221,6 +196,5 @@ def _repository(fleet: Clone) -> Iterator[Finding]:
     does = [*(["is a mirror"] if mirror else []), *([f"fetches {display(' '.join(wide))}"] if wide else [])]
     if does:
         words = f"the remote '{display(hub)}' {' and '.join(does)}: plain git commands may overwrite the fleet's refs"
-        yield Finding(
-            "remote", ok=False, words=words, advice="Fetch branches only in a clone that people work in."
-        )
+        advice = "Fetch branches only in a clone that people work in."
+        yield Finding("remote", ok=False, words=words, advice=advice)

@@ -20,7 +20,6 @@ import pytest
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import check_commits
-from gitfleet.cli.options import Common
 from gitfleet.githooks import hub_hook, shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from tests.gatebench import GATE, Copies, Gated
@@ -350,8 +349,8 @@ def push(clone: Gated) -> Ran:
 
 def in_ci(clone: Gated) -> int:
     """The exit code of `gitfleet check --range`, for what the branch has and the hub's trunk had before."""
-    where = Common(directory=str(_where(clone)))
-    return check_commits.commits(where, f"{clone.out('rev-parse', 'origin/main')}..HEAD", None, None).code
+    revisions = f"{clone.out('rev-parse', 'origin/main')}..HEAD"
+    return check_commits.commits(revisions, None, None, str(_where(clone))).code
 
 
 def _where(clone: Gated) -> Path:

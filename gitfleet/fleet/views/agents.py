@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict, cast
+from typing import TypedDict
 
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.githooks.agents.install import SettingsChange, SettingsPlace, State, What
 from gitfleet.githooks.agents.wanted import Scope
 
@@ -45,10 +46,10 @@ class AgentStatusAnswer(TypedDict):
 
 def changed(agent: str, scope: Scope, changes: Iterable[SettingsChange]) -> AgentChangeAnswer:
     """What was done to an agent's settings."""
-    files = [cast(FileChangeRow, change._asdict()) for change in changes]
+    files = [row_of(FileChangeRow, change) for change in changes]
     return {"agent": agent, "scope": scope, "files": files}
 
 
 def hooks(looks: Iterable[SettingsPlace]) -> AgentStatusAnswer:
     """Where agents have our hooks."""
-    return {"agents": [cast(AgentHooksRow, look._asdict()) for look in looks]}
+    return {"agents": [row_of(AgentHooksRow, look) for look in looks]}

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TypedDict
 
 from gitfleet.base.names import BranchName, SessionId
+from gitfleet.claims import model
+from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.policy import CommitRule, EditRule, UnverifiableRule
+from gitfleet.claims.service import time_left
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
 from gitfleet.fleet import briefing
-from gitfleet.fleet.briefing import Briefing
 from gitfleet.fleet.views.records import KeeperRecord, Mode
+from gitfleet.fleet.views.rows import row_of
+from gitfleet.git import refs
+from gitfleet.launching import committing
+from gitfleet.ledger.ledger import State
+from gitfleet.patterns import language
+from gitfleet.sessions import model as sessions
+from gitfleet.sessions.model import Session
+from gitfleet.telling import succession
+
+OTHERS = 20
+LOOKED_AT = 400
+"""Claims that are read at most, of its own and to find those nearby."""
 
 
 class NeighbourRow(TypedDict):
@@ -68,36 +86,69 @@ class PrimeAnswer(TypedDict):
     """All of this in words, fit for an agent's context."""
 
 
-def prime(told: Briefing) -> PrimeAnswer:
-    """A briefing for programs."""
-    policy = told.policy
-    return {
-        "session": SessionId(told.session) if told.session else None,
-        "title": told.title,
-        "branch": BranchName(told.branch),
-        "node": told.node,
-        "holds": list(told.holds),
-        "others": [_neighbour(other) for other in told.others],
-        "more": told.more,
-        "policy": {
-            "commits": policy.commits,
-            "edits": policy.edits,
-            "ttl": policy.ttl,
-            "state_max_age": policy.state_max_age,
-            "unverifiable": policy.unverifiable,
-        },
-        "messages": list(told.messages),
-        "left": [claim.pattern for claim in told.left],
-        "committed": told.committed,
-        "hooks": told.hooks or None,
-        "age": told.age,
-        "text": briefing.text(told),
-    }
+def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
+    """The briefing for a session ("": for whoever starts one). Its messages count as shown from now on. Local.
+
+    `hooks` names the agent whose own hooks are in place here, "" where they are not: then its edits are not asked about.
+    """
+    state = fleet.current()
+    session = _session(state, session_id)
+    own = islice(model.of_session(state.view, session_id), LOOKED_AT) if session else ()
+    mine = [claim.pattern for claim in own if isinstance(claim, Claim)]
+    found = list(islice(_others(state, session_id, mine), OTHERS + 1))
+    told = PrimeAnswer(
+        session=SessionId(session_id) if session_id else None,
+        title=session.title if session else "",
+        branch=BranchName(refs.head(fleet.repository.here).removeprefix("refs/heads/") or "(none)"),
+        node=fleet.ledger.node.id,
+        holds=sorted(mine),
+        others=[_neighbour(fleet, state, claim) for claim in found[:OTHERS]],
+        more=len(found) > OTHERS,
+        policy=row_of(RulesRow, fleet.policy),
+        messages=fleet.messages(session_id) if session_id else [],
+        hooks=hooks or None,
+        age=state.age,
+        left=[claim.pattern for claim in succession.left_here(fleet)],
+        committed=bool(session_id) and committing.asked(fleet.ledger.state, session_id),
+        text="",
+    )
+    return {**told, "text": briefing.text(told)}
 
 
-def _neighbour(other: briefing.Neighbour) -> NeighbourRow:
-    return {
-        "pattern": other.pattern, "session": SessionId(other.session), "title": other.title, "reason": other.reason,
-        "mode": cast(Mode, other.mode), "left": other.left,
-        "retained": cast(list[KeeperRecord], list(other.retained)), "gone": other.gone,
-    }  # fmt: skip
+def _session(state: State, session_id: str) -> Session | None:
+    try:
+        return sessions.find(state.view, session_id) if session_id else None
+    except FleetError:
+        return None
+
+
+def _others(state: State, session_id: str, mine: Sequence[str]) -> Iterator[Claim]:
+    """Claims of others, those in the folders where the session holds something first."""
+    seen = set()
+    for claim in islice(_candidates(state, mine), LOOKED_AT):
+        if isinstance(claim, Claim) and claim.session != session_id and claim.id not in seen:
+            seen.add(claim.id)
+            yield claim
+
+
+def _candidates(state: State, mine: Sequence[str]) -> Iterator[Claim | Unreadable]:
+    folders = {}
+    for text in mine:
+        for parsed in language.parse(text):
+            folders[tuple(parsed.prefix_key)[:-1]] = True
+    for keys in sorted(folders, key=len, reverse=True):
+        if keys:
+            yield from islice(model.near(state.view, keys), LOOKED_AT // 4)
+    yield from model.everything(state.view)
+
+
+def _neighbour(fleet: Clone, state: State, claim: Claim) -> NeighbourRow:
+    session = _session(state, claim.session)
+    return row_of(
+        NeighbourRow,
+        claim,
+        title=session.title if session else "",
+        left=time_left(claim, session),
+        retained=claim.keeper_records,
+        gone=fleet.claims.orphans.is_dead(claim.session),
+    )

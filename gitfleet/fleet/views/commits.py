@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
-from gitfleet.claims.fencing import FenceState, Verdict
+from gitfleet.claims.fencing import FenceState
 from gitfleet.claims.policy import CommitRule
 from gitfleet.fleet.hub_state import Present
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.githooks.check_commits import Judged
 
 
@@ -67,18 +68,10 @@ def judged(now: Present, rows: Sequence[Judged], base: str, head: str) -> CheckC
         "generation": now.tip.generation,
         "ledger": Oid(now.tip.oid),
         "rules": now.policy.commits,
-        "commits": [_commit(row) for row in rows],
+        "commits": [_commit(one) for one in rows],
     }
 
 
-def _commit(row: Judged) -> JudgedCommitRow:
-    return {
-        "commit": Oid(row.commit.oid),
-        "session": SessionId(row.commit.session),
-        "claims": list(row.commit.claims),
-        "paths": [_path(verdict) for verdict in row.verdicts],
-    }
-
-
-def _path(verdict: Verdict) -> JudgedPathRow:
-    return cast(JudgedPathRow, verdict._asdict())
+def _commit(judged: Judged) -> JudgedCommitRow:
+    paths = [row_of(JudgedPathRow, verdict) for verdict in judged.verdicts]
+    return row_of(JudgedCommitRow, judged.commit, commit=judged.commit.oid, paths=paths)

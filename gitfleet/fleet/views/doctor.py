@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from gitfleet.fleet.doctor import Diagnosis
+from gitfleet.fleet.views.rows import row_of
 
 
 class FindingRow(TypedDict):
@@ -28,7 +29,7 @@ class DoctorAnswer(TypedDict):
 
 def diagnosed(found: Diagnosis) -> DoctorAnswer:
     """What `Fleet.doctor` found."""
-    findings: list[FindingRow] = [
-        {"what": one.what, "ok": one.ok, "words": one.words, "advice": one.advice} for one in found.findings
-    ]
-    return {"repaired": list(found.repaired), "findings": findings}
+    return {
+        "repaired": list(found.repaired),
+        "findings": [row_of(FindingRow, one) for one in found.findings],
+    }

@@ -11,8 +11,9 @@ from gitfleet.claims.retained_claims import LetGone
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.claims import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.ledger.model import Answer
-from gitfleet.telling.remarks import Behind, Remarks
+from gitfleet.telling.remarks import Remarks
 
 if TYPE_CHECKING:
     from gitfleet.claims.waiting import Waited
@@ -187,8 +188,7 @@ def broken(session: str, answer: Broke) -> BreakAnswer:
 
 def remarks(said: Remarks) -> RemarksRow:
     """What to know of claims that were granted just now."""
-    behind = [_behind(item) for item in said.behind]
-    return {"absent": list(said.absent), "behind": behind, "by_name": list(said.by_name)}
+    return row_of(RemarksRow, said, behind=[row_of(BehindRow, item) for item in said.behind])
 
 
 def _decided(session: str, answer: Answer) -> DecidedOperation:
@@ -202,10 +202,3 @@ def _decided(session: str, answer: Answer) -> DecidedOperation:
     if answer.tentative:
         decided["hub_error"] = answer.receipt.hub_error
     return decided
-
-
-def _behind(item: Behind) -> BehindRow:
-    return {
-        "pattern": item.pattern, "files": [RepoPath(path) for path in item.files],
-        "branch": BranchName(item.branch), "commit": Oid(item.commit), "session": SessionId(item.session),
-    }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from gitfleet.base.names import Oid, SessionId
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.ledger.log import Line
 
 
@@ -34,12 +35,4 @@ class LogAnswer(TypedDict):
 
 def operations(found: Iterable[Line]) -> LogAnswer:
     """What `Fleet.log` found."""
-    return {"operations": [_row(line) for line in found]}
-
-
-def _row(line: Line) -> OperationRow:
-    return {
-        "generation": line.generation, "commit": Oid(line.commit), "at": line.at, "node": line.node,
-        "session": SessionId(line.session), "kind": line.kind, "operation": line.operation, "paths": list(line.paths),
-        "subject": line.subject,
-    }  # fmt: skip
+    return {"operations": [row_of(OperationRow, line) for line in found]}

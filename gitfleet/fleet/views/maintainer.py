@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.text import display, duration
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.upkeep.maintainer import EVERY, LastRun, Maintainer
 from gitfleet.upkeep.schedulers import Found, Kind, Put, Scheduler
 
@@ -82,13 +83,7 @@ def installed(
     files: list[PutFileRow] = [
         {"path": put.path, "text": put.text.decode("utf-8", "backslashreplace")} for put in puts
     ]
-    return {
-        "installed": done,
-        "kind": scheduler.kind,
-        "name": name,
-        "every": every,
-        "files": files,
-    }
+    return {"installed": done, "kind": scheduler.kind, "name": name, "every": every, "files": files}
 
 
 def status(found: Maintainer) -> MaintainerStatusAnswer:
@@ -104,7 +99,7 @@ def status(found: Maintainer) -> MaintainerStatusAnswer:
         "places": list(there[1].places) if there else [],
         "active": bool(there and there[1].on),
         "running": running,
-        "last": _last(last) if last else None,
+        "last": row_of(LastRunRow, last) if last else None,
         "next_run": there[0].next_run(last.started if last else None, every) if there else None,
         "log": found.log,
         "problems": _problems(found, there, last, every, running=running),
@@ -114,10 +109,6 @@ def status(found: Maintainer) -> MaintainerStatusAnswer:
 def removed(kinds: Iterable[Kind]) -> MaintainerUninstallAnswer:
     """What it is gone from."""
     return {"removed": list(kinds)}
-
-
-def _last(last: LastRun) -> LastRunRow:
-    return {"started": last.started, "ended": last.ended, "code": last.code, "words": list(last.words)}
 
 
 def _problems(

@@ -8,6 +8,7 @@ from typing import TypedDict
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.fleet.probe import Finding
 from gitfleet.fleet.setup import ConfigWord
+from gitfleet.fleet.views.rows import row_of
 
 
 class ProbeRow(TypedDict):
@@ -51,4 +52,4 @@ class UninstallAnswer(TypedDict):
 
 def probe(findings: Iterable[Finding]) -> list[ProbeRow]:
     """What was tried on the hub."""
-    return [{"what": one.what, "ok": one.ok, "words": one.words} for one in findings]
+    return [row_of(ProbeRow, one) for one in findings]

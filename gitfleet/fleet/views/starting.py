@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict
 
 from gitfleet.base.names import Oid, RepoPath
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.grants import HowFar, how_far
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
+from gitfleet.fleet.views.rows import row_of
 
 if TYPE_CHECKING:
     from gitfleet.launching import launcher  # for nobody who only starts or ends a session
-    from gitfleet.launching.committing import Made
 
 
 class SessionStartAnswer(HowFar):
@@ -82,26 +82,11 @@ def ended(answer: Ended, left: Sequence[str]) -> SessionEndAnswer:
 
 def launched(found: launcher.Ended) -> SessionLaunchAnswer:
     """How a command that ran as a session went."""
-    return {
-        "session": cast(SessionRecord, found.session),
-        "worktree": found.worktree,
-        "log": found.log,
-        "exit_code": found.code,
-        "released": records.claims(found.answer.released) if found.answer else [],
-        "retained": records.claims(found.answer.retained) if found.answer else [],
-        "committed": _committed(found.made) if found.made else None,
-    }
-
-
-def _committed(made: Made) -> CommittedRow:
-    return {
-        "commit": Oid(made.commit) if made.commit else None,
-        "paths": _paths(made.paths),
-        "before": _paths(made.before),
-        "unclaimed": _paths(made.unclaimed),
-        "problem": made.problem,
-    }
-
-
-def _paths(found: Sequence[str]) -> list[RepoPath]:
-    return [RepoPath(path) for path in found]
+    return row_of(
+        SessionLaunchAnswer,
+        found,
+        exit_code=found.code,
+        released=records.claims(found.answer.released) if found.answer else [],
+        retained=records.claims(found.answer.retained) if found.answer else [],
+        committed=row_of(CommittedRow, found.made, commit=found.made.commit or None) if found.made else None,
+    )

@@ -17,6 +17,7 @@ from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.records import ClaimRecord, Mode
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.sessions import SessionRow, known
 from gitfleet.ledger.ledger import State
 from gitfleet.nodes import details, log_tails
@@ -161,16 +162,12 @@ def _status(
         "idle": idle,
         "last_activity": detail.active_at if detail else session.renewed_at,
         "claim_count": len(held),
-        "claims": [_gist(claim) for claim in held],
+        "claims": [row_of(ClaimGist, claim) for claim in held],
         "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
     }
     if detail and detail.branch is not None:  # as its worktree was last seen; else the one that it started on
         row["branch"] = BranchName(detail.branch)
     return row
-
-
-def _gist(claim: Claim) -> ClaimGist:
-    return {"pattern": claim.pattern, "mode": claim.mode, "token": claim.token}
 
 
 def _sound(found: Iterable[Session | FleetError]) -> tuple[list[Session], list[str]]:

@@ -7,6 +7,7 @@ from typing import TypedDict
 from gitfleet.base.names import SessionId
 from gitfleet.fleet.views import records, worktrees
 from gitfleet.fleet.views.records import ClaimRecord
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.worktrees import OutcomeRow
 from gitfleet.upkeep.round import Round, Step
 from gitfleet.worktrees.outcome import summary
@@ -63,21 +64,19 @@ def ran(done: Round, reason: str = "") -> MaintainerRunAnswer:
 
 def upkeep(done: Round) -> UpkeepAnswer:
     """What one round did."""
-    return {
-        "dry_run": done.dry_run,
-        "outcomes": worktrees.outcomes(done.outcomes),
-        "summary": summary(done.outcomes),
-        "ended": [
-            {
-                "session": SessionId(one.session),
-                "worktree": one.worktree,
-                "released": records.claims(one.released),
-                "retained": records.claims(one.retained),
-            }
+    return row_of(
+        UpkeepAnswer,
+        done,
+        outcomes=worktrees.outcomes(done.outcomes),
+        summary=summary(done.outcomes),
+        ended=[
+            row_of(
+                EndedSessionRow,
+                one,
+                released=records.claims(one.released),
+                retained=records.claims(one.retained),
+            )
             for one in done.reaped
         ],
-        "failures": [{"step": one.step, "message": one.message, "hint": one.hint} for one in done.failures],
-        "lost": list(done.lost),
-        "settled": list(done.settled),
-        "renewed": [SessionId(one) for one in done.renewed],
-    }
+        failures=[row_of(StepFailureRow, one) for one in done.failures],
+    )

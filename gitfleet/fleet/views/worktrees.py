@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from gitfleet.base.names import BranchName, Oid, SessionId
+from gitfleet.fleet.views.rows import row_of
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.listing import Broken, Found
 from gitfleet.worktrees.liveness import Sign
 from gitfleet.worktrees.outcome import Outcome, summary
 from gitfleet.worktrees.service import Ensured, Reconciled
 from gitfleet.worktrees.status import Row
-from gitfleet.worktrees.upstream import Base
 
 
 class BaseRow(TypedDict):
@@ -172,44 +172,26 @@ class WorktreeCleanupAnswer(WorktreeReconcileAnswer):
 
 def outcomes(found: Iterable[Outcome]) -> list[OutcomeRow]:
     """What became of worktrees, in this order."""
-    return [
-        {
-            "path": one.path, "session": SessionId(one.session), "action": one.action, "result": one.result,
-            "reason": one.reason, "facts": dict(one.facts),
-        }
-        for one in found
-    ]  # fmt: skip
+    return [row_of(OutcomeRow, one, facts=dict(one.facts)) for one in found]
 
 
 def ensured(found: Ensured) -> WorktreeEnsureAnswer:
     """The worktree that a session was given."""
-    managed, choice = found.managed, found.choice
-    return {
-        "session": SessionId(managed.session),
-        "agent": managed.agent,
-        "path": managed.path,
-        "branch": BranchName(managed.branch),
-        "created": choice.created,
-        "done": choice.done,
-        "base": _base(found.base),
-        "passed": [{"path": path, "why": why} for path, why in choice.passed],
-        "reconciled": outcomes([found.outcome])[0] if found.outcome else None,
-    }
+    return row_of(
+        WorktreeEnsureAnswer,
+        found.managed,
+        created=found.choice.created,
+        done=found.choice.done,
+        base=row_of(BaseRow, found.base),
+        passed=[{"path": path, "why": why} for path, why in found.choice.passed],
+        reconciled=outcomes([found.outcome])[0] if found.outcome else None,
+    )
 
 
 def listed(found: Found) -> WorktreeListAnswer:
     """The managed worktrees of this clone."""
-    rows: list[WorktreeEntry] = [
-        {
-            "session": SessionId(managed.session),
-            "agent": managed.agent,
-            "path": managed.path,
-            "branch": BranchName(managed.branch),
-            "base": BranchName(managed.base),
-            "created_at": managed.created_at,
-            "missing": worktree.prunable is not None,
-            "locked": worktree.locked,
-        }
+    rows = [
+        row_of(WorktreeEntry, managed, missing=worktree.prunable is not None, locked=worktree.locked)
         for managed, worktree in found.managed
     ]
     return {"worktrees": rows, "broken": _broken(found.broken)}
@@ -217,7 +199,7 @@ def listed(found: Found) -> WorktreeListAnswer:
 
 def states(rows: Iterable[Row], broken: Iterable[Broken]) -> WorktreeStatusAnswer:
     """The managed worktrees with what can be said of them now."""
-    return {"worktrees": [_state(row) for row in rows], "broken": _broken(broken)}
+    return {"worktrees": [_state(one) for one in rows], "broken": _broken(broken)}
 
 
 def reconciled(found: Reconciled | Cleaned) -> WorktreeReconcileAnswer:
@@ -225,7 +207,7 @@ def reconciled(found: Reconciled | Cleaned) -> WorktreeReconcileAnswer:
     return {
         "outcomes": outcomes(found.outcomes),
         "summary": summary(found.outcomes),
-        "bases": [_base(base) for base in found.bases],
+        "bases": [row_of(BaseRow, base) for base in found.bases],
         "broken": _broken(found.broken),
     }
 
@@ -235,36 +217,30 @@ def cleaned(found: Cleaned, *, dry_run: bool) -> WorktreeCleanupAnswer:
     return {**reconciled(found), "recovered": list(found.recovered), "dry_run": dry_run}
 
 
-def _base(base: Base) -> BaseRow:
-    commit = None if base.commit is None else Oid(base.commit)
-    return {"name": BranchName(base.name), "commit": commit, "fresh": base.fresh, "error": base.error}
-
-
 def _broken(found: Iterable[Broken]) -> list[ExceptionRow]:
-    return [{"path": item.path, "why": item.why} for item in found]
+    return [row_of(ExceptionRow, item) for item in found]
 
 
-def _state(row: Row) -> WorktreeRow:
-    ahead, behind = row.counts or (None, None)
-    state, known = row.state, not row.state.problem
-    return {
-        "session": SessionId(row.managed.session),
-        "agent": row.managed.agent,
-        "path": row.managed.path,
-        "branch": BranchName(state.branch) if known else None,
-        "own_branch": BranchName(row.managed.branch),
-        "head": None if state.head is None else Oid(state.head),
-        "base": BranchName(row.managed.base),
-        "base_commit": None if row.base.commit is None else Oid(row.base.commit),
-        "ahead": ahead,
-        "behind": behind,
-        "dirty": state.dirty if known else None,
-        "operation": state.operation,
-        "locked": row.worktree.locked,
-        "problem": state.problem,
-        "users": [cast(UserRow, user._asdict()) for user in row.users],
-        "reserved": row.reserved,
-        "idle": row.idle,
-        "created_at": row.managed.created_at,
-        "reconcile": {"result": row.verdict.word, "kind": row.verdict.kind, "reason": row.verdict.reason},
-    }
+def _state(found: Row) -> WorktreeRow:
+    ahead, behind = found.counts or (None, None)
+    managed, state, known = found.managed, found.state, not found.state.problem
+    return row_of(
+        WorktreeRow,
+        state,
+        session=managed.session,
+        agent=managed.agent,
+        path=managed.path,
+        branch=state.branch if known else None,
+        own_branch=managed.branch,
+        base=managed.base,
+        base_commit=found.base.commit,
+        ahead=ahead,
+        behind=behind,
+        dirty=state.dirty if known else None,
+        locked=found.worktree.locked,
+        users=[row_of(UserRow, user) for user in found.users],
+        reserved=found.reserved,
+        idle=found.idle,
+        created_at=managed.created_at,
+        reconcile={"result": found.verdict.word, "kind": found.verdict.kind, "reason": found.verdict.reason},
+    )

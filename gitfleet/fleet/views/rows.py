@@ -1,0 +1,23 @@
+"""Rows of objects that have most of what the row shows, under the same names."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+_Row = TypeVar("_Row")
+
+
+def row_of(kind: type[_Row], of: object, **others: object) -> _Row:
+    """A row of that kind: each field is the attribute of `of` that has its name, but for those in `others`.
+
+    A tuple becomes the list that JSON has. What every command prints is held against the types of its rows by a test.
+    """
+    made: dict[str, Any] = {
+        name: others[name] if name in others else _plain(of, name) for name in kind.__annotations__
+    }
+    return cast(_Row, made)
+
+
+def _plain(of: object, name: str) -> object:
+    value = getattr(of, name)
+    return list(value) if isinstance(value, tuple) else value
