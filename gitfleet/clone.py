@@ -184,7 +184,7 @@ class Clone:
         retain = self._kept_of(beginning.id) if beginning.moved else ()
         based_on = self._left_by(beginning.id) if beginning.named else {}
         said = {one.name: getattr(beginning.body, one.name) for one in beginning.body.FIELDS}
-        body = retained_claims.Start(**said, retain=retain, based_on=based_on)
+        body = retained_claims.StartKeeping(**said, retain=retain, based_on=based_on)
         actor = Actor(PERSON if body.person else SESSION, beginning.id)
         return self.ledger.request(retained_claims.start, actor, body, timeout=beginning.timeout)
 

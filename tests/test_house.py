@@ -337,3 +337,12 @@ def test_rules_about_a_module_name_one_that_exists() -> None:
 def test_door_knows_each_way_around_it(code: str, name: str) -> None:
     assert name in {use for _, use in uses(ast.parse(code))}
     assert any(re.fullmatch(door.pattern, name) for door in DOORS)
+
+
+def test_class_names_are_unique_in_the_package() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}

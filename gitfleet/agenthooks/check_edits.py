@@ -20,7 +20,7 @@ from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, HubError, LockHeld, Unverifiable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks import check_paths, full_gate, refusal
-from gitfleet.githooks.check_paths import Left, PathJudgement
+from gitfleet.githooks.check_paths import LeftClaims, PathJudgement
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import model
@@ -206,7 +206,7 @@ def _unclear(fleet: Fleet, judgement: PathJudgement) -> EditVerdict:
     return EditVerdict(f"{STOPPED}\n{words}\n{_next('ask the hub', 'gitfleet sync', AGAIN)}")
 
 
-def _held(items: Sequence[Obstacle], paths: Sequence[str], left: Left | None = None) -> str:
+def _held(items: Sequence[Obstacle], paths: Sequence[str], left: LeftClaims | None = None) -> str:
     shown = "\n".join(f"- {quoting.holder(item)}" for item in items[:SHOWN])
     more = f"\n- and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     names = _shell(list(dict.fromkeys(paths)))
@@ -219,7 +219,7 @@ def _held(items: Sequence[Obstacle], paths: Sequence[str], left: Left | None = N
     return f"{STOPPED}\n{shown}{more}\n{freed}{following}"
 
 
-def _refused(theirs: Sequence[Obstacle], left: Left | None = None) -> EditVerdict:
+def _refused(theirs: Sequence[Obstacle], left: LeftClaims | None = None) -> EditVerdict:
     return EditVerdict(_held(theirs, [item.path for item in theirs], left))
 
 

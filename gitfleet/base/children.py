@@ -20,10 +20,10 @@ from typing import NamedTuple
 from gitfleet.base import exec_child
 from gitfleet.base.exec_child import Gate, Program
 
-__all__ = ["Change", "Child", "Program"]
+__all__ = ["Child", "ChildChange", "Program"]
 
 
-class Change(NamedTuple):
+class ChildChange(NamedTuple):
     """What has become of a child: the signal that stopped it, or its exit code (128 and the signal that ended it)."""
 
     stopped: int | None = None
@@ -92,7 +92,7 @@ class Child:
             self._wait()
             self.close()
 
-    def change(self) -> Change | None:
+    def change(self) -> ChildChange | None:
         """What has become of it since the last call, if anything. Does not wait."""
         if self._code is not None:
             return None
@@ -160,7 +160,7 @@ class Child:
         while self._code is None:
             self._ask(os.WUNTRACED)
 
-    def _ask(self, options: int) -> Change | None:
+    def _ask(self, options: int) -> ChildChange | None:
         if self.reports is None:
             pid, status = os.waitpid(self._waited, options)
             return self._changed(status) if pid else None
@@ -173,15 +173,15 @@ class Child:
         _, status = os.waitpid(self._waited, 0)  # whoever oversaw it was killed: the system hangs up on it
         return self._changed(status or 1 << 8)
 
-    def _changed(self, status: int, *, stopped: bool | None = None) -> Change:
+    def _changed(self, status: int, *, stopped: bool | None = None) -> ChildChange:
         if stopped or (stopped is None and os.WIFSTOPPED(status)):
-            return Change(stopped=status if stopped else os.WSTOPSIG(status))
+            return ChildChange(stopped=status if stopped else os.WSTOPSIG(status))
         code = os.waitstatus_to_exitcode(status)
         self._code = code if code >= 0 else 128 - code
         if self.reports is not None:
             with suppress(ChildProcessError):
                 os.waitpid(self._waited, 0)
-        return Change(code=self._code)
+        return ChildChange(code=self._code)
 
     def _report(self) -> bytes:
         """The next report, or b"" when there will be none. Raises BlockingIOError when there is none yet."""

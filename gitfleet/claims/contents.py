@@ -29,7 +29,7 @@ def built_upon(
         claim: [keepers.parse(record) for record in records] for claim, records in kept.items() if records
     }
     heads = {one.head for each in wanted.values() for one in each if one.branch}
-    here = Contents(repository, node, heads, by_effect=by_effect)
+    here = HeldWork(repository, node, heads, by_effect=by_effect)
     return {
         claim: tuple(keepers.marks(each))
         for claim, each in wanted.items()
@@ -37,7 +37,7 @@ def built_upon(
     }
 
 
-class Contents:
+class HeldWork:
     """What one worktree of the clone `node` holds of the work that ends in `heads`."""
 
     def __init__(self, repository: Repository, node: str, heads: Collection[str], *, by_effect: bool) -> None:

@@ -30,7 +30,7 @@ EARLIER = 32
 MAX_FORGOTTEN = 1000
 
 
-class Ended(Protocol):
+class EndingClaim(Protocol):
     """What a record needs to know of the claim that goes; `claims.model.Claim` is one."""
 
     @property
@@ -73,7 +73,7 @@ class _FormerShape(Shape[Former]):
 _FORMER = _FormerShape()
 
 
-class Grant(Record):
+class EndedGrant(Record):
     """The last grant of a pattern that is over, ended at `at` (seconds, the clock of whoever ended it).
 
     `earlier` are grants of the same pattern to the same session before it, with nobody's in between (id and token);
@@ -100,7 +100,7 @@ class Grant(Record):
         return canonical.dump(self.encode())
 
 
-def note(view: View, claim: Ended, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
+def note(view: View, claim: EndingClaim, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
     """The change that remembers a claim which goes; none for a resource, which no commit touches.
 
     Unless not `unlanded`, a branch that it stayed with still has something of it that the trunk has not.
@@ -123,14 +123,14 @@ def note(view: View, claim: Ended, at: int, *, unlanded: bool = True) -> dict[st
     elif before is not None:
         after = Former(before.session, before.token)
     branch = next((keeper for keeper in claim.retained if keeper.branch and unlanded), Keeper())
-    grant = Grant(
+    grant = EndedGrant(
         claim.id, claim.token, claim.session, claim.pattern, claim.mode, at, earlier, after, claim.upon,
         branch.branch, branch.head,
     )  # fmt: skip
     return {where: grant.as_bytes()}
 
 
-def former(view: View, claim: Ended) -> tuple[Former, ...]:
+def former(view: View, claim: EndingClaim) -> tuple[Former, ...]:
     """The grants of a claim's pattern to its session before this one, with nobody's in between, oldest first."""
     try:
         before = read(view, _where(claim))
@@ -141,13 +141,13 @@ def former(view: View, claim: Ended) -> tuple[Former, ...]:
     return (*before.earlier, Former(before.id, before.token))
 
 
-def read(view: View, where: str) -> Grant | None:
+def read(view: View, where: str) -> EndedGrant | None:
     """The record at `where`, or None. Raises Corrupt, NewerFormat."""
     data = view.get(where)
-    return None if data is None else format.read(Grant, data, where)
+    return None if data is None else format.read(EndedGrant, data, where)
 
 
-def filed(view: View, keys: tuple[str, ...]) -> Iterator[tuple[str, Grant | FleetError]]:
+def filed(view: View, keys: tuple[str, ...]) -> Iterator[tuple[str, EndedGrant | FleetError]]:
     """What is filed at exactly this literal prefix (comparison keys): where, and the grant or why it cannot be read."""
     place = "/".join([ROOT, *(f"={key}" for key in keys)])
     for name, is_folder in view.names(place):
@@ -155,18 +155,18 @@ def filed(view: View, keys: tuple[str, ...]) -> Iterator[tuple[str, Grant | Flee
             yield f"{place}/{name}", _try(view, f"{place}/{name}")
 
 
-def near(view: View, keys: tuple[str, ...], *, most: int) -> Iterator[Grant]:
+def near(view: View, keys: tuple[str, ...], *, most: int) -> Iterator[EndedGrant]:
     """The records that could be about a pattern with this literal prefix, unreadable ones aside; below it, `most` at most."""
     for depth in range(len(keys)):
-        yield from (grant for _, grant in filed(view, keys[:depth]) if isinstance(grant, Grant))
+        yield from (grant for _, grant in filed(view, keys[:depth]) if isinstance(grant, EndedGrant))
     place = "/".join([ROOT, *(f"={key}" for key in keys)])
     for where in islice(view.files(place), most):
         grant = _try(view, where)
-        if isinstance(grant, Grant):
+        if isinstance(grant, EndedGrant):
             yield grant
 
 
-def everything(view: View) -> Iterator[tuple[str, Grant | FleetError]]:
+def everything(view: View) -> Iterator[tuple[str, EndedGrant | FleetError]]:
     """Every record: where, and the grant or why it cannot be read."""
     for where in view.files(ROOT):
         yield where, _try(view, where)
@@ -201,13 +201,13 @@ def forget(view: View, operation: Operation, body: Forget, generation: int) -> D
     changes: dict[str, bytes | None] = {}
     for gone in body.grants:
         found = _try(view, gone.where) if gone.where.startswith(f"{ROOT}/") else None
-        if isinstance(found, Grant) and found.token == gone.token:
+        if isinstance(found, EndedGrant) and found.token == gone.token:
             changes[gone.where] = None
     subject = f"{len(changes)} grants that ended long ago are forgotten"
     return Accepted(changes, Forgotten(tuple(sorted(changes))), subject)
 
 
-def _where(claim: Ended) -> str:
+def _where(claim: EndingClaim) -> str:
     import hashlib  # only a claim that goes pays for it
 
     said = [claim.pattern, claim.mode] + ([claim.session] if claim.mode == "shared" else [])
@@ -216,7 +216,7 @@ def _where(claim: Ended) -> str:
     return "/".join([ROOT, *([below] if below else []), f"@{name}.json"])
 
 
-def _try(view: View, where: str) -> Grant | FleetError:
+def _try(view: View, where: str) -> EndedGrant | FleetError:
     try:
         found = read(view, where)
     except FleetError as error:

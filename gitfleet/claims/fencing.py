@@ -22,7 +22,7 @@ from typing import Final, Literal, NamedTuple
 
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.claims import ended_grants, model
-from gitfleet.claims.ended_grants import Grant
+from gitfleet.claims.ended_grants import EndedGrant
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.errors import FleetError
 from gitfleet.ledger.model import View
@@ -38,7 +38,7 @@ FenceState = Literal["ok", "stale", "theirs", "unclaimed", "unverifiable"]
 TENTATIVE = "tentative"
 
 
-class Verdict(NamedTuple):
+class CommitVerdict(NamedTuple):
     """What is true of one path of one commit.
 
     `claim` is the claim it was made under, `id@token`, where the ledger knows that. `holder`, `token` and `held` are the
@@ -58,7 +58,7 @@ class _Had(NamedTuple):
     """One grant that matches a path, over or not."""
 
     pattern: Pattern
-    grant: Claim | Grant
+    grant: Claim | EndedGrant
 
 
 class _Filed(NamedTuple):
@@ -84,22 +84,22 @@ class Fence:
 
     def judge(
         self, session: str | Collection[str], cited: Iterable[str], paths: Iterable[str]
-    ) -> list[Verdict]:
+    ) -> list[CommitVerdict]:
         """One verdict for each of `paths`, for a commit that names `session` (or several) and claims (`id@token`)."""
         named = [session] if isinstance(session, str) else session
         sessions = frozenset(name for name in named if is_name(name))
         said = _cited(cited) if sessions else {}
         return [self._path(sessions, said, path) for path in paths]
 
-    def _path(self, sessions: frozenset[str], said: Mapping[str, int | None], path: str) -> Verdict:
+    def _path(self, sessions: frozenset[str], said: Mapping[str, int | None], path: str) -> CommitVerdict:
         grants, doubtful = self._on(path)
         mine = _newest(_own(grants, sessions, said))
         if mine is None:
             return _uncovered(path, sessions, said, grants, doubtful=doubtful)
         since = None if mine.standing else _since(grants, {mine.session}, mine.token, mine.mode)
         if since is not None:
-            return Verdict(path, STALE, mine.name, since.session, since.token, since.pattern)
-        return Verdict(path, UNVERIFIABLE if doubtful and not mine.standing else OK, mine.name)
+            return CommitVerdict(path, STALE, mine.name, since.session, since.token, since.pattern)
+        return CommitVerdict(path, UNVERIFIABLE if doubtful and not mine.standing else OK, mine.name)
 
     def _on(self, path: str) -> tuple[list[_Had], bool]:
         """The grants that match a path, and whether something that cannot be read may do so, too."""
@@ -154,7 +154,7 @@ def judge(
     paths: Iterable[str],
     *,
     case_sensitive: bool = False,
-) -> list[Verdict]:
+) -> list[CommitVerdict]:
     """`Fence.judge` for one commit alone."""
     return Fence(view, case_sensitive=case_sensitive).judge(session, cited, paths)
 
@@ -193,7 +193,7 @@ def _own(
         if grant.session not in sessions:
             continue
         tokens = {grant.id: grant.token}
-        if isinstance(grant, Grant):
+        if isinstance(grant, EndedGrant):
             tokens = {**dict(grant.earlier), **tokens}
         for claim, token in tokens.items():
             named = said.get(claim, 0)
@@ -210,18 +210,18 @@ def _uncovered(
     grants: Iterable[_Had],
     *,
     doubtful: bool,
-) -> Verdict:
+) -> CommitVerdict:
     """The verdict on a path for which the commit names no claim that the ledger knows."""
     for pattern, grant in grants:
         if isinstance(grant, Claim) and grant.session not in sessions:
-            return Verdict(path, THEIRS, "", grant.session, grant.token, pattern.text)
+            return CommitVerdict(path, THEIRS, "", grant.session, grant.token, pattern.text)
     if doubtful:
-        return Verdict(path, UNVERIFIABLE)
+        return CommitVerdict(path, UNVERIFIABLE)
     tokens = [token for token in said.values() if token is not None]
     since = _since(grants, sessions, max(tokens), EXCLUSIVE) if tokens else None
     if since is not None:  # what it names may be forgotten by now, but is too old whatever it was
-        return Verdict(path, STALE, "", since.session, since.token, since.pattern)
-    return Verdict(path, UNCLAIMED)
+        return CommitVerdict(path, STALE, "", since.session, since.token, since.pattern)
+    return CommitVerdict(path, UNCLAIMED)
 
 
 def _newest(found: Iterable[_Mine]) -> _Mine | None:
@@ -237,13 +237,13 @@ def _since(grants: Iterable[_Had], sessions: Collection[str], token: int, mode: 
         if grant.session not in sessions:
             if not _builds_upon(grant, sessions, token):
                 found.append(_Other(grant.session, grant.token, pattern.text))
-        elif isinstance(grant, Grant) and grant.after is not None and grant.after.who not in sessions:
+        elif isinstance(grant, EndedGrant) and grant.after is not None and grant.after.who not in sessions:
             found.append(_Other(grant.after.who, grant.after.token, pattern.text))
     newer = [other for other in found if other.token > token]
     return max(newer, key=lambda other: other.token, default=None)
 
 
-def _builds_upon(grant: Claim | Grant, sessions: Collection[str], token: int) -> bool:
+def _builds_upon(grant: Claim | EndedGrant, sessions: Collection[str], token: int) -> bool:
     """Whether a claim was had from a branch, and its session's work contains what was done under the other.
 
     See `retained_claims`: a retained claim goes to another session only with the work that it stays with.
@@ -251,7 +251,7 @@ def _builds_upon(grant: Claim | Grant, sessions: Collection[str], token: int) ->
     return any(who in sessions and token <= until for who, _, until in _upon(grant))
 
 
-def _upon(grant: Claim | Grant) -> Iterator[tuple[str, str, int]]:
+def _upon(grant: Claim | EndedGrant) -> Iterator[tuple[str, str, int]]:
     """The grants (session, claim and token) that the work under this one builds upon, oldest first; mostly of the same claim."""
     for text in grant.upon.split():
         named, _, until = text.rpartition("@")

@@ -16,7 +16,7 @@ from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
 
 
-class Found(Struct):
+class Request(Struct):
     """What a request meets: new claims, claims it has, what stands in the way, and what goes."""
 
     granted: list[Claim]

@@ -46,7 +46,7 @@ _HOW = {
 Changes = dict[str, bytes | None]
 
 
-class Start(session_rules.Start):
+class StartKeeping(session_rules.StartFacts):
     """As in `sessions.rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
     own; `based_on` (see `rules.Acquire`) where a session of that name has ended here.
     """
@@ -129,8 +129,8 @@ class LetGone(Answer):
     served: tuple[Claim, ...] = field(CLAIMS)
 
 
-@operation("session.start", body=Start, answer=Started)
-def start(view: View, operation: Operation, body: Start, generation: int) -> Decision[Started]:
+@operation("session.start", body=StartKeeping, answer=Started)
+def start(view: View, operation: Operation, body: StartKeeping, generation: int) -> Decision[Started]:
     """`session.start`, which gives the name of a session whose claims are still retained to nobody but who goes on with them:
     it has them again if all of their work is there.
     """
@@ -155,7 +155,7 @@ def start(view: View, operation: Operation, body: Start, generation: int) -> Dec
     return Accepted(changes, Started(decided.answer.session, tuple(left)), decided.subject)
 
 
-class Terms(Protocol):
+class WantedTerms(Protocol):
     """What a request for paths says of the claims that it wants."""
 
     @property
@@ -261,7 +261,7 @@ def may_take(view: View, claim: Claim, based_on: Mapping[str, Sequence[str]], *,
     return contains and (not _lives(view, claim) or lapsed)
 
 
-def moved(view: View, claim: Claim, operation: Operation, terms: Terms, generation: int) -> Claim:
+def moved(view: View, claim: Claim, operation: Operation, terms: WantedTerms, generation: int) -> Claim:
     """A retained claim as the session gets it that builds on that work: whole, so that nothing of it is left open.
 
     It says upon which grants it builds, those of the builders before it included: commits made under any of them are

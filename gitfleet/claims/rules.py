@@ -18,7 +18,7 @@ from gitfleet.claims import line as line_rules
 from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import EXCLUSIVE, Claim, Mode, Unreadable
-from gitfleet.claims.request import Found
+from gitfleet.claims.request import Request
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import (
     replace,
@@ -84,8 +84,8 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
 
 def _search(
     view: View, operation: Operation, body: Acquire, line: Sequence[Ticket], generation: int
-) -> Found:
-    found = Found([], [], [], [], [], [], [])
+) -> Request:
+    found = Request([], [], [], [], [], [], [])
     exact_case = body.case_sensitive
     in_line = tickets.of_session(line, operation.session)
     units.check_asked(body.wants)
@@ -147,7 +147,7 @@ def _overtaken(
 
 
 def _has(
-    found: Found, present: Claim, wanted: Pattern, operation: Operation, body: Acquire, capacity: int
+    found: Request, present: Claim, wanted: Pattern, operation: Operation, body: Acquire, capacity: int
 ) -> None:
     """Note that the session has what it asks for, if only for the taking up."""
     if present.accept_within and body.take_up:
@@ -187,7 +187,7 @@ def _queue(
         for t in tickets.of_session(line, session.id)
         if {w.names for w in t.wants} == {w.names for w in wants}
     ]
-    terms = tickets.Terms(body.ttl, body.reason, body.branch, body.case_sensitive)
+    terms = tickets.TicketTerms(body.ttl, body.reason, body.branch, body.case_sensitive)
     ticket = tickets.again(same[0], wants) if same else Ticket(
         id=body.ticket, session=session.id, node=operation.node, wants=wants, since=generation,
         priority=body.priority, operation=operation.id, terms=terms, nonce=operation.id,

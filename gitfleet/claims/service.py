@@ -51,7 +51,7 @@ Contained = Mapping[str, tuple[str, ...]]
 """By claim id, the marks of the keepers whose work is all here."""
 
 
-class Verdict(Struct):
+class PathVerdict(Struct):
     """What is true of one path for one session; `holders` have it where it is theirs."""
 
     path: str
@@ -240,7 +240,7 @@ class Claims:
                     seen.add(found.where)
                     yield found
 
-    def check(self, state: State, session: str | None, texts: Sequence[str]) -> list[Verdict]:
+    def check(self, state: State, session: str | None, texts: Sequence[str]) -> list[PathVerdict]:
         """For each of `texts`, what a change there would meet. Local and without the network.
 
         A claim of the session's own whose time is over is not `mine` any more: its holder may not act on it.
@@ -270,7 +270,7 @@ class Claims:
         standing = model.holds(claim, since, now=now.at, margin=now.margin)
         return standing and not claim.accept_within and not now.is_old(claim)
 
-    def _verdict(self, state: State, session: str | None, renewed: int, pattern: Pattern) -> Verdict:
+    def _verdict(self, state: State, session: str | None, renewed: int, pattern: Pattern) -> PathVerdict:
         nearby = list(model.near(state.view, pattern.prefix_key))
         met = list(
             conflicts.find(
@@ -291,12 +291,12 @@ class Claims:
             and self.holds(claim, renewed, tentative=claim.operation in state.tentative)
         ]
         if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
-            return Verdict(pattern.text, MINE)
+            return PathVerdict(pattern.text, MINE)
         if met:
-            return Verdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
+            return PathVerdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
         if any(self._is_at(claim, pattern) for claim in mine):
-            return Verdict(pattern.text, MINE)
-        return Verdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
+            return PathVerdict(pattern.text, MINE)
+        return PathVerdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)
 
     def is_old(self, state: State) -> bool:
         """Whether what is known of the hub is too old, by policy, to call a path free; also when it was never seen."""

@@ -56,7 +56,7 @@ class Want(Struct):
         return self.pattern, self.mode
 
 
-class Terms(Struct):
+class TicketTerms(Struct):
     """What the claims will say that are made of a ticket, and whether its session's rules keep names apart that differ in case only."""
 
     ttl: int = field(WHOLE)
@@ -77,7 +77,7 @@ class Ticket(Record):
     since: int = field(WHOLE)
     priority: int = field(WHOLE)
     operation: str = field(TEXT)
-    terms: Terms = field(One(Terms))
+    terms: TicketTerms = field(One(TicketTerms))
     nonce: str = field(TEXT, default="")
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session
@@ -39,7 +39,7 @@ Sandbox = Annotated[
 ]  # fmt: skip
 
 
-def install(name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "") -> Answer:
+def install(name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "") -> Reply:
     """Have an agent ask before it edits, and start its session. Everything else in its settings stays. Twice is harmless."""
     scope = _scope(user=user, project=project)
     _check_sandbox(name, sandbox, scope)
@@ -55,18 +55,18 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
         )
-    return Answer(views.changed(name, scope, changes), lines, warnings=warnings)
+    return Reply(views.changed(name, scope, changes), lines, warnings=warnings)
 
 
-def uninstall(name: Name, user: User = False, project: Project = False) -> Answer:
+def uninstall(name: Name, user: User = False, project: Project = False) -> Reply:
     """Take exactly that out of the agent's settings again."""
     scope = _scope(user=user, project=project)
     changes = agents.uninstall(name, scope, _repository(scope))
     lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
-    return Answer(views.changed(name, scope, changes), lines)
+    return Reply(views.changed(name, scope, changes), lines)
 
 
-def status() -> Answer:
+def status() -> Reply:
     """Show which agents have our hooks, and where."""
     try:
         repository: Repository | None = discover()
@@ -95,10 +95,10 @@ def status() -> Answer:
         for agent in {look.agent for look in looks if look.state != "absent"}
         if (words := ready.newer(agent))
     ]
-    return Answer(views.hooks(looks), [grid], warnings=warnings)
+    return Reply(views.hooks(looks), [grid], warnings=warnings)
 
 
-def prime(session: SessionId = None) -> Answer:
+def prime(session: SessionId = None) -> Reply:
     """Brief an agent: who it is, what it and others hold, the rules, the commands, its messages."""
     with Fleet.open() as fleet:
         trouble = briefing.ask(fleet)
@@ -107,7 +107,7 @@ def prime(session: SessionId = None) -> Answer:
         told = prime_views.gather(fleet, who, _hooked(fleet, who))
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
         warnings += freshness(fleet, state.age, len(state.tentative))
-        return Answer(told, told["text"].split("\n"), warnings=warnings, session=who)
+        return Reply(told, told["text"].split("\n"), warnings=warnings, session=who)
 
 
 def _scope(*, user: bool, project: bool) -> Scope:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from gitfleet.base import files
 from gitfleet.base.text import display
-from gitfleet.claims.fencing import Verdict
+from gitfleet.claims.fencing import CommitVerdict
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import UsageError
 from gitfleet.githooks import check_commits
@@ -74,7 +74,7 @@ def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
     files.replace(target, json.dumps(items, indent=1).encode() + b"\n")
 
 
-def _annotation(level: str, row: Judged, verdict: Verdict) -> str:
+def _annotation(level: str, row: Judged, verdict: CommitVerdict) -> str:
     place = _escaped(display(verdict.path)).replace(":", "%3A").replace(",", "%2C")
     said = _escaped(f"{row.commit.oid[:12]}: {display(check_commits.words(verdict))}")
     return f"::{level} file={place},title=gitfleet {verdict.state}::{said}"
@@ -84,7 +84,7 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _fingerprint(row: Judged, verdict: Verdict) -> str:
+def _fingerprint(row: Judged, verdict: CommitVerdict) -> str:
     import hashlib  # only reports need it
 
     said = "\0".join([row.commit.oid, verdict.path, verdict.state])

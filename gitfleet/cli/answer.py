@@ -24,7 +24,7 @@ class Grid(Struct):
     optional: tuple[str, ...] = ()
 
 
-class Answer(Struct):
+class Reply(Struct):
     """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell, `status` in one word ("":
     that of the code).
 
@@ -47,9 +47,9 @@ def _words(code: int) -> str:
     return EXIT_CODES[code][0] if code else "ok"
 
 
-class Watch(Struct):
+class Watching(Struct):
     """The outcome of a command that goes on: what `look` answers, every `every` seconds, where its `gist` has changed."""
 
-    look: Callable[[], Answer]
-    gist: Callable[[Answer], object]
+    look: Callable[[], Reply]
+    gist: Callable[[Reply], object]
     every: float

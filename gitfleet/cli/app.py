@@ -51,7 +51,7 @@ def _noun(name: str) -> Group:
     return Group(name, noun.help, _commands(f"{name} ", contents.VERBS[name]), takes, noun.default)
 
 
-def _commands(prefix: str, rows: Mapping[str, contents.Entry]) -> dict[str, Command | Group]:
+def _commands(prefix: str, rows: Mapping[str, contents.CommandEntry]) -> dict[str, Command | Group]:
     return {name: Command(prefix + name, entry.home, entry.passes_on) for name, entry in rows.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 from gitfleet.claims import grant_history
-from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import NoFleet
 from gitfleet.fleet.fleet import Fleet
@@ -28,7 +28,7 @@ SHOWN = 20
 UNCOVERED = 16
 
 
-def audit(revisions: Range, since: Since = None) -> Answer:
+def audit(revisions: Range, since: Since = None) -> Reply:
     """Look for commits that no claim covered, by the grants in the ledger (exit code 16 when there are any).
 
     Reads what this clone knows, without the network: `gitfleet sync` first where others work.
@@ -43,7 +43,7 @@ def audit(revisions: Range, since: Since = None) -> Answer:
         cut = files.read(os.path.join(fleet.repository.common_dir, "shallow")) or b""
     data = views.audited(found, granted)
     status, code = ("uncovered", UNCOVERED) if found.uncovered else ("ok", 0)
-    return Answer(data, list(_lines(data)), status, code, [*_warnings(data, cut)])
+    return Reply(data, list(_lines(data)), status, code, [*_warnings(data, cut)])
 
 
 def _lines(found: AuditAnswer) -> Iterator[str | Grid]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer, Watch
+from gitfleet.cli.answer import Reply, Watching
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
@@ -21,22 +21,22 @@ READ_ONLY = frozenset([
 """Commands that only look: that nothing was changed goes without saying."""
 
 
-def run(command: str, action: Callable[[], Answer | Watch], *, as_json: bool) -> int:
+def run(command: str, action: Callable[[], Reply | Watching], *, as_json: bool) -> int:
     """Run `action`, show what it answers or why it could not, and return the exit code."""
     try:
         answer = _ask(command, action, as_json=as_json)
-        if isinstance(answer, Watch):
+        if isinstance(answer, Watching):
             return _watch(command, answer, as_json=as_json)
     except KeyboardInterrupt:
         words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
         render.note(f"gitfleet: {words}")
-        answer = Answer(envelope.failure(words), status="interrupted", code=130)
+        answer = Reply(envelope.failure(words), status="interrupted", code=130)
     except BrokenPipeError:  # a command that tells as it goes
         return _nobody_reads()
     return show(command, answer, as_json=as_json)
 
 
-def show(command: str, answer: Answer, *, as_json: bool) -> int:
+def show(command: str, answer: Reply, *, as_json: bool) -> int:
     """Show what a command answers, and return its exit code: also where nobody reads it, for what was done is done."""
     try:
         render.show(command, answer, as_json=as_json)
@@ -58,7 +58,7 @@ def unheard(error: OSError) -> int:
     return 20
 
 
-def _watch(command: str, watch: Watch, *, as_json: bool) -> int:
+def _watch(command: str, watch: Watching, *, as_json: bool) -> int:
     """Look again and again until Ctrl-C (0) or an error (its code), and show what has changed.
 
     A terminal is drawn anew each time. Elsewhere an answer is shown when its gist is another, JSON as one line each.
@@ -90,7 +90,7 @@ def _nobody_reads() -> int:
     return 0
 
 
-def _ask(command: str, action: Callable[[], _Told], *, as_json: bool) -> _Told | Answer:
+def _ask(command: str, action: Callable[[], _Told], *, as_json: bool) -> _Told | Reply:
     try:
         return action()
     except FleetError as error:
@@ -105,7 +105,7 @@ def _ask(command: str, action: Callable[[], _Told], *, as_json: bool) -> _Told |
         return _bug(error)
 
 
-def _refused(command: str, error: FleetError, *, as_json: bool) -> Answer:
+def _refused(command: str, error: FleetError, *, as_json: bool) -> Reply:
     if command in READ_ONLY:
         error.unharmed = ""
     if not as_json:
@@ -113,7 +113,7 @@ def _refused(command: str, error: FleetError, *, as_json: bool) -> Answer:
     return render.failure(error)
 
 
-def _bug(error: Exception) -> Answer:
+def _bug(error: Exception) -> Reply:
     words = f"{type(error).__name__}: {error}"
     render.note(f"gitfleet: internal error, please report it: {words}")
     if os.environ.get("GITFLEET_DEBUG"):
@@ -124,4 +124,4 @@ def _bug(error: Exception) -> Answer:
     else:
         render.note("next: set GITFLEET_DEBUG=1 to see where it happened")
     data = envelope.failure(words, "Please report it.")
-    return Answer(data, status="internal-error", code=70)
+    return Reply(data, status="internal-error", code=70)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import annotations as marks
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
@@ -22,7 +22,7 @@ SHOWN = 200
 _STATUS = {0: "ok", 10: "conflict", 13: "unverifiable", 15: "stale", 16: "unclaimed"}
 
 
-def commits(text: str, hub: str | None, report: str | None, directory: str = ".") -> Answer:
+def commits(text: str, hub: str | None, report: str | None, directory: str = ".") -> Reply:
     """Judge the commits of a range. `report` is a file to write GitLab's code quality report into."""
     repository = discover(directory)
     wanted = ranges.ends(text)
@@ -35,7 +35,7 @@ def commits(text: str, hub: str | None, report: str | None, directory: str = "."
         return _answer(now, rows, (found.base, found.head), report)
 
 
-def staged(session: str | None, report: str | None) -> Answer:
+def staged(session: str | None, report: str | None) -> Reply:
     """Judge what is staged as a commit of the session at work here, made under the claims that it has now."""
     from gitfleet.githooks import full_gate  # the gate's own way to tell who commits
 
@@ -57,7 +57,7 @@ def staged(session: str | None, report: str | None) -> Answer:
 
 def _answer(
     now: Present, rows: Sequence[Judged], ends: tuple[str, str], report: str | None, more: Sequence[str] = ()
-) -> Answer:
+) -> Reply:
     code = check_commits.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
@@ -66,7 +66,7 @@ def _answer(
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]
     warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]
-    return Answer(data, lines, status, code, warnings)
+    return Reply(data, lines, status, code, warnings)
 
 
 def _claims(now: Present, session: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from gitfleet.base.text import counted, duration
 from gitfleet.claims.conflict_text import kept_by, unit_words, until
 from gitfleet.claims.model import Claim
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.knowledge import Knowledge
@@ -28,11 +28,11 @@ def informed(
     lines: Sequence[str],
     problems: Sequence[str] = (),
     flag: str | None = None,
-) -> Answer:
+) -> Reply:
     """The answer of a command that shows what this clone knows, and how old that is."""
     age = found["age"]
     warnings = [*problems, *heard(fleet, flag), *freshness(fleet, age, len(found["tentative"]))]
-    return Answer(found, [*lines, *as_of(fleet, age)], warnings=warnings)
+    return Reply(found, [*lines, *as_of(fleet, age)], warnings=warnings)
 
 
 def as_of(fleet: Fleet, age: int | None) -> list[str]:

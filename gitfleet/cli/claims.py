@@ -14,7 +14,7 @@ from gitfleet.claims.retained_claims import LetGone
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session, as_session
@@ -93,7 +93,7 @@ def claim(
     wait: Wait = False,
     timeout: Timeout = None,
     priority: Priority = DEFAULT_PRIORITY,
-) -> Answer:
+) -> Reply:
     """Claim paths for this session: all of them, or nothing (exit code 10, with every holder's name).
 
     With --wait, stand in line for what others hold: first come, first served; exit code 11 when the time is over (the
@@ -119,7 +119,7 @@ def release(
     session: SessionId = None,
     everything: All = False,
     branch: OfBranch = None,
-) -> Answer:
+) -> Reply:
     """Release claims of this session: those on PATH and below, or all of them.
 
     What others hold is theirs to release (exit code 10).
@@ -141,7 +141,7 @@ def release(
             lines = [f"released: {claim.pattern}" for claim in result.released]
             lines += kept(result.retained, "still ")
         warnings = _warnings(fleet, result, own)
-        return Answer(grants.released(own, result), lines, _status(result, 0), 0, warnings, own)
+        return Reply(grants.released(own, result), lines, _status(result, 0), 0, warnings, own)
 
 
 def claims(
@@ -149,7 +149,7 @@ def claims(
     session: OfSession = None,
     older_than: Older = None,
     waiting_line: WaitingLine = False,
-) -> Answer:
+) -> Reply:
     """List the claims of the fleet, by path, session and age; with --waiting, who stands in line for them."""
     if waiting_line:
         from gitfleet.cli import handing  # of no use to a list of claims
@@ -171,7 +171,7 @@ def check(
     hub: Hub = None,
     report: Report = None,
     session: SessionId = None,
-) -> Answer:
+) -> Reply:
     """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
 
     With --range or --staged: judge commits, or what is staged, against the hub of now and the rules on its trunk. Exit
@@ -198,7 +198,7 @@ def check(
         return replace(answer, code=code, session=own or "")
 
 
-def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:
+def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Reply:
     """Claim paths for the session."""
     with as_session(flag) as (fleet, session):
         result = fleet.claims.claim(session, paths, terms)
@@ -216,10 +216,10 @@ def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Answer:
         data = grants.claimed(session, result, said)
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
-        return Answer(data, lines, _status(result, code), code, warnings, session)
+        return Reply(data, lines, _status(result, code), code, warnings, session)
 
 
-def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | None) -> Answer:
+def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | None) -> Reply:
     """Claim paths for the session, standing in line for what others hold."""
     with as_session(flag) as (fleet, session):
         got = fleet.claims.wait(session, paths, terms, limit=limit)
@@ -232,7 +232,7 @@ def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | N
         if got.tentative:
             warnings.append("The hub is out of reach. This is tentative until the hub agrees.")
         status = "tentative" if got.tentative else "ok"
-        return Answer(data, lines, status, warnings=warnings, session=session)
+        return Reply(data, lines, status, warnings=warnings, session=session)
 
 
 def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from gitfleet.codec import Struct
 
 
-class Entry(Struct):
+class CommandEntry(Struct):
     """A command: the function in this package that is it, as `module.function` ("" for a noun), and what it is.
 
     One that `passes_on` leaves what follows its first argument to another program.
@@ -29,79 +29,81 @@ class Noun(Struct):
     default: str
 
 
-COMMANDS: Mapping[str, Mapping[str, Entry]] = {
+COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "First steps": {
-        "demo": Entry("demo.demo", "Watch it first: three agents on two clones, played for real"),
-        "init": Entry("setup.init", "Make this clone part of a fleet"),
-        "doctor": Entry("ledger.doctor", "Look for what is wrong here; with --repair, mend it"),
-        "uninstall": Entry("setup.uninstall", "Take everything of gitfleet out of this clone"),
+        "demo": CommandEntry("demo.demo", "Watch it first: three agents on two clones, played for real"),
+        "init": CommandEntry("setup.init", "Make this clone part of a fleet"),
+        "doctor": CommandEntry("ledger.doctor", "Look for what is wrong here; with --repair, mend it"),
+        "uninstall": CommandEntry("setup.uninstall", "Take everything of gitfleet out of this clone"),
     },
     "Claims": {
-        "claim": Entry("claims.claim", "Claim paths before you change them: all of them, or none"),
-        "release": Entry("claims.release", "Let claims go: those on the paths given, or all of yours"),
-        "check": Entry("claims.check", "Say of each path whether it is free, mine or theirs"),
-        "claims": Entry("claims.claims", "List the claims of the fleet"),
-        "waiting": Entry("handing.waiting", "Show who stands in line, and for whom they wait"),
-        "tell": Entry("handing.tell", "Leave a message for another session"),
-        "offer": Entry("handing.offer", "Offer claims of yours to another session"),
-        "accept": Entry("handing.accept", "Accept what another session offers you"),
-        "break": Entry("handing.break_", "Take claims away from their holders (people only)"),
+        "claim": CommandEntry("claims.claim", "Claim paths before you change them: all of them, or none"),
+        "release": CommandEntry("claims.release", "Let claims go: those on the paths given, or all of yours"),
+        "check": CommandEntry("claims.check", "Say of each path whether it is free, mine or theirs"),
+        "claims": CommandEntry("claims.claims", "List the claims of the fleet"),
+        "waiting": CommandEntry("handing.waiting", "Show who stands in line, and for whom they wait"),
+        "tell": CommandEntry("handing.tell", "Leave a message for another session"),
+        "offer": CommandEntry("handing.offer", "Offer claims of yours to another session"),
+        "accept": CommandEntry("handing.accept", "Accept what another session offers you"),
+        "break": CommandEntry("handing.break_", "Take claims away from their holders (people only)"),
     },
     "Sessions and worktrees": {
-        "status": Entry("status.show", "Show every session: alive or not, where, and on what"),
-        "session": Entry("", "Start, end and list sessions: who is at work"),
-        "worktree": Entry("", "A worktree for each session: made, kept up, taken away"),
-        "maintainer": Entry("", "Have the system do the upkeep regularly"),
+        "status": CommandEntry("status.show", "Show every session: alive or not, where, and on what"),
+        "session": CommandEntry("", "Start, end and list sessions: who is at work"),
+        "worktree": CommandEntry("", "A worktree for each session: made, kept up, taken away"),
+        "maintainer": CommandEntry("", "Have the system do the upkeep regularly"),
     },
     "Agents": {
-        "prime": Entry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
-        "agent": Entry("", "Put hooks into an agent's settings, so that it asks first"),
+        "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
+        "agent": CommandEntry("", "Put hooks into an agent's settings, so that it asks first"),
     },
     "The hub and the ledger": {
-        "sync": Entry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
-        "log": Entry("log.log", "Show what the fleet has agreed, newest first"),
-        "audit": Entry("auditing.audit", "Look for commits that no claim covered"),
-        "fsck": Entry("ledger.fsck", "Replay the ledger, and verify every step of it"),
-        "hub-hook": Entry("", "Judge pushes in a bare repository of your own"),
+        "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
+        "log": CommandEntry("log.log", "Show what the fleet has agreed, newest first"),
+        "audit": CommandEntry("auditing.audit", "Look for commits that no claim covered"),
+        "fsck": CommandEntry("ledger.fsck", "Replay the ledger, and verify every step of it"),
+        "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
     },
 }
 """The commands of `gitfleet` itself, under headings."""
 
-VERBS: Mapping[str, Mapping[str, Entry]] = {
+VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "session": {
-        "start": Entry(
+        "start": CommandEntry(
             "sessions.start", "Start a session here; with a COMMAND, run that as one", passes_on=True
         ),
-        "adopt": Entry("sessions.adopt", "Make a session of an agent that runs already"),
-        "end": Entry("sessions.end", "End a session, and let its claims go"),
-        "list": Entry("session_list.listing", "List the sessions of the fleet (the default)"),
-        "show": Entry("session_list.show", "Show one session and its claims"),
+        "adopt": CommandEntry("sessions.adopt", "Make a session of an agent that runs already"),
+        "end": CommandEntry("sessions.end", "End a session, and let its claims go"),
+        "list": CommandEntry("session_list.listing", "List the sessions of the fleet (the default)"),
+        "show": CommandEntry("session_list.show", "Show one session and its claims"),
     },
     "hub-hook": {
-        "install": Entry("hubs.install", "Put the hook into a bare repository"),
-        "uninstall": Entry("hubs.uninstall", "Take it out again"),
+        "install": CommandEntry("hubs.install", "Put the hook into a bare repository"),
+        "uninstall": CommandEntry("hubs.uninstall", "Take it out again"),
     },
     "worktree": {
-        "ensure": Entry("worktrees.ensure", "Give a session a worktree: a free one, or a new one"),
-        "list": Entry("worktrees.listing", "List the managed worktrees (the default)"),
-        "status": Entry("worktrees.status", "Show what each has changed, and who is at work there"),
-        "reconcile": Entry("worktrees.reconcile", "Bring the trunk into worktrees"),
-        "cleanup": Entry("upkeep.clean", "Take away what is idle and safe; archive what it holds"),
-        "archive": Entry("upkeep.archive", "Keep all that a worktree holds in one commit"),
-        "restore": Entry("upkeep.bring_back", "Bring an archived worktree back"),
-        "maintain": Entry("maintaining.maintain", "One round of upkeep: all of this, now"),
+        "ensure": CommandEntry("worktrees.ensure", "Give a session a worktree: a free one, or a new one"),
+        "list": CommandEntry("worktrees.listing", "List the managed worktrees (the default)"),
+        "status": CommandEntry("worktrees.status", "Show what each has changed, and who is at work there"),
+        "reconcile": CommandEntry("worktrees.reconcile", "Bring the trunk into worktrees"),
+        "cleanup": CommandEntry("upkeep.clean", "Take away what is idle and safe; archive what it holds"),
+        "archive": CommandEntry("upkeep.archive", "Keep all that a worktree holds in one commit"),
+        "restore": CommandEntry("upkeep.bring_back", "Bring an archived worktree back"),
+        "maintain": CommandEntry("maintaining.maintain", "One round of upkeep: all of this, now"),
     },
     "maintainer": {
-        "install": Entry("maintaining.install", "Have the system run upkeep of this clone regularly"),
-        "status": Entry("maintaining.status", "Say how the last run went, and when the next one comes"),
-        "uninstall": Entry("maintaining.uninstall", "Take that away again"),
-        "logs": Entry("maintaining.logs", "Show the end of the log of its runs"),
-        "run": Entry("maintaining.run", "One run, as the system starts it"),
+        "install": CommandEntry("maintaining.install", "Have the system run upkeep of this clone regularly"),
+        "status": CommandEntry(
+            "maintaining.status", "Say how the last run went, and when the next one comes"
+        ),
+        "uninstall": CommandEntry("maintaining.uninstall", "Take that away again"),
+        "logs": CommandEntry("maintaining.logs", "Show the end of the log of its runs"),
+        "run": CommandEntry("maintaining.run", "One run, as the system starts it"),
     },
     "agent": {
-        "install": Entry("agents.install", "Have an agent ask before it edits"),
-        "uninstall": Entry("agents.uninstall", "Take exactly that out of its settings again"),
-        "status": Entry("agents.status", "Show which agents have our hooks (the default)"),
+        "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
+        "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
+        "status": CommandEntry("agents.status", "Show which agents have our hooks (the default)"),
     },
 }
 """The verbs of those that have some."""

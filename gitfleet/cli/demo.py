@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import JSON, Argument
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DemoAnswer(TypedDict):
     steps: list[StepRow]
 
 
-def demo(directory: Folder = None, as_json: AsJson = False) -> Answer:
+def demo(directory: Folder = None, as_json: AsJson = False) -> Reply:
     """Play the main job on a scratch hub with two clones: claims, refusals, waiting, a crash, worktrees. Takes some seconds."""
     from gitfleet.cli import demo_runner, demo_script  # 10 ms, for this command alone
 
@@ -65,7 +65,7 @@ def demo(directory: Folder = None, as_json: AsJson = False) -> Answer:
     place.furnish()
     steps = [step for scene in demo_script.SCENES for step in _scene(place, scene, tell)]
     data: DemoAnswer = {"directory": place.directory, "seconds": int(clock.elapsed() - begun), "steps": steps}
-    return Answer(
+    return Reply(
         data,
         _farewell(os.path.join(place.directory, demo_script.ADA), place.directory, demo_script.TRY),
     )

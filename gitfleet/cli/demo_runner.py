@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from gitfleet.base import files, processes
 from gitfleet.base.text import display
-from gitfleet.cli.demo_script import FILES, HUB, PEOPLE, Command
+from gitfleet.cli.demo_script import FILES, HUB, PEOPLE, DemoCommand
 from gitfleet.errors import InternalError, UsageError
 
 _KEPT = frozenset(["GIT_EXEC_PATH", "GITFLEET_DEBUG"])
@@ -38,7 +38,7 @@ _SETTINGS = {
 class Played:
     """A command that was run: how it ended and all that it said (standard output first)."""
 
-    command: Command
+    command: DemoCommand
     code: int
     output: str
 
@@ -56,7 +56,7 @@ class Stage:
         self._env = _environment()
         self._before = ""
 
-    def play(self, commands: Sequence[Command], after: Callable[[Played], None]) -> list[Played]:
+    def play(self, commands: Sequence[DemoCommand], after: Callable[[Played], None]) -> list[Played]:
         """Play commands in order; `after` hears of each as it ends. A clone is settled as soon as it is there.
 
         Raises InternalError at the first that does not end as its story says.
@@ -70,7 +70,7 @@ class Stage:
             found.append(played)
         return found
 
-    def _play(self, command: Command) -> Played:
+    def _play(self, command: DemoCommand) -> Played:
         for path, text in command.writes.items():
             with open(os.path.join(self.directory, command.where, path), "a", encoding="utf-8") as file:
                 file.write(text)
@@ -111,7 +111,7 @@ class Stage:
             self._must(where, "git", "config", "core.hooksPath", hooks)
 
     def _must(self, where: str, *argv: str) -> None:
-        self._play(Command(where, argv))
+        self._play(DemoCommand(where, argv))
 
     def _run(self, where: str, *argv: str) -> tuple[int, str]:
         program = [sys.executable, "-P", "-m", "gitfleet"] if argv[0] == "gitfleet" else [argv[0]]

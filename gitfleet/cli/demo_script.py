@@ -32,7 +32,7 @@ FILES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class DemoCommand:
     """One command, as a reader would type it in the folder `where`, and how it must end.
 
     `code` is its exit code, or the negative number of the signal that ends it. `words` must stand in what it says.
@@ -53,23 +53,23 @@ class Scene:
     """A sentence or two, and the commands that they are about."""
 
     says: str
-    commands: tuple[Command, ...]
+    commands: tuple[DemoCommand, ...]
 
 
-def _ada(*argv: str, code: int = 0, words: str = "", writes: Mapping[str, str] | None = None) -> Command:
-    return Command(ADA, argv, code, words, writes or {})
+def _ada(*argv: str, code: int = 0, words: str = "", writes: Mapping[str, str] | None = None) -> DemoCommand:
+    return DemoCommand(ADA, argv, code, words, writes or {})
 
 
-def _ben(*argv: str, code: int = 0, words: str = "", writes: Mapping[str, str] | None = None) -> Command:
-    return Command(BEN, argv, code, words, writes or {})
+def _ben(*argv: str, code: int = 0, words: str = "", writes: Mapping[str, str] | None = None) -> DemoCommand:
+    return DemoCommand(BEN, argv, code, words, writes or {})
 
 
 SCENES = (
     Scene(
         "A bare repository is the hub: what all clones push to. Two clones of it, ada and ben, stand for two machines.",
         (
-            Command(".", ("git", "clone", "--quiet", HUB, ADA)),
-            Command(".", ("git", "clone", "--quiet", HUB, BEN)),
+            DemoCommand(".", ("git", "clone", "--quiet", HUB, ADA)),
+            DemoCommand(".", ("git", "clone", "--quiet", HUB, BEN)),
         ),
     ),
     Scene(
@@ -154,7 +154,7 @@ SCENES = (
     Scene(
         "A CRASH: it claims two files and commits a change to one. Then its process is killed, with kill -9.",
         (
-            Command(
+            DemoCommand(
                 f"{ADA}/.worktrees/codex-2", ("sh", "../../../agent.sh"), code=-9, words="claimed: src/lexer.py",
                 writes={"../../../agent.sh": AGENT},
             ),
@@ -179,8 +179,8 @@ SCENES = (
         (
             _ada("gitfleet", "sync"),
             _ada("git", "rev-parse", fleetrefs.COORD),
-            Command(BEN, ("git", "rev-parse", fleetrefs.COORD), agrees=True),
-            Command(HUB, ("git", "rev-parse", fleetrefs.COORD), agrees=True),
+            DemoCommand(BEN, ("git", "rev-parse", fleetrefs.COORD), agrees=True),
+            DemoCommand(HUB, ("git", "rev-parse", fleetrefs.COORD), agrees=True),
             _ada("gitfleet", "claims", words="claude-1"),
         ),
     ),

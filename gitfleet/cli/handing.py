@@ -10,7 +10,7 @@ from gitfleet.base.text import counted
 from gitfleet.claims import orphans
 from gitfleet.claims.model import SHARED
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import as_session
@@ -45,7 +45,7 @@ OfferedPaths = Annotated[
 ]
 
 
-def waiting(leave: Leave = False, session: SessionId = None) -> Answer:
+def waiting(leave: Leave = False, session: SessionId = None) -> Reply:
     """Show the waiting line: who stands where, and who keeps whom waiting."""
     with Fleet.open(announce=render.note) as fleet:
         left = len(fleet.claims.leave_line(fleet.whoami(session)).left) if leave else 0
@@ -68,25 +68,25 @@ def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
     return {str(one.session): one for one in fleet.claims.orphans.marked(held) if one.gone}
 
 
-def tell(to: To, text: Text, session: SessionId = None) -> Answer:
+def tell(to: To, text: Text, session: SessionId = None) -> Reply:
     """Leave a message for another session; it is shown at that session's next command or hook, once."""
     words = " ".join(text)
     with as_session(session) as (fleet, own):
         fleet.claims.tell(own, to, words)
         data: TellAnswer = {"session": names.SessionId(own), "to": names.SessionId(to), "text": words}
-        return Answer(data, [f"told {to}"], warnings=fleet.messages(own), session=own)
+        return Reply(data, [f"told {to}"], warnings=fleet.messages(own), session=own)
 
 
-def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None) -> Answer:
+def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None) -> Reply:
     """Offer claims of this session to another one, which is told and may accept them."""
     with as_session(session) as (fleet, own):
         answer = fleet.claims.offer(own, to, paths)
         lines = [f"offered to {to}: {claim.pattern}" for claim in answer.offered]
         data = grants.offered(own, answer)
-        return Answer(data, lines, warnings=fleet.messages(own), session=own)
+        return Reply(data, lines, warnings=fleet.messages(own), session=own)
 
 
-def accept(session: SessionId = None) -> Answer:
+def accept(session: SessionId = None) -> Reply:
     """Accept every claim that is on offer for this session; each moves with a new token."""
     with as_session(session) as (fleet, own):
         answer = fleet.claims.accept(own)
@@ -94,16 +94,16 @@ def accept(session: SessionId = None) -> Answer:
         said = remarks.of_grant(fleet, answer.taken, new=False)
         data = grants.accepted(own, answer, said)
         warnings = [*fleet.messages(own), *said.words(fleet.ledger.node.hub)]
-        return Answer(data, lines, warnings=warnings, session=own)
+        return Reply(data, lines, warnings=warnings, session=own)
 
 
-def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None) -> Answer:
+def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None) -> Reply:
     """Take live claims away from their holders (persons only); the holders are told the reason."""
     with as_session(session, _person) as (fleet, own):
         answer = fleet.claims.break_(own, paths, reason)
         lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]
         data = grants.broken(own, answer)
-        return Answer(data, lines, warnings=fleet.messages(own), session=own)
+        return Reply(data, lines, warnings=fleet.messages(own), session=own)
 
 
 def _person(fleet: Fleet, flag: str | None) -> str:

@@ -6,7 +6,7 @@ import sys
 from typing import Annotated
 
 from gitfleet.base.text import display
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Argument
 from gitfleet.fleet import hooks
 from gitfleet.fleet.views.hubs import HubHookInstallAnswer, HubHookUninstallAnswer
@@ -20,7 +20,7 @@ _REACH = (
 )
 
 
-def install(path: Where) -> Answer:
+def install(path: Where) -> Reply:
     """Put a pre-receive hook into a bare repository; one that is there is kept, and runs first. Twice is harmless."""
     done = hub_hook.install(path, interpreter=sys.executable, gate=hooks.script())
     state = "put into" if done.changed else "in place in"
@@ -28,12 +28,12 @@ def install(path: Where) -> Answer:
     data: HubHookInstallAnswer = {
         "folders": list(done.folders), "changed": done.changed, "notes": list(done.notes),
     }  # fmt: skip
-    return Answer(data, lines, code=21 if done.closed else 0, warnings=done.closed)
+    return Reply(data, lines, code=21 if done.closed else 0, warnings=done.closed)
 
 
-def uninstall(path: Where) -> Answer:
+def uninstall(path: Where) -> Reply:
     """Take the hook out again, and give back what stood there before."""
     done = hub_hook.uninstall(path)
     lines = ["the hook is gone from this repository" if done.changed else "there was no hook of gitfleet"]
     data: HubHookUninstallAnswer = {"changed": done.changed, "notes": list(done.notes)}
-    return Answer(data, [*lines, *done.notes])
+    return Reply(data, [*lines, *done.notes])

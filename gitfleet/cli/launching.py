@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.base.text import counted
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import kept
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
@@ -21,7 +21,7 @@ from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.launching import launcher
 from gitfleet.launching.committing import Made
-from gitfleet.launching.launcher import Ended, Launch, Launcher, Place
+from gitfleet.launching.launcher import Launch, LaunchEnd, Launcher, LaunchPlace
 from gitfleet.trunk import hub_head, policy_file
 from gitfleet.upkeep import round
 from gitfleet.upkeep.maintainer import Options
@@ -40,7 +40,7 @@ class Where(NamedTuple):
     maintain: bool = True
 
 
-def start(launch: Launch, where: Where) -> Answer:
+def start(launch: Launch, where: Where) -> Reply:
     """Run it to its end. Says what goes on to standard error: standard output is the command's own."""
     try:
         return _started(launch, where)
@@ -49,7 +49,7 @@ def start(launch: Launch, where: Where) -> Answer:
         raise
 
 
-def _started(launch: Launch, where: Where) -> Answer:
+def _started(launch: Launch, where: Where) -> Reply:
     command = launcher.program(launch.command, launch.agent)
     agent = launch.agent or launcher.agent_of(command)
     launch = launch._replace(command=command, agent=agent)
@@ -110,9 +110,9 @@ def _ready(fleet: Fleet, where: Where) -> None:
         say(f"warning: upkeep: {words}")
 
 
-def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
+def _place(fleet: Fleet, launch: Launch, where: Where) -> LaunchPlace:
     if where.here:
-        return Place(fleet.repository.worktree or os.getcwd())
+        return LaunchPlace(fleet.repository.worktree or os.getcwd())
     wish = Wish(
         agent=launch.agent, base=where.base, session=launch.id or None, folder=where.folder,
         pid=os.getpid(),
@@ -124,10 +124,10 @@ def _place(fleet: Fleet, launch: Launch, where: Where) -> Place:
         say(f"warning: {words}")
     made = "new" if found.choice.created else "reused"
     say(f"worktree {found.managed.path} ({made}, branch {found.managed.branch})")
-    return Place(found.managed.path, found.managed if found.choice.created else None)
+    return LaunchPlace(found.managed.path, found.managed if found.choice.created else None)
 
 
-def _answer(ended: Ended) -> Answer:
+def _answer(ended: LaunchEnd) -> Reply:
     released = ended.answer.released if ended.answer else ()
     retained = ended.answer.retained if ended.answer else ()
     how = "was interrupted" if ended.interrupted else "ended"
@@ -141,7 +141,7 @@ def _answer(ended: Ended) -> Answer:
     )
     say(f"gitfleet: {words}")
     status = "ok" if ended.code == 0 else "command-failed"
-    return Answer(views.launched(ended), [], status, ended.code, ended.warnings)
+    return Reply(views.launched(ended), [], status, ended.code, ended.warnings)
 
 
 def _committed(made: Made | None) -> str:

@@ -10,7 +10,7 @@ from gitfleet.base import delivery
 from gitfleet.base.commands import spoken
 from gitfleet.base.names import Oid
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
 from gitfleet.fleet.fleet import Fleet
@@ -20,7 +20,7 @@ from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
 Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired without loss.")]
 
 
-def sync() -> Answer:
+def sync() -> Reply:
     """Bring what waits here to the hub, and the hub's state here; say what was lost meanwhile (exit code 12)."""
     with Fleet.open(announce=render.note) as fleet:
         with _losses_told(fleet):
@@ -42,7 +42,7 @@ def sync() -> Answer:
             "settled": list(told.settled),
         }
         code = 12 if lost.concerns else failure.exit_code if failure else 0
-        return Answer(
+        return Reply(
             data,
             lines,
             code=code,
@@ -50,16 +50,16 @@ def sync() -> Answer:
         )
 
 
-def fsck() -> Answer:
+def fsck() -> Reply:
     """Replay the whole ledger and check every commit; the first bad one is named (exit code 20)."""
     with Fleet.open(bulk=True) as fleet:
         checked = fleet.fsck(lambda done: render.note(f"{done} commits verified"))
         tip = fleet.current().tip
         data: FsckAnswer = {"verified": checked, "commit": Oid(tip.oid), "generation": tip.generation}
-        return Answer(data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"])
+        return Reply(data, [f"all {checked} commits of the ledger verify; generation {tip.generation}"])
 
 
-def doctor(repair: Repair = False) -> Answer:
+def doctor(repair: Repair = False) -> Reply:
     """Look for what is wrong with this clone's part of the fleet; with --repair, mend it."""
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = fleet.doctor(repair=repair)
@@ -68,7 +68,7 @@ def doctor(repair: Repair = False) -> Answer:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {spoken(finding.advice)}"] if finding.advice and not finding.ok else []
         code = 0 if done.sound else 20
-        return Answer(doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)
+        return Reply(doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)
 
 
 @contextmanager

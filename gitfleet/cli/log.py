@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from gitfleet.base import clock
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import OfSession
@@ -30,14 +30,14 @@ def log(
     session: OfSession = None,
     kind: Kind = None,
     limit: Limit = 50,
-) -> Answer:
+) -> Reply:
     """Show the audit log, newest first: every operation that the fleet has agreed."""
     with Fleet.open() as fleet:
         found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
         lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
         old = freshness(fleet, state.age, len(state.tentative))
-        return Answer(found, [*lines, *as_of(fleet, state.age)], warnings=old)
+        return Reply(found, [*lines, *as_of(fleet, state.age)], warnings=old)
 
 
 def _line(row: OperationRow) -> str:

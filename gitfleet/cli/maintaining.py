@@ -8,7 +8,7 @@ from typing import Annotated
 from gitfleet.base import clock
 from gitfleet.base.text import duration
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import seconds
 from gitfleet.errors import FleetError
@@ -59,7 +59,7 @@ Tail = Annotated[int, Option("--tail", min=1, max=100_000, metavar="N", help="Ho
 def maintain(
     base: Base = "", strategy: Strategy = "merge", ttl_hours: Ttl = 24.0, reconcile_only: OnlyReconcile = False,
     include_active: IncludeActive = False, delete_branches: Branches = False, dry_run: DryRun = False,
-) -> Answer:  # fmt: skip
+) -> Reply:  # fmt: skip
     """Bring the base in everywhere, clean up what is idle and safe, end dead sessions, exchange with the hub.
 
     Whatever fails keeps nothing else from being done; exit code 21 then, with a summary.
@@ -68,14 +68,14 @@ def maintain(
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = fleet.upkeep.run(options, dry_run=dry_run)
     data = upkeep_views.upkeep(done)
-    return Answer(data, done.words(), code=done.code, warnings=done.warnings)
+    return Reply(data, done.words(), code=done.code, warnings=done.warnings)
 
 
 def install(
     every: Every = "5m", kind: Kind = None, strategy: Strategy = "merge", base: Base = "", ttl_hours: Ttl = 24.0,
     reconcile_only: OnlyReconcile = True, include_active: IncludeActive = False, delete_branches: Branches = False,
     preview: Print = False,
-) -> Answer:  # fmt: skip
+) -> Reply:  # fmt: skip
     """Have the system run upkeep of this clone regularly. Twice is harmless; the later options hold."""
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     pause = seconds(every)
@@ -94,10 +94,10 @@ def install(
         lines = [f"{scheduler.kind} runs upkeep of this clone every {duration(pause)}: {places}"]
         if scheduler.kind == "systemd":
             lines.append("it runs while you are logged in; `loginctl enable-linger` has it run always")
-    return Answer(data, lines)
+    return Reply(data, lines)
 
 
-def status() -> Answer:
+def status() -> Reply:
     """Say what is installed, how the last run went, and when the next one comes."""
     found = views.status(_clone())
     every, upcoming = duration(found["every"]), found["next_run"]
@@ -107,30 +107,30 @@ def status() -> Answer:
     lines.append(f"last run: {_last_words(found['last']) if found['last'] else 'none yet'}")
     lines += [f"next run: about {clock.iso(upcoming)}"] if upcoming else []
     lines += [f"problem: {problem}" for problem in found["problems"]]
-    return Answer(found, lines)
+    return Reply(found, lines)
 
 
-def uninstall() -> Answer:
+def uninstall() -> Reply:
     """Take it away again, and nothing else."""
     found = views.removed(Maintainer(discover()).uninstall())
     lines = [f"the maintainer is gone from {kind}" for kind in found["removed"]]
-    return Answer(found, lines or ["no maintainer was installed"])
+    return Reply(found, lines or ["no maintainer was installed"])
 
 
-def logs(tail: Tail = 50) -> Answer:
+def logs(tail: Tail = 50) -> Reply:
     """Show the end of the log of its runs."""
     found = _clone()
     data: MaintainerLogsAnswer = {"log": found.log, "lines": found.tail(tail)}
-    return Answer(data, data["lines"] or ["nothing was logged yet"])
+    return Reply(data, data["lines"] or ["nothing was logged yet"])
 
 
-def run() -> Answer:
+def run() -> Reply:
     """One run, as the system starts it: with the options of the install, logged, and only while no other goes on."""
     found = _clone()
     turn = found.begin()
     if turn is None:
         words = f"another run goes on: {found.lock.holder()}"
-        return Answer(upkeep_views.ran(round.Round(), words), [words])
+        return Reply(upkeep_views.ran(round.Round(), words), [words])
     record = found.installed()
     os.environ["PATH"] = maintainer.search_path(record)
     options = record.options if record else Options()
@@ -144,7 +144,7 @@ def run() -> Answer:
         raise
     finally:
         turn.end(code, lines)
-    return Answer(upkeep_views.ran(done), lines, code=code)
+    return Reply(upkeep_views.ran(done), lines, code=code)
 
 
 def _last_words(last: LastRunRow) -> str:

@@ -13,7 +13,7 @@ from gitfleet.base.commands import spoken, spoken_in
 from gitfleet.base.console import note, out
 from gitfleet.base.text import display
 from gitfleet.claims.conflict_text import holder
-from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.answer import Grid, Reply
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.fleet.views import envelope
 
@@ -21,7 +21,7 @@ READABLE = 64 * 1024
 ADVICE = json.dumps(advice.OPEN).strip('"')
 
 
-def show(command: str, answer: Answer, *, as_json: bool, compact: bool = False) -> None:
+def show(command: str, answer: Reply, *, as_json: bool, compact: bool = False) -> None:
     """Print what a command answers: its lines, or the JSON envelope (`compact`: on one line)."""
     if as_json:
         out(_json(answer.envelope(command), compact=compact))
@@ -46,10 +46,10 @@ def _json(record: Mapping[str, Any], *, compact: bool) -> str:
     return json.dumps(record, indent=2, ensure_ascii=True, sort_keys=True)
 
 
-def failure(error: FleetError) -> Answer:
+def failure(error: FleetError) -> Reply:
     """The answer of a command that ended with an error."""
     data = envelope.failure(error.message, error.hint, error.unharmed, error.facts)
-    return Answer(data, status=error.status, code=error.exit_code)
+    return Reply(data, status=error.status, code=error.exit_code)
 
 
 def show_failure(error: FleetError) -> None:

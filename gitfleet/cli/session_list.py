@@ -8,7 +8,7 @@ from typing import Annotated
 from gitfleet.base import clock
 from gitfleet.base.text import duration
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed
 from gitfleet.cli.declaring import Argument
 from gitfleet.cli.status_view import alive
@@ -16,7 +16,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import sessions as views
 
 
-def listing() -> Answer:
+def listing() -> Reply:
     """List all sessions of the fleet with their liveness."""
     with Fleet.open() as fleet:
         found, problems = views.everyone(fleet)
@@ -37,7 +37,7 @@ SHOWN = (
 )  # fmt: skip
 
 
-def show(id_: Annotated[str, Argument(metavar="ID", complete="session_ids")]) -> Answer:
+def show(id_: Annotated[str, Argument(metavar="ID", complete="session_ids")]) -> Reply:
     """Show one session and its claims."""
     with Fleet.open() as fleet:
         found = views.one(fleet, id_)

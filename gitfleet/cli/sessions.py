@@ -7,7 +7,7 @@ from typing import Annotated
 
 from gitfleet.base.text import display
 from gitfleet.cli import render, starting
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import kept
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import SessionId
@@ -92,7 +92,7 @@ def start(
     strategy: Strategy = "merge",
     commit: CommitWork = False,
     maintain: Maintain = True,
-) -> Answer:
+) -> Reply:
     """Register this worktree's session for the process that calls (or --pid), and print its id.
 
     With a COMMAND: run it as a session, in a managed worktree of its own, its terminal logged; end the session when it
@@ -118,7 +118,7 @@ def start(
 def adopt(
     pid: Annotated[int, Option("--pid", metavar="PID", help="The running agent.")],
     id_: Id = None, agent: Agent = "", title: Title = "", orchestrator: Label = "", log: Log = "",
-) -> Answer:  # fmt: skip
+) -> Reply:  # fmt: skip
     """Register an agent that is already running, in the worktree that it works in."""
     wanted = Start(agent=agent, title=title, orchestrator=orchestrator, log=log, pid=pid)
     _check_id(id_)
@@ -133,7 +133,7 @@ def end(
             complete="own_sessions",
         )] = None,
     session: SessionId = None,
-) -> Answer:  # fmt: skip
+) -> Reply:  # fmt: skip
     """End a session: its claims are released, and what it left is said.
 
     Without ID it is the one that this command runs in, never another one that is at work in this worktree.
@@ -151,7 +151,7 @@ def end(
         lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
         warnings = fleet.ledger.notices.fresh(session)
-        return Answer(starts.ended(result, left), lines, warnings=warnings, session=session)
+        return Reply(starts.ended(result, left), lines, warnings=warnings, session=session)
 
 
 def _check_id(id_: str | None) -> None:
@@ -159,14 +159,14 @@ def _check_id(id_: str | None) -> None:
         model.folder(id_)  # raises for an id that is none, the empty one included
 
 
-def _start(id_: str | None, wanted: Start) -> Answer:
+def _start(id_: str | None, wanted: Start) -> Reply:
     _check_id(id_)
     wanted = wanted._replace(id=id_ or "")
     with Fleet.open(announce=render.note) as fleet:
         begun = fleet.start_session(wanted)
         result = begun.result
         warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
-        return Answer(
+        return Reply(
             starts.started(result),
             [begun.session],
             warnings=warnings,

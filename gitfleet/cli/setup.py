@@ -11,13 +11,13 @@ from gitfleet.base import files
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.base.text import one_line
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.errors import FleetError, NoSession, UsageError
 from gitfleet.fleet import hooks
 from gitfleet.fleet import setup as fleets
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.probe import Finding
+from gitfleet.fleet.probe import Trial
 from gitfleet.fleet.views import setup as views
 from gitfleet.fleet.views.setup import InitAnswer, UninstallAnswer
 from gitfleet.git.repository import discover
@@ -40,7 +40,7 @@ Force = Annotated[
 ]
 
 
-def init(hub: Hub = None) -> Answer:
+def init(hub: Hub = None) -> Reply:
     """Make this clone a node of a fleet: hooks, a commented gitfleet.yaml, a session for you. Twice is harmless."""
     repository = discover()
     hooks.check(repository)
@@ -73,15 +73,15 @@ def init(hub: Hub = None) -> Answer:
         "session": SessionId(person),
         "config": joined.config,
     }
-    return Answer(data, lines, warnings=warnings)
+    return Reply(data, lines, warnings=warnings)
 
 
-def uninstall(force: Force = False) -> Answer:
+def uninstall(force: Force = False) -> Reply:
     """Take back everything that gitfleet put into this clone. The hub's records stay, for the others."""
     repository = discover()
     if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
         kept = leaving.leave(repository)
-        return Answer(
+        return Reply(
             UninstallAnswer(kept=kept),
             ["what was left for the worktrees was removed where it could be", *kept],
         )
@@ -97,7 +97,7 @@ def uninstall(force: Force = False) -> Answer:
         gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
         kept = fleets.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
-    return Answer(UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
+    return Reply(UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
 
 
 _CONFIG = {
@@ -116,7 +116,7 @@ def _next(config: str, hub: str) -> list[str]:
     return [f"next: {work}", *([f"next: {land}"] if config == "written" else [])]
 
 
-def _abilities(findings: Sequence[Finding]) -> list[str]:
+def _abilities(findings: Sequence[Trial]) -> list[str]:
     """What was found out about the hub, in one line."""
     good = [finding.what for finding in findings if finding.ok]
     bad = [f"{finding.what}: {one_line(finding.words)}" for finding in findings if not finding.ok]

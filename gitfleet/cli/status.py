@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from gitfleet.cli import status_view
-from gitfleet.cli.answer import Answer
-from gitfleet.cli.answer import Watch as Watching
+from gitfleet.cli.answer import Reply
+from gitfleet.cli.answer import Watching
 from gitfleet.cli.declaring import Option
 
 EVERY = 2.0
@@ -17,7 +17,7 @@ Tail = Annotated[
 Watch = Annotated[bool, Option("--watch", help="Look again every 2 seconds until Ctrl-C.")]
 
 
-def show(tail: Tail = 0, watch: Watch = False) -> Answer | Watching:
+def show(tail: Tail = 0, watch: Watch = False) -> Reply | Watching:
     """Show every session of the fleet: alive or not, where, on what, its claims and log. Local, without the network."""
     if watch:
         return Watching(lambda: status_view.look(tail), status_view.gist, EVERY)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
-from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
@@ -25,7 +25,7 @@ SHOWN = 20
 COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim", "person": "cyan"}
 
 
-def look(tail: int) -> Answer:
+def look(tail: int) -> Reply:
     """Every session of the fleet, with the last `tail` lines of its log."""
     from gitfleet.fleet import hooks  # of no use to a list of sessions
 
@@ -36,10 +36,10 @@ def look(tail: int) -> Answer:
         warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
         if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
-        return Answer(found, list(_lines(found)), warnings=warnings)
+        return Reply(found, list(_lines(found)), warnings=warnings)
 
 
-def gist(answer: Answer) -> object:
+def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
     rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.data.get("sessions", ())]
     ledger = {**answer.data.get("ledger", {}), "age": 0}

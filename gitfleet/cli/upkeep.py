@@ -10,7 +10,7 @@ from gitfleet.base import clock
 from gitfleet.base.names import BranchName
 from gitfleet.base.text import duration
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts
 from gitfleet.errors import UsageError
@@ -57,7 +57,7 @@ def clean(
     include_active: IncludeActive = False,
     ignored_files: Ignored = None,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Reply:
     """Remove managed worktrees that are idle and whose work is on the hub; archive the rest of what they hold first."""
     selection = Selection(
         everything=everything or not (paths or sessions), paths=paths or (), sessions=sessions or ()
@@ -83,7 +83,7 @@ def archive(
     listing: Annotated[bool, Option("--list", help="List the archives of this clone.")] = False,
     drop: Annotated[str | None, Option("--drop", metavar="ID", help="Delete an archive for good.")] = None,
     ignored_files: Ignored = None,
-) -> Answer:
+) -> Reply:
     """Keep everything that a worktree holds in one commit of this clone, and remove nothing."""
     if sum([place is not None, listing, drop is not None]) > 1:
         raise UsageError("A worktree, --list and --drop exclude each other.", hint="Choose one.")
@@ -99,7 +99,7 @@ def bring_back(
     path: Annotated[
         str | None, Option("--path", metavar="PATH", help="Where to put it (default: where it was).")
     ] = None,
-) -> Answer:
+) -> Reply:
     """Bring an archived worktree back: its branch, index and files, byte for byte. Overwrites nothing."""
     with Fleet.open(announce=render.note) as fleet:
         found = fleet.worktrees.restore(archive_id, path)
@@ -115,7 +115,7 @@ def bring_back(
         else f"at {found.archive.owner.head[:12]}, on no branch"
     )
     lines = [f"restored: {found.path}, {on}, {found.archive.files} files", *found.notes]
-    return Answer(data, lines, session=found.archive.owner.session)
+    return Reply(data, lines, session=found.archive.owner.session)
 
 
 def _seconds(hours: float) -> int:
@@ -124,14 +124,14 @@ def _seconds(hours: float) -> int:
     return int(hours * HOUR)
 
 
-def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Answer:
+def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Reply:
     data = worktrees.cleaned(found, dry_run=dry_run)
     lines = [*found.recovered, *[_line(outcome) for outcome in found.outcomes]] or ["no managed worktrees"]
     lines += counts(data)
     warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
     warnings += news
     warnings += [f"{item.path}: {item.why}; it was left alone" for item in found.broken]
-    return Answer(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
+    return Reply(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
 
 
 def _line(outcome: Outcome) -> str:
@@ -140,14 +140,14 @@ def _line(outcome: Outcome) -> str:
     return f"{outcome.result}: {outcome.session}: {outcome.reason}{deleted}"
 
 
-def _archived(place: str | None, words: Sequence[str]) -> Answer:
+def _archived(place: str | None, words: Sequence[str]) -> Reply:
     made = archiving.take(discover(), place, words)
     lines = [f"archived: {made.owner.path} as {made.id}, {made.files} files"]
     lines += [f"not archived: {row}" for row in made.left_out]
     return _answer(made, lines, dropped=False)
 
 
-def _dropped(archive_id: str) -> Answer:
+def _dropped(archive_id: str) -> Reply:
     common = discover().git
     found = archive_store.find(common, archive_id)
     archive_store.drop(common, found)
@@ -155,12 +155,12 @@ def _dropped(archive_id: str) -> Answer:
     return _answer(found, lines, dropped=True)
 
 
-def _answer(found: Archive, lines: list[str], *, dropped: bool) -> Answer:
+def _answer(found: Archive, lines: list[str], *, dropped: bool) -> Reply:
     data: ArchiveAnswer = {"archive": views.archive(found), "dropped": dropped}
-    return Answer(data, lines, session=found.owner.session)
+    return Reply(data, lines, session=found.owner.session)
 
 
-def _listed() -> Answer:
+def _listed() -> Reply:
     found = archive_store.everything(discover().git)
     data: ArchiveListAnswer = {"archives": [views.archive(one) for one in found.archives]}
     rows = [
@@ -171,4 +171,4 @@ def _listed() -> Answer:
         for row in data["archives"]
     ]  # fmt: skip
     lines = render.table(rows, ("ARCHIVE", "MADE", "BRANCH", "FILES", "WAS AT")) if rows else ["no archives"]
-    return Answer(data, lines, warnings=found.broken)
+    return Reply(data, lines, warnings=found.broken)

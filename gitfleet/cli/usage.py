@@ -16,7 +16,7 @@ import typer.core
 import typer.main
 
 from gitfleet.cli import app, boundary, completing, helping, render
-from gitfleet.cli.answer import Answer
+from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Command, Group, Option, Parameter
 from gitfleet.fleet.views import envelope
 
@@ -156,7 +156,7 @@ def _misunderstood(error: typer.TyperException, *, as_json: bool) -> int:
         render.note(f"gitfleet: {words}\nnext: {hint}")
     command = where.removeprefix("gitfleet").strip() or "gitfleet"
     data = envelope.failure(words, hint)
-    return boundary.show(command, Answer(data, status="usage-error", code=2), as_json=as_json)
+    return boundary.show(command, Reply(data, status="usage-error", code=2), as_json=as_json)
 
 
 def _beyond(found: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from gitfleet.base.text import duration
 from gitfleet.cli import render
-from gitfleet.cli.answer import Answer, Grid
+from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.fleet.fleet import Fleet
@@ -21,7 +21,7 @@ from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import PARTIAL, Outcome
-from gitfleet.worktrees.reconcile_plan import Wanted
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
 from gitfleet.worktrees.upstream import Base
 
@@ -69,7 +69,7 @@ def ensure(
     force_new: Annotated[bool, Option("--force-new", help="Make a new one, even if one is free.")] = False,
     print_path: Annotated[bool, Option("--print-path", help="Print only its path.")] = False,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Reply:
     """Give a session a worktree of its own: a free one of the same agent, or a new one."""
     wish = Wish(
         agent=agent, base=base, session=session, folder=managed_dir, force_new=force_new, dry_run=dry_run
@@ -82,7 +82,7 @@ def ensure(
     return _ensured(found, news, print_path=print_path)
 
 
-def listing() -> Answer:
+def listing() -> Reply:
     """List the managed worktrees of this clone."""
     with Fleet.open() as fleet:
         found = views.listed(fleet.worktrees.look())
@@ -95,17 +95,17 @@ def listing() -> Answer:
     ]  # fmt: skip
     head = ("SESSION", "AGENT", "BRANCH", "BASE", "PATH")
     lines = render.table(cells, head) if cells else ["no managed worktrees"]
-    return Answer(found, lines, warnings=_broken(found["broken"]))
+    return Reply(found, lines, warnings=_broken(found["broken"]))
 
 
-def status() -> Answer:
+def status() -> Reply:
     """Show each managed worktree: its branch, what it has changed, who is at work there, and what reconcile would do."""
     with Fleet.open() as fleet:
         found = views.states(*fleet.worktrees.status())
     head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
     grid = Grid(head, [_cells(row) for row in found["worktrees"]], optional=("AGENT", "BRANCH", "IDLE"))
     lines: list[str | Grid] = [grid] if found["worktrees"] else ["no managed worktrees"]
-    return Answer(found, lines, warnings=_broken(found["broken"]))
+    return Reply(found, lines, warnings=_broken(found["broken"]))
 
 
 def reconcile(
@@ -116,10 +116,10 @@ def reconcile(
     strategy: Strategy = reconcile_plan.MERGE,
     include_active: IncludeActive = False,
     dry_run: DryRun = False,
-) -> Answer:
+) -> Reply:
     """Bring the base into managed worktrees (default: the one that this runs in)."""
     selection = Selection(everything=everything, paths=paths or (), sessions=sessions or ())
-    wanted = Wanted(strategy=strategy, include_active=include_active, dry_run=dry_run)
+    wanted = ReconcileTerms(strategy=strategy, include_active=include_active, dry_run=dry_run)
     with Fleet.open(announce=render.note) as fleet:
         found = fleet.worktrees.reconcile(selection, wanted, base=base)
         return _reconciled(found, hub_head.news(fleet.ledger, once=True))
@@ -133,7 +133,7 @@ def _hooks(found: Ensured, agent: str) -> list[str]:
     return ready.prepare(client, discover(found.managed.path))
 
 
-def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer:
+def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Reply:
     managed, choice = found.managed, found.choice
     made = "new" if choice.created else "reused"
     told = made if choice.done else f"would be {made}"
@@ -147,7 +147,7 @@ def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Answer
         lines += [_line(found.outcome)] if found.outcome else []
     failed = found.outcome is not None and found.outcome.failed
     warnings = [*_stale([found.base]), *news]
-    return Answer(
+    return Reply(
         views.ensured(found), lines, code=PARTIAL if failed else 0, warnings=warnings, session=managed.session
     )
 
@@ -164,12 +164,12 @@ def _cells(row: WorktreeRow) -> tuple[str, ...]:
     return (row["session"], row["agent"], branch, ahead, behind, dirty, idle, used, would)
 
 
-def _reconciled(found: Reconciled, news: Sequence[str]) -> Answer:
+def _reconciled(found: Reconciled, news: Sequence[str]) -> Reply:
     data = views.reconciled(found)
     lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
     lines += counts(data)
     warnings = [*_stale(found.bases), *news, *_broken(data["broken"])]
-    return Answer(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
+    return Reply(data, lines, code=PARTIAL if found.failed else 0, warnings=warnings)
 
 
 def counts(data: WorktreeReconcileAnswer) -> list[str]:

@@ -94,12 +94,12 @@ def _commands(command: str) -> Iterator[tuple[list[Token], list[Token], str]]:
 
 
 def _tokens(command: str) -> Iterator[Token]:
-    reader = _Reader(command)
+    reader = _ShellReader(command)
     while (token := reader.token()) is not None:
         yield token
 
 
-class _Reader:
+class _ShellReader:
     """Takes a command apart, as a shell would, as far as that needs no shell."""
 
     def __init__(self, text: str) -> None:

@@ -30,7 +30,7 @@ _BEARABLE = frozenset([_NOT_RUN, _NO_ANSWER, _NOT_ATOMIC])
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Trial:
     """One thing that was tried, whether the hub did as it should, and its words when not."""
 
     what: str
@@ -55,7 +55,7 @@ def names(place: int) -> tuple[str, str]:
     return f"{base}-one", f"{base}-two"
 
 
-def probe(remote: Remote, addresses: Addresses, ground: Ground, found: Mapping[str, str]) -> list[Finding]:
+def probe(remote: Remote, addresses: Addresses, ground: Ground, found: Mapping[str, str]) -> list[Trial]:
     """Try the hub; `found` is what its refs of the first place stand at. Leaves no ref behind unless deletion is what it refuses.
 
     Costs five connections. Raises HubUnreachable when it does not answer; HubRefused when it refuses the namespace, when
@@ -73,7 +73,7 @@ def probe(remote: Remote, addresses: Addresses, ground: Ground, found: Mapping[s
     raise hub_error(remote.name, words, what="try", refused=False)
 
 
-def demand(findings: Sequence[Finding], hub: str) -> list[str]:
+def demand(findings: Sequence[Trial], hub: str) -> list[str]:
     """Raise HubRefused when something that safety rests on does not hold; warnings about the rest."""
     missing = {finding.what: finding.words for finding in findings if not finding.ok}
     bad = [what for what, words in missing.items() if what != DELETE and words not in _BEARABLE]
@@ -101,7 +101,7 @@ class _Try:
         """What each ref may stand at by now, the likeliest last."""
         self._slow: dict[str, str] = {}
 
-    def run(self, left: Mapping[str, str]) -> list[Finding] | None:
+    def run(self, left: Mapping[str, str]) -> list[Trial] | None:
         """Everything; None when somebody else is at work in this place."""
         try:
             findings = self._steps(left)
@@ -114,9 +114,9 @@ class _Try:
             return None
         if deleted.outcome is Push.LOST and not ours & set(self._remote.look(self._one, self._two).values()):
             deleted = PushAnswer(Push.DONE, "")  # another try was faster
-        return [*findings, Finding(DELETE, deleted.outcome is Push.DONE, _said(deleted))]
+        return [*findings, Trial(DELETE, deleted.outcome is Push.DONE, _said(deleted))]
 
-    def _steps(self, left: Mapping[str, str]) -> list[Finding] | None:
+    def _steps(self, left: Mapping[str, str]) -> list[Trial] | None:
         if left and not self._bring(left):
             return None
         start = {name: self._ground.commit(left.get(name)) for name in self._values}
@@ -126,11 +126,11 @@ class _Try:
         if created.outcome is not Push.DONE:
             refused = created.outcome is not Push.UNKNOWN
             raise hub_error(self._remote.name, created.output, what="write to", refused=refused)
-        findings = [Finding(CREATE, ok=True)]
+        findings = [Trial(CREATE, ok=True)]
         both = self._race(start, self._one, self._two)
         if both.slow.not_atomic:
             alone = self._race({**start, self._two: self._values[self._two][-1]}, self._two)
-            return self._judged(findings, alone, start, Finding(ATOMIC, ok=False, words=_NOT_ATOMIC))
+            return self._judged(findings, alone, start, Trial(ATOMIC, ok=False, words=_NOT_ATOMIC))
         return self._judged(findings, both, start, None)
 
     def _race(self, start: Mapping[str, str], *refs: str) -> racing.Raced:
@@ -148,22 +148,22 @@ class _Try:
         return raced
 
     def _judged(
-        self, findings: list[Finding], raced: racing.Raced, start: Mapping[str, str], atomic: Finding | None
-    ) -> list[Finding] | None:
+        self, findings: list[Trial], raced: racing.Raced, start: Mapping[str, str], atomic: Trial | None
+    ) -> list[Trial] | None:
         there = self._remote.look(self._one, self._two)
         if not there and self._clean().outcome is not Push.LOST:
             raise self._unseen()
         if len(there) < len(self._values) or (raced.fast is not None and raced.fast.outcome is Push.LOST):
             return None
         if raced.fast is not None:
-            findings.append(Finding(UPDATE, raced.fast.outcome is Push.DONE, _said(raced.fast)))
+            findings.append(Trial(UPDATE, raced.fast.outcome is Push.DONE, _said(raced.fast)))
         words = self._lost(raced, there)
-        findings.append(Finding(RACE, not words, words))
+        findings.append(Trial(RACE, not words, words))
         if atomic is None and not words:
             if there[self._one] not in {start[self._one], self._slow[self._one]}:
                 return None
             whole = there[self._one] == start[self._one]
-            atomic = Finding(
+            atomic = Trial(
                 ATOMIC, whole, "" if whole else "one of two refs moved although the other could not"
             )
         return [*findings, atomic] if atomic else findings

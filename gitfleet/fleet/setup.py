@@ -48,7 +48,7 @@ class Joined:
 
     node: Node
     fresh: bool
-    findings: Sequence[probe.Finding]
+    findings: Sequence[probe.Trial]
     warnings: Sequence[str]
     config: ConfigWord
 
@@ -85,7 +85,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
     before = _before(repository.common_dir)
     name = _hub(repository, hub, before)
     node = Node(before.id if before else _new_id(), name, before.trunk if before else "")
-    findings: list[probe.Finding] = []
+    findings: list[probe.Trial] = []
     objects = open_objects(repository.common_dir)
     try:
         root = commits.write_root(objects)
@@ -193,7 +193,7 @@ def _main_branch(repository: Repository) -> str:
 
 def _open_hub(
     repository: Repository, objects: Objects, node: Node, root: str, before: Node | None
-) -> tuple[Node, list[probe.Finding], list[str]]:
+) -> tuple[Node, list[probe.Trial], list[str]]:
     """Find the hub able, and the ledger there; make the ledger if there is none. The node, with what was learnt."""
     git, state = repository.git, state_folder(repository.common_dir)
     again = before is not None and before.hub == node.hub

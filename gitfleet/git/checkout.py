@@ -25,7 +25,7 @@ _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
 
-class State(NamedTuple):
+class CheckoutState(NamedTuple):
     """One worktree as it is. `branch` is "" when detached, `head` None before the first commit.
 
     `staged` are paths whose index entry differs from HEAD, `unstaged` those whose file differs from the index (submodules that
@@ -55,19 +55,19 @@ class State(NamedTuple):
         return len(self.changed) + len(self.untracked)
 
 
-def look(path: str, git_dir: str, *, seconds: float = SECONDS) -> State:
+def look(path: str, git_dir: str, *, seconds: float = SECONDS) -> CheckoutState:
     """The state of the worktree at `path`. One git process. Never raises for what it finds there."""
     operation = git_worktrees.in_progress(git_dir)
     if not os.path.isdir(path):
-        return State(operation=operation, problem=GONE)
+        return CheckoutState(operation=operation, problem=GONE)
     if not os.path.lexists(os.path.join(path, ".git")):
-        return State(operation=operation, problem="its .git file is gone")
+        return CheckoutState(operation=operation, problem="its .git file is gone")
     try:
         done = Git(git_dir, cwd=path).ask(*_STATUS, *_BRANCH, timeout=seconds)
     except OSError as error:  # it went away just now, or may not be entered
-        return State(operation=operation, problem=f"it cannot be entered: {error.strerror}")
+        return CheckoutState(operation=operation, problem=f"it cannot be entered: {error.strerror}")
     if done.code:
-        return State(operation=operation, problem=_why(done))
+        return CheckoutState(operation=operation, problem=_why(done))
     return _parse(done.stdout)._replace(operation=operation)
 
 
@@ -95,7 +95,7 @@ def _why(done: Completed) -> str:
     return f"git cannot read it: {words or f'exit code {done.code}'}"
 
 
-def _parse(out: bytes) -> State:
+def _parse(out: bytes) -> CheckoutState:
     """Rows of git's porcelain version 2: `1 XY sub … path`, `u XY sub … path`, `? path`."""
     branch, head = "", None
     staged, unstaged, unmerged, untracked, shifted = [], [], [], [], []
@@ -117,6 +117,6 @@ def _parse(out: bytes) -> State:
             unmerged.append(row.split(" ", 10)[10])
         elif kind == "?":
             untracked.append(rest)
-    return State(
+    return CheckoutState(
         branch, head, tuple(staged), tuple(unstaged), tuple(unmerged), tuple(untracked), tuple(shifted)
     )

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from gitfleet.base import files, ids
 from gitfleet.base.text import one_line
 from gitfleet.git.program import Git, redact
-from gitfleet.git.undoing import Change
+from gitfleet.git.undoing import PathChange
 
 _TIME = 1800.0
 
 
-class Broken(NamedTuple):
+class BrokenFilter(NamedTuple):
     """A required filter that does not work: its name, a path that needs it, and git's words."""
 
     driver: str
@@ -28,7 +28,7 @@ class Broken(NamedTuple):
     words: str
 
 
-def passing(here: Git, moved: Sequence[Change], new: str) -> dict[str, str]:
+def passing(here: Git, moved: Sequence[PathChange], new: str) -> dict[str, str]:
     """Those of the changed paths that pass through a required filter, now or by the attributes of `new`, with its name.
 
     One git process where no filter is required, five elsewhere.
@@ -42,7 +42,9 @@ def passing(here: Git, moved: Sequence[Change], new: str) -> dict[str, str]:
     return {path: driver for path, driver in found.items() if driver in required}
 
 
-def broken(here: Git, moved: Sequence[Change], through: Mapping[str, str], *, both: bool) -> Broken | None:
+def broken(
+    here: Git, moved: Sequence[PathChange], through: Mapping[str, str], *, both: bool
+) -> BrokenFilter | None:
     """The first of the filters that does not work, tried on the smallest file that it has to write; with `both` ways."""
     wanted = {change.path: change.oid for change in moved if change.letter != "D" and change.path in through}
     sizes = _sizes(here, wanted.values())
@@ -53,7 +55,7 @@ def broken(here: Git, moved: Sequence[Change], through: Mapping[str, str], *, bo
             tried.add(driver)
             words = _try(here, driver, path, wanted[path], both=both)
             if words:
-                return Broken(driver, path, words)
+                return BrokenFilter(driver, path, words)
     return None
 
 

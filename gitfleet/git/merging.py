@@ -17,7 +17,7 @@ from gitfleet.errors import Blocked
 from gitfleet.git import refs, undoing
 from gitfleet.git.program import Git, failed, redact
 from gitfleet.git.trees import EMPTY_TREE
-from gitfleet.git.undoing import Change, Kept
+from gitfleet.git.undoing import Kept, PathChange
 from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
 
 # the author of commits that nobody keeps
@@ -43,7 +43,7 @@ class Preview(NamedTuple):
     known: bool = True
 
 
-class Attempt(NamedTuple):
+class MergeOutcome(NamedTuple):
     """How a change of the worktree ended: `done`; else what is in conflict, or git's words, with everything taken back.
 
     `stuck` means that it could not be taken back: an operation is still in progress there.
@@ -147,7 +147,7 @@ def merge_base(here: Git, one: str, other: str) -> str:
     return os.fsdecode(here.run("merge-base", one, other)).strip()
 
 
-def changes(here: Git, old: str, new: str) -> list[Change]:
+def changes(here: Git, old: str, new: str) -> list[PathChange]:
     """What a worktree at `old` has to change to get to `new`. Trees or commits; renames count under both names."""
     out = os.fsdecode(
         here.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--ignore-submodules=none", old, new)
@@ -156,7 +156,7 @@ def changes(here: Git, old: str, new: str) -> list[Change]:
     if len(fields) % 2 == 0:  # one commit alone is named before its changes
         fields = fields[1:]
     return [
-        Change(path, how[-1:], "160000" in how, how.split(" ")[3])
+        PathChange(path, how[-1:], "160000" in how, how.split(" ")[3])
         for how, path in zip(fields[::2], fields[1::2], strict=False)
     ]
 
@@ -164,14 +164,14 @@ def changes(here: Git, old: str, new: str) -> list[Change]:
 def merge(  # noqa: PLR0913 - each by name: what is merged, and what is put back where that fails
     here: Git,
     commit: str,
-    moved: Sequence[Change],
+    moved: Sequence[PathChange],
     *,
     branch: str,
     message: str,
     forward_only: bool,
     filtered: Collection[str],
     env: Mapping[str, str | None],
-) -> Attempt:
+) -> MergeOutcome:
     """Merge `commit` into `branch`, which is checked out. Hooks run as `here` says; git refuses where changes would be overwritten.
 
     `moved` is what that changes, where nothing else was in the way: those paths are put back if it fails, and `filtered` are
@@ -193,11 +193,11 @@ def merge(  # noqa: PLR0913 - each by name: what is merged, and what is put back
 def rebase(
     here: Git,
     commit: str,
-    moved: Sequence[Change],
+    moved: Sequence[PathChange],
     *,
     filtered: Collection[str],
     env: Mapping[str, str | None],
-) -> Attempt:
+) -> MergeOutcome:
     """Put the commits that `commit` does not have on top of it. The worktree has to be clean but for untracked files.
 
     `moved` is what a checkout of `commit` changes, where nothing else was in the way, `filtered` as for `merge`.
@@ -211,18 +211,22 @@ def rebase(
     return _ended(here, done, "rebase", before, moved)
 
 
-def _ended(here: Git, done: Completed, what: str, before: _Before, moved: Sequence[Change]) -> Attempt:
+def _ended(
+    here: Git, done: Completed, what: str, before: _Before, moved: Sequence[PathChange]
+) -> MergeOutcome:
     try:
-        return Attempt(done=True) if done.code == 0 else _take_back(here, done, what, before, moved)
+        return MergeOutcome(done=True) if done.code == 0 else _take_back(here, done, what, before, moved)
     finally:
         before.kept.drop()
 
 
-def _take_back(here: Git, done: Completed, what: str, before: _Before, moved: Sequence[Change]) -> Attempt:
+def _take_back(
+    here: Git, done: Completed, what: str, before: _Before, moved: Sequence[PathChange]
+) -> MergeOutcome:
     """Undo what git began, to the byte of the index; what it refused from the outset needs nothing."""
     head = _head(here)
     if in_progress(here.git_dir) is None and head[0] == before.branch and head[1] != before.head:
-        return Attempt(done=True)  # it was stopped in a hook, after all was done
+        return MergeOutcome(done=True)  # it was stopped in a hook, after all was done
     conflicts: tuple[str, ...] = ()
     if in_progress(here.git_dir) is not None:
         conflicts = _unmerged(here)
@@ -237,7 +241,7 @@ def _take_back(here: Git, done: Completed, what: str, before: _Before, moved: Se
         here.ask("symbolic-ref", "-m", f"{what}: taken back", "HEAD", before.branch)
     stuck = in_progress(here.git_dir) is not None or _head(here) != (before.branch, before.head)
     stuck = stuck or not undoing.put_back(here, before.entries, moved, before.kept)
-    return Attempt(done=False, conflicts=conflicts, words=_words(done), stuck=stuck)
+    return MergeOutcome(done=False, conflicts=conflicts, words=_words(done), stuck=stuck)
 
 
 def _before(here: Git, filtered: Collection[str]) -> _Before:

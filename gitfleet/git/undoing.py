@@ -20,7 +20,7 @@ _TIME = 1800.0
 _KEPT = "gitfleet-filtered."
 
 
-class Change(NamedTuple):
+class PathChange(NamedTuple):
     """One path: `letter` is A, M, D or T; `gitlink` whether it is a submodule on either side; `oid` what it is then."""
 
     path: str
@@ -80,7 +80,7 @@ def sweep(git_dir: str) -> None:
             shutil.rmtree(os.path.join(git_dir, name), ignore_errors=True)
 
 
-def put_back(here: Git, index: bytes | None, moved: Sequence[Change], kept: Kept) -> bool:
+def put_back(here: Git, index: bytes | None, moved: Sequence[PathChange], kept: Kept) -> bool:
     """Undo what was begun of the change `moved`; whether all is as it was. `index` is the whole index from before.
 
     Nothing of what `moved` names may have been changed or in the way before. Raises GitFailed, LocalStorage.
@@ -106,7 +106,7 @@ def put_back(here: Git, index: bytes | None, moved: Sequence[Change], kept: Kept
     return not (touched and _touched(here, moved, kept))
 
 
-def _touched(here: Git, moved: Sequence[Change], kept: Kept) -> list[Change]:
+def _touched(here: Git, moved: Sequence[PathChange], kept: Kept) -> list[PathChange]:
     """What of the change is there already: new files, and files that are not those of the index or were kept.
 
     The index itself stays to the byte: what it knows of the files is brought up to date in a copy.

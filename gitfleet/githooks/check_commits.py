@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitfleet.base.console import note
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
-from gitfleet.claims.fencing import Fence, Verdict
+from gitfleet.claims.fencing import CommitVerdict, Fence
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
 from gitfleet.git.program import Git
@@ -36,7 +36,7 @@ class Judged(NamedTuple):
     """One commit and what is true of each path that it changes."""
 
     commit: IncomingCommit
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[CommitVerdict, ...]
 
 
 def judged(view: View, policy: Policy, git: Git, commits: Iterable[IncomingCommit]) -> list[Judged]:
@@ -52,14 +52,14 @@ def judged(view: View, policy: Policy, git: Git, commits: Iterable[IncomingCommi
     return list(_with_adopted(fence, git, rows))
 
 
-def stops(policy: Policy, verdict: Verdict) -> bool:
+def stops(policy: Policy, verdict: CommitVerdict) -> bool:
     """Whether the rules let this stop a commit; what `warn` only says does."""
     if verdict.state == fencing.OK:
         return False
     return verdict.state != fencing.UNCLAIMED or policy.commits != "conflicts-only"
 
 
-def stopping(policy: Policy, rows: Iterable[Judged]) -> Iterator[tuple[Judged, Verdict]]:
+def stopping(policy: Policy, rows: Iterable[Judged]) -> Iterator[tuple[Judged, CommitVerdict]]:
     """What stops, or would if the rules did more than warn; in the order of the rows."""
     for row in rows:
         for verdict in row.verdicts:
@@ -92,7 +92,7 @@ def stop_or_warn(policy: Policy, rows: Sequence[Judged]) -> None:
     raise ERRORS[state](f"Stopped: {what}.{said}", hint=hint)
 
 
-def words(verdict: Verdict) -> str:
+def words(verdict: CommitVerdict) -> str:
     """Why a path is not fine, without its name."""
     held = f"{verdict.held} (token {verdict.token})"
     if verdict.state == fencing.THEIRS:
@@ -109,7 +109,7 @@ def _with_adopted(fence: Fence, git: Git, rows: Sequence[Judged]) -> Iterator[Ju
     """The same rows; stale paths that a later commit has taken over count as fine."""
     built_on: dict[tuple[str, str], bool] = {}
 
-    def adopted(row: Judged, verdict: Verdict) -> bool:
+    def adopted(row: Judged, verdict: CommitVerdict) -> bool:
         for other in rows:
             one = other.commit
             if other is row or not one.claims or not _may_adopt(fence, other, verdict):
@@ -131,7 +131,7 @@ def _with_adopted(fence: Fence, git: Git, rows: Sequence[Judged]) -> Iterator[Ju
         yield Judged(row.commit, tuple(kept))
 
 
-def _may_adopt(fence: Fence, other: Judged, verdict: Verdict) -> bool:
+def _may_adopt(fence: Fence, other: Judged, verdict: CommitVerdict) -> bool:
     """Whether a commit is by whoever has the path now: made under the newest grant of it, or by the session that has it."""
     one = other.commit
     if verdict.holder in one.sessions:

@@ -16,7 +16,7 @@ from gitfleet.patterns import language
 from gitfleet.sessions import model as sessions
 
 
-class Left(NamedTuple):
+class LeftClaims(NamedTuple):
     """What keeps claims that sessions left when they ended; `here` says why a session in this worktree may have them ("": it may not)."""
 
     kept: frozenset[Keeper]
@@ -37,7 +37,7 @@ class PathJudgement(NamedTuple):
     unverifiable: Sequence[str] = ()
     lapsed: Sequence[str] = ()
     stale: Sequence[str] = ()
-    left: Left | None = None
+    left: LeftClaims | None = None
 
 
 def judge(
@@ -86,7 +86,7 @@ def judge(
     return PathJudgement(whose, frozenset(used), free, theirs, unclear, lapsed, left=left_there)
 
 
-def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> Left | None:
+def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> LeftClaims | None:
     """What is in the way, where all of it was left by sessions that have ended."""
     ended = [item for item in theirs if item.retained and _has_ended(state, str(item.session))]
     if not theirs or len(ended) < len(theirs):
@@ -94,13 +94,13 @@ def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> Left | None
     kept = {item.claim: item.retained for item in ended}
     keepers = frozenset(parse(record) for records in kept.values() for record in records)
     if fleet.claims.built_upon(kept).keys() != kept.keys():
-        return Left(keepers)
+        return LeftClaims(keepers)
     branch = (fleet.repository.here.line("symbolic-ref", "--quiet", "HEAD") or "").removeprefix("refs/heads/")
     if {keeper.branch for keeper in keepers} == {branch}:
-        return Left(keepers, "This is that branch")
+        return LeftClaims(keepers, "This is that branch")
     if not any(keeper.branch for keeper in keepers):
-        return Left(keepers, "This is that worktree")
-    return Left(keepers, "That work is in this worktree")
+        return LeftClaims(keepers, "This is that worktree")
+    return LeftClaims(keepers, "That work is in this worktree")
 
 
 def _has_ended(state: State, session: str) -> bool:

@@ -71,14 +71,14 @@ class Launch(NamedTuple):
     commit: bool = False
 
 
-class Place(NamedTuple):
+class LaunchPlace(NamedTuple):
     """The worktree to work in. `made` is set where it was made for this: then it goes again if nothing comes of it."""
 
     path: str
     made: Managed | None = None
 
 
-class Ended(NamedTuple):
+class LaunchEnd(NamedTuple):
     """How it went: the exit code of the command, what became of the claims, and what people should know.
 
     `interrupted` where the command said nothing of that itself; `goes_on` where its agent works on in another process; `made`
@@ -135,12 +135,12 @@ def agent_of(command: Sequence[str]) -> str:
 class Launcher:
     """Starts one command as a session in a worktree. `announce` is told what happens, for people."""
 
-    def __init__(self, place: Place, announce: Callable[[str], None]) -> None:
+    def __init__(self, place: LaunchPlace, announce: Callable[[str], None]) -> None:
         self._place = place
         self._announce = announce
         self._stops = StopRequests()
 
-    def run(self, launch: Launch) -> Ended:
+    def run(self, launch: Launch) -> LaunchEnd:
         """Run it to its end. Raises Conflict and whatever else refuses registration or claims, with nothing left behind.
 
         So does a request to stop that comes before the command runs. Those that come after it do not keep the session
@@ -149,7 +149,7 @@ class Launcher:
         with self._stops:
             return self._run(launch)
 
-    def _run(self, launch: Launch) -> Ended:
+    def _run(self, launch: Launch) -> LaunchEnd:
         try:
             child, record, log, repository = self._start(launch)
         except BaseException:
@@ -171,7 +171,7 @@ class Launcher:
         end = self._end(repository, launch._replace(id=session), how)
         faults = [fault for fault in (log.fault, alive.fault, *end.words) if fault]
         faults += end.answer.unheard if end.answer else ()
-        return Ended(
+        return LaunchEnd(
             record, self._place.path, log.path, code, end.answer, faults, interrupted, end.goes_on, end.made
         )
 

@@ -26,7 +26,7 @@ KEEP_RESULTS = 86400
 PLACES = ("new", "taken", "tentative", "unread")
 
 
-class Attempt(Struct):
+class UnsurePush(Struct):
     """Pushes whose outcome is not known: the commit that the first of them started from, and operations that they carried."""
 
     base: str
@@ -130,30 +130,30 @@ class Outbox:
         except (KeyError, ValueError, TypeError):
             return None
 
-    def begin_attempt(self, base: str, operations: Iterable[str]) -> Attempt | None:
+    def begin_attempt(self, base: str, operations: Iterable[str]) -> UnsurePush | None:
         """Note that a push of `operations` from `base` starts. An earlier note that is not resolved is added to, and answered."""
         before = self.attempt()
-        known = before or Attempt(base, frozenset())
+        known = before or UnsurePush(base, frozenset())
         self._note(replace(known, operations=known.operations | set(operations)))
         return before
 
-    def undo_attempt(self, before: Attempt | None) -> None:
+    def undo_attempt(self, before: UnsurePush | None) -> None:
         """The push that began last did nothing for certain: what was noted before it (`begin_attempt`) is noted again."""
         if before is None:
             self.end_attempt()
         else:
             self._note(before)
 
-    def _note(self, attempt: Attempt) -> None:
+    def _note(self, attempt: UnsurePush) -> None:
         lines = [attempt.base, *sorted(attempt.operations), ""]
         files.replace(self._attempt, "\n".join(lines).encode(), durable=False)
 
-    def attempt(self) -> Attempt | None:
+    def attempt(self) -> UnsurePush | None:
         """Where the oldest push began whose outcome was never learned, and what it and later ones carried; or None."""
         base, *operations = (files.read(self._attempt) or b"").decode("ascii", "replace").split()[
             :100_000
         ] or [""]
-        return Attempt(base, frozenset(operations)) if base else None
+        return UnsurePush(base, frozenset(operations)) if base else None
 
     def end_attempt(self) -> None:
         """The outcome of all pushes is known."""

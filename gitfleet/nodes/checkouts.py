@@ -14,7 +14,7 @@ from gitfleet.base import clock
 from gitfleet.base.text import counted
 from gitfleet.git import checkout
 from gitfleet.git import worktrees as git_worktrees
-from gitfleet.git.checkout import State
+from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 
@@ -57,8 +57,12 @@ def look(worktrees: Mapping[str, str], git: Git, trunk: str | None, *, seconds: 
     }
 
 
-def _state(path: str, git_dir: str, seconds: float) -> State:
-    return checkout.look(path, git_dir, seconds=seconds) if seconds > 0 else State(problem="no time is left")
+def _state(path: str, git_dir: str, seconds: float) -> CheckoutState:
+    return (
+        checkout.look(path, git_dir, seconds=seconds)
+        if seconds > 0
+        else CheckoutState(problem="no time is left")
+    )
 
 
 def _count(git: Git, trunk: str, head: str, end: float) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ from gitfleet.sessions.model import Session
 SECONDS = 2.0
 
 
-class Wanted(NamedTuple):
+class WantedTail(NamedTuple):
     """How much of a log, and how long (seconds) git may take over all worktrees."""
 
     lines: int = 0
@@ -41,7 +41,7 @@ def gather(
     repository: Repository,
     ledger: Ledger,
     sessions: Sequence[Session],
-    wanted: Wanted,
+    wanted: WantedTail,
     trunk: Callable[[], str | None],
 ) -> tuple[dict[str, Detail], list[str]]:
     """The details of sessions of this node, by id, and warnings about worktrees that could not be looked at.
@@ -82,7 +82,7 @@ def _several(ids: Sequence[str]) -> str:
     return f"{', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"
 
 
-def _detail(session: Session, local: LocalSessions, checkout: Checkout | None, wanted: Wanted) -> Detail:
+def _detail(session: Session, local: LocalSessions, checkout: Checkout | None, wanted: WantedTail) -> Detail:
     process = session.process
     here = local.get(session.id) if session.log else None
     log = here.log if here else ""

@@ -30,13 +30,13 @@ from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import details, records
-from gitfleet.nodes.details import Wanted
+from gitfleet.nodes.details import WantedTail
 from gitfleet.nodes.observed import Pulse
 from gitfleet.nodes.peers import Peers, tree_of
 from gitfleet.nodes.records import Detail, Heartbeat
 from gitfleet.sessions import model
 
-TAIL = Wanted(lines=50, limit=8 * 1024, seconds=5.0)
+TAIL = WantedTail(lines=50, limit=8 * 1024, seconds=5.0)
 KEPT = 16
 LOCK = 30.0
 _TRIES = 24

@@ -36,7 +36,7 @@ class _Observations(Struct):
     nodes: Mapping[str, Observation] = field(Table(One(Observation)), default={})
 
 
-class Judgement(NamedTuple):
+class NodeJudgement(NamedTuple):
     """Whether a node is `alive`, `quiet` (and for how many seconds, of our clock) or `unknown`."""
 
     liveness: NodeState
@@ -53,14 +53,14 @@ def watched(before: Observation | None, tip: str, *, now: int, boot: str, patien
     return Observation(tip, since=before.since, seen=now, moved=before.moved, boot=boot)
 
 
-def judge(observation: Observation | None, *, now: int, boot: str, patience: int) -> Judgement:
+def judge(observation: Observation | None, *, now: int, boot: str, patience: int) -> NodeJudgement:
     """What an observation says now. Pure."""
     if observation is None or not _holds(observation, now=now, boot=boot, patience=patience):
-        return Judgement(UNKNOWN)
+        return NodeJudgement(UNKNOWN)
     still = observation.seen - observation.since
     if still > QUIET_AFTER:
-        return Judgement(QUIET, still, observation.since)
-    return Judgement(ALIVE if observation.moved else UNKNOWN, None, observation.since)
+        return NodeJudgement(QUIET, still, observation.since)
+    return NodeJudgement(ALIVE if observation.moved else UNKNOWN, None, observation.since)
 
 
 def _holds(observation: Observation, *, now: int, boot: str, patience: int) -> bool:
@@ -89,7 +89,7 @@ class Pulse:
         """The observations by node; none where they cannot be read."""
         return (statefile.load(_Observations, self._path) or _Observations()).nodes
 
-    def judge(self, observation: Observation | None) -> Judgement:
+    def judge(self, observation: Observation | None) -> NodeJudgement:
         """What `observation` says now."""
         return judge(observation, now=self._now, boot=self._boot, patience=self._patience)
 

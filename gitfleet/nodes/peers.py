@@ -19,7 +19,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import records
-from gitfleet.nodes.observed import Judgement, Observation, Pulse
+from gitfleet.nodes.observed import NodeJudgement, Observation, Pulse
 from gitfleet.nodes.records import Detail, Heartbeat
 
 MAX_OBJECT = 1024 * 1024
@@ -63,7 +63,7 @@ class Peers:
         """The ids of the other nodes, sorted."""
         return sorted(self.tips.keys() - {self._node.id})
 
-    def judgement(self, node: str) -> Judgement:
+    def judgement(self, node: str) -> NodeJudgement:
         """Whether the node is alive, as far as this machine has watched it."""
         return self._pulse.judge(self._observations.get(node))
 

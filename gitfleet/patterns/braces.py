@@ -8,7 +8,7 @@ the nearest open `{`; ranges (`{1..3}`) are not expanded, and classes do not pro
 
 from __future__ import annotations
 
-from gitfleet.patterns.bracket import Unreadable
+from gitfleet.patterns.bracket import NoPattern
 
 LIMIT = 64
 
@@ -73,8 +73,8 @@ def _expand(text: str, groups: dict[int, list[int]], span: tuple[int, int], *, d
     return spelled
 
 
-def _too_many() -> Unreadable:
-    return Unreadable(
+def _too_many() -> NoPattern:
+    return NoPattern(
         f"its braces stand for more than {LIMIT} patterns",
         "use a wildcard or a folder, or ask in several requests",
     )

@@ -35,7 +35,7 @@ _POSIX = {
 }
 
 
-class Unreadable(ValueError):
+class NoPattern(ValueError):
     """Text that is no pattern; `why` and `hint` are for people. Never leaves this package."""
 
     def __init__(self, why: str, hint: str) -> None:
@@ -44,7 +44,7 @@ class Unreadable(ValueError):
         self.hint = hint
 
 
-class LongMember(Unreadable):
+class LongMember(NoPattern):
     """A class of which one member's key is more than one character."""
 
 
@@ -58,7 +58,7 @@ def read_literal(text: str, at: int) -> tuple[str, int]:
         return text[at], at + 1
     char = text[at + 1 : at + 2]
     if not char or char.isalnum():
-        raise Unreadable(
+        raise NoPattern(
             f"the backslash in `\\{char}` escapes nothing",
             "write `/` between folders, and `\\\\` for a backslash itself",
         )
@@ -71,7 +71,7 @@ def read_class(text: str, start: int, *, folded: bool) -> tuple[Charset, int]:
     Raises Unreadable when it does not end, or names a POSIX class that does not exist.
     """
     negated = text.startswith(("!", "^"), start + 1)
-    reader = _Reader(text, start + 1 + negated, folded=folded)
+    reader = _ClassReader(text, start + 1 + negated, folded=folded)
     reader.read()
     ranges = union(reader.ranges)
     if negated:
@@ -81,7 +81,7 @@ def read_class(text: str, start: int, *, folded: bool) -> tuple[Charset, int]:
     return ranges, reader.at
 
 
-class _Reader:
+class _ClassReader:
     """Reads the members of one class; `at` is the next character, `ranges` what was found."""
 
     __slots__ = ("at", "folded", "low", "ranges", "text")
@@ -116,7 +116,7 @@ class _Reader:
 
     def _char(self) -> str:
         if self.at >= len(self.text):
-            raise Unreadable(
+            raise NoPattern(
                 "its `[` has no `]`, or a `/` stands between them",
                 "close the class with `]`, or write `\\[` for the character itself",
             )
@@ -130,9 +130,7 @@ class _Reader:
             return False
         name = self.text[self.at + 2 : stop - 1]
         if name not in _POSIX:
-            raise Unreadable(
-                f"there is no character class `[:{name}:]`", f"the names are {', '.join(_POSIX)}"
-            )
+            raise NoPattern(f"there is no character class `[:{name}:]`", f"the names are {', '.join(_POSIX)}")
         bounds = _POSIX[name]
         for low, high in zip(bounds[::2], bounds[1::2], strict=True):
             self._range(ord(low), ord(high))

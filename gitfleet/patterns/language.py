@@ -179,11 +179,11 @@ def parse(text: str) -> tuple[Pattern, ...]:
     if _SPECIAL.isdisjoint(text) and not text.startswith("!"):
         return (_shallow(_plain(text, text.split("/")), text),)
     from gitfleet.patterns.braces import expand  # see `Pattern.readings`
-    from gitfleet.patterns.bracket import Unreadable
+    from gitfleet.patterns.bracket import NoPattern
 
     try:
         return tuple(dict.fromkeys(_shallow(_read(spelled, text), text) for spelled in expand(text)))
-    except Unreadable as problem:
+    except NoPattern as problem:
         raise _bad_pattern(text, problem.why, problem.hint) from None
 
 
@@ -230,11 +230,11 @@ def _only(text: str) -> Pattern:
 
 def _read(text: str, given: str) -> Pattern:
     """One alternative of the pattern that was given. Raises Unreadable, BadPath."""
-    from gitfleet.patterns.bracket import Unreadable  # see `Pattern.readings`
+    from gitfleet.patterns.bracket import NoPattern  # see `Pattern.readings`
     from gitfleet.patterns.wildmatch import is_globstar
 
     if text.startswith("!"):
-        raise Unreadable("`!` excludes, and a claim only includes", "write `\\!` for a name that begins so")
+        raise NoPattern("`!` excludes, and a claim only includes", "write `\\!` for a name that begins so")
     if text.startswith("/"):
         raise _absolute(given)
     parts = [(part, *_meant(part)) for part in text.split("/")]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gitfleet.patterns.bracket import Unreadable
+    from gitfleet.patterns.bracket import NoPattern
 
 PREFIX = "res:"
 """What the name of a resource begins with."""
@@ -60,7 +60,7 @@ def is_counted(text: str) -> bool:
     return text.startswith(PREFIX) and ":" in text[len(PREFIX) :]
 
 
-def _unreadable(why: str, hint: str) -> Unreadable:
-    from gitfleet.patterns.bracket import Unreadable  # only who is refused pays for it
+def _unreadable(why: str, hint: str) -> NoPattern:
+    from gitfleet.patterns.bracket import NoPattern  # only who is refused pays for it
 
-    return Unreadable(why, hint)
+    return NoPattern(why, hint)

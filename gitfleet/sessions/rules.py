@@ -32,7 +32,7 @@ class Process(Struct):
         return cls(session.pid, session.start)
 
 
-class Start(Struct):
+class StartFacts(Struct):
     """The facts of a session that starts (see `Session`); what is None stays as it is known.
 
     `resume`: it may be one that goes on, and `was` the process that this lived with.
@@ -59,7 +59,7 @@ class Start(Struct):
 
     def facts(self) -> dict[str, Any]:
         """Those that were told, by name."""
-        values = {one.name: getattr(self, one.name) for one in Start.FIELDS}
+        values = {one.name: getattr(self, one.name) for one in StartFacts.FIELDS}
         return {name: values[name] for name in values if name not in _APART and values[name] is not None}
 
 
@@ -72,7 +72,7 @@ class Renewed(Answer):
     session: Session = field(One(Session))
 
 
-def start(view: View, operation: Operation, body: Start) -> Accepted[Renewed] | Refused:
+def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewed] | Refused:
     """Start a session, or have it go on in the same node.
 
     Refused (Conflict) when another session has that id, or somebody else has taken it up since.

@@ -44,7 +44,7 @@ class Beginning(NamedTuple):
     """
 
     id: SessionId
-    body: rules.Start
+    body: rules.StartFacts
     moved: bool
     named: bool
     timeout: float
@@ -189,14 +189,14 @@ class Sessions(Generic[S, E]):
 
     def _body(
         self, start: Start, process: identity.ProcessIdentity | None, *, resume: bool, was: identity.ProcessIdentity | None
-    ) -> rules.Start:  # fmt: skip
+    ) -> rules.StartFacts:  # fmt: skip
         git = self._repository.here
         argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
         inferred = orchestration.infer(said, argv, names, extra=self._markers())
         branch = refs.head(git)
-        return rules.Start(
+        return rules.StartFacts(
             worktree=self._repository.worktree or "",
             branch=branch.removeprefix("refs/heads/"),
             base=refs.loose(self._repository.common_dir, branch)

@@ -15,7 +15,7 @@ from itertools import islice
 from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
-from gitfleet.claims.ended_grants import Grant
+from gitfleet.claims.ended_grants import EndedGrant
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct
@@ -155,7 +155,7 @@ class _Versions:
         )
 
 
-def _last(clone: Clone, one: Pattern) -> Grant | None:
+def _last(clone: Clone, one: Pattern) -> EndedGrant | None:
     """The last grant that is over of what a pattern matches, if its session had pushed what has not landed."""
     exact = clone.policy.case_sensitive
     met = [

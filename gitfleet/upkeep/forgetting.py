@@ -6,7 +6,7 @@ import os
 
 from gitfleet.base import clock, files
 from gitfleet.claims import ended_grants
-from gitfleet.claims.ended_grants import Grant
+from gitfleet.claims.ended_grants import EndedGrant
 from gitfleet.clone import Clone
 
 KEEP = 90 * 86400
@@ -41,7 +41,7 @@ def forget(clone: Clone, *, keep: int = KEEP) -> int:
     old = [
         ended_grants.Gone(where, one.token)
         for where, one in found
-        if isinstance(one, Grant) and one.at < oldest
+        if isinstance(one, EndedGrant) and one.at < oldest
     ]
     gone = 0
     for start in range(0, len(old), ended_grants.MAX_FORGOTTEN):

@@ -22,7 +22,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import state_folder
 from gitfleet.nodes import log_tails
 from gitfleet.upkeep import schedulers, units
-from gitfleet.upkeep.schedulers import Found, Kind, Put, Scheduler
+from gitfleet.upkeep.schedulers import Kind, Put, Registration, Scheduler
 from gitfleet.upkeep.units import Plan
 
 EVERY = 300
@@ -157,7 +157,7 @@ class Maintainer:
         found = statefile.load(Installed, self._record)
         return found if found and found.name != self.name and not os.path.lexists(found.clone) else None
 
-    def look(self) -> tuple[Scheduler, Found] | None:
+    def look(self) -> tuple[Scheduler, Registration] | None:
         """What the system has of it: as recorded, or wherever else it is found."""
         record = self.installed()
         known = [schedulers.ALL[record.kind]] if record else []

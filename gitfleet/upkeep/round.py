@@ -19,7 +19,7 @@ from gitfleet.upkeep.maintainer import Options
 from gitfleet.upkeep.reaping import Reaped
 from gitfleet.worktrees import cleanup
 from gitfleet.worktrees.outcome import PARTIAL, Outcome, summary
-from gitfleet.worktrees.reconcile_plan import Wanted
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection, Worktrees
 
@@ -27,7 +27,7 @@ Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class StepFailure:
     """A step that could not be done, and why."""
 
     step: Step
@@ -41,7 +41,7 @@ class Round:
 
     outcomes: list[Outcome] = field(default_factory=list)
     reaped: list[Reaped] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[StepFailure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -102,16 +102,16 @@ def _attempt(name: Step, step: Callable[[], object], done: Round) -> None:
     try:
         step()
     except (FleetError, OSError) as error:
-        done.failures.append(Failure(name, str(error), getattr(error, "hint", "")))
+        done.failures.append(StepFailure(name, str(error), getattr(error, "hint", "")))
 
 
 def _reconcile(worktrees: Worktrees, options: Options, done: Round, *, dry_run: bool) -> None:
-    wanted = Wanted(options.strategy, options.include_active, dry_run)
+    wanted = ReconcileTerms(options.strategy, options.include_active, dry_run)
     found = worktrees.reconcile(Selection(everything=True), wanted, base=options.base)
     done.outcomes += found.outcomes
     done.warnings += [f"{broken.path}: {broken.why}" for broken in found.broken]
     done.failures += [
-        Failure("fetch", f"{base.name} could not be fetched: {base.error}")
+        StepFailure("fetch", f"{base.name} could not be fetched: {base.error}")
         for base in found.bases
         if not base.fresh
     ]
@@ -133,7 +133,7 @@ def _reap(clone: Clone, done: Round, *, dry_run: bool) -> None:
             done.reaped.append(one)
         else:
             done.failures.append(
-                Failure("sessions", f"session {one.session} could not be ended: {one.error.message}")
+                StepFailure("sessions", f"session {one.session} could not be ended: {one.error.message}")
             )
 
 

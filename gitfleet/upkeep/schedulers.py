@@ -30,7 +30,7 @@ class Put(NamedTuple):
     text: bytes
 
 
-class Found(NamedTuple):
+class Registration(NamedTuple):
     """What a scheduler knows of ours: the places that hold it, whether it is switched on, and what is not as it should be."""
 
     places: Sequence[str]
@@ -57,7 +57,7 @@ class Scheduler(Protocol):
     def remove(self, name: str) -> bool:
         """Switch it off and take it away; whether there was anything."""
 
-    def look(self, name: str) -> Found:
+    def look(self, name: str) -> Registration:
         """What is there."""
 
     def next_run(self, last: int | None, every: int) -> int:
@@ -99,7 +99,7 @@ class Launchd(_FromTheLast):
             _ask(["launchctl", "bootout", f"{_domain()}/{name}"])
         return files.remove(self._path(name))
 
-    def look(self, name: str) -> Found:
+    def look(self, name: str) -> Registration:
         """The file, and whether launchd has the agent."""
         path = self._path(name)
         loaded = (
@@ -107,8 +107,8 @@ class Launchd(_FromTheLast):
             and _ask(["launchctl", "print", f"{_domain()}/{name}"]).code == 0
         )
         if not os.path.exists(path):
-            return Found([], on=loaded)
-        return Found([path], loaded, () if loaded else ["launchd has not loaded it"])
+            return Registration([], on=loaded)
+        return Registration([path], loaded, () if loaded else ["launchd has not loaded it"])
 
     def _path(self, name: str) -> str:
         return os.path.expanduser(f"~/Library/LaunchAgents/{name}.plist")
@@ -151,17 +151,17 @@ class Systemd(_FromTheLast):
             self._ask("daemon-reload")
         return bool(paths)
 
-    def look(self, name: str) -> Found:
+    def look(self, name: str) -> Registration:
         """The files, and whether the timer is waiting."""
         paths = [path for path in self._paths(name) if os.path.exists(path)]
         if not paths:
-            return Found([], on=False)
+            return Registration([], on=False)
         on = (
             shutil.which("systemctl") is not None
             and self._ask("is-active", "--quiet", f"{name}.timer").code == 0
         )
         words = [] if len(paths) == 2 else ["one of its two files is gone"]
-        return Found(paths, on, words if on else [*words, "its timer is not active"])
+        return Registration(paths, on, words if on else [*words, "its timer is not active"])
 
     def _paths(self, name: str) -> tuple[str, str]:
         folder = _units_folder()
@@ -216,12 +216,12 @@ class Cron:
         _write_crontab(b"".join(kept))
         return True
 
-    def look(self, name: str) -> Found:
+    def look(self, name: str) -> Registration:
         """Whether the line is there. Whether a cron program runs nobody can tell."""
         rows = _crontab().splitlines() if self.there() else []
         mine = [row for row in rows if units.is_cron_line_of(name, row)]
         words = ["its line is there more than once"] if len(mine) > 1 else []
-        return Found(["crontab"] if mine else [], on=bool(mine), words=words)
+        return Registration(["crontab"] if mine else [], on=bool(mine), words=words)
 
     def next_run(self, last: int | None, every: int) -> int:
         """The next time that the clock divides by `every`, as UTC has it."""

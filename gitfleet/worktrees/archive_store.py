@@ -26,7 +26,7 @@ _FORM = "--format=%(refname) %(objectname) %(tree) %(committerdate:unix)"
 _ROOT = {"archive.json", "listing", "worktree", "index", "index-file", "settings"}
 
 
-class Contents(NamedTuple):
+class ArchiveContents(NamedTuple):
     """What an archive holds: kind and permissions by path, (mode, id) of files and links by path, settings and index by id."""
 
     listing: Mapping[str, tuple[str, int]]
@@ -84,7 +84,7 @@ def drop(common: Git, archive: Archive) -> None:
         )
 
 
-def contents(common: Git, oid: str) -> Contents:
+def contents(common: Git, oid: str) -> ArchiveContents:
     """What the archive commit `oid` holds. Raises Corrupt. Two git processes."""
     out = os.fsdecode(common.run("ls-tree", "-r", "-z", "--full-tree", oid, timeout=600))
     entries: dict[str, tuple[str, str]] = {}
@@ -104,7 +104,7 @@ def contents(common: Git, oid: str) -> Contents:
     listing = _listing(common, oid, single.get("listing", ""))
     if {path for path, (kind, _) in listing.items() if kind in {FILE, LINK}} != entries.keys():
         raise Corrupt(f"The archive {oid} does not match its own listing.", where=oid)
-    return Contents(listing, entries, settings, single.get("index-file"))
+    return ArchiveContents(listing, entries, settings, single.get("index-file"))
 
 
 def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Item]) -> list[str]:

@@ -15,7 +15,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import archive, capture, ignored, listing, only_here, removable, removal
 from gitfleet.worktrees.archive import Archive, Owner
-from gitfleet.worktrees.listing import Found
+from gitfleet.worktrees.listing import Listing
 
 
 def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -> Archive:
@@ -52,7 +52,7 @@ def take(repository: Repository, place: str | None, words: Sequence[str] = ()) -
     return made
 
 
-def _choose(repository: Repository, found: Found, place: str | None) -> Worktree:
+def _choose(repository: Repository, found: Listing, place: str | None) -> Worktree:
     if place is not None:
         for managed, worktree in found.managed:
             if place in {managed.session, managed.id}:
@@ -84,7 +84,7 @@ def _present(worktree: Worktree) -> Worktree:
     return worktree
 
 
-def _owner(found: Found, worktree: Worktree) -> Owner:
+def _owner(found: Listing, worktree: Worktree) -> Owner:
     for managed, its in found.managed:
         if its.path == worktree.path:
             return removable.owner(managed, worktree.head or "", worktree.branch or "")

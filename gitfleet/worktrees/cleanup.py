@@ -25,7 +25,15 @@ from gitfleet.worktrees.leftovers import Leftover
 from gitfleet.worktrees.model import MANAGED_DIR
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
-from gitfleet.worktrees.removable import KEEP, PRUNE, Candidate, CleanupTerms, Hub, Sweep, Verdict
+from gitfleet.worktrees.removable import (
+    KEEP,
+    PRUNE,
+    Candidate,
+    CleanupTerms,
+    CleanupVerdict,
+    HubBranches,
+    Sweep,
+)
 from gitfleet.worktrees.service import Reconciled, Selection, Worktrees
 from gitfleet.worktrees.upstream import Base
 
@@ -58,7 +66,7 @@ def clean(
     with alone as recovered:
         found, targets, bases = worktrees.asked(selection, base, named)
         git, node = worktrees.repository.git, worktrees.ledger.node
-        hub = Hub(lambda name: bases[base or name], upstream.tips(git, node) if targets else ())
+        hub = HubBranches(lambda name: bases[base or name], upstream.tips(git, node) if targets else ())
         outcomes = Cleaner(worktrees, terms, hub).run(targets)
         if selection.everything and terms.prune_branches:
             trunk = named.get(base) or bases.get(worktrees.ledger.node.trunk)
@@ -126,7 +134,7 @@ def _left(item: Leftover, word: str, made: str = "") -> Outcome:
 class Cleaner:
     """One run over some worktrees of a clone."""
 
-    def __init__(self, worktrees: Worktrees, terms: CleanupTerms, hub: Hub) -> None:
+    def __init__(self, worktrees: Worktrees, terms: CleanupTerms, hub: HubBranches) -> None:
         self._worktrees = worktrees
         self._git = worktrees.repository.git
         self._terms = terms
@@ -150,21 +158,21 @@ class Cleaner:
                 return _outcome(target, _word(verdict, would=True), verdict, archived=_to_archive(verdict))
             return self._remove(target, verdict)
         except (FleetError, OSError) as error:
-            return _outcome(target, "failed", Verdict(KEEP, "error", str(error)))
+            return _outcome(target, "failed", CleanupVerdict(KEEP, "error", str(error)))
 
-    def _judge(self, target: Target, users: Sequence[liveness.User]) -> Verdict:
+    def _judge(self, target: Target, users: Sequence[liveness.User]) -> CleanupVerdict:
         managed, worktree = target
         renewed_at = max(self._renewed.get(managed.session, 0), self._renewed.get(managed.path, 0))
         return removable.judge(self._sweep, Candidate(managed, worktree, users, renewed_at))
 
-    def _again(self, target: Target) -> Verdict:
+    def _again(self, target: Target) -> CleanupVerdict:
         """The verdict anew, right before the removal: who is there, whether git still lists it as it did, and all the rest."""
         now = [pair for pair in self._worktrees.look().managed if pair[0] == target[0]]
         if not now:
             raise removal.Changed("it is no longer there, or somebody has made another of it")
         return self._judge(now[0], self._users([target[0].path])[target[0].path])
 
-    def _remove(self, target: Target, verdict: Verdict) -> Outcome:
+    def _remove(self, target: Target, verdict: CleanupVerdict) -> Outcome:
         managed = target[0]
         made: Archive | None = None
         try:
@@ -177,7 +185,7 @@ class Cleaner:
             delete()
         except removal.Changed as changed:
             words = f"{changed}: kept" + (f" (archived all the same: {made.id})" if made else "")
-            return _outcome(target, "kept", Verdict(KEEP, "changed", words), **_kept_in(made))
+            return _outcome(target, "kept", CleanupVerdict(KEEP, "changed", words), **_kept_in(made))
         return _outcome(
             target, _word(verdict, would=False), verdict, branch_deleted=bool(branch), **_kept_in(made)
         )
@@ -193,14 +201,14 @@ def _renewals(worktrees: Worktrees) -> dict[str, int]:
     return found
 
 
-def _word(verdict: Verdict, *, would: bool) -> str:
+def _word(verdict: CleanupVerdict, *, would: bool) -> str:
     pruned = verdict.word == PRUNE
     if would:
         return "would-prune" if pruned else "would-remove"
     return "pruned" if pruned else "removed"
 
 
-def _to_archive(verdict: Verdict) -> int:
+def _to_archive(verdict: CleanupVerdict) -> int:
     """How many files an archive would hold; 0 when none would be made."""
     if not verdict.needed or verdict.found is None:
         return 0
@@ -211,7 +219,7 @@ def _kept_in(made: Archive | None) -> dict[str, Any]:
     return {"archive": made.id, "archived": made.files} if made else {}
 
 
-def _outcome(target: Target, word: str, verdict: Verdict, **facts: Any) -> Outcome:
+def _outcome(target: Target, word: str, verdict: CleanupVerdict, **facts: Any) -> Outcome:
     managed, worktree = target
     left_out = list(verdict.found.left_out) if verdict.found and word != "kept" else []
     known = {
@@ -232,7 +240,7 @@ def _outcome(target: Target, word: str, verdict: Verdict, **facts: Any) -> Outco
     )
 
 
-def _words(verdict: Verdict, word: str, facts: Mapping[str, Any]) -> str:
+def _words(verdict: CleanupVerdict, word: str, facts: Mapping[str, Any]) -> str:
     words = verdict.reason
     if facts.get("archive") and word != "kept":
         words += f"; archived as {facts['archive']}"

@@ -42,7 +42,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Chosen:
     """What was chosen: a worktree, whether it was made for this, and why not another one.
 
     `done` is False in a dry run: then a worktree to be made does not exist, and one to be reused is not reserved. `passed`
@@ -83,7 +83,7 @@ class Chooser:
         self._folder = validity.check_folder(wish.folder, root, self._found.everything, tracked)
         self._within = not self._found.everything[0].bare
 
-    def choose(self) -> Choice:
+    def choose(self) -> Chosen:
         """The worktree. Raises Conflict when the session's own is in use, Blocked when something is in the way."""
         if self._wish.session is not None:
             own = self._own(self._wish.session)
@@ -146,12 +146,12 @@ class Chooser:
             passed.append((managed.path, why))
         return None, passed
 
-    def _hand_out(self, managed: Managed, passed: list[tuple[str, str]]) -> Choice:
+    def _hand_out(self, managed: Managed, passed: list[tuple[str, str]]) -> Chosen:
         if not self._wish.dry_run:
             reservation.write(managed.git_dir, self._pid(), self._wish.session or "")
-        return Choice(managed, created=False, done=not self._wish.dry_run, passed=passed)
+        return Chosen(managed, created=False, done=not self._wish.dry_run, passed=passed)
 
-    def _create(self, session: str, passed: list[tuple[str, str]]) -> Choice:
+    def _create(self, session: str, passed: list[tuple[str, str]]) -> Chosen:
         if self._base.commit is None:
             raise Unverifiable(
                 f"The branch '{display(self._base.name)}' to start from is unknown: {self._base.error or 'it is empty'}",
@@ -167,11 +167,11 @@ class Chooser:
             raise self._taken(plan, "is being made for another process")
         exists = self._check_room(plan)
         if self._wish.dry_run:
-            return Choice(plan, created=True, done=False, passed=passed)
+            return Chosen(plan, created=True, done=False, passed=passed)
         self._keep_out(session)
         begun = making.begin(self._repository, self._state, plan, create=not exists)
         reservation.write(begun.managed.git_dir, self._pid(), session)
-        return Choice(begun.managed, created=True, done=True, passed=passed, begun=begun)
+        return Chosen(begun.managed, created=True, done=True, passed=passed, begun=begun)
 
     def _keep_out(self, session: str) -> None:
         """Keep the folder out of `git status`; where others keep files in it too, the new worktree alone."""
@@ -260,7 +260,7 @@ def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.Use
     return first or _untidy(checkout.look(managed.path, managed.git_dir))
 
 
-def _untidy(state: checkout.State) -> str:
+def _untidy(state: checkout.CheckoutState) -> str:
     if state.problem:
         return state.problem
     if state.operation:

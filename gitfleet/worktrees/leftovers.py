@@ -27,7 +27,7 @@ from gitfleet.trunk.landed import Landed
 from gitfleet.worktrees import archive, only_here
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
-from gitfleet.worktrees.listing import Found
+from gitfleet.worktrees.listing import Listing
 from gitfleet.worktrees.model import BRANCHES
 from gitfleet.worktrees.service import Worktrees
 from gitfleet.worktrees.upstream import Base
@@ -109,7 +109,7 @@ def _parts(ref: str) -> tuple[str, str]:
     return (parts[0], parts[1]) if len(parts) == 2 and all(map(is_name, parts)) else ("", "")
 
 
-def _in_use(found: Found) -> set[str]:
+def _in_use(found: Listing) -> set[str]:
     """Branches that a worktree has checked out, is about to go back to, or was made with."""
     used = {worktree.branch for worktree in found.everything if worktree.branch}
     used |= {f"{_HEADS}{managed.branch}" for managed, _ in found.managed}

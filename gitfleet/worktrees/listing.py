@@ -20,22 +20,22 @@ from gitfleet.worktrees import marker
 from gitfleet.worktrees.model import Managed
 
 
-class Broken(NamedTuple):
+class BrokenWorktree(NamedTuple):
     """Something in the way of a worktree that people should know: `path` (of it, or of git's folder for it) and why."""
 
     path: str
     why: str
 
 
-class Found(NamedTuple):
+class Listing(NamedTuple):
     """All worktrees as git lists them, the managed ones (each with its line of that list), and what is broken."""
 
     everything: list[Worktree]
     managed: list[tuple[Managed, Worktree]]
-    broken: list[Broken]
+    broken: list[BrokenWorktree]
 
 
-def look(repository: Repository) -> Found:
+def look(repository: Repository) -> Listing:
     """Find them. One git process."""
     everything = git_worktrees.listed(repository.git)
     main = repository.main
@@ -43,22 +43,22 @@ def look(repository: Repository) -> Found:
         everything[0] = codec.replace(everything[0], path=main)
     managed: list[tuple[Managed, Worktree]] = []
     broken = [
-        Broken(path, "git does not list this worktree: its own files are broken")
+        BrokenWorktree(path, "git does not list this worktree: its own files are broken")
         for path in git_worktrees.unlisted(repository.common_dir, everything)
     ]
     for worktree in everything[1:]:
         try:
             found = marker.read(worktree.git_dir) if worktree.git_dir else None
         except (Corrupt, NewerFormat) as error:
-            broken.append(Broken(worktree.path, error.message))
+            broken.append(BrokenWorktree(worktree.path, error.message))
             continue
         if found is None:
             continue
         if marker.belongs(found, worktree.path):
             managed.append((_followed(repository, replace(found, path=worktree.path)), worktree))
         else:
-            broken.append(Broken(worktree.path, f"its marker was written for {display(found.path)}"))
-    return Found(everything, managed, broken)
+            broken.append(BrokenWorktree(worktree.path, f"its marker was written for {display(found.path)}"))
+    return Listing(everything, managed, broken)
 
 
 def _followed(repository: Repository, found: Managed) -> Managed:

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from gitfleet.errors import Blocked
 from gitfleet.git import undoing
-from gitfleet.git.checkout import State
+from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.program import Git
-from gitfleet.git.undoing import Change
+from gitfleet.git.undoing import PathChange
 from gitfleet.worktrees import capture
 
 
-class Obstacle(NamedTuple):
+class PathsInTheWay(NamedTuple):
     """Which paths are in the way, and why, in a word for programs and in words."""
 
     kind: str
@@ -26,7 +26,7 @@ class Obstacle(NamedTuple):
     paths: Sequence[str]
 
 
-def look(here: Git, state: State, moved: Sequence[Change]) -> Obstacle | None:
+def look(here: Git, state: CheckoutState, moved: Sequence[PathChange]) -> PathsInTheWay | None:
     """The first obstacle to the change `moved` of the worktree that `here` works in; None when there is none.
 
     Raises Blocked when nothing at all can be changed there now.
@@ -38,23 +38,23 @@ def look(here: Git, state: State, moved: Sequence[Change]) -> Obstacle | None:
     ]
     dirty = dirty or _hidden(here, moved)
     if dirty:
-        return Obstacle("dirty", "uncommitted changes are in the way", dirty)
+        return PathsInTheWay("dirty", "uncommitted changes are in the way", dirty)
     top = here.cwd
     added = [change.path for change in moved if change.letter == "A" and not change.gitlink]
     blocked = [path for path in added if _occupied(top, path)]
     gone = {change.path for change in moved if change.letter in {"D", "T"}}
     blocked = [path for path in blocked if not _makes_room(top, path, gone)]
     if blocked:
-        return Obstacle("untracked", "files that git does not track are in the way", blocked)
+        return PathsInTheWay("untracked", "files that git does not track are in the way", blocked)
     return None
 
 
-def _submodule(state: State, change: Change) -> bool:
+def _submodule(state: CheckoutState, change: PathChange) -> bool:
     """Whether only another commit of a submodule is checked out: git does not touch that, whatever the base says."""
     return change.gitlink and change.letter == "M" and change.path in state.shifted
 
 
-def _hidden(here: Git, moved: Sequence[Change]) -> list[str]:
+def _hidden(here: Git, moved: Sequence[PathChange]) -> list[str]:
     """Changed files among those that git was told to pass over (assume-unchanged, skip-worktree): a merge refuses them."""
     paths = {change.path for change in moved}
     hidden = {entry.path: entry.oid for entry in capture.index(here) if entry.hidden and entry.path in paths}

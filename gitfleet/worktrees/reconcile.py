@@ -16,17 +16,17 @@ from gitfleet.base.text import display
 from gitfleet.errors import FleetError
 from gitfleet.git import checkout, filters, merging, refs, undoing
 from gitfleet.git import worktrees as git_worktrees
-from gitfleet.git.filters import Broken
+from gitfleet.git.filters import BrokenFilter
 from gitfleet.git.history import History
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.undoing import Change
+from gitfleet.git.undoing import PathChange
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import activity, bookkeeping, liveness, obstacles, reconcile_plan, reservation
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
-from gitfleet.worktrees.reconcile_plan import REBASE, Seen, Verdict, Wanted
+from gitfleet.worktrees.reconcile_plan import REBASE, ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 
@@ -46,7 +46,7 @@ class Reconciler:
         repository: Repository,
         state: str,
         lock: Callable[[], NodeLock],
-        wanted: Wanted,
+        wanted: ReconcileTerms,
         pushed: Pushed,
         without: Iterable[int] = (),
     ) -> None:
@@ -108,7 +108,7 @@ class Reconciler:
                 found = reconcile_plan.judge(seen, self._wanted)
                 return self._bring(seen, found) if found.word == "go" else _outcome(seen, found)
         except (FleetError, OSError) as error:
-            return _outcome(seen, Verdict("failed", "error", str(error)))
+            return _outcome(seen, ReconcileVerdict("failed", "error", str(error)))
 
     def _again(self, seen: Seen) -> Seen:
         """Another look right before it is changed: somebody may have come since."""
@@ -122,7 +122,7 @@ class Reconciler:
         seen = seen._replace(state=state, users=users, counts=counts, reserved=self._reserved(managed))
         return seen._replace(finished=self._finished(seen))
 
-    def _bring(self, seen: Seen, found: Verdict) -> Outcome:
+    def _bring(self, seen: Seen, found: ReconcileVerdict) -> Outcome:
         """Bring the base in, if it can be told that nothing is in the way."""
         managed, commit, head = seen.managed, seen.base.commit or "", seen.state.head or ""
         rebasing = self._wanted.strategy == REBASE and not found.forward
@@ -146,7 +146,7 @@ class Reconciler:
         if obstacle is not None:
             words = f"{found.reason}; {obstacle.words}: {', '.join(obstacle.paths[:3])}"
             return _outcome(
-                seen, Verdict("skipped", obstacle.kind, words), paths=list(obstacle.paths[:_SHOWN])
+                seen, ReconcileVerdict("skipped", obstacle.kind, words), paths=list(obstacle.paths[:_SHOWN])
             )
         through = filters.passing(here, moved, new)
         broken = filters.broken(here, moved, through, both=rebasing)
@@ -154,10 +154,12 @@ class Reconciler:
             return _filter(seen, found, broken)
         word = _word(self._wanted.strategy, found)
         if self._wanted.dry_run:
-            return _outcome(seen, Verdict(f"would-{word[0]}", found.kind, found.reason), changes=len(moved))
+            return _outcome(
+                seen, ReconcileVerdict(f"would-{word[0]}", found.kind, found.reason), changes=len(moved)
+            )
         return self._change(seen, found, here, word[1], moved, through)
 
-    def _elsewhere(self, seen: Seen, found: Verdict) -> Outcome | None:
+    def _elsewhere(self, seen: Seen, found: ReconcileVerdict) -> Outcome | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
         if self._everything is None:
             self._everything = git_worktrees.listed(self.git)
@@ -166,15 +168,15 @@ class Reconciler:
         if other is None:
             return None
         words = f"{found.reason}; its branch is checked out in {display(other)}, too"
-        return _outcome(seen, Verdict("skipped", "shared-branch", words))
+        return _outcome(seen, ReconcileVerdict("skipped", "shared-branch", words))
 
     def _change(
         self,
         seen: Seen,
-        found: Verdict,
+        found: ReconcileVerdict,
         here: Git,
         word: str,
-        moved: Sequence[Change],
+        moved: Sequence[PathChange],
         filtered: Collection[str],
     ) -> Outcome:
         undoing.sweep(seen.managed.git_dir)
@@ -207,9 +209,11 @@ class Reconciler:
         words = f"{found.reason}; {attempt.words}"
         if attempt.stuck:
             words += "; it could not be undone: look at `git status` there"
-        return _outcome(seen, Verdict("failed", "stuck" if attempt.stuck else "refused", words))
+        return _outcome(seen, ReconcileVerdict("failed", "stuck" if attempt.stuck else "refused", words))
 
-    def _done(self, seen: Seen, found: Verdict, here: Git, word: str, moved: Sequence[Change]) -> Outcome:
+    def _done(
+        self, seen: Seen, found: ReconcileVerdict, here: Git, word: str, moved: Sequence[PathChange]
+    ) -> Outcome:
         head = refs.resolve(here, "HEAD")
         links = [change.path for change in moved if change.gitlink]
         reason = found.reason
@@ -223,39 +227,41 @@ class Reconciler:
             "changes": len(moved),
             "submodules": links[:_SHOWN],
         }
-        return _outcome(seen, Verdict(word, found.kind, reason), **facts)
+        return _outcome(seen, ReconcileVerdict(word, found.kind, reason), **facts)
 
 
-def _word(strategy: str, found: Verdict) -> tuple[str, str]:
+def _word(strategy: str, found: ReconcileVerdict) -> tuple[str, str]:
     """What is done, as `would-…` and as a result."""
     if strategy == REBASE and not found.forward:
         return "rebase", "rebased"
     return ("fast-forward", "fast-forwarded") if found.forward else ("merge", "merged")
 
 
-def _merges(seen: Seen, found: Verdict, here: Git) -> Outcome | None:
+def _merges(seen: Seen, found: ReconcileVerdict, here: Git) -> Outcome | None:
     """A merge with edits of its own, such as resolved conflicts, would be lost by a rebase."""
     commit = merging.own_merge(here, seen.state.head or "", seen.base.commit or "")
     if not commit:
         return None
     words = f"{found.reason}; a rebase would lose changes that only the merge {commit[:12]} has; `--strategy merge` keeps it"
-    return _outcome(seen, Verdict("skipped", "merges", words))
+    return _outcome(seen, ReconcileVerdict("skipped", "merges", words))
 
 
-def _filter(seen: Seen, found: Verdict, broken: Broken) -> Outcome:
+def _filter(seen: Seen, found: ReconcileVerdict, broken: BrokenFilter) -> Outcome:
     words = (
         f"{found.reason}; the filter '{display(broken.driver)}', which {display(broken.path)} needs, does not work: "
         f"{broken.words}; nothing was touched"
     )
-    return _outcome(seen, Verdict("failed", "filter", words), filter=broken.driver, paths=[broken.path])
+    return _outcome(
+        seen, ReconcileVerdict("failed", "filter", words), filter=broken.driver, paths=[broken.path]
+    )
 
 
-def _conflict(seen: Seen, found: Verdict, paths: Sequence[str], state: str) -> Outcome:
+def _conflict(seen: Seen, found: ReconcileVerdict, paths: Sequence[str], state: str) -> Outcome:
     words = f"{found.reason}; conflicts in {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}; {state}"
-    return _outcome(seen, Verdict("conflict", "conflict", words), conflicts=list(paths[:_SHOWN]))
+    return _outcome(seen, ReconcileVerdict("conflict", "conflict", words), conflicts=list(paths[:_SHOWN]))
 
 
-def _outcome(seen: Seen, found: Verdict, **facts: object) -> Outcome:
+def _outcome(seen: Seen, found: ReconcileVerdict, **facts: object) -> Outcome:
     counts = seen.counts or (None, None)
     told = {
         "kind": found.kind,

@@ -13,7 +13,7 @@ from gitfleet.base.text import display
 from gitfleet.errors import UsageError
 from gitfleet.git import checkout
 from gitfleet.git import worktrees as git_worktrees
-from gitfleet.git.checkout import State
+from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
@@ -40,7 +40,7 @@ class Seen(NamedTuple):
 
     managed: Managed
     worktree: Worktree
-    state: State
+    state: CheckoutState
     users: Sequence[User]
     base: Base
     counts: tuple[int, int] | None
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
     finished: bool = False
 
 
-class Wanted(NamedTuple):
+class ReconcileTerms(NamedTuple):
     """How to reconcile. `named` says that the caller named this very worktree: then it may be on another branch."""
 
     strategy: str = MERGE
@@ -57,7 +57,7 @@ class Wanted(NamedTuple):
     named: bool = False
 
 
-class Verdict(NamedTuple):
+class ReconcileVerdict(NamedTuple):
     """`word` is the result so far: `go` (with `forward` if nothing but the base is new) or the final one, with its reason.
 
     `kind` names the reason for programs.
@@ -69,28 +69,28 @@ class Verdict(NamedTuple):
     forward: bool = False
 
 
-def judge(seen: Seen, wanted: Wanted) -> Verdict:
+def judge(seen: Seen, wanted: ReconcileTerms) -> ReconcileVerdict:
     """What to do with a worktree."""
     reasons = (*_unreadable(seen), *_unfit(seen, wanted))
     return next((verdict for applies, verdict in reasons if applies), None) or _behind(seen, wanted)
 
 
-def _unreadable(seen: Seen) -> list[tuple[bool, Verdict]]:
+def _unreadable(seen: Seen) -> list[tuple[bool, ReconcileVerdict]]:
     """What makes it impossible to work there, in the order in which it counts."""
     state, lock = seen.state, seen.worktree.locked
     locked = f"it is locked: {lock}" if lock else "it is locked"
     busy = f"{git_worktrees.begun(state.operation)} is in progress" if state.operation else ""
     unmerged = f"{len(state.unmerged)} {'path is' if len(state.unmerged) == 1 else 'paths are'} unmerged"
     return [
-        (state.problem == checkout.GONE, Verdict("skipped", "missing", state.problem)),
-        (bool(state.problem), Verdict("failed", "unreadable", state.problem)),
-        (lock is not None, Verdict("skipped", "locked", locked)),
-        (bool(busy), Verdict("skipped", "in-progress", busy)),
-        (bool(state.unmerged), Verdict("skipped", "in-progress", unmerged)),
+        (state.problem == checkout.GONE, ReconcileVerdict("skipped", "missing", state.problem)),
+        (bool(state.problem), ReconcileVerdict("failed", "unreadable", state.problem)),
+        (lock is not None, ReconcileVerdict("skipped", "locked", locked)),
+        (bool(busy), ReconcileVerdict("skipped", "in-progress", busy)),
+        (bool(state.unmerged), ReconcileVerdict("skipped", "in-progress", unmerged)),
     ]
 
 
-def _unfit(seen: Seen, wanted: Wanted) -> list[tuple[bool, Verdict]]:
+def _unfit(seen: Seen, wanted: ReconcileTerms) -> list[tuple[bool, ReconcileVerdict]]:
     """Why it must be left alone, whatever the base is."""
     state, own = seen.state, seen.managed.branch
     used = str(seen.users[0]) if seen.users else ""
@@ -99,25 +99,28 @@ def _unfit(seen: Seen, wanted: Wanted) -> list[tuple[bool, Verdict]]:
     return [
         (
             bool(used) and not wanted.include_active,
-            Verdict("skipped", "in-use", f"it is in use: {used}{more}"),
+            ReconcileVerdict("skipped", "in-use", f"it is in use: {used}{more}"),
         ),
-        (kept and not wanted.include_active, Verdict("skipped", "in-use", "it was just given to a session")),
-        (not state.branch, Verdict("skipped", "detached", "HEAD is detached")),
-        (state.head is None, Verdict("skipped", "unborn", "its branch has no commit")),
+        (
+            kept and not wanted.include_active,
+            ReconcileVerdict("skipped", "in-use", "it was just given to a session"),
+        ),
+        (not state.branch, ReconcileVerdict("skipped", "detached", "HEAD is detached")),
+        (state.head is None, ReconcileVerdict("skipped", "unborn", "its branch has no commit")),
         (
             state.branch != own and not wanted.named,
-            Verdict("skipped", "switched", f"it is on {state.branch}, not on its own branch {own}"),
+            ReconcileVerdict("skipped", "switched", f"it is on {state.branch}, not on its own branch {own}"),
         ),
     ]
 
 
-def _behind(seen: Seen, wanted: Wanted) -> Verdict:
+def _behind(seen: Seen, wanted: ReconcileTerms) -> ReconcileVerdict:
     """What the base has to bring."""
     base = seen.base
     if base.commit is None:
-        return Verdict("failed", "no-base", base.error or f"{base.name} is unknown")
+        return ReconcileVerdict("failed", "no-base", base.error or f"{base.name} is unknown")
     if seen.counts is None:
-        return Verdict("failed", "no-count", f"git cannot compare it with {base.name}")
+        return ReconcileVerdict("failed", "no-count", f"git cannot compare it with {base.name}")
     ahead, behind = seen.counts
     if behind:
         apart = f"{behind} behind {base.name}" + (f", {ahead} ahead" if ahead else "")
@@ -125,24 +128,26 @@ def _behind(seen: Seen, wanted: Wanted) -> Verdict:
     if not base.fresh:
         seen_last = f"not behind the last known state of {base.name}"
         if base.error:
-            return Verdict("unknown", "not-fetched", f"{seen_last}, which could not be fetched")
-        return Verdict("not-behind", "not-fetched", seen_last)
+            return ReconcileVerdict("unknown", "not-fetched", f"{seen_last}, which could not be fetched")
+        return ReconcileVerdict("not-behind", "not-fetched", seen_last)
     words = f"{ahead} ahead of {base.name}" if ahead else f"at {base.name}"
-    return Verdict("up-to-date", "ahead" if ahead else "same", words)
+    return ReconcileVerdict("up-to-date", "ahead" if ahead else "same", words)
 
 
-def _way(seen: Seen, wanted: Wanted, ahead: int, apart: str) -> Verdict:
+def _way(seen: Seen, wanted: ReconcileTerms, ahead: int, apart: str) -> ReconcileVerdict:
     """Whether the strategy can bring the base into a worktree that is `apart` from it."""
     state, kind = seen.state, "diverged" if ahead else "behind"
     if seen.finished and ahead and not wanted.named:
         words = f"{apart}; it is finished: its branch is pushed, and nobody is at work there"
-        return Verdict("skipped", "finished", words)
+        return ReconcileVerdict("skipped", "finished", words)
     if wanted.strategy == NONE:
-        return Verdict("behind", kind, f"{apart}; strategy none")
+        return ReconcileVerdict("behind", kind, f"{apart}; strategy none")
     if wanted.strategy == FORWARD and ahead:
-        return Verdict("diverged", kind, f"{apart}; ff-only cannot bring it in")
+        return ReconcileVerdict("diverged", kind, f"{apart}; ff-only cannot bring it in")
     if wanted.strategy == REBASE and ahead and state.changed:
-        return Verdict("skipped", "dirty", f"{apart}; uncommitted changes are in the way of a rebase")
+        return ReconcileVerdict(
+            "skipped", "dirty", f"{apart}; uncommitted changes are in the way of a rebase"
+        )
     if state.staged and ahead:
-        return Verdict("skipped", "dirty", f"{apart}; staged changes are in the way of a merge")
-    return Verdict("go", kind, apart, forward=not ahead)
+        return ReconcileVerdict("skipped", "dirty", f"{apart}; staged changes are in the way of a merge")
+    return ReconcileVerdict("go", kind, apart, forward=not ahead)

@@ -47,7 +47,7 @@ class CleanupTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class Hub:
+class HubBranches:
     """What was asked of the hub just now: each base by name, and the commits of all its branches."""
 
     bases: Callable[[str], Base]
@@ -63,7 +63,7 @@ class Sweep:
     common: Git
     state: str
     terms: CleanupTerms
-    hub: Hub
+    hub: HubBranches
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CleanupVerdict:
     """`word` is KEEP, REMOVE or PRUNE (its folder is gone already); `kind` a word for the reason, `reason` the words.
 
     `found` is what lies there, `extra` the commits that only it leads to, `needed` whether there is anything to archive.
@@ -100,7 +100,7 @@ class _Keep(Exception):
     """The worktree stays: a kind, and the reason in words."""
 
 
-def judge(sweep: Sweep, candidate: Candidate) -> Verdict:
+def judge(sweep: Sweep, candidate: Candidate) -> CleanupVerdict:
     """The verdict on one worktree.
 
     Raises GitFailed, FleetError or OSError where something cannot be read: then it stays, too.
@@ -113,7 +113,7 @@ def judge(sweep: Sweep, candidate: Candidate) -> Verdict:
         return asking.about_the_present()
     except _Keep as keep:
         kind, reason = keep.args
-        return Verdict(KEEP, kind, reason, landed=asking.landed, active=asking.active)
+        return CleanupVerdict(KEEP, kind, reason, landed=asking.landed, active=asking.active)
 
 
 class _Asking:
@@ -140,7 +140,7 @@ class _Asking:
         if kept and not self._terms.include_active:
             raise _Keep("active", "it was just given to a session")
 
-    def about_the_present(self) -> Verdict:
+    def about_the_present(self) -> CleanupVerdict:
         """A worktree whose folder is there."""
         managed = self._managed
         git = Git(managed.git_dir, cwd=managed.path)
@@ -159,7 +159,7 @@ class _Asking:
             words = "gitfleet could not tell whether its commits have landed"
             raise _Keep(*(self.landed[:2] if self.landed else (landed.UNKNOWN, words)))
         extra = tuple(only_here.only_here(git, self._common, head, branch))
-        return Verdict(
+        return CleanupVerdict(
             REMOVE,
             "idle",
             f"{self._idle_words()}; {self.landed.reason}",
@@ -171,7 +171,7 @@ class _Asking:
             owner=owner(self._managed, head, branch),
         )
 
-    def about_the_gone(self) -> Verdict:
+    def about_the_gone(self) -> CleanupVerdict:
         """A worktree of which only git's own folder is left: what that alone leads to is archived before it goes."""
         managed = self._managed
         away = git_worktrees.away(os.path.dirname(managed.path))
@@ -192,7 +192,7 @@ class _Asking:
             raise _Keep("missing", "its folder is gone, and it is not known whether the hub has its commits")
         found = Capture(items={}, staged=capture.index(git), changed=_staged_changes(git, head))
         extra = tuple(only_here.only_here(git, self._common, head, branch))
-        return Verdict(
+        return CleanupVerdict(
             PRUNE,
             "missing",
             "its folder is gone",

@@ -25,7 +25,7 @@ from gitfleet.worktrees import archive, archive_store, blobs, capture, liveness
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.model import Managed
-from gitfleet.worktrees.removable import PRUNE, Sweep, Verdict
+from gitfleet.worktrees.removable import PRUNE, CleanupVerdict, Sweep
 
 PREFIX = ".gitfleet-removing-"
 _NOTES = "removing"
@@ -50,7 +50,7 @@ class Changed(Exception):
     """The worktree is not as it was judged: it stays. Says why."""
 
 
-def save(common: Git, managed: Managed, verdict: Verdict) -> Archive | None:
+def save(common: Git, managed: Managed, verdict: CleanupVerdict) -> Archive | None:
     """Archive what the verdict says is not elsewhere, read it back and compare; None when there is nothing.
 
     Raises Changed when the worktree is not any more what was judged, Blocked, Corrupt, GitFailed.
@@ -80,7 +80,7 @@ def check(common: Git, made: Archive, top: str, found: Capture) -> None:
 
 
 def take_away(
-    sweep: Sweep, managed: Managed, before: Verdict, again: Callable[[], Verdict]
+    sweep: Sweep, managed: Managed, before: CleanupVerdict, again: Callable[[], CleanupVerdict]
 ) -> Callable[[], None]:
     """Move a worktree aside and let git forget it; answers what deletes its files. The caller holds the worktrees' lock.
 
@@ -121,7 +121,7 @@ def take_away(
     return lambda: _delete(aside, note)
 
 
-def delete_branch(common: Git, managed: Managed, verdict: Verdict) -> str:
+def delete_branch(common: Git, managed: Managed, verdict: CleanupVerdict) -> str:
     """Delete the worktree's own branch if it is still where it was judged; its short name, or "" when it stays."""
     owner = verdict.owner
     if (
@@ -175,7 +175,7 @@ def _recover(common: Git, note: str) -> str:
     return f"{display(path)} was put back: its removal had been interrupted"
 
 
-def _differs(before: Verdict, now: Verdict) -> bool:
+def _differs(before: CleanupVerdict, now: CleanupVerdict) -> bool:
     one, other = before.found, now.found
     if one is None or other is None or before.owner != now.owner or before.extra != now.extra:
         return True
@@ -186,7 +186,7 @@ def _differs(before: Verdict, now: Verdict) -> bool:
     )
 
 
-def _late(aside: str, before: Verdict, *, include_active: bool) -> str:
+def _late(aside: str, before: CleanupVerdict, *, include_active: bool) -> str:
     """What speaks against it in the last moment; "" when nothing does."""
     there = liveness.users([aside])[aside]
     if there and not include_active:

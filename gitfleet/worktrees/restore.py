@@ -20,7 +20,7 @@ from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
 from gitfleet.worktrees import archive, archive_store, blobs, capture, exclude, listing, marker
 from gitfleet.worktrees.archive import Archive, Owner
-from gitfleet.worktrees.archive_store import Contents
+from gitfleet.worktrees.archive_store import ArchiveContents
 from gitfleet.worktrees.capture import FILE, FOLDER, LINK, PIPE
 from gitfleet.worktrees.model import Managed
 
@@ -144,7 +144,7 @@ def _make(common: Git, found: Archive, place: str, branch: str) -> Git:
     return Git(git_dir, cwd=place)
 
 
-def _fill(common: Git, git: Git, contents: Contents) -> None:
+def _fill(common: Git, git: Git, contents: ArchiveContents) -> None:
     """Write everything; permissions of folders last, since one may forbid writing into it."""
     folders = {path: mode for path, (kind, mode) in contents.listing.items() if kind == FOLDER}
     with files.storage(git.cwd), blobs.Reader(common.git_dir) as reader:
@@ -181,7 +181,7 @@ def _check(common: Git, found: Archive, place: str) -> None:
         )
 
 
-def _settings(common: Git, git: Git, contents: Contents) -> list[str]:
+def _settings(common: Git, git: Git, contents: ArchiveContents) -> list[str]:
     """The worktree's own configuration and the log of its HEAD; what was not restored, in words."""
     with blobs.Reader(common.git_dir) as reader:
         settings = {
@@ -207,7 +207,7 @@ def _settings(common: Git, git: Git, contents: Contents) -> list[str]:
     return notes
 
 
-def _index(common: Git, git: Git, contents: Contents) -> None:
+def _index(common: Git, git: Git, contents: ArchiveContents) -> None:
     """The index as it was, and its knowledge of the files brought up to date (which changes no entry)."""
     path = os.path.join(git.git_dir, "index")
     if contents.index_file is None:

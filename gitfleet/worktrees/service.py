@@ -28,13 +28,13 @@ from gitfleet.worktrees import (
     upstream,
     validity,
 )
-from gitfleet.worktrees.ensure import Choice, Chooser, Wish
-from gitfleet.worktrees.listing import Broken, Found
+from gitfleet.worktrees.ensure import Chooser, Chosen, Wish
+from gitfleet.worktrees.listing import BrokenWorktree, Listing
 from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
-from gitfleet.worktrees.reconcile_plan import Wanted
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 
@@ -52,7 +52,7 @@ class Selection:
 class Ensured:
     """The worktree for a session, where its base stood, and what became of bringing the base in (None: not asked)."""
 
-    choice: Choice
+    choice: Chosen
     base: Base
     outcome: Outcome | None = None
 
@@ -68,7 +68,7 @@ class Reconciled:
 
     outcomes: Sequence[Outcome]
     bases: Sequence[Base]
-    broken: Sequence[Broken] = field(default_factory=list)
+    broken: Sequence[BrokenWorktree] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
@@ -92,7 +92,7 @@ class Worktrees:
         """Held while worktrees are made, changed or removed. A new object each time, since it is not reentrant."""
         return NodeLock(os.path.join(files.folder(os.path.join(self.state, "worktrees")), "lock"))
 
-    def look(self) -> Found:
+    def look(self) -> Listing:
         """Every worktree, which of them are managed, and what is broken. One git process.
 
         Whoever looks and finds a folder clears the note that it was gone once.
@@ -120,7 +120,7 @@ class Worktrees:
         if not reconcile or choice.created:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
-        wanted = Wanted(strategy=strategy, named=True, dry_run=wish.dry_run)
+        wanted = ReconcileTerms(strategy=strategy, named=True, dry_run=wish.dry_run)
         (outcome,) = self._reconciler(wanted, liveness.own_family()).run(target, lambda _: base)
         return Ensured(choice, base, outcome)
 
@@ -133,7 +133,7 @@ class Worktrees:
                 making.undo(self.repository, begun)
             raise
 
-    def reconcile(self, selection: Selection, wanted: Wanted, *, base: str = "") -> Reconciled:
+    def reconcile(self, selection: Selection, wanted: ReconcileTerms, *, base: str = "") -> Reconciled:
         """Bring the base (of each, or the one named) into the selected worktrees. Fetches once per base.
 
         Raises UsageError when a worktree that was named is none of ours; whatever else goes wrong is an outcome. The process
@@ -149,10 +149,10 @@ class Worktrees:
         broken = found.broken if selection.everything else []
         return Reconciled(outcomes, list(bases.values()), broken)
 
-    def status(self) -> tuple[list[status.Row], list[Broken]]:
+    def status(self) -> tuple[list[status.Row], list[BrokenWorktree]]:
         """What can be said of each managed worktree now, without asking the hub; and what is broken."""
         found = self.look()
-        looking = self._reconciler(Wanted(dry_run=True), ask=False)
+        looking = self._reconciler(ReconcileTerms(dry_run=True), ask=False)
         return status.rows(self.ledger, looking, found.managed), found.broken
 
     def base(self, name: str = "") -> Base:
@@ -161,7 +161,7 @@ class Worktrees:
             return upstream.fetch_trunk(self.repository.git, self.ledger)
         return upstream.fetch(self.repository.git, self.ledger, validity.check_branch(name))
 
-    def select(self, found: Found, selection: Selection) -> list[Target]:
+    def select(self, found: Listing, selection: Selection) -> list[Target]:
         """The worktrees that are meant. Raises UsageError for one that gitfleet does not manage."""
         if selection.everything:
             return list(found.managed)
@@ -174,7 +174,7 @@ class Worktrees:
 
     def asked(
         self, selection: Selection, base: str = "", known: Mapping[str, Base] | None = None
-    ) -> tuple[Found, list[Target], dict[str, Base]]:
+    ) -> tuple[Listing, list[Target], dict[str, Base]]:
         """All worktrees, the selected ones, and the base of each by its name, asked of the hub now; `base` replaces them.
 
         What is `known` is not asked again. The trunk comes first: to ask for it tells which branch it is. A base that the hub
@@ -194,7 +194,9 @@ class Worktrees:
             bases[name] = self.fetched(name)
         return found, targets, bases
 
-    def _reconciler(self, wanted: Wanted, without: Collection[int] = (), *, ask: bool = True) -> Reconciler:
+    def _reconciler(
+        self, wanted: ReconcileTerms, without: Collection[int] = (), *, ask: bool = True
+    ) -> Reconciler:
         pushed = Pushed(self.repository.git, self.ledger.node, ask=ask)
         return Reconciler(self.repository, self.state, lambda: self.lock, wanted, pushed, without)
 

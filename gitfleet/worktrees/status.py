@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitfleet.base import clock, files
-from gitfleet.git.checkout import State
+from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.trunk import position
@@ -18,7 +18,7 @@ from gitfleet.worktrees import bookkeeping, reconcile_plan, reservation
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.reconcile import Reconciler, Target
-from gitfleet.worktrees.reconcile_plan import Verdict, Wanted
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict
 from gitfleet.worktrees.upstream import Base
 
 _LOG_END = 64 * 1024
@@ -34,13 +34,13 @@ class Row:
 
     managed: Managed
     worktree: Worktree
-    state: State
+    state: CheckoutState
     users: Sequence[User]
     base: Base
     counts: tuple[int, int] | None
     idle: int | None
     reserved: bool
-    verdict: Verdict
+    verdict: ReconcileVerdict
 
 
 def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> list[Row]:
@@ -50,12 +50,12 @@ def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> l
     found = []
     for seen in reconciler.look(targets, lambda name: Base(name, commits[name], fresh=not node.hub)):
         reserved = reservation.stands(seen.managed.git_dir)
-        verdict = reconcile_plan.judge(seen, Wanted())
+        verdict = reconcile_plan.judge(seen, ReconcileTerms())
         found.append(Row(*seen[:6], _idle(seen.managed, seen.state), reserved, verdict))
     return found
 
 
-def _idle(managed: Managed, state: State) -> int | None:
+def _idle(managed: Managed, state: CheckoutState) -> int | None:
     """Seconds since somebody did something there, as far as a few looks tell: `cleanup` looks closer before it judges."""
     if state.problem:
         return None

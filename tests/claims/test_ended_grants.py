@@ -10,7 +10,7 @@ from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
 from gitfleet.base.names import SessionId
 from gitfleet.claims import ended_grants
-from gitfleet.claims.ended_grants import Former, Grant
+from gitfleet.claims.ended_grants import EndedGrant, Former
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.ledger import format as records
 from gitfleet.upkeep import forgetting
@@ -18,11 +18,11 @@ from tests.claims.world import World, wanted
 from tests.fleetbench import Fleets
 
 
-def remembered(world: World) -> dict[str, Grant]:
+def remembered(world: World) -> dict[str, EndedGrant]:
     """By pattern, the last grant that is over; there must be one record of each pattern and mode."""
     found = [grant for _, grant in ended_grants.everything(world.view)]
-    assert all(isinstance(grant, Grant) for grant in found), found
-    return {grant.pattern: grant for grant in found if isinstance(grant, Grant)}
+    assert all(isinstance(grant, EndedGrant) for grant in found), found
+    return {grant.pattern: grant for grant in found if isinstance(grant, EndedGrant)}
 
 
 def claim(world: World, session: str, *paths: str, **more: Any) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def test_claim_that_ends_is_remembered(kind: str, body: dict[str, Any]) -> None:
     world.now += 60
     world.take("a-1", kind, **body)
     assert remembered(world) == {
-        "src/a.py": Grant(
+        "src/a.py": EndedGrant(
             granted["id"], granted["token"], SessionId("a-1"), "src/a.py", "exclusive", world.now
         )
     }
@@ -124,7 +124,7 @@ def test_shared_claims_are_remembered_for_each_session() -> None:
         claim(world, session, "docs/", mode="shared")
     for session in ("a-1", "b-1"):
         world.take(session, "claim.release", patterns=None)
-    found = [grant for _, grant in ended_grants.everything(world.view) if isinstance(grant, Grant)]
+    found = [grant for _, grant in ended_grants.everything(world.view) if isinstance(grant, EndedGrant)]
     assert sorted(grant.session for grant in found) == ["a-1", "b-1"]
 
 
@@ -167,12 +167,12 @@ def test_record_that_cannot_be_read_is_replaced_when_its_pattern_ends_again() ->
     ids=str,
 )
 def test_record_with_broken_fields_is_refused(change: dict[str, Any], error: type[FleetError]) -> None:
-    sound = Grant(
+    sound = EndedGrant(
         ulid(), 5, SessionId("a-1"), "src/a.py", "exclusive", 7, (Former(ulid(), 3),), Former("b-1", 2)
     )
-    assert records.read(Grant, sound.as_bytes(), "past/x") == sound
+    assert records.read(EndedGrant, sound.as_bytes(), "past/x") == sound
     with pytest.raises(error):
-        records.read(Grant, canonical.dump({**canonical.load(sound.as_bytes()), **change}), "past/x")
+        records.read(EndedGrant, canonical.dump({**canonical.load(sound.as_bytes()), **change}), "past/x")
 
 
 def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
@@ -182,7 +182,7 @@ def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
     rows = [
         {"where": where, "token": grant.token}
         for where, grant in ended_grants.everything(world.view)
-        if isinstance(grant, Grant)
+        if isinstance(grant, EndedGrant)
     ]
     claim(world, "a-1", "docs/")
     world.take("a-1", "claim.release", patterns=None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitfleet.base.ids import ulid
 from gitfleet.claims import ended_grants, fencing, model
-from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, Verdict
+from gitfleet.claims.fencing import OK, STALE, THEIRS, UNCLAIMED, UNVERIFIABLE, CommitVerdict
 from gitfleet.codec import replace
 from gitfleet.ledger.model import Accepted
 from tests.claims.world import World, wanted
@@ -36,7 +36,9 @@ def take_over(world: World, session: str, cited: str, holder: str, path: str = A
     return claim(world, session, path, lapsed=lapsed)
 
 
-def verdict(world: World, session: str, *cited: str, path: str = A, exact_case: bool = False) -> Verdict:
+def verdict(
+    world: World, session: str, *cited: str, path: str = A, exact_case: bool = False
+) -> CommitVerdict:
     (found,) = fencing.judge(world.view, session, cited, [path], case_sensitive=exact_case)
     assert found.path == path
     return found
@@ -50,7 +52,7 @@ def state(world: World, session: str, *cited: str, path: str = A) -> str:
 def test_claim_that_stands_covers_what_it_matches(pattern: str) -> None:
     world = World("a-1")
     cited = claim(world, "a-1", pattern)
-    assert verdict(world, "a-1", cited) == Verdict(A, OK, cited)
+    assert verdict(world, "a-1", cited) == CommitVerdict(A, OK, cited)
     assert state(world, "a-1", cited, path="lib/b.c") == UNCLAIMED
 
 
@@ -76,7 +78,7 @@ def test_claim_that_another_was_granted_since_is_stale(theirs: str) -> None:
     release(world, "a-1")
     other = claim(world, "b-1", theirs)
     token = int(other.partition("@")[2])
-    assert verdict(world, "a-1", mine) == Verdict(A, STALE, mine, "b-1", token, theirs)
+    assert verdict(world, "a-1", mine) == CommitVerdict(A, STALE, mine, "b-1", token, theirs)
     release(world, "b-1")
     assert state(world, "a-1", mine) == STALE
     assert state(world, "b-1", other) == OK
@@ -159,8 +161,8 @@ def test_path_that_another_holds_is_theirs_without_a_claim_of_ones_own() -> None
     world = World("a-1", "b-1")
     other = claim(world, "b-1", "src/")
     token = int(other.partition("@")[2])
-    assert verdict(world, "a-1") == Verdict(A, THEIRS, "", "b-1", token, "src/")
-    assert verdict(world, "") == Verdict(A, THEIRS, "", "b-1", token, "src/")
+    assert verdict(world, "a-1") == CommitVerdict(A, THEIRS, "", "b-1", token, "src/")
+    assert verdict(world, "") == CommitVerdict(A, THEIRS, "", "b-1", token, "src/")
     assert state(world, "a-1", claim(world, "a-1", "docs/")) == THEIRS
 
 
@@ -223,7 +225,7 @@ def test_claim_named_while_the_hub_was_away_counts_under_the_token_that_it_got()
     offline = f"{cited.partition('@')[0]}@tentative"
     assert verdict(world, "a-1", offline).claim == cited
     release(world, "a-1")
-    assert verdict(world, "a-1", offline) == Verdict(A, OK, cited)
+    assert verdict(world, "a-1", offline) == CommitVerdict(A, OK, cited)
     claim(world, "b-1", A)
     assert state(world, "a-1", offline) == STALE
     assert state(world, "a-1", f"{ulid()}@tentative", path="docs/x") == UNCLAIMED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.identity import boot_id
-from gitfleet.nodes.observed import Judgement, Observation, Pulse, judge, watched
+from gitfleet.nodes.observed import NodeJudgement, Observation, Pulse, judge, watched
 
 PATIENCE = 900
 
@@ -36,7 +36,7 @@ def test_node_that_moved_and_then_stays_is_alive_for_a_while_then_quiet() -> Non
     moved = look(look(None, "a", 100), "b", 160)
     assert say(look(moved, "b", 400), 400) == "alive"
     found = look(moved, "b", 160 + 720)
-    assert judge(found, now=900, boot="boot", patience=PATIENCE) == Judgement("quiet", 720, 160)
+    assert judge(found, now=900, boot="boot", patience=PATIENCE) == NodeJudgement("quiet", 720, 160)
 
 
 def test_node_that_never_moved_is_unknown_then_quiet() -> None:

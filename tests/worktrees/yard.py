@@ -13,7 +13,7 @@ from gitfleet.worktrees import reservation
 from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.outcome import Outcome
-from gitfleet.worktrees.reconcile_plan import Wanted
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
 from gitfleet.worktrees.status import Row
 from tests.fleetbench import Fleets
@@ -75,7 +75,7 @@ class Yard:
 
     def reconcile(self, selection: Selection = EVERYTHING, *, base: str = "", **wanted: Any) -> Reconciled:
         with self.open() as fleet:
-            return fleet.worktrees.reconcile(selection, Wanted(**wanted), base=base)
+            return fleet.worktrees.reconcile(selection, ReconcileTerms(**wanted), base=base)
 
     def outcome(self, session: str, **wanted: Any) -> Outcome:
         """What `worktree reconcile --all` makes of one of them."""

@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, TypedDict, cast, final
 
 from gitfleet.base.names import RepoPath, SessionId
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.service import Standing, Verdict, time_left
+from gitfleet.claims.service import PathVerdict, Standing, time_left
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
@@ -140,7 +140,7 @@ def holders(found: Iterable[Obstacle]) -> list[HolderRow]:
     return [cast(HolderRow, one.encode()) for one in found]
 
 
-def _path(verdict: Verdict) -> PathRow:
+def _path(verdict: PathVerdict) -> PathRow:
     return {"path": RepoPath(verdict.path), "state": verdict.state, "holders": holders(verdict.holders)}
 
 

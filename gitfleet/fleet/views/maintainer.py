@@ -10,7 +10,7 @@ from gitfleet.base import clock
 from gitfleet.base.text import display, duration
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.upkeep.maintainer import EVERY, LastRun, Maintainer
-from gitfleet.upkeep.schedulers import Found, Kind, Put, Scheduler
+from gitfleet.upkeep.schedulers import Kind, Put, Registration, Scheduler
 
 
 class PutFileRow(TypedDict):
@@ -113,7 +113,7 @@ def removed(kinds: Iterable[Kind]) -> MaintainerUninstallAnswer:
 
 def _problems(
     found: Maintainer,
-    there: tuple[Scheduler, Found] | None,
+    there: tuple[Scheduler, Registration] | None,
     last: LastRun | None,
     every: int,
     *,

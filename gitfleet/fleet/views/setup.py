@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from gitfleet.base.names import BranchName, SessionId
-from gitfleet.fleet.probe import Finding
+from gitfleet.fleet.probe import Trial
 from gitfleet.fleet.setup import ConfigWord
 from gitfleet.fleet.views.rows import row_of
 
@@ -50,6 +50,6 @@ class UninstallAnswer(TypedDict):
     """What stays, and why."""
 
 
-def probe(findings: Iterable[Finding]) -> list[ProbeRow]:
+def probe(findings: Iterable[Trial]) -> list[ProbeRow]:
     """What was tried on the hub."""
     return [row_of(ProbeRow, one) for one in findings]

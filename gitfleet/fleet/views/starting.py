@@ -80,7 +80,7 @@ def ended(answer: Ended, left: Sequence[str]) -> SessionEndAnswer:
     }
 
 
-def launched(found: launcher.Ended) -> SessionLaunchAnswer:
+def launched(found: launcher.LaunchEnd) -> SessionLaunchAnswer:
     """How a command that ran as a session went."""
     return row_of(
         SessionLaunchAnswer,

@@ -22,7 +22,7 @@ from gitfleet.fleet.views.sessions import SessionRow, known
 from gitfleet.ledger.ledger import State
 from gitfleet.nodes import details, log_tails
 from gitfleet.nodes import liveness as situation
-from gitfleet.nodes.details import Wanted
+from gitfleet.nodes.details import WantedTail
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.observed import NodeState
 from gitfleet.nodes.peers import Peers
@@ -116,7 +116,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         fleet.repository,
         fleet.ledger,
         own,
-        Wanted(lines=tail),
+        WantedTail(lines=tail),
         lambda: position.tip(fleet.repository.git, fleet.ledger.node),
     )
     with fleet.peers() as peers:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.worktrees.cleanup import Cleaned
-from gitfleet.worktrees.listing import Broken, Found
+from gitfleet.worktrees.listing import BrokenWorktree, Listing
 from gitfleet.worktrees.liveness import Sign
 from gitfleet.worktrees.outcome import Outcome, summary
 from gitfleet.worktrees.service import Ensured, Reconciled
@@ -188,7 +188,7 @@ def ensured(found: Ensured) -> WorktreeEnsureAnswer:
     )
 
 
-def listed(found: Found) -> WorktreeListAnswer:
+def listed(found: Listing) -> WorktreeListAnswer:
     """The managed worktrees of this clone."""
     rows = [
         row_of(WorktreeEntry, managed, missing=worktree.prunable is not None, locked=worktree.locked)
@@ -197,7 +197,7 @@ def listed(found: Found) -> WorktreeListAnswer:
     return {"worktrees": rows, "broken": _broken(found.broken)}
 
 
-def states(rows: Iterable[Row], broken: Iterable[Broken]) -> WorktreeStatusAnswer:
+def states(rows: Iterable[Row], broken: Iterable[BrokenWorktree]) -> WorktreeStatusAnswer:
     """The managed worktrees with what can be said of them now."""
     return {"worktrees": [_state(one) for one in rows], "broken": _broken(broken)}
 
@@ -217,7 +217,7 @@ def cleaned(found: Cleaned, *, dry_run: bool) -> WorktreeCleanupAnswer:
     return {**reconciled(found), "recovered": list(found.recovered), "dry_run": dry_run}
 
 
-def _broken(found: Iterable[Broken]) -> list[ExceptionRow]:
+def _broken(found: Iterable[BrokenWorktree]) -> list[ExceptionRow]:
     return [row_of(ExceptionRow, item) for item in found]
 
 
