@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from gitfleet.cli import status_view
-from gitfleet.cli.answer import Reply
-from gitfleet.cli.answer import Watching
+from gitfleet.cli.answer import Reply, Watching
 from gitfleet.cli.declaring import Option
 
 EVERY = 2.0
