@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import psutil
 import pytest
 
 from gitfleet.fleet.fleet import Fleet
@@ -32,6 +33,8 @@ def agent() -> Iterator[Agent]:
             process = subprocess.Popen(["sleep", "1000"])
             stack.callback(process.wait)
             stack.callback(process.kill)
+            while not psutil.Process(process.pid).cmdline():  # it is only just becoming that program
+                pass
             return process
 
         yield start
