@@ -290,8 +290,17 @@ class _Meta(type):
         rest["__slots__"] = tuple(key for key in own if key not in known)
         rest["FIELDS"] = fields
         made = super().__new__(mcs, name, bases, rest, **kwargs)
-        setters = tuple((one.name, getattr(made, one.name).__set__, one.default) for one in fields)
-        made._setters = setters  # type: ignore[attr-defined]
+        made._places = tuple(  # type: ignore[attr-defined]
+            (
+                one.name,
+                getattr(made, one.name).__set__,
+                one.default,
+                "" if one.local else one.key,
+                one.shape.decode,
+            )
+            for one in fields
+        )
+        made._keys = frozenset(["v", "kind", *[one.key for one in fields if not one.local]])  # type: ignore[attr-defined]
         return made
 
 
@@ -306,16 +315,16 @@ class Struct(metaclass=_Meta):
     """Fields that are read, written and compared together. Immutable; made with the fields as arguments."""
 
     FIELDS: ClassVar[tuple[Field, ...]]
-    _setters: ClassVar[tuple[tuple[str, Callable[[Any, Any], None], Any], ...]]
+    _places: ClassVar[tuple[tuple[str, Callable[[Any, Any], None], Any, str, Callable[[Any], Any]], ...]]
+    _keys: ClassVar[frozenset[str]]
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        setters = self._setters
         if args:
             given = {one.name: arg for one, arg in zip(self.FIELDS, args, strict=False) if not one.kw_only}
             if len(given) < len(args) or given.keys() & values.keys():
                 raise TypeError(f"{type(self).__name__}: too many arguments")
             values = {**given, **values}
-        for name, put, default in setters:
+        for name, put, default, _, _ in self._places:
             value = values.pop(name, default)
             if value is _REQUIRED:
                 raise TypeError(f"{type(self).__name__} needs '{name}'")
@@ -326,9 +335,21 @@ class Struct(metaclass=_Meta):
     @classmethod
     def decode(cls, raw: Any) -> Self:
         """The struct in `raw`, as JSON gives it; fields that are not declared are passed over. Raises Broken."""
-        if not isinstance(raw, Mapping):
+        if type(raw) is not dict and not isinstance(raw, Mapping):
             raise Broken("fields were expected")
-        made = cls(**{one.name: one.read(raw) for one in cls.FIELDS if not one.local})
+        made = cls.__new__(cls)
+        for _, put, default, key, decode in cls._places:
+            value = raw.get(key, _REQUIRED) if key else _REQUIRED
+            if value is not _REQUIRED:
+                try:
+                    value = decode(value)
+                except Broken as error:
+                    raise error.within(key) from None
+            elif default is _REQUIRED:
+                raise Broken("it is missing", key)
+            else:
+                value = default
+            put(made, value)
         made.check()
         return made
 
@@ -379,9 +400,10 @@ class Record(Struct):
     def decode(cls, raw: Any) -> Self:
         """See `Struct`; what is not declared is kept."""
         made = super().decode(raw)
-        known = {one.key for one in cls.FIELDS if not one.local} | {"v", "kind"}
-        extra = {name: value for name, value in raw.items() if name not in known}
-        return replace(made, extra=extra) if extra else made
+        more = raw.keys() - cls._keys
+        if more:
+            object.__setattr__(made, "extra", {name: value for name, value in raw.items() if name in more})
+        return made
 
     def encode(self) -> dict[str, Any]:
         """See `Struct`; with what was not declared."""
