@@ -37,6 +37,9 @@ class _Recent:
             self._kept[oid] = found  # the newest is last
         return found
 
+    def __contains__(self, oid: str) -> bool:
+        return oid in self._kept
+
     def put(self, oid: str, found: tuple[str, bytes]) -> None:
         self._kept[oid] = found
         self._size += _HEAD + len(found[1])
@@ -88,7 +91,12 @@ class PlumbingObjects(_Writing):
     def prefetch(self, oids: Iterable[str]) -> None:
         """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
         with self._turn:
-            wanted = [oid for oid in dict.fromkeys(oids) if is_oid(oid) and self._known(oid) is None]
+            recent, pending = self._recent, self._pending
+            wanted = [
+                oid
+                for oid in dict.fromkeys(oids)
+                if oid not in recent and is_oid(oid) and pending.get(oid) is None
+            ]
             for start in range(0, len(wanted), ROUND):
                 if not self._round(wanted[start : start + ROUND]):
                     self.close()

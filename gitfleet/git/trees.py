@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from gitfleet.base import advice
@@ -72,7 +71,9 @@ def parse(data: bytes) -> dict[str, Entry]:
         at_next = zero + 21
         if at_next > end:
             raise ValueError("the tree ends in the middle of an entry")
-        entries[os.fsdecode(data[blank + 1 : zero])] = Entry(data[at:blank], data[zero + 1 : at_next].hex())
+        entries[data[blank + 1 : zero].decode("utf-8", "surrogateescape")] = Entry(
+            data[at:blank], data[zero + 1 : at_next].hex()
+        )
         at = at_next
     return entries
 
@@ -143,12 +144,15 @@ class Snapshot:
     def _folders(self, folder: _Folder) -> Iterator[_Folder]:
         """The folders in a folder, as far as they can be read; who reads the others is told why they cannot."""
         for name, entry in folder.entries.items():
-            if entry.is_folder:
-                with suppress(Corrupt):
-                    child = folder.children.get(name) or self._load(entry.oid, name)
-                    folder.children[name] = child
-                    if isinstance(child, _Folder):
-                        yield child
+            if not entry.is_folder:
+                continue
+            try:
+                child = folder.children.get(name) or self._load(entry.oid, name)
+            except Corrupt:
+                continue
+            folder.children[name] = child
+            if isinstance(child, _Folder):
+                yield child
 
     def _below(self, prefix: str, folder: _Folder) -> Iterator[str]:
         for name, entry in sorted(folder.entries.items()):

@@ -23,18 +23,19 @@ def record(
 
     The words of both are about `where` and whose that is (`of`), and say what became of it (`then`).
     """
-    what = f"{display(where)}{of}"
     try:
         raw = canonical.load(data)
     except ValueError as error:
+        what = f"{display(where)}{of}"
         raise Corrupt(f"{what} cannot be read ({error}). {then}", where=where) from error
     found = raw.get("v")
+    if found == version and raw.get("kind") == kind:
+        return raw
+    what = f"{display(where)}{of}"
     if type(found) is int and found > version:
         words = f"{what} has format {found}; this gitfleet reads up to {version}. {then}"
         raise NewerFormat(words, hint=UPGRADE, where=where, version=found, understood=version)
-    if found != version or raw.get("kind") != kind:
-        raise Corrupt(f"{what} is no {kind} record. {then}", where=where)
-    return raw
+    raise Corrupt(f"{what} is no {kind} record. {then}", where=where)
 
 
 def read(kind: type[R], data: bytes, where: str, *, of: str = LEDGER, then: str = LEFT) -> R:
