@@ -13,6 +13,7 @@ import os
 from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 
+MOMENT = 0.05
 RECENT = 2.0
 SPREAD = 4.0
 MAX_PAUSE = 4.0
@@ -20,10 +21,14 @@ FIRST_STALL = 0.05
 
 
 class Contention:
-    """One turn's view of the races that its node takes part in. `mark` is a file whose time says when it last lost one."""
+    """One turn's view of the races that its node takes part in.
 
-    def __init__(self, mark: str) -> None:
-        self._mark = mark
+    Three files say by their times when it last lost one (`mark`), when other nodes had last published something new (`others`),
+    and when the hub last answered (`spoke`).
+    """
+
+    def __init__(self, mark: str, others: str, spoke: str) -> None:
+        self._mark, self._others, self._spoke = mark, others, spoke
         self._began = clock.elapsed()
         self._tip = ""
         self.losses = 0
@@ -31,13 +36,17 @@ class Contention:
 
     def enter(self) -> None:
         """Before the first attempt of a turn: let others go first if this node was in a race a moment ago."""
-        try:
-            since = clock.now() - os.stat(self._mark).st_mtime
-        except FileNotFoundError:
-            since = RECENT
-        if 0 <= since < RECENT:
+        if _is_younger(self._spoke, MOMENT) and _is_younger(self._others, RECENT):
+            self._pause(
+                0.3
+            )  # whoever publishes in a row would win each race: a push takes less than a fetch and a push
+        elif _is_younger(self._mark, RECENT):
             self._pause(0.1)
         self._began = clock.elapsed()
+
+    def met_others(self) -> None:
+        """Note that other nodes have published since this one looked."""
+        files.touch(self._others)
 
     def lost(self, tip: str) -> None:
         """Count a lost attempt, which started from the state `tip`.
@@ -70,3 +79,11 @@ class Contention:
 
     def _pause(self, ceiling: float) -> None:
         clock.wait(min(MAX_PAUSE, ceiling) * int.from_bytes(os.urandom(2), "big") / 65536)
+
+
+def _is_younger(path: str, seconds: float) -> bool:
+    """Whether a file was touched within the last `seconds`."""
+    try:
+        return 0 <= clock.milliseconds() / 1000 - os.stat(path).st_mtime < seconds
+    except FileNotFoundError:
+        return False

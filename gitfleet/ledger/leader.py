@@ -132,8 +132,11 @@ class Leader:
             self._again(tip, answer, deadline, raced=guess is None)
 
     def _fetch(self, beside: Sequence[str] = ()) -> Tip:
+        before = self._hub.known()
         tip = self._hub.fetch(beside)
         self.met = True
+        if before is not None and before.oid != tip.oid:
+            self._contention.met_others()
         return tip
 
     def _publish(self, decided: Decided, commit: Tip) -> PushAnswer | None:
