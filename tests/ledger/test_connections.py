@@ -110,9 +110,11 @@ def test_claim_of_what_its_holder_has_let_go_meanwhile_is_granted(fleets: Fleets
 def test_claim_on_a_state_that_is_old_looks_and_pushes_again_without_a_pause(
     fleets: Fleets, ada: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gitfleet.base.clock.wait", lambda seconds: pytest.fail("nobody raced"))
     fleets.claim("bob", "bob-1", "src/b.py")
-    assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED
+    with monkeypatch.context() as patched:
+        patched.setattr("gitfleet.ledger.contention.MOMENT", 0.0)  # it has not published just now
+        patched.setattr("gitfleet.base.clock.wait", lambda seconds: pytest.fail("nobody raced"))
+        assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED
     assert ada.take() == ["push", "fetch", "push"]
     assert fleets.claim("ada", "ada-1", "docs/").status is Status.CONFIRMED
     assert ada.take() == ["push"]
@@ -276,3 +278,19 @@ def test_service_of_open_fleet_hears_of_the_trunk_for_every_caller(fleets: Fleet
             result = fleet.claims.claim("ada-1", [f"src/api/{number}.py"])
             told = remarks.of_grant(fleet, result.granted)
             assert [item.pattern for item in told.behind] == [f"src/api/{number}.py"]
+
+
+@pytest.mark.parametrize(("met", "waits"), [(True, 1), (False, 0)])
+def test_node_that_has_just_published_lets_others_go_first_if_it_has_met_any(
+    fleets: Fleets, ada: Counter, monkeypatch: pytest.MonkeyPatch, met: bool, waits: int
+) -> None:
+    fleets.claim("ada", "ada-1", "src/a.py")
+    state = fleets.clone("ada") / ".git/gitfleet"
+    (state / "others").unlink(missing_ok=True)
+    if met:
+        (state / "others").touch()
+    pauses: list[float] = []
+    monkeypatch.setattr("gitfleet.base.clock.wait", pauses.append)
+    monkeypatch.setattr("gitfleet.ledger.contention.MOMENT", 60.0)
+    fleets.claim("ada", "ada-1", "src/b.py")
+    assert len(pauses) == waits
