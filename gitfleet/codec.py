@@ -234,23 +234,6 @@ class Field:
         self.kw_only = kw_only
         self.local = local
 
-    @property
-    def required(self) -> bool:
-        """Whether a value must be given."""
-        return self.default is _REQUIRED
-
-    def read(self, raw: Mapping[str, Any]) -> Any:
-        """The field's value in `raw`: the default where it is absent. Raises Broken."""
-        value = raw.get(self.key, _REQUIRED)
-        if value is _REQUIRED:
-            if self.default is _REQUIRED:
-                raise Broken("it is missing", self.key)
-            return self.default
-        try:
-            return self.shape.decode(value)
-        except Broken as error:
-            raise error.within(self.key) from None
-
 
 def field(
     shape: Shape[T], *, default: T = _REQUIRED, omit: bool = False, kw_only: bool = False, key: str = ""
@@ -271,7 +254,7 @@ def declared(namespace: Mapping[str, Any], inherited: Iterable[Field] = ()) -> t
     known = {one.name: one for one in inherited}
     for name, value in namespace.items():
         if isinstance(value, Field):
-            value.name, value.key = name, value.key or name
+            value.name, value.key = name, "" if value.local else value.key or name
             known[name] = value
     return tuple(sorted(known.values(), key=lambda one: one.kw_only))
 
@@ -291,16 +274,10 @@ class _Meta(type):
         rest["FIELDS"] = fields
         made = super().__new__(mcs, name, bases, rest, **kwargs)
         made._places = tuple(  # type: ignore[attr-defined]
-            (
-                one.name,
-                getattr(made, one.name).__set__,
-                one.default,
-                "" if one.local else one.key,
-                one.shape.decode,
-            )
+            (one.name, getattr(made, one.name).__set__, one.default, one.key, one.shape.decode)
             for one in fields
         )
-        made._keys = frozenset(["v", "kind", *[one.key for one in fields if not one.local]])  # type: ignore[attr-defined]
+        made._keys = frozenset(["v", "kind", *[one.key for one in fields if one.key]])  # type: ignore[attr-defined]
         return made
 
 

@@ -111,8 +111,8 @@ class FleetError(Exception):
         known = {}
         for one in cls.FACTS:
             try:
-                known[one.name] = one.read(facts)
-            except codec.Broken:
+                known[one.name] = one.shape.decode(facts[one.key])
+            except (KeyError, codec.Broken):
                 continue
         return cls(message, hint=hint, unharmed=unharmed, **known)
 
