@@ -113,7 +113,10 @@ def _end(agent: str, rest: list[str]) -> str:
     own = _text(told, "session_id")
     if own and not _text(told, "agent_id"):
         _enter(told)
-        _go_on(agent, "left" if _text(told, "reason") in GOES_ON else "finish", own)
+        if _text(told, "reason") in GOES_ON:
+            _leave(agent, own)  # at once: the next session of the process asks for it
+        else:
+            _go_on(agent, "finish", own)
     return ""
 
 
@@ -145,11 +148,10 @@ def _settle(agent: str, rest: list[str]) -> str:
     return ""
 
 
-def _left(agent: str, rest: list[str]) -> str:
+def _leave(agent: str, own: str) -> None:
     """The agent's session is left for another one of the same process, which goes on with the fleet's session."""
-    with suppress(FleetError), Fleet.open() as fleet:
-        Notes(fleet.ledger.state).leave(agent, rest[0])
-    return ""
+    with suppress(FleetError):
+        Notes(nodes.state_folder(discover().common_dir)).leave(agent, own)
 
 
 def _finish(agent: str, rest: list[str]) -> str:
@@ -192,5 +194,5 @@ def _text(told: dict[str, Any], name: str) -> str:
 
 EVENTS = {
     "edit": _edit, "unread": _unread, "begin": _begin, "end": _end, "turn": _turn,
-    "settle": _settle, "left": _left, "finish": _finish,
+    "settle": _settle, "finish": _finish,
 }  # fmt: skip
