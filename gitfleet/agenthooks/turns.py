@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from gitfleet.base import canonical, files
+from gitfleet.base import files, statefile
 from gitfleet.clients import acting
 from gitfleet.codec import TEXT, Many, One, Struct, field
 from gitfleet.errors import FleetError
@@ -49,7 +49,7 @@ class Turns:
         new = [TurnClaim(top, path, stamp(top, path)) for path in paths]
         kept = [one for one in self._read().claimed if one.top != top or one.path not in paths]
         files.folder(self._root)
-        files.replace(self._path, canonical.dump(Turn(turn, (*kept, *new)).encode()), durable=False)
+        statefile.save(self._path, Turn(turn, (*kept, *new)), durable=False)
 
     def other_than(self, turn: str) -> bool:
         """Whether something is noted of a turn that is not this one."""
@@ -75,11 +75,7 @@ class Turns:
             files.remove(self._path)
 
     def _read(self) -> Turn:
-        data = files.read(self._path) if self._path else None
-        try:
-            return Turn.decode(canonical.load(data)) if data else Turn()
-        except ValueError:
-            return Turn()
+        return (statefile.load(Turn, self._path) if self._path else None) or Turn()
 
 
 def stamp(top: str, path: str) -> str:
