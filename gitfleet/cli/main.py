@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from gitfleet.base import delivery
 
-ALLOCATIONS = 500_000
+ALLOCATIONS = 50_000
 """Objects between two looks for garbage: more than a command makes, and few beside what a long one must not pile up."""
 
 

@@ -2,8 +2,10 @@
 
 Of several concurrent pushes one always lands, so losing costs others nothing; what has to be prevented is that one
 node loses for ever. So the usual back-off is turned round: whoever has lost little waits long, whoever has lost much
-waits short, and a node that has just taken part in a race lets others go first before it starts the next one. All
-pauses are random and scale with how long an attempt takes here (`scripts/bench contention` measures the outcome).
+waits short, and a node that has just taken part in a race lets others go first before it starts the next one. So does a
+node that publishes in a row while others do, for it would win each race: its push takes less than the fetch and the push of
+those who lost. All pauses are random; those of losers scale with how long an attempt takes here (`scripts/bench contention`
+measures the outcome).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 
 MOMENT = 0.05
+"""Seconds after a word of the hub in which the next turn is one in a row: no command of its own starts as soon."""
 RECENT = 2.0
 SPREAD = 4.0
 MAX_PAUSE = 4.0
@@ -37,9 +40,7 @@ class Contention:
     def enter(self) -> None:
         """Before the first attempt of a turn: let others go first if this node was in a race a moment ago."""
         if _is_younger(self._spoke, MOMENT) and _is_younger(self._others, RECENT):
-            self._pause(
-                0.3
-            )  # whoever publishes in a row would win each race: a push takes less than a fetch and a push
+            self._pause(0.3)
         elif _is_younger(self._mark, RECENT):
             self._pause(0.1)
         self._began = clock.elapsed()

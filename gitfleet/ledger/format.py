@@ -26,8 +26,7 @@ def record(
     try:
         raw = canonical.load(data)
     except ValueError as error:
-        what = f"{display(where)}{of}"
-        raise Corrupt(f"{what} cannot be read ({error}). {then}", where=where) from error
+        raise Corrupt(f"{display(where)}{of} cannot be read ({error}). {then}", where=where) from error
     found = raw.get("v")
     if found == version and raw.get("kind") == kind:
         return raw

@@ -69,6 +69,7 @@ class Leader:
         self._stuck = False
         self._broke = False
         self._look = False
+        self._guessed = ""
         self.met = False
         """Whether the hub has answered: the last verified state was the newest a moment ago."""
         self.results: dict[str, Result] = {}
@@ -111,6 +112,10 @@ class Leader:
         """Decide and publish, once: on the last verified state, or on what a fetch brings if that did not do."""
         guess = None if self._look or moves.asks_first(self._kinds, batch) else self._hub.known()
         tip = guess or self._fetch()
+        if guess is not None:
+            self._guessed = guess.oid
+        elif self._guessed not in {"", tip.oid}:
+            self._contention.met_others()
         self._look = False
         if not (batch := self._without_landed(batch, tip)):
             return
@@ -132,11 +137,8 @@ class Leader:
             self._again(tip, answer, deadline, raced=guess is None)
 
     def _fetch(self, beside: Sequence[str] = ()) -> Tip:
-        before = self._hub.known()
         tip = self._hub.fetch(beside)
         self.met = True
-        if before is not None and before.oid != tip.oid:
-            self._contention.met_others()
         return tip
 
     def _publish(self, decided: Decided, commit: Tip) -> PushAnswer | None:
