@@ -48,7 +48,7 @@ Changes = dict[str, bytes | None]
 
 class StartKeeping(session_rules.StartFacts):
     """As in `sessions.rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
-    own; `based_on` (see `rules.Acquire`) where a session of that name has ended here.
+    own; `based_on` (see `asking.Acquire`) where a session of that name has ended here.
     """
 
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)

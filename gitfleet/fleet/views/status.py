@@ -20,8 +20,7 @@ from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.sessions import SessionRow, known
 from gitfleet.ledger.ledger import State
-from gitfleet.nodes import details, log_tails
-from gitfleet.nodes import liveness as situation
+from gitfleet.nodes import details, liveness, log_tails
 from gitfleet.nodes.details import WantedTail
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.observed import NodeState
@@ -150,12 +149,12 @@ def _status(
     detail = own or peers.detail(session.node, session.id)
     if own is not None:
         idle: int | None = max(0, clock.now() - own.active_at)
-        liveness = Liveness(own.liveness)
+        found = Liveness(own.liveness)
     else:
         idle = peers.idle(session.node, detail) if detail else None
-        liveness = situation.liveness(session, node, peers)
+        found = liveness.liveness(session, node, peers)
     row: SessionStatus = {
-        **known(session, liveness),
+        **known(session, found),
         "ahead": detail.ahead if detail else None,
         "behind": detail.behind if detail else None,
         "dirty": detail.dirty if detail else None,
