@@ -80,9 +80,10 @@ def test_session_whose_client_works_on_in_a_daemon_stays_until_its_hooks_end_it(
 
 
 def test_process_that_outlives_its_command_is_named(alone: Gated, gitfleet: Gitfleet, tmp_path: Path) -> None:
-    fifo = tmp_path / "wait"
-    subprocess.run(["mkfifo", str(fifo)], check=True)
-    script = f"cat {fifo} >/dev/null 2>&1 & echo done"
+    fifo, started, word = tmp_path / "wait", tmp_path / "started", tmp_path / "word"
+    subprocess.run(["mkfifo", str(fifo), str(started)], check=True)
+    word.write_text("cat is running\n")
+    script = f"cat {word} {fifo} >{started} 2>/dev/null & read line <{started}"
     ran = gitfleet(alone.path, "session", "start", "--here", "--id", "launched", "--", "sh", "-c", script)
     try:
         assert "still running in its name: " in ran.ok().stderr
