@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import advice, clock
+from gitfleet.base.names import SessionId
 from gitfleet.base.watching import Bell
 from gitfleet.claims import line, model, orphans, tickets, turns
 from gitfleet.claims.model import EXCLUSIVE, Claim
@@ -93,7 +94,7 @@ class Waiter:
                 bell.wait(min(now + LOOK_AGAIN, self._ask_at, self._renew_at, end or math.inf) - now)
                 self._keep_up(ticket)
 
-    def accept(self, session: str, mine: list[Claim], held: Sequence[Claim] = ()) -> Waited:
+    def accept(self, session: SessionId, mine: list[Claim], held: Sequence[Claim] = ()) -> Waited:
         """Take up what the line gave; what was taken up already stays as it is, as does what is `held` besides.
 
         Raises Lost when it went on to another.

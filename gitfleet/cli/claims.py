@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import duration
 from gitfleet.claims import service
 from gitfleet.claims.asking import Released
@@ -18,7 +19,7 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session, as_session
-from gitfleet.cli.options import OfSession, SessionId, seconds
+from gitfleet.cli.options import OfSession, SessionFlag, seconds
 from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -84,7 +85,7 @@ Report = Annotated[
 
 def claim(
     paths: Paths,
-    session: SessionId = None,
+    session: SessionFlag = None,
     shared: Shared = False,
     exclusive: Exclusive = False,
     ttl: Ttl = None,
@@ -116,7 +117,7 @@ def claim(
 
 def release(
     paths: OwnPaths = None,
-    session: SessionId = None,
+    session: SessionFlag = None,
     everything: All = False,
     branch: OfBranch = None,
 ) -> Reply:
@@ -157,7 +158,9 @@ def claims(
         return handing.waiting()
     age = None if older_than is None else seconds(older_than)
     with Fleet.open(announce=render.note) as fleet:
-        found, problems = views.listing(fleet, session=session, paths=paths or (), older_than=age)
+        found, problems = views.listing(
+            fleet, session=None if session is None else SessionId(session), paths=paths or (), older_than=age
+        )
         rows = [_cells(row) for row in found["claims"]]
         head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         lines = render.table(rows, head) if rows else ["no claims"]
@@ -170,7 +173,7 @@ def check(
     staged: Staged = False,
     hub: Hub = None,
     report: Report = None,
-    session: SessionId = None,
+    session: SessionFlag = None,
 ) -> Reply:
     """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
 
@@ -249,7 +252,7 @@ def _status(result: Told, code: int) -> str:
     return "partial" if code else "tentative" if result.tentative else "ok"
 
 
-def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
+def _warnings(fleet: Fleet, result: Told, session: SessionId) -> list[str]:
     words = fleet.ledger.outbox.warnings + fleet.messages(session)
     if result.tentative:
         words.append(

@@ -17,6 +17,7 @@ from typing import Literal
 from gitfleet.base import advice, files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.names import NodeId
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
@@ -285,12 +286,12 @@ def _throwaway(objects: Objects, root: str, parent: str | None) -> str:
     return oid
 
 
-def _new_id() -> str:
+def _new_id() -> NodeId:
     host = os.uname().nodename.split(".")[0].lower()
     word = "".join(c if c.isalnum() and c.isascii() else "-" for c in host).strip("-")[:24]
     tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
     name = f"{word}-{tail}"
-    return name if is_name(name) else f"node-{tail}"
+    return NodeId(name if is_name(name) else f"node-{tail}")
 
 
 def _note_beginning(repository: Repository) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from gitfleet.base import advice, canonical, clock, files
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
-from gitfleet.base.names import NodeId
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
@@ -143,7 +142,7 @@ class Ledger:
     def operation(self, kind: Kind[B, A], actor: Actor, body: B, *, heard: Sequence[str] = ()) -> Operation:
         """A new operation of this node, of this moment."""
         return Operation(
-            kind.name, ulid(), NodeId(self.node.id), actor, clock.now(), body.encode(), ulid(), self.timing(), tuple(heard)
+            kind.name, ulid(), self.node.id, actor, clock.now(), body.encode(), ulid(), self.timing(), tuple(heard)
         )  # fmt: skip
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gitfleet import errors
+from gitfleet.base.names import SessionId
 from gitfleet.codec import WHOLE, field, replace
 from gitfleet.errors import Conflict, Corrupt, HubAlarm, NewerFormat
 from gitfleet.git.program import GitFailed
@@ -56,7 +57,7 @@ def test_operation_of_a_newer_version_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        Conflict("m", hint="h", conflicts=(Obstacle(session="a", node="n"),)),
+        Conflict("m", hint="h", conflicts=(Obstacle(session=SessionId("a"), node="n"),)),
         HubAlarm("m", hint="h", kind="behind", hub="origin", verified="a", found=None),
         errors.LockHeld("m", lock="/x", holder="process 1"),
     ],

@@ -86,7 +86,7 @@ class PrimeAnswer(TypedDict):
     """All of this in words, fit for an agent's context."""
 
 
-def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
+def gather(fleet: Clone, session_id: SessionId, hooks: str = "") -> PrimeAnswer:
     """The briefing for a session ("": for whoever starts one). Its messages count as shown from now on. Local.
 
     `hooks` names the agent whose own hooks are in place here, "" where they are not: then its edits are not asked about.
@@ -97,7 +97,7 @@ def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
     mine = [claim.pattern for claim in own if isinstance(claim, Claim)]
     found = list(islice(_others(state, session_id, mine), OTHERS + 1))
     told = PrimeAnswer(
-        session=SessionId(session_id) if session_id else None,
+        session=session_id or None,
         title=session.title if session else "",
         branch=BranchName(refs.head(fleet.repository.here).removeprefix("refs/heads/") or "(none)"),
         node=fleet.ledger.node.id,
@@ -115,14 +115,14 @@ def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
     return {**told, "text": briefing.text(told)}
 
 
-def _session(state: State, session_id: str) -> Session | None:
+def _session(state: State, session_id: SessionId) -> Session | None:
     try:
         return sessions.find(state.view, session_id) if session_id else None
     except FleetError:
         return None
 
 
-def _others(state: State, session_id: str, mine: Sequence[str]) -> Iterator[Claim]:
+def _others(state: State, session_id: SessionId, mine: Sequence[str]) -> Iterator[Claim]:
     """Claims of others, those in the folders where the session holds something first."""
     seen = set()
     for claim in islice(_candidates(state, mine), LOOKED_AT):

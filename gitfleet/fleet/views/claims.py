@@ -107,7 +107,11 @@ class CheckAnswer(Knowledge):
 
 
 def listing(
-    fleet: Fleet, *, session: str | None = None, paths: Sequence[str] = (), older_than: int | None = None
+    fleet: Fleet,
+    *,
+    session: SessionId | None = None,
+    paths: Sequence[str] = (),
+    older_than: int | None = None,
 ) -> tuple[ClaimListAnswer, list[str]]:
     """The claims of one session, on what meets some paths, granted longer ago than some seconds; and warnings.
 
@@ -124,12 +128,12 @@ def listing(
     return {"claims": rows, **knowledge(state)}, warnings
 
 
-def check(fleet: Fleet, session: str | None, paths: Sequence[str]) -> CheckAnswer:
+def check(fleet: Fleet, session: SessionId | None, paths: Sequence[str]) -> CheckAnswer:
     """What a change to each of some paths would meet. Raises BadPath, BadPattern."""
     state = fleet.current()
     verdicts = fleet.claims.check(state, session, paths)
     return {
-        "session": None if session is None else SessionId(session),
+        "session": session,
         "paths": [_path(verdict) for verdict in verdicts],
         **knowledge(state),
     }
@@ -164,7 +168,7 @@ def _row(
     }
 
 
-def _session(state: State, session_id: str) -> Session | None:
+def _session(state: State, session_id: SessionId) -> Session | None:
     try:
         return sessions.find(state.view, session_id)
     except FleetError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.claims import model as claims
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
@@ -62,7 +63,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
     return {"sessions": rows, **knowledge.knowledge(state)}, [*warnings, *peers.warnings]
 
 
-def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
+def one(fleet: Fleet, session_id: SessionId) -> SessionShowAnswer:
     """One session and its claims. Raises NoSession, BadName, Corrupt, NewerFormat."""
     state = fleet.current()
     session = model.find(state.view, session_id)
