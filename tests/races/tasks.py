@@ -51,7 +51,7 @@ def join_fleet() -> str:
 def submit(record: dict[str, Any]) -> dict[str, Any]:
     """Submit exactly this operation; its result."""
     with Fleet.open() as fleet:
-        return fleet.ledger.submit([operation_from(record, "a test")])[0].as_record()
+        return fleet.ledger.submit([operation_from(record, "a test")])[0].encode()
 
 
 def work(session: str, seed: int, rounds: int, diary: str) -> int:
