@@ -23,7 +23,7 @@ from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 ROOT = "claims"
 RESOURCES = "resources"
@@ -40,7 +40,7 @@ class Claim(Record):
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
     `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
-    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained_claims` names the branches and
+    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branches and
     worktrees that a claim stays with, also when its session has ended; `upon` the grants that its session's work contains,
     since it got the claim from a branch (`session@token`, or `session/claim@token` where that was another claim). On a resource, `slots` are the numbers of its units
     and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
@@ -191,7 +191,7 @@ def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
 
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
     """The claims of one session, through its own index."""
-    for found in _indexed(view, f"{sessions.folder(session_id)}/claims"):
+    for found in _indexed(view, f"{session_records.folder(session_id)}/claims"):
         if isinstance(found, Unreadable) or found.session == session_id:
             yield found
 
@@ -238,7 +238,7 @@ def everything(view: View) -> Iterator[Claim | Unreadable]:
 def put(claim: Claim) -> dict[str, bytes | None]:
     """The changes that file a claim: in the tree, in its session's index, and in those of what retains it."""
     note = canonical.dump({"where": claim.where})
-    return {**stay(claim), sessions.claim_index(claim.session, claim.id): note}
+    return {**stay(claim), session_records.claim_index(claim.session, claim.id): note}
 
 
 def stay(claim: Claim) -> dict[str, bytes | None]:
@@ -251,7 +251,7 @@ def stay(claim: Claim) -> dict[str, bytes | None]:
 
 def left(view: View, claim: Claim, after: Claim) -> dict[str, bytes | None]:
     """The changes by which a claim stays with others than before, or with its session alone: `after` is the same claim then."""
-    lives = is_name(claim.session) and view.get(sessions.path(claim.session)) is not None
+    lives = is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
     filed = put(after) if lives else stay(after)
     return {**dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained), **filed}
 
@@ -266,7 +266,7 @@ def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[st
     """
     changes: dict[str, bytes | None] = {
         claim.where: None,
-        sessions.claim_index(claim.session, claim.id): None,
+        session_records.claim_index(claim.session, claim.id): None,
         **ended_grants.note(view, claim, at, unlanded=unlanded),
     }
     for keeper in claim.retained:

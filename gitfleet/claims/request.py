@@ -1,14 +1,13 @@
 """What a request for claims meets, gathered pattern by pattern; and how units of a resource are found for it. Pure.
 
-Leaves paths, and what becomes of all this, to `rules`; how many units there are to `capacity`.
+Leaves paths, and what becomes of all this, to `rules`; how many units there are to `units`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model
+from gitfleet.claims import conflicts, model, units
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import Claim
 from gitfleet.claims.tickets import Ticket

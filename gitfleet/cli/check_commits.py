@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
-from gitfleet.cli import annotations as marks
+from gitfleet.cli import marks
 from gitfleet.cli.answer import Reply
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
-from gitfleet.fleet.views import commits as views
+from gitfleet.fleet.views import commit_rows
 from gitfleet.git.repository import discover
 from gitfleet.githooks import check_commits, incoming, ranges
 from gitfleet.githooks.check_commits import Judged
@@ -61,7 +61,7 @@ def _answer(
     code = check_commits.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
-    data = views.judged(now, rows, *ends)
+    data = commit_rows.judged(now, rows, *ends)
     lines = marks.shielded([*_lines(now, rows)])
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]

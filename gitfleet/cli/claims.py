@@ -23,10 +23,9 @@ from gitfleet.cli.options import OfSession, SessionFlag, seconds
 from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import claims as views
-from gitfleet.fleet.views import grants
-from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
-from gitfleet.ledger.model import Answer as Told
+from gitfleet.fleet.views import claim_rows, grants
+from gitfleet.fleet.views.claim_rows import ClaimRow, PathRow, UnreadableRow
+from gitfleet.ledger.model import Answer
 from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
@@ -158,7 +157,7 @@ def claims(
         return handing.waiting()
     age = None if older_than is None else seconds(older_than)
     with Fleet.open(announce=render.note) as fleet:
-        found, problems = views.listing(
+        found, problems = claim_rows.listing(
             fleet, session=None if session is None else SessionId(session), paths=paths or (), older_than=age
         )
         rows = [_cells(row) for row in found["claims"]]
@@ -193,7 +192,7 @@ def check(
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
     with Fleet.open(announce=render.note) as fleet:
         own = acting_session(fleet, session)
-        found = views.check(fleet, own, paths)
+        found = claim_rows.check(fleet, own, paths)
         states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
         lines = [line for path in found["paths"] for line in _verdict(path)]
@@ -248,11 +247,11 @@ def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
     return lines
 
 
-def _status(result: Told, code: int) -> str:
+def _status(result: Answer, code: int) -> str:
     return "partial" if code else "tentative" if result.tentative else "ok"
 
 
-def _warnings(fleet: Fleet, result: Told, session: SessionId) -> list[str]:
+def _warnings(fleet: Fleet, result: Answer, session: SessionId) -> list[str]:
     words = fleet.ledger.outbox.warnings + fleet.messages(session)
     if result.tentative:
         words.append(

@@ -11,8 +11,8 @@ from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import OfSession
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import log as views
-from gitfleet.fleet.views.log import OperationRow
+from gitfleet.fleet.views import log_rows
+from gitfleet.fleet.views.log_rows import OperationRow
 from gitfleet.ledger.log import UNREADABLE
 
 SomePath = Annotated[
@@ -34,7 +34,7 @@ def log(
 ) -> Reply:
     """Show the audit log, newest first: every operation that the fleet has agreed."""
     with Fleet.open() as fleet:
-        found = views.operations(
+        found = log_rows.operations(
             fleet.log(
                 path, session=None if session is None else SessionId(session), kind=kind, limit=limit or None
             )

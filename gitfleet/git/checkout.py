@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from gitfleet.base.processes import Completed
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git
 
 THREADS = 8

@@ -15,10 +15,10 @@ from gitfleet.base import files
 from gitfleet.base.processes import Completed
 from gitfleet.errors import Blocked
 from gitfleet.git import refs, undoing
+from gitfleet.git.git_worktrees import CHECKOUT_TIME, in_progress
 from gitfleet.git.program import Git, failed, redact
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.git.undoing import Kept, PathChange
-from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
 
 # the author of commits that nobody keeps
 _NOBODY = (

@@ -38,8 +38,7 @@ from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import SESSION, Actor
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
 from gitfleet.telling import remarks
 from gitfleet.trunk import draft, policy_file
@@ -218,7 +217,7 @@ def _known(fleet: Clone, state: State, session: SessionId | None) -> SessionId |
 
 def renew(fleet: Clone, state: State, session_id: SessionId) -> None:
     """Leave a renewal in the outbox when the lease is a third over; a detached process brings it to the hub."""
-    session = sessions.find(state.view, session_id)
+    session = session_records.find(state.view, session_id)
     ttl = min(
         [c.ttl for c in model.of_session(state.view, session_id) if isinstance(c, model.Claim)], default=0
     )

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import counted
-from gitfleet.git import checkout
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees
 from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository

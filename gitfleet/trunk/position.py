@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 
 
 def tip(git: Git, node: Node) -> str | None:

@@ -27,10 +27,9 @@ from gitfleet.base import advice, canonical, clock, files, ids
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, Many, Maybe, One, Record, Struct, Whole, field
 from gitfleet.errors import Blocked, UsageError
-from gitfleet.git import fleetrefs, refs
+from gitfleet.git import fleetrefs, refs, trees
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git
-from gitfleet.git.trees import FOLDER as TREE
 from gitfleet.git.trees import Entry, Objects, serialise
 from gitfleet.worktrees import blobs
 from gitfleet.worktrees.capture import FILE, LINK, Capture, Staged
@@ -200,7 +199,7 @@ def plant(objects: Objects, entries: Mapping[str, tuple[str, str]]) -> str:
 
 def _plant(objects: Objects, folder: Mapping[str, Any]) -> str:
     entries = {
-        name: Entry(TREE, _plant(objects, entry))
+        name: Entry(trees.FOLDER, _plant(objects, entry))
         if isinstance(entry, dict)
         else Entry(entry[0].encode(), entry[1])
         for name, entry in folder.items()

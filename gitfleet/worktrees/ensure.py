@@ -17,10 +17,9 @@ from gitfleet.base import clock, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
-from gitfleet.git import checkout, refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import exclude, listing, liveness, making, reservation, unlanded, validity

@@ -14,14 +14,13 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.git import checkout, filters, merging, refs, undoing
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, filters, git_worktrees, merging, refs, undoing
 from gitfleet.git.filters import BrokenFilter
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.history import History
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import PathChange
-from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import activity, bookkeeping, liveness, obstacles, reconcile_plan, reservation
 from gitfleet.worktrees.model import Managed

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gitfleet.base import clock, files
 from gitfleet.git.checkout import CheckoutState
-from gitfleet.git.worktrees import Worktree
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.trunk import position
 from gitfleet.worktrees import bookkeeping, reconcile_plan, reservation

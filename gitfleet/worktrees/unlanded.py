@@ -11,7 +11,7 @@ from functools import cache
 from gitfleet.base.text import counted, display
 from gitfleet.git import refs
 from gitfleet.git.program import Git
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from gitfleet.trunk import landed
 from gitfleet.worktrees import only_here, upstream
 from gitfleet.worktrees.model import Managed

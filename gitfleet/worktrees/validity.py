@@ -14,9 +14,9 @@ from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import BadName, BadPath, UsageError
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 
 _REFUSED = frozenset(" ~^:?*[\\\x7f")
 
