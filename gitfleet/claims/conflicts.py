@@ -104,7 +104,7 @@ def meeting(
             held.session == session_id or (held.mode == SHARED and mode == SHARED)
         ):
             continue
-        pattern = held.pattern if isinstance(held, Unreadable) else model.parsed(held.pattern)
+        pattern = held.meant
         met = overlap(pattern, wanted, case_sensitive=case_sensitive)
         if met is not None:
             yield held, met
@@ -172,7 +172,7 @@ def _name_alone(item: InTheWay) -> str:
     if wanted.names is None:
         return ""
     name = model.parsed("/".join(wanted.names) + "/" * item.wanted.endswith("/"))
-    held = item.held.pattern if isinstance(item.held, Unreadable) else model.parsed(item.held.pattern)
+    held = item.held.meant
     return name.text if overlap(name, held) is None else ""
 
 

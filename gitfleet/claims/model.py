@@ -20,7 +20,7 @@ from gitfleet.claims.keepers import Keeper
 from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Struct, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, Changes, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import session_records
@@ -70,7 +70,7 @@ class Claim(Record):
     def check(self) -> None:
         """Raise Broken unless it says which units it has, as many as its pattern names, if that is a resource."""
         try:
-            units = parsed(self.pattern).units
+            units = self.meant.units
         except FleetError as error:
             raise Broken(error.message, "pattern") from error
         capacity = 0 < self.capacity <= resources.MOST_UNITS if units else self.capacity == 0
@@ -87,9 +87,14 @@ class Claim(Record):
         return [keeper.as_record() for keeper in self.retained]
 
     @property
+    def meant(self) -> Pattern:
+        """What it is on. Raises BadPattern, BadPath."""
+        return parsed(self.pattern)
+
+    @property
     def where(self) -> str:
         """Where it is filed."""
-        return f"{folder(parsed(self.pattern).prefix_key)}/@{self.id}.json"
+        return f"{folder(self.meant.prefix_key)}/@{self.id}.json"
 
 
 CLAIMS = Many(One(Claim))
@@ -105,8 +110,8 @@ class Unreadable(Struct):
     error: FleetError
 
     @property
-    def pattern(self) -> Pattern:
-        """All that it could be about: what it is filed under, or everything when that is nothing either."""
+    def meant(self) -> Pattern:
+        """All that it could be on: what it is filed under, or everything when that is nothing either."""
         if self.where.startswith(f"{RESOURCES}/"):
             return _resource(self.where)
         names = [name.removeprefix("=") for name in self.where.split("/")[1:-1]]
@@ -114,6 +119,11 @@ class Unreadable(Struct):
             return language.literal("/".join(names))
         except FleetError:
             return parsed("**")
+
+    @property
+    def pattern(self) -> str:
+        """The same as text."""
+        return self.meant.text
 
 
 def folder(keys: Sequence[str]) -> str:
@@ -184,6 +194,11 @@ def at(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
     yield from _filed(view, folder(keys))
 
 
+def held_by(view: View, session_id: str) -> list[Claim]:
+    """The claims of one session that can be read."""
+    return [found for found in of_session(view, session_id) if isinstance(found, Claim)]
+
+
 def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
     """The patterns of claims; None where these are not known."""
     return None if claims is None else [claim.pattern for claim in claims]
@@ -235,42 +250,48 @@ def everything(view: View) -> Iterator[Claim | Unreadable]:
             yield read(view, where)
 
 
-def put(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that file a claim: in the tree, in its session's index, and in those of what retains it."""
-    note = canonical.dump({"where": claim.where})
-    return {**stay(claim), session_records.claim_index(claim.session, claim.id): note}
-
-
-def stay(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that file a retained claim whose session ends."""
-    changes: dict[str, bytes | None] = {claim.where: claim.as_bytes()}
-    for keeper in claim.retained:
-        changes[keeper_index(keeper.name, claim.id)] = canonical.dump({"where": claim.where})
+def put(*claims: Claim) -> Changes:
+    """The changes that file claims: in the tree, in their session's index, and in those of what retains them."""
+    changes = stay(*claims)
+    for claim in claims:
+        changes[session_records.claim_index(claim.session, claim.id)] = canonical.dump({"where": claim.where})
     return changes
 
 
-def left(view: View, claim: Claim, after: Claim) -> dict[str, bytes | None]:
+def stay(*claims: Claim) -> Changes:
+    """The changes that file retained claims whose session ends."""
+    changes: Changes = {}
+    for claim in claims:
+        changes[claim.where] = claim.as_bytes()
+        for keeper in claim.retained:
+            changes[keeper_index(keeper.name, claim.id)] = canonical.dump({"where": claim.where})
+    return changes
+
+
+def lives(view: View, claim: Claim) -> bool:
+    """Whether the session of a claim is still there."""
+    return is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
+
+
+def left(view: View, claim: Claim, after: Claim) -> Changes:
     """The changes by which a claim stays with others than before, or with its session alone: `after` is the same claim then."""
-    lives = is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
-    filed = put(after) if lives else stay(after)
+    filed = put(after) if lives(view, claim) else stay(after)
     return {**dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained), **filed}
 
 
-def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
-    """The changes that take a claim away, and remember that it was (`ended_grants`). `at`: when, by the operation's clock.
+def drop(view: View, at: int, *claims: Claim, unlanded: bool = True) -> Changes:
+    """The changes that take claims away, and remember that they were (`ended_grants`). `at`: when, by the operation's clock.
 
-    `unlanded`: whether what a branch has of it, if it stayed with one, is still to be had there alone.
+    `unlanded`: whether what a branch has of them, if they stayed with one, is still to be had there alone.
 
     Every claim that ends, for whatever reason, goes through here: a commit made under it is judged by what is
     remembered.
     """
-    changes: dict[str, bytes | None] = {
-        claim.where: None,
-        session_records.claim_index(claim.session, claim.id): None,
-        **ended_grants.note(view, claim, at, unlanded=unlanded),
-    }
-    for keeper in claim.retained:
-        changes[keeper_index(keeper.name, claim.id)] = None
+    changes: Changes = {}
+    for claim in claims:
+        changes |= {claim.where: None, session_records.claim_index(claim.session, claim.id): None}
+        changes |= ended_grants.note(view, claim, at, unlanded=unlanded)
+        changes |= dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained)
     return changes
 
 

@@ -34,7 +34,7 @@ class Request(Struct):
         Of the claims that `may_go` (lapsed ones), as few go as will do. What the session has of it becomes part of the
         new claim.
         """
-        pattern = model.parsed(asked.pattern)
+        pattern = asked.meant
         nearby = list(model.near(view, pattern.prefix_key))
         met = [conflicts.on_path(view, asked.pattern, item) for item in units.others(nearby, asked.session)]
         going = [item for item in met if may_go(item)]

@@ -127,7 +127,8 @@ class Claims:
         check_size(wanted, terms.reason, terms.priority)
         known: Contained = {}
         if terms.wait or terms.partial:
-            known = self.built_upon(_retained(self._ledger.current()), by_effect=False)
+            kept = {c.id: c.keeper_records for c in model.retained(self._ledger.current().view)}
+            known = self.built_upon(kept, by_effect=False)
         body = self._wanted(wanted, terms, known)
         try:
             answer = self._request(rules.acquire, session, body, timeout)
@@ -242,7 +243,7 @@ class Claims:
             for found in model.near(state.view, pattern.prefix_key):
                 if found.where in seen or (session and isinstance(found, Claim) and found.session != session):
                     continue
-                if overlap(_pattern(found), pattern, case_sensitive=self._policy.case_sensitive):
+                if overlap(found.meant, pattern, case_sensitive=self._policy.case_sensitive):
                     seen.add(found.where)
                     yield found
 
@@ -298,7 +299,7 @@ class Claims:
             and claim.session == session
             and self.holds(claim, renewed, tentative=claim.operation in state.tentative)
         ]
-        if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
+        if any(self._covers(claim.meant, pattern) for claim in mine):
             return PathVerdict(pattern.text, MINE)
         if met:
             return PathVerdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
@@ -329,9 +330,7 @@ class Claims:
         if top and wanted.shape == "path":
             folder = os.path.isdir(os.path.join(top, *wanted.prefix))
         exact = self._policy.case_sensitive
-        return not (wanted.units or folder) and takes_in(
-            model.parsed(claim.pattern), wanted, case_sensitive=exact
-        )
+        return not (wanted.units or folder) and takes_in(claim.meant, wanted, case_sensitive=exact)
 
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
@@ -380,9 +379,7 @@ class Claims:
     def _request(
         self, kind: Kind[B, A], session: SessionId, body: B, timeout: float = 30.0, *, who: Who = SESSION
     ) -> A:
-        session_records.folder(
-            session
-        )  # a name that is none is refused before anything is left in the outbox
+        session_records.folder(session)  # what is no name is refused before anything is in the outbox
         heard = Reading(self._ledger.state).seen(session)
         try:
             return self._ledger.request(kind, Actor(who, session), body, heard=heard, timeout=timeout)
@@ -394,12 +391,3 @@ def time_left(claim: Claim, session: session_records.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
     last = session.renewed_at if session else claim.granted_at
     return max(claim.granted_at, last) + claim.ttl - clock.now()
-
-
-def _retained(state: State) -> dict[str, list[dict[str, str]]]:
-    """The retained claims, each with the records of its keepers."""
-    return {c.id: c.keeper_records for c in model.retained(state.view)}
-
-
-def _pattern(found: Claim | Unreadable) -> Pattern:
-    return found.pattern if isinstance(found, Unreadable) else model.parsed(found.pattern)

@@ -10,11 +10,9 @@ from gitfleet.claims import model, retained_claims, tickets, waiting_line
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket
 from gitfleet.codec import Many, Maybe, One, Struct, field, replace
-from gitfleet.ledger.model import Accepted, Answer, Operation, View
+from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import session_rules
-
-Changes = dict[str, bytes | None]
 
 
 class Collect(Struct):
@@ -52,13 +50,11 @@ def collect(view: View, operation: Operation, body: Collect, generation: int) ->
     """`ticket.collect`: the session takes up what the waiting line gave it."""
     del generation
     session = session_rules.own(view, operation)
-    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in body.claims]
+    mine = [c for c in model.held_by(view, session.id) if c.id in body.claims]
     taken = [taken_up(claim, operation) for claim in mine]
     changes: Changes = {}
-    for claim in taken:
-        changes |= model.put(claim)
-    where, data = session_rules.renewed(session, operation)
-    changes[where] = data
+    changes |= model.put(*taken)
+    changes |= session_rules.renewed(session, operation)
     what = ", ".join(claim.pattern for claim in taken) or "nothing"
     return Accepted(changes, Collected(tuple(taken)), one_line(f"{session.id} takes up {what}"))
 

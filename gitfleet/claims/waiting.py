@@ -186,15 +186,15 @@ def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
     """The claims that the session has on what the ticket wants, or None while it stands. Raises Lost when both are gone."""
     if state.view.get(ticket.where) is not None:
         return None
-    mine = [claim for claim in model.of_session(state.view, ticket.session) if isinstance(claim, Claim)]
+    mine = model.held_by(state.view, ticket.session)
     found: dict[str, Claim] = {}
     for want in ticket.wants:
-        pattern = model.parsed(want.pattern)
+        pattern = want.meant
         fitting = [
             c
             for c in mine
             if c.mode in {EXCLUSIVE, want.mode}
-            and covers(model.parsed(c.pattern), pattern, case_sensitive=ticket.exact_case)
+            and covers(c.meant, pattern, case_sensitive=ticket.exact_case)
             and len(c.slots) >= pattern.units
         ]
         if not fitting:

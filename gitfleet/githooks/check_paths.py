@@ -114,7 +114,7 @@ def _holding(fleet: Clone, state: State, path: str) -> list[Claim | Unreadable]:
     keys = [language.key(part) for part in path.split("/")]
     found = []
     for claim in model.near(state.view, keys):
-        pattern = claim.pattern if isinstance(claim, Unreadable) else model.parsed(claim.pattern)
+        pattern = claim.meant
         if language.matches(pattern, path, case_sensitive=exact_case):
             found.append(claim)
     return found

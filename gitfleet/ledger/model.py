@@ -49,6 +49,10 @@ NAME = Text[str](256)
 _WORDS = Text[str](1_000_000)
 
 
+Changes = dict[str, bytes | None]
+"""What happens to records, by path: the new bytes, or None where one goes."""
+
+
 class View(Protocol):
     """The records that a decision may read. `trees.Snapshot` is one."""
 

@@ -87,7 +87,7 @@ def of_grant(
 
 
 def _paths(claims: Iterable[Claim]) -> list[Pattern]:
-    found = [model.parsed(claim.pattern) for claim in claims]
+    found = [claim.meant for claim in claims]
     return [one for one in found if not one.units]
 
 

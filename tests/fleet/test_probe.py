@@ -132,7 +132,7 @@ def test_place_that_is_taken_makes_way_for_the_next(
 AT_ONCE = """
 from gitfleet.fleet import joining
 from gitfleet.git.repository import discover
-setup._place = lambda _: 3
+joining._place = lambda _: 3
 assert all(finding.ok for finding in joining.join(discover("."), None, lambda _: None).findings)
 """
 

@@ -152,7 +152,7 @@ def _row(
     fleet: Fleet, state: State, item: Claim | Unreadable, known: dict[str, tuple[Session | None, bool]]
 ) -> ClaimRow | UnreadableRow:
     if isinstance(item, Unreadable):
-        return {"id": "", "pattern": item.pattern.text, "where": item.where, "problem": item.error.message}
+        return {"id": "", "pattern": item.pattern, "where": item.where, "problem": item.error.message}
     if item.session not in known:
         known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
     session, gone = known[item.session]
