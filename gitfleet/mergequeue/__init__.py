@@ -1,1 +1,1 @@
-"""The merge queue: what waits to land, in which order, what would come of it, and how it lands."""
+"""The merge queue: branches that wait to land on the trunk, and the one push that lands them."""
