@@ -19,6 +19,7 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
+from gitfleet.gates import verdicts
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
@@ -48,6 +49,7 @@ OPERATIONS = Registry(
         *handover.KINDS,
         *retained_claims.KINDS,
         *ended_grants.KINDS,
+        *verdicts.KINDS,
     ],
     keep=leases.keep,
 )

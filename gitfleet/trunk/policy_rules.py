@@ -28,6 +28,8 @@ from gitfleet.claims.policy import CommitRule, EditRule, Policy, UnverifiableRul
 from gitfleet.errors import FleetError
 from gitfleet.patterns import language, resources
 from gitfleet.sessions import orchestration
+from gitfleet.trunk import gate_rules
+from gitfleet.trunk.gate_rules import QueueGateRules
 
 MAX_BYTES = 256 * 1024
 SHORTEST, LONGEST = 60, 30 * 86400
@@ -145,6 +147,7 @@ class Rules(_Strict):
     state: StateRules = StateRules()
     gates: GateRules = GateRules()
     resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
+    queue: QueueGateRules = QueueGateRules()
     orchestrators: dict[str, Any] = {}
 
 
@@ -240,5 +243,6 @@ def compiled(rules: Rules) -> dict[str, Any]:
         "unverifiable": rules.state.unverifiable,
         "reference_transaction": rules.gates.reference_transaction,
         "resources": {name: resource.capacity for name, resource in rules.resources.items()},
+        "queue": gate_rules.compiled(rules.queue),
         "orchestrators": rules.orchestrators,
     }

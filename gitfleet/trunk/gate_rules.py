@@ -1,0 +1,161 @@
+"""The part of `queue:` in gitfleet.yaml that says what a tree must pass: its shape, and what it is compiled to (`gates.policy`)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from gitfleet.base.ids import is_name
+from gitfleet.base.text import span
+from gitfleet.errors import FleetError
+from gitfleet.patterns import language
+
+NONE = "none"
+AUTO = "auto"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 7 * 86400
+_MOST = 16 * 1024
+
+
+def _command(value: Any) -> Any:
+    """The words of a command: a text is split as a shell splits words, and no shell ever runs it."""
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"cannot be split into words: {error}") from error
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise ValueError("must be a list of words, or a text that is split as a shell splits words")
+    if not value or not value[0]:
+        raise ValueError("must name a command")
+    if any("\0" in word for word in value):
+        raise ValueError("has a NUL character in a word")
+    if len(value) > 256 or sum(map(len, value)) > _MOST or max(map(len, value)) > 4096:
+        raise ValueError("is too long: put it into a script, and name that")
+    return tuple(value)
+
+
+def _input(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            patterns = language.parse(value)
+        except FleetError as error:
+            raise ValueError(error.message) from error
+        if any(pattern.units for pattern in patterns):
+            raise ValueError(f"{value[:40]!a} is a resource, and no path")
+    return value
+
+
+def _limit(value: Any) -> Any:
+    if value == AUTO:
+        return 0
+    number = value[:-1] if isinstance(value, str) and value[-1:] in _UNITS else ""
+    if number.isascii() and number.isdigit() and len(number) < 9:
+        value = int(number) * _UNITS[value[-1]]
+    if type(value) is not int:
+        raise ValueError("must be auto or a duration, such as 90s, 45m or 2h")
+    if not 1 <= value <= _LONGEST:
+        raise ValueError(f"{span(value)} is not between 1s and {span(_LONGEST)}")
+    return value
+
+
+_COMMAND_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+}
+Command = Annotated[tuple[str, ...], BeforeValidator(_command), WithJsonSchema(_COMMAND_SCHEMA)]
+InputText = Annotated[str, BeforeValidator(_input)]
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GatePartRules(_Keys):
+    """One part of a gate: what is run, what it depends on, and how often it may run at once in the whole fleet (0: as it comes)."""
+
+    run: Command
+    inputs: tuple[InputText, ...] = ()
+    capacity: int = Field(default=0, ge=0, le=1000, strict=True)
+
+
+_PART = {
+    "type": "object",
+    "properties": {
+        "run": _COMMAND_SCHEMA,
+        "inputs": {"type": "array", "items": {"type": "string"}},
+        "capacity": {"type": "integer", "minimum": 0, "maximum": 1000},
+    },
+    "required": ["run"],
+    "additionalProperties": False,
+}
+
+
+def _gate(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value
+    return value if value is None or value == NONE else {"": {"run": _command(value)}}
+
+
+def _named(value: Any) -> Any:
+    parts = value if isinstance(value, dict) else {}
+    if isinstance(value, dict) and not parts:
+        raise ValueError("must have a part, or be none")
+    if len(parts) > 64:
+        raise ValueError("has more than 64 parts")
+    for name in parts:
+        if name and not is_name(name):
+            raise ValueError(f"{name[:80]!a} is not a name: use 1 to 64 letters, digits, '.', '_' and '-'")
+    return value
+
+
+Gate = Annotated[
+    Literal["none"] | dict[str, GatePartRules] | None,
+    BeforeValidator(_gate),
+    AfterValidator(_named),
+    WithJsonSchema({
+        "anyOf": [
+            {"const": NONE},
+            *_COMMAND_SCHEMA["anyOf"],
+            {"type": "object", "additionalProperties": _PART, "minProperties": 1},
+            {"type": "null"},
+        ]
+    }),
+]  # fmt: skip
+TimeLimit = Annotated[
+    int,
+    BeforeValidator(_limit),
+    WithJsonSchema({"anyOf": [{"const": AUTO}, {"type": "string"}, {"type": "integer"}]}),
+]
+
+
+def _words(value: Any) -> Any:
+    return (
+        " ".join(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
+    )
+
+
+class QueueGateRules(_Keys):
+    """What of `queue:` is about gates."""
+
+    gate: Gate = None
+    time_limit: TimeLimit = Field(default=0, alias="time-limit")
+    environment: Annotated[str, BeforeValidator(_words), Field(max_length=1000)] = ""
+    trust: tuple[Literal["processor", "ci", "session"], ...] = ("processor", "ci")
+
+
+def compiled(rules: QueueGateRules) -> dict[str, Any]:
+    """The rules as `gates.policy.GatePolicy` reads them."""
+    parts = rules.gate if isinstance(rules.gate, dict) else {}
+    return {
+        "parts": [
+            {"name": name, "run": list(part.run), "inputs": list(part.inputs), "capacity": part.capacity}
+            for name, part in parts.items()
+        ],
+        "none": rules.gate == NONE,
+        "time_limit": rules.time_limit,
+        "environment": rules.environment,
+        "trust": list(dict.fromkeys(rules.trust)),
+    }
