@@ -32,6 +32,7 @@ from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.gates.service import Gates
     from gitfleet.git.head import Head
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
@@ -158,6 +159,13 @@ class Clone:
         from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """The gates: what is known of trees, and having them tested."""
+        from gitfleet.gates.service import Gates  # as above
+
+        return Gates(self.repository, self.ledger, announce=self._announce)
 
     @property
     def node_ref(self) -> NodeRef:

@@ -8,7 +8,6 @@ let go is tested again, and nothing else is lost.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeVar
 
@@ -192,4 +191,6 @@ def _read(view: View, kind: type[R], where: str) -> R | None:
 
 
 def _digest(record: dict[str, object]) -> str:
+    import hashlib  # OpenSSL: 5 ms, and every command of an agent loads the kinds
+
     return hashlib.sha256(canonical.dump(record)).hexdigest()

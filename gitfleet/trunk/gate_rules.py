@@ -94,15 +94,15 @@ _PART = {
 
 
 def _gate(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not value:
+        raise ValueError("must have a part, or be none")
+    if value is None or isinstance(value, Mapping):
         return value
-    return value if value is None or value == NONE else {"": {"run": _command(value)}}
+    return {} if value == NONE else {"": {"run": _command(value)}}
 
 
 def _named(value: Any) -> Any:
-    parts = value if isinstance(value, dict) else {}
-    if isinstance(value, dict) and not parts:
-        raise ValueError("must have a part, or be none")
+    parts = value or {}
     if len(parts) > 64:
         raise ValueError("has more than 64 parts")
     for name in parts:
@@ -112,7 +112,7 @@ def _named(value: Any) -> Any:
 
 
 Gate = Annotated[
-    Literal["none"] | dict[str, GatePartRules] | None,
+    dict[str, GatePartRules] | None,
     BeforeValidator(_gate),
     AfterValidator(_named),
     WithJsonSchema({
@@ -140,7 +140,7 @@ def _words(value: Any) -> Any:
 class QueueGateRules(_Keys):
     """What of `queue:` is about gates."""
 
-    gate: Gate = None
+    gate: Gate = None  # {}: none, by the rules' own word
     time_limit: TimeLimit = Field(default=0, alias="time-limit")
     environment: Annotated[str, BeforeValidator(_words), Field(max_length=1000)] = ""
     trust: tuple[Literal["processor", "ci", "session"], ...] = ("processor", "ci")
@@ -148,13 +148,13 @@ class QueueGateRules(_Keys):
 
 def compiled(rules: QueueGateRules) -> dict[str, Any]:
     """The rules as `gates.policy.GatePolicy` reads them."""
-    parts = rules.gate if isinstance(rules.gate, dict) else {}
+    parts = rules.gate or {}
     return {
         "parts": [
             {"name": name, "run": list(part.run), "inputs": list(part.inputs), "capacity": part.capacity}
             for name, part in parts.items()
         ],
-        "none": rules.gate == NONE,
+        "none": rules.gate == {},
         "time_limit": rules.time_limit,
         "environment": rules.environment,
         "trust": list(dict.fromkeys(rules.trust)),

@@ -10,7 +10,6 @@ import os
 from typing import Any
 
 from gitfleet.base import canonical, files
-from gitfleet.claims.policy import Policy
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import Node, state_folder
@@ -52,16 +51,16 @@ def staged_faults(data: bytes) -> list[str]:
     return []
 
 
-def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
-    """The rules in a commit, for whoever keeps no compiled copy, and what is wrong with them: then the defaults hold.
+def at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:
+    """The rules in a commit, compiled, for whoever keeps no copy, and what is wrong with them: then the defaults hold.
 
     Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
     """
     blob = _blob(git, revision)
     try:
-        return (Policy.decode(_compile(git, blob)) if blob else Policy()), []
+        return (_compile(git, blob) if blob else {}), []
     except ValueError as error:
-        return Policy(), [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
+        return {}, [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
 
 
 def _blob(git: Git, revision: str) -> str | None:
