@@ -72,7 +72,6 @@ def run(
             warnings += _dirt(fleet)
         acting = "" if ci else acting_session(fleet, session) or ""
         terms = GateTerms(CI if ci else BY_SESSION, acting, part, again, float(seconds(timeout)))
-        render.note(f"testing commit {wanted.commit[:12]}, tree {wanted.tree[:12]}")
         try:
             done = fleet.gates.run(
                 wanted,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gitfleet.base.ids import is_oid
 from gitfleet.errors import NoFleet
 from gitfleet.fleet import hub_state, setup
 from gitfleet.fleet.fleet import Fleet
@@ -27,9 +28,11 @@ def status(
     """
     objects = open_objects(repository.common_dir)
     try:
-        wanted = service.target(repository.here, objects, revision, tree=tree)
+        wanted = revision  # a tree that is not here may be known all the same
+        if not (tree and is_oid(revision) and service.is_absent(repository.here, revision)):
+            wanted = service.target(repository.here, objects, revision, tree=tree).tree
         with hub_state.present(repository, hub) as now:
-            return service.look(now.view, objects, wanted.tree, now.gate), list(now.warnings)
+            return service.look(now.view, objects, wanted, now.gate), list(now.warnings)
     finally:
         objects.close()
 

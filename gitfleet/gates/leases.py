@@ -131,7 +131,7 @@ def take(view: View, operation: Operation, body: TakeGate, generation: int) -> D
     demand_own_name(operation, body.by)
     subject = body.subject
     if standing(view, subject, body.trust).word in {PASSED, FAILED}:
-        return Accepted({}, GateTaken(""), "")
+        return Accepted({}, GateTaken(""), "a run of a gate is not needed: its verdict is known")
     changes: dict[str, bytes | None] = {}
     live = []
     for one in running(view):

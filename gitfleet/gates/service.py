@@ -125,6 +125,11 @@ def target(git: Git, objects: Objects, revision: str, *, tree: bool = False) -> 
     return GateTarget(Oid(commit), Oid(oid))
 
 
+def is_absent(git: Git, oid: str) -> bool:
+    """Whether an object is not in this clone."""
+    return git.ask("cat-file", "-e", oid).code != 0
+
+
 class Gates:
     """The gates of a clone. Threads may use one at once."""
 
@@ -206,12 +211,17 @@ class _Turn:
     def part(self, part: GatePart, runner: GateRunner, progress: Progress) -> PartRun:
         """Have one part known."""
         subject = _subject(self._ledger.objects, self._target.tree, part, self._rules)
+        before = self._known(subject)
+        if before.word in {PASSED, FAILED} and not self._terms.again:
+            return PartRun(before)
         try:
             lease = self._take(subject, part)
         except Queued as error:
             return PartRun(self._known(subject), waits=error)
         if not lease:
             return PartRun(self._known(subject))
+        name = f" ({display(subject.part)})" if subject.part else ""
+        self._announce(f"testing commit {self._target.commit[:12]}, tree {self._target.tree[:12]}{name}")
         with self._kept(lease):
             end = runner.run(self._job(subject), progress)
             if end.stopped:
@@ -260,8 +270,8 @@ class _Turn:
         finally:
             over.set()
             keeper.join()
-            if self._ledger.current().view.get(leases.lease_path(lease)) is not None:
-                with suppress(FleetError):
+            with suppress(FleetError):
+                if self._ledger.current().view.get(leases.lease_path(lease)) is not None:
                     self._ledger.request(leases.leave, self._actor, KeepGate(lease))
 
     def _job(self, subject: GateSubject) -> GateJob:
