@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 
 from gitfleet.base.console import note
+from gitfleet.claims.policy import Policy
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -35,7 +36,8 @@ def judge_received(lines: bytes) -> None:
     tips = list(_tips(git, lines))
     if ledger is None or not tips or refs.resolve(git, "HEAD^{commit}") is None:
         return
-    policy, warnings = policy_file.at(git, "HEAD")
+    rules, warnings = policy_file.at(git, "HEAD")
+    policy = Policy.decode(rules)
     if policy.commits == "off":
         return
     for warning in warnings:
