@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 
 from gitfleet.base.console import note
-from gitfleet.claims.policy import Policy
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -36,8 +35,7 @@ def judge_received(lines: bytes) -> None:
     tips = list(_tips(git, lines))
     if ledger is None or not tips or refs.resolve(git, "HEAD^{commit}") is None:
         return
-    rules, warnings = policy_file.at(git, "HEAD")
-    policy = Policy.decode(rules)
+    policy, warnings = policy_file.at(git, "HEAD")
     if policy.commits == "off":
         return
     for warning in warnings:

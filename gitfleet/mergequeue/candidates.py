@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from gitfleet.base.text import one_line
 from gitfleet.git import merge_rules, quarantine
-from gitfleet.git.merge_rules import MergeDriver
+from gitfleet.git.drivers import MergeDriver
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine
 from gitfleet.git.trees import EMPTY_TREE

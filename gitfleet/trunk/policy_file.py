@@ -52,8 +52,8 @@ def staged_faults(data: bytes) -> list[str]:
     return []
 
 
-def at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:
-    """The rules in a commit, compiled, for whoever keeps no copy, and what is wrong with them: then the defaults hold.
+def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
+    """The rules in a commit, for whoever keeps no compiled copy, and what is wrong with them: then the defaults hold.
 
     Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
     """
