@@ -13,7 +13,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
 from gitfleet.fleet.views import commit_rows
 from gitfleet.git.repository import discover
-from gitfleet.githooks import staged as index
+from gitfleet.githooks import index
 from gitfleet.obstacles import Obstacle
 from gitfleet.trunk import commit_verdicts, incoming, ranges
 from gitfleet.trunk.commit_verdicts import Judged

@@ -17,6 +17,7 @@ from gitfleet.fleet.views import (
     claim_rows,
     commit_rows,
     doctor_rows,
+    gate_rows,
     grants,
     hubs,
     joining_rows,
@@ -89,6 +90,14 @@ COMMANDS: Mapping[str, CommandRow] = {
     "worktree archive --list": CommandRow(archive_rows.ArchiveListAnswer),
     "worktree restore": CommandRow(archive_rows.RestoreAnswer),
     "worktree maintain": CommandRow(upkeep_rows.UpkeepAnswer, *_PARTLY),
+    "gate run": CommandRow(
+        gate_rows.GateRunAnswer, (11, 16), ("ok", "failed", "indeterminate", "unknown", "queued")
+    ),
+    "gate status": CommandRow(
+        gate_rows.GateStatusAnswer,
+        (11, 16),
+        ("passed", "failed", "indeterminate", "unknown", "running", "unconfigured"),
+    ),
     "maintainer status": CommandRow(maintainer_rows.MaintainerStatusAnswer),
     "maintainer install": CommandRow(maintainer_rows.MaintainerInstallAnswer),
     "maintainer uninstall": CommandRow(maintainer_rows.MaintainerUninstallAnswer),

@@ -27,11 +27,11 @@ from gitfleet.githooks import (
     gitdirs,
     handover,
     hub_gate,
+    index,
     push_gate,
     ref_gate,
     refusal,
     signature,
-    staged,
 )
 from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.check_paths import PathJudgement
@@ -89,7 +89,7 @@ def _for_git(error: FleetError, hook: str) -> FleetError:
 
 def _pre_commit(fleet: Clone, rest: list[str]) -> int:
     del rest
-    rules = staged.content(fleet.repository, draft.CONFIG)
+    rules = index.content(fleet.repository, draft.CONFIG)
     _tell(f"warning: {fault}" for fault in (policy_file.staged_faults(rules) if rules is not None else ()))
     _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
@@ -146,7 +146,7 @@ def _judged(fleet: Clone, session: SessionId | None) -> PathJudgement:
     state = fleet.current()
     session = _known(fleet, state, session)
     _tell(fleet.messages(session) if session else [])
-    paths = staged.paths(fleet.repository)
+    paths = index.paths(fleet.repository)
     branch = _kept_up(fleet) if session is None else ""
     judgement = check_paths.judge(fleet, state, session, paths, branch=branch)
     if session is None:
