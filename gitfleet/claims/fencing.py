@@ -147,18 +147,6 @@ class _Mine(NamedTuple):
     standing: bool
 
 
-def judge(
-    view: View,
-    session: str | Collection[str],
-    cited: Iterable[str],
-    paths: Iterable[str],
-    *,
-    case_sensitive: bool = False,
-) -> list[CommitVerdict]:
-    """`Fence.judge` for one commit alone."""
-    return Fence(view, case_sensitive=case_sensitive).judge(session, cited, paths)
-
-
 def _cited(cited: Iterable[str]) -> dict[str, int | None]:
     """Tokens by claim id, the newest of each; None for one that was granted while the hub was away."""
     found: dict[str, int | None] = {}

@@ -259,25 +259,15 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
 
 
 def _open_here(repository: Repository, node: Node, root: str, before: Node | None) -> tuple[Node, list[str]]:
-    if before is None or before.hub:
-        node = replace(node, trunk=_main_branch(repository))
-    return node, _begin_here(repository, root, before)
-
-
-def _begin_here(repository: Repository, root: str, before: Node | None) -> list[str]:
-    remotes = _remotes(repository)
-    warnings = []
-    if remotes:
-        warnings = [f"there is a remote now; to agree through it: {advice.INIT_HUB.of(remotes[0])}"]
-    if fleetrefs.COORD in refs.read(repository.git, fleetrefs.COORD):
-        return warnings
-    refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
-    if before is None or before.hub:
-        return warnings
-    return [
-        *warnings,
-        f"{fleetrefs.COORD} was gone, and only this clone had it: the fleet starts again",
-    ]
+    new = before is None or bool(before.hub)
+    node = replace(node, trunk=_main_branch(repository)) if new else node
+    remotes = _remotes(repository)[:1]
+    warnings = [f"there is a remote now; to agree through it: {advice.INIT_HUB.of(name)}" for name in remotes]
+    if fleetrefs.COORD not in refs.read(repository.git, fleetrefs.COORD):
+        refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
+        if not new:
+            warnings.append(f"{fleetrefs.COORD} was gone, and only this clone had it: the fleet starts again")
+    return node, warnings
 
 
 def _throwaway(objects: Objects, root: str, parent: str | None) -> str:

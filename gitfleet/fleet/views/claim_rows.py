@@ -8,7 +8,6 @@ from typing import Literal, NotRequired, TypedDict, cast, final
 from gitfleet.base.names import RepoPath, SessionId
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import PathVerdict, Standing, time_left
-from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
@@ -154,7 +153,10 @@ def _row(
     if isinstance(item, Unreadable):
         return {"id": "", "pattern": item.pattern, "where": item.where, "problem": item.error.message}
     if item.session not in known:
-        known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
+        known[item.session] = (
+            session_records.known(state.view, item.session),
+            fleet.claims.orphans.is_dead(item.session),
+        )
     session, gone = known[item.session]
     left = time_left(item, session)
     renewed_at = session.renewed_at if session else item.granted_at
@@ -166,10 +168,3 @@ def _row(
         "lapsed": left <= 0 and not (item.retained and session is None),
         "gone": gone,
     }
-
-
-def _session(state: State, session_id: SessionId) -> Session | None:
-    try:
-        return session_records.find(state.view, session_id)
-    except FleetError:
-        return None

@@ -195,7 +195,7 @@ def _decided(session: SessionId, answer: Answer) -> DecidedOperation:
     decided: DecidedOperation = {
         "outcome": how_far(answer)["outcome"],
         "generation": answer.generation,
-        "commit": Oid(answer.commit),
+        "commit": answer.commit,
         "operation": answer.receipt.operation,
         "session": session,
     }
