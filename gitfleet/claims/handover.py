@@ -73,12 +73,6 @@ class Taken(Answer):
     taken: tuple[Claim, ...] = field(CLAIMS)
     served: tuple[Claim, ...] = field(CLAIMS)
 
-    @staticmethod
-    def about(body: Nothing, answer: Taken | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        del body
-        return model.patterns(answer.taken if answer else None)
-
 
 @operation("claim.break", body=Break, answer=Broke, actors=BY_PERSONS, paths=Break.about)
 def break_(view: View, operation: Operation, body: Break, generation: int) -> Decision[Broke]:
@@ -146,7 +140,7 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     return Accepted(changes, answer, one_line(f"{session.id} offers {what} to {to.id}"))
 
 
-@operation("offer.accept", body=Nothing, answer=Taken, paths=Taken.about)
+@operation("offer.accept", body=Nothing, answer=Taken, paths=model.of_answer(lambda told: told.taken))
 def accept(view: View, operation: Operation, body: Nothing, generation: int) -> Decision[Taken]:
     """`offer.accept`: the session accepts everything that is offered to it and still its holder's to give.
 

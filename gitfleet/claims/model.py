@@ -8,7 +8,7 @@ about a path ever reads one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -20,7 +20,7 @@ from gitfleet.claims.keepers import Keeper
 from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Struct, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, SESSION_ID, Changes, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, A, Changes, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import session_records
@@ -202,6 +202,11 @@ def held_by(view: View, session_id: str) -> list[Claim]:
 def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
     """The patterns of claims; None where these are not known."""
     return None if claims is None else [claim.pattern for claim in claims]
+
+
+def of_answer(claims: Callable[[A], Iterable[Claim]]) -> Callable[[object, A | None], list[str] | None]:
+    """What an operation is about of which only the answer tells that: the patterns of its `claims`."""
+    return lambda _, answer: None if answer is None else [claim.pattern for claim in claims(answer)]
 
 
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:

@@ -66,10 +66,6 @@ class End(Struct):
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
     was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
 
-    def about(self, answer: Ended | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        return model.patterns(answer.released if answer else None)
-
 
 class Ended(Answer):
     """The session as it was, what became of its claims, and the messages that it was not shown (`unheard`)."""
@@ -92,12 +88,6 @@ class Retained(Answer):
 
     retained: tuple[Claim, ...] = field(CLAIMS)
 
-    @staticmethod
-    def about(body: Retain, answer: Retained | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        del body
-        return model.patterns(answer.retained if answer else None)
-
 
 class LetGo(Struct):
     """What no longer keeps claims, and why.
@@ -111,10 +101,6 @@ class LetGo(Struct):
     claims: tuple[str, ...] | None = field(Maybe(PATTERNS), default=None, omit=True)
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
     evidence: Mapping[str, str] = field(Table(TEXT), default={}, omit=True)
-
-    def about(self, answer: LetGone | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        return model.patterns(answer.released if answer else None)
 
 
 class LetGone(Answer):
@@ -158,7 +144,7 @@ def left_by(view: View, session: str) -> list[Claim]:
     return [claim for claim in model.retained(view) if claim.session == session]
 
 
-@operation("session.end", body=End, answer=Ended, paths=End.about)
+@operation("session.end", body=End, answer=Ended, paths=model.of_answer(lambda told: told.released))
 def end(view: View, operation: Operation, body: End, generation: int) -> Decision[Ended]:
     """`session.end`: the session goes, and its claims with it, but for those that are retained.
 
@@ -183,7 +169,7 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
     return Accepted(changes, answer, one_line(subject + given(served)))
 
 
-@operation("claim.retain", body=Retain, answer=Retained, paths=Retained.about)
+@operation("claim.retain", body=Retain, answer=Retained, paths=model.of_answer(lambda told: told.retained))
 def retain(view: View, operation: Operation, body: Retain, generation: int) -> Decision[Retained]:
     """`claim.retain`: claims of a live session, which it keeps, are also its branches' from now on.
 
@@ -202,7 +188,13 @@ def retain(view: View, operation: Operation, body: Retain, generation: int) -> D
     return Accepted(changes, answer, one_line(f"of the claims of {session.id}{_retaining(marked)}"))
 
 
-@operation("claim.let-go", body=LetGo, answer=LetGone, actors=BY_NODES + BY_PERSONS, paths=LetGo.about)
+@operation(
+    "claim.let-go",
+    body=LetGo,
+    answer=LetGone,
+    actors=BY_NODES + BY_PERSONS,
+    paths=model.of_answer(lambda told: told.released),
+)
 def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> Decision[LetGone]:
     """`claim.let-go`: a branch, or a worktree, lets its claims go; what no other keeps ends, and its session is told.
 

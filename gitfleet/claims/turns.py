@@ -45,7 +45,9 @@ def taken_up(claim: Claim, operation: Operation) -> Claim:
     return replace(claim, accept_within=0, granted_at=operation.at, uptime=operation.timing.uptime)
 
 
-@operation("ticket.collect", body=Collect, answer=Collected, paths=lambda _, answer: _patterns(answer))
+@operation(
+    "ticket.collect", body=Collect, answer=Collected, paths=model.of_answer(lambda told: told.accepted)
+)
 def collect(view: View, operation: Operation, body: Collect, generation: int) -> Decision[Collected]:
     """`ticket.collect`: the session takes up what the waiting line gave it."""
     del generation
@@ -69,10 +71,6 @@ def leave(view: View, operation: Operation, body: Leave, generation: int) -> Dec
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Left(tuple(going), tuple(served))
     return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))
-
-
-def _patterns(answer: Collected | None) -> list[str] | None:
-    return model.patterns(answer.accepted if answer else None)
 
 
 KINDS = (collect, leave)
