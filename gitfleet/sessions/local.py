@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from gitfleet.base import advice, files, statefile
-from gitfleet.base.identity import ProcessIdentity, ancestors, state
+from gitfleet.base.callers import ancestors
+from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
 from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting

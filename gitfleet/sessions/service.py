@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gitfleet.base import advice, files, identity
+from gitfleet.base import advice, callers, files, identity
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
@@ -181,7 +181,7 @@ class Sessions(Generic[S, E]):
                     mark(there.git_dir, self.local, worktree)
 
     def _process(self, pid: int) -> identity.ProcessIdentity:
-        found = identity.identify(pid or identity.durable_parent())
+        found = identity.identify(pid or callers.durable_parent())
         if found is None:
             words = f"There is no process {pid}."
             raise UsageError(words, hint="Pass the pid of the running agent.")

@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gitfleet.base import clock, files, identity
+from gitfleet.base import callers, clock, files
 from gitfleet.base.ids import ALPHABET
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
@@ -120,7 +120,7 @@ class Chooser:
         return None
 
     def _check_unused(self, managed: Managed) -> None:
-        family = liveness.own_family()
+        family = callers.family()
         there = liveness.users([managed.path], sessions=self._sessions().all(), without=family)[managed.path]
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
@@ -241,7 +241,7 @@ class Chooser:
         return LocalSessions(self._state)
 
     def _pid(self) -> int:
-        return self._wish.pid or identity.durable_parent()
+        return self._wish.pid or callers.durable_parent()
 
 
 def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.User]) -> str:

@@ -56,7 +56,7 @@ def users(
 ) -> dict[str, list[User]]:
     """The users of each of `paths` (tops of worktrees), by path as given; an empty list where nobody was found.
 
-    `sessions` are those of this clone. Processes in `without` do not count, whatever the evidence (see `own_family`). The
+    `sessions` are those of this clone. Processes in `without` do not count, whatever the evidence (see `callers.family`). The
     main worktree's path may be among them: what lies in a worktree below it counts for that one. Costs one pass over /proc.
     """
     found: dict[str, list[User]] = {path: [] for path in paths}
@@ -81,15 +81,6 @@ def users(
     for path in paths:
         found[path] += [user for user in locks(path) if not user.pid or user.pid not in without]
     return found
-
-
-def own_family() -> set[int]:
-    """Our own process and those above it: who calls is no obstacle to what it asks for itself."""
-    family, pid = set[int](), os.getpid()
-    while pid > 1 and pid not in family and len(family) < 64:
-        family.add(pid)
-        pid = identity.parent(pid)
-    return family
 
 
 def locks(path: str) -> list[User]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from gitfleet.base import clock
+from gitfleet.base import callers, clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
@@ -56,7 +56,7 @@ class Reconciler:
         self._wanted = wanted
         self._pushed = pushed
         self._without = frozenset(without)
-        self._family = liveness.own_family()
+        self._family = callers.family()
         self._history = History(self.git)
         self._everything: Sequence[Worktree] | None = None
 

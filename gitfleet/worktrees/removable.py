@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import clock
+from gitfleet.base import callers, clock
 from gitfleet.base.text import display, duration, span
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
@@ -19,7 +19,7 @@ from gitfleet.git.program import Git
 from gitfleet.git.worktrees import Worktree
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
-from gitfleet.worktrees import activity, capture, ignored, liveness, only_here, reservation
+from gitfleet.worktrees import activity, capture, ignored, only_here, reservation
 from gitfleet.worktrees.activity import Activity
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
@@ -136,7 +136,7 @@ class _Asking:
         if users and not self._terms.include_active:
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
-        kept = reservation.stands(self._managed.git_dir, besides=liveness.own_family())
+        kept = reservation.stands(self._managed.git_dir, besides=callers.family())
         if kept and not self._terms.include_active:
             raise _Keep("active", "it was just given to a session")
 

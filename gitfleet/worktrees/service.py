@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from gitfleet.base import advice, files
+from gitfleet.base import advice, callers, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
@@ -21,7 +21,6 @@ from gitfleet.worktrees import (
     activity,
     ensure,
     listing,
-    liveness,
     making,
     reconcile_plan,
     status,
@@ -121,7 +120,7 @@ class Worktrees:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
         wanted = ReconcileTerms(strategy=strategy, named=True, dry_run=wish.dry_run)
-        (outcome,) = self._reconciler(wanted, liveness.own_family()).run(target, lambda _: base)
+        (outcome,) = self._reconciler(wanted, callers.family()).run(target, lambda _: base)
         return Ensured(choice, base, outcome)
 
     def _fill(self, begun: Begun) -> None:
@@ -143,7 +142,7 @@ class Worktrees:
         if base:
             validity.check_branch(base)
         found, targets, bases = self.asked(selection, base)
-        without = set() if selection.everything else liveness.own_family()
+        without = set() if selection.everything else callers.family()
         wanted = wanted._replace(named=not selection.everything)
         outcomes = self._reconciler(wanted, without).run(targets, lambda name: bases[base or name])
         broken = found.broken if selection.everything else []
