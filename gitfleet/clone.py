@@ -138,16 +138,17 @@ class Clone:
     def sessions(self) -> Sessions[Started, Ended]:
         """The fleet's sessions."""
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
-        from gitfleet.worktrees import reservation
+        from gitfleet.worktrees.notes import TreeNotes
 
+        notes = TreeNotes(self.repository.git_dir)
         return Sessions(
             self.repository,
             self.ledger,
             self._begin,
             self._finish,
             markers=lambda: policy.markers(self.ledger.state),
-            arrived=reservation.clear,
-            expected=reservation.session,
+            arrived=notes.release,
+            expected=notes.expected,
         )
 
     @cached_property

@@ -43,8 +43,8 @@ from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.rules import Process
 from gitfleet.sessions.service import Start, new_id
 from gitfleet.telling import remarks, succession
-from gitfleet.worktrees import reservation
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 
 AGENTS = ("codex", "claude")
 LOGS = "gitfleet-logs"
@@ -297,7 +297,7 @@ def _go(child: Child, launch: Launch) -> None:
 
 def _fresh_id(clone: Clone, agent: str) -> str:
     """The id for which this worktree was made, if no session of that name has come yet; else a new one."""
-    expected = reservation.session(clone.repository.git_dir)
+    expected = TreeNotes(clone.repository.git_dir).expected()
     taken = bool(expected) and clone.current().view.get(model.path(expected)) is not None
     return expected if expected and not taken else new_id(agent)
 

@@ -73,15 +73,15 @@ class Sessions(Generic[S, E]):
         begin: Callable[[Beginning], S],
         finish: Callable[[Ending], E],
         *,
-        markers: Callable[[], Mapping[str, Any]] = dict,
-        arrived: Callable[[str], None] = lambda _: None,
-        expected: Callable[[str], str] = lambda _: "",
+        markers: Callable[[], Mapping[str, Any]],
+        arrived: Callable[[], None],
+        expected: Callable[[], str],
     ) -> None:
         """`begin` and `finish` have the ledger decide, with what becomes of the session's claims.
         `markers` tells the orchestrators that the rules add.
 
-        `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
-        that was made and which has not come yet ("": none).
+        `arrived` hears that a session has begun in the worktree, `expected` tells the id of the one for which that was made and
+        which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
@@ -99,7 +99,7 @@ class Sessions(Generic[S, E]):
         that would at once, one does. Without an id it is the session for which this worktree was made, if that has not come
         yet. Raises Conflict when the id is taken, UsageError when the process is not there.
         """
-        reserved = "" if start.id or start.person else self._expected(self._repository.git_dir)
+        reserved = "" if start.id or start.person else self._expected()
         if reserved:
             with suppress(Conflict):  # somebody else is called so by now
                 return self._start(start._replace(id=reserved), timeout)
@@ -133,7 +133,7 @@ class Sessions(Generic[S, E]):
         ):
             self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself
-            self._arrived(self._repository.git_dir)
+            self._arrived()
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)

@@ -23,8 +23,9 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import exclude, listing, liveness, making, reservation, unlanded, validity
+from gitfleet.worktrees import exclude, listing, liveness, making, unlanded, validity
 from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.upstream import Base
 
 
@@ -124,7 +125,7 @@ class Chooser:
         there = liveness.users([managed.path], sessions=self._sessions().all(), without=family)[managed.path]
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
-        if reservation.stands(managed.git_dir, besides={*family, self._pid()}):
+        if TreeNotes(managed.git_dir).reserved(besides={*family, self._pid()}):
             raise self._taken(managed, "was just given to another process")
 
     def _free(self) -> tuple[Managed | None, list[tuple[str, str]]]:
@@ -148,7 +149,7 @@ class Chooser:
 
     def _hand_out(self, managed: Managed, passed: list[tuple[str, str]]) -> Chosen:
         if not self._wish.dry_run:
-            reservation.write(managed.git_dir, self._pid(), self._wish.session or "")
+            TreeNotes(managed.git_dir).reserve(self._pid(), self._wish.session or "")
         return Chosen(managed, created=False, done=not self._wish.dry_run, passed=passed)
 
     def _create(self, session: str, passed: list[tuple[str, str]]) -> Chosen:
@@ -170,7 +171,7 @@ class Chooser:
             return Chosen(plan, created=True, done=False, passed=passed)
         self._keep_out(session)
         begun = making.begin(self._repository, self._state, plan, create=not exists)
-        reservation.write(begun.managed.git_dir, self._pid(), session)
+        TreeNotes(begun.managed.git_dir).reserve(self._pid(), session)
         return Chosen(begun.managed, created=True, done=True, passed=passed, begun=begun)
 
     def _keep_out(self, session: str) -> None:
@@ -250,7 +251,7 @@ def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.Use
         (not os.path.isdir(managed.path), checkout.GONE),
         (worktree.locked is not None, f"it is locked ({worktree.locked or 'without a reason'})"),
         (bool(there), f"it is in use: {there[0] if there else ''}"),
-        (reservation.stands(managed.git_dir), "it was just given to another session"),
+        (TreeNotes(managed.git_dir).reserved(), "it was just given to another session"),
         (
             git_worktrees.short(worktree.branch) != managed.branch,
             f"it is not on its own branch {managed.branch}",

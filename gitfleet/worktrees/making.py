@@ -24,8 +24,9 @@ from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import liveness, marker, reservation
+from gitfleet.worktrees import liveness, marker
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 
 _NOTES = "making"
 
@@ -179,7 +180,7 @@ def _finish(git: Git, plan: Managed, there: Worktree) -> bool:
         files.remove(lock)  # of a git that has died with its maker
     if _check_out(replace(plan, git_dir=there.git_dir)).code:
         return False
-    reservation.clear(there.git_dir)
+    TreeNotes(there.git_dir).release()
     git.ask("worktree", "unlock", "--", plan.path)  # git locks what it is making
     return True
 

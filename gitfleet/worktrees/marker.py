@@ -2,7 +2,7 @@
 
 Only its presence, with the path of that very worktree in it, makes a worktree a managed one; nothing without it is ever
 reused, brought up to date or removed. It lies where neither `git status` nor `git add -A` sees it, and git removes it
-together with the worktree. It is written once and never changed; who has the worktree now is `reservation`'s.
+together with the worktree. It is written once and never changed; who has the worktree now is in its `notes`.
 """
 
 from __future__ import annotations

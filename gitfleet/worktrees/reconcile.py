@@ -23,8 +23,9 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import PathChange
 from gitfleet.git.worktrees import Worktree
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import activity, bookkeeping, liveness, obstacles, reconcile_plan, reservation
+from gitfleet.worktrees import liveness, notes, obstacles, reconcile_plan
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import REBASE, ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.unlanded import Pushed
@@ -78,7 +79,7 @@ class Reconciler:
             )
             there, reserved = users[managed.path], self._reserved(managed)
             if not self._wanted.dry_run and os.path.isdir(managed.path):
-                activity.back(managed.git_dir)
+                TreeNotes(managed.git_dir).back()
             seen = Seen(managed, worktree, state, there, base, counts, reserved)
             found.append(seen._replace(finished=self._finished(seen)))
         return found
@@ -94,7 +95,7 @@ class Reconciler:
         return liveness.users(paths, sessions=LocalSessions(self._state).all(), without=self._without)
 
     def _reserved(self, managed: Managed) -> bool:
-        return reservation.stands(managed.git_dir, besides=self._family)
+        return TreeNotes(managed.git_dir).reserved(besides=self._family)
 
     def _one(self, seen: Seen) -> Outcome:
         found = reconcile_plan.judge(seen, self._wanted)
@@ -182,10 +183,10 @@ class Reconciler:
         undoing.sweep(seen.managed.git_dir)
         commit = seen.base.commit or ""
         env = {
-            "GIT_REFLOG_ACTION": bookkeeping.ACTION,
+            "GIT_REFLOG_ACTION": notes.ACTION,
             "GITFLEET_SESSION": None,
         }  # the caller's is not this tree's
-        with bookkeeping.span(seen.managed.git_dir):
+        with TreeNotes(seen.managed.git_dir).changing():
             if self._wanted.strategy == REBASE and not found.forward:
                 attempt = merging.rebase(here, commit, moved, filtered=filtered, env=env)
             else:

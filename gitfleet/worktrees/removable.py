@@ -19,12 +19,13 @@ from gitfleet.git.program import Git
 from gitfleet.git.worktrees import Worktree
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
-from gitfleet.worktrees import activity, capture, ignored, only_here, reservation
+from gitfleet.worktrees import activity, capture, ignored, only_here
 from gitfleet.worktrees.activity import Activity
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.upstream import Base
 
 KEEP, REMOVE, PRUNE = "keep", "remove", "prune"
@@ -122,6 +123,7 @@ class _Asking:
     def __init__(self, sweep: Sweep, candidate: Candidate) -> None:
         self._common, self._terms, self._hub = sweep.common, sweep.terms, sweep.hub
         self._managed, self._candidate = candidate.managed, candidate
+        self._notes = TreeNotes(candidate.managed.git_dir)
         self.landed: Landed | None = None
         self.active: Activity | None = None
 
@@ -136,7 +138,7 @@ class _Asking:
         if users and not self._terms.include_active:
             more = f" and {len(users) - 1} more" if len(users) > 1 else ""
             raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
-        kept = reservation.stands(self._managed.git_dir, besides=callers.family())
+        kept = self._notes.reserved(besides=callers.family())
         if kept and not self._terms.include_active:
             raise _Keep("active", "it was just given to a session")
 
@@ -146,7 +148,7 @@ class _Asking:
         git = Git(managed.git_dir, cwd=managed.path)
         self._linked()
         if not self._terms.dry_run:
-            activity.back(managed.git_dir)
+            self._notes.back()
         found = capture.look(git, self._terms.ignored)
         self._idle(found)
         head, branch = self._head(git)
@@ -180,7 +182,7 @@ class _Asking:
                 "missing",
                 f"its folder is gone, and {away}: not mounted? If it is gone for good: `git worktree remove PATH`",
             )
-        gone = clock.now() - activity.gone_since(managed.git_dir, note=not self._terms.dry_run)
+        gone = clock.now() - self._notes.gone_since(note=not self._terms.dry_run)
         if gone < self._terms.ttl:
             words = f"its folder has been gone for {duration(gone)}; if it was moved: `git worktree repair NEW-PATH`"
             raise _Keep("missing", words)

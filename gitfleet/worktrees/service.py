@@ -18,7 +18,6 @@ from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.worktrees import (
-    activity,
     ensure,
     listing,
     making,
@@ -31,6 +30,7 @@ from gitfleet.worktrees.ensure import Chooser, Chosen, Wish
 from gitfleet.worktrees.listing import BrokenWorktree, Listing
 from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms
@@ -99,7 +99,7 @@ class Worktrees:
         found = listing.look(self.repository)
         for managed, _ in found.managed:
             if os.path.isdir(managed.path):
-                activity.back(managed.git_dir)
+                TreeNotes(managed.git_dir).back()
         return found
 
     def ensure(self, wish: Wish, *, reconcile: bool = False, strategy: str = reconcile_plan.MERGE) -> Ensured:

@@ -14,15 +14,15 @@ from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.trunk import position
-from gitfleet.worktrees import bookkeeping, reconcile_plan, reservation
+from gitfleet.worktrees import notes, reconcile_plan
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.reconcile import Reconciler, Target
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict
 from gitfleet.worktrees.upstream import Base
 
 _LOG_END = 64 * 1024
-_AHEAD = 60  # seconds that a clock may be ahead of ours; what is later tells nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> l
     commits = position.known(reconciler.git, node, {managed.base for managed, _ in targets})
     found = []
     for seen in reconciler.look(targets, lambda name: Base(name, commits[name], fresh=not node.hub)):
-        reserved = reservation.stands(seen.managed.git_dir)
+        reserved = TreeNotes(seen.managed.git_dir).reserved()
         verdict = reconcile_plan.judge(seen, ReconcileTerms())
         found.append(Row(*seen[:6], _idle(seen.managed, seen.state), reserved, verdict))
     return found
@@ -59,14 +59,14 @@ def _idle(managed: Managed, state: CheckoutState) -> int | None:
     """Seconds since somebody did something there, as far as a few looks tell: `cleanup` looks closer before it judges."""
     if state.problem:
         return None
-    now, spans = clock.now(), bookkeeping.spans(managed.git_dir)
-    taken = reservation.read(managed.git_dir)
+    now, own = clock.now(), TreeNotes(managed.git_dir)
+    taken = own.reservation
     seen = [managed.created_at, taken.at if taken else 0, _moved_at(managed.git_dir)]
     for path in (*state.changed, *state.untracked):
         stamp = files.changed_at(os.path.join(managed.path, path))
-        if not bookkeeping.within(stamp, spans):
+        if not own.ours(stamp):
             seen.append(stamp // 1_000_000_000)
-    return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + _AHEAD))
+    return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + notes.SLACK))
 
 
 def _moved_at(git_dir: str) -> int:
@@ -80,6 +80,6 @@ def _moved_at(git_dir: str) -> int:
     for line in reversed(lines):
         who, _, words = line.partition(b"\t")
         stamp = who.rsplit(b" ", 2)[-2:-1]
-        if not words.startswith(bookkeeping.ACTION.encode()) and stamp and stamp[0].isdigit():
+        if not words.startswith(notes.ACTION.encode()) and stamp and stamp[0].isdigit():
             return int(stamp[0])
     return 0

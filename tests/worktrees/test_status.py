@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitfleet.codec import replace
-from gitfleet.worktrees import marker, reservation
+from gitfleet.worktrees import marker
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.service import Selection
 from tests.forms import held
 from tests.workbench import Git, Gitfleet
@@ -23,7 +24,7 @@ MANY = 24
 def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_work: AtWork) -> None:
     paths = {name: yard.make(name) for name in ("busy", "dirty", "ahead", "picking", "gone", "detached")}
     process = at_work(paths["busy"])
-    reservation.write(yard.ensure("claude", "new").managed.git_dir, process.pid)
+    TreeNotes(yard.ensure("claude", "new").managed.git_dir).reserve(process.pid)
     (paths["dirty"] / "README.md").write_text("x")
     (paths["dirty"] / "né w").write_text("x")
     git.commit(paths["ahead"], {"x": "x\n"})

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.worktrees import reservation
 from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
@@ -51,7 +51,7 @@ class Yard:
 
     def release(self, managed: Managed) -> None:
         """As if whoever was handed it had come and gone."""
-        reservation.clear(managed.git_dir)
+        TreeNotes(managed.git_dir).release()
 
     def managed(self) -> list[Managed]:
         with self.open() as fleet:
