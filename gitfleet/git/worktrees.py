@@ -46,6 +46,11 @@ class Worktree(Struct):
     locked: str | None
     prunable: str | None
 
+    @property
+    def lock(self) -> str:
+        """That it is locked, and why, in words; "" when it is not."""
+        return "" if self.locked is None else f"it is locked ({display(self.locked) or 'without a reason'})"
+
 
 def linked(git: Git) -> bool:
     """Whether there are worktrees beside the main one. `git` is that of the common dir. No process."""

@@ -114,8 +114,8 @@ class Chooser:
                     f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
                 )
-            if worktree.locked is not None:
-                raise self._taken(managed, f"is locked ({worktree.locked or 'without a reason'})")
+            if worktree.lock:
+                raise self._taken(managed, worktree.lock.removeprefix("it "))
             self._check_unused(managed)
             return managed
         return None
@@ -247,18 +247,15 @@ class Chooser:
 
 def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.User]) -> str:
     """Why a worktree is not free, in words; "" when it is. One git process, if nothing cheaper says so."""
+    own_branch = git_worktrees.short(worktree.branch) == managed.branch
     reasons = [
-        (not os.path.isdir(managed.path), checkout.GONE),
-        (worktree.locked is not None, f"it is locked ({worktree.locked or 'without a reason'})"),
-        (bool(there), f"it is in use: {there[0] if there else ''}"),
-        (TreeNotes(managed.git_dir).reserved(), "it was just given to another session"),
-        (
-            git_worktrees.short(worktree.branch) != managed.branch,
-            f"it is not on its own branch {managed.branch}",
-        ),
+        "" if os.path.isdir(managed.path) else checkout.GONE,
+        worktree.lock,
+        liveness.in_use(there) if there else "",
+        "it was just given to another session" if TreeNotes(managed.git_dir).reserved() else "",
+        "" if own_branch else f"it is not on its own branch {managed.branch}",
     ]
-    first = next((why for applies, why in reasons if applies), "")
-    return first or _untidy(checkout.look(managed.path, managed.git_dir))
+    return next(filter(None, reasons), "") or _untidy(checkout.look(managed.path, managed.git_dir))
 
 
 def _untidy(state: checkout.CheckoutState) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from gitfleet.base import identity
+from gitfleet.base.text import display
 from gitfleet.sessions.local import Here
 
 LOCK_FILES = (".claude-session-active", ".codex_session_active", ".nomic-session-active")
@@ -49,6 +50,12 @@ class User(NamedTuple):
                 return f"{who} works there"
             case _:
                 return f"{who} has {self.what} open"
+
+
+def in_use(there: Sequence[User]) -> str:
+    """That somebody is at work in a tree, in words that are safe to show."""
+    more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+    return f"it is in use: {display(str(there[0]))}{more}"
 
 
 def users(

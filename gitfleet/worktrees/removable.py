@@ -19,7 +19,7 @@ from gitfleet.git.program import Git
 from gitfleet.git.worktrees import Worktree
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
-from gitfleet.worktrees import activity, capture, ignored, only_here
+from gitfleet.worktrees import activity, capture, ignored, liveness, only_here
 from gitfleet.worktrees.activity import Activity
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
@@ -130,14 +130,13 @@ class _Asking:
     def nobody_there(self) -> None:
         """Not locked, nothing under way, nobody at work."""
         worktree, users = self._candidate.worktree, self._candidate.users
-        if worktree.locked is not None:
-            raise _Keep("locked", f"it is locked ({display(worktree.locked) or 'without a reason'})")
+        if worktree.lock:
+            raise _Keep("locked", worktree.lock)
         operation = git_worktrees.in_progress(self._managed.git_dir)
         if operation is not None:
             raise _Keep("in-progress", f"{git_worktrees.begun(operation)} is in progress there")
         if users and not self._terms.include_active:
-            more = f" and {len(users) - 1} more" if len(users) > 1 else ""
-            raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
+            raise _Keep("active", liveness.in_use(users))
         kept = self._notes.reserved(besides=callers.family())
         if kept and not self._terms.include_active:
             raise _Keep("active", "it was just given to a session")
@@ -147,8 +146,6 @@ class _Asking:
         managed = self._managed
         git = Git(managed.git_dir, cwd=managed.path)
         self._linked()
-        if not self._terms.dry_run:
-            self._notes.back()
         found = capture.look(git, self._terms.ignored)
         self._idle(found)
         head, branch = self._head(git)
@@ -252,7 +249,7 @@ class _Asking:
     def _judge_commits(self, head: str) -> None:
         base = self._hub.bases(self._managed.base)
         if not base.fresh or base.commit is None:
-            words = base.error or f"where {base.name}is on the hub is not known"
+            words = base.error or f"where {base.name} is on the hub is not known"
             self.landed = Landed(landed.UNKNOWN, f"{base.name} could not be fetched: {words}")
             return
         self.landed = landed.judge(self._common, head, base.commit, base.name, self._hub.tips)
