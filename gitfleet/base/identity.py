@@ -270,7 +270,8 @@ def environment_values(pid: int, names: Collection[str]) -> dict[str, str]:
 
 def _environment(pid: int) -> dict[str, str]:
     if not _PROC:
-        return _ask_psutil(pid, _own_environment, {})
+        own = os.geteuid()
+        return _ask_psutil(pid, lambda it: it.environ() if it.uids().effective == own else {}, {})
     try:
         if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
             return {}
@@ -279,10 +280,6 @@ def _environment(pid: int) -> dict[str, str]:
         return {}
     pairs = (os.fsdecode(part).partition("=") for part in text.split(b"\0"))
     return {name: value for name, equals, value in pairs if name and equals}
-
-
-def _own_environment(process: psutil.Process) -> dict[str, str]:
-    return process.environ() if process.uids().effective == os.geteuid() else {}
 
 
 def _ask_psutil(pid: int, question: Callable[[psutil.Process], Answer], otherwise: Answer) -> Answer:

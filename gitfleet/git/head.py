@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from gitfleet.git import fleetrefs
+from gitfleet.git.refs import is_branch
 
 TRACE = {"GIT_TRACE_PACKET": "1", "GIT_TRACE_REDACT": "1"}
 BRANCH, DETACHED, NONE, UNTOLD = "branch", "detached", "none", "untold"
@@ -21,7 +22,6 @@ _LINE = rb"[0-9:.]+ \S+\.c:\d+ +packet: +(\S+?)([<>]) ?([^\n]*)\n?"
 _CLIENTS = (b"fetch", b"git")  # in whose name the hub's packets come; over http some are git's
 _HEAD = rb"[0-9a-f]{40,64} HEAD(?: symref-target:(\S+)|(\\0)([^\n]*))?"
 _OCTAL = rb"\\([0-7]{1,3})"
-_FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
 class Head(NamedTuple):
@@ -59,7 +59,7 @@ def without_trace(output: bytes) -> bytes:
 def named(target: str) -> Head:
     """What HEAD is that leads to the ref `target`: strangers may have put anything there."""
     name = target.removeprefix(_HEADS)
-    return Head(BRANCH, name) if name != target and _is_plain(name) else Head(NONE)
+    return Head(BRANCH, name) if name != target and is_branch(name) else Head(NONE)
 
 
 def _head(found: re.Match[bytes]) -> Head:
@@ -77,18 +77,3 @@ def _head(found: re.Match[bytes]) -> Head:
 def plain(name: bytes) -> str:
     """A name as it is, from a trace."""
     return os.fsdecode(re.sub(_OCTAL, lambda code: bytes([int(code[1], 8) & 255]), name))
-
-
-def _is_plain(name: str) -> bool:
-    """Whether this can be a branch (git-check-ref-format), and neither an option nor a pattern to git."""
-    parts = name.split("/")
-    return (
-        bool(name)
-        and not name.startswith("-")
-        and not set(name) & _FORBIDDEN
-        and min(name) > " "
-        and ".." not in name
-        and "@{" not in name
-        and not name.endswith(".")
-        and all(part and not part.startswith(".") and not part.endswith(".lock") for part in parts)
-    )

@@ -17,8 +17,22 @@ from gitfleet.git.program import Git, failed
 _ELSEWHERE = "/.invalid\n"  # what the file says where refs are kept in tables
 _LINE = re.compile(r"[0-9a-f]{40}\n")
 _PACKED = re.compile(rb"\n([0-9a-f]{40})")
+_NO_BRANCH = frozenset(" ~^:?*[\\\x7f")
 ZERO = "0" * 40
 NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
+
+
+def is_branch(text: str) -> bool:
+    """Whether `text` may be the short name of a branch, by git's own rules. Costs no process."""
+    return (
+        text[:1] != "-"
+        and text != "@"
+        and not text.endswith(".")
+        and ".." not in text
+        and "@{" not in text
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
+        and not any(c in _NO_BRANCH or ord(c) < 32 for c in text)
+    )
 
 
 def read(git: Git, *patterns: str) -> dict[str, str]:
@@ -85,22 +99,15 @@ def head(git: Git) -> str:
     return git.line("symbolic-ref", "--quiet", "HEAD") or ""
 
 
-def locked_away(git: Git, name: str) -> str:
-    """The file of a ref, or a folder above it, that this user may not read: for git, such a ref is not there. "" if none is."""
+def demand_open(git: Git, name: str) -> None:
+    """Raise PermissionError where this user may not read the file of a ref, or a folder above it: for git, it is not there."""
     path = git.git_dir
     for part in name.split("/"):
         path = os.path.join(path, part)
         if not os.path.lexists(path):
-            return ""
+            return
         if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
-            return path
-    return ""
-
-
-def demand_open(git: Git, name: str) -> None:
-    """Raise PermissionError where a ref seems not to be there because this user may not read it."""
-    if path := locked_away(git, name):
-        raise PermissionError(errno.EACCES, "no permission", path)
+            raise PermissionError(errno.EACCES, "no permission", path)
 
 
 def resolve(git: Git, name: str) -> str | None:

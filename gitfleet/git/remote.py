@@ -16,11 +16,11 @@ from gitfleet.base import advice, clock
 from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
 from gitfleet.codec import replace
-from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
+from gitfleet.errors import UNCHANGED, FleetError, HubRefused
 from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
-from gitfleet.git.program import TIMEOUT, Git, failed, redact
+from gitfleet.git.program import TIMEOUT, Git, redact
 
 _ADDRESS = r"(?m)^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$"
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
@@ -87,7 +87,7 @@ class Remote:
         )  # fmt: skip
         plain = replace(done, stderr=head.without_trace(done.stderr))
         if done.code:
-            raise self.error(plain, "read from")
+            raise self.error(plain)
         return head.heard(done.stderr)
 
     def push(
@@ -140,7 +140,7 @@ class Remote:
         asked = ("ls-remote", "--symref", "--quiet", "--", self.name, *patterns)
         done = self._exchange(*asked, timeout=timeout)
         if done.code:
-            raise self.error(done, "read from")
+            raise self.error(done)
         found, refs = Head(head.NONE), {}
         for line in os.fsdecode(done.stdout).split("\n"):
             value, _, name = line.partition("\t")
@@ -192,20 +192,9 @@ class Remote:
         """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""
         return timeout if self._end is None else max(0.01, min(timeout, self._end - clock.elapsed()))
 
-    def error(self, done: Completed, what: str) -> FleetError:
-        """The error for a failed exchange, in git's own words."""
-        output = redact(done.stderr.decode("utf-8", "replace")).strip()
-        if answers.is_full_or_forbidden(done):
-            return LocalStorage(
-                f"git could not write in {self._git.git_dir}: {answers.words(output)}.",
-                hint="Make room or give permission there, then run the same command again.",
-                path=self._git.git_dir,
-            )
-        if answers.is_locked(done):
-            return failed(done)
-        if answers.is_broken(done):
-            return answers.gone(output, self._git.git_dir)
-        return hub_error(self.name, output, what=what, refused=answers.is_denied(done))
+    def error(self, done: Completed) -> FleetError:
+        """The error for a failed look or fetch, in git's own words."""
+        return answers.of_failure(done, self.name, self._git.git_dir, "read from")
 
     def _pushing(self, updates: Sequence[Update], *flags: str, atomic: bool = True) -> list[str]:
         """The arguments of a push. No configuration adds a ref, an option, a signature or a connection to it."""

@@ -87,6 +87,12 @@ def listed(git: Git) -> list[Worktree]:
     return found
 
 
+def at(git: Git, path: str) -> Worktree | None:
+    """The worktree at `path`; None where git lists none. One git process."""
+    real = os.path.realpath(path)
+    return next((item for item in listed(git) if os.path.realpath(item.path) == real), None)
+
+
 def folders(common_dir: str) -> dict[str, str]:
     """The folder of git itself of each linked worktree, by the real path of the worktree."""
     top = os.path.join(common_dir, "worktrees")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import counted
-from gitfleet.git import checkout
+from gitfleet.git import checkout, history
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.program import Git
@@ -70,11 +70,7 @@ def _count(git: Git, trunk: str, head: str, end: float) -> tuple[int, int] | Non
     left = end - clock.elapsed()
     if head == trunk:
         return 0, 0
-    if left <= 0:
-        return None
-    done = git.ask("rev-list", "--left-right", "--count", f"{head}...{trunk}", "--", timeout=left)
-    counts = done.stdout.split()
-    return (int(counts[0]), int(counts[1])) if done.code == 0 and len(counts) == 2 else None
+    return history.counts(git, head, trunk, timeout=left) if left > 0 else None
 
 
 def left_behind(repository: Repository) -> list[str]:

@@ -199,9 +199,7 @@ class Sessions(Generic[S, E]):
         return rules.StartFacts(
             worktree=self._repository.worktree or "",
             branch=branch.removeprefix("refs/heads/"),
-            base=refs.loose(self._repository.common_dir, branch)
-            or git.line("rev-parse", "--verify", "--quiet", "HEAD")
-            or "",
+            base=refs.loose(self._repository.common_dir, branch) or refs.resolve(git, "HEAD") or "",
             agent=start.agent or (identity.program_name(argv[0]) if argv else ""),
             command=shown_command(argv),
             user=git.line("config", "--get", "user.name") or "",

@@ -15,7 +15,7 @@ from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
-from gitfleet.base.text import display
+from gitfleet.base.text import display, some
 from gitfleet.errors import FleetError
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.local import LocalSessions
@@ -247,6 +247,5 @@ def _words(verdict: CleanupVerdict, word: str, facts: Mapping[str, Any]) -> str:
     elif word.startswith("would-") and verdict.needed:
         words += "; would be archived first"
     if verdict.found and verdict.found.left_out and word != "kept":
-        words += f"; not archived: {', '.join(verdict.found.left_out[:3])}"
-        words += " …" if len(verdict.found.left_out) > 3 else ""
+        words += f"; not archived: {some(verdict.found.left_out)}"
     return words

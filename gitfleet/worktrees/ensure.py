@@ -181,7 +181,7 @@ class Chooser:
             return
         known = {os.path.realpath(worktree.path) for worktree in worktrees}
         there = [os.path.realpath(os.path.join(self._folder, name)) for name in files.names(self._folder)]
-        foreign = [path for path in there if not any(f"{item}/".startswith(f"{path}/") for item in known)]
+        foreign = [path for path in there if not any(files.within(item, path) for item in known)]
         if foreign and not exclude.has(common_dir, self._relative):
             exclude.add(common_dir, f"{self._relative}/{session}")
         else:
@@ -221,11 +221,7 @@ class Chooser:
         git = self._repository.git
         out = git.ask("ls-files", "-z", "--", f":(literal,top){self._relative}").stdout if root else b""
         found = [os.fsdecode(name) for name in out.split(b"\0") if name]
-        if (
-            not found
-            and self._base.commit
-            and git.line("rev-parse", "-q", "--verify", f"{self._base.commit}:{self._relative}")
-        ):
+        if not found and self._base.commit and refs.resolve(git, f"{self._base.commit}:{self._relative}"):
             found = [self._relative]
         return found
 

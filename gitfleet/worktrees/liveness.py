@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from gitfleet.base import identity
-from gitfleet.base.text import display
+from gitfleet.base.text import display, some
 from gitfleet.sessions.local import Here
 
 LOCK_FILES = (".claude-session-active", ".codex_session_active", ".nomic-session-active")
@@ -54,8 +54,7 @@ class User(NamedTuple):
 
 def in_use(there: Sequence[User]) -> str:
     """That somebody is at work in a tree, in words that are safe to show."""
-    more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-    return f"it is in use: {display(str(there[0]))}{more}"
+    return f"it is in use: {some([display(str(one)) for one in there], 1)}"
 
 
 def users(

@@ -64,7 +64,7 @@ def begin(repository: Repository, state: str, plan: Managed, *, create: bool) ->
     except FleetError:
         if not _made_all_the_same(repository.git, plan, note, create=create):
             raise
-    made = _registered(repository.git, plan.path)
+    made = git_worktrees.at(repository.git, plan.path)
     assert made is not None, "git has just made it"
     return Begun(replace(plan, git_dir=made.git_dir, path=made.path), note, create)
 
@@ -86,8 +86,7 @@ def fill(begun: Begun) -> Managed:
     Raises GitFailed, LocalStorage; the caller then calls `undo`.
     """
     plan = begun.managed
-    done = _check_out(plan)
-    if done.code:
+    if (done := _check_out(plan)).code:
         raise failed(done)
     marker.write(plan)
     files.remove(begun.note)
@@ -116,7 +115,7 @@ def _made_all_the_same(git: Git, plan: Managed, note: str, *, create: bool) -> b
 
     Where it cannot be taken back now, the note stays, and `recover` does it.
     """
-    there = _registered(git, plan.path)
+    there = git_worktrees.at(git, plan.path)
     if there is not None and _finish(git, plan, there):
         return True
     if there is None or _discard(git, plan, there):
@@ -203,11 +202,6 @@ def _discard(git: Git, plan: Managed, there: Worktree) -> bool:
         return False
     empty = not os.path.isdir(plan.path) or set(os.listdir(plan.path)) <= {".git"}
     return empty and git.ask("worktree", "remove", "--force", "--force", "--", plan.path).code == 0
-
-
-def _registered(git: Git, path: str) -> Worktree | None:
-    real = os.path.realpath(path)
-    return next((item for item in git_worktrees.listed(git) if os.path.realpath(item.path) == real), None)
 
 
 def _take_branch_back(git: Git, plan: Managed) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gitfleet.base import callers, clock
 from gitfleet.base.locks import NodeLock
-from gitfleet.base.text import display
+from gitfleet.base.text import display, some
 from gitfleet.errors import FleetError
 from gitfleet.git import checkout, filters, merging, refs, undoing
 from gitfleet.git import worktrees as git_worktrees
@@ -136,7 +136,7 @@ class Reconciler:
         moved = merging.changes(here, head, new)
         obstacle = obstacles.look(here, seen.state, moved)
         if obstacle is not None:
-            words, paths = f"{obstacle.words}: {', '.join(obstacle.paths[:3])}", list(obstacle.paths[:_SHOWN])
+            words, paths = f"{obstacle.words}: {some(obstacle.paths)}", list(obstacle.paths[:_SHOWN])
             return found.ended("skipped", obstacle.kind, words, paths=paths)
         through = filters.passing(here, moved, new)
         broken = filters.broken(here, moved, through, both=rebasing)
@@ -197,7 +197,7 @@ def _done(
     links = [change.path for change in moved if change.gitlink]
     reason = found.reason
     if links:
-        reason += f"; submodules have moved, run `git submodule update` there: {', '.join(links[:3])}"
+        reason += f"; submodules have moved, run `git submodule update` there: {some(links)}"
     if not seen.base.fresh:
         reason += f"; {seen.base.name} could not be fetched; this uses its last known state"
     facts = {
@@ -227,7 +227,7 @@ def _filter(found: ReconcileVerdict, broken: BrokenFilter) -> ReconcileVerdict:
 
 
 def _conflict(found: ReconcileVerdict, paths: Sequence[str], state: str) -> ReconcileVerdict:
-    words = f"conflicts in {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}; {state}"
+    words = f"conflicts in {some(paths)}; {state}"
     return found.ended("conflict", "conflict", words, conflicts=list(paths[:_SHOWN]))
 
 

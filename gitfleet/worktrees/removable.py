@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gitfleet.base import callers, clock
-from gitfleet.base.text import display, duration, span
+from gitfleet.base.text import display, duration, some, span
 from gitfleet.git import refs
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.program import Git
@@ -228,7 +228,7 @@ class _Asking:
         return f"idle for {duration(clock.now() - self.active.at)} ({display(self.active.what)})"
 
     def _head(self, git: Git) -> tuple[str, str]:
-        head = git.line("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        head = refs.resolve(git, "HEAD^{commit}")
         if head is None:
             raise _Keep("no-commit", "it has no commit, or its HEAD cannot be read")
         return head, git.line("symbolic-ref", "--quiet", "HEAD") or ""
@@ -243,8 +243,7 @@ class _Asking:
     def _stash(self, git: Git) -> None:
         entries = only_here.stashes(git, self._common, [self._managed.branch])
         if entries:
-            more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-            raise _Keep("stash", f"the stash has work of it: {entries[0]}{more}")
+            raise _Keep("stash", f"the stash has work of it: {some(entries, 1)}")
 
     def _judge_commits(self, head: str) -> None:
         base = self._hub.bases(self._managed.base)

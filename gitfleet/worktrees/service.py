@@ -201,11 +201,10 @@ class Worktrees:
 
     def fetched(self, name: str = "") -> Base:
         """The same as `base`, but what the hub does not have, or cannot be asked for, is unknown and not `fresh`."""
-        git, ledger = self.repository.git, self.ledger
         try:
-            return upstream.fetch(git, ledger, name) if name else upstream.fetch_trunk(git, ledger)
+            return self.base(name)
         except FleetError as error:
-            return Base(name or ledger.node.trunk, None, fresh=False, error=error.message)
+            return Base(name or self.ledger.node.trunk, None, fresh=False, error=error.message)
 
 
 def _by_session(managed: Iterable[Target], session: str) -> Target:
@@ -219,8 +218,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
 def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Target:
     real = os.path.realpath(path)
     for target in managed:
-        top = os.path.realpath(target[0].path)
-        if real == top or real.startswith(f"{top}/"):
+        if files.within(real, os.path.realpath(target[0].path)):
             return target
     words = (
         "This is not a managed worktree."

@@ -7,37 +7,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import clock, files
 from gitfleet.git.checkout import CheckoutState
-from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.trunk import position
 from gitfleet.worktrees import notes, reconcile_plan
-from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.reconcile import Reconciler, Target
-from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.upstream import Base
 
 _LOG_END = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One managed worktree. `counts` is (ahead, behind) of its base as last seen, None when unknown; `idle` in seconds.
+class Row(NamedTuple):
+    """What was seen of a managed worktree, how long it was idle (seconds), and whether it was handed out a moment ago.
 
-    `reconcile_plan` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
+    `verdict` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
     """
 
-    managed: Managed
-    worktree: Worktree
-    state: CheckoutState
-    users: Sequence[User]
-    base: Base
-    counts: tuple[int, int] | None
+    seen: Seen
     idle: int | None
     reserved: bool
     verdict: ReconcileVerdict
@@ -51,7 +43,7 @@ def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> l
     for seen in reconciler.look(targets, lambda name: Base(name, commits[name], fresh=not node.hub)):
         reserved = TreeNotes(seen.managed.git_dir).reserved()
         verdict = reconcile_plan.judge(seen, ReconcileTerms())
-        found.append(Row(*seen[:6], _idle(seen.managed, seen.state), reserved, verdict))
+        found.append(Row(seen, _idle(seen.managed, seen.state), reserved, verdict))
     return found
 
 

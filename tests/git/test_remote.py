@@ -131,9 +131,9 @@ def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> No
     )
     for words in full:
         done = Completed(("git", "fetch"), 1, b"", words.encode())
-        assert isinstance(remote.error(done, "read from"), LocalStorage)
+        assert isinstance(remote.error(done), LocalStorage)
     away = Completed(("git", "fetch"), 1, b"", f"remote: {full[1]}".encode())
-    assert isinstance(remote.error(away, "read from"), HubUnreachable)
+    assert isinstance(remote.error(away), HubUnreachable)
 
 
 def test_push_to_a_hub_that_hides_the_namespace_is_refused(

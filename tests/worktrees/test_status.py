@@ -34,7 +34,9 @@ def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_wor
     yard.advance({"new": "x\n"})
     yard.reconcile(Selection(sessions=["ahead"]), strategy="none")
     rows = yard.status()
-    assert {name: (row.counts, row.state.dirty, row.verdict.word) for name, row in rows.items()} == {
+    assert {
+        name: (row.seen.counts, row.seen.state.dirty, row.verdict.word) for name, row in rows.items()
+    } == {
         "busy": ((0, 1), 0, "skipped"),
         "dirty": ((0, 1), 2, "go"),
         "ahead": ((1, 1), 0, "go"),
@@ -43,9 +45,9 @@ def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_wor
         "detached": ((0, 1), 0, "skipped"),
         "new": ((0, 1), 0, "skipped"),
     }
-    assert [user.pid for user in rows["busy"].users] == [process.pid]
-    assert (rows["picking"].state.operation, rows["detached"].state.branch) == ("bisect", "")
-    assert (rows["gone"].state.problem, rows["gone"].idle) == ("its folder is gone", None)
+    assert [user.pid for user in rows["busy"].seen.users] == [process.pid]
+    assert (rows["picking"].seen.state.operation, rows["detached"].seen.state.branch) == ("bisect", "")
+    assert (rows["gone"].seen.state.problem, rows["gone"].idle) == ("its folder is gone", None)
     assert (rows["new"].reserved, rows["dirty"].reserved) == (True, False)
 
 

@@ -85,7 +85,7 @@ class Yard:
     def status(self) -> dict[str, Row]:
         with self.open() as fleet:
             rows, _ = fleet.worktrees.status()
-        return {row.managed.session: row for row in rows}
+        return {row.seen.managed.session: row for row in rows}
 
     def head(self, worktree: Path, name: str = "HEAD") -> str:
         return self.git(worktree, "rev-parse", name)
