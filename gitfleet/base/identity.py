@@ -191,6 +191,14 @@ def state(identity: ProcessIdentity) -> State:
     return "alive" if status not in "ZX" and abs(start - identity.start) <= slack else "dead"
 
 
+def pids() -> list[int]:
+    """The processes that /proc lists; none where there is no /proc."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
 def parent(pid: int) -> int:
     """The pid of the process above `pid`; 0 where that cannot be told."""
     try:

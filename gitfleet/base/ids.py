@@ -28,6 +28,11 @@ def ulid() -> str:
     return text
 
 
+def named(word: str) -> str:
+    """A short id that says whose it is: `codex-7h3k9q2m`. Two are the same with probability 2^-40."""
+    return f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"
+
+
 def is_ulid(text: str) -> bool:
     """Whether `text` has the form of a ULID (upper case)."""
     return len(text) == 26 and text[0] <= "7" and all(c in ALPHABET for c in text)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import IO, Self
+from typing import IO
 
 from gitfleet.base import clock
 from gitfleet.codec import Struct
@@ -153,12 +153,6 @@ class Conversation:
         """Say lines to it. Raises BrokenPipeError when it has ended."""
         self.input.write("".join(f"{line}\n" for line in lines).encode())
         self.input.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """End it: its input closes, and it is waited for. One that has died already is no error."""

@@ -122,20 +122,20 @@ class Snapshot:
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The names in the folder at `path` ("" is the root), sorted, each with whether it is a folder."""
-        folder = self._walk(path.split("/") if path else [])
+        folder = self._at(path)
         if folder is None:
             return []
         return sorted((name, entry.is_folder) for name, entry in folder.entries.items())
 
     def files(self, path: str) -> Iterator[str]:
         """The paths of all files below the folder at `path`."""
-        folder = self._walk(path.split("/") if path else [])
+        folder = self._at(path)
         if folder is not None:
             yield from self._below(f"{path}/" if path else "", folder)
 
     def load(self, path: str) -> None:
         """Have everything below the folder at `path` ready to be read: one round of questions for each depth of folders."""
-        folder = self._walk(path.split("/") if path else [])
+        folder = self._at(path)
         level = [folder] if folder is not None else []
         while level:
             self._objects.prefetch(entry.oid for one in level for entry in one.entries.values() if entry.oid)
@@ -246,6 +246,9 @@ class Snapshot:
         if kind != wanted:
             raise Corrupt(f"{oid} in the ledger is a {kind}, not a {wanted}.", where=path or oid)
         return data
+
+    def _at(self, path: str) -> _Folder | None:
+        return self._walk(path.split("/") if path else [])
 
     def _walk(self, names: list[str]) -> _Folder | None:
         folder = self._root

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitfleet.base import files, statefile
 from gitfleet.base.text import one_line, some
@@ -121,7 +121,7 @@ def _made(clone: Clone, session_id: str, how: str) -> Made:
     ours = [path for path in mine if before is not None and path not in before]
     earlier = [path for path in mine if path not in ours]
     made = _commit(clone, session, {path: kinds[path] for path in ours}, how) if ours else Made()
-    return Made(made.commit, made.paths, earlier, unclaimed, made.problem, made.words)
+    return replace(made, before=earlier, unclaimed=unclaimed)
 
 
 def _commit(clone: Clone, session: Session, kinds: Mapping[str, str], how: str) -> Made:

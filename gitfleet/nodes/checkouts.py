@@ -20,14 +20,13 @@ from gitfleet.git.repository import Repository
 
 
 class Checkout(NamedTuple):
-    """One worktree: its branch ("" when detached), HEAD (None before the first commit), and counts.
+    """One worktree: its branch ("" when detached), and counts.
 
     `dirty` counts paths that differ from HEAD or are untracked; `ahead` and `behind` commits against the trunk, None
     when either is unknown.
     """
 
     branch: str
-    head: str | None
     dirty: int
     ahead: int | None = None
     behind: int | None = None
@@ -52,7 +51,7 @@ def look(worktrees: Mapping[str, str], git: Git, trunk: str | None, *, seconds: 
     heads = {state.head for state in sound.values() if state.head and trunk}
     counts = checkout.parallel(lambda head: _count(git, trunk or "", head, end), sorted(heads))
     return {
-        path: Checkout(state.branch, state.head, state.dirty, *(counts.get(state.head or "") or ()))
+        path: Checkout(state.branch, state.dirty, *(counts.get(state.head or "") or ()))
         for path, state in sound.items()
     }
 

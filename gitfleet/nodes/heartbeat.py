@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from gitfleet import codec
-from gitfleet.base import advice, clock, statefile
+from gitfleet.base import advice, canonical, clock, statefile
 from gitfleet.base.identity import boot_id
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
@@ -221,7 +221,7 @@ class NodeRef:
         node, at = self._ledger.node.id, clock.now()
         beat = self._beats(tree) + 1
         heartbeat = Heartbeat(node, beat, at, boot_id(), os.uname().nodename[:256], ulid())
-        tree.put(records.HEARTBEAT, records.as_bytes(heartbeat))
+        tree.put(records.HEARTBEAT, canonical.dump(heartbeat))
         message = f"Heartbeat {beat} of node {node}\n"
         return self._ledger.objects.write("commit", commits.as_bytes(tree.write(), after, node, at, message))
 
@@ -266,4 +266,4 @@ def _tell(tree: Snapshot, told: Sequence[Detail]) -> None:
     except Corrupt:
         tree.drop(records.SESSIONS)
     for item in told:
-        tree.put(records.detail_path(item.id), records.as_bytes(item))
+        tree.put(records.detail_path(item.id), canonical.dump(item))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitfleet.base import canonical
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
 from gitfleet.base.names import NodeId, SessionId
@@ -64,10 +63,6 @@ class Session(Record):
         """Its process, where it told of one."""
         names = ("pid", "start", "boot", "namespace")
         return ProcessIdentity.from_record({name: getattr(self, name) for name in names})
-
-    def as_bytes(self) -> bytes:
-        """The record's canonical bytes."""
-        return canonical.dump(self.encode())
 
 
 def folder(session_id: str) -> str:

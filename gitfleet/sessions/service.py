@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gitfleet.base import advice, callers, files, identity
-from gitfleet.base.ids import ALPHABET
+from gitfleet.base import advice, callers, files, identity, ids
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
@@ -230,9 +229,6 @@ def shown_command(argv: Sequence[str]) -> str:
 
 
 def new_id(agent: str) -> str:
-    """A short id that says who it is: `codex-7h3k9q2m`. A collision (2^-40) is refused by the ledger, never shared."""
-    word = (
-        "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24] or "session"
-    )
-    tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
-    return f"{word}-{tail}"
+    """A short id that says who it is. A collision is refused by the ledger, never shared."""
+    word = "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24]
+    return ids.named(word or "session")

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from gitfleet.base import advice, canonical, clock, files
@@ -102,18 +103,13 @@ def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str
     if found.obstacles:
         words = f"This worktree cannot be archived: {found.obstacles[0]}."
         raise Blocked(words, hint="See to that first.", obstacles=tuple(found.obstacles))
-    objects = PlumbingObjects(common.git_dir)
-    try:
+    with closing(PlumbingObjects(common.git_dir)) as objects:
         tree = _tree(git, objects, owner, found)
         parents = list(dict.fromkeys([*([owner.head] if owner.head else []), *keep]))
-        old = _same(common, owner.id, tree, parents)
-        oid, at = old or _commit(objects, tree, parents, owner)
+        oid, at = _same(common, owner.id, tree, parents) or _commit(objects, tree, parents, owner)
         objects.flush()
-    finally:
-        objects.close()
     name = _name(common, owner.id, oid)
-    files_ = sum(item.kind in {FILE, LINK} for item in found.items.values())
-    return Archive(name, oid, tree, at, owner, files_, tuple(found.left_out), _mode(git, found))
+    return Archive(name, oid, tree, at, owner, found.files, tuple(found.left_out), _mode(git, found))
 
 
 def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
@@ -128,7 +124,7 @@ def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
     def file(data: bytes) -> Entry:
         return Entry(PLAIN, objects.write("blob", data))
 
-    top = {"archive.json": file(canonical.dump(record.encode())), "listing": file(listing)}
+    top = {"archive.json": file(canonical.dump(record)), "listing": file(listing)}
     top |= {f"worktree/{path}": entry for path, entry in entries.items()}
     top |= {f"index/{entry.stage}/{entry.path}": Entry(entry.mode.encode(), entry.oid) for entry in staged}
     raw = _index_file(git)

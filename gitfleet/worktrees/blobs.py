@@ -86,7 +86,7 @@ def _sum(size: int, parts: Iterable[bytes]) -> str:
 
 
 class Reader(Conversation):
-    """Reads blobs of one clone. Close it, or use it as a context manager. Not for two threads."""
+    """Reads blobs of one clone. Close it. Not for two threads."""
 
     def __init__(self, git_dir: str) -> None:
         super().__init__(["git", f"--git-dir={git_dir}", "cat-file", "--batch"], cwd=None, env=environment())

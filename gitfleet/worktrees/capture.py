@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gitfleet.base.text import display
+from gitfleet.base.text import counted, display
 from gitfleet.git.program import Git
 from gitfleet.worktrees import ignored, submodules
 from gitfleet.worktrees.ignored import Size
@@ -64,6 +64,11 @@ class Capture:
     ignored: frozenset[str] = frozenset()
     everything: Mapping[str, Item] = field(default_factory=dict)
 
+    @property
+    def files(self) -> int:
+        """How many files and links are to be archived."""
+        return sum(item.kind in {FILE, LINK} for item in self.items.values())
+
 
 @dataclass(slots=True)
 class _Walk:
@@ -103,7 +108,10 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
         if not any(path.startswith(f"{module}/") for module in empty)
     }
     size = sum(item.size for item in items.values() if item.kind != FOLDER)
-    left_out = [_told(unit, sizes[unit]) for unit in sorted(sizes.keys() - chosen)]
+    left_out = [
+        f"{display(unit)} (ignored, {counted(sizes[unit].files, 'file')}, {sizes[unit].size} bytes)"
+        for unit in sorted(sizes.keys() - chosen)
+    ]
     left_out += [f"{display(path)} (a socket)" for path in walk.sockets]
     left_out += [f"{display(path)} (another worktree)" for path in sorted(others)]
     left_out += [f"{display(path)} (a submodule with nothing of its own)" for path in empty]
@@ -121,7 +129,13 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
 
 def index(git: Git) -> list[Staged]:
     """The entries of the index, every stage of a conflict, in git's order."""
-    return list(_entries(git.run("ls-files", "-z", "--stage", "-v", timeout=600)))
+    found = []
+    for row in os.fsdecode(git.run("ls-files", "-z", "--stage", "-v", timeout=600)).split("\0"):
+        if row:
+            head, path = row.split("\t", 1)
+            tag, mode, oid, stage = head.split(" ")
+            found.append(Staged(mode, oid, int(stage), path, tag.islower() or tag in "Ss"))
+    return found
 
 
 def walked(top: str) -> dict[str, Item]:
@@ -134,14 +148,6 @@ def walked(top: str) -> dict[str, Item]:
 def _everything(walk: _Walk) -> dict[str, Item]:
     found = {path: item for path, (item, _) in walk.found.items()}
     return found | {path: Item("s", 0, 0, ()) for path in walk.sockets}
-
-
-def _entries(data: bytes) -> Iterator[Staged]:
-    for row in os.fsdecode(data).split("\0"):
-        if row:
-            head, path = row.split("\t", 1)
-            tag, mode, oid, stage = head.split(" ")
-            yield Staged(mode, oid, int(stage), path, tag.islower() or tag in "Ss")
 
 
 def _step_into(walk: _Walk, folder: str, unit: str, device: int) -> None:
@@ -209,11 +215,6 @@ def _chosen(walk: _Walk, tracked: set[str], chosen: set[str]) -> dict[str, Item]
             items[above] = walk.found[above][0]
             above = above.rpartition("/")[0]
     return items
-
-
-def _told(unit: str, size: Size) -> str:
-    files = "1 file" if size.files == 1 else f"{size.files} files"
-    return f"{display(unit)} (ignored, {files}, {size.size} bytes)"
 
 
 def _changed(

@@ -13,17 +13,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gitfleet.base import callers, clock, files
-from gitfleet.base.ids import ALPHABET
-from gitfleet.base.text import display
+from gitfleet.base import callers, clock, files, ids
+from gitfleet.base.text import counted, display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
 from gitfleet.git import checkout, refs
 from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import exclude, listing, liveness, making, unlanded, validity
+from gitfleet.trunk import landed
+from gitfleet.worktrees import exclude, listing, liveness, making, only_here, validity
 from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
 from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.upstream import Base
@@ -141,7 +142,7 @@ class Chooser:
         passed: list[tuple[str, str]] = []
         for managed, worktree in mine:
             why = _obstacle(managed, worktree, there[managed.path])
-            why = why or unlanded.words(self._repository.git, managed, worktree.head, self._base)
+            why = why or _unlanded(self._repository.git, managed, worktree.head, self._base)
             if not why:
                 return managed, passed
             passed.append((managed.path, why))
@@ -210,7 +211,7 @@ class Chooser:
         used = {managed.id for managed, _ in self._found.managed}
         word = self._wish.agent[:24].rstrip(".-_")
         while True:
-            session = f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"
+            session = ids.named(word)
             if session not in used and not os.path.lexists(os.path.join(self._folder, session)):
                 return session
 
@@ -260,3 +261,17 @@ def _untidy(state: checkout.CheckoutState) -> str:
     if state.operation:
         return f"{git_worktrees.begun(state.operation)} is in progress there"
     return f"{state.dirty} paths are changed or untracked there" if state.dirty else ""
+
+
+def _unlanded(common: Git, managed: Managed, head: str | None, base: Base) -> str:
+    """What of the worktree's work its base does not have, so that no other task may begin there; "" for nothing."""
+    if head is None:
+        return "its branch has no commit"
+    found = landed.judge(common, head, base.commit, base.name)
+    if not found.safe:
+        if found.word == landed.UNKNOWN:
+            return found.reason
+        verb = "has" if found.commits == 1 else "have"
+        return f"{counted(found.commits, 'commit')} of its branch {display(managed.branch)} {verb} not landed on {base.name}"
+    entries = only_here.stashes(Git(managed.git_dir, cwd=managed.path), common, [managed.branch])
+    return f"the stash has work of it: {entries[0]}" if entries else ""

@@ -111,9 +111,8 @@ def locks(path: str) -> list[User]:
 def _traces() -> Iterator[tuple[int, Sign, str]]:
     """(pid, kind of evidence, absolute path) of every process that may be looked at, the strongest evidence first."""
     if os.path.isdir("/proc/self/fd"):
-        for name in os.listdir("/proc"):
-            if name.isdecimal():
-                yield from _traces_of(name)
+        for pid in identity.pids():
+            yield from _traces_of(pid)
         return
     import psutil  # 20 ms, and only where there is no /proc
 
@@ -126,8 +125,8 @@ def _traces() -> Iterator[tuple[int, Sign, str]]:
             continue
 
 
-def _traces_of(name: str) -> Iterator[tuple[int, Sign, str]]:
-    pid, folder = int(name), f"/proc/{name}"
+def _traces_of(pid: int) -> Iterator[tuple[int, Sign, str]]:
+    folder = f"/proc/{pid}"
     if where := _link(f"{folder}/cwd"):
         yield pid, "cwd", where
     if where := _link(f"{folder}/exe"):
@@ -137,8 +136,7 @@ def _traces_of(name: str) -> Iterator[tuple[int, Sign, str]]:
     except OSError:
         return
     for handle in handles:
-        where = _link(f"{folder}/fd/{handle}")
-        if where:
+        if where := _link(f"{folder}/fd/{handle}"):
             yield pid, "open file", where
 
 

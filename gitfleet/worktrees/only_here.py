@@ -7,7 +7,7 @@ git forgets these with the worktree: commits that its HEAD was at (amended, rese
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base.text import one_line
@@ -40,16 +40,14 @@ def log(git: Git, ref: str = "HEAD") -> list[Logged]:
         "--",
         timeout=_TIME,
     )
-    return list(_lines(os.fsdecode(done.stdout))) if done.code == 0 else []
-
-
-def _lines(text: str) -> Iterator[Logged]:
-    for row in text.split("\0"):
+    found = []
+    for row in os.fsdecode(done.stdout).split("\0") if done.code == 0 else ():
         oid, _, rest = row.partition("\1")
         selector, _, words = rest.partition("\1")
         at = selector.rpartition("{")[2].rstrip("}")
         if oid and at.isdecimal():
-            yield Logged(oid, int(at), words)
+            found.append(Logged(oid, int(at), words))
+    return found
 
 
 def only_here(git: Git, common: Git, head: str, branch: str) -> list[str]:

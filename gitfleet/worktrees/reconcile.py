@@ -8,6 +8,7 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 
 from gitfleet.base import callers, clock
 from gitfleet.base.locks import NodeLock
@@ -22,14 +23,15 @@ from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import PathChange
 from gitfleet.git.worktrees import Worktree
+from gitfleet.ledger.node import Node
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import liveness, notes, obstacles, reconcile_plan
+from gitfleet.trunk import landed
+from gitfleet.worktrees import liveness, notes, obstacles, reconcile_plan, upstream
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import REBASE, ReconcileTerms, ReconcileVerdict, Seen
-from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 
 ACTION = "reconcile"
@@ -38,6 +40,27 @@ FRESH_LOOK = 1.0  # seconds for which a look at all processes counts
 _SHOWN = 20  # paths in an outcome
 
 Target = tuple[Managed, Worktree]
+
+
+class Pushed:
+    """Which commits are on branches of the hub: as last seen here, and, where that does not say so, as the hub has them now."""
+
+    def __init__(self, git: Git, node: Node, *, ask: bool = True) -> None:
+        self._git = git
+        theirs = f"refs/remotes/{node.hub}/"
+        self._looks: list[Callable[[], Collection[str]]] = []
+        if node.hub:
+            self._looks.append(cache(lambda: set(refs.read(git, theirs).values())))
+        if ask:
+            self._looks.append(cache(lambda: upstream.tips(git, node)))
+
+    def has(self, head: str, base: Base) -> bool:
+        """Whether the hub has all commits of `head` but merges that bring nothing; only what its base does not have counts."""
+        every = (look() for look in self._looks)
+        return any(
+            tips and landed.judge(self._git, head, base.commit, base.name, tips).word == "pushed"
+            for tips in every
+        )
 
 
 class Reconciler:

@@ -9,6 +9,7 @@ crash it stays so, and the archive is as it was.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from gitfleet.base import clock, files
@@ -66,7 +67,7 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
         raise
     begun = f"What was restored so far is at {display(place)}, which is locked, and the archive is unharmed."
     again = f"{begun} To try again: `git worktree remove --force --force {display(place)}`."
-    with files.after(again), blobs.Reader(common.git_dir) as reader:
+    with files.after(again), closing(blobs.Reader(common.git_dir)) as reader:
         _fill(reader, git, contents)
         _check(common, found, place)
         notes += _settings(common, git, reader, contents)
@@ -148,9 +149,9 @@ def _fill(reader: blobs.Reader, git: Git, contents: ArchiveContents) -> None:
         for path, (kind, mode) in contents.listing.items():
             where = os.path.join(git.cwd, path)
             if kind == FILE:
-                _write(reader, contents.entries[path][1], where, mode)
+                _write(reader, contents.entries[path], where, mode)
             elif kind == LINK:
-                os.symlink(reader.read(contents.entries[path][1]), os.fsencode(where))
+                os.symlink(reader.read(contents.entries[path]), os.fsencode(where))
             elif kind == PIPE:
                 os.mkfifo(where)
                 os.chmod(where, mode)

@@ -32,9 +32,8 @@ from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
-from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
+from gitfleet.worktrees.reconcile import LOCK_TIME, Pushed, Reconciler, Target
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms
-from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 
 
