@@ -7,7 +7,9 @@ commands, where importing pygit2 (some 80 ms) would be most of the cost, and rep
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import IO
 
 from gitfleet.base import processes
 from gitfleet.base.ids import is_oid
@@ -82,7 +84,7 @@ class PlumbingObjects(_Writing):
         An object above the limit (bytes) raises ValueError before its content is read.
         """
         with self._turn:
-            known = self._known(oid)
+            known = self._pending.get(oid) or self._recent.get(oid)
             if known is None:
                 known = self._ask(oid)
                 self._recent.put(oid, known)
@@ -90,17 +92,13 @@ class PlumbingObjects(_Writing):
 
     def prefetch(self, oids: Iterable[str]) -> None:
         """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
-        with self._turn:
-            recent, pending = self._recent, self._pending
-            wanted = [
-                oid
-                for oid in dict.fromkeys(oids)
-                if oid not in recent and is_oid(oid) and pending.get(oid) is None
-            ]
+        with self._turn, suppress(BrokenPipeError, EOFError, ValueError):
+            wanted = [oid for oid in dict.fromkeys(oids) if is_oid(oid) and not self._is_known(oid)]
             for start in range(0, len(wanted), ROUND):
-                if not self._round(wanted[start : start + ROUND]):
-                    self.close()
-                    return
+                asked = wanted[start : start + ROUND]
+                for oid, found in zip(asked, self._answers(asked), strict=True):
+                    if found is not None:
+                        self._recent.put(oid, found)
 
     def close(self) -> None:
         """End the reading process."""
@@ -109,61 +107,54 @@ class PlumbingObjects(_Writing):
                 self._reader.close()
                 self._reader = None
 
-    def _known(self, oid: str) -> tuple[str, bytes] | None:
-        return self._pending.get(oid) or self._recent.get(oid)
+    def _is_known(self, oid: str) -> bool:
+        return oid in self._recent or self._pending.get(oid) is not None
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
         if not is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
             raise KeyError(oid)
-        head = self._head(oid) or self._head(oid)  # git ends at a broken object, so a new one is asked
+        for _ in range(2):  # git ends at a broken object, so a new one is asked
+            with suppress(BrokenPipeError, EOFError):
+                (found,) = self._answers([oid])
+                if found is None:
+                    break
+                return found
+        raise KeyError(oid)
+
+    def _answers(self, oids: Sequence[str]) -> Iterator[tuple[str, bytes] | None]:
+        """What git says of each object, None of one that is missing; all questions are put before the first answer.
+
+        Raises BrokenPipeError or EOFError when git has ended instead, ValueError for an object above the limit; the next
+        question then starts git anew.
+        """
+        try:
+            reader = self._reading()
+            reader.ask(oids)
+            for oid in oids:
+                yield self._answer(reader.output, oid)
+        except (BrokenPipeError, EOFError, ValueError):
+            self.close()
+            raise
+
+    def _answer(self, output: IO[bytes], oid: str) -> tuple[str, bytes] | None:
+        head = output.readline().split()
+        if len(head) == 2:  # missing
+            return None
         if len(head) != 3:
-            raise KeyError(oid)
+            raise EOFError(oid)
         size = int(head[2])
         if size > self._limit:
-            self.close()
             raise ValueError(f"{oid} has {size} bytes, more than may be here ({self._limit})")
-        data = self._reading().output.read(size + 1)
+        data = output.read(size + 1)
         if len(data) != size + 1:
-            self.close()
-            raise KeyError(oid)
+            raise EOFError(oid)
         return head[1].decode(), data[:-1]
-
-    def _round(self, oids: Sequence[str]) -> bool:
-        """Ask for objects, all questions before the first answer. False when git has to be started anew to go on."""
-        reader = self._reading()
-        try:
-            reader.ask(oids)
-        except BrokenPipeError:
-            return False
-        for oid in oids:
-            head = reader.output.readline().split()
-            if len(head) == 2:  # missing
-                continue
-            if len(head) != 3 or int(head[2]) > self._limit:
-                return False
-            data = reader.output.read(int(head[2]) + 1)
-            if len(data) != int(head[2]) + 1:
-                return False
-            self._recent.put(oid, (head[1].decode(), data[:-1]))
-        return True
 
     def _reading(self) -> processes.Conversation:
         if self._reader is None:
             argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch"]
             self._reader = processes.Conversation(argv, cwd=None, env=environment())
         return self._reader
-
-    def _head(self, oid: str) -> list[bytes]:
-        """What git says of an object: its id, kind and size; "missing"; or nothing, when it ended instead."""
-        reader = self._reading()
-        try:
-            reader.ask([oid])
-            words = reader.output.readline().split()
-        except BrokenPipeError:
-            words = []
-        if not words:
-            self.close()
-        return words
 
 
 class BulkObjects(_Writing):

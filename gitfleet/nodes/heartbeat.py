@@ -115,11 +115,6 @@ class NodeRef:
         with self._peers() as peers:
             Pulse(self._ledger.state, self._patience).note({name: peers.tips[name] for name in peers.nodes})
 
-    def _collect(self) -> None:
-        """Fetch the other nodes' refs. Callers hold the node's lock."""
-        Remote(self._repository.git, self._ledger.node.hub).fetch(*self.wanted)
-        self._note_pulses()
-
     def _publish(self, *, again: bool = False) -> list[str]:
         """Bring our ref to the hub as it stands; warnings back. Callers hold the node's lock.
 
@@ -138,7 +133,8 @@ class NodeRef:
         if (
             answer.outcome is Push.LOST and not answer.rejected and not again
         ):  # we have not seen what is there
-            self._collect()
+            Remote(self._repository.git, node.hub).fetch(*self.wanted)
+            self._note_pulses()
             return self._publish(again=True)
         if answer.rejected and old and not follows:  # perhaps since it does not follow the beat before
             following = self._send(self._following(old), old)

@@ -75,8 +75,8 @@ class _Walk:
     """What one walk finds. Paths are relative to `top`."""
 
     top: str
-    units: frozenset[str] = frozenset()
-    others: frozenset[str] = frozenset()
+    units: frozenset[str]
+    others: frozenset[str]
     found: dict[str, tuple[Item, str]] = field(default_factory=dict)
     nested: list[str] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
@@ -91,8 +91,7 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
     staged = index(git)
     rows = [row for row in os.fsdecode(git.run(*STATUS, timeout=600)).split("\0") if row]
     units = frozenset(row[3:] for row in rows if row.startswith("!! "))
-    walk = _Walk(git.cwd, units, others)
-    _step_into(walk, "", "", os.lstat(git.cwd).st_dev)
+    walk = _walked(git.cwd, units, others)
     tracked = {entry.path for entry in staged}
     loose = {
         path: unit
@@ -140,9 +139,7 @@ def index(git: Git) -> list[Staged]:
 
 def walked(top: str) -> dict[str, Item]:
     """Everything below `top`, ignored or not, by path. What cannot be read is not among it."""
-    walk = _Walk(top)
-    _step_into(walk, "", "", os.lstat(top).st_dev)
-    return _everything(walk)
+    return _everything(_walked(top))
 
 
 def _everything(walk: _Walk) -> dict[str, Item]:
@@ -150,9 +147,10 @@ def _everything(walk: _Walk) -> dict[str, Item]:
     return found | {path: Item("s", 0, 0, ()) for path in walk.sockets}
 
 
-def _step_into(walk: _Walk, folder: str, unit: str, device: int) -> None:
-    """Walk a folder. What cannot be read is odd, and so is what lies on another file system."""
-    todo = [(folder, unit)]
+def _walked(top: str, units: frozenset[str] = frozenset(), others: frozenset[str] = frozenset()) -> _Walk:
+    """Walk everything below `top`. What cannot be read is odd, and so is what lies on another file system."""
+    walk, device = _Walk(top, units, others), os.lstat(top).st_dev
+    todo = [("", "")]
     while todo:
         folder, unit = todo.pop()
         try:
@@ -173,6 +171,7 @@ def _step_into(walk: _Walk, folder: str, unit: str, device: int) -> None:
                     walk.odd.append(f"another file system is mounted at {display(path)}")
         except OSError as error:
             walk.odd.append(f"{display(folder) or 'its folder'} cannot be read: {error.strerror}")
+    return walk
 
 
 def _note(walk: _Walk, path: str, seen: os.stat_result, unit: str) -> str:

@@ -76,12 +76,8 @@ def _replace(path: str, data: bytes) -> None:
 
 
 def _line(relative: str) -> bytes:
-    return b"/" + _escaped(relative) + b"/"
-
-
-def _escaped(relative: str) -> bytes:
-    """The path as a pattern that matches only itself."""
+    """A pattern that matches only this path."""
     raw = os.fsencode(relative)
     for char in (b"\\", b"*", b"?", b"["):
         raw = raw.replace(char, b"\\" + char)
-    return raw[:-1] + b"\\ " if raw.endswith(b" ") else raw
+    return b"/" + (raw[:-1] + b"\\ " if raw.endswith(b" ") else raw) + b"/"

@@ -80,7 +80,7 @@ def _demand_writable(*folders: str) -> None:
             )
 
 
-def fill(begun: Begun) -> Managed:
+def fill(begun: Begun) -> None:
     """Give a worktree its files and its marker. Takes as long as a checkout, and needs no lock: nobody else touches it.
 
     Raises GitFailed, LocalStorage; the caller then calls `undo`.
@@ -90,7 +90,6 @@ def fill(begun: Begun) -> Managed:
         raise failed(done)
     marker.write(plan)
     files.remove(begun.note)
-    return plan
 
 
 def undo(repository: Repository, begun: Begun) -> None:

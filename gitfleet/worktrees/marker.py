@@ -38,8 +38,3 @@ def read(git_dir: str) -> Managed | None:
 def write(managed: Managed) -> None:
     """Put the marker into the worktree's git dir. Atomic and durable."""
     statefile.save(os.path.join(managed.git_dir, NAME), replace(managed, git_dir=""))
-
-
-def belongs(managed: Managed, path: str) -> bool:
-    """Whether the marker was written for the worktree at `path`."""
-    return os.path.realpath(managed.path) == os.path.realpath(path)

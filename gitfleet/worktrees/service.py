@@ -225,6 +225,3 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
         else f"{display(path)} is in no managed worktree of this clone."
     )
     raise UsageError(words, hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.")
-
-
-__all__ = ["Ensured", "Reconciled", "Selection", "Worktrees"]
