@@ -8,6 +8,7 @@ add` races with itself on the shared configuration and on names: callers seriali
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -87,10 +88,10 @@ def listed(git: Git) -> list[Worktree]:
     return found
 
 
-def at(git: Git, path: str) -> Worktree | None:
-    """The worktree at `path`; None where git lists none. One git process."""
+def at(path: str, everything: Iterable[Worktree]) -> Worktree | None:
+    """The one of the worktrees that is at `path`; None where git lists none there."""
     real = os.path.realpath(path)
-    return next((item for item in listed(git) if os.path.realpath(item.path) == real), None)
+    return next((item for item in everything if os.path.realpath(item.path) == real), None)
 
 
 def folders(common_dir: str) -> dict[str, str]:

@@ -123,7 +123,9 @@ class Chooser:
 
     def _check_unused(self, managed: Managed) -> None:
         family = callers.family()
-        there = liveness.users([managed.path], sessions=self._sessions().all(), without=family)[managed.path]
+        there = liveness.users([managed.path], sessions=LocalSessions(self._state).all(), without=family)[
+            managed.path
+        ]
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
         if TreeNotes(managed.git_dir).reserved(besides={*family, self._pid()}):
@@ -138,7 +140,9 @@ class Chooser:
             == (self._wish.agent, self._base.name, self._folder)
         ]
         mine.sort(key=lambda pair: (pair[0].created_at, pair[0].id), reverse=True)
-        there = liveness.users([managed.path for managed, _ in mine], sessions=self._sessions().all())
+        there = liveness.users(
+            [managed.path for managed, _ in mine], sessions=LocalSessions(self._state).all()
+        )
         passed: list[tuple[str, str]] = []
         for managed, worktree in mine:
             why = _obstacle(managed, worktree, there[managed.path])
@@ -234,9 +238,6 @@ class Chooser:
                 Obstacle(worktree=managed.path, session=managed.session, agent=managed.agent, why=why),
             ),
         )
-
-    def _sessions(self) -> LocalSessions:
-        return LocalSessions(self._state)
 
     def _pid(self) -> int:
         return self._wish.pid or callers.durable_parent()

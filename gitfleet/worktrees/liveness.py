@@ -85,27 +85,20 @@ def users(
             pid = session.process.pid if session.process else 0
             found[path].append(User("session", session.id, pid, _name(pid) if pid else ""))
     for path in paths:
-        found[path] += [user for user in locks(path) if not user.pid or user.pid not in without]
+        found[path] += [user for user in _locks(path) if not user.pid or user.pid not in without]
     return found
 
 
-def locks(path: str) -> list[User]:
-    """The lock files of agents at the top of a worktree that count; at most one user each."""
-    found = []
+def _locks(path: str) -> Iterator[User]:
+    """The lock files of agents at the top of a worktree that count."""
     for name in LOCK_FILES:
-        where = os.path.join(path, name)
-        read = _read_lock(where)
-        if read is None:
+        text, written = _read_lock(os.path.join(path, name)) or (None, 0.0)
+        if text is None:
             continue
-        text, written = read
         pids = _pids(text)
-        if not pids:
-            found.append(User("lock", name, 0, ""))
-            continue
-        alive = next((pid for pid in pids if _started_before(pid, written)), None)
-        if alive is not None:
-            found.append(User("lock", name, alive, _name(alive)))
-    return found
+        alive = next((pid for pid in pids if _started_before(pid, written)), 0)
+        if alive or not pids:
+            yield User("lock", name, alive, _name(alive) if alive else "")
 
 
 def _traces() -> Iterator[tuple[int, Sign, str]]:

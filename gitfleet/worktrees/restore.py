@@ -135,7 +135,7 @@ def _make(common: Git, found: Archive, place: str, branch: str) -> Git:
     common.run(
         "worktree", "add", "--quiet", "--no-checkout", "--no-guess-remote", "--lock", "--reason", reason, *what, timeout=_TIME,
     )  # fmt: skip
-    made = git_worktrees.at(common, place)
+    made = git_worktrees.at(place, git_worktrees.listed(common))
     assert made is not None, "git has just made it"
     return Git(made.git_dir, cwd=place)
 
