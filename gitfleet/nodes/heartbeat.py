@@ -72,6 +72,7 @@ class NodeRef:
         self._ledger = ledger
         self._patience = patience
         self._trunk = trunk
+        self._note = os.path.join(ledger.state, "heartbeat.json")
         self.shown: Shown | None = None
         """What the hub showed of its branches when the last beat was sent."""
 
@@ -245,13 +246,10 @@ class NodeRef:
         return Snapshot(objects, None)
 
     def _load(self) -> BeatNote:
-        return statefile.load(BeatNote, self._path()) or BeatNote()
+        return statefile.load(BeatNote, self._note) or BeatNote()
 
     def _save(self, note: BeatNote) -> None:
-        statefile.save(self._path(), note)
-
-    def _path(self) -> str:
-        return os.path.join(self._ledger.state, "heartbeat.json")
+        statefile.save(self._note, note)
 
 
 def _tell(tree: Snapshot, told: Sequence[Detail]) -> None:

@@ -262,7 +262,7 @@ def test_wait_where_refs_are_packed_meanwhile_misses_nothing(fleets: Fleets, git
 def test_wait_where_the_system_tells_nothing_looks_often(
     fleets: Fleets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "teller", watching.Looking)
+    monkeypatch.setattr(watching, "teller", watching.Teller)
     with fleets.open("alone") as fleet, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fleet.wait_for_ledger, fleet.current(), timeout=LONG)
         fleet.claims.claim("alone-1", ["a"])
