@@ -21,10 +21,6 @@ from gitfleet.worktrees.ignored import Size
 FILE, LINK, FOLDER, PIPE = "f", "l", "d", "p"
 MAX_BYTES = 1 << 30
 CHANGED = 1  # where in a stamp the time of the last change to the content is, in nanoseconds
-STATUS = (
-    "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
-    "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--ignore-submodules=none",
-)  # fmt: skip
 
 
 class Item(NamedTuple):
@@ -89,7 +85,7 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
     `others` are folders below it (relative) that are worktrees of their own, to be passed over. Raises GitFailed where git cannot read the worktree. Costs two git processes and a walk.
     """
     staged = index(git)
-    rows = [row for row in os.fsdecode(git.run(*STATUS, timeout=600)).split("\0") if row]
+    rows = [row for row in os.fsdecode(git.run(*submodules.STATUS, timeout=600)).split("\0") if row]
     units = frozenset(row[3:] for row in rows if row.startswith("!! "))
     walk = _walked(git.cwd, units, others)
     tracked = {entry.path for entry in staged}

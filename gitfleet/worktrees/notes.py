@@ -22,7 +22,10 @@ from gitfleet.errors import LocalStorage
 
 ACTION = "gitfleet reconcile"
 """What upkeep calls itself in the reflog."""
-TAKEN, UPKEEP, FUTURE, GONE = (f"gitfleet-{name}.json" for name in ("taken", "upkeep", "future", "gone"))
+TAKEN = "gitfleet-taken.json"
+UPKEEP = "gitfleet-upkeep.json"
+FUTURE = "gitfleet-future.json"
+GONE = "gitfleet-gone.json"
 HOLDS = 15 * 60
 SLACK = 60
 """Seconds that a time may be ahead of the clock."""

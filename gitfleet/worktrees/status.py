@@ -20,8 +20,6 @@ from gitfleet.worktrees.reconcile import Reconciler, Target
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.upstream import Base
 
-_LOG_END = 64 * 1024
-
 
 class Row(NamedTuple):
     """What was seen of a managed worktree, how long it was idle (seconds), and whether it was handed out a moment ago.
@@ -62,14 +60,8 @@ def _idle(managed: Managed, state: CheckoutState) -> int | None:
 
 
 def _moved_at(git_dir: str) -> int:
-    """When HEAD was last moved by anybody but us, from the end of its log; 0 when that does not tell."""
-    try:
-        with open(os.path.join(git_dir, "logs", "HEAD"), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_END))
-            lines = file.read().splitlines()
-    except OSError:
-        return 0
-    for line in reversed(lines):
+    """When HEAD was last moved by anybody but us, by its log; 0 when that does not tell."""
+    for line in reversed((files.read(os.path.join(git_dir, "logs", "HEAD")) or b"").splitlines()):
         who, _, words = line.partition(b"\t")
         stamp = who.rsplit(b" ", 2)[-2:-1]
         if not words.startswith(notes.ACTION.encode()) and stamp and stamp[0].isdigit():

@@ -19,14 +19,11 @@ from gitfleet.worktrees import only_here
 
 _TIME = 300.0
 _BACK = 100  # lines of the log of HEAD
-_STATUS = (
-    "status",
-    "--porcelain",
-    "-z",
-    "--untracked-files=all",
-    "--ignored=matching",
-    "--ignore-submodules=none",
-)
+STATUS = (
+    "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
+    "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--ignore-submodules=none",
+)  # fmt: skip
+"""What git sees in a worktree, without its caches, and with nothing left out."""
 
 
 def repository(top: str, path: str) -> str:
@@ -52,7 +49,7 @@ def own(here: Git, path: str, wanted: str) -> str:
     head = refs.resolve(git, "HEAD")
     if head != wanted and not (head and _named(here, path, head)):
         return f"the submodule {display(path)} is at another commit than the index says"
-    status = git.ask("-c", "core.fsmonitor=false", *_STATUS, timeout=_TIME)
+    status = git.ask(*STATUS, timeout=_TIME)
     if status.code or status.stdout or git_worktrees.in_progress(git_dir):
         return f"the submodule {display(path)} has changes"
     if os.path.exists(os.path.join(git_dir, "modules")):
