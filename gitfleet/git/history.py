@@ -1,4 +1,4 @@
-"""How commits stand to each other: for many pairs, or for all that some branches contain, without a git process each.
+"""How commits stand to each other, for many pairs without a git process each.
 
 libgit2 walks the history within this process. Where it cannot open the repository, or does not know an object (a partial
 clone), git itself is asked, at one process a question. What cannot be told is None, never 0.
@@ -6,20 +6,12 @@ clone), git itself is asked, at one process a question. What cannot be told is N
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from gitfleet.git import trailers
 from gitfleet.git.program import TIMEOUT, Git
 
 if TYPE_CHECKING:
     import pygit2
-
-
-_TIME = 300.0
-_FIELDS = 4
-_FORMAT = "%H%x00%P%x00" + "%x00".join(f"%(trailers:key={name},valueonly)" for name in trailers.NAMES)
 
 
 class History:
@@ -68,41 +60,3 @@ def _walk(repository: pygit2.Repository, head: str, base: str) -> tuple[int, int
         return repository.ahead_behind(head, base)
     except (pygit2.GitError, KeyError, ValueError):
         return None
-
-
-class Commit(NamedTuple):
-    """One commit: its parents, and the sessions and claims (`id@token`) that its message names."""
-
-    oid: str
-    parents: tuple[str, ...]
-    sessions: tuple[str, ...]
-    claims: tuple[str, ...]
-
-
-def carriers(
-    git: Git, tips: Mapping[str, str], without: str | None, names: Callable[[Commit], Iterable[str]]
-) -> dict[str, frozenset[str]]:
-    """By the name of each tip, whatever `names` says of the commits that it contains and `without` does not. Raises GitFailed.
-
-    A tip whose commit is missing has none. Costs one git process, and memory for each commit that is not in `without`.
-    """
-    found: dict[str, frozenset[str]] = {}
-    for commit in _parents_first(git, sorted(set(tips.values())), without):
-        own = frozenset(names(commit))
-        found[commit.oid] = own.union(*[found.get(parent, frozenset()) for parent in commit.parents])
-    return {name: found[tip] for name, tip in tips.items() if found.get(tip)}
-
-
-def _parents_first(git: Git, tips: Iterable[str], without: str | None) -> Iterable[Commit]:
-    asked = [f"{tip}\n" for tip in tips]
-    if not asked:
-        return
-    data = "".join([*asked, *([f"^{without}\n"] if without else [])]).encode()
-    out = git.run(
-        *trailers.PLAIN, "log", "--ignore-missing", "--stdin", "--topo-order", "--reverse", "--no-show-signature", "--no-color", "-z",
-        f"--format={_FORMAT}", data=data, timeout=_TIME,
-    )  # fmt: skip
-    fields = os.fsdecode(out).split("\0")
-    for at in range(0, len(fields) - _FIELDS + 1, _FIELDS):
-        oid, parents, sessions, claims = fields[at : at + _FIELDS]
-        yield Commit(oid, tuple(parents.split()), tuple(sessions.split()), tuple(claims.split()))

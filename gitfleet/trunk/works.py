@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.claims.model import Claim
-from gitfleet.git import headlog, history, refs
-from gitfleet.git.history import Commit
+from gitfleet.git import headlog, lineage, refs
+from gitfleet.git.lineage import Commit
 from gitfleet.git.program import Git
 from gitfleet.git.repository import MAIN, Repository
 from gitfleet.ledger.node import Node
@@ -78,7 +78,7 @@ def branches(
     tips = _tips(repository.git, node)
     trees = {one.session.id: tree_of(repository, one) for one in subjects}
     wanted = _Wanted(subjects, {id_: tree for id_, tree in trees.items() if tree})
-    carried = history.carriers(repository.git, tips, trunk, wanted.of)
+    carried = lineage.carriers(repository.git, tips, trunk, wanted.of)
     found: dict[str, list[Branch]] = {}
     for one in subjects:
         names = {name for name, ids in carried.items() if one.session.id in ids}
