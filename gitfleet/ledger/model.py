@@ -49,8 +49,8 @@ class View(Protocol):
         """Paths of all files below a folder."""
         ...
 
-    def load(self, path: str) -> None:
-        """Have all of a folder ready to be read, where that is faster together."""
+    def load(self, path: str, depth: int | None = None) -> None:
+        """Have the files of a folder ready to be read, and of folders at most `depth` below it, where that is faster together."""
         ...
 
 
