@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from gitfleet.base import canonical
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.base.names import SessionId
 from gitfleet.claims.keepers import Keeper
@@ -208,10 +209,8 @@ def forget(view: View, operation: Operation, body: Forget, generation: int) -> D
 
 
 def _where(claim: EndingClaim) -> str:
-    import hashlib  # only a claim that goes pays for it
-
     said = [claim.pattern, claim.mode] + ([claim.session] if claim.mode == "shared" else [])
-    name = hashlib.sha256(canonical.dump({"said": said})).hexdigest()[:16]
+    name = sha256(canonical.dump({"said": said})).hexdigest()[:16]
     _, _, below = claim.where.rpartition("/")[0].partition("/")
     return "/".join([ROOT, *([below] if below else []), f"@{name}.json"])
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import advice, clock
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
 from gitfleet.codec import replace
@@ -46,8 +47,6 @@ class Addresses(NamedTuple):
         """A hash of the place that pushes go to, if it is called otherwise than that of fetches; else ""."""
         if self.push == (self.fetch,):
             return ""
-        from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs
-
         return sha256("\n".join(self.push).encode("utf-8", "surrogateescape")).hexdigest()
 
 

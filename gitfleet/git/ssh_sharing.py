@@ -17,6 +17,7 @@ import stat
 from collections.abc import Mapping
 
 from gitfleet.base import processes
+from gitfleet.base.digests import sha256
 from gitfleet.git.program import Git, environment
 
 KEY = "fleet.ssh-share"
@@ -44,8 +45,6 @@ def variables(git: Git, place: str) -> Mapping[str, str]:
     home = folder() if told else ""
     if not told or not home:
         return {}
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs over ssh
-
     seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
     name = sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     options = ("ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}")

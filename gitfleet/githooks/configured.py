@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -114,7 +113,9 @@ class Scripts:
 
     def take_out(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        from shutil import rmtree  # 2 ms, of no use to who looks
+
+        rmtree(self.folder, ignore_errors=True)
 
 
 def known(git: Git) -> bool:

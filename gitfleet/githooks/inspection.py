@@ -85,7 +85,7 @@ class Inspection(NamedTuple):
 
 
 def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
-    """Look at the hooks of a clone as git would find them now. Costs four git calls and a few files.
+    """Look at the hooks of a clone as git would find them now. Costs two git calls, one more for each setting that is set, and a few files.
 
     Raises Corrupt or NewerFormat for an unreadable record, GitFailed for an unreadable configuration.
     """
@@ -96,7 +96,8 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
     gates = shims.gates(clone.state)
     asked = configured.in_force(clone.git, clone.state, gates)
-    for scope in clone.scopes(known):
+    settings = clone.settings()
+    for scope in clone.scopes(known, settings):
         place = _place(clone, scope, shims.fingerprints().union(known.known))
         found = [_state(clone, scope, place, hook) for hook in gates]
         hooks += [state._replace(configured=state.hook in asked.configured) for state in found]
@@ -105,7 +106,8 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     if recorded:
         scripts = [hook.path for hook in hooks if hook.in_force]
         alone = [clone.hooks, *clone.folders_of_kept(), *scripts]
-        problems += sharing.lacking(clone.git, [clone.state], alone)
+        shared = sharing.read(clone.git) if sharing.SETTING.lower() in settings else sharing.Sharing()
+        problems += sharing.lacking(shared, [clone.state], alone)
     return Inspection(recorded is not None, tuple(hooks), tuple(problems), asked.knows)
 
 

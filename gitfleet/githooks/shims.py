@@ -6,12 +6,12 @@ scripts of other tools are known. Leaves where they are put to `hook_files`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from gitfleet.base import resources
+from gitfleet.base.digests import sha256
 from gitfleet.claims import policy
 from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
 from gitfleet.trunk import draft
@@ -97,7 +97,7 @@ def _runs(path: str) -> bool:
 
 def fingerprint(data: bytes) -> str:
     """A short name for a text of ours, by which a former version is known again."""
-    return hashlib.sha256(data).hexdigest()[:32]
+    return sha256(data).hexdigest()[:32]
 
 
 def look(path: str, known: frozenset[str]) -> HookFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from gitfleet.base.digests import sha256
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
@@ -37,8 +38,6 @@ def seen(node: Node, name: str) -> str:
     """The ref of ours for a branch of the hub as it was last fetched."""
     if name == node.trunk:
         return fleetrefs.seen_trunk(node.hub)
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for bases of their own
-
     return fleetrefs.seen_base(node.hub, sha256(os.fsencode(name)).hexdigest()[:40])
 
 
