@@ -281,7 +281,14 @@ class _Meta(type):
         rest["FIELDS"] = fields
         made = super().__new__(mcs, name, bases, rest, **kwargs)
         made._places = tuple(  # type: ignore[attr-defined]
-            (one.name, getattr(made, one.name).__set__, one.default, one.key, one.shape.decode, one.shape.simple)
+            (
+                one.name,
+                getattr(made, one.name).__set__,
+                one.default,
+                one.key,
+                one.shape.decode,
+                one.shape.simple,
+            )
             for one in fields
         )
         made._keys = frozenset(["v", "kind", *[one.key for one in fields if one.key]])  # type: ignore[attr-defined]
@@ -299,7 +306,9 @@ class Struct(metaclass=_Meta):
     """Fields that are read, written and compared together. Immutable; made with the fields as arguments."""
 
     FIELDS: ClassVar[tuple[Field, ...]]
-    _places: ClassVar[tuple[tuple[str, Callable[[Any, Any], None], Any, str, Callable[[Any], Any], type | None], ...]]
+    _places: ClassVar[
+        tuple[tuple[str, Callable[[Any, Any], None], Any, str, Callable[[Any], Any], type | None], ...]
+    ]
     _keys: ClassVar[frozenset[str]]
 
     def __init__(self, *args: Any, **values: Any) -> None:
@@ -328,7 +337,7 @@ class Struct(metaclass=_Meta):
                 if default is _REQUIRED:
                     raise Broken("it is missing", key)
                 value = default
-            elif type(value) is not simple or (simple is str and len(value) > SHORT):
+            elif type(value) is not simple or (simple is str and len(value) > SHORT):  # type: ignore[arg-type]
                 try:
                     value = decode(value)
                 except Broken as error:

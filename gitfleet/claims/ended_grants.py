@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from gitfleet.base import canonical
 from gitfleet.base.digests import sha256
@@ -52,7 +52,7 @@ class EndingClaim(Protocol):
     def where(self) -> str: ...
 
 
-class Former(NamedTuple):
+class Former(Struct):
     """A grant by its session (or, among `earlier`, its id) and token."""
 
     who: str
@@ -68,7 +68,7 @@ class _FormerShape(Shape[Former]):
         return Former(TEXT.decode(raw[0]), WHOLE.decode(raw[1]))
 
     def encode(self, value: Former) -> list[Any]:
-        return list(value)
+        return [value.who, value.token]
 
 
 _FORMER = _FormerShape()

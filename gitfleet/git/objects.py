@@ -98,7 +98,9 @@ class PlumbingObjects(_Writing):
         argv = ["git", f"--git-dir={self._git_dir}", "ls-tree", "-r", "-z", "--full-tree", tree]
         done = processes.run(argv, cwd=None, env=environment(), timeout=TIMEOUT)
         rows = [row.partition(b"\t") for row in done.stdout.split(b"\0")[:-1]]
-        return None if done.code else {os.fsdecode(name): told[-40:].decode("ascii") for told, _, name in rows}
+        return (
+            None if done.code else {os.fsdecode(name): told[-40:].decode("ascii") for told, _, name in rows}
+        )
 
     def close(self) -> None:
         """End the reading process."""

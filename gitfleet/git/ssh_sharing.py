@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 from collections.abc import Mapping
 
@@ -47,12 +46,16 @@ def variables(git: Git, place: str) -> Mapping[str, str]:
         return {}
     seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
     name = sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    import shlex  # only for hubs over ssh
+
     options = ("ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}")
     return {"GIT_SSH_COMMAND": shlex.join(["ssh", *(word for option in options for word in ("-o", option))])}
 
 
 def target(place: str) -> list[str] | None:
     """The arguments by which ssh is told where `place` is; None for what git does not reach by ssh."""
+    if ":" not in place:
+        return None
     found = re.fullmatch(_URL, place) or (re.fullmatch(_SHORT, place) if "://" not in place else None)
     if found is None or found["host"].startswith("-"):
         return None

@@ -86,7 +86,10 @@ class HookedClone:
         found = self._values() if KEY.lower() in said else []
         values = [value for value in found if value.scope in ("system", "global", "local")]
         scopes = [self._scope(SHARED, "config", values, record)]
-        if _BY_WORKTREE.lower() in said and self.git.line("config", "--type=bool", "--get", _BY_WORKTREE) == "true":
+        if (
+            _BY_WORKTREE.lower() in said
+            and self.git.line("config", "--type=bool", "--get", _BY_WORKTREE) == "true"
+        ):
             for slug, file in self._worktree_files():
                 values = self._values("--file", self.path(file), "--includes")
                 scopes += [self._scope(slug, file, values, record)] if values else []

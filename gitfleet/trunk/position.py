@@ -31,7 +31,7 @@ def with_head(repository: Repository, node: Node) -> tuple[str | None, str | Non
     head, *known = [refs.peek(repository.common_dir, name) for name in (branch, *names) if name]
     if not branch or None in {head, *known}:
         head, *known = refs.look_up(here, "HEAD", *names)
-    return head, _newest(here, known)
+    return head or None, _newest(here, known)
 
 
 def seen(node: Node, name: str) -> str:

@@ -32,6 +32,9 @@ class Memory:
     def prefetch(self, oids: Iterable[str]) -> None:
         self.rounds.append(list(oids))
 
+    def listing(self, tree: str) -> None:
+        pass
+
     def write(self, kind: str, data: bytes) -> str:
         oid = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()
         self.kept[oid] = (kind, data)
