@@ -43,9 +43,7 @@ class Broken(ValueError):
 
 
 class Shape(Generic[T]):
-    """What one value is. `plain`: a decoded value is what JSON holds, so nothing is to be done to write it. `simple`: a type of
-    which each value is one, a text if it is short.
-    """
+    """What one value is. `plain`: it is written as it is. `simple`: whatever is of this type is one, a text if it is short."""
 
     plain = True
     simple: type | None = None
@@ -281,15 +279,7 @@ class _Meta(type):
         rest["FIELDS"] = fields
         made = super().__new__(mcs, name, bases, rest, **kwargs)
         made._places = tuple(  # type: ignore[attr-defined]
-            (
-                one.name,
-                getattr(made, one.name).__set__,
-                one.default,
-                one.key,
-                one.shape.decode,
-                one.shape.simple,
-            )
-            for one in fields
+            (one.name, getattr(made, one.name).__set__, one.default, one.key, one.shape) for one in fields
         )
         made._keys = frozenset(["v", "kind", *[one.key for one in fields if one.key]])  # type: ignore[attr-defined]
         return made
@@ -306,9 +296,7 @@ class Struct(metaclass=_Meta):
     """Fields that are read, written and compared together. Immutable; made with the fields as arguments."""
 
     FIELDS: ClassVar[tuple[Field, ...]]
-    _places: ClassVar[
-        tuple[tuple[str, Callable[[Any, Any], None], Any, str, Callable[[Any], Any], type | None], ...]
-    ]
+    _places: ClassVar[tuple[tuple[str, Callable[[Any, Any], None], Any, str, Shape[Any]], ...]]
     _keys: ClassVar[frozenset[str]]
 
     def __init__(self, *args: Any, **values: Any) -> None:
@@ -331,15 +319,15 @@ class Struct(metaclass=_Meta):
         if type(raw) is not dict and not isinstance(raw, Mapping):
             raise Broken("fields were expected")
         made = cls.__new__(cls)
-        for _, put, default, key, decode, simple in cls._places:
+        for _, put, default, key, shape in cls._places:
             value = raw.get(key, _REQUIRED) if key else _REQUIRED
             if value is _REQUIRED:
                 if default is _REQUIRED:
                     raise Broken("it is missing", key)
                 value = default
-            elif type(value) is not simple or (simple is str and len(value) > SHORT):  # type: ignore[arg-type]
+            elif type(value) is not shape.simple or (type(value) is str and len(value) > SHORT):
                 try:
-                    value = decode(value)
+                    value = shape.decode(value)
                 except Broken as error:
                     raise error.within(key) from None
             put(made, value)
