@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gitfleet.codec import Struct
@@ -28,11 +28,12 @@ class Reply(Struct):
     """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell, `status` in one word ("":
     that of the code).
 
-    `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
+    `lines` may hold tables, and text from records; it is made safe when it is shown, and not even made for programs where it is
+    an iterator. `session` is whom the command acted for.
     """
 
     data: Mapping[str, Any]
-    lines: Sequence[str | Grid] = ()
+    lines: Iterable[str | Grid] = ()
     status: str = ""
     code: int = 0
     warnings: Sequence[str] = ()

@@ -36,7 +36,7 @@ def look(tail: int) -> Reply:
         warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
         if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
-        return Reply(found, list(_lines(found)), warnings=warnings)
+        return Reply(found, _lines(found), warnings=warnings)
 
 
 def gist(answer: Reply) -> object:

@@ -11,9 +11,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from gitfleet.base.text import counted, display
+from gitfleet.codec import Struct
 from gitfleet.git.program import Git
 
 PRIVATE = frozenset(["maintainer"])
@@ -26,7 +26,7 @@ _NUMBERS = {0: 0, 1: 0o660, 2: 0o664}
 _SHOWN = 3
 
 
-class Sharing(NamedTuple):
+class Sharing(Struct):
     """What git is told: permissions to add, or, where `exact`, the very ones of files; `said` in the words of the setting."""
 
     bits: int = 0

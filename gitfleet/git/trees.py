@@ -4,8 +4,6 @@
 those that changed: a change at depth d costs d + 1 tree objects however many records there are.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol

@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.codec import Struct
 from gitfleet.git.program import Git
 from gitfleet.githooks import shims
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
@@ -38,7 +38,7 @@ _ENDS = re.compile(rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\
 _FIRST = {"reference-transaction": '[ \\"$1\\" = prepared ] || exit 0; '}
 
 
-class InForce(NamedTuple):
+class InForce(Struct):
     """What the git that answers here would do at each gate.
 
     `knows`: whether it has hooks of the configuration at all; `configured`: the gates that it would run as such.

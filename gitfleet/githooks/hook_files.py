@@ -18,9 +18,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.codec import Struct
 from gitfleet.errors import LocalStorage
 from gitfleet.githooks import shims
 from gitfleet.githooks.sentinel import GATED, ON_HUBS, OPTIONAL
@@ -29,7 +29,7 @@ _POSITIONS = ("", ".legacy", ".old")
 _OURS = (*GATED, *OPTIONAL, *ON_HUBS)
 
 
-class HooksFolder(NamedTuple):
+class HooksFolder(Struct):
     """`folder` is where git looks, `before` where displaced hooks are kept, `staging` for files half written.
 
     All three must be on one file system. `known` are the fingerprints of the texts that were ever ours.

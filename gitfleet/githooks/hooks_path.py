@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
 from gitfleet.git import sharing
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
@@ -25,7 +24,7 @@ _SETTINGS = rf"^({KEY}|{sharing.SETTING}|{_BY_WORKTREE})$".replace(".", r"\.").l
 CHAINED_TO = "chained-to"  # in each folder of ours: one line, the folder that it stands in for
 
 
-class Value(NamedTuple):
+class Value(Struct):
     """One value of core.hooksPath: git's name for its scope, the file it is from, and the path (`~` expanded)."""
 
     scope: str
@@ -33,7 +32,7 @@ class Value(NamedTuple):
     path: str
 
 
-class Scope(NamedTuple):
+class Scope(Struct):
     """One config file in which we may have to set core.hooksPath.
 
     `slug` is `shared` for what all worktrees share, else it names a worktree; `file` is relative to the common dir;
