@@ -96,7 +96,10 @@ class PlumbingObjects(_Writing):
     def listing(self, tree: str) -> Mapping[str, str] | None:
         """The files below a tree: ids by path. None where something cannot be read. One process."""
         argv = ["git", f"--git-dir={self._git_dir}", "ls-tree", "-r", "-z", "--full-tree", tree]
-        done = processes.run(argv, cwd=None, env=environment(), timeout=TIMEOUT)
+        try:
+            done = processes.run(argv, cwd=None, env=environment(), timeout=TIMEOUT)
+        except processes.TimedOut:
+            return None
         rows = [row.partition(b"\t") for row in done.stdout.split(b"\0")[:-1]]
         return (
             None if done.code else {os.fsdecode(name): told[-40:].decode("ascii") for told, _, name in rows}
