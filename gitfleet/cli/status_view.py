@@ -41,9 +41,9 @@ def look(tail: int) -> Reply:
 
 def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
-    rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.data.get("sessions", ())]
-    ledger = {**answer.data.get("ledger", {}), "age": 0}
-    return rows, answer.data.get("retained", ()), ledger, len(answer.warnings)
+    rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.told.get("sessions", ())]
+    ledger = {**answer.told.get("ledger", {}), "age": 0}
+    return rows, answer.told.get("retained", ()), ledger, len(answer.warnings)
 
 
 def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
