@@ -32,7 +32,10 @@ def load(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data)} bytes are more than a record may have ({MAX_BYTES})")
     try:
-        record = _READER.decode(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        record, end = _READER.raw_decode(text) if text.startswith("{") else (None, 0)
+        if text[end:] != "\n":  # not as we write it
+            record = _READER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(record, dict):

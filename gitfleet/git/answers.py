@@ -73,7 +73,7 @@ class Push(Enum):
 
 
 class PushAnswer(Struct):
-    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
+    """The outcome and, unless it is DONE, git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
     whether git sent nothing, since all refs were elsewhere than named.
 
     `refs` is what became of each ref that was spoken of: DONE, LOST, REFUSED, UNKNOWN or HELD. `shown` is what the hub showed of
@@ -97,11 +97,13 @@ def of_push(done: Completed) -> PushAnswer:
     """The answer of a push with `--porcelain`."""
     rows = [row for row in (line.split(b"\t") for line in done.stdout.splitlines()) if len(row) >= 3]
     reasons = [row[2] for row in rows if row[0] == b"!"]
-    output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
     rejected = any(reason.startswith(b"[remote rejected]") for reason in reasons)
     unsent = bool(rows) and all(row[2].startswith(b"[rejected]") for row in rows)
     each = {ref: _of_ref(row) for row in rows if (ref := os.fsdecode(row[1]).rpartition(":")[2])}
-    return PushAnswer(_outcome(done, rows, reasons), output, rejected, unsent, each)
+    outcome = _outcome(done, rows, reasons)
+    said = b"" if outcome is Push.DONE else done.stderr + b"\n" + done.stdout
+    output = redact(said.decode("utf-8", "replace")).strip() if said else ""
+    return PushAnswer(outcome, output, rejected, unsent, each)
 
 
 def _of_ref(row: Sequence[bytes]) -> Push:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
 
+from gitfleet.codec import Struct
 from gitfleet.git import fleetrefs
 from gitfleet.git.refs import is_branch
 
@@ -24,7 +24,7 @@ _HEAD = rb"[0-9a-f]{40,64} HEAD(?: symref-target:(\S+)|(\\0)([^\n]*))?"
 _OCTAL = rb"\\([0-7]{1,3})"
 
 
-class Head(NamedTuple):
+class Head(Struct):
     """What a hub's HEAD is: `BRANCH` with its name; `DETACHED`; `NONE` (it names no branch that is there, or is hidden).
 
     `UNTOLD` is a hub that does not tell: nothing is known of it.
@@ -76,4 +76,6 @@ def _head(found: re.Match[bytes]) -> Head:
 
 def plain(name: bytes) -> str:
     """A name as it is, from a trace."""
-    return os.fsdecode(re.sub(_OCTAL, lambda code: bytes([int(code[1], 8) & 255]), name))
+    if b"\\" in name:
+        name = re.sub(_OCTAL, lambda code: bytes([int(code[1], 8) & 255]), name)
+    return os.fsdecode(name)

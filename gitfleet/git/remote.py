@@ -8,26 +8,27 @@ whatever reason is only ever *looked up*, never guessed at, since a broken conne
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from gitfleet.base import advice, clock
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused
 from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import TIMEOUT, Git, redact
 
-_ADDRESS = r"(?m)^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$"
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
 
-class Update(NamedTuple):
+_WORDS = " (fetch)", " (push)"
+
+
+class Update(Struct):
     """One ref to be moved on the hub from `old` (None: must not exist) to `new` (None: delete)."""
 
     ref: str
@@ -35,7 +36,7 @@ class Update(NamedTuple):
     old: str | None
 
 
-class Addresses(NamedTuple):
+class Addresses(Struct):
     """Where a remote's fetches come from, and where its pushes go, as git would call them. Not safe to show."""
 
     fetch: str
@@ -46,8 +47,6 @@ class Addresses(NamedTuple):
         """A hash of the place that pushes go to, if it is called otherwise than that of fetches; else ""."""
         if self.push == (self.fetch,):
             return ""
-        from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs
-
         return sha256("\n".join(self.push).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -183,10 +182,10 @@ class Remote:
 
     def addresses(self) -> Addresses:
         """Where fetches come from and pushes go to. Costs one git process."""
-        rows = re.finditer(_ADDRESS, os.fsdecode(self._git.ask("remote", "--verbose").stdout))
-        found = [(row["place"], row["what"]) for row in rows if row["name"] == self.name]
-        fetch = next((place for place, what in found if what == "fetch"), self.name)
-        return Addresses(fetch, tuple(place for place, what in found if what == "push") or (fetch,))
+        rows = os.fsdecode(self._git.ask("remote", "--verbose").stdout).split("\n")
+        own = [place for name, _, place in (row.partition("\t") for row in rows) if name == self.name]
+        fetch, push = [[place.rpartition(word)[0] for place in own if word in place] for word in _WORDS]
+        return Addresses(fetch[0] if fetch else self.name, tuple(push or fetch or [self.name]))
 
     def _left(self, timeout: float) -> float:
         """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""

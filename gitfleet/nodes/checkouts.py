@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import counted
+from gitfleet.codec import Struct
 from gitfleet.git import checkout, history
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.checkout import CheckoutState
@@ -19,7 +19,7 @@ from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 
 
-class Checkout(NamedTuple):
+class Checkout(Struct):
     """One worktree: its branch ("" when detached), and counts.
 
     `dirty` counts paths that differ from HEAD or are untracked; `ahead` and `behind` commits against the trunk, None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from gitfleet.base import identity
 from gitfleet.base.text import some
+from gitfleet.codec import Struct
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import checkouts, log_tails
@@ -23,7 +23,7 @@ from gitfleet.sessions.model import Session
 SECONDS = 2.0
 
 
-class WantedTail(NamedTuple):
+class WantedTail(Struct):
     """How much of a log, and how long (seconds) git may take over all worktrees."""
 
     lines: int = 0
