@@ -86,7 +86,8 @@ class Log:
 
     def tail(self, most: int) -> list[str]:
         """The last lines."""
-        return self._recent.value().decode("utf-8", "replace").splitlines()[-most:]
+        text = self._recent.value().decode("utf-8", "replace").removesuffix("\n")
+        return text.split("\n")[-most:] if text else []
 
     def _write(self, data: bytes) -> None:
         try:

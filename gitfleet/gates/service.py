@@ -106,12 +106,11 @@ def look(view: View, objects: Objects, tree: str, rules: GatePolicy) -> GateStan
 
 def target(git: Git, objects: Objects, revision: str, *, tree: bool = False) -> GateTarget:
     """The commit that a revision names, or a commit made for the tree that it names (always the same). Raises UsageError."""
-    oid = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}")
-    commit = (
-        None
-        if tree
-        else git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    )
+    found = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    oid = git.line("rev-parse", "--verify", "--quiet", f"{found}^{{tree}}") if found else None
+    commit = None
+    if found and not tree:
+        commit = git.line("rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
     if oid is None or (commit is None and not tree):
         what = "tree" if tree else "commit"
         raise UsageError(
