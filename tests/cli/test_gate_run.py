@@ -220,7 +220,7 @@ def test_session_that_is_not_trusted_is_told_that_its_verdict_decides_nothing(fl
     assert told["data"]["known"] == "unknown"
     assert [one["by"] for one in told["data"]["parts"][0]["uncounted"]] == ["session"]
     fleet(fleet.bob, "run", "--ci", "--commit", commit).ok()
-    assert fleet(fleet.ada, "status", "--commit", commit).ok()
+    fleet(fleet.ada, "status", "--commit", commit).ok()
     assert fleet.runs == 2
 
 
