@@ -32,7 +32,7 @@ _RECENT = 64 * 1024
 _NO_ROOM = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 
 
-class _End:
+class _Kept:
     """The end of what goes by, some `most` bytes of it."""
 
     def __init__(self, most: int) -> None:
@@ -60,7 +60,7 @@ class Log:
     def __init__(self, path: str, limit: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._room = limit // 2
-        self._rest, self._recent = _End(limit // 2), _End(_RECENT)
+        self._rest, self._recent = _Kept(limit // 2), _Kept(_RECENT)
         self.full = False
 
     def add(self, data: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from gitfleet.base.names import NodeId, Oid, SessionId
+from gitfleet.base.names import Oid, SessionId
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.gates.leases import GateLease
 from gitfleet.gates.model import GateOutcome, GateResult, Publisher
@@ -19,7 +19,7 @@ class GateOutcomeRow(TypedDict):
     result: GateResult
     """`indeterminate`: the machine failed, not what was tested."""
     by: Publisher
-    node: NodeId
+    node: str
     session: SessionId
     """Empty for CI and processors."""
     at: int
@@ -63,7 +63,7 @@ class GateLeaseRow(TypedDict):
 
     part: str
     by: Publisher
-    node: NodeId
+    node: str
     session: SessionId
     at: int
     """When it began, by the clock of its node."""
