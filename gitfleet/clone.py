@@ -7,9 +7,9 @@ for libgit2.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.base import delivery
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, turns
@@ -25,7 +25,7 @@ from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
-from gitfleet.ledger.operations import Registry
+from gitfleet.ledger.operations import Kind, Registry
 from gitfleet.sessions import inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
@@ -41,6 +41,13 @@ if TYPE_CHECKING:
     from gitfleet.sessions.service import Beginning, Ending, Sessions
     from gitfleet.worktrees.service import Worktrees
 
+
+def _queue_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.mergequeue import kinds  # a dozen modules, of which a claim needs none
+
+    return kinds.KINDS
+
+
 OPERATIONS = Registry(
     [
         *session_rules.KINDS,
@@ -53,6 +60,7 @@ OPERATIONS = Registry(
         *verdicts.KINDS,
     ],
     keep=leases.keep,
+    late={"queue": _queue_kinds},
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 

@@ -15,8 +15,8 @@ from gitfleet.base.text import display
 from gitfleet.claims.fencing import CommitVerdict
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import UsageError
-from gitfleet.githooks import check_commits
-from gitfleet.githooks.check_commits import Judged
+from gitfleet.trunk import commit_verdicts
+from gitfleet.trunk.commit_verdicts import Judged
 
 SHOWN = 50
 """Annotations at most; GitHub shows fewer still for one step."""
@@ -45,7 +45,7 @@ def for_github(policy: Policy, rows: Sequence[Judged]) -> list[str]:
     if not on_github():
         return []
     level = "warning" if policy.commits == "warn" else "error"
-    found = list(check_commits.stopping(policy, rows))[:SHOWN]
+    found = list(commit_verdicts.stopping(policy, rows))[:SHOWN]
     return [_annotation(level, row, verdict) for row, verdict in found]
 
 
@@ -57,13 +57,13 @@ def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
     severity = "minor" if policy.commits == "warn" else "critical"
     items = [
         {
-            "description": f"{row.commit.oid[:12]}: {check_commits.words(verdict)}",
+            "description": f"{row.commit.oid[:12]}: {commit_verdicts.words(verdict)}",
             "check_name": f"gitfleet-{verdict.state}",
             "fingerprint": _fingerprint(row, verdict),
             "severity": severity,
             "location": {"path": display(verdict.path), "lines": {"begin": 1}},
         }
-        for row, verdict in check_commits.stopping(policy, rows)
+        for row, verdict in commit_verdicts.stopping(policy, rows)
     ]
     target = os.path.abspath(path)
     if os.path.isdir(target) or not os.path.isdir(os.path.dirname(target)):
@@ -76,7 +76,7 @@ def write_report(path: str, policy: Policy, rows: Sequence[Judged]) -> None:
 
 def _annotation(level: str, row: Judged, verdict: CommitVerdict) -> str:
     place = _escaped(display(verdict.path)).replace(":", "%3A").replace(",", "%2C")
-    said = _escaped(f"{row.commit.oid[:12]}: {display(check_commits.words(verdict))}")
+    said = _escaped(f"{row.commit.oid[:12]}: {display(commit_verdicts.words(verdict))}")
     return f"::{level} file={place},title=gitfleet {verdict.state}::{said}"
 
 

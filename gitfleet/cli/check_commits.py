@@ -13,9 +13,10 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
 from gitfleet.fleet.views import commits as views
 from gitfleet.git.repository import discover
-from gitfleet.githooks import check_commits, incoming, ranges
-from gitfleet.githooks.check_commits import Judged
+from gitfleet.githooks import staged as index
 from gitfleet.obstacles import Obstacle
+from gitfleet.trunk import commit_verdicts, incoming, ranges
+from gitfleet.trunk.commit_verdicts import Judged
 
 SHOWN = 200
 
@@ -31,7 +32,7 @@ def commits(text: str, hub: str | None, report: str | None, directory: str = "."
             return _answer(now, [], (wanted.base, wanted.head), report)
         with ranges.opened(repository, now.hub, now.trunk, text) as found:
             new = list(incoming.commits(found.git, *found.revisions))
-            rows = check_commits.judged(now.view, now.policy, found.git, new)
+            rows = commit_verdicts.judged(now.view, now.policy, found.git, new)
         return _answer(now, rows, (found.base, found.head), report)
 
 
@@ -42,9 +43,9 @@ def staged(session: str | None, report: str | None) -> Reply:
     with Fleet.open() as fleet:
         now = hub_state.of_node(fleet)
         session = session or full_gate.whoami(fleet) or ""
-        paths = tuple(incoming.pending(fleet.repository))
+        paths = tuple(index.paths(fleet.repository))
         mine = incoming.IncomingCommit("", paths, session, _claims(now, session), (session,))
-        rows = check_commits.judged(now.view, now.policy, fleet.repository.here, [mine])
+        rows = commit_verdicts.judged(now.view, now.policy, fleet.repository.here, [mine])
         held = [
             Obstacle(path=one.path, session=one.holder, claim=one.held)
             for row in rows
@@ -58,7 +59,7 @@ def staged(session: str | None, report: str | None) -> Reply:
 def _answer(
     now: Present, rows: Sequence[Judged], ends: tuple[str, str], report: str | None, more: Sequence[str] = ()
 ) -> Reply:
-    code = check_commits.worst(now.policy, rows)
+    code = commit_verdicts.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
     data = views.judged(now, rows, *ends)
@@ -87,20 +88,22 @@ def _lines(now: Present, rows: Sequence[Judged]) -> Iterator[str]:
         f"{counted(len(rows), 'commit')} with {counted(paths, 'changed path')}, judged by {where} at generation {now.tip.generation} "
         f"(commits: {now.policy.commits})"
     )
-    bad = list(check_commits.stopping(now.policy, rows))
+    bad = list(commit_verdicts.stopping(now.policy, rows))
     for row, verdict in bad[:SHOWN]:
         name = row.commit.oid[:12] or "staged"
-        yield f"{name} {display(verdict.path)}: {check_commits.words(verdict)}"
+        yield f"{name} {display(verdict.path)}: {commit_verdicts.words(verdict)}"
     if len(bad) > SHOWN:
         yield f"... and {len(bad) - SHOWN} more"
     states = {verdict.state for _, verdict in bad}
-    yield from (f"next: {check_commits.ADVICE[state]}" for state in check_commits.ERRORS if state in states)
+    yield from (
+        f"next: {commit_verdicts.ADVICE[state]}" for state in commit_verdicts.ERRORS if state in states
+    )
     if not bad:
         yield "every path is covered"
 
 
 def _warned(now: Present, rows: Sequence[Judged]) -> list[str]:
-    count = sum(1 for _ in check_commits.stopping(now.policy, rows))
+    count = sum(1 for _ in commit_verdicts.stopping(now.policy, rows))
     if now.policy.commits != "warn" or not count:
         return []
     return [f"not covered: {counted(count, 'path')}; by the rules (commits: warn) that stops nothing"]

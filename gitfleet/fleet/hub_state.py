@@ -117,6 +117,6 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     warnings: list[str] = []
     if head.branch:
         place.fetch([f"refs/heads/{head.branch}"], depth=1, contents=False)
-        rules, warnings = policy_file.at(place.git, place.tip(0))
+        rules, warnings = policy_file.compiled_at(place.git, place.tip(0))
     gate = gates.of(rules.get("queue", {}))
     return Present(place.remote.name, head.branch, tip, view, Policy.decode(rules), gate, tuple(warnings))

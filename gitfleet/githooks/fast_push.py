@@ -12,11 +12,12 @@ import sys
 from gitfleet.base import fast_json
 from gitfleet.base.ids import is_name
 from gitfleet.git import fleetrefs
-from gitfleet.githooks import commit_log, coverage
+from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
 from gitfleet.githooks.catfile import Records, Unexpected, collect, spawn
 from gitfleet.githooks.gitdirs import content, here
 from gitfleet.githooks.handover import hand_over
+from gitfleet.trunk import commit_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 def quick(lines: bytes) -> bool:
     """Whether this push is certainly allowed, and nothing is to be said. Raises where anything is not as expected."""
-    rows = commit_log.updates(lines)
+    rows = updates(lines)
     tips = [new for ref, new in rows if new.strip("0") and ref.startswith("refs/heads/")]
     git_dir, common_dir = here()
     session = session_here(git_dir, common_dir)
@@ -61,7 +62,7 @@ def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[
     if not hub:
         raise Unexpected
     begun = f"{common_dir}/gitfleet/begun"
-    wanted = commit_log.new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
+    wanted = new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
     mark = commit_log.mark()
     asked = commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted)
     pid, out, _ = spawn(["git", f"--git-dir={common_dir}", *asked], env=_PLAIN)
@@ -86,3 +87,20 @@ def _stand(ledger: Records, commits: list[tuple[tuple[str, ...], tuple[str, ...]
         if not all(claims.first(path, wanted) for path in paths):
             return False
     return True
+
+
+def new_to_hub(tips: list[str], hub: str, begun: bytes) -> list[str]:
+    """The revisions that a push brings: what the hub does not have, as far as is known here, and was not here before the clone joined."""
+    seen = fleetrefs.seen(hub)  # what upkeep merges was fetched into refs of our own
+    known = begun.decode("ascii", "replace").split()
+    hidden = [f"--remotes={hub}", f"--glob={seen}trunk*", f"--glob={seen}bases", *known]
+    return ["--ignore-missing", *tips, "--not", *hidden]
+
+
+def updates(lines: bytes) -> list[tuple[str, str]]:
+    """What a push would make of the hub's refs: each ref, and its new object (zeros: deleted).
+
+    Local names may hold blanks, refs any character of Unicode.
+    """
+    found = [line.rsplit(b" ", 3) for line in lines.split(b"\n") if line]
+    return [(os.fsdecode(row[2]), row[1].decode("ascii", "replace")) for row in found]

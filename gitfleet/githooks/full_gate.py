@@ -26,11 +26,11 @@ from gitfleet.githooks import (
     gitdirs,
     handover,
     hub_gate,
-    incoming,
     push_gate,
     ref_gate,
     refusal,
     signature,
+    staged,
 )
 from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.check_paths import PathJudgement
@@ -41,7 +41,7 @@ from gitfleet.sessions import model as sessions
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
 from gitfleet.telling import remarks
-from gitfleet.trunk import draft, policy_file
+from gitfleet.trunk import draft, incoming, policy_file
 from gitfleet.upkeep import branches
 from gitfleet.worktrees import bookkeeping
 
@@ -89,7 +89,7 @@ def _for_git(error: FleetError, hook: str) -> FleetError:
 
 def _pre_commit(fleet: Clone, rest: list[str]) -> int:
     del rest
-    rules = incoming.content(fleet.repository, draft.CONFIG)
+    rules = staged.content(fleet.repository, draft.CONFIG)
     _tell(f"warning: {fault}" for fault in (policy_file.staged_faults(rules) if rules is not None else ()))
     _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
@@ -108,8 +108,8 @@ def _amended(fleet: Clone, arguments: list[str], judgement: PathJudgement) -> se
     Those of the session that stand, and those that HEAD names and the ledger knows to be the session's, with nobody after
     them. A path that neither covers is found out by whoever judges the commit as a whole.
     """
-    staged = any((judgement.used, judgement.free, judgement.theirs, judgement.unverifiable, judgement.lapsed))
-    if not amend.suspected(arguments, fleet.repository.git_dir, staged=staged):
+    found = any((judgement.used, judgement.free, judgement.theirs, judgement.unverifiable, judgement.lapsed))
+    if not amend.suspected(arguments, fleet.repository.git_dir, staged=found):
         return set()
     try:
         paths = amend.paths() if amend.amends() else []
@@ -146,14 +146,14 @@ def _judged(fleet: Clone, session: str | None) -> PathJudgement:
     state = fleet.current()
     session = _known(fleet, state, session)
     _tell(fleet.messages(session) if session else [])
-    staged = incoming.pending(fleet.repository)
+    paths = staged.paths(fleet.repository)
     branch = _kept_up(fleet) if session is None else ""
-    judgement = check_paths.judge(fleet, state, session, staged, branch=branch)
+    judgement = check_paths.judge(fleet, state, session, paths, branch=branch)
     if session is None:
         return judgement
     if not judgement.theirs and _take(fleet, session, judgement):
         _tell(fleet.messages(session))  # what the hub had to say meanwhile
-        judgement = check_paths.judge(fleet, fleet.current(), session, staged)
+        judgement = check_paths.judge(fleet, fleet.current(), session, paths)
     else:
         renew(fleet, state, session)
     return judgement

@@ -1,6 +1,6 @@
 """Commits that were made, as an audit reads them: who made each, what it says of its claims, which paths it changes.
 
-As in `incoming`, paths of a merge are those that differ from every parent, and renames are never guessed. Here every
+As in `trunk.incoming`, paths of a merge are those that differ from every parent, and renames are never guessed. Here every
 session and claim that a message names counts: a commit that was picked or rebased has those of both its makers.
 """
 
@@ -13,7 +13,7 @@ from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
 from gitfleet.git.program import Git, redact
-from gitfleet.githooks import commit_log
+from gitfleet.trunk import commit_log
 
 _FIELDS = "%H%x00%ct%x00%aN <%aE>%x00%s"
 _PATIENCE = 1800.0

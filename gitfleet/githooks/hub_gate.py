@@ -10,15 +10,13 @@ import os
 from collections.abc import Iterator
 
 from gitfleet.base.console import note
-from gitfleet.claims.policy import Policy
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
-from gitfleet.githooks import check_commits, incoming
 from gitfleet.ledger import commits, format
-from gitfleet.trunk import policy_file
+from gitfleet.trunk import commit_verdicts, incoming, policy_file
 
 _QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
 _JUDGED = ("refs/heads/", "refs/tags/")
@@ -37,21 +35,24 @@ def judge_received(lines: bytes) -> None:
     tips = list(_tips(git, lines))
     if ledger is None or not tips or refs.resolve(git, "HEAD^{commit}") is None:
         return
-    rules, warnings = policy_file.at(git, "HEAD")
-    policy = Policy.decode(rules)
+    policy, warnings = policy_file.at(git, "HEAD")
     if policy.commits == "off":
         return
     for warning in warnings:
-        note(f"gitfleet: warning: {warning}")
+        _warn(warning)
     objects = open_objects(here.common_dir)
     try:
         view = Snapshot(objects, commits.read(objects, ledger).tree)
         format.check(view)
         new = list(incoming.commits(git, *tips, "--not", "--branches", "--tags"))
-        rows = check_commits.judged(view, policy, git, new)
+        rows = commit_verdicts.judged(view, policy, git, new)
     finally:
         objects.close()
-    check_commits.stop_or_warn(policy, rows)
+    commit_verdicts.settle(policy, rows, _warn)
+
+
+def _warn(text: str) -> None:
+    note(f"gitfleet: warning: {text}")
 
 
 def _tips(git: Git, lines: bytes) -> Iterator[str]:

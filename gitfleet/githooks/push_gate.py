@@ -11,9 +11,10 @@ from gitfleet.claims import fencing
 from gitfleet.clone import Clone
 from gitfleet.errors import PolicyRefused
 from gitfleet.git import fleetrefs, refs
-from gitfleet.githooks import check_commits, check_paths, commit_log, incoming, refusal
+from gitfleet.githooks import check_paths, fast_push, refusal
 from gitfleet.githooks.check_paths import PathJudgement
-from gitfleet.githooks.incoming import IncomingCommit
+from gitfleet.trunk import commit_verdicts, incoming
+from gitfleet.trunk.incoming import IncomingCommit
 
 
 def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], str | None]) -> None:
@@ -22,7 +23,7 @@ def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], str | None]
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
     count must be claimed by the session that pushes.
     """
-    rows = commit_log.updates(lines)
+    rows = fast_push.updates(lines)
     for ref, new in rows:
         if ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)):
             raise _hands_off(ref, new)
@@ -37,9 +38,11 @@ def judged(
 ) -> PathJudgement:
     """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()
-    rows = check_commits.judged(state.view, fleet.policy, fleet.repository.here, new)
+    rows = commit_verdicts.judged(state.view, fleet.policy, fleet.repository.here, new)
     bad = [verdict for row in rows for verdict in row.verdicts if verdict.state != fencing.OK]
-    stale = {v.path: f"{display(v.path)}: {check_commits.words(v)}" for v in bad if v.state == fencing.STALE}
+    stale = {
+        v.path: f"{display(v.path)}: {commit_verdicts.words(v)}" for v in bad if v.state == fencing.STALE
+    }
     left = sorted({verdict.path for verdict in bad} - stale.keys())
     found = check_paths.judge(fleet, state, whoami(fleet), left) if left else PathJudgement("")
     return found._replace(free=[*found.free, *found.lapsed], lapsed=(), stale=list(stale.values()))
@@ -47,7 +50,7 @@ def judged(
 
 def _new_commits(fleet: Clone, tips: list[str]) -> Iterator[IncomingCommit]:
     begun = files.read(os.path.join(fleet.ledger.state, "begun")) or b""
-    revisions = commit_log.new_to_hub(tips, fleet.ledger.node.hub, begun)
+    revisions = fast_push.new_to_hub(tips, fleet.ledger.node.hub, begun)
     return incoming.commits(fleet.repository.here, *revisions)
 
 

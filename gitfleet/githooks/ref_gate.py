@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from gitfleet.base.identity import command_line
 from gitfleet.clone import Clone
 from gitfleet.git.program import Git, GitFailed
-from gitfleet.githooks import fast_refs, incoming, push_gate, refusal
-from gitfleet.githooks.incoming import IncomingCommit
+from gitfleet.githooks import fast_refs, push_gate, refusal
 from gitfleet.githooks.warned import Warned
+from gitfleet.trunk import incoming
+from gitfleet.trunk.incoming import IncomingCommit
 
 _CARRIERS = frozenset(["fetch", "receive-pack"])
 _WITH_VALUE = frozenset(

@@ -9,14 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gitfleet.base.ids import is_name
-from gitfleet.base.text import span
 from gitfleet.errors import FleetError
 from gitfleet.patterns import language
+from gitfleet.trunk import durations
 
 NONE = "none"
 AUTO = "auto"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONGEST = 7 * 86400
 _MOST = 16 * 1024
 
 
@@ -50,16 +48,7 @@ def _input(value: Any) -> Any:
 
 
 def _limit(value: Any) -> Any:
-    if value == AUTO:
-        return 0
-    number = value[:-1] if isinstance(value, str) and value[-1:] in _UNITS else ""
-    if number.isascii() and number.isdigit() and len(number) < 9:
-        value = int(number) * _UNITS[value[-1]]
-    if type(value) is not int:
-        raise ValueError("must be auto or a duration, such as 90s, 45m or 2h")
-    if not 1 <= value <= _LONGEST:
-        raise ValueError(f"{span(value)} is not between 1s and {span(_LONGEST)}")
-    return value
+    return 0 if value == AUTO else durations.seconds(value, shortest=1)
 
 
 _COMMAND_SCHEMA: dict[str, Any] = {
@@ -140,10 +129,23 @@ def _words(value: Any) -> Any:
 class QueueGateRules(_Keys):
     """What of `queue:` is about gates."""
 
-    gate: Gate = None  # {}: none, by the rules' own word
-    time_limit: TimeLimit = Field(default=0, alias="time-limit")
-    environment: Annotated[str, BeforeValidator(_words), Field(max_length=1000)] = ""
-    trust: tuple[Literal["processor", "ci", "session"], ...] = ("processor", "ci")
+    gate: Gate = Field(  # {}: none, by the rules' own word
+        default=None,
+        description="a command, a list of its words, a mapping of parts to `{run, inputs, capacity}`, or `none`",
+        examples=["nothing lands"],
+    )
+    time_limit: TimeLimit = Field(
+        default=0,
+        alias="time-limit",
+        description="`auto`, or a duration from 1 second to 30 days",
+        examples=["`auto`"],
+    )
+    environment: Annotated[str, BeforeValidator(_words)] = Field(
+        default="", max_length=1000, description="a text, or a list of words"
+    )
+    trust: tuple[Literal["processor", "ci", "session"], ...] = Field(
+        default=("processor", "ci"), description="a list of `processor`, `ci`, `session`"
+    )
 
 
 def compiled(rules: QueueGateRules) -> dict[str, Any]:

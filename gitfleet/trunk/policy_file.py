@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from gitfleet.base import canonical, files
+from gitfleet.claims.policy import Policy
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.node import Node, state_folder
@@ -51,11 +52,17 @@ def staged_faults(data: bytes) -> list[str]:
     return []
 
 
-def at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:
-    """The rules in a commit, compiled, for whoever keeps no copy, and what is wrong with them: then the defaults hold.
+def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
+    """The rules in a commit, for whoever keeps no compiled copy, and what is wrong with them: then the defaults hold.
 
     Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
     """
+    record, faults = compiled_at(git, revision)
+    return Policy.decode(record), faults
+
+
+def compiled_at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:
+    """The same, as it is compiled: nothing where the defaults hold."""
     blob = _blob(git, revision)
     try:
         return (_compile(git, blob) if blob else {}), []

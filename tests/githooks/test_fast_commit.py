@@ -21,7 +21,7 @@ from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
-from gitfleet.githooks import check_paths, fast_commit, full_gate, incoming
+from gitfleet.githooks import check_paths, fast_commit, full_gate, staged
 from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.sentinel import GATED, OPTIONAL
 from gitfleet.ledger import commits
@@ -79,7 +79,7 @@ def slow(clone: Gated) -> bool:
             state = fleet.current()
             if sessions.find(state.view, clone.session) is None:
                 return False
-            paths = incoming.staged(fleet.repository.here, "HEAD")
+            paths = staged.differing(fleet.repository.here, "HEAD")
             found = check_paths.judge(fleet, state, clone.session, paths)
         except FleetError:
             return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.githooks.commit_log import updates
+from gitfleet.githooks.fast_push import updates
 from gitfleet.githooks.install import install
 from tests.fleetbench import join
 from tests.gatebench import GATE, Copies, Gated, hook, refused

@@ -10,7 +10,7 @@ from gitfleet.claims.fencing import FenceState
 from gitfleet.claims.policy import CommitRule
 from gitfleet.fleet.hub_state import Present
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.githooks.check_commits import Judged
+from gitfleet.trunk.commit_verdicts import Judged
 
 
 class JudgedPathRow(TypedDict):

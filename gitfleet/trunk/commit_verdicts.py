@@ -1,19 +1,22 @@
-"""What is to be said of commits, judged against the fleet of now, and what the rules make of it."""
+"""Whether commits may land, judged against the fleet of now by the claims that cover them, and what the rules make of it.
+
+Owns the verdict on commits as a whole; that on one path of one is `claims.fencing`'s. Asks nobody but git here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from gitfleet.base.console import note
+from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
 from gitfleet.claims.fencing import CommitVerdict, Fence
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
 from gitfleet.git.program import Git
-from gitfleet.githooks.incoming import IncomingCommit
 from gitfleet.ledger.model import View
+from gitfleet.trunk.incoming import IncomingCommit
 
 ERRORS: Mapping[str, type[FleetError]] = {
     fencing.THEIRS: Conflict,
@@ -27,7 +30,7 @@ ADVICE: Mapping[str, str] = {
     fencing.THEIRS: "leave those paths out, or land when their holder has released them",
     fencing.STALE: "claim the paths again, merge what has landed since, and commit again",
     fencing.UNCLAIMED: "claim the paths and commit again, so that the commit names its claims",
-    fencing.UNVERIFIABLE: "`gitfleet fsck` in a clone of the fleet names the record",
+    fencing.UNVERIFIABLE: f"{advice.FSCK} in a clone of the fleet names the record",
 }
 SHOWN = 20
 
@@ -69,27 +72,26 @@ def stopping(policy: Policy, rows: Iterable[Judged]) -> Iterator[tuple[Judged, C
 
 def worst(policy: Policy, rows: Iterable[Judged]) -> int:
     """The exit code for all of them together; 0 where the rules only warn."""
-    states = {verdict.state for _, verdict in stopping(policy, rows)}
-    if policy.commits in {"warn", "off"}:
+    if policy.commits == "warn":
         return 0
+    states = {verdict.state for _, verdict in stopping(policy, rows)}
     return next((error.exit_code for state, error in ERRORS.items() if state in states), 0)
 
 
-def stop_or_warn(policy: Policy, rows: Sequence[Judged]) -> None:
-    """Raise the refusal for commits that may not pass, or say it where the rules only warn."""
+def settle(policy: Policy, rows: Iterable[Judged], warn: Callable[[str], None]) -> None:
+    """Raise the refusal for commits that may not land; where the rules only warn, `warn` is told what is wrong."""
     bad = list(stopping(policy, rows))
     if not bad:
         return
     lines = [f"{row.commit.oid[:12]} {display(one.path)}: {display(words(one))}" for row, one in bad[:SHOWN]]
     lines += [f"... and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
-    said = "".join(f"\n  {line}" for line in lines)
-    what = "commits touch paths that are not covered by claims of their sessions"
+    what = "\n  ".join(["commits touch paths that are not covered by claims of their sessions.", *lines])
     if policy.commits == "warn":
-        note(f"gitfleet: warning: {what}.{said}")
+        warn(what)
         return
     state = next(state for state in ERRORS if any(one.state == state for _, one in bad))
     hint = ADVICE[state][:1].upper() + ADVICE[state][1:] + "."
-    raise ERRORS[state](f"Stopped: {what}.{said}", hint=hint)
+    raise ERRORS[state](f"Stopped: {what}", hint=hint)
 
 
 def words(verdict: CommitVerdict) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.git import fleetrefs, trailers
+from gitfleet.git import trailers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,20 +40,3 @@ def rows(
         paths = tuple(name for name in names.removeprefix("\0").removeprefix("\n").split("\0") if name)
         named = tuple(dict.fromkeys(name.strip() for name in sessions.split("\n") if name.strip()))
         yield fields, paths, named, tuple(claims.split())
-
-
-def new_to_hub(tips: list[str], hub: str, begun: bytes) -> list[str]:
-    """The revisions that a push brings: what the hub does not have, as far as is known here, and was not here before the clone joined."""
-    seen = fleetrefs.seen(hub)  # what upkeep merges was fetched into refs of our own
-    known = begun.decode("ascii", "replace").split()
-    hidden = [f"--remotes={hub}", f"--glob={seen}trunk*", f"--glob={seen}bases", *known]
-    return ["--ignore-missing", *tips, "--not", *hidden]
-
-
-def updates(lines: bytes) -> list[tuple[str, str]]:
-    """What a push would make of the hub's refs: each ref, and its new object (zeros: deleted).
-
-    Local names may hold blanks, refs any character of Unicode.
-    """
-    found = [line.rsplit(b" ", 3) for line in lines.split(b"\n") if line]
-    return [(os.fsdecode(row[2]), row[1].decode("ascii", "replace")) for row in found]
