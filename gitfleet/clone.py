@@ -19,7 +19,6 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
-from gitfleet.gates import verdicts
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
@@ -48,6 +47,12 @@ def _queue_kinds() -> Iterable[Kind[Any, Any]]:
     return kinds.KINDS
 
 
+def _gate_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.gates import verdicts  # as above
+
+    return verdicts.KINDS
+
+
 OPERATIONS = Registry(
     [
         *session_rules.KINDS,
@@ -57,10 +62,9 @@ OPERATIONS = Registry(
         *handover.KINDS,
         *retained_claims.KINDS,
         *ended_grants.KINDS,
-        *verdicts.KINDS,
     ],
     keep=leases.keep,
-    late={"queue": _queue_kinds},
+    late={"queue": _queue_kinds, "gate": _gate_kinds},
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 

@@ -19,7 +19,7 @@ from gitfleet.fleet.views import gates as views
 from gitfleet.fleet.views.gates import GateOutcomeRow, GatePartRow, GateStatusAnswer
 from gitfleet.gates import judging
 from gitfleet.gates.model import BY_SESSION, CI, PASSED
-from gitfleet.gates.service import GateRun, GateTerms, PartRun, unconfigured
+from gitfleet.gates.service import GateTested, GateTerms, PartRun, unconfigured
 from gitfleet.git import checkout
 from gitfleet.git.repository import discover
 
@@ -122,7 +122,7 @@ def _dirt(fleet: Fleet) -> list[str]:
     )
 
 
-def _ran(done: GateRun, warnings: Sequence[str], session: str) -> Reply:
+def _ran(done: GateTested, warnings: Sequence[str], session: str) -> Reply:
     data = views.run(done)
     queued = any(one.waits for one in done.parts) and _CODES[done.word] == 13
     code = QUEUED if queued else _CODES[done.word]

@@ -9,7 +9,7 @@ from gitfleet.base.names import Oid, SessionId
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.gates.leases import GateLease
 from gitfleet.gates.model import GateOutcome, GateResult, Publisher
-from gitfleet.gates.service import GateRun, GateStanding, PartRun
+from gitfleet.gates.service import GateTested, GateStanding, PartRun
 from gitfleet.gates.standing import Known, Standing
 
 
@@ -143,7 +143,7 @@ def lease(found: GateLease) -> GateLeaseRow:
     return row_of(GateLeaseRow, found)
 
 
-def run(done: GateRun) -> GateRunAnswer:
+def run(done: GateTested) -> GateRunAnswer:
     """What came of a run."""
     return {
         "commit": done.target.commit,
