@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from gitfleet.gates import leases
 from tests.gatebench import Copies, Gated
-from tests.workbench import PATIENCE, Entrant, Git, Gitfleet, Overlay, Race, Ran
+from tests.workbench import PATIENCE, ROOT, Entrant, Git, Gitfleet, Overlay, Race, Ran, run
 
 
 class GateFleet:
@@ -352,23 +353,21 @@ def test_disk_that_is_full_while_the_files_are_laid_out_is_blamed_on_nobody(flee
     fleet(fleet.ada, "run", "--commit", commit).ok()
 
 
-def test_checkout_of_ci_asks_and_publishes_without_being_set_up(
-    fleet: GateFleet, git: Git, gitfleet: Gitfleet, tmp_path: Path
-) -> None:
+@pytest.fixture
+def checkout(fleet: GateFleet, git: Git, tmp_path: Path) -> Path:
+    """A checkout of CI: one commit, on no branch. Only the verdicts of CI count."""
     commit = fleet.gate("true", trust=["ci"])
-    checkout = tmp_path / "checkout"
-    git(tmp_path, "init", "--quiet", checkout)
-    git(checkout, "remote", "add", "origin", f"file://{fleet.ada.fleets.hub}")
-    git(
-        checkout,
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--depth=1",
-        "origin",
-        f"+{commit}:refs/remotes/pull/1/merge",
-    )
-    git(checkout, "checkout", "--quiet", "--force", "refs/remotes/pull/1/merge")
+    path = tmp_path / "checkout"
+    git(tmp_path, "init", "--quiet", path)
+    git(path, "remote", "add", "origin", f"file://{fleet.ada.fleets.hub}")
+    git(path, "fetch", "--quiet", "--no-tags", "--depth=1", "origin", f"+{commit}:refs/remotes/pull/1/merge")
+    git(path, "checkout", "--quiet", "--force", "refs/remotes/pull/1/merge")
+    return path
+
+
+def test_checkout_of_ci_asks_and_publishes_without_being_set_up(
+    fleet: GateFleet, git: Git, gitfleet: Gitfleet, checkout: Path
+) -> None:
     env: Overlay = {"GITFLEET_SESSION": None}
     before = git(checkout, "for-each-ref")
     gitfleet(checkout, "gate", "status", env=env).ended(13)
@@ -376,9 +375,64 @@ def test_checkout_of_ci_asks_and_publishes_without_being_set_up(
     gitfleet(checkout, "gate", "run", env=env).ended(2)
     gitfleet(checkout, "gate", "run", "--ci", env=env).ok()
     assert git(checkout, "status", "--porcelain") == ""
-    assert "run by ci" in fleet(fleet.ada, "status", "--commit", commit).ok().stdout
+    assert "run by ci" in fleet(fleet.ada, "status", "--commit", "origin/main").ok().stdout
     assert "not run again" in gitfleet(checkout, "gate", "run", "--ci", env=env).ok().stdout
     assert fleet.runs == 1
+
+
+@pytest.mark.parametrize("name", ["github-gate.yml", "gitlab-gate.yml"])
+def test_template_of_ci_publishes_the_verdict_and_skips_what_is_known(
+    fleet: GateFleet, gitfleet: Gitfleet, checkout: Path, tmp_path: Path, name: str
+) -> None:
+    read = YAML(typ="safe", pure=True).load((ROOT / "templates/ci" / name).read_text(encoding="utf-8"))
+    if "jobs" in read:
+        steps = [(step.get("if"), step["run"]) for step in read["jobs"]["gate"]["steps"] if "run" in step]
+    else:
+        steps = [(None, line) for line in read["gitfleet-gate"]["script"]]
+    programs, output = tmp_path / "programs", tmp_path / "output"
+    programs.mkdir()
+    settings = [f"{key}={shlex.quote(value)}" for key, value in gitfleet.environment().items()]
+    program = programs / "gitfleet"
+    program.write_text(f'#!/bin/sh\nexec env {" ".join(settings)} {shlex.join(gitfleet.argv())} "$@"\n')
+    program.chmod(0o755)
+    env: Overlay = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "GITFLEET_SESSION": None,
+        "GITHUB_OUTPUT": str(output),
+    }
+    for _ in range(2):
+        output.write_text("")
+        for condition, command in steps:
+            assert "${{" not in command
+            if "gitfleet" not in command or command.startswith("pip"):
+                continue
+            if condition is None or "passed=yes" not in output.read_text():
+                run(["sh", "-e", "-c", command], checkout, env=env).ok()
+    assert fleet.runs == 1
+    assert "run by ci" in fleet(fleet.ada, "status", "--commit", "origin/main").ok().stdout
+
+
+def test_runner_that_is_killed_while_git_lays_out_files_leaves_nothing_that_stops_the_next(
+    fleet: GateFleet, git: Git
+) -> None:
+    fifo, once = fleet.fifo(), fleet.folder / "once"
+    script = fleet.folder / "filter"
+    script.write_text(
+        f"#!/bin/sh\nif [ ! -e {once} ]; then touch {once}; exec 3> {fifo}; echo started >&3; sleep 600; fi\ncat\n"
+    )
+    script.chmod(0o755)
+    git(fleet.ada.path, "config", "filter.slow.smudge", str(script))
+    git(fleet.ada.path, "config", "filter.slow.clean", "cat")
+    git(fleet.ada.path, "config", "filter.slow.required", "true")
+    fleet.gate('test "$(cat a.bin)" = x')
+    commit = fleet.land({".gitattributes": "*.bin filter=slow\n", "a.bin": "x\n"})
+    first = fleet.start(fleet.ada, "run", "--commit", commit)
+    with fifo.open() as told:
+        assert told.readline() == "started\n"
+        first.kill()
+        first.communicate(timeout=PATIENCE)
+        fleet(fleet.ada, "run", "--commit", commit).ok()
+        assert told.read() == ""
 
 
 def test_places_of_gates_go_when_the_clone_leaves_its_fleet(fleet: GateFleet, gitfleet: Gitfleet) -> None:
