@@ -46,7 +46,8 @@ class GatePolicy(Struct):
 
 
 class QueuePolicy(Struct):
-    """Durations in seconds. `time_limit` 0: from the gate's own runs. `ceiling`: the priority that sessions may have.
+    """Durations in seconds. `time_limit` 0: from the gate's own runs. `ceiling`: the priority that sessions may give themselves,
+    `ceiling_of_others` what others may give them; the rules set both together.
 
     `tries`: how often an entry may come back repaired, `deadline`: how long its session has for that. `trust`: whose verdicts count.
     `environment`: words that a verdict's key has in it. `pull_request`: the command that hands an order to the host.
@@ -58,6 +59,7 @@ class QueuePolicy(Struct):
     time_limit: int = field(Whole(0), default=0)
     window: int = field(Whole(1), default=16)
     ceiling: int = field(Whole(0, HIGHEST), default=59)
+    ceiling_of_others: int = field(Whole(0, HIGHEST), default=79)
     tries: int = field(Whole(0), default=2)
     deadline: int = field(WHOLE, default=24 * 3600)
     required: bool = field(FLAG, default=False)
@@ -68,6 +70,10 @@ class QueuePolicy(Struct):
     delete_branches: bool = field(FLAG, default=False)
     pull_request: tuple[str, ...] = field(Many(TEXT), default=())
     committer: str = field(TEXT, default="gitfleet <gitfleet@localhost>")
+
+    def ceiling_for(self, *, named: bool) -> int:
+        """The priority that may be given to a session's entry: by the session itself or, where it was `named`, by another."""
+        return self.ceiling_of_others if named else self.ceiling
 
 
 def load(state: str) -> QueuePolicy:

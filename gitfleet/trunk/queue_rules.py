@@ -168,4 +168,5 @@ class QueueRules(_StrictRules):
         ]
         mode: Literal["unset", "none", "run"] = "unset" if self.gate is None else "run" if parts else "none"
         rest = self.model_dump(mode="json", exclude={"gate"})
-        return {"gate": {"mode": mode, "parts": parts}, **rest}
+        others = {"ceiling_of_others": self.ceiling} if "ceiling" in self.model_fields_set else {}
+        return {"gate": {"mode": mode, "parts": parts}, **rest, **others}
