@@ -42,7 +42,7 @@ Priority = Annotated[
         help="80-100 hotfix, 60-79 security, 40-59 feature (default: 50), 0-39 backlog.",
     ),
 ]  # fmt: skip
-NewPriority = Annotated[int | None, Argument(metavar="[PRIORITY]", help="The priority, from 0 to 100.")]
+NewPriority = Annotated[str | None, Argument(metavar="[PRIORITY]", help="The priority, from 0 to 100.")]
 Title = Annotated[str | None, Option("--title", metavar="TEXT", help="What it is, in one line.")]
 After = Annotated[
     list[str] | None,
