@@ -107,7 +107,7 @@ def _landed(
 ) -> Accepted[EntriesLanded]:
     reason = "landed" if verb == "land" else "landed-elsewhere"
     after = [
-        moved(entry, verb, states.LANDED, operation, landed=Oid(one.commit), reason=reason)
+        moved(entry, verb, states.LANDED, operation, landed=one.commit, before=one.before, reason=reason)
         for entry, one in zip(found, landing, strict=True)
     ]
     changes = transitions.finish(view, *after)

@@ -93,6 +93,7 @@ class QueueEntry(Record):
     heads that came in repair; `handed` is when its session last got it back (0: it has not). `since` is the generation at which
     this head came, or at which somebody asked for another try: verdicts before it do not speak against the entry. `headed` is when
     this head came. `claims` are the session's claims that it was made under. `by` moved it last.
+    It has `landed` as that commit, which (or whose first part) is on top of `before`.
     """
 
     KIND = "entry"
@@ -123,6 +124,7 @@ class QueueEntry(Record):
     tries: int = field(Whole(0), default=0, omit=True)
     handed: int = field(WHOLE, default=0, omit=True)
     landed: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    before: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
