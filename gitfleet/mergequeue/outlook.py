@@ -66,9 +66,12 @@ class Outlook:
         """What came of putting the first of them on top of each other."""
         first = self.order[: max(_LEAST, _FACTOR * self._most)]
         return {
-            entry.id: put
-            for entry, put in zip(first, self.chains.chain(self.landings(first)), strict=True)
+            entry.id: put for entry, put in zip(first, self.chains.chain(self.landings(first)), strict=True)
         }
+
+    def below_floor(self, candidate: Candidate) -> bool:
+        """Whether an entry of a candidate is one that a pause keeps back."""
+        return any(self._strength[entry].standing < self.state.pause.floor for entry in candidate)
 
     @property
     def limits(self) -> Limits:
@@ -210,9 +213,10 @@ def merging(look: Outlook) -> list[Finding]:
         blocked = entry.state == states.BLOCKED and entry.reason == "conflict-ahead"
         if isinstance(put, Step) and blocked:
             found.append(Finding(entry, None))
-        elif (isinstance(put, Clash) and put.with_ and entry.evidence.entry != put.with_) or isinstance(put, Unknown) or (isinstance(put, Clash) and not put.with_):
+        elif (
+            (isinstance(put, Clash) and put.with_ and entry.evidence.entry != put.with_)
+            or isinstance(put, Unknown)
+            or (isinstance(put, Clash) and not put.with_)
+        ):
             found.append(Finding(entry, put))
     return found
-
-
-

@@ -62,7 +62,14 @@ def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | 
     pins = tuple(look.entries[entry].pin for entry in candidate)
     names = () if site.gate.none else keys(site, step.tree)
     return CandidateResult(
-        ulid(), Oid(site.base), pins, Oid(step.commit), Oid(step.tree), outcome, site.ledger.current().tip.generation, names
+        ulid(),
+        Oid(site.base),
+        pins,
+        Oid(step.commit),
+        Oid(step.tree),
+        outcome,
+        site.ledger.current().tip.generation,
+        names,
     )
 
 
@@ -87,7 +94,7 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
             ended = _gated(site, look, candidate, step)
         outcome = _outcome(ended)
     finally:
-        seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended else 0
+        seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
         end = EndRun(ticket.id, outcome, seconds, _suspects(look, candidate, outcome))
         with suppress(FleetError):
             site.request(trials.end, end)

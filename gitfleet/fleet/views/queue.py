@@ -14,6 +14,7 @@ from gitfleet.mergequeue import estimates, explain, model, order, states
 from gitfleet.mergequeue.adding import QueuedBranch
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import GateRun, LandingNote, QueueEntry, QueuePause
+from gitfleet.mergequeue.processor import Processed
 from gitfleet.mergequeue.requests import EntryChanged, QueuePaused
 
 BandName = Literal["hotfix", "security", "feature", "backlog"]
@@ -190,6 +191,22 @@ class QueueChangeAnswer(TypedDict):
     """With `drop`: what was built upon it, and is held now."""
 
 
+class QueueProcessAnswer(TypedDict):
+    """`queue process`."""
+
+    landed: list[QueueEntryRow]
+    rejected: list[QueueEntryRow]
+    conflicted: list[QueueEntryRow]
+    held: list[QueueEntryRow]
+    """What waits for an approval now."""
+    waiting: list[QueueEntryRow]
+    """What is left in the queue."""
+    runs: int
+    """How many gate runs this took here."""
+    halted: str
+    """Why no more could be done, where something is left; else empty."""
+
+
 class QueuePauseAnswer(TypedDict):
     """`queue pause`, `queue resume`."""
 
@@ -294,6 +311,20 @@ def added(fleet: Fleet, session: str, done: QueuedBranch) -> QueueAddAnswer:
         "changes": list(done.added.changes),
         "below": [rows.row(one.entry) for one in done.below],
         "pushed": done.pushed,
+    }
+
+
+def processed(fleet: Fleet, done: Processed) -> QueueProcessAnswer:
+    """What a runner has done."""
+    rows = _Rows(fleet, fleet.current())
+    return {
+        "landed": [rows.row(one) for one in done.landed],
+        "rejected": [rows.row(one) for one in done.rejected],
+        "conflicted": [rows.row(one) for one in done.conflicted],
+        "held": [rows.row(one) for one in done.held],
+        "waiting": [rows.row(one) for one in done.waiting],
+        "runs": done.runs,
+        "halted": done.halted,
     }
 
 
