@@ -24,6 +24,7 @@ from gitfleet.fleet.views import (
     line,
     log,
     maintainer,
+    queue,
     sessions,
     setup,
     starting,
@@ -99,6 +100,19 @@ COMMANDS: Mapping[str, CommandRow] = {
     "maintainer uninstall": CommandRow(maintainer.MaintainerUninstallAnswer),
     "maintainer logs": CommandRow(maintainer.MaintainerLogsAnswer),
     "maintainer run": CommandRow(upkeep.MaintainerRunAnswer, *_PARTLY),
+    "queue list": CommandRow(queue.QueueListAnswer),
+    "queue show": CommandRow(queue.QueueShowAnswer),
+    "queue why": CommandRow(queue.QueueWhyAnswer),
+    "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    **{
+        f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16))
+        for verb in ("bump", "hold", "unhold", "drop", "retry", "approve")
+    },
+    "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
+    "queue history": CommandRow(queue.QueueHistoryAnswer),
+    "queue stats": CommandRow(queue.QueueStatsAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

@@ -239,7 +239,7 @@ class _Turn:
             body = TakeGate(
                 subject, self._terms.by, self._target.commit, self._target.tree, part.capacity,
                 trust=() if self._terms.again else tuple(sorted(self._trust)),
-                gone=watching.over(view, self._ledger.state, self._ledger.node.id),
+                gone=watching.over(leases.running(view), self._ledger.state, self._ledger.node.id),
                 process=identity.identify(os.getpid()),
             )  # fmt: skip
             try:

@@ -84,6 +84,11 @@ class Chains:
         """What decides how merges end here, beside the commits."""
         return self._place.rules.fingerprint
 
+    @property
+    def git(self) -> Git:
+        """git, where what candidates are made of can be read."""
+        return self._place.git
+
     def chain(self, landings: Sequence[Landing]) -> list[Put]:
         """One part after the other; an entry that cannot be put there is left out, with the reason in its place."""
         made: list[Put] = []

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitfleet.git.program import Git as GitProgram
-from gitfleet.mergequeue import stacks
 from gitfleet.mergequeue.candidates import Chains, Clash, Landing, Method, Step, Unknown, chains
-from tests.mergequeue.conftest import edited
+from tests.mergequeue.branches import edited
 from tests.workbench import Git
 
 Branch = Callable[..., str]
@@ -204,16 +203,6 @@ def test_hostile_names_stay_one_line(target: Path, branch: Branch, git: Git) -> 
         target, "show", "--no-patch", "--format=%(trailers:key=Fleet-Entry,valueonly)", step.commit
     )
     assert trailers.split() == ["e"]
-
-
-def test_stack_is_the_nearest_branch_that_is_inside(target: Path, branch: Branch, git: Git) -> None:
-    heads = {"a": branch("a", {"a": "1"})}
-    heads["b"] = branch("b", {"b": "1"}, start="a")
-    heads["c"] = branch("c", {"c": "1"}, start="b")
-    heads["other"] = branch("other", {"o": "1"})
-    heads["same"] = heads["b"]
-    found = stacks.below(GitProgram(str(target / ".git")), heads, git(target, "rev-parse", "main"))
-    assert found == {"b": "a", "c": "same", "same": "b"}
 
 
 def test_nothing_is_left_of_a_candidate_that_is_not_kept(target: Path, branch: Branch, git: Git) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.mergequeue import integrity
 from gitfleet.mergequeue.integrity import Losses
-from tests.mergequeue.conftest import edited
+from tests.mergequeue.branches import edited
 from tests.workbench import Git
 
 Branch = Callable[..., str]
