@@ -19,7 +19,7 @@ from gitfleet.fleet.views import gates as views
 from gitfleet.fleet.views.gates import GateOutcomeRow, GatePartRow, GateStatusAnswer
 from gitfleet.gates import judging
 from gitfleet.gates.model import BY_SESSION, CI, PASSED
-from gitfleet.gates.service import GateTested, GateTerms, PartRun, unconfigured
+from gitfleet.gates.service import GateTerms, GateTested, PartRun, unconfigured
 from gitfleet.git import checkout
 from gitfleet.git.repository import discover
 

@@ -11,11 +11,11 @@ from gitfleet.gates import model as gates
 from gitfleet.gates.model import FAILED
 from gitfleet.git.program import Git
 from gitfleet.mergequeue import model, states, trials
-from gitfleet.mergequeue.candidates import Clash, Step, Unknown
+from gitfleet.mergequeue.candidates import ChainStep, Clash, Unknown
 from gitfleet.mergequeue.evidence import Candidate
-from gitfleet.mergequeue.integrity import Losses
+from gitfleet.mergequeue.integrity import TakenAway
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
-from gitfleet.mergequeue.outlook import Finding, Outlook
+from gitfleet.mergequeue.outlook import MergeFinding, Outlook
 from gitfleet.mergequeue.requests import Marked, Reject
 from gitfleet.mergequeue.site import Site
 from gitfleet.trunk import commit_verdicts, incoming
@@ -25,7 +25,7 @@ _MOST_FILES = 5
 _MARKER = b"<<<<<<< "
 
 
-def marked(site: Site, look: Outlook, found: Finding) -> Marked:
+def marked(site: Site, look: Outlook, found: MergeFinding) -> Marked:
     """What is recorded of how an entry merges."""
     entry, put = found.entry, found.put
     if put is None:
@@ -75,8 +75,8 @@ def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
         candidate, look.landings(look.entries[one] for one in candidate), made, strict=True
     ):
         entry = look.entries[entry_id]
-        if not isinstance(put, Step):
-            return [marked(site, look, Finding(entry, put))]
+        if not isinstance(put, ChainStep):
+            return [marked(site, look, MergeFinding(entry, put))]
         if entry.approved != entry.head:
             words, paths = _lost(site.chains.losses(before, landing, put))
             words = words or _uncovered(site, entry)
@@ -87,7 +87,7 @@ def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
     return found
 
 
-def _lost(losses: Losses) -> tuple[str, Sequence[str]]:
+def _lost(losses: TakenAway) -> tuple[str, Sequence[str]]:
     if losses.vanished:
         lines = sum(one.lines for one in losses.vanished)
         what = counted(lines, "line")

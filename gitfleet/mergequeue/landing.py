@@ -19,7 +19,7 @@ from gitfleet.git import refs, worktrees
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote, Update
 from gitfleet.mergequeue import landings, testing
-from gitfleet.mergequeue.candidates import Step
+from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.model import QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
@@ -31,7 +31,7 @@ _TIME = 600.0
 _NOTE = "queue-checkouts.json"
 
 
-class _Checkout(Struct):
+class _Following(Struct):
     """A worktree that is to be brought from one commit to another."""
 
     git_dir: str = field(TEXT)
@@ -40,7 +40,7 @@ class _Checkout(Struct):
     new: str = field(TEXT)
 
 
-_CHECKOUTS = Many(One(_Checkout))
+_CHECKOUTS = Many(One(_Following))
 
 
 def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, ...]:
@@ -50,7 +50,7 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
     the way; and the hub's errors: then it may have landed, and the next look shows it.
     """
     step = testing.place(site, look, candidate)
-    steps = [one for one in look.made(candidate) if isinstance(one, Step)]
+    steps = [one for one in look.made(candidate) if isinstance(one, ChainStep)]
     landing = tuple(
         EntryLanding(entry, look.entries[entry].head, Oid(one.commit))
         for entry, one in zip(candidate, steps, strict=True)
@@ -79,7 +79,7 @@ def _delete(site: Site, landed: Sequence[QueueEntry]) -> None:
         Remote(site.repository.git, site.ledger.node.hub, site.ledger.node.push).push(gone, atomic=False)
 
 
-def _checked_out(site: Site, commit: str) -> list[_Checkout]:
+def _checked_out(site: Site, commit: str) -> list[_Following]:
     """The worktrees that have the target checked out, noted before it moves. Raises Blocked where files are in the way."""
     found = []
     for git_dir, path in _worktrees(site):
@@ -92,7 +92,7 @@ def _checked_out(site: Site, commit: str) -> list[_Checkout]:
             raise Blocked(
                 words, hint="Commit them, or take them elsewhere, and process the queue again.", path=path
             )
-        found.append(_Checkout(git_dir, path, site.base, commit))
+        found.append(_Following(git_dir, path, site.base, commit))
     if found:
         files.replace(os.path.join(site.ledger.state, _NOTE), canonical.dump(_CHECKOUTS.encode(tuple(found))))
     return found
@@ -118,7 +118,7 @@ def recover(site: Site) -> None:
         files.remove(os.path.join(site.ledger.state, _NOTE))
 
 
-def _follow(site: Site, before: Sequence[_Checkout]) -> None:
+def _follow(site: Site, before: Sequence[_Following]) -> None:
     """Have worktrees show what their branch has become. What they do not let be overwritten stays, and git shows it as changed."""
     for one in before:
         git = Git(one.git_dir, cwd=one.path)

@@ -14,7 +14,7 @@ from gitfleet.mergequeue.requests import EntriesChanged
 from gitfleet.mergequeue.transitions import moved
 
 
-class Repair(Struct):
+class RepairEntry(Struct):
     """An entry at the head that was handed back, and the head that its branch has by now. `most`: how many of these are accepted."""
 
     pin: EntryPin = field(One(EntryPin))
@@ -22,8 +22,8 @@ class Repair(Struct):
     most: int = field(WHOLE, default=1000)
 
 
-@operation("queue.repair", body=Repair, answer=EntriesChanged, actors=BY_NODES)
-def repair(view: View, operation: Operation, body: Repair, generation: int) -> Decision[EntriesChanged]:
+@operation("queue.repair", body=RepairEntry, answer=EntriesChanged, actors=BY_NODES)
+def repair(view: View, operation: Operation, body: RepairEntry, generation: int) -> Decision[EntriesChanged]:
     """`queue.repair`: an entry that was handed back waits again at the new head of its branch. Refused (EntryMoved) after too many of these."""
     entry = transitions.pinned(view, body.pin, "repair")
     if entry.tries >= body.most:

@@ -10,7 +10,7 @@ from gitfleet.base.names import Oid
 from gitfleet.git.program import Git
 from gitfleet.mergequeue import heads, landings, model, repairs, states, trials
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
-from gitfleet.mergequeue.repairs import Repair
+from gitfleet.mergequeue.repairs import RepairEntry
 from gitfleet.mergequeue.requests import EntryLanding, Expire, Mark, Marked, Reconcile
 from gitfleet.mergequeue.site import Site
 
@@ -45,7 +45,9 @@ def settle(site: Site) -> list[QueueEntry]:
             and head != entry.head
             and entry.tries < site.rules.tries
         ):
-            return list(site.request(repairs.repair, Repair(entry.pin, Oid(head), site.rules.tries)).entries)
+            return list(
+                site.request(repairs.repair, RepairEntry(entry.pin, Oid(head), site.rules.tries)).entries
+            )
         if _is_late(entry, site.rules.deadline):
             return list(site.request(trials.expire, Expire(entry.pin)).entries)
     return []

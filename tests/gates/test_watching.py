@@ -35,27 +35,29 @@ def test_lease_that_stands_still_is_over_after_its_time_by_our_own_clock(
     now = 1000.0
     monkeypatch.setattr(clock, "elapsed", lambda: now)
     one = lease()
-    assert watching.over(filed(one), str(tmp_path), "bob") == {}
+    assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {}
     now += TTL + watching.MARGIN
-    assert watching.over(filed(one), str(tmp_path), "bob") == {}
+    assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {}
     now += 1
-    assert watching.over(filed(one), str(tmp_path), "bob") == {one.id: 0}
+    assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {one.id: 0}
     later = replace(one, renewed=1)
-    assert watching.over(filed(later), str(tmp_path), "bob") == {}, "it was renewed, so it is watched anew"
+    assert watching.over(leases.running(filed(later)), str(tmp_path), "bob") == {}, (
+        "it was renewed, so it is watched anew"
+    )
     now += TTL + watching.MARGIN + 1
-    assert watching.over(filed(later), str(tmp_path), "bob") == {one.id: 1}
+    assert watching.over(leases.running(filed(later)), str(tmp_path), "bob") == {one.id: 1}
 
 
 def test_notes_of_another_boot_or_that_cannot_be_read_say_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = lease()
-    watching.over(filed(one), str(tmp_path), "bob")
+    watching.over(leases.running(filed(one)), str(tmp_path), "bob")
     monkeypatch.setattr(clock, "elapsed", lambda: 10.0**9)
     monkeypatch.setattr(watching, "boot_id", lambda: "another")
-    assert watching.over(filed(one), str(tmp_path), "bob") == {}
+    assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {}
     (tmp_path / "gates/watch.json").write_bytes(b"{broken")
-    assert watching.over(filed(one), str(tmp_path), "bob") == {}
+    assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {}
 
 
 def test_run_of_this_node_whose_process_is_gone_is_over_at_once(tmp_path: Path) -> None:
@@ -65,4 +67,4 @@ def test_run_of_this_node_whose_process_is_gone_is_over_at_once(tmp_path: Path) 
     gone.wait()
     mine, theirs = lease("bob", dead), lease("ann", dead)
     alive = lease("bob", identity.identify(os.getpid()))
-    assert watching.over(filed(mine, theirs, alive), str(tmp_path), "bob") == {mine.id: 0}
+    assert watching.over(leases.running(filed(mine, theirs, alive)), str(tmp_path), "bob") == {mine.id: 0}

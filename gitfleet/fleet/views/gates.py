@@ -9,7 +9,7 @@ from gitfleet.base.names import Oid, SessionId
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.gates.leases import GateLease
 from gitfleet.gates.model import GateOutcome, GateResult, Publisher
-from gitfleet.gates.service import GateTested, GateStanding, PartRun
+from gitfleet.gates.service import GateStanding, GateTested, PartRun
 from gitfleet.gates.standing import Known, Standing
 
 
