@@ -171,8 +171,7 @@ def over(bench: Bench, folder: str) -> None:
 
 
 @knows
-@pytest.mark.parametrize("chosen", ["", "own-hooks"])
-@pytest.mark.parametrize("how", ["files", "path"])
+@pytest.mark.parametrize(("how", "chosen"), [("files", ""), ("files", "own-hooks"), ("path", "")])
 def test_gates_that_another_tool_displaced_are_asked_all_the_same(
     newer: Bench, how: str, chosen: str
 ) -> None:
