@@ -17,7 +17,7 @@ import pytest
 from gitfleet.base import canonical
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks.install import install
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.fleetbench import Fleets
 from tests.workbench import ROOT, Overlay, Ran, run
 

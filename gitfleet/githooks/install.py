@@ -27,7 +27,7 @@ from gitfleet.githooks import configured, hook_files, install_record, readiness,
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
 from gitfleet.githooks.install_record import HooksRecord
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 
 _OURS = (*GATED, *OPTIONAL)
 

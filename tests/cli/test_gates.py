@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.cli.conftest import Cli
 from tests.githooks.hookbench import script
 from tests.githooks.test_configured import knows

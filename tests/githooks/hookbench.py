@@ -15,7 +15,7 @@ from gitfleet.githooks.inspection import inspect as look
 from gitfleet.githooks.install import Installation, Removal
 from gitfleet.githooks.install import install as put_in
 from gitfleet.githooks.install import uninstall as take_out
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.workbench import Git, Ran
 
 # Stands for Python: `INTERPRETER -I -S GATE HOOK ARGS...`. A shell starts ten times as fast.

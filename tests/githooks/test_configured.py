@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.shims import GATED
 from tests.githooks.hookbench import Bench, script, state_of
 from tests.workbench import Git, run
 
