@@ -86,7 +86,7 @@ class Gated:
         """Take out all gates but these, and those in the configuration, which older gits do not know."""
         for name in {*GATED, *OPTIONAL} - {*hooks}:
             (self.path / ".git/hooks" / name).unlink(missing_ok=True)
-        (self.path / ".git/config.gitfleet").unlink()
+        (self.path / ".git/config.gitfleet").unlink(missing_ok=True)
 
     def message(self, revision: str = "HEAD") -> str:
         return self.out("log", "-1", "--format=%B", revision).rstrip("\n")
