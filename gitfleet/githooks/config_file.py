@@ -44,9 +44,9 @@ class ConfigFile:
         return self._leads_to() == [self._name]
 
     def write(self, text: str) -> None:
-        """Have our file say this; nothing is written where it does."""
-        if files.read(self.own) != os.fsencode(text):
-            mode = stat.S_IMODE(os.stat(self._path).st_mode) if os.path.exists(self._path) else 0o644
+        """Have our file say this, for whom the config file is; nothing is written where it does."""
+        mode = _mode(self._path) or 0o644
+        if files.read(self.own) != os.fsencode(text) or _mode(self.own) != mode:
             files.replace(self.own, os.fsencode(text), mode=mode)
 
     def lead_to_ours(self) -> None:
@@ -106,6 +106,10 @@ class ConfigFile:
                     holder="",
                 )
             clock.wait(_PAUSE)
+
+
+def _mode(path: str) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0
 
 
 def _fingerprint(content: bytes) -> str:

@@ -113,6 +113,13 @@ def test_what_somebody_wrote_below_our_section_stays(here: Clone, below: str, le
     assert not here.file.leads_to_ours()
 
 
+def test_file_of_ours_is_for_whom_the_config_file_is(here: Clone) -> None:
+    for mode in (0o640, 0o664):
+        here.config.chmod(mode)
+        here.file.write("[core]\n\thooksPath = /ours\n")
+        assert (here.config.parent / NAME).stat().st_mode & 0o777 == mode
+
+
 def test_file_that_leads_to_another_of_ours_is_led_anew(here: Clone) -> None:
     key = "includeIf.gitdir:/**.path"
     before = here.config.read_bytes()
