@@ -20,8 +20,7 @@ from gitfleet.git.program import Git, failed
 NAME = "config.gitfleet"
 _SECTION = "includeIf.gitdir:/**"
 _KEY = f"{_SECTION}.path"
-# With nothing below it that somebody else may have written.
-_ALONE = re.compile(rb'^\[includeIf "gitdir:/\*\*"\]\n\tpath = [^\n]*\n(?=\[|\Z)', re.MULTILINE)
+_HEADER = b'[includeIf "gitdir:/**"]\n'
 _NO_LOCK = 255
 _PATIENCE = 1.0
 _PAUSE = 0.02
@@ -76,10 +75,17 @@ class ConfigFile:
             self._run("--remove-section", section)
 
     def _take_out(self) -> None:
-        while (known := self._leads_to()) and _ALONE.search(files.read(self._path) or b""):
+        known = self._leads_to()
+        if known and self._is_alone():
             self._run("--remove-section", _SECTION)
-        for name in known:  # lines were added below, which are somebody's
-            self._run("--fixed-value", "--unset", _KEY, name)
+            return
+        for name in known:
+            self._run("--fixed-value", "--unset-all", _KEY, name)
+
+    def _is_alone(self) -> bool:
+        """Whether nothing stands in our section, below it, or under its name again, that somebody else may have written."""
+        _, *behind = (files.read(self._path) or b"").split(_HEADER)
+        return len(behind) == 1 and bool(re.fullmatch(rb"\tpath = [^\n]*\n(?:\[[\s\S]*)?", behind[0]))
 
     def _restore_end(self, unended: str) -> None:
         """Take away the end of the last line, where nothing else was changed. Git writes into no file, but replaces it."""

@@ -131,6 +131,15 @@ def test_file_that_leads_to_another_of_ours_is_led_anew(here: Clone) -> None:
     assert here.config.read_bytes() == before
 
 
+def test_sections_of_somebody_with_the_same_name_stay(here: Clone) -> None:
+    theirs = '[includeIf "gitdir:/**"]\n\tpath = ../mine\n'
+    for before in (theirs, START + theirs + "[x]\n\ty = 1\n" + theirs):
+        here.config.write_text(before)
+        here.lead()
+        here.file.lead_away("")
+        assert here.config.read_text() == before
+
+
 def test_settings_that_come_later_are_overruled_again(here: Clone) -> None:
     here.lead()
     with here.config.open("a") as file:
