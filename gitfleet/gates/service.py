@@ -23,6 +23,7 @@ from gitfleet.gates.model import BY_SESSION, FAILED, PASSED, GateSubject, Publis
 from gitfleet.gates.policy import GatePart, GatePolicy
 from gitfleet.gates.runner import GateEnd, GateJob, GateRunner, Progress
 from gitfleet.gates.standing import UNKNOWN, Known, Standing
+from gitfleet.gates.verdicts import VerdictPublished
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Objects
@@ -57,11 +58,15 @@ class GateTarget(Struct):
 
 
 class PartRun(Struct):
-    """What became of one part: what is known of it now, and the run (None: it was known already, or could not be run now)."""
+    """What became of one part: what is known of it now, and the run (None: it was known already, or could not be run now).
+
+    `tentative`: the hub could not be reached, and its verdict waits here.
+    """
 
     standing: Standing
     end: GateEnd | None = None
     waits: Queued | None = None
+    tentative: bool = False
 
 
 class GateTested(Struct):
@@ -225,8 +230,8 @@ class _Turn:
             end = runner.run(self._job(subject), progress)
             if end.stopped:
                 return PartRun(self._known(subject), end)
-            self._publish(subject, end, lease)
-        return PartRun(self._known(subject), end)
+            published = self._publish(subject, end, lease)
+        return PartRun(self._known(subject), end, tentative=published.tentative)
 
     def _known(self, subject: GateSubject) -> Standing:
         return standings.standing(self._ledger.current().view, subject, self._trust)
@@ -279,12 +284,12 @@ class _Turn:
         variables = {"gate_part": subject.part, **dict(self._terms.variables)}
         return GateJob(subject.command, self._target.commit, self._target.tree, limit, variables)
 
-    def _publish(self, subject: GateSubject, end: GateEnd, lease: str) -> None:
+    def _publish(self, subject: GateSubject, end: GateEnd, lease: str) -> VerdictPublished:
         body = verdicts.PublishVerdict(
             subject, end.result, self._terms.by, self._target.commit, self._target.tree, seconds=round(end.seconds),
             code=end.code, reason=end.reason, tail=() if end.result == PASSED else end.tail, log=end.log, lease=lease,
         )  # fmt: skip
-        self._ledger.request(verdicts.publish, self._actor, body)
+        return self._ledger.request(verdicts.publish, self._actor, body)
 
 
 def _chosen(rules: GatePolicy, name: str) -> Sequence[GatePart]:

@@ -33,7 +33,7 @@ def over(view: View, state: str, node: str) -> dict[str, int]:
 
     Two at once: one may lose a note, and watches anew.
     """
-    path = os.path.join(state, "gates", "watch.json")
+    path = os.path.join(state, "runs", "watch.json")
     before, boot, now = _load(path), boot_id(), int(clock.elapsed())
     seen, found = {}, {}
     for lease in leases.running(view):
