@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity
@@ -239,23 +239,29 @@ class _Turn:
     def _take(self, subject: GateSubject, part: GatePart) -> str:
         """The lease of a run; "" where the verdict is known. Waits for runs of others. Raises Queued."""
         told = False
+        gone = self._gone()
         while True:
-            view = self._ledger.current().view
             body = TakeGate(
                 subject, self._terms.by, self._target.commit, self._target.tree, part.capacity,
                 trust=() if self._terms.again else tuple(sorted(self._trust)),
-                gone=watching.over(view, self._ledger.state, self._ledger.node.id),
+                gone=gone,
                 process=identity.identify(os.getpid()),
             )  # fmt: skip
             try:
                 return self._ledger.request(leases.take, self._actor, body).lease
             except Queued as error:
+                before, gone = gone, self._gone()
+                if not gone.items() <= before.items():
+                    continue  # what a runner that has died had asked for was decided just now, before this
                 if clock.elapsed() >= self._deadline:
                     raise
                 if not told:
                     self._announce(f"waiting: {error.message}")
                 told = True
             clock.wait(max(0.0, min(_PAUSE, self._deadline - clock.elapsed())))
+
+    def _gone(self) -> Mapping[str, int]:
+        return watching.over(self._ledger.current().view, self._ledger.state, self._ledger.node.id)
 
     @contextmanager
     def _kept(self, lease: str) -> Iterator[None]:
