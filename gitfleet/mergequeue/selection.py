@@ -116,7 +116,7 @@ class _Option(NamedTuple):
     members: tuple[Contender, ...]
 
 
-WINDOW, FAILURE, LESS, CONFIRM, TROUBLE = range(5)
+WINDOW, LARGE, FAILURE, LESS, CONFIRM, TROUBLE = range(6)
 
 
 class _Choice:
@@ -204,7 +204,7 @@ class _Choice:
         return not self.taken.isdisjoint(candidate[-1:]) or Running(candidate) in self.running
 
     def _test(self) -> Next:
-        candidates = (self._candidate(one.members) for one in [*self._oldest(), *sorted(self._options())])
+        candidates = (self._candidate(one.members) for one in [*self._oldest(), *sorted(self._options(), key=lambda one: one[:-1])])
         candidate = next(filter(None, candidates), ()) or self._rest() or self._cut()
         if candidate:
             return self._try(candidate)
@@ -219,8 +219,12 @@ class _Choice:
                 members = [one for one in self.order if one.id in suspects]
                 if not members or suspects & self.taken:
                     continue
-                seen = rank == FAILURE and len(members) == 1 and self._was_alone(members[0])
-                yield self._option(CONFIRM if seen else rank, members[: max(1, len(members) // 2)])
+                yield self._option(self._rank(members) if rank == FAILURE else rank, members[: len(members) // 2 or 1])
+
+    def _rank(self, suspects: Sequence[Contender]) -> int:
+        if len(suspects) * 2 >= self.limits.window > 2:
+            return LARGE
+        return CONFIRM if len(suspects) == 1 and self._was_alone(suspects[0]) else FAILURE
 
     def _option(self, rank: int, members: Sequence[Contender]) -> _Option:
         later = all(one.priority < URGENT for one in members)
