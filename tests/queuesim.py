@@ -155,7 +155,10 @@ class Play:
         self.target = tree
         self.done.landed += answer.candidate
         self.done.waits += [self.done.time - self.born[entry] for entry in answer.candidate]
-        self.evidence, self.limits = self.evidence.landed(answer.candidate), self.limits.landed(answer.candidate)
+        self.evidence, self.limits = (
+            self.evidence.landed(answer.candidate),
+            self.limits.landed(answer.candidate),
+        )
         self.running = {runner: run.landed(answer.candidate) for runner, run in self.running.items()}
         self._leave(answer.candidate)
 
@@ -223,6 +226,6 @@ def play(world: World, until: float = float("inf")) -> Played:
 def wrong(world: World, done: Played) -> list[str]:
     """Good entries that were rejected: neither bad, nor failing together with what has landed."""
     landed = set(done.landed)
-    return [entry for entry in done.rejected if not world.is_bad(entry) and world.partner(entry) not in landed]
-
-
+    return [
+        entry for entry in done.rejected if not world.is_bad(entry) and world.partner(entry) not in landed
+    ]

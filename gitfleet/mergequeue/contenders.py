@@ -55,7 +55,9 @@ class Limits:
 
     def landed(self, candidate: Candidate) -> Limits:
         """After a landing: twice the window, if it was a whole one."""
-        return replace(self, window=min(self.most, self.window * 2)) if len(candidate) >= self.window else self
+        return (
+            replace(self, window=min(self.most, self.window * 2)) if len(candidate) >= self.window else self
+        )
 
     def rejected(self) -> Limits:
         """After a rejection: half the window."""

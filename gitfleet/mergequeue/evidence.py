@@ -136,7 +136,9 @@ def infer(evidence: Evidence) -> Suspicion:
 
 def _vouched(runs: Sequence[RunResult]) -> frozenset[str]:
     """Entries that have passed, without those that have since been in too many failures that no suspect explains."""
-    passed = {entry: number for number, run in enumerate(runs) if run.end is RunEnd.PASSED for entry in run.entries}
+    passed = {
+        entry: number for number, run in enumerate(runs) if run.end is RunEnd.PASSED for entry in run.entries
+    }
     doubts: Counter[str] = Counter()
     for number, run in enumerate(runs):
         if run.end is RunEnd.FAILED and all(entry in passed for entry in run.entries):

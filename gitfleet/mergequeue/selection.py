@@ -13,12 +13,13 @@ where both are as frequent, (1 - p)^w = p·w, which is w = 0.57/p (the number u 
 needed at 0.69/p, the most landings by a run at 1/p, and between half and twice of that it hardly matters.
 
 **First whole windows, then failures, then what is less than a window** (`WHOLE`). A whole window lands the most, and a small one tells the
-least: a queue that tests its newest two entries before it looks into its failures fills up with suspects. Failures are
-followed up in landing order.
+least: a queue that tests its newest two entries before it looks into its failures fills up with suspects. Failures of half
+a window or more come first, since their halves land the most; the others are followed up in landing order.
 
 **Behind suspects.** Entries do not wait for a failure ahead of them: they land before it. So runners work on disjoint groups, each as good
 as a runner alone. A pass on a target that has moved since may not land, but vouches for its entries; these ride at the
-front of every further candidate, and land with the first one that passes. A runner for which nothing else is left cuts a
+front of every further candidate, and land with the first one that passes. (Should they fail only together, all candidates fail;
+then they are tested without others, and narrowed as any group is.) A runner for which nothing else is left cuts a
 group that others test, at the middle of its greatest uncut part, which is prefix k-section.
 
 **Rejecting** takes two failures that the entry alone explains, all else in them being vouched for by passes, and one of these runs was of the
@@ -36,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from gitfleet.mergequeue.contenders import HOTFIX, URGENT, Contender, Limits, Running
@@ -45,8 +47,11 @@ TURN = 8
 """Every how many runs the oldest entry is tested, whatever its priority."""
 WHOLE = 2 / 3
 """What part of a window counts as a whole one: such a group tells 0.9 bits, and is tested before failures are narrowed."""
+DOUBTFUL = 3
+"""So many failures of candidates that share riders, none of which has passed, and the riders are tested without others."""
 RETRIES = 2
 """So many failures that it alone explains, and an entry is rejected; so many of the empty candidate, and the target is at fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class Land:
@@ -91,7 +96,9 @@ class Idle:
 Next = Land | Reject | Try | Halt | Await | Idle
 
 
-def choose(order: Sequence[Contender], evidence: Evidence, running: Sequence[Running], limits: Limits) -> Next:
+def choose(
+    order: Sequence[Contender], evidence: Evidence, running: Sequence[Running], limits: Limits
+) -> Next:
     """What a free runner does next. `order`: the live entries in landing order, what is needed before what needs it.
 
     Held and blocked entries are not in `order`. After Land, Reject and Try the caller brings order, evidence, running and limits
@@ -120,7 +127,9 @@ WINDOW, LARGE, FAILURE, LESS, CONFIRM, TROUBLE = range(6)
 
 
 class _Choice:
-    def __init__(self, order: Sequence[Contender], evidence: Evidence, running: Sequence[Running], limits: Limits) -> None:
+    def __init__(
+        self, order: Sequence[Contender], evidence: Evidence, running: Sequence[Running], limits: Limits
+    ) -> None:
         self.order, self.runs, self.running, self.limits = order, evidence.runs, running, limits
         self.by_id = {one.id: one for one in order}
         self.place = {one.id: number for number, one in enumerate(order)}
@@ -143,12 +152,17 @@ class _Choice:
         passed = [
             run.entries
             for run in self.runs
-            if run.exact and run.end is RunEnd.PASSED and run.entries and all(one in self.by_id for one in run.entries)
+            if run.exact
+            and run.end is RunEnd.PASSED
+            and run.entries
+            and all(one in self.by_id for one in run.entries)
         ]
         hot = [one for one in passed if self.by_id[one[-1]].priority >= HOTFIX]
         if not hot and any(run.exact and self._is_by_itself(run.entries) for run in self.running):
             return None
-        best = max(hot or passed, key=lambda one: (len(one), [-self.place[entry] for entry in one]), default=None)
+        best = max(
+            hot or passed, key=lambda one: (len(one), [-self.place[entry] for entry in one]), default=None
+        )
         return Land(best) if best else None
 
     def _is_by_itself(self, entries: Candidate) -> bool:
@@ -204,11 +218,21 @@ class _Choice:
         return not self.taken.isdisjoint(candidate[-1:]) or Running(candidate) in self.running
 
     def _test(self) -> Next:
-        candidates = (self._candidate(one.members) for one in [*self._oldest(), *sorted(self._options(), key=lambda one: one[:-1])])
-        candidate = next(filter(None, candidates), ()) or self._rest() or self._cut()
+        candidates = (
+            self._candidate(one.members)
+            for one in [*self._oldest(), *sorted(self._options(), key=lambda one: one[:-1])]
+        )
+        candidate = self._riders() or next(filter(None, candidates), ()) or self._rest() or self._cut()
         if candidate:
             return self._try(candidate)
         return Await() if self.running else Idle()
+
+    def _riders(self) -> Candidate:
+        """What rides with every candidate, by itself, once candidates of this target have failed with it again and again."""
+        failed = [run for run in self.runs if run.exact and run.end is RunEnd.FAILED]
+        failed = [run for run in failed if not self.riding.isdisjoint(run.entries)]
+        candidate = self._compose(()) if len(failed) >= DOUBTFUL else ()
+        return () if Running(candidate) in self.running else candidate
 
     def _options(self) -> Iterator[_Option]:
         fresh = self._fresh()
@@ -219,7 +243,9 @@ class _Choice:
                 members = [one for one in self.order if one.id in suspects]
                 if not members or suspects & self.taken:
                     continue
-                yield self._option(self._rank(members) if rank == FAILURE else rank, members[: len(members) // 2 or 1])
+                yield self._option(
+                    self._rank(members) if rank == FAILURE else rank, members[: len(members) // 2 or 1]
+                )
 
     def _rank(self, suspects: Sequence[Contender]) -> int:
         if len(suspects) * 2 >= self.limits.window > 2:
@@ -265,7 +291,9 @@ class _Choice:
         if one.alone:
             return all(need not in self.by_id for need in one.needs)
         there = self.riding | ids
-        return all(need in there or need not in self.by_id for need in one.needs) and not self._avoid(one) & ids
+        return (
+            all(need in there or need not in self.by_id for need in one.needs) and not self._avoid(one) & ids
+        )
 
     def _rest(self) -> Candidate:
         """What has passed, though not on the present target, and has nothing left to ride with."""
@@ -288,7 +316,7 @@ class _Choice:
                 if [one.id for one in group[: len(part)]] == part:
                     cuts.add(len(part))
             bounds = sorted(cuts)
-            for low, high in zip(bounds, bounds[1:], strict=False):
+            for low, high in pairwise(bounds):
                 candidate = self._compose(group[: (low + high) // 2]) if high - low > best[0] else ()
                 if candidate and Running(candidate) not in self.running:
                     best = high - low, candidate
