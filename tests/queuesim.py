@@ -140,7 +140,7 @@ class Play:
             self.made += 1
             self.born[one.id] = self.done.time
             self.order.append(one)
-            self.order.sort(key=lambda one: (-one.priority, one.seq))
+            self.order = in_order(self.order)
 
     def decide(self, answer: Land | Reject) -> None:
         """Land or reject."""
@@ -213,6 +213,22 @@ class Play:
         for entry in result.entries:
             if entry not in live:
                 self.evidence = self.evidence.left(entry)
+
+
+def in_order(entries: Sequence[Contender]) -> list[Contender]:
+    """By priority, then by number; what is needed is before what needs it."""
+    placed: dict[str, Contender] = {}
+    live = {one.id: one for one in entries}
+
+    def place(one: Contender) -> None:
+        for need in sorted(one.needs & live.keys() - placed.keys()):
+            place(live[need])
+        placed[one.id] = one
+
+    for one in sorted(entries, key=lambda one: (-one.priority, one.seq)):
+        if one.id not in placed:
+            place(one)
+    return list(placed.values())
 
 
 def play(world: World, until: float = float("inf")) -> Played:

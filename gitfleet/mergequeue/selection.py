@@ -136,7 +136,11 @@ class _Choice:
         self.found = infer(evidence)
         self.suspects = self.found.suspects
         vouched = self.found.vouched
-        self.taken = frozenset(entry for run in running for entry in run.entries if entry not in vouched)
+        passed = (run for run in self.runs if run.exact and run.end is RunEnd.PASSED)
+        self.settled = {run.entries for run in (*passed, *running) if run.exact}
+        self.at_fault = [one.id for one in order if self._is_at_fault(one)]
+        tested = {entry for run in running for entry in run.entries if entry not in vouched}
+        self.taken = frozenset(tested.union(self.at_fault))
         self.riding = frozenset(one.id for one in order if one.id in vouched and not one.by_itself)
 
     def next(self) -> Next:
@@ -170,16 +174,11 @@ class _Choice:
         return last is not None and last.by_itself
 
     def _reject(self) -> Reject | None:
-        found = self._at_fault
-        return Reject(found, self.found.blame[found]) if found and self._green else None
+        found = self.at_fault[0] if self.at_fault and self._green else ""
+        return Reject(found, self.found.blame[found]) if found else None
 
-    @cached_property
-    def _at_fault(self) -> str | None:
-        for one in self.order:
-            runs = self.found.blame.get(one.id, ())
-            if len(runs) >= RETRIES and self._was_alone(one):
-                return one.id
-        return None
+    def _is_at_fault(self, one: Contender) -> bool:
+        return len(self.found.blame.get(one.id, ())) >= RETRIES and self._was_alone(one)
 
     def _was_alone(self, one: Contender) -> bool:
         """Whether a failure that it alone explains was a run of it by itself."""
@@ -200,7 +199,7 @@ class _Choice:
         if len(itself) >= RETRIES:
             tried = {run.entries for run in failed if failed.count(run) >= RETRIES}
             return self._hotfix(but=tried) or Halt(itself)
-        in_question = len(failed) >= RETRIES or self._at_fault
+        in_question = len(failed) >= RETRIES or self.at_fault
         return self._try(()) if in_question and Running(()) not in self.running else None
 
     # What to test
@@ -215,7 +214,7 @@ class _Choice:
         return None
 
     def _is_running(self, candidate: Candidate) -> bool:
-        return not self.taken.isdisjoint(candidate[-1:]) or Running(candidate) in self.running
+        return not self.taken.isdisjoint(candidate[-1:]) or candidate in self.settled
 
     def _test(self) -> Next:
         candidates = (
@@ -232,7 +231,7 @@ class _Choice:
         failed = [run for run in self.runs if run.exact and run.end is RunEnd.FAILED]
         failed = [run for run in failed if not self.riding.isdisjoint(run.entries)]
         candidate = self._compose(()) if len(failed) >= DOUBTFUL else ()
-        return () if Running(candidate) in self.running else candidate
+        return () if candidate in self.settled else candidate
 
     def _options(self) -> Iterator[_Option]:
         fresh = self._fresh()
@@ -301,7 +300,7 @@ class _Choice:
             if one.id in self.found.vouched and one.by_itself and not self._is_running(self._step(one)):
                 return self._step(one)
         candidate = self._compose(())
-        return () if Running(candidate) in self.running else candidate
+        return () if candidate in self.settled else candidate
 
     def _cut(self) -> Candidate:
         """The middle of the greatest uncut part of what others test."""
@@ -318,7 +317,7 @@ class _Choice:
             bounds = sorted(cuts)
             for low, high in pairwise(bounds):
                 candidate = self._compose(group[: (low + high) // 2]) if high - low > best[0] else ()
-                if candidate and Running(candidate) not in self.running:
+                if candidate and candidate not in self.settled:
                     best = high - low, candidate
         return best[1]
 
