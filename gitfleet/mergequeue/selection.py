@@ -181,9 +181,14 @@ class _Choice:
         return len(self.found.blame.get(one.id, ())) >= RETRIES and self._was_alone(one)
 
     def _was_alone(self, one: Contender) -> bool:
-        """Whether a failure that it alone explains was a run of it by itself."""
-        alone = set(self._with_needs(one))
-        return any(alone.issuperset(run.entries) for run in self.found.blame.get(one.id, ()))
+        """Whether a failure that it alone explains was a run of it by itself, on top of nothing that may fail without it."""
+        alone = self._with_needs(one)
+        runs = self.found.blame.get(one.id, ())
+        return any(set(alone).issuperset(run.entries) for run in runs) and self._passed_together(alone[:-1])
+
+    def _passed_together(self, entries: Candidate) -> bool:
+        passed = (run.entries for run in self.runs if run.end is RunEnd.PASSED)
+        return len(entries) < 2 or any(set(entries).issubset(run) for run in passed)
 
     @property
     def _green(self) -> bool:
@@ -337,13 +342,16 @@ class _Choice:
             more = [need for need in todo.pop().needs if need in self.by_id and need not in found]
             found.update(more)
             todo += [self.by_id[need] for need in more]
-        return tuple(sorted(found, key=self.place.__getitem__))
+        return (*sorted(found - {one.id}, key=self.place.__getitem__), one.id)
 
     def _step(self, one: Contender) -> Candidate:
-        """An entry by itself; or, before it, the first that it needs and for which nothing vouches."""
+        """An entry by itself; or, before it, the first that it needs and for which nothing vouches; or, before it is blamed, all those."""
         candidate = self._with_needs(one)
         first = next((entry for entry in candidate if entry not in self.found.vouched), one.id)
-        return candidate if first == one.id else self._with_needs(self.by_id[first])
+        if first != one.id:
+            return self._with_needs(self.by_id[first])
+        together = one.id not in self.found.blame or self._passed_together(candidate[:-1])
+        return candidate if together else candidate[:-1]
 
     def _candidate(self, members: Sequence[Contender]) -> Candidate:
         if len(members) == 1 and (members[0].by_itself or members[0].id in self.suspects):

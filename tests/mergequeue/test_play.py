@@ -62,6 +62,9 @@ class Watched(Play):
         again = choose(list(self.order), self.evidence, list(self.running.values()), self.limits)
         assert again == answer
         assert len(self.done.answers) < 200 + 100 * self.world.entries, "it goes on for ever"
+        if isinstance(answer, Try):
+            live = [one.id for one in self.order]
+            assert list(answer.candidate) == sorted(answer.candidate, key=live.index)
         if isinstance(answer, Land | Try):
             self.check_candidate(answer.candidate)
         if isinstance(answer, Reject):
@@ -69,16 +72,16 @@ class Watched(Play):
         return answer  # type: ignore[return-value]
 
     def check_candidate(self, candidate: tuple[str, ...]) -> None:
-        """Live entries in landing order, each with what it needs and without what it avoids."""
+        """Live entries, each behind what it needs and without what it avoids."""
         live = {one.id: one for one in self.order}
-        assert list(candidate) == [one for one in live if one in candidate]
+        assert live.keys() >= set(candidate)
         for entry in candidate:
             one = live[entry]
             before = set(candidate[: candidate.index(entry)])
             assert one.needs & live.keys() <= before
             assert not one.avoids & set(candidate)
             if one.by_itself:
-                assert candidate[-1] == entry or any(entry in live[other].needs for other in candidate)
+                assert any(set(candidate) <= self.with_needs(other) for other in live)
 
     def check_rejection(self, answer: Reject) -> None:
         """Two failures which all others in them have passed, one of them by itself; and the target passes."""
@@ -89,14 +92,18 @@ class Watched(Play):
             assert run.end is RunEnd.FAILED
             assert answer.entry in run.entries
             assert set(run.entries) - {answer.entry} <= vouched
-        by_id = {one.id: one for one in self.order}
-        alone, todo = {answer.entry}, [answer.entry]
-        while todo:
-            more = by_id[todo.pop()].needs & by_id.keys() - alone
-            alone |= more
-            todo += more
+        alone = self.with_needs(answer.entry)
         assert any(alone.issuperset(run.entries) for run in answer.evidence)
         assert any(run.exact and run.end is RunEnd.PASSED for run in self.evidence.runs)
+
+    def with_needs(self, entry: str) -> set[str]:
+        by_id = {one.id: one for one in self.order}
+        found, todo = {entry}, [entry]
+        while todo:
+            more = by_id[todo.pop()].needs & by_id.keys() - found
+            found |= more
+            todo += more
+        return found
 
 
 def watched(world: World) -> Played:
