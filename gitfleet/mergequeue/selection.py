@@ -136,8 +136,8 @@ class _Choice:
         self.found = infer(evidence)
         self.suspects = self.found.suspects
         vouched = self.found.vouched
-        passed = (run for run in self.runs if run.exact and run.end is RunEnd.PASSED)
-        self.settled = {run.entries for run in (*passed, *running) if run.exact}
+        self.settled = {run.entries for run in running if run.exact}
+        self.settled |= {run.entries for run in self.runs if run.exact and run.end is RunEnd.PASSED}
         self.at_fault = [one.id for one in order if self._is_at_fault(one)]
         tested = {entry for run in running for entry in run.entries if entry not in vouched}
         self.taken = frozenset(tested.union(self.at_fault))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitfleet.mergequeue.contenders import Contender
 from gitfleet.mergequeue.evidence import RunEnd
-from gitfleet.mergequeue.selection import TURN, Halt, Idle, Land, Reject, Try, choose
+from gitfleet.mergequeue.selection import TURN, Halt, Idle, Land, Next, Reject, Try, choose
 from tests.queuesim import Play, Played, World, play, wrong
 from tests.sampling import examples
 from tests.workbench import ROOT
@@ -57,7 +57,7 @@ def worlds(draw: st.DrawFn, *, false: bool = True, plain: bool = False) -> World
 class Watched(Play):
     """A play that looks at each answer."""
 
-    def ask(self) -> Land | Reject | Try | Halt | Idle:  # type: ignore[override]
+    def ask(self) -> Next:
         answer = super().ask()
         again = choose(list(self.order), self.evidence, list(self.running.values()), self.limits)
         assert again == answer
@@ -69,7 +69,7 @@ class Watched(Play):
             self.check_candidate(answer.candidate)
         if isinstance(answer, Reject):
             self.check_rejection(answer)
-        return answer  # type: ignore[return-value]
+        return answer
 
     def check_candidate(self, candidate: tuple[str, ...]) -> None:
         """Live entries, each behind what it needs and without what it avoids."""
@@ -154,18 +154,18 @@ def test_play_a_hotfix_repairs_a_failing_target_and_the_queue_goes_on() -> None:
 def test_play_hotfixes_land_first_each_by_itself(runners: int) -> None:
     hot = {3: Contender("", 95), 17: Contender("", 80)}
     done = watched(World(entries=40, bad=0.1, depth=40, runners=runners, features=hot, seed=2))
-    assert [one for one in done.answers if isinstance(one, Land)][0] == Land(("e3",))
+    assert next(one for one in done.answers if isinstance(one, Land)) == Land(("e3",))
     assert Land(("e17",)) in done.answers
     assert done.decided["e17"] < 3.6
 
 
 @pytest.mark.parametrize("runners", [1, 4])
 @pytest.mark.parametrize("feature", [Contender("", 0), Contender("", 0, alone=True)])
-def test_play_a_backlog_entry_under_a_flood_of_urgent_ones_is_decided(feature: Contender, runners: int) -> None:
+def test_play_a_backlog_entry_under_a_flood_of_urgent_ones_is_decided(
+    feature: Contender, runners: int
+) -> None:
     flood = {number: Contender("", 59) for number in range(1, 2000)}
-    world = World(
-        entries=2000, bad=0.1, depth=50, window=16, runners=runners, features={**flood, 0: feature}
-    )
+    world = World(entries=2000, bad=0.1, depth=50, window=16, runners=runners, features={**flood, 0: feature})
     bound = TURN * (2 + math.log2(world.window)) * 1.2
     assert play(world, until=bound).decided["e0"] <= bound
 
