@@ -22,8 +22,8 @@ front of every further candidate, and land with the first one that passes. (Shou
 then they are tested without others, and narrowed as any group is.) A runner for which nothing else is left cuts a
 group that others test, at the middle of its greatest uncut part, which is prefix k-section.
 
-**Rejecting** takes two failures that the entry alone explains, all else in them being vouched for by passes, and one of these runs was of the
-entry by itself (with what it needs) on the target as it stood. Its second failure often comes free: the group that failed with it. If
+**Rejecting** takes two failures that the entry alone explains, all else in them being vouched for by passes, and one of these runs was of
+nothing but the entry and what has landed, so that what it needs has landed before. Its second failure often comes free: the group that failed with it. If
 none does, it is tested once more: the one retry. The target itself must be known to pass: something has landed on it or passed. If
 not, the empty candidate is tested, and when that fails twice nobody is blamed (`Halt`), and only hotfixes are tried.
 
@@ -181,14 +181,8 @@ class _Choice:
         return len(self.found.blame.get(one.id, ())) >= RETRIES and self._was_alone(one)
 
     def _was_alone(self, one: Contender) -> bool:
-        """Whether a failure that it alone explains was a run of it by itself, on top of nothing that may fail without it."""
-        alone = self._with_needs(one)
-        runs = self.found.blame.get(one.id, ())
-        return any(set(alone).issuperset(run.entries) for run in runs) and self._passed_together(alone[:-1])
-
-    def _passed_together(self, entries: Candidate) -> bool:
-        passed = (run.entries for run in self.runs if run.end is RunEnd.PASSED)
-        return len(entries) < 2 or any(set(entries).issubset(run) for run in passed)
+        """Whether a run that failed was of nothing but it and what has landed."""
+        return any(run.entries == (one.id,) for run in self.found.blame.get(one.id, ()))
 
     @property
     def _green(self) -> bool:
@@ -345,13 +339,12 @@ class _Choice:
         return (*sorted(found - {one.id}, key=self.place.__getitem__), one.id)
 
     def _step(self, one: Contender) -> Candidate:
-        """An entry by itself; or, before it, the first that it needs and for which nothing vouches; or, before it is blamed, all those."""
+        """An entry by itself; or, before it, the first that it needs and for which nothing vouches; or, when it is blamed, all those: they land first."""
         candidate = self._with_needs(one)
         first = next((entry for entry in candidate if entry not in self.found.vouched), one.id)
         if first != one.id:
             return self._with_needs(self.by_id[first])
-        together = one.id not in self.found.blame or self._passed_together(candidate[:-1])
-        return candidate if together else candidate[:-1]
+        return candidate[:-1] or candidate if one.id in self.found.blame else candidate
 
     def _candidate(self, members: Sequence[Contender]) -> Candidate:
         if len(members) == 1 and (members[0].by_itself or members[0].id in self.suspects):

@@ -92,8 +92,7 @@ class Watched(Play):
             assert run.end is RunEnd.FAILED
             assert answer.entry in run.entries
             assert set(run.entries) - {answer.entry} <= vouched
-        alone = self.with_needs(answer.entry)
-        assert any(alone.issuperset(run.entries) for run in answer.evidence)
+        assert any(run.entries == (answer.entry,) for run in answer.evidence)
         assert any(run.exact and run.end is RunEnd.PASSED for run in self.evidence.runs)
 
     def with_needs(self, entry: str) -> set[str]:

@@ -132,9 +132,13 @@ CASES: dict[str, tuple[Next, Next]] = {
         told("a b<a c d e", GREEN, run("a"), window=3),
         attempt("c d e"),
     ),
-    "it alone is with what it needs": (
+    "it failed on top of what it needs: that lands first": (
         told("a b<a", GREEN, passed("a", exact=False), run("a b")),
-        attempt("a b"),
+        attempt("a"),
+    ),
+    "what it needs has not landed: nobody is rejected": (
+        told("a b<a", GREEN, passed("a", exact=False), run("a b"), run("a b")),
+        attempt("a"),
     ),
     "what do not merge: not in one candidate": (told("a b~a c"), attempt("a c")),
     "what does not merge with a rider: the rider waits": (
