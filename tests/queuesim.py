@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gitfleet.mergequeue.contenders import Contender, Limits, Running
-from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult
-from gitfleet.mergequeue.selection import Land, Next, Reject, Try, choose
+from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult
+from gitfleet.mergequeue.selection import Next, ToLand, ToReject, ToTry, choose
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Play:
         self.target = 0
         self.tested: dict[int, int] = {}
         self.passed: set[int] = set()
-        self.events: list[tuple[float, int, RunEnd]] = []
+        self.events: list[tuple[float, int, GroupEnd]] = []
         self.born: dict[str, float] = {}
         self.made = 0
 
@@ -119,9 +119,9 @@ class Play:
         while True:
             self._come()
             answer = self.ask() if free else None
-            if isinstance(answer, Land | Reject):
+            if isinstance(answer, ToLand | ToReject):
                 self.decide(answer)
-            elif isinstance(answer, Try):
+            elif isinstance(answer, ToTry):
                 self._begin(answer.candidate, min(free), free)
             elif self.events and self.events[0][0] <= end:
                 free.add(self._finish())
@@ -142,9 +142,9 @@ class Play:
             self.order.append(one)
             self.order = in_order(self.order)
 
-    def decide(self, answer: Land | Reject) -> None:
+    def decide(self, answer: ToLand | ToReject) -> None:
         """Land or reject."""
-        if isinstance(answer, Reject):
+        if isinstance(answer, ToReject):
             self.done.rejected.append(answer.entry)
             self.evidence, self.limits = self.evidence.left(answer.entry), self.limits.rejected()
             self._leave([answer.entry])
@@ -185,13 +185,13 @@ class Play:
         fine = self.world.passes(candidate, frozenset(self.done.landed))
         if random.Random(f"{self.world.seed}:known {tree}").random() < self.world.known:
             self.done.free += 1
-            self._told(RunResult(candidate, RunEnd.PASSED if fine else RunEnd.FAILED), tree)
+            self._told(RunResult(candidate, GroupEnd.PASSED if fine else GroupEnd.FAILED), tree)
             return
         if self.random.random() < self.world.flaky:
             fine = False
-        end = RunEnd.PASSED if fine else RunEnd.FAILED
+        end = GroupEnd.PASSED if fine else GroupEnd.FAILED
         if self.random.random() < self.world.trouble:
-            end = RunEnd.UNCLEAR
+            end = GroupEnd.UNCLEAR
         self.done.runs += 1
         self.limits = self.limits.tried()
         self.running[runner], self.tested[runner] = Running(candidate), tree
@@ -205,7 +205,7 @@ class Play:
         return runner
 
     def _told(self, result: RunResult, tree: int) -> None:
-        if result.end is RunEnd.PASSED:
+        if result.end is GroupEnd.PASSED:
             self.passed.add(tree)
         if result.entries or result.exact:
             self.evidence = self.evidence.with_run(result)

@@ -41,7 +41,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gitfleet.mergequeue.contenders import HOTFIX, URGENT, Contender, Limits, Running
-from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult, infer
+from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
 
 TURN = 8
 """Every how many runs the oldest entry is tested, whatever its priority."""
@@ -54,14 +54,14 @@ RETRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Land:
+class ToLand:
     """The tree of this candidate has passed on the present target: land it."""
 
     candidate: Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class ToReject:
     """The entry is at fault, by these failures; the last one that is of it alone is the one to show."""
 
     entry: str
@@ -69,7 +69,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class ToTry:
     """Test this candidate; an empty one is the target itself. `again`: how often it ended without a verdict, to wait the longer."""
 
     candidate: Candidate
@@ -93,7 +93,7 @@ class Idle:
     """There is nothing to do."""
 
 
-Next = Land | Reject | Try | Halt | Await | Idle
+Next = ToLand | ToReject | ToTry | Halt | Await | Idle
 
 
 def choose(
@@ -101,7 +101,7 @@ def choose(
 ) -> Next:
     """What a free runner does next. `order`: the live entries in landing order, what is needed before what needs it.
 
-    Held and blocked entries are not in `order`. After Land, Reject and Try the caller brings order, evidence, running and limits
+    Held and blocked entries are not in `order`. After ToLand, ToReject and ToTry the caller brings order, evidence, running and limits
     up to date (`landed`, `left`, `with_run` and so on there) and asks again.
     """
     return _Choice(order, evidence, running, limits).next()
@@ -137,7 +137,7 @@ class _Choice:
         self.suspects = self.found.suspects
         vouched = self.found.vouched
         self.settled = {run.entries for run in running if run.exact}
-        self.settled |= {run.entries for run in self.runs if run.exact and run.end is RunEnd.PASSED}
+        self.settled |= {run.entries for run in self.runs if run.exact and run.end is GroupEnd.PASSED}
         self.at_fault = [one.id for one in order if self._is_at_fault(one)]
         tested = {entry for run in running for entry in run.entries if entry not in vouched}
         self.taken = frozenset(tested.union(self.at_fault))
@@ -146,18 +146,18 @@ class _Choice:
     def next(self) -> Next:
         return self._land() or self._reject() or self._target() or self._hotfix() or self._test()
 
-    def _try(self, candidate: Candidate) -> Try:
-        again = sum(run.entries == candidate and run.end is RunEnd.UNCLEAR for run in self.runs)
-        return Try(candidate, again)
+    def _try(self, candidate: Candidate) -> ToTry:
+        again = sum(run.entries == candidate and run.end is GroupEnd.UNCLEAR for run in self.runs)
+        return ToTry(candidate, again)
 
     # What is known already
 
-    def _land(self) -> Land | None:
+    def _land(self) -> ToLand | None:
         passed = [
             run.entries
             for run in self.runs
             if run.exact
-            and run.end is RunEnd.PASSED
+            and run.end is GroupEnd.PASSED
             and run.entries
             and all(one in self.by_id for one in run.entries)
         ]
@@ -167,15 +167,15 @@ class _Choice:
         best = max(
             hot or passed, key=lambda one: (len(one), [-self.place[entry] for entry in one]), default=None
         )
-        return Land(best) if best else None
+        return ToLand(best) if best else None
 
     def _is_by_itself(self, entries: Candidate) -> bool:
         last = self.by_id.get(entries[-1]) if entries else None
         return last is not None and last.by_itself
 
-    def _reject(self) -> Reject | None:
+    def _reject(self) -> ToReject | None:
         found = self.at_fault[0] if self.at_fault and self._green else ""
-        return Reject(found, self.found.blame[found]) if found else None
+        return ToReject(found, self.found.blame[found]) if found else None
 
     def _is_at_fault(self, one: Contender) -> bool:
         return len(self.found.blame.get(one.id, ())) >= RETRIES and self._was_alone(one)
@@ -187,13 +187,13 @@ class _Choice:
     @property
     def _green(self) -> bool:
         """Whether something has passed on the present target; whatever lands leaves the empty candidate as passed."""
-        return any(run.exact and run.end is RunEnd.PASSED for run in self.runs)
+        return any(run.exact and run.end is GroupEnd.PASSED for run in self.runs)
 
     def _target(self) -> Next | None:
         """A test of the target itself, or a halt, once it is in question."""
         if self._green:
             return None
-        failed = [run for run in self.runs if run.exact and run.end is RunEnd.FAILED]
+        failed = [run for run in self.runs if run.exact and run.end is GroupEnd.FAILED]
         itself = tuple(run for run in failed if not run.entries)
         if len(itself) >= RETRIES:
             tried = {run.entries for run in failed if failed.count(run) >= RETRIES}
@@ -203,7 +203,7 @@ class _Choice:
 
     # What to test
 
-    def _hotfix(self, but: Iterable[Candidate] = ()) -> Try | None:
+    def _hotfix(self, but: Iterable[Candidate] = ()) -> ToTry | None:
         """The first hotfix by itself, unless it is being tested."""
         for one in self.order:
             if one.priority >= HOTFIX and frozenset([one.id]) not in self.found.unclear:
@@ -227,7 +227,7 @@ class _Choice:
 
     def _riders(self) -> Candidate:
         """What rides with every candidate, by itself, once candidates of this target have failed with it again and again."""
-        failed = [run for run in self.runs if run.exact and run.end is RunEnd.FAILED]
+        failed = [run for run in self.runs if run.exact and run.end is GroupEnd.FAILED]
         failed = [run for run in failed if not self.riding.isdisjoint(run.entries)]
         candidate = self._compose(()) if len(failed) >= DOUBTFUL else ()
         return () if candidate in self.settled else candidate

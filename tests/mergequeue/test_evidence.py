@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gitfleet.mergequeue.evidence import Evidence, RunEnd, RunResult, infer
+from gitfleet.mergequeue.evidence import Evidence, GroupEnd, RunResult, infer
 
 
 def run(entries: str, end: str = "failed", *, exact: bool = True) -> RunResult:
     """`run("a b")`: a and b failed together."""
-    return RunResult(tuple(entries.split()), RunEnd(end), exact)
+    return RunResult(tuple(entries.split()), GroupEnd(end), exact)
 
 
 def passed(entries: str, *, exact: bool = True) -> RunResult:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitfleet.mergequeue.contenders import Contender
-from gitfleet.mergequeue.evidence import RunEnd
-from gitfleet.mergequeue.selection import TURN, Halt, Idle, Land, Next, Reject, Try, choose
+from gitfleet.mergequeue.evidence import GroupEnd
+from gitfleet.mergequeue.selection import TURN, Halt, Idle, Next, ToLand, ToReject, ToTry, choose
 from tests.queuesim import Play, Played, World, play, wrong
 from tests.sampling import examples
 from tests.workbench import ROOT
@@ -62,12 +62,12 @@ class Watched(Play):
         again = choose(list(self.order), self.evidence, list(self.running.values()), self.limits)
         assert again == answer
         assert len(self.done.answers) < 200 + 100 * self.world.entries, "it goes on for ever"
-        if isinstance(answer, Try):
+        if isinstance(answer, ToTry):
             live = [one.id for one in self.order]
             assert list(answer.candidate) == sorted(answer.candidate, key=live.index)
-        if isinstance(answer, Land | Try):
+        if isinstance(answer, ToLand | ToTry):
             self.check_candidate(answer.candidate)
-        if isinstance(answer, Reject):
+        if isinstance(answer, ToReject):
             self.check_rejection(answer)
         return answer
 
@@ -83,17 +83,17 @@ class Watched(Play):
             if one.by_itself:
                 assert any(set(candidate) <= self.with_needs(other) for other in live)
 
-    def check_rejection(self, answer: Reject) -> None:
+    def check_rejection(self, answer: ToReject) -> None:
         """Two failures which all others in them have passed, one of them by itself; and the target passes."""
-        vouched = {one for run in self.evidence.runs if run.end is RunEnd.PASSED for one in run.entries}
+        vouched = {one for run in self.evidence.runs if run.end is GroupEnd.PASSED for one in run.entries}
         assert len(answer.evidence) >= 2
         for run in answer.evidence:
             assert run in self.evidence.runs
-            assert run.end is RunEnd.FAILED
+            assert run.end is GroupEnd.FAILED
             assert answer.entry in run.entries
             assert set(run.entries) - {answer.entry} <= vouched
         assert any(run.entries == (answer.entry,) for run in answer.evidence)
-        assert any(run.exact and run.end is RunEnd.PASSED for run in self.evidence.runs)
+        assert any(run.exact and run.end is GroupEnd.PASSED for run in self.evidence.runs)
 
     def with_needs(self, entry: str) -> set[str]:
         by_id = {one.id: one for one in self.order}
@@ -153,8 +153,8 @@ def test_play_a_hotfix_repairs_a_failing_target_and_the_queue_goes_on() -> None:
 def test_play_hotfixes_land_first_each_by_itself(runners: int) -> None:
     hot = {3: Contender("", 95), 17: Contender("", 80)}
     done = watched(World(entries=40, bad=0.1, depth=40, runners=runners, features=hot, seed=2))
-    assert next(one for one in done.answers if isinstance(one, Land)) == Land(("e3",))
-    assert Land(("e17",)) in done.answers
+    assert next(one for one in done.answers if isinstance(one, ToLand)) == ToLand(("e3",))
+    assert ToLand(("e17",)) in done.answers
     assert done.decided["e17"] < 3.6
 
 

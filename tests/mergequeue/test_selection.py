@@ -6,7 +6,7 @@ import pytest
 
 from gitfleet.mergequeue.contenders import Contender, Limits, Running
 from gitfleet.mergequeue.evidence import Evidence, RunResult
-from gitfleet.mergequeue.selection import Await, Halt, Idle, Land, Next, Reject, Try, choose, gives_way
+from gitfleet.mergequeue.selection import Await, Halt, Idle, Next, ToLand, ToReject, ToTry, choose, gives_way
 from tests.mergequeue.test_evidence import passed, run
 
 GREEN = passed("")
@@ -43,8 +43,8 @@ def told(
     return choose(order(entries), Evidence(runs), tested, Limits(window, window, turn))
 
 
-def attempt(entries: str) -> Try:
-    return Try(tuple(entries.split()))
+def attempt(entries: str) -> ToTry:
+    return ToTry(tuple(entries.split()))
 
 
 CASES: dict[str, tuple[Next, Next]] = {
@@ -54,9 +54,9 @@ CASES: dict[str, tuple[Next, Next]] = {
         told("a b c d e f g h", running=("a b c d",), window=4),
         attempt("e f g h"),
     ),
-    "what passed on this target lands": (told("a b c", passed("a b")), Land(("a", "b"))),
-    "the longest that passed lands": (told("a b c", passed("a"), passed("a b")), Land(("a", "b"))),
-    "more entries behind it: it lands all the same": (told("a b c d e f", passed("a b")), Land(("a", "b"))),
+    "what passed on this target lands": (told("a b c", passed("a b")), ToLand(("a", "b"))),
+    "the longest that passed lands": (told("a b c", passed("a"), passed("a b")), ToLand(("a", "b"))),
+    "more entries behind it: it lands all the same": (told("a b c d e f", passed("a b")), ToLand(("a", "b"))),
     "what passed on an older target rides in front": (
         told("a b c d", GREEN, passed("b", exact=False)),
         attempt("a b c d"),
@@ -84,10 +84,10 @@ CASES: dict[str, tuple[Next, Next]] = {
     ),
     "two failures that it alone explains, one of it alone": (
         told("b", GREEN, run("b c"), run("b"), passed("c", exact=False)),
-        Reject("b", (run("b c"), run("b"))),
+        ToReject("b", (run("b c"), run("b"))),
     ),
     "one failure of it alone: once more": (told("b", GREEN, run("b")), attempt("b")),
-    "it passed the second time: it lands": (told("b", GREEN, run("b"), passed("b")), Land(("b",))),
+    "it passed the second time: it lands": (told("b", GREEN, run("b"), passed("b")), ToLand(("b",))),
     "never by itself: not yet rejected": (
         told("b c", GREEN, run("b c"), run("b c"), passed("c", exact=False)),
         attempt("b"),
@@ -118,7 +118,7 @@ CASES: dict[str, tuple[Next, Next]] = {
     ),
     "a hotfix passed: it lands before what is longer": (
         told("h:80 a b", passed("a b"), passed("h")),
-        Land(("h",)),
+        ToLand(("h",)),
     ),
     "urgent ones: without others": (told("a:60 b:70 c d"), attempt("a b")),
     "a failure with an urgent one before a whole window": (
@@ -170,7 +170,7 @@ CASES: dict[str, tuple[Next, Next]] = {
     "all that can be cut is cut": (told("a b", running=("a b", "a")), Await()),
     "without a verdict: the same again": (
         told("a b", run("a b", "unclear")),
-        Try(("a", "b"), again=1),
+        ToTry(("a", "b"), again=1),
     ),
     "without a verdict twice: its first half": (
         told("a b", run("a b", "unclear"), run("a b", "unclear")),
@@ -178,7 +178,7 @@ CASES: dict[str, tuple[Next, Next]] = {
     ),
     "without a verdict again and again: never rejected": (
         told("a", GREEN, *[run("a", "unclear")] * 9),
-        Try(("a",), again=9),
+        ToTry(("a",), again=9),
     ),
     "riders failed with all others: they without others": (
         told("a b c d e", GREEN, passed("a b", exact=False), run("a b c"), run("a b d"), run("a b e")),
