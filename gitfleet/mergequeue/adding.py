@@ -17,7 +17,8 @@ from gitfleet.codec import Struct
 from gitfleet.errors import NoEntry, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import PERSON, SESSION, Actor, Operation, View
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Operation, Refused, View
+from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import branches, model, naming, rules, stacks
 from gitfleet.mergequeue.branches import Placed
 from gitfleet.mergequeue.model import QueueEntry
@@ -94,6 +95,7 @@ class Adding:
         base, commits = self._commits(placed)
         judged = commit_verdicts.judged(self._view, self._policy(), self._git, commits)
         commit_verdicts.settle(self._policy(), judged, warnings.append)
+        self._rehearse(self._operations(placed, base, commits))
         if placed.ahead:
             branches.push(self._repository, self._ledger.node.hub, placed, who.id)
         added = self._enter(placed, base, commits, timeout)
@@ -143,6 +145,17 @@ class Adding:
             if tries == TRIES - 1 or not isinstance(failed[0], NoEntry) or self._wanted.after:
                 raise failed[0]
         raise AssertionError
+
+    def _rehearse(self, operations: Sequence[Operation]) -> None:
+        """Raise what the ledger would answer now, before anything is pushed."""
+        state = self._ledger.current()
+        changes: dict[str, bytes | None] = {}
+        for operation in operations:
+            view = Overlay(state.view, changes)
+            decision = rules.add.decide(view, operation, rules.add.read(operation), state.tip.generation + 1)
+            if isinstance(decision, Refused):
+                raise decision.error
+            changes |= decision.changes
 
     def _operations(self, placed: Placed, base: Oid, commits: Sequence[IncomingCommit]) -> list[Operation]:
         """One for each branch of the stack that is new or has changed, the lowest first, and then those above that were there before."""
