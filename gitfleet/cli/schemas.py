@@ -24,6 +24,7 @@ from gitfleet.fleet.views import (
     log,
     maintainer,
     queue,
+    queue_stats,
     sessions,
     setup,
     starting,
@@ -102,7 +103,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16)),
     "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
-    "queue stats": CommandRow(queue.QueueStatsAnswer),
+    "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""
