@@ -19,6 +19,7 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
+from gitfleet.gates import verdicts
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
@@ -31,6 +32,7 @@ from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.gates.service import Gates
     from gitfleet.git.head import Head
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
@@ -55,6 +57,7 @@ OPERATIONS = Registry(
         *handover.KINDS,
         *retained_claims.KINDS,
         *ended_grants.KINDS,
+        *verdicts.KINDS,
     ],
     keep=leases.keep,
     late={"queue": _queue_kinds},
@@ -164,6 +167,13 @@ class Clone:
         from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """The gates: what is known of trees, and having them tested."""
+        from gitfleet.gates.service import Gates  # as above
+
+        return Gates(self.repository, self.ledger, announce=self._announce)
 
     @property
     def node_ref(self) -> NodeRef:

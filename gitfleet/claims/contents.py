@@ -11,7 +11,7 @@ from functools import cached_property
 
 from gitfleet.claims import keepers
 from gitfleet.claims.keepers import Keeper
-from gitfleet.git import merging, refs
+from gitfleet.git import forecast, merging, refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 
@@ -60,7 +60,7 @@ class HeldWork:
     def _brings_nothing(self, head: str) -> bool:
         """Whether a merge of `head` into what is staged would change nothing: it was rebased, or is being squashed."""
         tree = refs.resolve(self._git, f"{self._tip}^{{tree}}")
-        return tree is not None and merging.plain_tree(self._git, self._tip, head) == tree
+        return tree is not None and forecast.plain_tree(self._git, self._tip, head) == tree
 
     @cached_property
     def _tip(self) -> str:

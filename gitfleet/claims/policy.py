@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from gitfleet.base import canonical, files, statefile
-from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Choice, Many, Struct, Table, Whole, field
+from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Choice, Many, One, Struct, Table, Whole, field
+from gitfleet.git.drivers import MergeDriver
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.resources import MOST_UNITS, is_name
 
@@ -26,7 +27,8 @@ UNVERIFIABLE: tuple[UnverifiableRule, ...] = get_args(UnverifiableRule)
 class Policy(Struct):
     """Durations in seconds. `shared` lists patterns whose claims are shared unless asked otherwise.
 
-    `resources` has the capacity of each resource that the rules name, by its name in small letters.
+    `resources` has the capacity of each resource that the rules name, by its name in small letters. `merge_drivers` are those
+    that merges may use, by the name that attributes have for them.
     """
 
     commits: CommitRule = field(Choice[CommitRule](*COMMITS), default="require-claim")
@@ -41,6 +43,7 @@ class Policy(Struct):
     unverifiable: UnverifiableRule = field(Choice[UnverifiableRule](*UNVERIFIABLE), default="stop")
     reference_transaction: bool = field(FLAG, default=False)
     resources: Mapping[str, int] = field(Table(Whole(1, MOST_UNITS)), default={})
+    merge_drivers: Mapping[str, MergeDriver] = field(Table(One(MergeDriver)), default={})
 
     def check(self) -> None:
         """Raise Broken for a resource whose name is none."""

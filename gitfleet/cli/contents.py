@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "maintainer": CommandEntry("", "Have the system do the upkeep regularly"),
     },
     "Landing": {
+        "gate": CommandEntry("", "Test a tree once for the whole fleet; ask what is known"),
         "queue": CommandEntry("", "The merge queue: branches that wait to land on the trunk"),
     },
     "Agents": {
@@ -94,6 +95,10 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "restore": CommandEntry("upkeep.bring_back", "Bring an archived worktree back"),
         "maintain": CommandEntry("maintaining.maintain", "One round of upkeep: all of this, now"),
     },
+    "gate": {
+        "run": CommandEntry("gates.run", "Test a commit, and tell the fleet the verdict"),
+        "status": CommandEntry("gates.status", "Say what the fleet knows of a tree"),
+    },
     "queue": {
         "add": CommandEntry("queue.add", "Queue a branch for landing; again, to change its entry"),
         "list": CommandEntry("queue.listing", "List the queue, each entry with why it waits (the default)"),
@@ -131,6 +136,7 @@ NOUNS: Mapping[str, Noun] = {
     "session": Noun("Who is at work. Without a verb: list.", "list"),
     "hub-hook": Noun("Judge pushes in a bare repository that you keep yourself.", ""),
     "worktree": Noun("Managed worktrees, one for each session. Without a verb: list.", "list"),
+    "gate": Noun("What says whether a tree may land, and what it has said.", ""),
     "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),

@@ -1,8 +1,7 @@
-"""Bringing one commit into a worktree: first in memory, then for good, and back if that fails.
+"""Bringing one commit into a worktree for good, and back if that fails.
 
-`preview` merges without touching anything (git 2.38 and newer), so that a conflict leaves tree and index as they were, to
-the byte. `merge` and `rebase` then change the worktree, and take back what they cannot end. Nothing is ever stashed: the
-stash is shared by all worktrees. Leaves to callers whether a worktree may be touched at all.
+`merge` and `rebase` change the worktree, and take back what they cannot end. Nothing is ever stashed: the stash is shared by
+all worktrees. Leaves to `forecast` what would come of it, and to callers whether a worktree may be touched at all.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.processes import Completed
-from gitfleet.errors import Blocked
 from gitfleet.git import refs, undoing
-from gitfleet.git.program import Git, failed, redact
-from gitfleet.git.trees import EMPTY_TREE
+from gitfleet.git.program import Git, redact
+from gitfleet.git.quarantine import SETTINGS
 from gitfleet.git.undoing import Kept, PathChange
 from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
 
@@ -32,15 +30,7 @@ _NOBODY = (
 _QUIET = (
     "-c", "rerere.enabled=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "submodule.recurse=false",
 )  # fmt: skip
-_PLAIN = ("-c", "core.bare=true", "-c", "core.attributesFile=/dev/null", "-c", "merge.default=text")
-
-
-class Preview(NamedTuple):
-    """The outcome of a merge in memory: the tree (None: conflicts, or git is too old to tell) and the paths in conflict."""
-
-    tree: str | None
-    conflicts: tuple[str, ...] = ()
-    known: bool = True
+_ALIKE = tuple(word for key, value in SETTINGS for word in ("-c", f"{key}={value}"))
 
 
 class MergeOutcome(NamedTuple):
@@ -64,82 +54,9 @@ class _Before(NamedTuple):
     kept: Kept
 
 
-def preview(here: Git, ours: str, theirs: str) -> Preview:
-    """Merge two commits in memory. Raises Blocked for unrelated histories, GitFailed when git cannot (a missing object)."""
-    done = here.ask(
-        "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs, timeout=600.0
-    )
-    if done.code not in {0, 1}:
-        if done.code == 129:  # usage: older than 2.38
-            return Preview(None, known=False)
-        if b"unrelated histories" in done.stderr:
-            raise Blocked(
-                "it has no commit in common with what would be brought in; git merges no unrelated histories"
-            )
-        raise failed(done)
-    tree, *names = os.fsdecode(done.stdout).split("\0")
-    if done.code == 0:
-        return Preview(tree)
-    return Preview(None, tuple(dict.fromkeys(name for name in names if name)))
-
-
-def plain_tree(common: Git, one: str, other: str) -> str | None:
-    """The tree of the merge of two commits by the built-in rules alone; None for a conflict (or a git before 2.38).
-
-    As in a bare repository, where no `.gitattributes` is read: a merge driver that keeps our side would make it look as if
-    the other brought nothing.
-    """
-    done = Git(common.git_dir).ask(
-        *_PLAIN, "merge-tree", "--write-tree", "--no-messages", one, other,
-        timeout=300.0, env={"GIT_ATTR_NOSYSTEM": "1"},
-    )  # fmt: skip
-    tree = done.stdout.decode("ascii", "replace").strip()
-    return tree if done.code == 0 and len(tree) == 40 else None
-
-
-def preview_rebase(here: Git, head: str, onto: str) -> Preview:
-    """Put the commits of `head` that `onto` does not have on top of it, in memory. Raises GitFailed. Two git processes for each."""
-    tree = f"{onto}^{{tree}}"
-    for commit, parents in _own(here, head, onto, "--cherry-pick", "--no-merges"):
-        parent, picked = next(iter(parents), ""), commit
-        if not parent:
-            parent = stand_in(here, EMPTY_TREE)
-            picked = stand_in(here, f"{commit}^{{tree}}", "-p", parent)
-        found = preview(here, stand_in(here, tree, "-p", parent), picked)
-        if found.tree is None:
-            return found
-        tree = found.tree
-    return Preview(tree)
-
-
 def stand_in(here: Git, tree: str, *parent: str) -> str:
-    """A commit that nobody keeps: it gives a merge of two trees the base that it has to have."""
+    """A commit of a tree that nobody keeps."""
     return os.fsdecode(here.run(*_NOBODY, "commit-tree", "-m", "", *parent, tree)).strip()
-
-
-def own_merge(here: Git, head: str, onto: str) -> str:
-    """A merge among the commits of `head` that `onto` does not have, which holds more than git makes of its parents; "" for none.
-
-    A rebase leaves merges out, and would drop that.
-    """
-    for commit, parents in _own(here, head, onto, "--min-parents=2"):
-        try:
-            made = preview(here, *parents) if len(parents) == 2 else Preview(None)
-        except Blocked:  # of histories that have nothing in common, which git would not have merged by itself
-            return commit
-        if made.tree is None or made.tree != here.line("rev-parse", f"{commit}^{{tree}}"):
-            return commit
-    return ""
-
-
-def _own(here: Git, head: str, onto: str, *which: str) -> list[tuple[str, list[str]]]:
-    """Commits of `head` that `onto` does not have, the oldest first, each with its parents."""
-    out = here.run(
-        "rev-list", "--reverse", "--topo-order", "--parents", "--right-only", *which, f"{onto}...{head}", "--",
-        timeout=600.0,
-    )  # fmt: skip
-    rows = [row.split(" ") for row in out.decode("ascii", "replace").splitlines()]
-    return [(row[0], row[1:]) for row in rows]
 
 
 def merge_base(here: Git, one: str, other: str) -> str:
@@ -176,12 +93,12 @@ def merge(  # noqa: PLR0913 - each by name: what is merged, and what is put back
 
     `moved` is what that changes, where nothing else was in the way: those paths are put back if it fails, and `filtered` are
     those of them that git may not be able to write again. What the user's
-    settings say of the way to merge does not count: another strategy would not bring in what `preview` said.
+    settings say of the way to merge does not count: it would not bring in what was forecast.
     """
     how = ["--ff-only"] if forward_only else ["--ff", "--strategy=ort", "-m", message]
     before = _before(here, filtered)
     done = here.ask(
-        *_QUIET, f"--config-env=branch.{branch}.mergeOptions=GITFLEET_NO_OPTIONS",
+        *_QUIET, *_ALIKE, f"--config-env=branch.{branch}.mergeOptions=GITFLEET_NO_OPTIONS",
         "merge", "--quiet", "--no-edit", "--no-autostash", "--no-squash", "--commit", "--no-overwrite-ignore", *how,
         "--end-of-options", commit,
         timeout=CHECKOUT_TIME, own_session=True, leaves=True,
@@ -204,7 +121,7 @@ def rebase(
     """
     before = _before(here, filtered)
     done = here.ask(
-        *_QUIET, "-c", "rebase.updateRefs=false",
+        *_QUIET, *_ALIKE, "-c", "rebase.updateRefs=false",
         "rebase", "--quiet", "--merge", "--no-autostash", "--no-autosquash", "--no-fork-point", "--end-of-options", commit,
         timeout=CHECKOUT_TIME, own_session=True, env={"GIT_EDITOR": ":", "GIT_SEQUENCE_EDITOR": ":", **env},
     )  # fmt: skip

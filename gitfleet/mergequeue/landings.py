@@ -84,7 +84,7 @@ def _noted(view: View, decision: Accepted[EntriesLanded], body: Land, at: int) -
     state = model.parse_queue(data)
     runs = state.counts.get("runs", 0)
     since = runs - state.counts.get("runs at last landing", 0)
-    note = LandingNote(at, len(body.entries), since, body.seconds)
+    note = LandingNote(body.base, body.commit, at, len(body.entries), since, body.seconds)
     counts = {**state.counts, "landings": state.counts.get("landings", 0) + 1, "runs at last landing": runs}
     window = body.window or state.window
     return replace(state, counts=counts, window=window, landings=(*state.landings, note)[-model.RECENT :])

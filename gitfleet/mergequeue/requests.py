@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.names import BranchName, Oid, SessionId
+from gitfleet.base.statefile import PROCESS
 from gitfleet.claims.model import CLAIMS, Claim
 from gitfleet.codec import FLAG, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Text, Whole, field
 from gitfleet.ledger.model import NAME, SESSION_ID, Answer
@@ -124,11 +126,12 @@ class Take(Struct):
 
     target: BranchName = field(BRANCH)
     base: Oid = field(OID)
-    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), least=1, most=MAX_ENTRIES))
+    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), most=MAX_ENTRIES))
     commit: Oid = field(OID)
     tree: Oid = field(OID)
     keys: tuple[str, ...] = field(Many(NAME, most=100), default=())
-    lease: int = field(Whole(1, 86400), default=120)
+    lease: int = field(Whole(1, 86400), default=180)
+    process: ProcessIdentity | None = field(PROCESS, default=None)
     purpose: str = field(WORDS, default="", omit=True)
     lapsed: Mapping[str, int] = field(Table(WHOLE), default={}, omit=True)
 

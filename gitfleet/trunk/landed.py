@@ -5,7 +5,7 @@ the base has the commit; a branch of the hub has it; the base has the same patch
 effect (it was squashed). Everything else is either not safe or not known, and both mean keep.
 
 Merge drivers and other attributes are the repository's to define, and a driver that keeps our side would make any branch
-look landed: merges here are plain ones (`merging.plain_tree`).
+look landed: merges here are plain ones (`forecast.plain_tree`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.git import merging
+from gitfleet.git import forecast
 from gitfleet.git.program import Git
 
 SAFE = frozenset(["merged", "pushed", "rebased", "squashed"])
@@ -80,7 +80,7 @@ def _by_effect(common: Git, head: str, base: str, name: str, count: int, lacking
     if _attributes(common):
         words = f"{_commits(lacking)} not on the hub (info/attributes may hide more)"
         return Landed(UNMERGED, words, lacking)
-    if merging.plain_tree(common, base, head) == _tree(common, base):
+    if forecast.plain_tree(common, base, head) == _tree(common, base):
         return Landed("squashed", f"{name} has all that its {_plural(count)} do{'es' * (count == 1)}", count)
     if _same_patches(common, head, base):
         return Landed("rebased", f"{name} has the same patches as its {_plural(count)}", count)
@@ -176,7 +176,7 @@ def _same_patches(common: Git, head: str, base: str) -> bool:
 
 def _plain(common: Git, commit: list[str]) -> bool:
     """Whether a merge (its id, then its parents) is just what git makes of its parents."""
-    return len(commit) == 3 and merging.plain_tree(common, commit[1], commit[2]) == _tree(common, commit[0])
+    return len(commit) == 3 and forecast.plain_tree(common, commit[1], commit[2]) == _tree(common, commit[0])
 
 
 def _squashed(common: Git, head: str, base: str) -> bool:

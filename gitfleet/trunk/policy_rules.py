@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import io
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,12 +20,14 @@ from pydantic import (
     Field,
     ValidationError,
     WithJsonSchema,
+    field_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from gitfleet.claims.policy import CommitRule, EditRule, Policy, UnverifiableRule
 from gitfleet.errors import FleetError
+from gitfleet.git.drivers import UNION
 from gitfleet.patterns import language, resources
 from gitfleet.sessions import orchestration
 from gitfleet.trunk.durations import Seconds
@@ -120,6 +123,45 @@ Resource = Annotated[ResourceRules, BeforeValidator(_capacity), WithJsonSchema(_
 ResourceName = Annotated[str, BeforeValidator(_resource)]
 
 
+class DriverRules(_Strict):
+    """One entry of `merge.drivers:`; `union: built-in` is git's own."""
+
+    command: str = Field(min_length=1, max_length=4096)
+    version: str = Field(min_length=1, max_length=200)
+
+    @field_validator("command")
+    @classmethod
+    def _splits(cls, value: str) -> str:
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"cannot be split into words: {error}") from error
+        if not words or "%A" not in value:
+            raise ValueError("must name a program, and %A, where it is to leave the result")
+        return value
+
+
+def _drivers(
+    value: dict[str, DriverRules | Literal["built-in"]],
+) -> dict[str, DriverRules | Literal["built-in"]]:
+    for name, driver in value.items():
+        if (driver == "built-in") != (name == UNION):
+            raise ValueError(
+                f"{name!a}: `union: built-in` is the only driver of git's own; others need command and version"
+            )
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) or name in {"text", "binary"}:
+            raise ValueError(
+                f"{name!a} is not a name for a merge driver: letters, digits, '_' and '-', not text or binary"
+            )
+    return value
+
+
+class MergeSection(_Strict):
+    """`merge:` in gitfleet.yaml."""
+
+    drivers: Annotated[dict[str, DriverRules | Literal["built-in"]], AfterValidator(_drivers)] = {}
+
+
 class Rules(_Strict):
     """The whole of gitfleet.yaml."""
 
@@ -129,6 +171,7 @@ class Rules(_Strict):
     claims: ClaimRules = ClaimRules()
     state: StateRules = StateRules()
     gates: GateRules = GateRules()
+    merge: MergeSection = MergeSection()
     resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
     orchestrators: dict[str, Any] = {}
     queue: QueueRules = QueueRules()
@@ -226,6 +269,10 @@ def compiled(rules: Rules) -> dict[str, Any]:
         "unverifiable": rules.state.unverifiable,
         "reference_transaction": rules.gates.reference_transaction,
         "resources": {name: resource.capacity for name, resource in rules.resources.items()},
+        "merge_drivers": {
+            name: {} if isinstance(driver, str) else driver.model_dump()
+            for name, driver in rules.merge.drivers.items()
+        },
         "orchestrators": rules.orchestrators,
         "queue": rules.queue.compiled(),
     }

@@ -10,66 +10,35 @@ import os
 from typing import Literal
 
 from gitfleet.base import canonical, files
-from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Choice, Many, One, Struct, Whole, field
+from gitfleet.codec import FLAG, TEXT, WHOLE, Choice, Many, Struct, Whole, field
 from gitfleet.git.program import Git
 from gitfleet.trunk import policy_file
 
 Method = Literal["merge", "squash", "rebase"]
 Way = Literal["push", "pull-request"]
-Trusted = Literal["processor", "ci", "session"]
-GateMode = Literal["unset", "none", "run"]
 
 HIGHEST = 100
 
 
-class GatePart(Struct):
-    """One command of the gate. `inputs`: the paths that its verdict depends on (none: the whole tree). `capacity`: how many runs of
-    it may go on at once in the fleet (0: any number).
-    """
-
-    name: str = field(TEXT)
-    run: tuple[str, ...] = field(Many(TEXT, least=1))
-    inputs: tuple[str, ...] = field(Many(TEXT), default=())
-    capacity: int = field(Whole(0), default=0)
-
-
-class GatePolicy(Struct):
-    """`unset`: nothing lands, until the rules say what is to be run, or `none`. `run`: all of `parts`."""
-
-    mode: GateMode = field(Choice[GateMode]("unset", "none", "run"), default="unset")
-    parts: tuple[GatePart, ...] = field(Many(One(GatePart)), default=())
-
-    def check(self) -> None:
-        """Raise Broken for a gate without parts, and for parts without a gate."""
-        if (self.mode == "run") != bool(self.parts):
-            raise Broken("parts were expected", "parts")
-
-
 class QueuePolicy(Struct):
-    """Durations in seconds. `time_limit` 0: from the gate's own runs. `ceiling`: the priority that sessions may give themselves,
+    """What is said of gates is apart (`gates.policy`). `deadline` in seconds. `ceiling`: the priority that sessions may give themselves,
     `ceiling_of_others` what others may give them; the rules set both together.
 
-    `tries`: how often an entry may come back repaired, `deadline`: how long its session has for that. `trust`: whose verdicts count.
-    `environment`: words that a verdict's key has in it. `pull_request`: the command that hands an order to the host.
+    `tries`: how often an entry may come back repaired, `deadline`: how long its session has for that. `pull_request`: the command that
+    hands an order to the host.
     """
 
-    gate: GatePolicy = field(One(GatePolicy), default=GatePolicy())
     method: Method = field(Choice[Method]("merge", "squash", "rebase"), default="merge")
     landing: Way = field(Choice[Way]("push", "pull-request"), default="push")
-    time_limit: int = field(Whole(0), default=0)
     window: int = field(Whole(1), default=16)
     ceiling: int = field(Whole(0, HIGHEST), default=59)
     ceiling_of_others: int = field(Whole(0, HIGHEST), default=79)
     tries: int = field(Whole(0), default=2)
     deadline: int = field(WHOLE, default=24 * 3600)
     required: bool = field(FLAG, default=False)
-    trust: tuple[Trusted, ...] = field(
-        Many(Choice[Trusted]("processor", "ci", "session")), default=("processor", "ci")
-    )
-    environment: tuple[str, ...] = field(Many(TEXT), default=())
     delete_branches: bool = field(FLAG, default=False)
     pull_request: tuple[str, ...] = field(Many(TEXT), default=())
-    committer: str = field(TEXT, default="gitfleet <gitfleet@localhost>")
+    committer: str = field(TEXT, default="gitfleet merge queue <queue@gitfleet.invalid>")
 
     def ceiling_for(self, *, named: bool) -> int:
         """The priority that may be given to a session's entry: by the session itself or, where it was `named`, by another."""

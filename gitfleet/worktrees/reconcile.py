@@ -13,12 +13,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.errors import FleetError
-from gitfleet.git import checkout, filters, merging, refs, undoing
+from gitfleet.claims import policy
+from gitfleet.errors import Blocked, FleetError
+from gitfleet.git import checkout, filters, forecast, merge_rules, merging, refs, undoing
 from gitfleet.git import worktrees as git_worktrees
 from gitfleet.git.filters import BrokenFilter
 from gitfleet.git.history import History
+from gitfleet.git.merge_rules import MergeRules
 from gitfleet.git.program import Git
+from gitfleet.git.quarantine import Conflicted, Merged, Unmergeable, quarantine
 from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import PathChange
 from gitfleet.git.worktrees import Worktree
@@ -58,6 +61,7 @@ class Reconciler:
         self._without = frozenset(without)
         self._family = liveness.own_family()
         self._history = History(self.git)
+        self._known_rules: dict[str, MergeRules] = {}
         self._everything: Sequence[Worktree] | None = None
 
     def run(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Outcome]:
@@ -127,20 +131,15 @@ class Reconciler:
         managed, commit, head = seen.managed, seen.base.commit or "", seen.state.head or ""
         rebasing = self._wanted.strategy == REBASE and not found.forward
         here = Git(managed.git_dir, cwd=managed.path, hooks=not rebasing)
-        first = self._elsewhere(seen, found) or (_merges(seen, found, here) if rebasing else None)
+        first = self._elsewhere(seen, found)
         if first is not None:
             return first
         new = commit
         if not found.forward:
-            trial = merging.preview_rebase if rebasing else merging.preview
-            preview = trial(here, head, commit)
-            if preview.known and preview.tree is None:
-                return _conflict(seen, found, preview.conflicts, "nothing was touched")
-            if preview.tree is None and not rebasing:
-                # git is too old to merge in memory: what the base has changed, at most
-                head, new = merging.merge_base(here, head, commit), commit
-            elif not rebasing:  # a rebase begins with the files of the base
-                new = preview.tree or commit
+            told = self._forecast(seen, found, here, rebasing=rebasing)
+            if isinstance(told, Outcome):
+                return told
+            head, new = told
         moved = merging.changes(here, head, new)
         obstacle = obstacles.look(here, seen.state, moved)
         if obstacle is not None:
@@ -158,6 +157,40 @@ class Reconciler:
                 seen, ReconcileVerdict(f"would-{word[0]}", found.kind, found.reason), changes=len(moved)
             )
         return self._change(seen, found, here, word[1], moved, through)
+
+    def _forecast(
+        self, seen: Seen, found: ReconcileVerdict, here: Git, *, rebasing: bool
+    ) -> Outcome | tuple[str, str]:
+        """Merge or rebase in memory: between which two commits or trees the files change, or why nothing may be touched.
+
+        Raises Blocked where it cannot be told.
+        """
+        commit, head = seen.base.commit or "", seen.state.head or ""
+        with quarantine(self.git, self._rules(commit)) as place:
+            if rebasing and (own := forecast.own_merge(place, here, head, commit)):
+                return _merges(seen, found, own)
+            told = forecast.rebase(place, here, head, commit) if rebasing else place.merge(head, commit)
+            if isinstance(told, Merged) and not rebasing:
+                place.keep(told.tree)
+        match told:
+            case Conflicted():
+                return _conflict(seen, found, told.paths, "nothing was touched")
+            case Unmergeable(too_old=True) if not rebasing:  # what the base has changed, at most
+                return merging.merge_base(here, head, commit), commit
+            case Unmergeable(too_old=False):
+                raise Blocked(f"The merge cannot be forecast: {told.words}")
+            case Merged() if not rebasing:
+                return head, told.tree
+            case _:  # a rebase begins with the files of the base
+                return head, commit
+
+    def _rules(self, commit: str) -> MergeRules:
+        """The rules of merges into the trunk: what a queue makes of this branch is what is forecast here."""
+        if commit not in self._known_rules:
+            self._known_rules[commit] = merge_rules.of_tree(
+                self.git, commit, policy.load(self._state).merge_drivers
+            )
+        return self._known_rules[commit]
 
     def _elsewhere(self, seen: Seen, found: ReconcileVerdict) -> Outcome | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
@@ -237,11 +270,8 @@ def _word(strategy: str, found: ReconcileVerdict) -> tuple[str, str]:
     return ("fast-forward", "fast-forwarded") if found.forward else ("merge", "merged")
 
 
-def _merges(seen: Seen, found: ReconcileVerdict, here: Git) -> Outcome | None:
+def _merges(seen: Seen, found: ReconcileVerdict, commit: str) -> Outcome:
     """A merge with edits of its own, such as resolved conflicts, would be lost by a rebase."""
-    commit = merging.own_merge(here, seen.state.head or "", seen.base.commit or "")
-    if not commit:
-        return None
     words = f"{found.reason}; a rebase would lose changes that only the merge {commit[:12]} has; `--strategy merge` keeps it"
     return _outcome(seen, ReconcileVerdict("skipped", "merges", words))
 

@@ -16,6 +16,7 @@ from gitfleet.claims import policy
 from gitfleet.claims.model import parsed
 from gitfleet.claims.policy import Policy
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.drivers import MergeDriver
 from gitfleet.trunk import policy_file, policy_rules
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
@@ -77,6 +78,16 @@ def test_gate_for_ref_updates_is_switched_by_a_word(word: str, *, on: bool) -> N
     assert compiled(f"version: 1\ngates: {{reference-transaction: {word}}}").reference_transaction is on
 
 
+def test_merge_drivers_are_compiled_with_command_and_version() -> None:
+    found = compiled(
+        "version: 1\nmerge: {drivers: {union: built-in, lock: {command: 'lock %O %A %B', version: lock 1}}}\n"
+    )
+    assert dict(found.merge_drivers) == {
+        "union": MergeDriver(),
+        "lock": MergeDriver("lock %O %A %B", "lock 1"),
+    }
+
+
 def test_resources_are_compiled_by_their_small_names() -> None:
     found = compiled("version: 1\nresources: {GPU: 2, port: {capacity: 10}}\n")
     assert dict(found.resources) == {"gpu": 2, "port": 10}
@@ -115,6 +126,16 @@ def test_longest_time_bounds_the_usual_one() -> None:
         ("version: 1\nresources: {7: 2}", "resources.7"),
         ("version: 1\nresources: {gpu: 1, GPU: 2}", "named twice"),
         ("version: 1\nresources: [gpu]", "resources"),
+        ("version: 1\nmerge: {drivers: {lock: built-in}}", "union: built-in"),
+        ("version: 1\nmerge: {drivers: {union: {command: u %A, version: '1'}}}", "union: built-in"),
+        ("version: 1\nmerge: {drivers: {lock: {command: lock %A}}}", "version"),
+        ("version: 1\nmerge: {drivers: {lock: {command: lock, version: '1'}}}", "%A"),
+        ("version: 1\nmerge: {drivers: {lock: {command: 'a \" %A', version: '1'}}}", "split into words"),
+        (
+            "version: 1\nmerge: {drivers: {'a b': {command: lock %A, version: '1'}}}",
+            "name for a merge driver",
+        ),
+        ("version: 1\nmerge: {drivers: {text: {command: lock %A, version: '1'}}}", "name for a merge driver"),
         ("version: 1\norchestrators: {x: {programs: '*'}}", "orchestrators"),
         ("- a list", "file"),
         ("a: [", "YAML"),
@@ -122,7 +143,7 @@ def test_longest_time_bounds_the_usual_one() -> None:
         ("\0", "YAML"),
         ("x" * 300_000, "bytes"),
     ],
-    ids=range(30),
+    ids=range(37),
 )
 def test_fault_is_named_with_its_key(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named.replace(".", r"\.")):
