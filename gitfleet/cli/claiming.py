@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims.conflict_text import kept_by, unit_words, until
@@ -10,7 +11,9 @@ from gitfleet.claims.model import Claim
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from gitfleet.fleet.views.knowledge import Knowledge
 
 FRESH = 60
 """Seconds for which what the hub said last needs no mention of its age."""

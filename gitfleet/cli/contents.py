@@ -113,6 +113,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "pause": CommandEntry("queue.pause", "Keep the whole queue back: pause, freeze or drain it"),
         "resume": CommandEntry("queue.resume", "Let the queue go on"),
         "history": CommandEntry("queue.history", "List what has landed, was dropped, or has expired"),
+        "process": CommandEntry("processing.process", "Test what waits, and land what passes"),
         "stats": CommandEntry("queue.stats", "Say how the queue goes: landings, gate runs, waits"),
     },
     "maintainer": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import counted, display
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -18,7 +19,7 @@ from gitfleet.fleet.views import gates as views
 from gitfleet.fleet.views.gates import GateOutcomeRow, GatePartRow, GateStatusAnswer
 from gitfleet.gates import judging
 from gitfleet.gates.model import BY_SESSION, CI, PASSED
-from gitfleet.gates.service import GateRun, GateTerms, PartRun, unconfigured
+from gitfleet.gates.service import GateTerms, GateTested, PartRun, unconfigured
 from gitfleet.git import checkout
 from gitfleet.git.repository import discover
 
@@ -73,11 +74,8 @@ def run(
         acting = "" if ci else acting_session(fleet, session) or ""
         terms = GateTerms(CI if ci else BY_SESSION, acting, part, again, float(seconds(timeout)))
         try:
-            done = fleet.gates.run(
-                wanted,
-                terms,
-                progress=lambda line, passed: render.progress(f"{judging.took(passed)}: {line}"),
-            )
+            with StopRequests():  # so that a run which is ended is given back
+                done = fleet.gates.run(wanted, terms, progress=_progress)
         finally:
             render.progress("")
         heard = fleet.messages(acting) if acting else []
@@ -94,6 +92,10 @@ def status(tree: Tree = None, commit: CommitName = None, hub: Hub = None) -> Rep
         return Reply(data, [error.message], "unconfigured", error.exit_code, [*warnings, error.hint])
     code = QUEUED if found.running and _CODES[found.word] == 13 else _CODES[found.word]
     return Reply(data, _lines(data), found.word if code != QUEUED else "running", code, warnings)
+
+
+def _progress(line: str, passed: float) -> None:
+    render.progress(f"{judging.took(passed)}: {line}")
 
 
 def _named(commit: str | None, tree: str | None) -> tuple[str, bool]:
@@ -120,7 +122,7 @@ def _dirt(fleet: Fleet) -> list[str]:
     )
 
 
-def _ran(done: GateRun, warnings: Sequence[str], session: str) -> Reply:
+def _ran(done: GateTested, warnings: Sequence[str], session: str) -> Reply:
     data = views.run(done)
     queued = any(one.waits for one in done.parts) and _CODES[done.word] == 13
     code = QUEUED if queued else _CODES[done.word]

@@ -111,6 +111,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     },
     "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16)),
     "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
     "demo": CommandRow(DemoAnswer),

@@ -64,7 +64,7 @@ class PartRun(Struct):
     waits: Queued | None = None
 
 
-class GateRun(Struct):
+class GateTested(Struct):
     """What came of it: `word` for the parts that were asked for, by the verdicts that count for whoever asked.
 
     `counts`: whether policy counts verdicts of this publisher.
@@ -106,12 +106,11 @@ def look(view: View, objects: Objects, tree: str, rules: GatePolicy) -> GateStan
 
 def target(git: Git, objects: Objects, revision: str, *, tree: bool = False) -> GateTarget:
     """The commit that a revision names, or a commit made for the tree that it names (always the same). Raises UsageError."""
-    oid = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}")
-    commit = (
-        None
-        if tree
-        else git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    )
+    found = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    oid = git.line("rev-parse", "--verify", "--quiet", f"{found}^{{tree}}") if found else None
+    commit = None
+    if found and not tree:
+        commit = git.line("rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
     if oid is None or (commit is None and not tree):
         what = "tree" if tree else "commit"
         raise UsageError(
@@ -164,7 +163,7 @@ class Gates:
         *,
         progress: Progress = lambda line, seconds: None,
         runner: GateRunner | None = None,
-    ) -> GateRun:
+    ) -> GateTested:
         """Have every part tested that is not known, one after the other, and publish what came of it.
 
         A part that another node runs is waited for, up to the patience of the `terms`. Raises PolicyRefused where no gate is
@@ -173,7 +172,7 @@ class Gates:
         terms = terms or GateTerms()
         rules = self.policy
         if rules.none:
-            return GateRun(target, PASSED, none=True)
+            return GateTested(target, PASSED, none=True)
         if not rules.configured:
             raise unconfigured()
         turn = _Turn(self._repository, self._ledger, rules, target, terms, self._announce)
@@ -184,7 +183,7 @@ class Gates:
             if done[-1].standing.word == FAILED and not terms.keep_going:
                 break
         word = standings.together([one.standing for one in done])
-        return GateRun(target, word, tuple(done), counts=terms.by in rules.trust)
+        return GateTested(target, word, tuple(done), counts=terms.by in rules.trust)
 
 
 def unconfigured() -> PolicyRefused:

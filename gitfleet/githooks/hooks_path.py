@@ -8,20 +8,23 @@ what the user chose, with our own entries taken away.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Collection
 
 from gitfleet.base import files
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
+from gitfleet.git import sharing
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
 from gitfleet.githooks.config_file import KEY, ConfigEdit, ConfigFile
 from gitfleet.githooks.install_record import HooksRecord
 
 SHARED = "shared"
+_BY_WORKTREE = "extensions.worktreeConfig"
+_SETTINGS = rf"^({KEY}|{sharing.SETTING}|{_BY_WORKTREE})$".replace(".", r"\.").lower()
 CHAINED_TO = "chained-to"  # in each folder of ours: one line, the folder that it stands in for
 
 
-class Value(NamedTuple):
+class Value(Struct):
     """One value of core.hooksPath: git's name for its scope, the file it is from, and the path (`~` expanded)."""
 
     scope: str
@@ -29,7 +32,7 @@ class Value(NamedTuple):
     path: str
 
 
-class Scope(NamedTuple):
+class Scope(Struct):
     """One config file in which we may have to set core.hooksPath.
 
     `slug` is `shared` for what all worktrees share, else it names a worktree; `file` is relative to the common dir;
@@ -67,11 +70,25 @@ class HookedClone:
 
     # What is set, and by whom.
 
-    def scopes(self, record: HooksRecord) -> list[Scope]:
-        """The shared scope first, then each worktree whose own config sets core.hooksPath."""
-        values = [value for value in self._values() if value.scope in ("system", "global", "local")]
+    def settings(self) -> frozenset[str]:
+        """Which of the settings that concern hooks are set at all, in small letters."""
+        done = self.git.ask("config", "--null", "--show-scope", "--name-only", "--get-regexp", _SETTINGS)
+        if done.code > 1:  # 1: none
+            raise failed(done)
+        rows = os.fsdecode(done.stdout).split("\0")
+        ours = ("command", KEY.lower())  # with which we call git
+        return frozenset(row[1] for row in zip(rows[::2], rows[1::2], strict=False) if row != ours)
+
+    def scopes(self, record: HooksRecord, settings: Collection[str] | None = None) -> list[Scope]:
+        """The shared scope first, then each worktree whose own config sets core.hooksPath. `settings`, where they are known."""
+        said = self.settings() if settings is None else settings
+        found = self._values() if KEY.lower() in said else []
+        values = [value for value in found if value.scope in ("system", "global", "local")]
         scopes = [self._scope(SHARED, "config", values, record)]
-        if self.git.line("config", "--type=bool", "--get", "extensions.worktreeConfig") == "true":
+        if (
+            _BY_WORKTREE.lower() in said
+            and self.git.line("config", "--type=bool", "--get", _BY_WORKTREE) == "true"
+        ):
             for slug, file in self._worktree_files():
                 values = self._values("--file", self.path(file), "--includes")
                 scopes += [self._scope(slug, file, values, record)] if values else []

@@ -6,13 +6,14 @@ scripts of other tools are known. Leaves where they are put to `hook_files`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gitfleet.base import resources
+from gitfleet.base.digests import sha256
 from gitfleet.claims import policy
+from gitfleet.codec import Struct
 from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
 from gitfleet.trunk import draft
 
@@ -48,7 +49,7 @@ BESIDE = ("once", "permit")
 Kind = Literal["absent", "ours", "edited", "foreign", "folder", "closed"]
 
 
-class HookFile(NamedTuple):
+class HookFile(Struct):
     """What stands at a place for hooks.
 
     `ours` is a text of ours to the byte, present or former; `edited` has our mark but was changed by somebody.
@@ -97,7 +98,7 @@ def _runs(path: str) -> bool:
 
 def fingerprint(data: bytes) -> str:
     """A short name for a text of ours, by which a former version is known again."""
-    return hashlib.sha256(data).hexdigest()[:32]
+    return sha256(data).hexdigest()[:32]
 
 
 def look(path: str, known: frozenset[str]) -> HookFile:

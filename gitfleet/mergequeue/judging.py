@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gitfleet.base.names import Oid
 from gitfleet.base.text import counted, display
 from gitfleet.gates import model as gates
 from gitfleet.gates.model import FAILED
 from gitfleet.git.program import Git
 from gitfleet.mergequeue import model, states, trials
-from gitfleet.mergequeue.candidates import Clash, Step, Unknown
+from gitfleet.mergequeue.candidates import ChainStep, Clash, Unknown
 from gitfleet.mergequeue.evidence import Candidate
-from gitfleet.mergequeue.integrity import Losses
+from gitfleet.mergequeue.integrity import TakenAway
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
-from gitfleet.mergequeue.outlook import Finding, Outlook
+from gitfleet.mergequeue.outlook import MergeFinding, Outlook
 from gitfleet.mergequeue.requests import Marked, Reject
 from gitfleet.mergequeue.site import Site
 from gitfleet.trunk import commit_verdicts, incoming
@@ -24,18 +25,20 @@ _MOST_FILES = 5
 _MARKER = b"<<<<<<< "
 
 
-def marked(site: Site, look: Outlook, found: Finding) -> Marked:
+def marked(site: Site, look: Outlook, found: MergeFinding) -> Marked:
     """What is recorded of how an entry merges."""
     entry, put = found.entry, found.put
     if put is None:
         return Marked(entry.pin, states.QUEUED)
     if isinstance(put, Unknown):
-        return Marked(entry.pin, states.HELD, "approval", EntryEvidence(words=f"it cannot be merged: {put.words}"))
+        return Marked(
+            entry.pin, states.HELD, "approval", EntryEvidence(words=f"it cannot be merged: {put.words}")
+        )
     evidence = EntryEvidence(
         words=counted(len(put.paths), "file") + " in conflict",
         paths=tuple(put.paths[:100]),
         hunks=_hunks(site.chains.git, put),
-        commit=model.Oid(site.base),
+        commit=Oid(site.base),
     )
     if not put.with_:
         return Marked(entry.pin, states.CONFLICTED, "conflict", evidence)
@@ -68,21 +71,23 @@ def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
     found = []
     before = site.base
     made = look.made(candidate)
-    for entry_id, landing, put in zip(candidate, look.landings(look.entries[one] for one in candidate), made, strict=True):
+    for entry_id, landing, put in zip(
+        candidate, look.landings(look.entries[one] for one in candidate), made, strict=True
+    ):
         entry = look.entries[entry_id]
-        if not isinstance(put, Step):
-            return [marked(site, look, Finding(entry, put if isinstance(put, Clash | Unknown) else None))]
+        if not isinstance(put, ChainStep):
+            return [marked(site, look, MergeFinding(entry, put))]
         if entry.approved != entry.head:
             words, paths = _lost(site.chains.losses(before, landing, put))
             words = words or _uncovered(site, entry)
             if words:
-                evidence = EntryEvidence(words=words, paths=tuple(paths[:100]), commit=model.Oid(put.commit))
+                evidence = EntryEvidence(words=words, paths=tuple(paths[:100]), commit=Oid(put.commit))
                 found.append(Marked(entry.pin, states.HELD, "approval", evidence))
         before = put.commit
     return found
 
 
-def _lost(losses: Losses) -> tuple[str, Sequence[str]]:
+def _lost(losses: TakenAway) -> tuple[str, Sequence[str]]:
     if losses.vanished:
         lines = sum(one.lines for one in losses.vanished)
         what = counted(lines, "line")
@@ -119,14 +124,18 @@ def reject(site: Site, look: Outlook, entry_id: str) -> QueueEntry:
     shown = _last_failure(look, entry_id)
     if shown is not None:
         evidence = _evidence(site, shown)
-    body = Reject(entry.pin, evidence)
+    body = Reject(entry.pin, evidence, look.limits.rejected().window)
     (after,) = site.request(trials.reject, body).entries
     return after
 
 
 def _last_failure(look: Outlook, entry_id: str) -> model.CandidateResult | None:
     """The failure that shows an entry best: of it alone, else of the fewest."""
-    failed = [one for one in look.results if one.outcome == "failed" and any(pin.id == entry_id for pin in one.entries)]
+    failed = [
+        one
+        for one in look.results
+        if one.outcome == "failed" and any(pin.id == entry_id for pin in one.entries)
+    ]
     return min(reversed(failed), key=lambda one: len(one.entries), default=None)
 
 
@@ -138,7 +147,9 @@ def _evidence(site: Site, shown: model.CandidateResult) -> EntryEvidence:
                 part = f"part {found.subject.part} of " if found and found.subject.part else ""
                 words = f"{part}its gate ended with exit code {outcome.code} on node {outcome.node}"
                 log = "\n".join(outcome.tail)
-                return EntryEvidence(words=words, verdict=key, log=log, archive=outcome.log, commit=shown.commit)
+                return EntryEvidence(
+                    words=words, verdict=key, log=log, archive=outcome.log, commit=shown.commit
+                )
     return EntryEvidence(words="its gate fails", commit=shown.commit)
 
 
@@ -151,5 +162,3 @@ def said(entry: QueueEntry) -> str:
     paths = ", ".join(display(path) for path in entry.evidence.paths[:3])
     rest = f" ({paths})" if paths and entry.state in {states.CONFLICTED, states.BLOCKED} else ""
     return f"{entry.state}: {name}{': ' + words if words else ''}{rest}"
-
-

@@ -59,7 +59,7 @@ def land(view: View, operation: Operation, body: Land, generation: int) -> Decis
     decision = _landed(view, operation, "land", found, body.entries, generation)
     state = _noted(view, decision, body, operation.at)
     move = Move(RefName(f"refs/heads/{body.target}"), body.commit, body.base)
-    return decision._replace(changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
+    return replace(decision, changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
 
 
 def _check_needs(view: View, landing: Sequence[QueueEntry]) -> None:

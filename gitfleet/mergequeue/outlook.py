@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
 from gitfleet.mergequeue import model, order, selection, states
-from gitfleet.mergequeue.candidates import Chains, Clash, Landing, Put, Step, Unknown
+from gitfleet.mergequeue.candidates import Chains, ChainStep, Clash, Landing, Put, Unknown
 from gitfleet.mergequeue.contenders import Contender, Limits, Running
 from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry, QueueState
@@ -66,9 +66,12 @@ class Outlook:
         """What came of putting the first of them on top of each other."""
         first = self.order[: max(_LEAST, _FACTOR * self._most)]
         return {
-            entry.id: put
-            for entry, put in zip(first, self.chains.chain(self.landings(first)), strict=True)
+            entry.id: put for entry, put in zip(first, self.chains.chain(self.landings(first)), strict=True)
         }
+
+    def below_floor(self, candidate: Candidate) -> bool:
+        """Whether an entry of a candidate is one that a pause keeps back."""
+        return any(self._strength[entry].standing < self.state.pause.floor for entry in candidate)
 
     @property
     def limits(self) -> Limits:
@@ -102,7 +105,7 @@ class Outlook:
     def _is_fit(self, entry: str) -> bool:
         """Whether an entry can be put on the target at all, be it without one that it conflicts with."""
         put = self.puts.get(entry)
-        return isinstance(put, Step) or (isinstance(put, Clash) and bool(put.with_))
+        return isinstance(put, ChainStep) or (isinstance(put, Clash) and bool(put.with_))
 
     def evidence(self) -> Evidence:
         """What the runs have said, as far as it still says something."""
@@ -153,11 +156,13 @@ class Outlook:
             found.append(Running(live, exact=step is not None and step.tree == run.tree))
         return found
 
-    def step(self, candidate: Candidate) -> Step | None:
+    def step(self, candidate: Candidate) -> ChainStep | None:
         """The end of the chain of a candidate; None where it cannot be made."""
         made = self.made(candidate)
         last = made[-1] if made else None
-        return last if isinstance(last, Step) and all(isinstance(one, Step) for one in made) else None
+        return (
+            last if isinstance(last, ChainStep) and all(isinstance(one, ChainStep) for one in made) else None
+        )
 
     def made(self, candidate: Candidate) -> list[Put]:
         """The chain of a candidate."""
@@ -195,24 +200,25 @@ class Outlook:
         return found[-1] if found else None
 
 
-class Finding(Struct):
+class MergeFinding(Struct):
     """What a look has found of an entry that is to be recorded: how it merges."""
 
     entry: QueueEntry
     put: Clash | Unknown | None
 
 
-def merging(look: Outlook) -> list[Finding]:
+def merging(look: Outlook) -> list[MergeFinding]:
     """Entries whose state says something else of how they merge than what was found."""
     found = []
     for entry_id, put in look.puts.items():
         entry = look.entries[entry_id]
         blocked = entry.state == states.BLOCKED and entry.reason == "conflict-ahead"
-        if isinstance(put, Step) and blocked:
-            found.append(Finding(entry, None))
-        elif (isinstance(put, Clash) and put.with_ and entry.evidence.entry != put.with_) or isinstance(put, Unknown) or (isinstance(put, Clash) and not put.with_):
-            found.append(Finding(entry, put))
+        if isinstance(put, ChainStep) and blocked:
+            found.append(MergeFinding(entry, None))
+        elif (
+            (isinstance(put, Clash) and put.with_ and entry.evidence.entry != put.with_)
+            or isinstance(put, Unknown)
+            or (isinstance(put, Clash) and not put.with_)
+        ):
+            found.append(MergeFinding(entry, put))
     return found
-
-
-

@@ -191,10 +191,11 @@ class EntriesChanged(Answer):
 
 
 class Reject(Struct):
-    """An entry that failed its gate at a head, and the evidence."""
+    """An entry that failed its gate at a head, and the evidence. `window`: how many entries the next candidate may have (0: as it is)."""
 
     pin: EntryPin = field(One(EntryPin))
     evidence: EntryEvidence = field(One(EntryEvidence))
+    window: int = field(Whole(0), default=0, omit=True)
 
 
 class Expire(Struct):

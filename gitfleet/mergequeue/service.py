@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gitfleet.base import clock
 from gitfleet.base.ids import is_oid
@@ -16,6 +17,7 @@ from gitfleet.ledger.operations import A, B, Kind, Nothing
 from gitfleet.mergequeue import explain, model, naming, order, rules
 from gitfleet.mergequeue.adding import Adding, QueuedBranch, Wanted
 from gitfleet.mergequeue.explain import Lineup, Why
+from gitfleet.mergequeue.listening import Listener
 from gitfleet.mergequeue.model import EntryPin, Mode, QueueEntry
 from gitfleet.mergequeue.requests import (
     Approve,
@@ -29,6 +31,10 @@ from gitfleet.mergequeue.requests import (
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.reading import Reading
 from gitfleet.trunk import queue_policy
+
+if TYPE_CHECKING:
+    from gitfleet.gates.service import Gates
+    from gitfleet.mergequeue.processor import Processor
 
 
 class MergeQueue:
@@ -114,6 +120,13 @@ class MergeQueue:
     def resume(self, session: str) -> QueuePaused:
         """Let the queue go on."""
         return self._ask(rules.resume, session, Nothing())
+
+    def processor(self, gates: Gates, listener: Listener | None = None) -> Processor:
+        """A runner: what tests and lands entries in this clone. `listener` is told of what it does."""
+        from gitfleet.mergequeue.processor import Processor  # merging, gates: only who processes pays for it
+        from gitfleet.mergequeue.site import Site
+
+        return Processor(Site(self._repository, self._ledger, self._policy, gates, listener or Listener()))
 
     def _ask(self, kind: Kind[B, A], session: str, body: B, *, who: Who = SESSION) -> A:
         view = self._ledger.current().view

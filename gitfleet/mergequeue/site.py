@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import display
@@ -21,24 +20,24 @@ from gitfleet.ledger.model import View
 from gitfleet.ledger.operations import A, B, Kind
 from gitfleet.mergequeue import candidates, heads, model
 from gitfleet.mergequeue.candidates import Chains
+from gitfleet.mergequeue.commit_text import Person
+from gitfleet.mergequeue.listening import Listener
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.trunk import policy_file, position, queue_policy
 from gitfleet.trunk.queue_policy import QueuePolicy
 
 
-class Listener(NamedTuple):
-    """Who is told: of what is done, in a line each; and of how a gate gets on, its last line and the seconds since it began."""
-
-    say: Callable[[str], None] = lambda _: None
-    progress: Callable[[str, float], None] = lambda line, seconds: None
-
-
 class Site:
     """One runner's place. Not for two threads at once."""
 
     def __init__(
-        self, repository: Repository, ledger: Ledger, policy: Callable[[], Policy], gates: Gates, listener: Listener
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        policy: Callable[[], Policy],
+        gates: Gates,
+        listener: Listener,
     ) -> None:
         self.repository, self.ledger, self.policy = repository, ledger, policy
         self.gates, self.listener = gates, listener
@@ -107,7 +106,7 @@ class Site:
         if self._chains is None or (self._chains.base, self.rules) != (base, rules):
             self.close()
             name, _, mail = rules.committer.rpartition(" ")
-            who = candidates.Person(name, mail.strip("<>"))
+            who = Person(name, mail.strip("<>"))
             made = candidates.chains(
                 self.repository.git, base, rules.method, drivers=self.policy().merge_drivers, committer=who
             )
@@ -121,7 +120,9 @@ class Site:
         absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
         away = frozenset(entry.id for entry in live if entry.head in absent)
         lapsed = watching.over(model.runs(view), self.ledger.state, self.ledger.node.id, name="queue")
-        return Outlook(view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away, lapsed=lapsed)
+        return Outlook(
+            view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away, lapsed=lapsed
+        )
 
     def close(self) -> None:
         """Let go of what candidates were made in."""

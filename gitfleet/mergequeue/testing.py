@@ -16,7 +16,7 @@ from gitfleet.gates import watching
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateRun, GateTarget, GateTerms
 from gitfleet.mergequeue import model, trials
-from gitfleet.mergequeue.candidates import Step
+from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult, infer
 from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
@@ -26,11 +26,11 @@ from gitfleet.mergequeue.site import Site
 _LEASE = 180
 
 
-def place(site: Site, look: Outlook, candidate: Candidate) -> Step:
+def place(site: Site, look: Outlook, candidate: Candidate) -> ChainStep:
     """The commit and tree of a candidate, kept in the clone; those of the target itself for none. Raises ValueError for one that cannot be made."""
     if not candidate:
         tree = site.repository.git.run("rev-parse", f"{site.base}^{{tree}}").decode("ascii").strip()
-        return Step("", site.base, tree)
+        return ChainStep("", site.base, tree)
     step = look.step(candidate)
     if step is None:
         raise ValueError("a candidate that cannot be made was chosen")
@@ -62,7 +62,14 @@ def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | 
     pins = tuple(look.entries[entry].pin for entry in candidate)
     names = () if site.gate.none else keys(site, step.tree)
     return CandidateResult(
-        ulid(), Oid(site.base), pins, Oid(step.commit), Oid(step.tree), outcome, site.ledger.current().tip.generation, names
+        ulid(),
+        Oid(site.base),
+        pins,
+        Oid(step.commit),
+        Oid(step.tree),
+        outcome,
+        site.ledger.current().tip.generation,
+        names,
     )
 
 
@@ -87,7 +94,7 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
             ended = _gated(site, look, candidate, step)
         outcome = _outcome(ended)
     finally:
-        seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended else 0
+        seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
         end = EndRun(ticket.id, outcome, seconds, _suspects(look, candidate, outcome))
         with suppress(FleetError):
             site.request(trials.end, end)
@@ -95,7 +102,7 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
     return outcome != "abandoned"
 
 
-def _gated(site: Site, look: Outlook, candidate: Candidate, step: Step) -> GateRun:
+def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateRun:
     again = look.run_of(candidate, "failed") is not None
     variables = (("entries", " ".join(candidate)), ("base", site.base), ("target", site.target))
     terms = GateTerms(by=PROCESSOR, again=again, keep_going=False, variables=variables)

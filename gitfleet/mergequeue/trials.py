@@ -231,6 +231,8 @@ def reject(view: View, operation: Operation, body: Reject, generation: int) -> D
     )
     words = f"Your branch {after.branch} fails its gate, and comes back to you: {after.evidence.words}."
     changes = model.put(after) | _tell(view, after, words, operation)
+    if body.window:
+        changes[model.STATE_FILE] = replace(model.queue(view), window=body.window).as_bytes()
     return Accepted(
         changes, EntriesChanged((after,)), one_line(f"{after.branch} is rejected: {after.evidence.words}")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid, SessionId
@@ -15,6 +15,11 @@ from gitfleet.mergequeue.adding import QueuedBranch
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
 from gitfleet.mergequeue.requests import EntryChanged, QueuePaused
+
+if TYPE_CHECKING:
+    from gitfleet.mergequeue.processor import (
+        Processed,
+    )  # all of merging and gates, of which a list needs nothing
 
 BandName = Literal["hotfix", "security", "feature", "backlog"]
 
@@ -190,6 +195,22 @@ class QueueChangeAnswer(TypedDict):
     """With `drop`: what was built upon it, and is held now."""
 
 
+class QueueProcessAnswer(TypedDict):
+    """`queue process`."""
+
+    landed: list[QueueEntryRow]
+    rejected: list[QueueEntryRow]
+    conflicted: list[QueueEntryRow]
+    held: list[QueueEntryRow]
+    """What waits for an approval now."""
+    waiting: list[QueueEntryRow]
+    """What is left in the queue."""
+    runs: int
+    """How many gate runs this took here."""
+    halted: str
+    """Why no more could be done, where something is left; else empty."""
+
+
 class QueuePauseAnswer(TypedDict):
     """`queue pause`, `queue resume`."""
 
@@ -260,6 +281,20 @@ def added(fleet: Fleet, session: str, done: QueuedBranch) -> QueueAddAnswer:
         "changes": list(done.added.changes),
         "below": [rows.row(one.entry) for one in done.below],
         "pushed": done.pushed,
+    }
+
+
+def processed(fleet: Fleet, done: Processed) -> QueueProcessAnswer:
+    """What a runner has done."""
+    rows = _Rows(fleet, fleet.current())
+    return {
+        "landed": [rows.row(one) for one in done.landed],
+        "rejected": [rows.row(one) for one in done.rejected],
+        "conflicted": [rows.row(one) for one in done.conflicted],
+        "held": [rows.row(one) for one in done.held],
+        "waiting": [rows.row(one) for one in done.waiting],
+        "runs": done.runs,
+        "halted": done.halted,
     }
 
 
