@@ -53,12 +53,6 @@ def _queue_kinds() -> Iterable[Kind[Any, Any]]:
     return kinds.KINDS
 
 
-def _gate_kinds() -> Iterable[Kind[Any, Any]]:
-    from gitfleet.gates import verdicts  # as above
-
-    return verdicts.KINDS
-
-
 OPERATIONS = Registry(
     [
         *session_rules.KINDS,

@@ -226,7 +226,7 @@ def renew(fleet: Clone, state: State, session_id: str) -> None:
     operation = fleet.ledger.operation(session_rules.renew, Actor(SESSION, session_id), session_rules.Renew())
     fleet.ledger.outbox.prepare()
     fleet.ledger.outbox.leave(operation)
-    handover.detach([sys.executable, "-I", handover.script(), "--full", "background-sync"])
+    handover.detach(["background-sync"])
 
 
 def _committer(fleet: Clone) -> str | None:

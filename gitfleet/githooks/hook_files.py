@@ -23,7 +23,7 @@ from gitfleet.base import files
 from gitfleet.codec import Struct
 from gitfleet.errors import LocalStorage
 from gitfleet.githooks import shims
-from gitfleet.githooks.sentinel import GATED, ON_HUBS, OPTIONAL
+from gitfleet.githooks.shims import GATED, ON_HUBS, OPTIONAL
 
 _POSITIONS = ("", ".legacy", ".old")
 _OURS = (*GATED, *OPTIONAL, *ON_HUBS)

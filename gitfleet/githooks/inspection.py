@@ -15,7 +15,7 @@ from gitfleet.codec import Struct, replace
 from gitfleet.git import sharing
 from gitfleet.githooks import configured, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
-from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
+from gitfleet.githooks.hooks_path import SHARED, HookedClone, Scope
 from gitfleet.githooks.install_record import HooksRecord
 
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
@@ -97,13 +97,13 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
     gates = shims.gates(clone.state)
     asked = configured.in_force(clone.git, clone.state, gates)
-    settings = clone.settings()
-    for scope in clone.scopes(known, settings):
+    settings = clone.keys_set()
+    for scope in clone.scopes(settings):
         place = _place(clone, scope, shims.fingerprints().union(known.known))
         found = [_state(clone, scope, place, hook) for hook in gates]
         hooks += [replace(state, configured=state.hook in asked.configured) for state in found]
         if scope.live:
-            problems += _not_handed_on(clone, scope, place)
+            problems += [*_given_up(clone, scope, place), *_not_handed_on(clone, scope, place)]
     if recorded:
         scripts = [hook.path for hook in hooks if hook.in_force]
         alone = [clone.hooks, *clone.folders_of_kept(), *scripts]
@@ -149,8 +149,16 @@ def _chained_to(clone: HookedClone, scope: Scope, place: HooksFolder, hook: str)
 
 
 def _behind(clone: HookedClone, scope: Scope, place: HooksFolder) -> str:
-    line = files.read(os.path.join(place.folder, CHAINED_TO)) or b""
-    return clone.seen_from(scope.slug, os.fsdecode(line).removesuffix("\n"))
+    return clone.seen_from(scope.slug, clone.stood_for(place.folder))
+
+
+def _given_up(clone: HookedClone, scope: Scope, place: HooksFolder) -> list[str]:
+    """The folder whose hooks run although another was chosen since."""
+    former, now = clone.stood_for(place.folder), clone.stands_for(scope)
+    if former in {"", now}:
+        return []
+    chosen = f"is {display(now)} by now" if now else "is not set any more"
+    return [f"core.hooksPath {chosen}; the hooks in {display(former)} still run"]
 
 
 def _not_handed_on(clone: HookedClone, scope: Scope, place: HooksFolder) -> list[str]:

@@ -14,8 +14,16 @@ from gitfleet.base import resources
 from gitfleet.base.digests import sha256
 from gitfleet.claims import policy
 from gitfleet.codec import Struct
-from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
 from gitfleet.trunk import draft
+
+# A new gate needs a script in `hooks/` and its name here, nothing else.
+GATED = ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push")
+# Gates that the fleet's rules switch on; they are put in and looked for only where they are.
+OPTIONAL = ("reference-transaction",)
+# The gate of a bare repository that is a hub (`hub_hook`); never in a clone.
+ON_HUBS = ("pre-receive",)
+
+MARK = b"# gitfleet hook: "
 
 # Hooks in which we have no part. Where our folder stands in for the user's, each of these is handed on, whether
 # or not a hook of that name exists there today: a pull may bring one tomorrow. Not here are those that run for

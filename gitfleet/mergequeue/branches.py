@@ -105,7 +105,7 @@ def push(repository: Repository, hub: str, placed: Placed, session: SessionId) -
         words = f"{name} has moved on the hub meanwhile."
         raise Conflict(words, hint="Look at what is new there, and add it again.")
     if done.stdout.strip() or b"failed to push some refs" not in done.stderr:
-        raise Remote(repository.git, hub).error(done, "write to")
+        raise answers.of_failure(done, hub, repository.common_dir, "write to")
     said = redact(os.fsdecode(done.stderr)).strip()
     words = f"A gate did not let {name} go to the hub '{hub}', so it was not queued:\n{said}"
     raise Blocked(words, hint="Mend that, then add it again.")

@@ -14,7 +14,7 @@ from gitfleet.errors import FleetError
 from gitfleet.gates import keys as gate_keys
 from gitfleet.gates import watching
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
-from gitfleet.gates.service import GateRun, GateTarget, GateTerms
+from gitfleet.gates.service import GateTarget, GateTerms, GateTested
 from gitfleet.mergequeue import model, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult, infer
@@ -88,7 +88,7 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
     ticket = site.request(trials.take, body).run
     site.listener.say(f"testing {step.commit[:12]}: {names}")
     outcome: Outcome = "abandoned"
-    ended: GateRun | None = None
+    ended: GateTested | None = None
     try:
         with renewed(lambda: site.request(trials.renew, OfRun(ticket.id)), _LEASE / 3):
             ended = _gated(site, look, candidate, step)
@@ -102,7 +102,7 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
     return outcome != "abandoned"
 
 
-def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateRun:
+def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateTested:
     again = look.run_of(candidate, "failed") is not None
     variables = (("entries", " ".join(candidate)), ("base", site.base), ("target", site.target))
     terms = GateTerms(by=PROCESSOR, again=again, keep_going=False, variables=variables)
@@ -110,7 +110,7 @@ def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> 
     return site.gates.run(target, terms, progress=site.listener.progress, runner=site.runner)
 
 
-def _outcome(ended: GateRun) -> Outcome:
+def _outcome(ended: GateTested) -> Outcome:
     """How the run ended by its own parts: a pass of the same tree vouches for it elsewhere, and does not hide that this one failed."""
     results = [one.end.result for one in ended.parts if one.end and not one.end.stopped]
     if FAILED in results:

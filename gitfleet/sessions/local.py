@@ -20,7 +20,7 @@ from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
 from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field, replace
 from gitfleet.errors import BadName, LocalStorage, NoSession
-from gitfleet.git import refs
+from gitfleet.git import config_text, refs
 from gitfleet.git.program import Git
 
 VARIABLE = "GITFLEET_SESSION"
@@ -238,5 +238,4 @@ def _may_be_configured(git_dir: str) -> bool:
     if not _BY_ENVIRONMENT.isdisjoint(os.environ):
         return True
     places = (os.path.join(refs.common(git_dir), "config"), os.path.join(git_dir, "config.worktree"))
-    said = b"".join(files.read(place) or b"" for place in places).lower()
-    return b"[fleet" in said or b"include" in said
+    return any(config_text.may_name_session(files.read(place) or b"") for place in places)
