@@ -310,3 +310,13 @@ def stats() -> Reply:
             f"wait, {row['band']}: {_expected(row['wait'])}, over {row['landed']}" for row in found["waits"]
         ]
         return informed(fleet, found, lines)
+
+
+def revert(entry: OfEntry, session: Session = None) -> Reply:
+    """Queue the revert of an entry that has landed, at priority 90, as a branch of its own under claims of this session."""
+    from gitfleet.fleet import reverting  # merging: of no use to the others
+
+    with as_session(session) as (fleet, own):
+        done = reverting.revert(fleet, own, entry)
+        data = views.added(fleet, own, done)
+        return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)

@@ -39,6 +39,7 @@ class Wanted(Struct):
     """What is to be queued: `branch` "" is the session's own. None keeps what the entry has, or takes what is usual.
 
     `after` names entries that are to land before it. `by_another`: it is not the session itself that asks (see `queue_policy`).
+    `ceiling`: what may be given, where that is not by the rules.
     """
 
     branch: str = ""
@@ -46,6 +47,7 @@ class Wanted(Struct):
     priority: int | None = None
     after: Sequence[str] = ()
     by_another: bool = False
+    ceiling: int | None = None
 
 
 class QueuedBranch(Struct):
@@ -111,7 +113,8 @@ class Adding:
 
     @property
     def _ceiling(self) -> int:
-        return queue_policy.load(self._ledger.state).ceiling_for(named=self._wanted.by_another)
+        by_rules = queue_policy.load(self._ledger.state).ceiling_for(named=self._wanted.by_another)
+        return by_rules if self._wanted.ceiling is None else self._wanted.ceiling
 
     def _check_ceiling(self) -> None:
         """Before anything is pushed; the ledger's own decision asks the same."""

@@ -293,6 +293,44 @@ def test_landed_entry_is_listed_with_its_commit_and_its_claims_are_free(two: tup
     assert (again.returncode, head[:12] in again.stderr) == (10, True)
 
 
+def test_revert_of_a_landed_entry_is_queued_as_a_branch_of_its_own(hub_cli: Cli) -> None:
+    branch(hub_cli, "feat")
+    hub_cli("queue", "add", "--title", "the feature").ok()
+    assert hub_cli("queue", "revert", "feat").returncode == 2
+    land(hub_cli, "feat")
+    data = hub_cli("queue", "revert", "feat", "--json").ok().json()["data"]
+    entry = data["entry"]
+    assert (entry["priority"], entry["title"], data["pushed"]) == (90, "Revert the feature", True)
+    assert hub_cli.clone.out("diff", "--name-only", entry["base"], entry["head"]) == "feat.txt"
+    assert hub_cli.clone.git("cat-file", "-e", f"{entry['head']}:feat.txt").returncode
+    assert any(line.startswith("Fleet-Reverts: ") for line in hub_cli.clone.trailers(entry["head"]))
+    again = hub_cli("queue", "revert", "feat", "--json").ok().json()["data"]
+    assert (again["entry"]["id"], again["new"]) == (entry["id"], False)
+    land(hub_cli, entry["branch"])
+    hub_cli.clone.out("branch", "--delete", "--force", entry["branch"])
+    ran = hub_cli("queue", "revert", "feat")
+    assert (ran.returncode, "Nothing of feat is left" in ran.stderr) == (2, True)
+
+
+def test_revert_of_what_has_been_changed_since_is_refused_with_the_paths(hub_cli: Cli) -> None:
+    branch(hub_cli, "feat")
+    hub_cli("queue", "add").ok()
+    land(hub_cli, "feat")
+    hub_cli.clone.out("fetch", "--quiet")
+    hub_cli.clone.out("switch", "--quiet", "--create", "later", "origin/main")
+    hub_cli.clone.claim("feat.txt")
+    hub_cli.clone.write("feat.txt", "changed since\n")
+    hub_cli.clone.commit("-m", "later").ok()
+    hub_cli("queue", "add").ok()
+    land(hub_cli, "later")
+    ran = hub_cli("queue", "revert", "feat")
+    assert (ran.returncode, "what landed later has changed the same lines (feat.txt)" in ran.stderr) == (
+        10,
+        True,
+    )
+    assert "revert-" not in hub_cli.clone.out("branch", "--list")
+
+
 def test_clone_that_is_its_own_hub_has_a_queue_too(cli: Cli) -> None:
     head = branch(cli, "feat")
     assert cli("queue", "add", "--json").ok().json()["data"]["pushed"] is False
