@@ -114,6 +114,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "resume": CommandEntry("queue.resume", "Let the queue go on"),
         "history": CommandEntry("queue.history", "List what has landed, was dropped, or has expired"),
         "process": CommandEntry("processing.process", "Test what waits, and land what passes"),
+        "revert": CommandEntry("queue.revert", "Queue the revert of an entry that has landed"),
         "stats": CommandEntry("queue.stats", "Say how the queue goes: landings, gate runs, waits"),
     },
     "maintainer": {

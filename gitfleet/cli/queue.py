@@ -17,6 +17,7 @@ from gitfleet.clients import acting
 from gitfleet.errors import NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue as views
+from gitfleet.fleet.views import queue_stats
 from gitfleet.fleet.views.queue import EstimateRow, EvidenceRow, PauseRow, QueueEntryRow
 from gitfleet.mergequeue.adding import QueuedBranch, Wanted
 from gitfleet.mergequeue.model import Mode
@@ -300,7 +301,7 @@ def history(limit: Limit = 20) -> Reply:
 def stats() -> Reply:
     """Say how the queue goes: landings, gate runs for each, waits by band, and what gates came to."""
     with Fleet.open(announce=render.note) as fleet:
-        found = views.stats(fleet)
+        found = queue_stats.stats(fleet)
         hourly, runs = found["per_hour"], found["runs_per_landing"]
         lines = [f"landed in an hour: {'?' if hourly is None else f'{hourly:.1f}'}"]
         lines += [f"gate runs for each entry that landed: {'?' if runs is None else f'{runs:.2f}'}"]
@@ -309,3 +310,13 @@ def stats() -> Reply:
             f"wait, {row['band']}: {_expected(row['wait'])}, over {row['landed']}" for row in found["waits"]
         ]
         return informed(fleet, found, lines)
+
+
+def revert(entry: OfEntry, session: Session = None) -> Reply:
+    """Queue the revert of an entry that has landed, at priority 90, as a branch of its own under claims of this session."""
+    from gitfleet.fleet import reverting  # merging: of no use to the others
+
+    with as_session(session) as (fleet, own):
+        done = reverting.revert(fleet, own, entry)
+        data = views.added(fleet, own, done)
+        return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)

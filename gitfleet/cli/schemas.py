@@ -25,6 +25,7 @@ from gitfleet.fleet.views import (
     log,
     maintainer,
     queue,
+    queue_stats,
     sessions,
     setup,
     starting,
@@ -104,6 +105,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue show": CommandRow(queue.QueueShowAnswer),
     "queue why": CommandRow(queue.QueueWhyAnswer),
     "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     **{
         f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16))
         for verb in ("bump", "hold", "unhold", "drop", "retry", "approve")
@@ -112,7 +114,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
-    "queue stats": CommandRow(queue.QueueStatsAnswer),
+    "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

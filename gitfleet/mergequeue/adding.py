@@ -17,7 +17,8 @@ from gitfleet.codec import Struct
 from gitfleet.errors import NoEntry, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import PERSON, SESSION, Actor, Operation, View
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Operation, Refused, View
+from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import branches, model, naming, rules, stacks
 from gitfleet.mergequeue.branches import Placed
 from gitfleet.mergequeue.model import QueueEntry
@@ -38,6 +39,7 @@ class Wanted(Struct):
     """What is to be queued: `branch` "" is the session's own. None keeps what the entry has, or takes what is usual.
 
     `after` names entries that are to land before it. `by_another`: it is not the session itself that asks (see `queue_policy`).
+    `ceiling`: what may be given, where that is not by the rules.
     """
 
     branch: str = ""
@@ -45,6 +47,7 @@ class Wanted(Struct):
     priority: int | None = None
     after: Sequence[str] = ()
     by_another: bool = False
+    ceiling: int | None = None
 
 
 class QueuedBranch(Struct):
@@ -94,6 +97,7 @@ class Adding:
         base, commits = self._commits(placed)
         judged = commit_verdicts.judged(self._view, self._policy(), self._git, commits)
         commit_verdicts.settle(self._policy(), judged, warnings.append)
+        self._rehearse(self._operations(placed, base, commits))
         if placed.ahead:
             branches.push(self._repository, self._ledger.node.hub, placed, who.id)
         added = self._enter(placed, base, commits, timeout)
@@ -109,7 +113,8 @@ class Adding:
 
     @property
     def _ceiling(self) -> int:
-        return queue_policy.load(self._ledger.state).ceiling_for(named=self._wanted.by_another)
+        by_rules = queue_policy.load(self._ledger.state).ceiling_for(named=self._wanted.by_another)
+        return by_rules if self._wanted.ceiling is None else self._wanted.ceiling
 
     def _check_ceiling(self) -> None:
         """Before anything is pushed; the ledger's own decision asks the same."""
@@ -143,6 +148,17 @@ class Adding:
             if tries == TRIES - 1 or not isinstance(failed[0], NoEntry) or self._wanted.after:
                 raise failed[0]
         raise AssertionError
+
+    def _rehearse(self, operations: Sequence[Operation]) -> None:
+        """Raise what the ledger would answer now, before anything is pushed."""
+        state = self._ledger.current()
+        changes: dict[str, bytes | None] = {}
+        for operation in operations:
+            view = Overlay(state.view, changes)
+            decision = rules.add.decide(view, operation, rules.add.read(operation), state.tip.generation + 1)
+            if isinstance(decision, Refused):
+                raise decision.error
+            changes |= decision.changes
 
     def _operations(self, placed: Placed, base: Oid, commits: Sequence[IncomingCommit]) -> list[Operation]:
         """One for each branch of the stack that is new or has changed, the lowest first, and then those above that were there before."""

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from gitfleet.base import advice
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.text import display
-from gitfleet.errors import Blocked, Conflict, UsageError
+from gitfleet.errors import Blocked, Conflict, FleetError, UsageError
 from gitfleet.git import answers, refs
 from gitfleet.git.program import Git, redact
 from gitfleet.git.remote import Remote
-from gitfleet.git.repository import Repository
+from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.trunk import position
@@ -116,10 +116,14 @@ def _contains(git: Git, commit: str, other: str) -> bool:
 
 
 def current(repository: Repository, worktree: str) -> BranchName:
-    """The branch that the worktree of a session is on. Raises UsageError where it is on none."""
-    from gitfleet.git.repository import discover  # only for a session that is elsewhere
-
-    where = repository if worktree == repository.worktree else discover(worktree)
+    """The branch that the worktree of a session is on (of this one, if that is none of this clone). Raises UsageError where it is on none."""
+    where = repository
+    if worktree != repository.worktree:
+        try:
+            found = discover(worktree)
+        except FleetError:
+            found = repository
+        where = found if found.common_dir == repository.common_dir else repository
     ref = refs.head(where.here)
     if not ref.startswith(HEADS):
         raise UsageError("The session's worktree is on no branch.", hint="Name the branch: `--branch NAME`.")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from gitfleet.base.commands import COMMANDS, spoken
-from gitfleet.codec import Choice
-from gitfleet.mergequeue import explain, model, order, reasons
+from gitfleet.mergequeue import explain, model, order, reasons, states
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
+from gitfleet.mergequeue.states import State
 from tests.mergequeue.queues import Queues
 
 Made = Callable[[Queues], QueueEntry]
@@ -21,13 +21,13 @@ def lineup(world: Queues) -> Lineup:
     return Lineup(world.view, ordered, model.runs(world.view), model.queue(world.view).pause)
 
 
-def _put(state: str, reason: str, **evidence: object) -> Made:
+def _put(state: State, reason: str, **evidence: object) -> Made:
     def made(world: Queues) -> QueueEntry:
         entry = world.add("a", title="the parser")
         found = EntryEvidence(**evidence)  # type: ignore[arg-type]
         return world.put(
             entry, state, reason=reason, evidence=found, landed="c" * 40 if state == "landed" else ""
-        )  # type: ignore[arg-type]
+        )
 
     return made
 
@@ -103,7 +103,7 @@ def test_each_reason_has_its_words_and_one_step(world: Queues, reason: str) -> N
 
 
 def test_state_whose_entry_names_no_reason_has_one(world: Queues) -> None:
-    for state in model.STATE.words if isinstance(model.STATE, Choice) else ():
+    for state in states.STATES:
         entry = world.put(world.add(f"b-{state}"), state)
         assert explain.why(lineup(world), entry).reason in reasons.REASONS
 

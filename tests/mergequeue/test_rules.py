@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import Oid
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, NoEntry, NoSession, PolicyRefused, UsageError
 from gitfleet.ledger.model import Refused
@@ -83,7 +84,7 @@ def test_repairs_are_bounded_but_for_a_person(world: Queues) -> None:
         world.put(world.entry(entry.id), "rejected")
         assert world.add("a", at=number, most_tries=2).tries == number - 1
     world.put(world.entry(entry.id), "conflicted")
-    body = {"branch": "a", "head": head(4), "target": "main", "most_tries": 2}
+    body: dict[str, Any] = {"branch": "a", "head": head(4), "target": "main", "most_tries": 2}
     assert isinstance(world.refuse("ada-1", "queue.add", **body), PolicyRefused)
     world.take("ada-1", "queue.retry", entry=entry.id)
     world.put(world.entry(entry.id), "conflicted")
@@ -98,7 +99,7 @@ def test_held_entry_stays_held_with_a_new_head_unless_it_waits_for_an_approval(w
 
 
 def test_priority_above_the_ceiling_is_a_persons_to_give(world: Queues) -> None:
-    body = {"branch": "a", "head": head(1), "target": "main", "priority": 60, "ceiling": 59}
+    body: dict[str, Any] = {"branch": "a", "head": head(1), "target": "main", "priority": 60, "ceiling": 59}
     assert isinstance(world.refuse("ada-1", "queue.add", **body), PolicyRefused)
     assert not isinstance(world.ask("eve-1", "queue.add", who="person", **body), Refused)
     found = model.readable(world.view)[0]
@@ -152,7 +153,7 @@ def test_approval_is_for_persons_at_the_head_that_was_looked_at(world: Queues) -
     decision = world.ask("ada-1", "queue.approve", who="person", pin=pin(entry))
     assert isinstance(decision, Refused)
     assert isinstance(decision.error, PolicyRefused)
-    older = replace(entry, head=model.Oid(head(9)))
+    older = replace(entry, head=Oid(head(9)))
     decision = world.ask("eve-1", "queue.approve", who="person", pin=pin(older))
     assert isinstance(decision, Refused)
     assert not isinstance(world.ask("eve-1", "queue.approve", who="person", pin=pin(entry)), Refused)

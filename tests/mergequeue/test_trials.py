@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gitfleet.errors import Conflict, EntryMoved, PolicyRefused
@@ -137,7 +139,7 @@ def test_finding_about_an_older_head_is_refused(world: Queues, kind: str) -> Non
     entry = world.put(world.add("a"), "rejected" if kind == "queue.expire" else "queued")
     old = pin(entry)
     world.put(world.add("a", at=2), entry.state)
-    body = {
+    bodies: dict[str, dict[str, Any]] = {
         "queue.take": {
             "target": "main",
             "base": "b" * 40,
@@ -148,5 +150,5 @@ def test_finding_about_an_older_head_is_refused(world: Queues, kind: str) -> Non
         "queue.mark": {"found": [{"pin": old, "state": "blocked"}]},
         "queue.reject": {"pin": old, "evidence": {}},
         "queue.expire": {"pin": old},
-    }[kind]
-    assert isinstance(world.refuse("ada", kind, **body), EntryMoved)
+    }
+    assert isinstance(world.refuse("ada", kind, **bodies[kind]), EntryMoved)

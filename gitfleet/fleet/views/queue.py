@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid, SessionId
@@ -13,9 +13,13 @@ from gitfleet.ledger.ledger import State
 from gitfleet.mergequeue import estimates, explain, model, order, states
 from gitfleet.mergequeue.adding import QueuedBranch
 from gitfleet.mergequeue.explain import Lineup
-from gitfleet.mergequeue.model import GateRun, LandingNote, QueueEntry, QueuePause
-from gitfleet.mergequeue.processor import Processed
+from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
 from gitfleet.mergequeue.requests import EntryChanged, QueuePaused
+
+if TYPE_CHECKING:
+    from gitfleet.mergequeue.processor import (
+        Processed,
+    )  # all of merging and gates, of which a list needs nothing
 
 BandName = Literal["hotfix", "security", "feature", "backlog"]
 
@@ -222,40 +226,6 @@ class QueueHistoryAnswer(Knowledge):
     """Finished ones, those that were added last first."""
 
 
-class WaitRow(TypedDict):
-    """How long the entries of a band waited until they landed."""
-
-    band: BandName
-    landed: int
-    wait: EstimateRow
-
-
-class LandingRow(TypedDict):
-    """One landing."""
-
-    at: int
-    entries: int
-    runs: int
-    """Gate runs since the landing before."""
-    seconds: int
-    """What the last of them took."""
-
-
-class QueueStatsAnswer(Knowledge):
-    """`queue stats`."""
-
-    landings: list[LandingRow]
-    """The last ones, the newest last."""
-    per_hour: float | None
-    """Entries that landed in an hour, over these; null for too few."""
-    runs_per_landing: float | None
-    """Gate runs for each entry that landed, over all; null before the first."""
-    counts: dict[str, int]
-    """How many there were, ever: `runs`, and of these `passed`, `failed`, `indeterminate`, `abandoned`, `flaky`; `landings`; entries by state."""
-    waits: list[WaitRow]
-    """Over the entries that were finished last."""
-
-
 def listed(fleet: Fleet) -> tuple[QueueListAnswer, list[str]]:
     """The live entries in their order and those that were finished lately, and warnings. No network."""
     state = fleet.current()
@@ -348,30 +318,6 @@ def history(fleet: Fleet, limit: int) -> QueueHistoryAnswer:
     return {"entries": found, **knowledge(state)}
 
 
-STATS_OF = 200
-"""Finished entries that waits are told from."""
-
-
-def stats(fleet: Fleet) -> QueueStatsAnswer:
-    """How the last landings went."""
-    state = fleet.current()
-    known = model.queue(state.view)
-    waits = estimates.waits(islice(model.finished(state.view), STATS_OF))
-    landed, runs = known.counts.get(states.LANDED, 0), known.counts.get("runs", 0)
-    return {
-        "landings": [_landing(note) for note in known.landings],
-        "per_hour": estimates.per_hour(known.landings),
-        "runs_per_landing": runs / landed if landed else None,
-        "counts": {name: count for name, count in known.counts.items() if " " not in name},
-        "waits": [
-            {"band": cast(BandName, band.name), "landed": waits[band.name][0], "wait": _estimate(waits[band.name][1])}
-            for band in order.BANDS
-            if band.name in waits
-        ],
-        **knowledge(state),
-    }  # fmt: skip
-
-
 class _Rows:
     """What rows of entries are made from, looked at once."""
 
@@ -395,17 +341,13 @@ class _Rows:
             "priority": entry.priority, "effective": strength.effective, "lent": strength.lent, "waited": strength.waiting,
             "band": cast(BandName, order.band(entry.priority).name), "reason": told.reason, "why": told.words, "next": told.step,
             "needs": list(entry.needs), "stack": entry.stack, "at": entry.at, "changed": entry.changed, "by": entry.by,
-            "tries": entry.tries, "estimate": _estimate(when) if when else None, "landed": entry.landed,
+            "tries": entry.tries, "estimate": estimate(when) if when else None, "landed": entry.landed,
             "tentative": entry.id in self._state.tentative,
         }  # fmt: skip
 
 
-def _estimate(found: estimates.Estimate) -> EstimateRow:
+def estimate(found: estimates.Estimate) -> EstimateRow:
     return {"p50": found.p50, "p90": found.p90}
-
-
-def _landing(note: LandingNote) -> LandingRow:
-    return {"at": note.at, "entries": note.entries, "runs": note.runs, "seconds": note.seconds}
 
 
 def _pause(pause: QueuePause) -> PauseRow:
