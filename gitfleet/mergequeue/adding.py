@@ -215,7 +215,7 @@ class Adding:
 
     def _lower(self, row: Stacked, stack: str, base: Oid) -> Operation:
         """What the branch is built upon enters with it, for the session that is on it."""
-        owners = [one.id for one in sessions.readable(self._view) if one.branch == row.branch]
+        owners = [one.id for one in session_records.readable(self._view) if one.branch == row.branch]
         title = one_line(self._subject(row.head), model.MAX_TITLE)
         return self._operation(
             Add(
