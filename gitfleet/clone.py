@@ -19,7 +19,6 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
-from gitfleet.gates import verdicts
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import own_node
@@ -41,6 +40,12 @@ if TYPE_CHECKING:
     from gitfleet.worktrees.service import Worktrees
 
 
+def _gate_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.gates import verdicts  # a few modules, of which a claim needs none
+
+    return verdicts.KINDS
+
+
 def _queue_kinds() -> Iterable[Kind[Any, Any]]:
     from gitfleet.mergequeue import kinds  # a dozen modules, of which a claim needs none
 
@@ -56,10 +61,9 @@ OPERATIONS = Registry(
         *handover.KINDS,
         *retained_claims.KINDS,
         *ended_grants.KINDS,
-        *verdicts.KINDS,
     ],
     keep=leases.keep,
-    late={"queue": _queue_kinds},
+    late={"queue": _queue_kinds, "gate": _gate_kinds},
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 
@@ -148,16 +152,17 @@ class Clone:
     def sessions(self) -> Sessions[Started, Ended]:
         """The fleet's sessions."""
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
-        from gitfleet.worktrees import reservation
+        from gitfleet.worktrees.notes import TreeNotes
 
+        notes = TreeNotes(self.repository.git_dir)
         return Sessions(
             self.repository,
             self.ledger,
             self._begin,
             self._finish,
             markers=lambda: policy.markers(self.ledger.state),
-            arrived=reservation.clear,
-            expected=reservation.session,
+            arrived=notes.release,
+            expected=notes.expected,
         )
 
     @cached_property

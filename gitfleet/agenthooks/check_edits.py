@@ -48,13 +48,6 @@ class Ask(NamedTuple):
     written: Sequence[str] = ()
 
 
-class EditFinding(NamedTuple):
-    """A judgement, and what was done on the way to it."""
-
-    judgement: PathJudgement
-    told: Sequence[str] = ()
-
-
 def check(fleet: Fleet, ask: Ask) -> EditVerdict:
     """Whether an agent may do what it asks. Raises what stands in the way of telling."""
     edits = fleet.policy.edits
@@ -92,7 +85,7 @@ def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> EditVerdict:
         session_rules.of_node(fleet.current().view, session, fleet.ledger.node.id)
     _living(fleet, session, paths)
     try:
-        verdict = _decide(fleet, _find(fleet, session, ask, paths))
+        verdict = _decide(fleet, *_find(fleet, session, ask, paths))
     except Conflict as error:
         verdict = EditVerdict(_held(error.conflicts, paths))
     except (LockHeld, HubError) as error:
@@ -142,7 +135,10 @@ def _kept(fleet: Fleet, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if f"./{path}" not in ignored]
 
 
-def _find(fleet: Fleet, session: SessionId, ask: Ask, paths: Sequence[str]) -> EditFinding:
+def _find(
+    fleet: Fleet, session: SessionId, ask: Ask, paths: Sequence[str]
+) -> tuple[PathJudgement, list[str]]:
+    """The judgement, once what is missing was asked for; and what to tell of that."""
     state = fleet.current()
     judgement = check_paths.judge(fleet, state, session, paths)
     told: list[str] = []
@@ -156,8 +152,8 @@ def _find(fleet: Fleet, session: SessionId, ask: Ask, paths: Sequence[str]) -> E
         fleet.claims.renew(session, timeout=ASK_THE_HUB)
     else:
         full_gate.renew(fleet, state, session)
-        return EditFinding(judgement)
-    return EditFinding(check_paths.judge(fleet, fleet.current(), session, paths), told)
+        return judgement, told
+    return check_paths.judge(fleet, fleet.current(), session, paths), told
 
 
 def _missing(judgement: PathJudgement) -> list[str]:
@@ -179,8 +175,8 @@ def _claim(fleet: Fleet, session: SessionId, paths: Sequence[str]) -> list[str]:
     return [f"gitfleet: claimed {names} for session {session}.", *older]
 
 
-def _decide(fleet: Fleet, finding: EditFinding) -> EditVerdict:
-    judgement, edits = finding.judgement, fleet.policy.edits
+def _decide(fleet: Fleet, judgement: PathJudgement, told: Sequence[str]) -> EditVerdict:
+    edits = fleet.policy.edits
     if judgement.theirs:
         return _refused(judgement.theirs, judgement.left)
     if judgement.unverifiable and edits != "claim-on-edit":
@@ -194,7 +190,7 @@ def _decide(fleet: Fleet, finding: EditFinding) -> EditVerdict:
     if missing and edits not in PASSES_FREE:
         words = f"Could not confirm that this session holds {_names(missing)}."
         raise Unverifiable(words, hint="Ask the hub: gitfleet sync")
-    return EditVerdict(told=finding.told)
+    return EditVerdict(told=told)
 
 
 def _unclear(fleet: Fleet, judgement: PathJudgement) -> EditVerdict:

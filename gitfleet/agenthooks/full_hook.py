@@ -6,7 +6,6 @@ The boundary of these hooks: whatever goes wrong ends here in words.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -135,9 +134,8 @@ def _turn(agent: str, rest: list[str]) -> str:
 def _go_on(agent: str, event: str, own: str) -> None:
     from gitfleet.githooks import handover  # not for the beginning of a session
 
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
     with suppress(OSError):
-        handover.detach([sys.executable, "-I", program, "--full", agent, event, own])
+        handover.detach([agent, event, own], "agenthooks")
 
 
 def _settle(agent: str, rest: list[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import identity
+from gitfleet.base import callers, identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.names import SessionId
@@ -53,7 +53,7 @@ class _Search:
     def __init__(self, fleet: Fleet, agent: str, own: str, source: str) -> None:
         self._fleet, self._agent, self._own, self._source = fleet, agent, own, source
         self._notes = Notes(fleet.ledger.state)
-        self._process = identity.identify(identity.durable_parent())
+        self._process = identity.identify(callers.durable_parent())
         arguments = identity.command_line(self._process.pid) if self._process else []
         self._shared = acting.CLIENTS[agent].is_shared(arguments)
         self._others: set[SessionId] = set()

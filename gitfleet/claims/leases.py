@@ -87,7 +87,7 @@ def keep(
         if hasattr(answer, "served"):
             answer = replace(answer, served=(*answer.served, *served))
         words += "".join(f"; gives up {claim.pattern}, which was too old" for claim in gone)
-    return decision._replace(changes=changes, answer=answer, subject=one_line(decision.subject + words))
+    return replace(decision, changes=changes, answer=answer, subject=one_line(decision.subject + words))
 
 
 def _divide(

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from gitfleet.base import canonical
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import ended_grants, keepers
@@ -135,8 +136,6 @@ def folder(keys: Sequence[str]) -> str:
 
 def keeper_index(keeper: str, claim_id: str) -> str:
     """Where a keeper's note of a claim that it retains is. By a hash of its name, since a branch may have any."""
-    from hashlib import sha256  # not on the way of claims that nothing retains
-
     name = sha256(keeper.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return f"{KEEPERS}/{shard(name)}/{name}/{claim_id}"
 

@@ -7,7 +7,6 @@ looks after that. Decisions never ask here, since only one machine can see a pro
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import identity
@@ -72,7 +71,9 @@ class Orphans:
             return f"gitfleet session end {session.id}"
         place = session.worktree
         known = place == display(place) and os.path.isabs(place) and os.path.isdir(place)
-        return f"gitfleet -C {shlex.quote(place)} session end {session.id}" if known else ""
+        from shlex import quote  # only for who is refused
+
+        return f"gitfleet -C {quote(place)} session end {session.id}" if known else ""
 
     def _find(self, session_id: str) -> Session | None:
         try:

@@ -44,8 +44,10 @@ class Request(Struct):
         if over is None:
             self.lapsed.extend(lapsed)
             self.blocked.extend(item for item in met if item not in going)
-            for ticket, want, _ in aside:
-                self.blocked.append(conflicts.in_line(view, asked.pattern, ticket, (want, asked.pattern)))
+            for one in aside:
+                self.blocked.append(
+                    conflicts.in_line(view, asked.pattern, one.ticket, (one.want, asked.pattern))
+                )
             return
         beside = [item for item in nearby if item not in over]
         mine = [item for item in beside if isinstance(item, Claim) and item.session == asked.session]

@@ -45,7 +45,7 @@ _HOW = {
 
 
 class StartKeeping(session_rules.StartFacts):
-    """As in `sessions.rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
+    """As in `session_rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
     own; `based_on` (see `asking.Acquire`) where a session of that name has ended here.
     """
 

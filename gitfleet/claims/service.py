@@ -389,5 +389,4 @@ class Claims:
 
 def time_left(claim: Claim, session: session_records.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
-    last = session.renewed_at if session else claim.granted_at
-    return max(claim.granted_at, last) + claim.ttl - clock.now()
+    return max(claim.granted_at, session.renewed_at if session else 0) + claim.ttl - clock.now()

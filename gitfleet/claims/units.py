@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.claims import model
@@ -31,7 +30,7 @@ from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.resources import MOST_UNITS
 
 
-class Reserved(NamedTuple):
+class Reserved(Struct):
     """What an earlier ticket of another session still lacks of a resource: `units` more than the session has."""
 
     ticket: Ticket

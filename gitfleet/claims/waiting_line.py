@@ -93,8 +93,8 @@ def _short_of(
     there = units.obstacles(view, before, pattern, want.capacity, session_id)
     for held in there.held:
         yield _held(want, held, want.pattern)
-    for ticket, wanted, _ in there.reserved:
-        yield Blocker(want.pattern, ticket.session, wanted.pattern, want.pattern, ticket.id)
+    for one in there.reserved:
+        yield Blocker(want.pattern, one.ticket.session, one.want.pattern, want.pattern, one.ticket.id)
 
 
 def in_line(
@@ -127,8 +127,8 @@ def in_the_way(
     there = units.obstacles(view, before, pattern, want.capacity, session_id)
     for held in there.held:
         yield conflicts.on_path(view, want.pattern, held)
-    for ticket, wanted, _ in there.reserved:
-        yield conflicts.in_line(view, want.pattern, ticket, (wanted, want.pattern))
+    for one in there.reserved:
+        yield conflicts.in_line(view, want.pattern, one.ticket, (one.want, want.pattern))
 
 
 def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Changes, list[Claim]]:

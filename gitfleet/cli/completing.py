@@ -1,4 +1,4 @@
-"""What a shell may complete: the ids of sessions, and the paths that are claimed. Local, and silent where it cannot tell."""
+"""What a shell may complete: the ids of sessions, the paths that are claimed, the branches that are queued. Local, and silent where it cannot tell."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ def own_sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     return _begun(
         ctx, incomplete, lambda fleet: (here.id for here in LocalSessions(fleet.ledger.state).all())
     )
+
+
+def queued(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The branches in the merge queue."""
+    from gitfleet.mergequeue import model  # of no use to what completes paths
+
+    return _begun(ctx, incomplete, lambda fleet: (one.branch for one in model.readable(fleet.current().view)))
 
 
 def _ids(fleet: Fleet) -> Iterable[str]:

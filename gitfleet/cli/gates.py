@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from gitfleet.base import advice
+from gitfleet.base.names import SessionId
+from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import counted, display
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -18,7 +21,7 @@ from gitfleet.fleet.views import gate_rows
 from gitfleet.fleet.views.gate_rows import GateOutcomeRow, GatePartRow, GateStatusAnswer
 from gitfleet.gates import judging
 from gitfleet.gates.model import BY_SESSION, CI, PASSED
-from gitfleet.gates.service import GateRun, GateTerms, PartRun, unconfigured
+from gitfleet.gates.service import GateTerms, GateTested, PartRun, unconfigured
 from gitfleet.git import checkout
 from gitfleet.git.repository import discover
 
@@ -70,18 +73,15 @@ def run(
         wanted = fleet.gates.target(revision, tree=whole)
         if commit is None and tree is None:
             warnings += _dirt(fleet)
-        acting = None if ci else acting_session(fleet, session)
-        terms = GateTerms(CI if ci else BY_SESSION, acting or "", part, again, float(seconds(timeout)))
+        acting = (not ci and acting_session(fleet, session)) or SessionId("")
+        terms = GateTerms(CI if ci else BY_SESSION, acting, part, again, float(seconds(timeout)))
         try:
-            done = fleet.gates.run(
-                wanted,
-                terms,
-                progress=lambda line, passed: render.progress(f"{judging.took(passed)}: {line}"),
-            )
+            with StopRequests():  # so that a run which is ended is given back
+                done = fleet.gates.run(wanted, terms, progress=_progress)
         finally:
             render.progress("")
         heard = fleet.messages(acting) if acting else []
-        return _ran(done, [*warnings, *heard], acting or "")
+        return _ran(done, [*warnings, *heard], acting)
 
 
 def status(tree: Tree = None, commit: CommitName = None, hub: Hub = None) -> Reply:
@@ -94,6 +94,10 @@ def status(tree: Tree = None, commit: CommitName = None, hub: Hub = None) -> Rep
         return Reply(data, [error.message], "unconfigured", error.exit_code, [*warnings, error.hint])
     code = QUEUED if found.running and _CODES[found.word] == 13 else _CODES[found.word]
     return Reply(data, _lines(data), found.word if code != QUEUED else "running", code, warnings)
+
+
+def _progress(line: str, passed: float) -> None:
+    render.progress(f"{judging.took(passed)}: {line}")
 
 
 def _named(commit: str | None, tree: str | None) -> tuple[str, bool]:
@@ -120,7 +124,7 @@ def _dirt(fleet: Fleet) -> list[str]:
     )
 
 
-def _ran(done: GateRun, warnings: Sequence[str], session: str) -> Reply:
+def _ran(done: GateTested, warnings: Sequence[str], session: SessionId) -> Reply:
     data = gate_rows.run(done)
     queued = any(one.waits for one in done.parts) and _CODES[done.word] == 13
     code = QUEUED if queued else _CODES[done.word]
@@ -136,6 +140,8 @@ def _ran(done: GateRun, warnings: Sequence[str], session: str) -> Reply:
         for row in data["parts"]
         if row["left"]
     ]
+    if any(one.tentative for one in done.parts):
+        said.append(f"the hub could not be reached: the verdict waits in this clone until {advice.SYNC}")
     if not done.counts and not done.none:
         said.append(
             "the rules do not count verdicts of this publisher (`queue: trust:`), so this decides no landing"

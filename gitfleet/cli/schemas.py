@@ -25,6 +25,8 @@ from gitfleet.fleet.views import (
     line,
     log_rows,
     maintainer_rows,
+    queue,
+    queue_stats,
     session_rows,
     starting_rows,
     status,
@@ -103,6 +105,20 @@ COMMANDS: Mapping[str, CommandRow] = {
     "maintainer uninstall": CommandRow(maintainer_rows.MaintainerUninstallAnswer),
     "maintainer logs": CommandRow(maintainer_rows.MaintainerLogsAnswer),
     "maintainer run": CommandRow(upkeep_rows.MaintainerRunAnswer, *_PARTLY),
+    "queue list": CommandRow(queue.QueueListAnswer),
+    "queue show": CommandRow(queue.QueueShowAnswer),
+    "queue why": CommandRow(queue.QueueWhyAnswer),
+    "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    **{
+        f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16))
+        for verb in ("bump", "hold", "unhold", "drop", "retry", "approve")
+    },
+    "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
+    "queue history": CommandRow(queue.QueueHistoryAnswer),
+    "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

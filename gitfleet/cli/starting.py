@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import identity
+from gitfleet.base import callers, identity
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import one_line
 from gitfleet.claims.retained_claims import Started
@@ -46,5 +46,5 @@ def _goes_on_with(started: Started) -> list[str]:
 
 def _acts_for(fleet: Fleet, session: SessionId) -> str | None:
     """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
-    process = identity.identify(identity.durable_parent())
+    process = identity.identify(callers.durable_parent())
     return notes.tie(fleet.ledger.state, os.environ, session, process)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
+    from gitfleet.mergequeue.service import MergeQueue
     from gitfleet.sessions.service import Start
 
 _Found = TypeVar("_Found")
@@ -133,6 +134,13 @@ class Fleet(Clone):
         from gitfleet.fleet.trees import FleetWorktrees  # only the commands for worktrees pay for it
 
         return FleetWorktrees(self.repository, self.ledger, announce=self._announce)
+
+    @cached_property
+    def queue(self) -> MergeQueue:
+        """The merge queue: branches that wait to land."""
+        from gitfleet.mergequeue.service import MergeQueue  # as above
+
+        return MergeQueue(self.repository, self.ledger, lambda: self.policy)
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -8,6 +8,7 @@ add` races with itself on the shared configuration and on names: callers seriali
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from gitfleet.base import files
 from gitfleet.base.text import display
@@ -46,6 +47,11 @@ class Worktree(Struct):
     locked: str | None
     prunable: str | None
 
+    @property
+    def lock(self) -> str:
+        """That it is locked, and why, in words; "" when it is not."""
+        return "" if self.locked is None else f"it is locked ({display(self.locked) or 'without a reason'})"
+
 
 def linked(git: Git) -> bool:
     """Whether there are worktrees beside the main one. `git` is that of the common dir. No process."""
@@ -80,6 +86,12 @@ def listed(git: Git) -> list[Worktree]:
             )
         )
     return found
+
+
+def at(path: str, everything: Iterable[Worktree]) -> Worktree | None:
+    """The one of the worktrees that is at `path`; None where git lists none there."""
+    real = os.path.realpath(path)
+    return next((item for item in everything if os.path.realpath(item.path) == real), None)
 
 
 def folders(common_dir: str) -> dict[str, str]:

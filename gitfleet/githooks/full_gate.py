@@ -43,7 +43,7 @@ from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
 from gitfleet.telling import remarks
 from gitfleet.trunk import draft, incoming, policy_file
 from gitfleet.upkeep import branches
-from gitfleet.worktrees import bookkeeping
+from gitfleet.worktrees import notes
 
 ASK_THE_HUB = 15.0
 NEEDS_CLAIMS = frozenset(["require-claim", "claim-on-commit"])
@@ -161,7 +161,7 @@ def _judged(fleet: Clone, session: SessionId | None) -> PathJudgement:
 
 def _kept_up(fleet: Clone) -> str:
     """The branch here, where it is upkeep that brings something into it; for what it does there, no session is at work."""
-    if os.environ.get("GIT_REFLOG_ACTION") != bookkeeping.ACTION:
+    if os.environ.get("GIT_REFLOG_ACTION") != notes.ACTION:
         return ""
     ref = fleet.repository.here.line("symbolic-ref", "--quiet", "HEAD") or ""
     return ref.removeprefix("refs/heads/")
@@ -226,7 +226,7 @@ def renew(fleet: Clone, state: State, session_id: SessionId) -> None:
     operation = fleet.ledger.operation(session_rules.renew, Actor(SESSION, session_id), session_rules.Renew())
     fleet.ledger.outbox.prepare()
     fleet.ledger.outbox.leave(operation)
-    handover.detach([sys.executable, "-I", handover.script(), "--full", "background-sync"])
+    handover.detach(["background-sync"])
 
 
 def _committer(fleet: Clone) -> SessionId | None:

@@ -57,7 +57,7 @@ def land(view: View, operation: Operation, body: Land, generation: int) -> Decis
     decision = _landed(view, operation, "land", found, body.entries, generation)
     state = _noted(view, decision, body, operation.at)
     move = Move(RefName(f"refs/heads/{body.target}"), body.commit, body.base)
-    return decision._replace(changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
+    return replace(decision, changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
 
 
 def _check_needs(view: View, landing: Sequence[QueueEntry]) -> None:
@@ -82,7 +82,7 @@ def _noted(view: View, decision: Accepted[EntriesLanded], body: Land, at: int) -
     state = model.parse_queue(data)
     runs = state.counts.get("runs", 0)
     since = runs - state.counts.get("runs at last landing", 0)
-    note = LandingNote(at, len(body.entries), since, body.seconds)
+    note = LandingNote(body.base, body.commit, at, len(body.entries), since, body.seconds)
     counts = {**state.counts, "landings": state.counts.get("landings", 0) + 1, "runs at last landing": runs}
     window = body.window or state.window
     return replace(state, counts=counts, window=window, landings=(*state.landings, note)[-model.RECENT :])
@@ -105,7 +105,7 @@ def _landed(
 ) -> Accepted[EntriesLanded]:
     reason = "landed" if verb == "land" else "landed-elsewhere"
     after = [
-        moved(entry, verb, states.LANDED, operation, landed=Oid(one.commit), reason=reason)
+        moved(entry, verb, states.LANDED, operation, landed=one.commit, before=one.before, reason=reason)
         for entry, one in zip(found, landing, strict=True)
     ]
     changes = transitions.finish(view, *after)

@@ -36,10 +36,6 @@ class Message(Record):
     at: int = field(WHOLE)
     name: str = local(default="", kw_only=True)
 
-    def as_bytes(self) -> bytes:
-        """The record's canonical bytes."""
-        return canonical.dump(self.encode())
-
     @property
     def words(self) -> str:
         """The message for people, on one line: no part of it can pass for a line of ours."""
@@ -77,7 +73,7 @@ def post(
     names = [name for name, is_folder in view.names(where) if not is_folder]
     changes = _make_room(view, session_id, names, operation) if len(names) >= MAX_WAITING else {}
     message = Message(operation.id, sender, text[:MAX_MESSAGE], operation.at)
-    changes[f"{where}/{operation.id}-{number:03d}.json"] = message.as_bytes()
+    changes[f"{where}/{operation.id}-{number:03d}.json"] = canonical.dump(message)
     return changes
 
 
@@ -97,7 +93,7 @@ def _make_room(view: View, session_id: str, names: list[str], operation: Operati
     count = before + len(oldest)
     words = f"{count} older messages were dropped unread: an inbox holds {MAX_WAITING}."
     note = Message(_DROPPED, "", words, operation.at)
-    changes[f"{where}/{_DROPPED}-{count:09d}.json"] = note.as_bytes()
+    changes[f"{where}/{_DROPPED}-{count:09d}.json"] = canonical.dump(note)
     return changes
 
 

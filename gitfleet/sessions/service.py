@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gitfleet.base import advice, files, identity
-from gitfleet.base.ids import ALPHABET
+from gitfleet.base import advice, callers, files, identity, ids
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
@@ -73,15 +72,15 @@ class Sessions(Generic[S, E]):
         begin: Callable[[Beginning], S],
         finish: Callable[[Ending], E],
         *,
-        markers: Callable[[], Mapping[str, Any]] = dict,
-        arrived: Callable[[str], None] = lambda _: None,
-        expected: Callable[[str], str] = lambda _: "",
+        markers: Callable[[], Mapping[str, Any]],
+        arrived: Callable[[], None],
+        expected: Callable[[], str],
     ) -> None:
         """`begin` and `finish` have the ledger decide, with what becomes of the session's claims.
         `markers` tells the orchestrators that the rules add.
 
-        `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
-        that was made and which has not come yet ("": none).
+        `arrived` hears that a session has begun in the worktree, `expected` tells the id of the one for which that was made and
+        which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
@@ -99,7 +98,7 @@ class Sessions(Generic[S, E]):
         that would at once, one does. Without an id it is the session for which this worktree was made, if that has not come
         yet. Raises Conflict when the id is taken, UsageError when the process is not there.
         """
-        reserved = "" if start.id or start.person else self._expected(self._repository.git_dir)
+        reserved = "" if start.id or start.person else self._expected()
         if reserved:
             with suppress(Conflict):  # somebody else is called so by now
                 return self._start(start._replace(id=reserved), timeout)
@@ -133,7 +132,7 @@ class Sessions(Generic[S, E]):
         ):
             self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself
-            self._arrived(self._repository.git_dir)
+            self._arrived()
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)
@@ -183,7 +182,7 @@ class Sessions(Generic[S, E]):
                     mark(there.git_dir, self.local, worktree)
 
     def _process(self, pid: int) -> identity.ProcessIdentity:
-        found = identity.identify(pid or identity.durable_parent())
+        found = identity.identify(pid or callers.durable_parent())
         if found is None:
             words = f"There is no process {pid}."
             raise UsageError(words, hint="Pass the pid of the running agent.")
@@ -201,9 +200,7 @@ class Sessions(Generic[S, E]):
         return session_rules.StartFacts(
             worktree=self._repository.worktree or "",
             branch=branch.removeprefix("refs/heads/"),
-            base=refs.loose(self._repository.common_dir, branch)
-            or git.line("rev-parse", "--verify", "--quiet", "HEAD")
-            or "",
+            base=refs.loose(self._repository.common_dir, branch) or refs.resolve(git, "HEAD") or "",
             agent=start.agent or (identity.program_name(argv[0]) if argv else ""),
             command=shown_command(argv),
             user=git.line("config", "--get", "user.name") or "",
@@ -234,9 +231,6 @@ def shown_command(argv: Sequence[str]) -> str:
 
 
 def new_id(agent: str) -> SessionId:
-    """A short id that says who it is: `codex-7h3k9q2m`. A collision (2^-40) is refused by the ledger, never shared."""
-    word = (
-        "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24] or "session"
-    )
-    tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
-    return SessionId(f"{word}-{tail}")
+    """A short id that says who it is. A collision is refused by the ledger, never shared."""
+    word = "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24]
+    return SessionId(ids.named(word or "session"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitfleet.base import canonical
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
 from gitfleet.base.names import NodeId, SessionId
@@ -64,10 +63,6 @@ class Session(Record):
         """Its process, where it told of one."""
         names = ("pid", "start", "boot", "namespace")
         return ProcessIdentity.from_record({name: getattr(self, name) for name in names})
-
-    def as_bytes(self) -> bytes:
-        """The record's canonical bytes."""
-        return canonical.dump(self.encode())
 
 
 def folder(session_id: str) -> str:
@@ -125,7 +120,7 @@ def readable(view: View, node: str = "") -> Iterator[Session]:
 
 def everyone(view: View) -> Iterator[Session | Corrupt | NewerFormat]:
     """Every session of the fleet, ordered by shard and id; for a record that cannot be read, the error about it."""
-    view.load(ROOT)
+    view.load(ROOT, depth=2)  # without the notes of their claims
     for shard_name, _ in view.names(ROOT):
         for name, _ in view.names(f"{ROOT}/{shard_name}"):
             home = f"{ROOT}/{shard_name}/{name}"

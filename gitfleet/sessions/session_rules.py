@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitfleet.base import advice
+from gitfleet.base import advice, canonical
 from gitfleet.base.text import one_line
 from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import Conflict, NoSession
@@ -162,7 +162,7 @@ def obstacle(session: Session) -> Obstacle:
 
 def renewed(session: Session, operation: Operation) -> Changes:
     """The change that renews the session's lease."""
-    return {session_records.path(session.id): _renewed(session, operation).as_bytes()}
+    return {session_records.path(session.id): canonical.dump(_renewed(session, operation))}
 
 
 def _renewed(session: Session, operation: Operation) -> Session:
@@ -172,7 +172,7 @@ def _renewed(session: Session, operation: Operation) -> Session:
 
 
 def _accepted(session: Session, subject: str) -> Accepted[Renewed]:
-    return Accepted({session_records.path(session.id): session.as_bytes()}, Renewed(session), subject)
+    return Accepted({session_records.path(session.id): canonical.dump(session)}, Renewed(session), subject)
 
 
 KINDS = (renew,)

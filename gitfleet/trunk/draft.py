@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gitfleet.base import files, resources, statefile
+from gitfleet.base.digests import sha256
 from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
@@ -106,6 +107,4 @@ def _digest(path: str) -> str:
 
 
 def _sha256(data: bytes) -> str:
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for drafts
-
     return sha256(data).hexdigest()

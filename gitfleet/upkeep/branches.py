@@ -26,7 +26,6 @@ from gitfleet.trunk import landing, position, retention
 from gitfleet.trunk.landing import HEADS, Branch
 from gitfleet.trunk.works import Subject
 from gitfleet.upkeep import retained_worktrees
-from gitfleet.worktrees import validity
 
 AT_ONCE = 200
 
@@ -85,9 +84,7 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
     kept = {keeper for claim in found for keeper in claim.retained}
     settled = retained_worktrees.settle(clone, found)
     memory = Memory(clone)
-    wanted = sorted(
-        Branch(one.branch, one.head) for one in kept if one.branch and validity.is_branch(one.branch)
-    )
+    wanted = sorted(Branch(one.branch, one.head) for one in kept if one.branch and refs.is_branch(one.branch))
     names = {branch.name for branch in wanted}
     if not wanted:
         memory.forget(names)

@@ -6,6 +6,7 @@ and left as they are.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from gitfleet import codec
@@ -54,7 +55,7 @@ def look(repository: Repository) -> Listing:
             continue
         if found is None:
             continue
-        if marker.belongs(found, worktree.path):
+        if os.path.realpath(found.path) == os.path.realpath(worktree.path):
             managed.append((_followed(repository, replace(found, path=worktree.path)), worktree))
         else:
             broken.append(BrokenWorktree(worktree.path, f"its marker was written for {display(found.path)}"))

@@ -189,7 +189,7 @@ def _late(aside: str, before: CleanupVerdict, *, include_active: bool) -> str:
     """What speaks against it in the last moment; "" when nothing does."""
     there = liveness.users([aside])[aside]
     if there and not include_active:
-        return f"it is in use: {display(str(there[0]))}"
+        return liveness.in_use(there)
     was = before.found.everything if before.found else {}
     now = capture.walked(aside)
     late = sorted(path for path in now.keys() | was.keys() if now.get(path) != was.get(path))

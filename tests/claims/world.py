@@ -30,6 +30,9 @@ class Store:
     def prefetch(self, oids: Iterable[str]) -> None:
         pass
 
+    def listing(self, tree: str) -> None:
+        pass
+
     def write(self, kind: str, data: bytes) -> str:
         oid = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()
         self._objects[oid] = (kind, data)

@@ -23,7 +23,7 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
 from gitfleet.githooks import check_paths, fast_commit, full_gate, index
 from gitfleet.githooks.catfile import Unexpected
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from gitfleet.ledger import commits
 from gitfleet.patterns import language
 from gitfleet.sessions import session_records

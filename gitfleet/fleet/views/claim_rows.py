@@ -1,7 +1,5 @@
 """Claims as rows: as they stand, and what a change to a path would meet."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Literal, NotRequired, TypedDict, cast, final
 

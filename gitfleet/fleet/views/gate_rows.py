@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from gitfleet.base.names import NodeId, Oid, SessionId
+from gitfleet.base.names import Oid, SessionId
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.gates.leases import GateLease
 from gitfleet.gates.model import GateOutcome, GateResult, Publisher
-from gitfleet.gates.service import GateRun, GateStanding, PartRun
+from gitfleet.gates.service import GateStanding, GateTested, PartRun
 from gitfleet.gates.standing import Known, Standing
 
 
@@ -19,7 +19,7 @@ class GateOutcomeRow(TypedDict):
     result: GateResult
     """`indeterminate`: the machine failed, not what was tested."""
     by: Publisher
-    node: NodeId
+    node: str
     session: SessionId
     """Empty for CI and processors."""
     at: int
@@ -63,7 +63,7 @@ class GateLeaseRow(TypedDict):
 
     part: str
     by: Publisher
-    node: NodeId
+    node: str
     session: SessionId
     at: int
     """When it began, by the clock of its node."""
@@ -91,6 +91,8 @@ class GatePartRunRow(GatePartRow):
     """How many processes the run left behind, which were ended."""
     log_file: str
     """The file with the whole log on this machine; empty when it did not run."""
+    tentative: bool
+    """The hub has not got the verdict yet: it could not be reached."""
     waits: str
     """Why it was not run, when others run it or as many as may run at once; else empty."""
 
@@ -143,7 +145,7 @@ def lease(found: GateLease) -> GateLeaseRow:
     return row_of(GateLeaseRow, found)
 
 
-def run(done: GateRun) -> GateRunAnswer:
+def run(done: GateTested) -> GateRunAnswer:
     """What came of a run."""
     return {
         "commit": done.target.commit,
@@ -162,6 +164,7 @@ def _parts(done: Sequence[PartRun]) -> list[GatePartRunRow]:
             "ran": one.end is not None,
             "left": one.end.left if one.end else 0,
             "log_file": one.end.path if one.end else "",
+            "tentative": one.tentative,
             "waits": one.waits.message if one.waits else "",
         }
         for one in done

@@ -1,7 +1,5 @@
 """What became of requests for claims, as rows: granted, released, offered, accepted, broken."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
@@ -150,7 +148,7 @@ def claimed(session: SessionId, answer: Claimed, said: Remarks) -> ClaimAnswer:
     return cast(ClaimAnswer, {**_decided(session, answer), **answer.encode(), **remarks(said)})
 
 
-def waited(session: SessionId, got: Waited, said: Remarks) -> WaitAnswer:
+def waited(session: SessionId, got: "Waited", said: Remarks) -> WaitAnswer:
     """What `Claims.wait` came to."""
     return {
         "session": session,

@@ -1,7 +1,5 @@
 """Sessions as rows: their records, and what is known of them now."""
 
-from __future__ import annotations
-
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
 from gitfleet.claims import model

@@ -4,8 +4,6 @@ Local: neither lock nor network. Reads each record once, runs one git process fo
 session is in, and none for sessions of other clones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 

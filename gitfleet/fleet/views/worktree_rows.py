@@ -222,8 +222,9 @@ def _broken(found: Iterable[BrokenWorktree]) -> list[ExceptionRow]:
 
 
 def _state(found: Row) -> WorktreeRow:
-    ahead, behind = found.counts or (None, None)
-    managed, state, known = found.managed, found.state, not found.state.problem
+    seen = found.seen
+    ahead, behind = seen.counts or (None, None)
+    managed, state, known = seen.managed, seen.state, not seen.state.problem
     return row_of(
         WorktreeRow,
         state,
@@ -233,12 +234,12 @@ def _state(found: Row) -> WorktreeRow:
         branch=state.branch if known else None,
         own_branch=managed.branch,
         base=managed.base,
-        base_commit=found.base.commit,
+        base_commit=seen.base.commit,
         ahead=ahead,
         behind=behind,
         dirty=state.dirty if known else None,
-        locked=found.worktree.locked,
-        users=[row_of(UserRow, user) for user in found.users],
+        locked=seen.worktree.locked,
+        users=[row_of(UserRow, user) for user in seen.users],
         reserved=found.reserved,
         idle=found.idle,
         created_at=managed.created_at,

@@ -60,11 +60,13 @@ def install(agent: str, scope: Scope, repository: Repository | None) -> list[Set
         _check_links(wanted.home(kind, repository), [kind.PROJECT])
         _check_links(repository, [kind.BLOCK] if kind.BLOCK else [])
     folder_made = not os.path.isdir(os.path.dirname(path))
-    changes = [_change(path, lambda data: _with_handlers(path, data, agent, folder_made=folder_made))]
+    changes = [_change(path, partial(_with_handlers, agent=agent, folder_made=folder_made))]
     if scope == "project" and repository is not None:
         changes += _ignore(wanted.home(kind, repository), agent, kind.PROJECT)
         admit(kind, repository)
-        changes += [_change(file, partial(_with_block, file, agent)) for file in _block(kind, repository)]
+        text = resources.read("templates", "AGENTS.md")
+        block = partial(marked.put, name=agent, style=marked.MARKDOWN, body=text)
+        changes += [_change(file, block) for file in _block(kind, repository)]
     return changes
 
 
@@ -82,9 +84,8 @@ def close_sandbox(repository: Repository) -> list[SettingsChange]:
     changes = []
     for top in _worktrees(repository):
         path = os.path.join(top, opening.CONFIG)
-        changes.append(_change(path, partial(_without_block, path, opening.NAME, marked.SHELL)))
-    exclude = _exclude(repository)
-    changes.append(_change(exclude, partial(_without_block, exclude, opening.NAME, marked.SHELL)))
+        changes.append(_without_block(path, opening.NAME))
+    changes.append(_without_block(_exclude(repository), opening.NAME))
     return [change for change in changes if change.what != "unchanged"]
 
 
@@ -103,20 +104,16 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
     path = settings_path(kind, scope, repository)
     folders: list[str] = []
     changes = close_sandbox(repository) if kind.SANDBOX and scope == "project" and repository else []
-    changes.append(_change(path, lambda data: _without_handlers(path, data, folders)))
+    changes.append(_change(path, partial(_without_handlers, folders=folders, folder=os.path.dirname(path))))
     for folder in folders:
         remove_if_empty(folder)
     if scope == "project" and repository is not None:
-        changes += [
-            _change(file, partial(_without_block, file, agent, marked.MARKDOWN))
-            for file in _block(kind, repository)
-        ]
+        changes += [_without_block(file, agent, marked.MARKDOWN) for file in _block(kind, repository)]
         if kind.FOLDER:
             for top in _worktrees(repository):
                 remove_if_empty(os.path.join(top, kind.FOLDER))
         if not any(holds_ours(os.path.join(top, kind.PROJECT)) for top in _worktrees(repository)):
-            exclude = _exclude(repository)
-            changes.append(_change(exclude, partial(_without_block, exclude, agent, marked.SHELL)))
+            changes.append(_without_block(_exclude(repository), agent))
     return [change for change in changes if change.what != "unchanged"]
 
 
@@ -175,53 +172,33 @@ def _ignore(repository: Repository, agent: str, name: str) -> list[SettingsChang
     tracked = git.ask("ls-files", "--error-unmatch", "--", name).code == 0
     if tracked or git.ask("check-ignore", "--quiet", "--", name).code == 0:
         return []
-    path = _exclude(repository)
-    body = f"/{name}\n".encode()
-    return [_change(path, lambda data: marked.put(data, agent, marked.SHELL, body))]
+    line = partial(marked.put, name=agent, style=marked.SHELL, body=f"/{name}\n".encode())
+    return [_change(_exclude(repository), line)]
 
 
-# What.
+# What. Each raises ValueError for what cannot be changed without harm.
 
 
-def _with_handlers(path: str, data: bytes | None, agent: str, *, folder_made: bool) -> bytes:
-    text = _text(path, data) if data is not None else None
-    try:
-        return _bytes(data, settings.put(text, handlers(agent), folder_made=folder_made and data is None))
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
+def _with_handlers(data: bytes | None, agent: str, *, folder_made: bool) -> bytes:
+    text = None if data is None else _text(data)
+    put = settings.put(text, handlers(agent), folder_made=folder_made and data is None)
+    return _bytes(data, put)
 
 
-def _without_handlers(path: str, data: bytes | None, folders: list[str]) -> bytes | None:
+def _without_handlers(data: bytes | None, folders: list[str], folder: str) -> bytes | None:
     if data is None or settings.MARK.encode() not in data:
         return data
-    try:
-        text, folder_made = settings.without(_text(path, data))
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
+    text, folder_made = settings.without(_text(data))
     if text is None and folder_made:
-        folders.append(os.path.dirname(path))
+        folders.append(folder)
     return None if text is None else _bytes(data, text)
 
 
-def _with_block(path: str, agent: str, data: bytes | None) -> bytes:
-    try:
-        return marked.put(data, agent, marked.MARKDOWN, resources.read("templates", "AGENTS.md"))
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
-
-
-def _without_block(path: str, agent: str, style: marked.Style, data: bytes | None) -> bytes | None:
-    try:
-        return None if data is None else marked.without(data, agent, style)
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
-
-
-def _text(path: str, data: bytes) -> str:
+def _text(data: bytes) -> str:
     try:
         return data.removeprefix(_BOM).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise settings.unusable(path, ValueError("it is not UTF-8")) from error
+        raise ValueError("it is not UTF-8") from error
 
 
 def _bytes(before: bytes | None, text: str) -> bytes:
@@ -230,8 +207,7 @@ def _bytes(before: bytes | None, text: str) -> bytes:
 
 def _look(agent: str, scope: Scope, path: str) -> SettingsPlace:
     try:
-        data = files.read(path)
-        text = data.removeprefix(_BOM).decode("utf-8") if data else ""
+        text = _text(files.read(path) or b"")
         if settings.MARK not in text:
             return SettingsPlace(agent, scope, path, "absent")
         current = settings.is_current(text, handlers(agent))
@@ -253,40 +229,47 @@ def holds_ours(path: str) -> bool:
 # Writing.
 
 
+def _without_block(path: str, name: str, style: marked.Style = marked.SHELL) -> SettingsChange:
+    return _change(path, partial(marked.without, name=name, style=style))
+
+
 def _change(path: str, edit: Callable[[bytes | None], bytes | None]) -> SettingsChange:
-    """Have `edit` make new content from the present one (None: no file), until nobody else has changed it meanwhile."""
+    """Have `edit` make new content from the present one (None: no file), until nobody else has changed it meanwhile.
+
+    Raises Blocked for what cannot be changed without harm, LockHeld, LocalStorage.
+    """
+    real = os.path.realpath(path)
     with files.storage(path):
-        real = os.path.realpath(path)
-        before = _read(path, real)
-        for _ in range(_TRIES):
-            after, then = edit(before), before
-            before = _read(path, real)
-            if before == then:
-                break
-        else:
-            words = f"{path} is being changed again and again by another program."
-            raise LockHeld(words, hint="Run the same command again in a moment.", lock=path, holder="")
+        try:
+            before, after = _edited(path, real, edit)
+            if after is not None and after != before:
+                files.folder(os.path.dirname(real))
+        except IsADirectoryError as error:
+            raise settings.unusable(path, ValueError("it is a folder")) from error
+        except FileExistsError as error:
+            words = f"{os.path.dirname(real)} is no folder"
+            raise settings.unusable(real, ValueError(words)) from error
+        except ValueError as error:
+            raise settings.unusable(path, error) from error
         if after == before:
             return SettingsChange(path, "unchanged")
         if after is None:
             files.remove(real)
             return SettingsChange(path, "removed")
-        _replace(real, after)
+        mode = None if before is None else stat.S_IMODE(os.stat(real).st_mode)
+        files.replace(real, after, mode=mode)
         return SettingsChange(path, "created" if before is None else "changed")
 
 
-def _read(path: str, real: str) -> bytes | None:
-    try:
-        return files.read(real)
-    except IsADirectoryError as error:
-        raise settings.unusable(path, ValueError("it is a folder")) from error
-
-
-def _replace(path: str, data: bytes) -> None:
-    mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else None
-    try:
-        files.folder(os.path.dirname(path))
-    except FileExistsError as error:
-        words = f"{os.path.dirname(path)} is no folder"
-        raise settings.unusable(path, ValueError(words)) from error
-    files.replace(path, data, mode=mode)
+def _edited(
+    path: str, real: str, edit: Callable[[bytes | None], bytes | None]
+) -> tuple[bytes | None, bytes | None]:
+    """A file's content, and what `edit` makes of it."""
+    before = files.read(real)
+    for _ in range(_TRIES):
+        after, then = edit(before), before
+        before = files.read(real)
+        if before == then:
+            return before, after
+    words = f"{path} is being changed again and again by another program."
+    raise LockHeld(words, hint="Run the same command again in a moment.", lock=path, holder="")

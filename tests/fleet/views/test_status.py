@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import canonical
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.errors import HubAlarm, HubUnreachable
 from gitfleet.fleet import joining
@@ -185,7 +186,7 @@ def test_numbers_out_of_all_bounds_in_a_record_break_nothing(fleets: Fleets) -> 
         id=SessionId("odd"), node=NodeId(node), worktree="\0", pid=-1, start=10**40, boot="\x1b", renewed_at=-(10**40), started_at=10**40,
         log="/etc/passwd",
     )  # fmt: skip
-    forge(alone, {session_records.path("odd"): forged.as_bytes()})
+    forge(alone, {session_records.path("odd"): canonical.dump(forged)})
     found = rows(alone, tail=3)["odd"]
     assert found["liveness"] == "unknown"
     assert found["log_tail"] == []
