@@ -17,7 +17,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import NoEntry, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import PERSON, SESSION, Actor, Operation, Refused, View
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Changes, Operation, Refused, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import branches, model, naming, rules, stacks
 from gitfleet.mergequeue.branches import Placed
@@ -151,7 +151,7 @@ class Adding:
     def _rehearse(self, operations: Sequence[Operation]) -> None:
         """Raise what the ledger would answer now, before anything is pushed."""
         state = self._ledger.current()
-        changes: dict[str, bytes | None] = {}
+        changes: Changes = {}
         for operation in operations:
             view = Overlay(state.view, changes)
             decision = rules.add.decide(view, operation, rules.add.read(operation), state.tip.generation + 1)

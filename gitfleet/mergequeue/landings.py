@@ -16,14 +16,14 @@ from gitfleet.claims import keepers, retained_claims, waiting_line
 from gitfleet.claims.model import Claim, drop, left, of_keeper, of_session, patterns
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
-from gitfleet.ledger.model import Accepted, Move, Operation, View
+from gitfleet.ledger.model import Accepted, Changes, Move, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, states, transitions, vouching
 from gitfleet.mergequeue.model import LandingNote, QueueEntry, QueueState
 from gitfleet.mergequeue.requests import EntriesLanded, EntryLanding, Land, Reconcile
 from gitfleet.mergequeue.states import Verb
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 from gitfleet.mergequeue.trials import check_pause
 from gitfleet.sessions import inbox, session_records
 

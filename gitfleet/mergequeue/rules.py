@@ -14,7 +14,7 @@ from gitfleet.base.names import Oid, SessionId
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
-from gitfleet.ledger.model import PERSON, Accepted, Operation, View
+from gitfleet.ledger.model import PERSON, Accepted, Changes, Operation, View
 from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, states, transitions
@@ -30,7 +30,7 @@ from gitfleet.mergequeue.requests import (
     QueuePaused,
     SetPause,
 )
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 from gitfleet.sessions import inbox, session_records, session_rules
 
 
