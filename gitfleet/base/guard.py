@@ -58,7 +58,7 @@ class Log:
     """What the program writes: its beginning on disk at once, its end when it has ended, and a note of what lay between."""
 
     def __init__(self, path: str, limit: int) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         self._room = limit // 2
         self._rest, self._recent = _Kept(limit // 2), _Kept(_RECENT)
         self.full = False

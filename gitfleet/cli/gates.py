@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from gitfleet.base import advice
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import counted, display
 from gitfleet.cli import render
@@ -138,6 +139,8 @@ def _ran(done: GateTested, warnings: Sequence[str], session: str) -> Reply:
         for row in data["parts"]
         if row["left"]
     ]
+    if any(one.tentative for one in done.parts):
+        said.append(f"the hub could not be reached: the verdict waits in this clone until {advice.SYNC}")
     if not done.counts and not done.none:
         said.append(
             "the rules do not count verdicts of this publisher (`queue: trust:`), so this decides no landing"

@@ -62,7 +62,7 @@ def over(runs: Iterable[Leased], state: str, node: str, *, name: str = "watch") 
 
     Two at once: one may lose a note, and watches anew.
     """
-    path = os.path.join(state, "gates", f"{name}.json")
+    path = os.path.join(state, "runs", f"{name}.json")
     before, boot, now = _load(path), boot_id(), int(clock.elapsed())
     seen, found = {}, {}
     for lease in runs:

@@ -26,7 +26,7 @@ Candidate = tuple[str, ...]
 """Entries in the order in which they are put on the target."""
 
 
-class RunEnd(enum.Enum):
+class GroupEnd(enum.Enum):
     """How a run ended. UNCLEAR: without a verdict (a machine's trouble), which says nothing against anyone."""
 
     PASSED = "passed"
@@ -39,7 +39,7 @@ class RunResult:
     """A run that ended: of which entries, how, and whether it was of the very tree that they make on the present target."""
 
     entries: Candidate
-    end: RunEnd
+    end: GroupEnd
     exact: bool = True
 
 
@@ -58,11 +58,11 @@ class Evidence:
 
         When the target itself was failing, its failures say nothing of anyone: what has landed has repaired it.
         """
-        failing = any(not run.entries and run.exact and run.end is RunEnd.FAILED for run in self.runs)
+        failing = any(not run.entries and run.exact and run.end is GroupEnd.FAILED for run in self.runs)
         kept = []
         for run in self.runs:
             moved = _moved(run, candidate)
-            if run.end is RunEnd.PASSED:
+            if run.end is GroupEnd.PASSED:
                 if moved.entries or moved.exact:
                     kept.append(moved)
             elif moved.entries and not failing:
@@ -75,14 +75,14 @@ class Evidence:
         for run in self.runs:
             if entry not in run.entries:
                 kept.append(run)
-            elif run.end is RunEnd.PASSED and len(run.entries) > 1:
+            elif run.end is GroupEnd.PASSED and len(run.entries) > 1:
                 rest = tuple(one for one in run.entries if one != entry)
                 kept.append(RunResult(rest, run.end, exact=False))
         return Evidence(tuple(kept))
 
     def moved(self) -> Evidence:
         """After the target was moved by others: passes still speak for their entries; failures are forgotten."""
-        passed = (run for run in self.runs if run.end is RunEnd.PASSED and run.entries)
+        passed = (run for run in self.runs if run.end is GroupEnd.PASSED and run.entries)
         return Evidence(tuple(RunResult(run.entries, run.end, exact=False) for run in passed))
 
 
@@ -118,10 +118,10 @@ def infer(evidence: Evidence) -> Suspicion:
     failing: set[frozenset[str]] = set()
     troubles: Counter[frozenset[str]] = Counter()
     for run in evidence.runs:
-        if run.end is RunEnd.PASSED:
+        if run.end is GroupEnd.PASSED:
             continue
         suspects = frozenset(run.entries) - vouched
-        if run.end is RunEnd.UNCLEAR:
+        if run.end is GroupEnd.UNCLEAR:
             troubles[suspects] += 1
         elif suspects:
             failing.add(suspects)
@@ -137,11 +137,14 @@ def infer(evidence: Evidence) -> Suspicion:
 def _vouched(runs: Sequence[RunResult]) -> frozenset[str]:
     """Entries that have passed, without those that have since been in too many failures that no suspect explains."""
     passed = {
-        entry: number for number, run in enumerate(runs) if run.end is RunEnd.PASSED for entry in run.entries
+        entry: number
+        for number, run in enumerate(runs)
+        if run.end is GroupEnd.PASSED
+        for entry in run.entries
     }
     doubts: Counter[str] = Counter()
     for number, run in enumerate(runs):
-        if run.end is RunEnd.FAILED and all(entry in passed for entry in run.entries):
+        if run.end is GroupEnd.FAILED and all(entry in passed for entry in run.entries):
             doubts.update(entry for entry in run.entries if passed[entry] < number)
     return frozenset(entry for entry in passed if doubts[entry] < DOUBTS)
 

@@ -13,11 +13,11 @@ from gitfleet.ledger.model import View
 from gitfleet.mergequeue import model, order, selection, states
 from gitfleet.mergequeue.candidates import Chains, ChainStep, Clash, Landing, Put, Unknown
 from gitfleet.mergequeue.contenders import Contender, Limits, Running
-from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult
+from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry, QueueState
 from gitfleet.mergequeue.selection import Next
 
-_ENDS = {"passed": RunEnd.PASSED, "failed": RunEnd.FAILED, "indeterminate": RunEnd.UNCLEAR}
+_ENDS = {"passed": GroupEnd.PASSED, "failed": GroupEnd.FAILED, "indeterminate": GroupEnd.UNCLEAR}
 _FACTOR = 4
 _LEAST = 32
 
@@ -121,7 +121,7 @@ class Outlook:
             return
         live = tuple(pin.id for pin in result.entries if self._is_live(pin))
         gone = [pin for pin in result.entries if not self._is_live(pin) and not self._landed_so(pin)]
-        if not live or (end is not RunEnd.PASSED and (gone or result.base not in self._line())):
+        if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._line())):
             return
         yield RunResult(live, end, exact=not gone and self._is_exact(live, result))
 

@@ -18,7 +18,7 @@ from gitfleet.mergequeue import judging, landing, model, outlook, states, testin
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import Mark, Marked
-from gitfleet.mergequeue.selection import Await, Halt, Land, Next, Reject, Try
+from gitfleet.mergequeue.selection import Await, Halt, Next, ToLand, ToReject, ToTry
 from gitfleet.mergequeue.site import Site
 from gitfleet.mergequeue.states import State
 
@@ -116,11 +116,11 @@ class Processor:
         return self._do(look, look.choose())
 
     def _do(self, look: Outlook, step: Next) -> bool:
-        if isinstance(step, Land):
+        if isinstance(step, ToLand):
             return self._land(look, step)
-        if isinstance(step, Reject):
+        if isinstance(step, ToReject):
             return self._tell([judging.reject(self._site, look, step.entry)])
-        if isinstance(step, Try):
+        if isinstance(step, ToTry):
             return self._test(look, step)
         if isinstance(step, Await):
             self._stopped.wait(ASK_EVERY)
@@ -128,7 +128,7 @@ class Processor:
             return True
         return self._halt(f"{self._site.target} itself fails its gate") if isinstance(step, Halt) else False
 
-    def _land(self, look: Outlook, step: Land) -> bool:
+    def _land(self, look: Outlook, step: ToLand) -> bool:
         pause = look.state.pause
         if pause.mode == "frozen" and look.below_floor(step.candidate):
             return self._halt(f"the queue is frozen: {pause.reason}")
@@ -137,7 +137,7 @@ class Processor:
         except Blocked as error:
             return self._halt(error.message)
 
-    def _test(self, look: Outlook, step: Try) -> bool:
+    def _test(self, look: Outlook, step: ToTry) -> bool:
         bad = judging.objections(self._site, look, step.candidate)
         if bad:
             return self._mark(bad)

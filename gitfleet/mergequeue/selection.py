@@ -22,8 +22,8 @@ front of every further candidate, and land with the first one that passes. (Shou
 then they are tested without others, and narrowed as any group is.) A runner for which nothing else is left cuts a
 group that others test, at the middle of its greatest uncut part, which is prefix k-section.
 
-**Rejecting** takes two failures that the entry alone explains, all else in them being vouched for by passes, and one of these runs was of the
-entry by itself (with what it needs) on the target as it stood. Its second failure often comes free: the group that failed with it. If
+**Rejecting** takes two failures that the entry alone explains, all else in them being vouched for by passes, and one of these runs was of
+nothing but the entry and what has landed, so that what it needs has landed before. Its second failure often comes free: the group that failed with it. If
 none does, it is tested once more: the one retry. The target itself must be known to pass: something has landed on it or passed. If
 not, the empty candidate is tested, and when that fails twice nobody is blamed (`Halt`), and only hotfixes are tried.
 
@@ -37,10 +37,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from gitfleet.mergequeue.contenders import HOTFIX, URGENT, Contender, Limits, Running
-from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult, infer
+from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
 
 TURN = 8
 """Every how many runs the oldest entry is tested, whatever its priority."""
@@ -53,14 +54,14 @@ RETRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Land:
+class ToLand:
     """The tree of this candidate has passed on the present target: land it."""
 
     candidate: Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class ToReject:
     """The entry is at fault, by these failures; the last one that is of it alone is the one to show."""
 
     entry: str
@@ -68,7 +69,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class ToTry:
     """Test this candidate; an empty one is the target itself. `again`: how often it ended without a verdict, to wait the longer."""
 
     candidate: Candidate
@@ -92,7 +93,7 @@ class Idle:
     """There is nothing to do."""
 
 
-Next = Land | Reject | Try | Halt | Await | Idle
+Next = ToLand | ToReject | ToTry | Halt | Await | Idle
 
 
 def choose(
@@ -100,7 +101,7 @@ def choose(
 ) -> Next:
     """What a free runner does next. `order`: the live entries in landing order, what is needed before what needs it.
 
-    Held and blocked entries are not in `order`. After Land, Reject and Try the caller brings order, evidence, running and limits
+    Held and blocked entries are not in `order`. After ToLand, ToReject and ToTry the caller brings order, evidence, running and limits
     up to date (`landed`, `left`, `with_run` and so on there) and asks again.
     """
     return _Choice(order, evidence, running, limits).next()
@@ -135,24 +136,28 @@ class _Choice:
         self.found = infer(evidence)
         self.suspects = self.found.suspects
         vouched = self.found.vouched
-        self.taken = frozenset(entry for run in running for entry in run.entries if entry not in vouched)
+        self.settled = {run.entries for run in running if run.exact}
+        self.settled |= {run.entries for run in self.runs if run.exact and run.end is GroupEnd.PASSED}
+        self.at_fault = [one.id for one in order if self._is_at_fault(one)]
+        tested = {entry for run in running for entry in run.entries if entry not in vouched}
+        self.taken = frozenset(tested.union(self.at_fault))
         self.riding = frozenset(one.id for one in order if one.id in vouched and not one.by_itself)
 
     def next(self) -> Next:
         return self._land() or self._reject() or self._target() or self._hotfix() or self._test()
 
-    def _try(self, candidate: Candidate) -> Try:
-        again = sum(run.entries == candidate and run.end is RunEnd.UNCLEAR for run in self.runs)
-        return Try(candidate, again)
+    def _try(self, candidate: Candidate) -> ToTry:
+        again = sum(run.entries == candidate and run.end is GroupEnd.UNCLEAR for run in self.runs)
+        return ToTry(candidate, again)
 
     # What is known already
 
-    def _land(self) -> Land | None:
+    def _land(self) -> ToLand | None:
         passed = [
             run.entries
             for run in self.runs
             if run.exact
-            and run.end is RunEnd.PASSED
+            and run.end is GroupEnd.PASSED
             and run.entries
             and all(one in self.by_id for one in run.entries)
         ]
@@ -162,49 +167,43 @@ class _Choice:
         best = max(
             hot or passed, key=lambda one: (len(one), [-self.place[entry] for entry in one]), default=None
         )
-        return Land(best) if best else None
+        return ToLand(best) if best else None
 
     def _is_by_itself(self, entries: Candidate) -> bool:
         last = self.by_id.get(entries[-1]) if entries else None
         return last is not None and last.by_itself
 
-    def _reject(self) -> Reject | None:
-        found = self._at_fault
-        return Reject(found, self.found.blame[found]) if found and self._green else None
+    def _reject(self) -> ToReject | None:
+        found = self.at_fault[0] if self.at_fault and self._green else ""
+        return ToReject(found, self.found.blame[found]) if found else None
 
-    @cached_property
-    def _at_fault(self) -> str | None:
-        for one in self.order:
-            runs = self.found.blame.get(one.id, ())
-            if len(runs) >= RETRIES and self._was_alone(one):
-                return one.id
-        return None
+    def _is_at_fault(self, one: Contender) -> bool:
+        return len(self.found.blame.get(one.id, ())) >= RETRIES and self._was_alone(one)
 
     def _was_alone(self, one: Contender) -> bool:
-        """Whether a failure that it alone explains was a run of it by itself."""
-        alone = set(self._with_needs(one))
-        return any(alone.issuperset(run.entries) for run in self.found.blame.get(one.id, ()))
+        """Whether a run that failed was of nothing but it and what has landed."""
+        return any(run.entries == (one.id,) for run in self.found.blame.get(one.id, ()))
 
     @property
     def _green(self) -> bool:
         """Whether something has passed on the present target; whatever lands leaves the empty candidate as passed."""
-        return any(run.exact and run.end is RunEnd.PASSED for run in self.runs)
+        return any(run.exact and run.end is GroupEnd.PASSED for run in self.runs)
 
     def _target(self) -> Next | None:
         """A test of the target itself, or a halt, once it is in question."""
         if self._green:
             return None
-        failed = [run for run in self.runs if run.exact and run.end is RunEnd.FAILED]
+        failed = [run for run in self.runs if run.exact and run.end is GroupEnd.FAILED]
         itself = tuple(run for run in failed if not run.entries)
         if len(itself) >= RETRIES:
             tried = {run.entries for run in failed if failed.count(run) >= RETRIES}
             return self._hotfix(but=tried) or Halt(itself)
-        in_question = len(failed) >= RETRIES or self._at_fault
+        in_question = len(failed) >= RETRIES or self.at_fault
         return self._try(()) if in_question and Running(()) not in self.running else None
 
     # What to test
 
-    def _hotfix(self, but: Iterable[Candidate] = ()) -> Try | None:
+    def _hotfix(self, but: Iterable[Candidate] = ()) -> ToTry | None:
         """The first hotfix by itself, unless it is being tested."""
         for one in self.order:
             if one.priority >= HOTFIX and frozenset([one.id]) not in self.found.unclear:
@@ -214,7 +213,7 @@ class _Choice:
         return None
 
     def _is_running(self, candidate: Candidate) -> bool:
-        return not self.taken.isdisjoint(candidate[-1:]) or Running(candidate) in self.running
+        return not self.taken.isdisjoint(candidate[-1:]) or candidate in self.settled
 
     def _test(self) -> Next:
         candidates = (
@@ -228,10 +227,10 @@ class _Choice:
 
     def _riders(self) -> Candidate:
         """What rides with every candidate, by itself, once candidates of this target have failed with it again and again."""
-        failed = [run for run in self.runs if run.exact and run.end is RunEnd.FAILED]
+        failed = [run for run in self.runs if run.exact and run.end is GroupEnd.FAILED]
         failed = [run for run in failed if not self.riding.isdisjoint(run.entries)]
         candidate = self._compose(()) if len(failed) >= DOUBTFUL else ()
-        return () if Running(candidate) in self.running else candidate
+        return () if candidate in self.settled else candidate
 
     def _options(self) -> Iterator[_Option]:
         fresh = self._fresh()
@@ -300,7 +299,7 @@ class _Choice:
             if one.id in self.found.vouched and one.by_itself and not self._is_running(self._step(one)):
                 return self._step(one)
         candidate = self._compose(())
-        return () if Running(candidate) in self.running else candidate
+        return () if candidate in self.settled else candidate
 
     def _cut(self) -> Candidate:
         """The middle of the greatest uncut part of what others test."""
@@ -315,9 +314,9 @@ class _Choice:
                 if [one.id for one in group[: len(part)]] == part:
                     cuts.add(len(part))
             bounds = sorted(cuts)
-            for low, high in zip(bounds, bounds[1:], strict=False):
+            for low, high in pairwise(bounds):
                 candidate = self._compose(group[: (low + high) // 2]) if high - low > best[0] else ()
-                if candidate and Running(candidate) not in self.running:
+                if candidate and candidate not in self.settled:
                     best = high - low, candidate
         return best[1]
 
@@ -337,13 +336,15 @@ class _Choice:
             more = [need for need in todo.pop().needs if need in self.by_id and need not in found]
             found.update(more)
             todo += [self.by_id[need] for need in more]
-        return tuple(sorted(found, key=self.place.__getitem__))
+        return (*sorted(found - {one.id}, key=self.place.__getitem__), one.id)
 
     def _step(self, one: Contender) -> Candidate:
-        """An entry by itself; or, before it, the first that it needs and for which nothing vouches."""
+        """An entry by itself; or, before it, the first that it needs and for which nothing vouches; or, when it is blamed, all those: they land first."""
         candidate = self._with_needs(one)
         first = next((entry for entry in candidate if entry not in self.found.vouched), one.id)
-        return candidate if first == one.id else self._with_needs(self.by_id[first])
+        if first != one.id:
+            return self._with_needs(self.by_id[first])
+        return candidate[:-1] or candidate if one.id in self.found.blame else candidate
 
     def _candidate(self, members: Sequence[Contender]) -> Candidate:
         if len(members) == 1 and (members[0].by_itself or members[0].id in self.suspects):

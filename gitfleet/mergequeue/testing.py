@@ -17,7 +17,7 @@ from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateTarget, GateTerms, GateTested
 from gitfleet.mergequeue import model, trials
 from gitfleet.mergequeue.candidates import ChainStep
-from gitfleet.mergequeue.evidence import Candidate, Evidence, RunEnd, RunResult, infer
+from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
 from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import EndRun, OfRun, Proof, Take
@@ -126,7 +126,7 @@ def _suspects(look: Outlook, candidate: Candidate, outcome: Outcome) -> tuple[st
     """The entries of a failed candidate that one of them may be at fault."""
     if outcome != "failed":
         return ()
-    runs = (*look.evidence().runs, RunResult(candidate, RunEnd.FAILED))
+    runs = (*look.evidence().runs, RunResult(candidate, GroupEnd.FAILED))
     vouched = infer(Evidence(runs)).vouched
     return tuple(entry for entry in candidate if entry not in vouched)
 

@@ -440,3 +440,16 @@ def test_places_of_gates_go_when_the_clone_leaves_its_fleet(fleet: GateFleet, gi
     assert fleet.ada.out("worktree", "list", "--porcelain").count("worktree ") == 2
     gitfleet(fleet.ada.path, "uninstall", "--force").ok()
     assert fleet.ada.out("worktree", "list", "--porcelain").count("worktree ") == 1
+
+
+def test_verdict_waits_in_the_clone_while_the_hub_is_away(fleet: GateFleet, gitfleet: Gitfleet) -> None:
+    commit = fleet.gate("true")
+    fleet(fleet.ada, "status").ended(13)
+    away = fleet.ada.fleets.hub.rename(fleet.folder / "away.git")
+    done = fleet(fleet.ada, "run", "--commit", commit).ok()
+    assert "the verdict waits in this clone until `gitfleet sync`" in done.stderr
+    away.rename(fleet.ada.fleets.hub)
+    fleet(fleet.bob, "status", "--commit", commit).ended(13)
+    gitfleet(fleet.ada.path, "sync").ok()
+    fleet(fleet.bob, "status", "--commit", commit).ok()
+    assert fleet.under_way() == []

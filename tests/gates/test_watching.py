@@ -56,7 +56,7 @@ def test_notes_of_another_boot_or_that_cannot_be_read_say_nothing(
     monkeypatch.setattr(clock, "elapsed", lambda: 10.0**9)
     monkeypatch.setattr(watching, "boot_id", lambda: "another")
     assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {}
-    (tmp_path / "gates/watch.json").write_bytes(b"{broken")
+    (tmp_path / "runs/watch.json").write_bytes(b"{broken")
     assert watching.over(leases.running(filed(one)), str(tmp_path), "bob") == {}
 
 

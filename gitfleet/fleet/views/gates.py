@@ -91,6 +91,8 @@ class GatePartRunRow(GatePartRow):
     """How many processes the run left behind, which were ended."""
     log_file: str
     """The file with the whole log on this machine; empty when it did not run."""
+    tentative: bool
+    """The hub has not got the verdict yet: it could not be reached."""
     waits: str
     """Why it was not run, when others run it or as many as may run at once; else empty."""
 
@@ -162,6 +164,7 @@ def _parts(done: Sequence[PartRun]) -> list[GatePartRunRow]:
             "ran": one.end is not None,
             "left": one.end.left if one.end else 0,
             "log_file": one.end.path if one.end else "",
+            "tentative": one.tentative,
             "waits": one.waits.message if one.waits else "",
         }
         for one in done
