@@ -261,7 +261,9 @@ class _Turn:
             clock.wait(max(0.0, min(_PAUSE, self._deadline - clock.elapsed())))
 
     def _gone(self) -> Mapping[str, int]:
-        return watching.over(leases.running(self._ledger.current().view), self._ledger.state, self._ledger.node.id)
+        return watching.over(
+            leases.running(self._ledger.current().view), self._ledger.state, self._ledger.node.id
+        )
 
     @contextmanager
     def _kept(self, lease: str) -> Iterator[None]:

@@ -156,6 +156,23 @@ def test_hub_that_is_away_is_an_error_and_nothing_is_queued(hub_cli: Cli) -> Non
     assert listed(hub_cli) == {}
 
 
+@pytest.mark.parametrize(
+    "args", [("hold", "feat"), ("drop", "feat"), ("bump", "feat", "1"), ("pause", "--reason", "x")]
+)
+def test_what_must_be_certain_does_not_wait_for_a_hub_that_is_away(
+    hub_cli: Cli, args: tuple[str, ...]
+) -> None:
+    branch(hub_cli, "feat")
+    hub_cli("queue", "add").ok()
+    place = hub_cli.clone.fleets.hub
+    place.rename(place.with_suffix(".away"))
+    assert hub_cli("queue", *args).returncode == 30
+    place.with_suffix(".away").rename(place)
+    hub_cli("sync").ok()
+    row = listed(hub_cli)["feat"]
+    assert (row["state"], row["priority"], row["reason"]) == ("queued", 50, "next")
+
+
 def test_gate_of_the_users_own_stops_the_push_and_nothing_is_queued(hub_cli: Cli) -> None:
     branch(hub_cli, "feat")
     hook = hub_cli.clone.path / ".git/hooks/pre-push"
