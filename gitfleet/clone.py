@@ -12,8 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.base import delivery
-from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, turns
-from gitfleet.claims import rules as claim_rules
+from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, rules, turns
 from gitfleet.claims.keepers import Keeping
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
@@ -21,12 +20,11 @@ from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
 from gitfleet.ledger.operations import Kind, Registry
-from gitfleet.sessions import inbox
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import inbox, session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
@@ -36,8 +34,8 @@ if TYPE_CHECKING:
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
-    from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Beginning, Ending, Sessions
+    from gitfleet.sessions.session_records import Session
     from gitfleet.worktrees.service import Worktrees
 
 
@@ -57,7 +55,7 @@ OPERATIONS = Registry(
     [
         *session_rules.KINDS,
         *inbox.KINDS,
-        *claim_rules.KINDS,
+        *rules.KINDS,
         *turns.KINDS,
         *handover.KINDS,
         *retained_claims.KINDS,
@@ -116,7 +114,7 @@ class Clone:
         patience: float | None = None,
     ) -> Self:
         """The same, for a repository that was found before: its worktree may be gone by now. `./` counts from `folder`."""
-        node = nodes.load(repository.common_dir)
+        node = own_node.load(repository.common_dir)
         objects = open_objects(repository.common_dir, bulk=bulk)
         ledger = Ledger(
             common_dir=repository.common_dir,

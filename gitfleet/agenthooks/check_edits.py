@@ -23,8 +23,7 @@ from gitfleet.githooks import check_paths, full_gate, refusal
 from gitfleet.githooks.check_paths import LeftClaims, PathJudgement
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.telling import quoting, remarks
 from gitfleet.upkeep import reaping
 
@@ -97,7 +96,7 @@ def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[Obstac
     """What others hold of `paths`, once the sessions of this node whose process has died for certain have been ended."""
     theirs = check_paths.judge(fleet, fleet.current(), session, paths).theirs
     holders = {item.session for item in theirs if item.session and not item.retained}
-    found = [model.find(fleet.current().view, holder) for holder in holders]
+    found = [session_records.find(fleet.current().view, holder) for holder in holders]
     here = [one for one in found if one and one.node == fleet.ledger.node.id]
     dead = [one for one in here if reaping.dead_for_certain(one)]
     for one in dead:

@@ -17,8 +17,8 @@ from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
 SHOWN = 3
 
@@ -78,7 +78,9 @@ class Orphans:
 
     def _find(self, session_id: str) -> Session | None:
         try:
-            return sessions.find(self._ledger.current().view, session_id) if is_name(session_id) else None
+            return (
+                session_records.find(self._ledger.current().view, session_id) if is_name(session_id) else None
+            )
         except FleetError:
             return None
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model
+from gitfleet.claims import conflicts, model, units
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import Claim
 from gitfleet.claims.tickets import Ticket

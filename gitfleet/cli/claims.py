@@ -27,7 +27,7 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 if TYPE_CHECKING:
-    from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
+    from gitfleet.fleet.views.claim_rows import ClaimRow, PathRow, UnreadableRow
     from gitfleet.fleet.views.grants import ClaimAnswer
 
 Paths = Annotated[
@@ -158,11 +158,11 @@ def claims(
         from gitfleet.cli import handing  # of no use to a list of claims
 
         return handing.waiting()
-    from gitfleet.fleet.views import claims as views  # as above
+    from gitfleet.fleet.views import claim_rows  # as above
 
     age = None if older_than is None else seconds(older_than)
     with Fleet.open(announce=render.note) as fleet:
-        found, problems = views.listing(fleet, session=session, paths=paths or (), older_than=age)
+        found, problems = claim_rows.listing(fleet, session=session, paths=paths or (), older_than=age)
         rows = [_cells(row) for row in found["claims"]]
         head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         lines = render.table(rows, head) if rows else ["no claims"]
@@ -191,13 +191,13 @@ def check(
         if revisions is not None:
             return check_commits.commits(revisions, hub, report)
         return check_commits.staged(session, report)
-    from gitfleet.fleet.views import claims as views  # as above
+    from gitfleet.fleet.views import claim_rows  # as above
 
     if not paths:
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
     with Fleet.open(announce=render.note) as fleet:
         own = acting_session(fleet, session)
-        found = views.check(fleet, own, paths)
+        found = claim_rows.check(fleet, own, paths)
         states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
         lines = [line for path in found["paths"] for line in _verdict(path)]

@@ -16,8 +16,8 @@ from gitfleet.cli.options import seconds
 from gitfleet.errors import HubUnreachable, UsageError
 from gitfleet.fleet import gates, hub_state
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import gates as views
-from gitfleet.fleet.views.gates import GateOutcomeRow, GatePartRow, GateStatusAnswer
+from gitfleet.fleet.views import gate_rows
+from gitfleet.fleet.views.gate_rows import GateOutcomeRow, GatePartRow, GateStatusAnswer
 from gitfleet.gates import judging
 from gitfleet.gates.model import BY_SESSION, CI, PASSED
 from gitfleet.gates.service import GateTerms, GateTested, PartRun, unconfigured
@@ -87,7 +87,7 @@ def status(tree: Tree = None, commit: CommitName = None, hub: Hub = None) -> Rep
     """Say what the fleet knows of a tree: 0 passed, 20 failed, 11 being run, 13 not known, 16 no gate configured."""
     revision, whole = _named(commit, tree)
     found, warnings = gates.status(discover(), revision, hub, tree=whole)
-    data = views.standing(found)
+    data = gate_rows.standing(found)
     if not found.configured:
         error = unconfigured()
         return Reply(data, [error.message], "unconfigured", error.exit_code, [*warnings, error.hint])
@@ -124,7 +124,7 @@ def _dirt(fleet: Fleet) -> list[str]:
 
 
 def _ran(done: GateTested, warnings: Sequence[str], session: str) -> Reply:
-    data = views.run(done)
+    data = gate_rows.run(done)
     queued = any(one.waits for one in done.parts) and _CODES[done.word] == 13
     code = QUEUED if queued else _CODES[done.word]
     lines = ["gate: none, so every tree passes"] if done.none else []

@@ -12,7 +12,7 @@ from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.records import ClaimRecord
-from gitfleet.fleet.views.sessions import SessionRow
+from gitfleet.fleet.views.session_rows import SessionRow
 from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
 from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness

@@ -53,11 +53,11 @@ class Fleet(Clone):
         `hub` None: as before, else `origin`, else the only remote, else the clone itself. No session is started.
         Raises UsageError, Blocked, HubUnreachable, HubRefused, HubAlarm, with the clone as it was.
         """
-        from gitfleet.fleet import hooks, setup  # only for who joins
+        from gitfleet.fleet import hooks, joining  # only for who joins
 
         repository = discover(path)
         hooks.check(repository)
-        setup.join(repository, hub, announce or (lambda _: None))
+        joining.join(repository, hub, announce or (lambda _: None))
         hooks.put(repository)
         return cls.open(path, announce=announce)
 

@@ -19,7 +19,7 @@ from gitfleet.base.text import display, one_line
 from gitfleet.codec import TEXT, field
 from gitfleet.errors import Blocked, LocalStorage
 from gitfleet.gates.slots import VARIABLE, Slot
-from gitfleet.git import worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git, redact
 from gitfleet.git.repository import Repository
 
@@ -134,9 +134,14 @@ class _Checkout:
         """Git's own folder for the worktree; "" where it has none, or the worktree is not as git left it."""
         if os.path.islink(self.path) or not os.path.isdir(self.path):
             return ""
-        git_dir = worktrees.folders(self._repository.common_dir).get(os.path.realpath(self.path), "")
+        git_dir = git_worktrees.folders(self._repository.common_dir).get(os.path.realpath(self.path), "")
         link = os.path.join(self.path, ".git")
-        if not git_dir or os.path.islink(link) or not os.path.isfile(link) or worktrees.in_progress(git_dir):
+        if (
+            not git_dir
+            or os.path.islink(link)
+            or not os.path.isfile(link)
+            or git_worktrees.in_progress(git_dir)
+        ):
             return ""
         said = files.read(link) or b""
         target = os.fsdecode(said).rstrip("\n").removeprefix("gitdir: ")

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gitfleet.base.processes import Completed
 from gitfleet.codec import Struct, replace
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git
 
 THREADS = 8

@@ -17,12 +17,11 @@ from gitfleet.clients import acting, claude
 from gitfleet.clone import Clone
 from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.errors import FleetError
-from gitfleet.git import checkout, refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import VARIABLE
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 
 FOLDER = "commits"
 LONGEST = 900.0
@@ -110,7 +109,7 @@ def _made(clone: Clone, session_id: str, how: str) -> Made:
 
     before = _before(clone.ledger.state, session_id)
     view = clone.current().view
-    session = sessions.find(view, session_id)
+    session = session_records.find(view, session_id)
     if session is None or session.node != clone.ledger.node.id:
         return Made(problem=f"session {session_id} has ended already")
     kinds = _changed(clone.repository.here)

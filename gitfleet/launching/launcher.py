@@ -30,18 +30,17 @@ from gitfleet.clients import acting, claude
 from gitfleet.clients.notes import Notes
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.repository import Repository
 from gitfleet.launching import afterwards, committing, draft_claim, keep_alive
 from gitfleet.launching.committing import Made
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import VARIABLE
-from gitfleet.sessions.rules import Process
 from gitfleet.sessions.service import Start, new_id
+from gitfleet.sessions.session_rules import Process
 from gitfleet.telling import remarks, succession
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes
@@ -289,13 +288,13 @@ def _go(child: Child, launch: Launch) -> None:
 def _fresh_id(clone: Clone, agent: str) -> str:
     """The id for which this worktree was made, if no session of that name has come yet; else a new one."""
     expected = TreeNotes(clone.repository.git_dir).expected()
-    taken = bool(expected) and clone.current().view.get(model.path(expected)) is not None
+    taken = bool(expected) and clone.current().view.get(session_records.path(expected)) is not None
     return expected if expected and not taken else new_id(agent)
 
 
 def _check_free(clone: Clone, session: str) -> None:
     """Refuse an id that is at work here, before its log is touched. Raises Conflict, BadName."""
-    model.folder(session)
+    session_records.folder(session)
     known = clone.sessions.local.get(session)
     if known is not None and known.alive:
         raise Conflict(

@@ -24,10 +24,9 @@ from gitfleet.mergequeue.branches import Placed
 from gitfleet.mergequeue.model import QueueEntry
 from gitfleet.mergequeue.requests import Add, Added
 from gitfleet.mergequeue.stacks import Stacked
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_rules
 from gitfleet.sessions.reading import Reading
+from gitfleet.sessions.session_records import Session
 from gitfleet.trunk import commit_verdicts, incoming, policy_file, queue_policy
 from gitfleet.trunk.incoming import IncomingCommit
 
@@ -216,7 +215,7 @@ class Adding:
 
     def _lower(self, row: Stacked, stack: str, base: Oid) -> Operation:
         """What the branch is built upon enters with it, for the session that is on it."""
-        owners = [one.id for one in sessions.readable(self._view) if one.branch == row.branch]
+        owners = [one.id for one in session_records.readable(self._view) if one.branch == row.branch]
         title = one_line(self._subject(row.head), model.MAX_TITLE)
         return self._operation(
             Add(

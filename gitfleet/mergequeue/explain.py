@@ -14,7 +14,7 @@ from gitfleet.mergequeue import model, reasons, states
 from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
 from gitfleet.mergequeue.reasons import Reason
 from gitfleet.mergequeue.trials import below_floor
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 _USUAL: dict[str, Reason] = {
     states.HELD: "hold",
@@ -79,7 +79,7 @@ def why(lineup: Lineup, entry: QueueEntry) -> Why:
 
 def receivable(view: View, entry: QueueEntry) -> bool:
     """Whether the session of an entry is there to have it back."""
-    return is_name(entry.session) and view.get(sessions.path(entry.session)) is not None
+    return is_name(entry.session) and view.get(session_records.path(entry.session)) is not None
 
 
 def _reason(lineup: Lineup, entry: QueueEntry) -> tuple[Reason, str]:

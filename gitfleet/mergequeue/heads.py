@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gitfleet.git import refs
 from gitfleet.git.program import Git
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from gitfleet.trunk import position
 
 

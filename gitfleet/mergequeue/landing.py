@@ -15,7 +15,7 @@ from gitfleet.base.names import BranchName, Oid
 from gitfleet.base.text import display
 from gitfleet.codec import TEXT, Broken, Many, One, Struct, field
 from gitfleet.errors import Blocked, FleetError
-from gitfleet.git import refs, worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote, Update
 from gitfleet.mergequeue import landings, testing
@@ -102,7 +102,7 @@ def _worktrees(site: Site) -> Iterator[tuple[str, str]]:
     """The git directory and the path of each worktree of the clone."""
     if site.repository.main:
         yield site.repository.common_dir, site.repository.main
-    for path, git_dir in worktrees.folders(site.repository.common_dir).items():
+    for path, git_dir in git_worktrees.folders(site.repository.common_dir).items():
         if os.path.isdir(path):
             yield git_dir, path
 

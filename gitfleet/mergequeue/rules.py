@@ -31,9 +31,7 @@ from gitfleet.mergequeue.requests import (
     SetPause,
 )
 from gitfleet.mergequeue.transitions import Changes, moved
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import inbox, session_records, session_rules
 
 
 @operation("queue.add", body=Add, answer=Added)
@@ -135,7 +133,7 @@ def _new(view: View, operation: Operation, body: Add, generation: int) -> QueueE
 
 def _owner(view: View, operation: Operation, body: Add) -> SessionId:
     """The session that an entry belongs to: the one that is named, if it is there, else the one that asks."""
-    return body.owner if is_name(body.owner) and sessions.find(view, body.owner) else operation.session
+    return body.owner if is_name(body.owner) and session_records.find(view, body.owner) else operation.session
 
 
 def _again(

@@ -28,7 +28,7 @@ from gitfleet.mergequeue.requests import (
     QueuePaused,
     SetPause,
 )
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_rules
 from gitfleet.sessions.reading import Reading
 from gitfleet.trunk import queue_policy
 

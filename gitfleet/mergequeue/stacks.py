@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.names import BranchName, Oid
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.git import lineage
 from gitfleet.git.program import Git
 from gitfleet.ledger.model import View
 from gitfleet.mergequeue.model import QueueEntry
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 
 class Stacked(NamedTuple):
@@ -24,8 +24,8 @@ class Stacked(NamedTuple):
 
 def known_branches(view: View) -> set[str]:
     """The branches that the fleet knows of: those that its sessions are on, and those that claims stay with."""
-    found = {session.branch for session in sessions.readable(view)}
-    found |= {keeper.branch for claim in claims.retained(view) for keeper in claim.retained}
+    found = {session.branch for session in session_records.readable(view)}
+    found |= {keeper.branch for claim in model.retained(view) for keeper in claim.retained}
     return found - {""}
 
 

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from gitfleet.base import clock
 from gitfleet.base.text import counted
 from gitfleet.codec import Struct
-from gitfleet.git import checkout, history
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees, history
 from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository

@@ -18,7 +18,7 @@ from gitfleet.nodes import checkouts, log_tails
 from gitfleet.nodes.checkouts import Checkout
 from gitfleet.nodes.records import MAX_NUMBER, PERSON, UNKNOWN, Detail, SessionState
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 
 SECONDS = 2.0
 

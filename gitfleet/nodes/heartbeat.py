@@ -34,7 +34,7 @@ from gitfleet.nodes.details import WantedTail
 from gitfleet.nodes.observed import Pulse
 from gitfleet.nodes.peers import Peers, tree_of
 from gitfleet.nodes.records import Detail, Heartbeat
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 
 TAIL = WantedTail(lines=50, limit=8 * 1024, seconds=5.0)
 KEPT = 16
@@ -190,7 +190,7 @@ class NodeRef:
 
         A worktree that cannot be looked at is `status`' to complain about.
         """
-        own = list(model.readable(self._ledger.current().view, self._ledger.node.id))
+        own = list(session_records.readable(self._ledger.current().view, self._ledger.node.id))
         found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk)
         return list(found.values())
 

@@ -13,7 +13,7 @@ from gitfleet.nodes.details import process_liveness
 from gitfleet.nodes.observed import QUIET
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import ALIVE, DEAD, PERSON, UNKNOWN
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 
 Word = Literal["alive", "person", "quiet", "unknown", "dead"]
 WORDS: tuple[Word, ...] = (ALIVE, PERSON, QUIET, UNKNOWN, DEAD)

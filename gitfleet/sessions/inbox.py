@@ -16,7 +16,7 @@ from gitfleet.errors import FleetError, UsageError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, View
 from gitfleet.ledger.operations import Decision, operation
-from gitfleet.sessions import model, rules
+from gitfleet.sessions import session_records, session_rules
 
 MAX_MESSAGE = 2000
 MAX_WAITING = 200
@@ -45,7 +45,7 @@ class Message(Record):
 
 def folder(session_id: str) -> str:
     """Where a session's messages are."""
-    return f"{model.folder(session_id)}/inbox"
+    return f"{session_records.folder(session_id)}/inbox"
 
 
 def read(view: View, session_id: str) -> Iterator[Message]:
@@ -67,7 +67,7 @@ def post(
 
     `number` tells several messages of one operation to one session apart.
     """
-    if model.find(view, session_id) is None:
+    if session_records.find(view, session_id) is None:
         return {}
     where = folder(session_id)
     names = [name for name, is_folder in view.names(where) if not is_folder]
@@ -125,7 +125,7 @@ def send(view: View, operation: Operation, body: Send, generation: int) -> Decis
     text = body.text.strip()
     if not text or len(text) > MAX_MESSAGE:
         raise unfit()
-    to = rules.recipient(view, body.to)
+    to = session_rules.recipient(view, body.to)
     changes = post(view, to.id, text, operation, sender=operation.session)
     return Accepted(changes, Sent(to.id, text), one_line(f"{operation.session} tells {to.id}: {text}"))
 

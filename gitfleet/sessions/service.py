@@ -16,7 +16,7 @@ from gitfleet.git import headlog, refs
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.sessions import model, orchestration, rules
+from gitfleet.sessions import orchestration, session_records, session_rules
 from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading
 
@@ -43,7 +43,7 @@ class Beginning(NamedTuple):
     """
 
     id: SessionId
-    body: rules.StartFacts
+    body: session_rules.StartFacts
     moved: bool
     named: bool
     timeout: float
@@ -53,7 +53,7 @@ class Ending(NamedTuple):
     """A session that is to end; `was`: only if it still has this process. `heard`: the messages that it was shown."""
 
     id: SessionId
-    was: rules.Process | None
+    was: session_rules.Process | None
     heard: tuple[str, ...]
     timeout: float
 
@@ -111,7 +111,7 @@ class Sessions(Generic[S, E]):
                 "A session needs a worktree; this is a bare repository.", hint="Run it in a worktree."
             )
         session_id = start.id or new_id(start.agent or ("person" if start.person else "session"))
-        model.folder(session_id)
+        session_records.folder(session_id)
         process = None if start.person else self._process(start.pid)
         known = self.local.get(session_id)
         resume = known is not None and _may_go_on(known, start, process)
@@ -138,13 +138,13 @@ class Sessions(Generic[S, E]):
         self._mark(worktree)
         return answer
 
-    def end(self, session_id: str, *, timeout: float = 30.0, was: rules.Process | None = None) -> E:
+    def end(self, session_id: str, *, timeout: float = 30.0, was: session_rules.Process | None = None) -> E:
         """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
         With `was` (its process as the caller knows it) only if nobody has taken it up since: Conflict.
         """
-        model.folder(session_id)
+        session_records.folder(session_id)
         if self.local.get(session_id) is not None:
             self.local.check(session_id)
         heard = tuple(Reading(self._ledger.state).seen(session_id))
@@ -188,14 +188,14 @@ class Sessions(Generic[S, E]):
 
     def _body(
         self, start: Start, process: identity.ProcessIdentity | None, *, resume: bool, was: identity.ProcessIdentity | None
-    ) -> rules.StartFacts:  # fmt: skip
+    ) -> session_rules.StartFacts:  # fmt: skip
         git = self._repository.here
         argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
         inferred = orchestration.infer(said, argv, names, extra=self._markers())
         branch = refs.head(git)
-        return rules.StartFacts(
+        return session_rules.StartFacts(
             worktree=self._repository.worktree or "",
             branch=branch.removeprefix("refs/heads/"),
             base=refs.loose(self._repository.common_dir, branch) or refs.resolve(git, "HEAD") or "",
@@ -208,7 +208,7 @@ class Sessions(Generic[S, E]):
             log=os.path.abspath(start.log) if start.log else None,
             person=start.person,
             resume=resume,
-            was=rules.Process(was.pid, was.start) if was else None,
+            was=session_rules.Process(was.pid, was.start) if was else None,
             pid=(process and process.pid) or None,
             start=(process and process.start) or None,
             boot=(process and process.boot) or None,

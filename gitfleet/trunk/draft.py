@@ -18,7 +18,7 @@ from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository, discover
-from gitfleet.ledger.node import state_folder
+from gitfleet.ledger.own_node import state_folder
 
 CONFIG = "gitfleet.yaml"
 NOTE = "made.json"

@@ -9,7 +9,7 @@ from gitfleet.base.digests import sha256
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 
 
 def tip(git: Git, node: Node) -> str | None:

@@ -19,7 +19,7 @@ from gitfleet.base.text import span
 from gitfleet.codec import FLAG, TEXT, WHOLE, Choice, Many, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
-from gitfleet.ledger.node import state_folder
+from gitfleet.ledger.own_node import state_folder
 from gitfleet.nodes import log_tails
 from gitfleet.upkeep import schedulers, units
 from gitfleet.upkeep.schedulers import Kind, Put, Registration, Scheduler

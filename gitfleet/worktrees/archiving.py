@@ -9,10 +9,10 @@ from gitfleet.base import advice, files
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, UsageError
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import archive, capture, ignored, listing, only_here, removable, removal
 from gitfleet.worktrees.archive import Archive, Owner
 from gitfleet.worktrees.listing import Listing

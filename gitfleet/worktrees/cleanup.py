@@ -17,7 +17,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display, some
 from gitfleet.errors import FleetError
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
@@ -194,7 +194,7 @@ class Cleaner:
 def _renewals(worktrees: Worktrees) -> dict[str, int]:
     """When each session of this node was last renewed, by its id and by its worktree."""
     found: dict[str, int] = {}
-    for session in sessions.readable(worktrees.ledger.current().view, worktrees.ledger.node.id):
+    for session in session_records.readable(worktrees.ledger.current().view, worktrees.ledger.node.id):
         if not session.person:
             for name in (session.id, session.worktree):
                 found[name] = max(found.get(name, 0), session.renewed_at, session.started_at)

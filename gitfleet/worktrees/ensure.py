@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from gitfleet.base import callers, clock, files, ids
 from gitfleet.base.text import counted, display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
-from gitfleet.git import checkout, refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.trunk import landed

@@ -13,8 +13,8 @@ import shutil
 from gitfleet.base import advice, files
 from gitfleet.base.text import counted, display, some
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import archive_store, exclude, listing
 from gitfleet.worktrees.model import BRANCHES
 

@@ -13,10 +13,10 @@ from gitfleet import codec
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.worktrees import marker
 from gitfleet.worktrees.model import Managed
 
@@ -67,7 +67,7 @@ def _followed(repository: Repository, found: Managed) -> Managed:
     if not found.trunk:
         return found
     try:
-        return replace(found, base=nodes.load(repository.common_dir).trunk)
+        return replace(found, base=own_node.load(repository.common_dir).trunk)
     except FleetError:  # a clone that has left its fleet
         return found
 

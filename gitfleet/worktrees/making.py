@@ -19,11 +19,10 @@ from gitfleet.base.statefile import PROCESS
 from gitfleet.base.text import display
 from gitfleet.codec import FLAG, One, Struct, field, replace
 from gitfleet.errors import UNCHANGED, FleetError, LocalStorage
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import liveness, marker
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes

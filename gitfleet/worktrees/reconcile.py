@@ -15,18 +15,17 @@ from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display, some
 from gitfleet.claims import policy
 from gitfleet.errors import Blocked, FleetError
-from gitfleet.git import checkout, filters, forecast, merge_rules, merging, refs, undoing
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, filters, forecast, git_worktrees, merge_rules, merging, refs, undoing
 from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.filters import BrokenFilter
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.history import History
 from gitfleet.git.merge_rules import MergeRules
 from gitfleet.git.program import Git
 from gitfleet.git.quarantine import Conflicted, Merged, Unmergeable, quarantine
 from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import PathChange
-from gitfleet.git.worktrees import Worktree
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.trunk import landed
 from gitfleet.worktrees import liveness, notes, obstacles, reconcile_plan, upstream

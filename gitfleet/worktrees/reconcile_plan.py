@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
-from gitfleet.git import checkout
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees
 from gitfleet.git.checkout import CheckoutState
-from gitfleet.git.worktrees import Worktree
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.worktrees.liveness import User, in_use
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.upstream import Base

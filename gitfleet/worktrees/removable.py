@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from gitfleet.base import callers, clock
 from gitfleet.base.text import display, duration, some, span
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
-from gitfleet.git.worktrees import Worktree
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
 from gitfleet.worktrees import activity, capture, ignored, liveness, only_here

@@ -18,8 +18,7 @@ from gitfleet.base import files, ids, statefile
 from gitfleet.base.text import display
 from gitfleet.codec import FLAG, TEXT, Broken, Struct, field, replace
 from gitfleet.errors import Blocked, FleetError
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
 from gitfleet.worktrees import archive, archive_store, blobs, capture, liveness
 from gitfleet.worktrees.archive import Archive

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from gitfleet.base import clock, files
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, FleetError, UsageError
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.worktrees import archive, archive_store, blobs, capture, exclude, listing, marker

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 from gitfleet.base import files
 from gitfleet.base.text import display
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
 from gitfleet.worktrees import only_here
 

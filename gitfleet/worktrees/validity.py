@@ -15,9 +15,9 @@ from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import BadName, BadPath, UsageError
 from gitfleet.git import refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 
 
 def check_name(what: str, text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitfleet.codec import replace
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.worktrees import archive_store, cleanup, marker, notes
 from gitfleet.worktrees.archive import Archive

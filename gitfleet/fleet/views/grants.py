@@ -7,7 +7,7 @@ from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.handover import Broke, Offered, Taken
 from gitfleet.claims.retained_claims import LetGone
 from gitfleet.fleet.views import records
-from gitfleet.fleet.views.claims import HolderRow
+from gitfleet.fleet.views.claim_rows import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.ledger.model import Answer

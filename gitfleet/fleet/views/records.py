@@ -8,7 +8,7 @@ from gitfleet.base.names import BranchName, Oid, SessionId
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim
     from gitfleet.claims.tickets import Ticket
-    from gitfleet.sessions.model import Session
+    from gitfleet.sessions.session_records import Session
 
 Mode = Literal["exclusive", "shared"]
 

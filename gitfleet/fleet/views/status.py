@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.fleet.views.sessions import SessionRow, known
+from gitfleet.fleet.views.session_rows import SessionRow, known
 from gitfleet.ledger.ledger import State
 from gitfleet.nodes import details, liveness, log_tails
 from gitfleet.nodes.details import WantedTail
@@ -24,8 +24,8 @@ from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.observed import NodeState
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 from gitfleet.trunk import hub_head, position
 
 
@@ -106,8 +106,8 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
     """
     state, node = fleet.current(), fleet.ledger.node.id
-    everyone, warnings = _sound(sessions.everyone(state.view))
-    held, unreadable = _by_session(claims.everything(state.view))
+    everyone, warnings = _sound(session_records.everyone(state.view))
+    held, unreadable = _by_session(model.everything(state.view))
     own = [session for session in everyone if session.node == node]
     told, problems = details.gather(
         fleet.repository,

@@ -16,7 +16,7 @@ from gitfleet.clients import codex
 from gitfleet.errors import Blocked, FleetError, NoFleet
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import marked
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 
 CONFIG = codex.SANDBOX
 NAME = "codex-sandbox"
@@ -69,7 +69,7 @@ def roots(repository: Repository) -> list[str]:
 def _hubs(repository: Repository) -> list[str]:
     """Where the hub is, if it is a folder of this machine."""
     try:
-        hub = nodes.load(repository.common_dir).hub or ""
+        hub = own_node.load(repository.common_dir).hub or ""
     except NoFleet:
         hub = DEFAULT_HUB
     except FleetError:

@@ -13,8 +13,8 @@ from gitfleet.fleet.views.knowledge import Knowledge, knowledge
 from gitfleet.fleet.views.records import ClaimRecord, KeeperRecord
 from gitfleet.ledger.ledger import State
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
 
 @final
@@ -164,6 +164,6 @@ def _row(
 
 def _session(state: State, session_id: str) -> Session | None:
     try:
-        return sessions.find(state.view, session_id)
+        return session_records.find(state.view, session_id)
     except FleetError:
         return None

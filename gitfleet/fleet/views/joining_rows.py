@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from gitfleet.base.names import BranchName, SessionId
+from gitfleet.fleet.joining import ConfigWord
 from gitfleet.fleet.probe import Trial
-from gitfleet.fleet.setup import ConfigWord
 from gitfleet.fleet.views.rows import row_of
 
 

@@ -18,7 +18,7 @@ from gitfleet.base import files, resources
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError, LockHeld
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import marked, opening, settings, wanted
 from gitfleet.githooks.agents.wanted import Scope, handlers, settings_path

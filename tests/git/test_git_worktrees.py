@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.git import worktrees
+from gitfleet.git import git_worktrees
+from gitfleet.git.git_worktrees import in_progress, listed, unlisted
 from gitfleet.git.program import Git as Program
 from gitfleet.git.program import GitFailed
-from gitfleet.git.worktrees import in_progress, listed, unlisted
 from tests.workbench import Git
 
 NAMES = ["plain", "two words", "né", "line\nbreak", os.fsdecode(b"\xff\xfe"), "-dash", "detached", "locked x"]
@@ -102,16 +102,16 @@ def test_add_and_remove_make_and_take_away_what_they_name_only(
 ) -> None:
     asked, head = program(repository), git(repository, "rev-parse", "HEAD")
     path = tmp_path / "-x y"
-    worktrees.add(asked, str(path), branch="b/one", commit=head, create=True)
+    git_worktrees.add(asked, str(path), branch="b/one", commit=head, create=True)
     assert git(path, "symbolic-ref", "HEAD") == "refs/heads/b/one"
     with pytest.raises(GitFailed):
-        worktrees.add(asked, str(tmp_path / "again"), branch="b/one", commit=head, create=False)
+        git_worktrees.add(asked, str(tmp_path / "again"), branch="b/one", commit=head, create=False)
     assert not (tmp_path / "again").exists()
     (path / "new").write_text("x")
     with pytest.raises(GitFailed):
-        worktrees.remove(asked, str(path))
+        git_worktrees.remove(asked, str(path))
     assert (path / "new").exists()
-    worktrees.remove(asked, str(path), force=True)
+    git_worktrees.remove(asked, str(path), force=True)
     assert not path.exists()
-    worktrees.add(asked, str(path), branch="b/one", commit=head, create=False)
-    assert worktrees.short(listed(asked)[1].branch) == "b/one"
+    git_worktrees.add(asked, str(path), branch="b/one", commit=head, create=False)
+    assert git_worktrees.short(listed(asked)[1].branch) == "b/one"

@@ -19,8 +19,7 @@ from functools import cache
 
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
-from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model, tickets
+from gitfleet.claims import conflicts, model, tickets, units
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import TEXT, Struct, field
@@ -28,7 +27,7 @@ from gitfleet.errors import Deadlock
 from gitfleet.ledger.model import View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 ACCEPT_WITHIN = 120
 """Seconds that a session which was served has to take up its claims, as others watch it; then they count as lapsed."""
@@ -145,7 +144,7 @@ def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Chang
     line = tickets.line(now)
     waiting: list[Ticket] = []
     for ticket in line:
-        if sessions.find(now, ticket.session) is None:
+        if session_records.find(now, ticket.session) is None:
             after[ticket.where] = None
             continue
         in_its_way = _blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=ticket.exact_case)

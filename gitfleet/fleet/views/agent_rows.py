@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.githooks.agents.install import SettingsChange, SettingsPlace, State, What
+from gitfleet.githooks.agents.agent_hooks import SettingsChange, SettingsPlace, State, What
 from gitfleet.githooks.agents.wanted import Scope
 
 

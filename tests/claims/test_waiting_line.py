@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gitfleet.base.ids import ulid
-from gitfleet.claims import line, model, tickets
+from gitfleet.claims import model, tickets, waiting_line
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.clone import OPERATIONS
@@ -19,7 +19,7 @@ from gitfleet.errors import Conflict, Deadlock
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.model import Accepted, Refused
 from gitfleet.patterns.overlap import overlap
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from tests.claims.world import Store
 from tests.operations import raw
 
@@ -74,7 +74,7 @@ class Simulation:
         return {claim.session for claim in self.claims() if overlap(model.parsed(claim.pattern), wanted)}
 
     def renewed(self, session: str) -> int:
-        found = sessions.find(self.view, session)
+        found = session_records.find(self.view, session)
         return found.renewed if found else 0
 
     def line(self) -> list[Ticket]:
@@ -386,7 +386,7 @@ def test_line_served_claim_that_is_not_taken_up_goes_to_the_next_who_watched() -
     simulation.claim("c", "f")
     simulation.release("a")
     (given,) = [claim for claim in simulation.claims() if claim.session == "b"]
-    assert given.accept_within == line.ACCEPT_WITHIN
+    assert given.accept_within == waiting_line.ACCEPT_WITHIN
     decision = simulation.claim("c", "f", lapsed={given.id: 0})
     assert isinstance(decision, Accepted)
     assert simulation.holders("f") == {"b"}, (
@@ -427,7 +427,7 @@ def test_line_ticket_for_a_name_in_another_case_stays_where_case_makes_names() -
     simulation.claim("b", "README", wait=False, case_sensitive=True)
     (ticket,) = simulation.line()
     assert [want.pattern for want in ticket.wants] == ["readme"]
-    assert [blocker.session for blocker in line.blockers(simulation.view, [ticket], ticket)] == ["a"]
+    assert [blocker.session for blocker in waiting_line.blockers(simulation.view, [ticket], ticket)] == ["a"]
 
 
 def test_line_upgrade_of_the_only_shared_claim_is_granted() -> None:

@@ -21,11 +21,11 @@ from gitfleet.errors import (
     UnsupportedRepository,
     UsageError,
 )
-from gitfleet.fleet import setup
+from gitfleet.fleet import joining
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.setup import Joined
+from gitfleet.fleet.joining import Joined
 from gitfleet.git.repository import discover
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from tests.fleetbench import Fleets, start_sessions
 from tests.workbench import Git
 
@@ -34,11 +34,11 @@ COORD = "refs/fleet/coord"
 
 
 def join(clone: Path, hub: str | None = None) -> Joined:
-    return setup.join(discover(str(clone)), hub, lambda _: None)
+    return joining.join(discover(str(clone)), hub, lambda _: None)
 
 
 def leave(clone: Path, *, force: bool = False) -> list[str]:
-    return setup.leave(discover(str(clone)), force=force)
+    return joining.leave(discover(str(clone)), force=force)
 
 
 def picture(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TypedDict
 
 from gitfleet.base.names import SessionId
-from gitfleet.fleet.views import records, worktrees
+from gitfleet.fleet.views import records, worktree_rows
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.fleet.views.worktrees import OutcomeRow
+from gitfleet.fleet.views.worktree_rows import OutcomeRow
 from gitfleet.upkeep.round import Round, Step
 from gitfleet.worktrees.outcome import summary
 
@@ -67,7 +67,7 @@ def upkeep(done: Round) -> UpkeepAnswer:
     return row_of(
         UpkeepAnswer,
         done,
-        outcomes=worktrees.outcomes(done.outcomes),
+        outcomes=worktree_rows.outcomes(done.outcomes),
         summary=summary(done.outcomes),
         ended=[
             row_of(

@@ -1,7 +1,7 @@
 """Sessions as rows: their records, and what is known of them now."""
 
 from gitfleet.base import advice
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import knowledge, records
@@ -9,8 +9,8 @@ from gitfleet.fleet.views.knowledge import Knowledge
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
 from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness, Word
-from gitfleet.sessions import model
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
 
 class SessionRow(SessionRecord):
@@ -51,7 +51,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
     state, node = fleet.current(), fleet.ledger.node.id
     rows, warnings = [], []
     with fleet.peers() as peers:
-        for item in model.everyone(state.view):
+        for item in session_records.everyone(state.view):
             if isinstance(item, FleetError):
                 warnings.append(item.message)
             else:
@@ -63,7 +63,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
 def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
     """One session and its claims. Raises NoSession, BadName, Corrupt, NewerFormat."""
     state = fleet.current()
-    session = model.find(state.view, session_id)
+    session = session_records.find(state.view, session_id)
     if session is None:
         raise NoSession(
             f"The fleet has no session '{session_id}' now.",
@@ -74,7 +74,7 @@ def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
         row = known(session, liveness.liveness(session, fleet.ledger.node.id, peers))
     held = [
         records.claim(item)
-        for item in claims.of_session(state.view, session_id)
-        if isinstance(item, claims.Claim)
+        for item in model.of_session(state.view, session_id)
+        if isinstance(item, model.Claim)
     ]
     return {"session": row, "claims": held, **knowledge.knowledge(state)}

@@ -13,8 +13,8 @@ from gitfleet.errors import Conflict, Corrupt, FleetError, Malformed, NewerForma
 from gitfleet.git.objects import open_objects
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.model import Accepted
-from gitfleet.sessions import model
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 from tests.operations import raw
 
 
@@ -28,7 +28,7 @@ def ask(view: Snapshot, kind: str, body: dict[str, Any], *, node: str = "n", at:
     decision = OPERATIONS.decide(view, raw(kind, node, "s-1", body, at=at), 1)
     if isinstance(decision, Accepted):
         view.change(decision.changes)
-        return model.find(view, "s-1")
+        return session_records.find(view, "s-1")
     return decision.error
 
 
@@ -42,7 +42,7 @@ def test_start_keeps_the_facts_and_the_process(view: Snapshot) -> None:
 def test_start_with_fields_of_wrong_types_is_refused(view: Snapshot) -> None:
     for body in ({"pid": "5"}, {"title": 5}, {"worktree": None}, {"pid": True}):
         assert isinstance(ask(view, "session.start", body), Malformed)
-    assert model.find(view, "s-1") is None
+    assert session_records.find(view, "s-1") is None
 
 
 def test_start_again_needs_the_same_node_leave_and_process(view: Snapshot) -> None:
@@ -83,20 +83,20 @@ def test_record_that_is_no_session_for_its_place_is_corrupt(damage: dict[str, An
     record = {**Session(SessionId("s-1"), NodeId("n"), "/w").encode(), **damage}
     data = canonical.dump({name: value for name, value in record.items() if value is not None})
     with pytest.raises(Corrupt):
-        model.parse(data, model.path("s-1"))
+        session_records.parse(data, session_records.path("s-1"))
 
 
 def test_record_keeps_fields_of_newer_versions_and_refuses_newer_formats() -> None:
     record = {**Session(SessionId("s-1"), NodeId("n"), "/w").encode(), "mood": "good"}
-    assert model.parse(canonical.dump(record), model.path("s-1")).encode() == record
+    assert session_records.parse(canonical.dump(record), session_records.path("s-1")).encode() == record
     with pytest.raises(NewerFormat):
-        model.parse(canonical.dump({**record, "v": 2}), model.path("s-1"))
+        session_records.parse(canonical.dump({**record, "v": 2}), session_records.path("s-1"))
 
 
 def test_everyone_tells_of_records_that_cannot_be_read(view: Snapshot) -> None:
     ask(view, "session.start", {})
-    view.put(model.path("s-2"), b"{")
-    found = list(model.everyone(view))
+    view.put(session_records.path("s-2"), b"{")
+    found = list(session_records.everyone(view))
     assert len(found) == 2
     assert [item.id for item in found if isinstance(item, Session)] == ["s-1"]
     assert [type(item) for item in found if isinstance(item, FleetError)] == [Corrupt]
@@ -106,6 +106,6 @@ def test_everyone_passes_over_a_session_that_has_ended_but_is_not_written_yet(vi
     ask(view, "session.start", {})
     view.write()
     ask(view, "session.end", {})
-    assert list(model.everyone(view)) == []
-    view.put(f"{model.folder('s-2')}/claims/x", b"")
-    assert [type(item) for item in model.everyone(view)] == [Corrupt]
+    assert list(session_records.everyone(view)) == []
+    view.put(f"{session_records.folder('s-2')}/claims/x", b"")
+    assert [type(item) for item in session_records.everyone(view)] == [Corrupt]

@@ -14,8 +14,8 @@ from gitfleet.claims import grant_history
 from gitfleet.claims.grant_history import Grant, Grants
 from gitfleet.errors import UsageError
 from gitfleet.git.program import Git as GitProgram
-from gitfleet.githooks import audit, history
-from gitfleet.githooks.audit import Audit
+from gitfleet.githooks import commit_audit, history
+from gitfleet.githooks.commit_audit import Audit
 from gitfleet.githooks.history import HistoryCommit
 from tests.forms import held
 from tests.gatebench import Gated
@@ -31,7 +31,7 @@ def audited(clone: Gated, *revisions: str, since: str | None = None) -> Audit:
         assert tip is not None
         granted = grant_history.read(fleet.repository.git, tip)
         made = history.walk(fleet.repository.here, revisions or ("HEAD~1..HEAD",), since=since)
-        return audit.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
+        return commit_audit.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
 
 
 def reasons(clone: Gated, *revisions: str) -> list[tuple[str, ...]]:
@@ -210,7 +210,7 @@ def test_counts_are_by_author_and_session() -> None:
         made(["x"], ["c@3"], ("s", "t"), "b"),
         made([], [], ()),
     ]
-    found = audit.audit(commits, granted, case_sensitive=False)
+    found = commit_audit.audit(commits, granted, case_sensitive=False)
     assert found.commits == 4
     assert {who: dict(tally) for who, tally in found.by_author.items()} == {
         "a": {"commits": 3, "uncovered": 1},
@@ -221,7 +221,7 @@ def test_counts_are_by_author_and_session() -> None:
 
 @pytest.mark.parametrize(("token", "ahead"), [("10", True), ("9", False), ("x", False), ("9" * 40, False)])
 def test_claim_younger_than_the_ledger_is_said_to_be_ahead(token: str, *, ahead: bool) -> None:
-    found = audit.judge(made(["x"], [f"c@{token}"]), Grants(9, []), case_sensitive=False)
+    found = commit_audit.judge(made(["x"], [f"c@{token}"]), Grants(9, []), case_sensitive=False)
     assert found is not None
     assert found.ahead is ahead
 
@@ -229,8 +229,8 @@ def test_claim_younger_than_the_ledger_is_said_to_be_ahead(token: str, *, ahead:
 def test_case_counts_where_the_rules_say_so() -> None:
     granted = Grants(9, [Grant("c", 3, "s", "README.md", 3, None)])
     one = made(["readme.MD"], ["c@3"])
-    assert audit.judge(one, granted, case_sensitive=False) is None
-    assert audit.judge(one, granted, case_sensitive=True) is not None
+    assert commit_audit.judge(one, granted, case_sensitive=False) is None
+    assert commit_audit.judge(one, granted, case_sensitive=True) is not None
 
 
 # The command.

@@ -14,10 +14,10 @@ from gitfleet.errors import Conflict, NoSession
 from gitfleet.ledger.model import Accepted, Answer, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
-_SAID = Text[str](model.MAX_TEXT, cut=True)
+_SAID = Text[str](session_records.MAX_TEXT, cut=True)
 
 
 class Process(Struct):
@@ -77,7 +77,7 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
 
     Refused (Conflict) when another session has that id, or somebody else has taken it up since.
     """
-    present = model.find(view, operation.session)
+    present = session_records.find(view, operation.session)
     facts = body.facts()
     if present is None:
         session = Session(
@@ -118,7 +118,7 @@ def renew(view: View, operation: Operation, body: Renew, generation: int) -> Dec
 
 def required(view: View, session_id: str) -> Session:
     """The session, or NoSession."""
-    session = model.find(view, session_id)
+    session = session_records.find(view, session_id)
     if session is None:
         raise NoSession(
             f"The fleet has no session '{session_id}' (it may have ended).",
@@ -162,7 +162,7 @@ def obstacle(session: Session) -> Obstacle:
 
 def renewed(session: Session, operation: Operation) -> tuple[str, bytes]:
     """The session's record with its lease renewed, as a change."""
-    return model.path(session.id), canonical.dump(_renewed(session, operation))
+    return session_records.path(session.id), canonical.dump(_renewed(session, operation))
 
 
 def _renewed(session: Session, operation: Operation) -> Session:
@@ -172,7 +172,7 @@ def _renewed(session: Session, operation: Operation) -> Session:
 
 
 def _accepted(session: Session, subject: str) -> Accepted[Renewed]:
-    return Accepted({model.path(session.id): canonical.dump(session)}, Renewed(session), subject)
+    return Accepted({session_records.path(session.id): canonical.dump(session)}, Renewed(session), subject)
 
 
 KINDS = (renew,)

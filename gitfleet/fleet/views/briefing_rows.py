@@ -20,8 +20,8 @@ from gitfleet.git import refs
 from gitfleet.launching import committing
 from gitfleet.ledger.ledger import State
 from gitfleet.patterns import language
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 from gitfleet.telling import succession
 
 OTHERS = 20
@@ -117,7 +117,7 @@ def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
 
 def _session(state: State, session_id: str) -> Session | None:
     try:
-        return sessions.find(state.view, session_id) if session_id else None
+        return session_records.find(state.view, session_id) if session_id else None
     except FleetError:
         return None
 

@@ -29,11 +29,10 @@ from gitfleet.git.program import Git
 from gitfleet.git.remote import Addresses, Push, Remote, Update, elsewhere, hub_error
 from gitfleet.git.repository import NOTE_OF_MAIN, Repository, note_main
 from gitfleet.git.trees import Objects
-from gitfleet.ledger import commits
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import commits, own_node
 from gitfleet.ledger.news import News
-from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.ledger.own_node import Node, state_folder
 from gitfleet.ledger.remote_hub import RemoteHub, alarm
 from gitfleet.trunk import draft, hub_head, position
 from gitfleet.worktrees import leaving
@@ -103,7 +102,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
     note_main(repository)
     if before is None:
         _note_beginning(repository)
-    nodes.save(repository.common_dir, node)
+    own_node.save(repository.common_dir, node)
     return Joined(node, before is None, findings, warnings, config)
 
 
@@ -158,7 +157,7 @@ def check_leaving(repository: Repository) -> None:
 
 def _before(common_dir: str) -> Node | None:
     try:
-        return nodes.load(common_dir)
+        return own_node.load(common_dir)
     except (NoFleet, Corrupt):  # a broken file is mended by joining anew, as its own error advises
         return None
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from gitfleet.base.names import Oid, RepoPath, SessionId
 from gitfleet.claims.grant_history import Grants
-from gitfleet.githooks.audit import Audit, Reason, Uncovered
+from gitfleet.githooks.commit_audit import Audit, Reason, Uncovered
 
 
 class UncoveredRow(TypedDict):
