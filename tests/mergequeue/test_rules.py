@@ -242,9 +242,9 @@ class Watched:
         self.read.append(path)
         return self._view.files(path)
 
-    def load(self, path: str) -> None:
+    def load(self, path: str, depth: int | None = None) -> None:
         self.read.append(path)
-        self._view.load(path)
+        self._view.load(path, depth)
 
 
 def test_finished_entries_cost_those_who_ask_about_the_queue_nothing(world: Queues) -> None:
