@@ -1,0 +1,113 @@
+"""The radar of one clone: rounds over what is live, with what earlier rounds found out.
+
+One round at a time in a clone; a second one waits, and then finds everything known. A round changes nothing but the
+radar's own folder, which may be taken away at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gitfleet.base import files
+from gitfleet.base.locks import NodeLock
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError, Unverifiable
+from gitfleet.git import merge_rules
+from gitfleet.git.program import GitFailed
+from gitfleet.git.quarantine import Quarantine
+from gitfleet.radar import heads
+from gitfleet.radar.cache import Cache
+from gitfleet.radar.heads import Gathered
+from gitfleet.radar.looking import Look
+from gitfleet.radar.model import Findings
+from gitfleet.trunk import position
+from gitfleet.worktrees import upstream
+
+_PATIENCE = 600.0
+_MOST_OBJECTS = 40_000
+
+
+class Round(NamedTuple):
+    """What a round found, and warnings about how good that knowledge is."""
+
+    findings: Findings
+    warnings: list[str]
+
+
+class Radar:
+    """Conflicts to come, among all live lines of work. Threads may use one at once."""
+
+    def __init__(self, clone: Clone, announce: Callable[[str], None] | None = None) -> None:
+        self._clone = clone
+        self._announce = announce
+        self._folder = os.path.join(clone.ledger.state, "radar")
+
+    def look(self, *, fetch: bool = True) -> Round:
+        """One round. With `fetch` the hub is asked; where it cannot be, what was last seen counts, and a warning says so.
+
+        Raises Unverifiable where the trunk was never seen, or where a merge driver that the rules demand is not here.
+        """
+        files.folder(self._folder)
+        with NodeLock(os.path.join(self._folder, "lock")).held(_PATIENCE, self._announce):
+            base, warnings = self._base(fetch=fetch)
+            self._bound()
+            try:
+                found = self._round(base, fetch=fetch)
+            except GitFailed:  # objects may have gone from the clone that the radar's own need
+                self._forget()
+                found = self._round(base, fetch=fetch)
+            return found._replace(warnings=[*warnings, *found.warnings])
+
+    def _round(self, base: str, *, fetch: bool) -> Round:
+        place = self._place(base)
+        gathered = heads.gather(self._clone, place, fetch=fetch)
+        findings = self._findings(place, base, gathered)
+        if any(len(one.names) > 1 for one in findings.untold):  # as above
+            self._forget()
+            place = self._place(base)
+            gathered = heads.gather(self._clone, place, fetch=False)
+            findings = self._findings(place, base, gathered)
+        untold = [*gathered.untold, *findings.untold]
+        return Round(findings._replace(untold=untold), gathered.warnings)
+
+    def _findings(self, place: Quarantine, base: str, gathered: Gathered) -> Findings:
+        cache = Cache(os.path.join(self._folder, "cache.json"))
+        found = Look(place, cache, base).run(gathered.heads)
+        cache.save()
+        return found
+
+    def _place(self, base: str) -> Quarantine:
+        git = self._clone.repository.git
+        rules = merge_rules.of_tree(git, base, self._clone.policy.merge_drivers)
+        return Quarantine(git, files.folder(os.path.join(self._folder, "merges")), rules)
+
+    def _base(self, *, fetch: bool) -> tuple[str, list[str]]:
+        git, ledger = self._clone.repository.git, self._clone.ledger
+        warnings = []
+        tip = position.tip(git, ledger.node)
+        if fetch and ledger.node.hub:
+            try:
+                base = upstream.fetch_trunk(git, ledger)
+            except FleetError as error:
+                warnings.append(error.message)
+            else:
+                tip = base.commit or tip
+                warnings += [base.error] if base.error else []
+        if tip is None:
+            raise Unverifiable(
+                f"The trunk '{ledger.node.trunk}' was not seen yet, so nothing can be compared with it.",
+                hint="Push it first.",
+            )
+        return tip, warnings
+
+    def _bound(self) -> None:
+        """Begin anew where the radar's own objects have become many; a folder of git holds one in 256 of them."""
+        if len(files.names(os.path.join(self._folder, "merges", "objects", "17"))) * 256 > _MOST_OBJECTS:
+            self._forget()
+
+    def _forget(self) -> None:
+        shutil.rmtree(os.path.join(self._folder, "merges"), ignore_errors=True)
+        Cache(os.path.join(self._folder, "cache.json")).forget()
