@@ -25,7 +25,7 @@ from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
 from gitfleet.ledger.operations import Registry
-from gitfleet.sessions import inbox
+from gitfleet.sessions import alerts, inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
@@ -43,6 +43,7 @@ OPERATIONS = Registry(
     [
         *session_rules.KINDS,
         *inbox.KINDS,
+        *alerts.KINDS,
         *claim_rules.KINDS,
         *turns.KINDS,
         *handover.KINDS,

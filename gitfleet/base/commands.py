@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     advice.MAINTAIN: "gitfleet worktree maintain",
     advice.MAINTAINER_RUN: "gitfleet maintainer run",
     advice.OPEN_SANDBOX: "gitfleet agent install codex --sandbox open",
+    advice.RADAR: "gitfleet radar",
     advice.REPAIR: "gitfleet doctor --repair",
     advice.SESSIONS: "gitfleet session list",
     advice.START: "gitfleet session start",

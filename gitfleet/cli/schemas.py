@@ -23,6 +23,7 @@ from gitfleet.fleet.views import (
     line,
     log,
     maintainer,
+    radar,
     sessions,
     setup,
     starting,
@@ -59,6 +60,8 @@ COMMANDS: Mapping[str, CommandRow] = {
     "check --range": CommandRow(
         commits.CheckCommitsAnswer, (10, 13, 15, 16), ("ok", "conflict", "unverifiable", "stale", "unclaimed")
     ),
+    "radar": CommandRow(radar.RadarAnswer),
+    "radar --hot": CommandRow(radar.RadarHotAnswer),
     "hub-hook install": CommandRow(hubs.HubHookInstallAnswer),
     "hub-hook uninstall": CommandRow(hubs.HubHookUninstallAnswer),
     "waiting": CommandRow(line.LineAnswer),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
+    from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
 
 _Found = TypeVar("_Found")
@@ -132,6 +133,13 @@ class Fleet(Clone):
         from gitfleet.fleet.trees import FleetWorktrees  # only the commands for worktrees pay for it
 
         return FleetWorktrees(self.repository, self.ledger, announce=self._announce)
+
+    @cached_property
+    def radar(self) -> Radar:
+        """Which live branches will conflict with each other and with the trunk."""
+        from gitfleet.radar.radar import Radar  # as above
+
+        return Radar(self, self._announce)
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -6,7 +6,6 @@ there is too much. One round at a time has the cache (`Radar`'s lock), and one t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable
 from typing import Any
 

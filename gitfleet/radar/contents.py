@@ -46,7 +46,9 @@ def ranges(place: Quarantine, wanted: Iterable[tuple[str, str]]) -> dict[tuple[s
     return found
 
 
-def merge(place: Quarantine, triples: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], list[str]] | str:
+def merge(
+    place: Quarantine, triples: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], list[str]] | str:
     """The kinds of conflict of each file (base, one side, other side), [] for none; or why that cannot be told.
 
     One merge for all of them, in trees of no other use: what becomes of a file that all three have depends on nothing else.

@@ -160,7 +160,9 @@ def meet(one: Delta, two: Delta, special: Iterable[str]) -> Meeting:
         one.added & two.under or two.added & one.under or one.gone & two.under or two.gone & one.under
         or not shared.isdisjoint(special)
     ) or any(not _is_settled(one, two, path) for path in rest)  # fmt: skip
-    return Meeting(tuple(sorted(path for path in edits if one.changes[path].new != two.changes[path].new)), other)
+    return Meeting(
+        tuple(sorted(path for path in edits if one.changes[path].new != two.changes[path].new)), other
+    )
 
 
 def _are_edits(one: Change, two: Change) -> bool:

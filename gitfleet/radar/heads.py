@@ -23,7 +23,7 @@ from gitfleet.git.program import Git, redact
 from gitfleet.git.quarantine import Quarantine
 from gitfleet.git.remote import Remote
 from gitfleet.git.worktrees import Worktree
-from gitfleet.radar.model import Head, Untold
+from gitfleet.radar.model import Untold, WorkHead
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
 
@@ -36,7 +36,7 @@ _HEADS = "refs/heads/"
 class Gathered(NamedTuple):
     """The heads, what could not be looked at, and warnings."""
 
-    heads: list[Head]
+    heads: list[WorkHead]
     untold: list[Untold]
     warnings: list[str]
 
@@ -47,19 +47,25 @@ def gather(clone: Clone, place: Quarantine, *, fetch: bool) -> Gathered:
     everyone = list(sessions.readable(clone.current().view))
     hub, warnings = _of_hub(clone, fetch=fetch)
     here = {
-        name.removeprefix(_HEADS): oid for name, oid in refs.read(git, _HEADS).items() if name.startswith(_HEADS)
+        name.removeprefix(_HEADS): oid
+        for name, oid in refs.read(git, _HEADS).items()
+        if name.startswith(_HEADS)
     }
     if not node.hub:
         here.pop(node.trunk, None)
-    trees = [tree for tree in worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir]
+    trees = [
+        tree for tree in worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir
+    ]
     owners = _owners(clone, everyone, trees)
     found = [
-        _owned(Head(name, oid, oid, here=name in here and here[name] != hub.get(name)), owners.get(name))
+        _owned(WorkHead(name, oid, oid, here=name in here and here[name] != hub.get(name)), owners.get(name))
         for name, oid in _newest(git, _tips(git, here, hub), owners, warnings).items()
     ]
     dirty, untold = _dirty(place, clone, trees, everyone)
     replaced = {(head.name, head.tip) for head in dirty}
-    return Gathered([*(one for one in found if (one.name, one.tip) not in replaced), *dirty], untold, warnings)
+    return Gathered(
+        [*(one for one in found if (one.name, one.tip) not in replaced), *dirty], untold, warnings
+    )
 
 
 def _of_hub(clone: Clone, *, fetch: bool) -> tuple[dict[str, str], list[str]]:
@@ -114,7 +120,10 @@ def _tips(git: Git, here: Mapping[str, str], hub: Mapping[str, str]) -> dict[str
     """Where each branch is: here, unless the hub's is the newer one."""
     found = {**hub, **here}
     for name in here.keys() & hub.keys():
-        if here[name] != hub[name] and git.ask("merge-base", "--is-ancestor", here[name], hub[name]).code == 0:
+        if (
+            here[name] != hub[name]
+            and git.ask("merge-base", "--is-ancestor", here[name], hub[name]).code == 0
+        ):
             found[name] = hub[name]
     return found
 
@@ -150,7 +159,7 @@ def _owners(clone: Clone, everyone: Iterable[Session], trees: Sequence[Worktree]
     return found
 
 
-def _owned(head: Head, session: Session | None) -> Head:
+def _owned(head: WorkHead, session: Session | None) -> WorkHead:
     if session is None:
         return head
     return head._replace(owner=session.id, title=session.title, since=session.started_at)
@@ -158,7 +167,7 @@ def _owned(head: Head, session: Session | None) -> Head:
 
 def _dirty(
     place: Quarantine, clone: Clone, trees: Sequence[Worktree], everyone: Sequence[Session]
-) -> tuple[list[Head], list[Untold]]:
+) -> tuple[list[WorkHead], list[Untold]]:
     """The worktrees of this clone with uncommitted work, each as a commit that is in the quarantine only."""
     at = {os.path.realpath(one.worktree): one for one in everyone if one.node == clone.ledger.node.id}
     found, untold = [], []
@@ -175,10 +184,10 @@ def _dirty(
             untold.append(snapshot._replace(names=(name,)))
         elif snapshot != place.tree(tree.head):
             commit = place.stand_in(snapshot, tree.head)
-            head = Head(name, commit, tree.head, dirty=True, here=True, worktree=tree.path)
+            head = WorkHead(name, commit, tree.head, dirty=True, here=True, worktree=tree.path)
             found.append(_owned(head, session))
         elif not tree.branch:  # a detached worktree's commits are on no branch
-            head = Head(name, tree.head, tree.head, here=True, worktree=tree.path)
+            head = WorkHead(name, tree.head, tree.head, here=True, worktree=tree.path)
             found.append(_owned(head, session))
     return found, untold
 

@@ -10,27 +10,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from gitfleet.radar.model import Clash, Head
+from gitfleet.radar.model import Clash, WorkHead
 
 
 def suggest(
-    heads: Sequence[Head],
+    heads: Sequence[WorkHead],
     clashes: Sequence[Clash],
-    broken: Collection[Head],
-    stacks: Sequence[tuple[Head, Head]],
-) -> list[Head]:
+    broken: Collection[WorkHead],
+    stacks: Sequence[tuple[WorkHead, WorkHead]],
+) -> list[WorkHead]:
     """All heads in the order to land in. A branch comes after those that it is stacked on; `broken` ones, and what is stacked
     on them, last.
     """
-    rivals: dict[Head, set[Head]] = defaultdict(set)
+    rivals: dict[WorkHead, set[WorkHead]] = defaultdict(set)
     for clash in clashes:
         rivals[clash.one].add(clash.two)
         rivals[clash.two].add(clash.one)
-    under: dict[Head, set[Head]] = defaultdict(set)
+    under: dict[WorkHead, set[WorkHead]] = defaultdict(set)
     for lower, upper in stacks:
         if upper not in under[lower]:
             under[upper].add(lower)
-    order: list[Head] = []
+    order: list[WorkHead] = []
     left, repair = set(heads), set(broken)
     while left:
         free = [head for head in left if not under[head] & left] or list(left)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Head(NamedTuple):
+class WorkHead(NamedTuple):
     """One line of work: a branch as it stands somewhere, or a worktree with what is not committed there (`dirty`).
 
     `commit` is its tip; of a dirty one a commit of the radar's own on top of `tip`. `since` tells who came first (0: unknown),
@@ -34,23 +34,23 @@ class PathClash(NamedTuple):
 class Clash(NamedTuple):
     """Two heads that will conflict; `one` came first."""
 
-    one: Head
-    two: Head
+    one: WorkHead
+    two: WorkHead
     paths: tuple[PathClash, ...]
 
 
 class BaseClash(NamedTuple):
     """A head that conflicts with the base already: it has to be put right first, and is not compared with others."""
 
-    head: Head
+    head: WorkHead
     paths: tuple[PathClash, ...]
 
 
 class Doublet(NamedTuple):
     """Two heads that merge cleanly and should not: both add a definition of the same name to the same place in a file."""
 
-    one: Head
-    two: Head
+    one: WorkHead
+    two: WorkHead
     path: str
     name: str
 
@@ -77,11 +77,11 @@ class Findings(NamedTuple):
     """What one round found, all in an order that is the same for the same branches."""
 
     base: str
-    heads: Sequence[Head]
+    heads: Sequence[WorkHead]
     clashes: Sequence[Clash]
     base_clashes: Sequence[BaseClash]
     doublets: Sequence[Doublet]
     untold: Sequence[Untold]
-    order: Sequence[Head]
+    order: Sequence[WorkHead]
     stacks: Sequence[tuple[str, str]]
     effort: Effort

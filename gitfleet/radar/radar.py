@@ -18,11 +18,12 @@ from gitfleet.errors import FleetError, Unverifiable
 from gitfleet.git import merge_rules
 from gitfleet.git.program import GitFailed
 from gitfleet.git.quarantine import Quarantine
-from gitfleet.radar import heads
+from gitfleet.radar import alerts, heads
 from gitfleet.radar.cache import Cache
 from gitfleet.radar.heads import Gathered
-from gitfleet.radar.looking import Look
 from gitfleet.radar.model import Findings
+from gitfleet.radar.sweep import Sweep
+from gitfleet.telling.hot_paths import HotPath, HotPaths
 from gitfleet.trunk import position
 from gitfleet.worktrees import upstream
 
@@ -30,11 +31,12 @@ _PATIENCE = 600.0
 _MOST_OBJECTS = 40_000
 
 
-class Round(NamedTuple):
-    """What a round found, and warnings about how good that knowledge is."""
+class RadarRound(NamedTuple):
+    """What a round found, and warnings about how good that knowledge is; `certain` where it is of this moment."""
 
     findings: Findings
     warnings: list[str]
+    certain: bool = False
 
 
 class Radar:
@@ -45,7 +47,7 @@ class Radar:
         self._announce = announce
         self._folder = os.path.join(clone.ledger.state, "radar")
 
-    def look(self, *, fetch: bool = True) -> Round:
+    def look(self, *, fetch: bool = True) -> RadarRound:
         """One round. With `fetch` the hub is asked; where it cannot be, what was last seen counts, and a warning says so.
 
         Raises Unverifiable where the trunk was never seen, or where a merge driver that the rules demand is not here.
@@ -59,9 +61,19 @@ class Radar:
             except GitFailed:  # objects may have gone from the clone that the radar's own need
                 self._forget()
                 found = self._round(base, fetch=fetch)
-            return found._replace(warnings=[*warnings, *found.warnings])
+            HotPaths(self._clone.ledger.state).note(_conflicts(found.findings))
+            said = [*warnings, *found.warnings]
+            return found._replace(warnings=said, certain=fetch and not said)
 
-    def _round(self, base: str, *, fetch: bool) -> Round:
+    def tell(self, found: RadarRound) -> list[str]:
+        """Tell sessions of the conflicts that they were not told of yet; the ids of those pairs. Raises the ledger's errors."""
+        return alerts.tell(self._clone, found.findings, certain=found.certain)
+
+    def hot(self) -> list[tuple[str, HotPath]]:
+        """The paths over which branches conflict again and again, the hottest first."""
+        return HotPaths(self._clone.ledger.state).top()
+
+    def _round(self, base: str, *, fetch: bool) -> RadarRound:
         place = self._place(base)
         gathered = heads.gather(self._clone, place, fetch=fetch)
         findings = self._findings(place, base, gathered)
@@ -71,11 +83,11 @@ class Radar:
             gathered = heads.gather(self._clone, place, fetch=False)
             findings = self._findings(place, base, gathered)
         untold = [*gathered.untold, *findings.untold]
-        return Round(findings._replace(untold=untold), gathered.warnings)
+        return RadarRound(findings._replace(untold=untold), gathered.warnings)
 
     def _findings(self, place: Quarantine, base: str, gathered: Gathered) -> Findings:
         cache = Cache(os.path.join(self._folder, "cache.json"))
-        found = Look(place, cache, base).run(gathered.heads)
+        found = Sweep(place, cache, base).run(gathered.heads)
         cache.save()
         return found
 
@@ -111,3 +123,11 @@ class Radar:
     def _forget(self) -> None:
         shutil.rmtree(os.path.join(self._folder, "merges"), ignore_errors=True)
         Cache(os.path.join(self._folder, "cache.json")).forget()
+
+
+def _conflicts(found: Findings) -> set[tuple[str, str]]:
+    return {
+        (alerts.pair_id(clash.one.name, clash.two.name), one.path)
+        for clash in found.clashes
+        for one in clash.paths
+    }

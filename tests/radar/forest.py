@@ -48,7 +48,10 @@ def change(chance: random.Random, files: Files) -> None:
         case 0:
             files[path] = (mode, edit(chance, data))
         case 1:
-            files[f"{os.path.dirname(path) or 'src'}/new{chance.randrange(6)}.txt"] = ("100644", lines(chance, 9))
+            files[f"{os.path.dirname(path) or 'src'}/new{chance.randrange(6)}.txt"] = (
+                "100644",
+                lines(chance, 9),
+            )
         case 2:
             del files[path]
         case 3:
@@ -76,12 +79,14 @@ def grow(path: Path, base: Files, branches: Mapping[str, tuple[str, Files]]) -> 
 
     def commit(ref: str, parent: str, files: Files) -> None:
         marks[ref] = len(marks) + 1
-        out.append(f"commit refs/heads/{ref}\nmark :{marks[ref]}\ncommitter a <a@b> 1700000000 +0000\ndata 1\nx\n".encode())
+        out.append(
+            f"commit refs/heads/{ref}\nmark :{marks[ref]}\ncommitter a <a@b> 1700000000 +0000\ndata 1\nx\n".encode()
+        )
         if parent:
             out.append(f"from :{marks[parent]}\n".encode())
         out.append(b"deleteall\n")
         for name, (mode, data) in sorted(files.items()):
-            out.append(b'M %s inline %s\ndata %d\n%s\n' % (mode.encode(), os.fsencode(name), len(data), data))
+            out.append(b"M %s inline %s\ndata %d\n%s\n" % (mode.encode(), os.fsencode(name), len(data), data))
 
     commit("main", "", base)
     for name, (parent, files) in branches.items():

@@ -16,7 +16,7 @@ from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine, Unmer
 from gitfleet.radar import contents, definitions, deltas, landing_order
 from gitfleet.radar.cache import Cache, packed, unpacked
 from gitfleet.radar.deltas import Delta, Meeting
-from gitfleet.radar.model import BaseClash, Clash, Doublet, Effort, Findings, Head, PathClash, Untold
+from gitfleet.radar.model import BaseClash, Clash, Doublet, Effort, Findings, PathClash, Untold, WorkHead
 
 _TIME = 1800.0
 _TEXT = frozenset(["unspecified", "set", "text"])
@@ -25,7 +25,7 @@ _TEXT = frozenset(["unspecified", "set", "text"])
 class _Normal(NamedTuple):
     """A head as it would be after a merge with the base."""
 
-    head: Head
+    head: WorkHead
     tree: str
     delta: Delta
 
@@ -48,7 +48,7 @@ class _Pair(NamedTuple):
         return [(change.old, change.new) for change in changes]
 
 
-class Look:
+class Sweep:
     """A round over some heads; `base` is a commit. Not for use twice."""
 
     def __init__(self, place: Quarantine, cache: Cache, base: str) -> None:
@@ -60,7 +60,7 @@ class Look:
         self._known = 0
         self._at_first = place.merges
 
-    def run(self, heads: Sequence[Head]) -> Findings:
+    def run(self, heads: Sequence[WorkHead]) -> Findings:
         """What there is to find. Raises GitFailed."""
         below, ahead = self._stacks([commit for head in heads for commit in (head.commit, head.tip)])
         heads = _distinct([head for head in heads if head.commit in below])
@@ -77,7 +77,9 @@ class Look:
         )  # fmt: skip
         order = landing_order.suggest(heads, clashes, [one.head for one in broken], stacks)
         names = [(one.name, other.name) for one, other in stacks]
-        return Findings(self._base, heads, _sorted(clashes), broken, doublets, self._untold, order, names, spent)
+        return Findings(
+            self._base, heads, _sorted(clashes), broken, doublets, self._untold, order, names, spent
+        )
 
     def _stacks(self, commits: Collection[str]) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
         """Of each commit that the base lacks, those of `commits` that it contains; and those that contain the base. One git process."""
@@ -95,10 +97,11 @@ class Look:
             found[commit] = own.union(*(found.get(parent, frozenset()) for parent in parents))
         del found[self._base]
         lacked = {commit: found[commit] for commit in wanted if commit in found}
-        return lacked, frozenset(commit for commit, inside in lacked.items() if self._base in inside)
+        ahead = frozenset(commit for commit, inside in lacked.items() if self._base in inside)
+        return {commit: inside - {self._base} for commit, inside in lacked.items()}, ahead
 
     def _normalise(
-        self, heads: Sequence[Head], ahead: Collection[str]
+        self, heads: Sequence[WorkHead], ahead: Collection[str]
     ) -> tuple[list[_Normal], list[BaseClash]]:
         """The heads as they are after a merge with the base, and those that conflict with it. What contains it is so already."""
         fingerprint = self._place.rules.fingerprint
@@ -106,7 +109,9 @@ class Look:
         for head, key in zip(heads, keys, strict=True):
             if head.commit in ahead and self._cache.get("normal", key) is None:
                 self._cache.put("normal", key, self._place.tree(head.commit))
-        fresh = [head for head, key in zip(heads, keys, strict=True) if self._cache.get("normal", key) is None]
+        fresh = [
+            head for head, key in zip(heads, keys, strict=True) if self._cache.get("normal", key) is None
+        ]
         merged = self._place.merge_all([(self._base, head.commit) for head in fresh])
         for head, answer in zip(fresh, merged, strict=True):
             if isinstance(answer, Unmergeable):
@@ -237,26 +242,28 @@ class Look:
         return sorted(found, key=lambda one: (one.one.name, one.two.name, one.path, one.name))
 
 
-def _distinct(heads: Sequence[Head]) -> list[Head]:
+def _distinct(heads: Sequence[WorkHead]) -> list[WorkHead]:
     """One head of those at the same commit: of a session rather than of none."""
-    found: dict[str, Head] = {}
+    found: dict[str, WorkHead] = {}
     for head in sorted(heads, key=lambda one: (not one.owner, not one.dirty, one.name)):
         found.setdefault(head.commit, head)
     return sorted(found.values(), key=lambda head: (head.name, head.dirty, head.commit))
 
 
-def _silent(one: Head, two: Head, below: Mapping[str, Collection[str]]) -> bool:
+def _silent(one: WorkHead, two: WorkHead, below: Mapping[str, Collection[str]]) -> bool:
     same = bool(one.owner) and one.owner == two.owner
     return same or _contains(one, two, below) or _contains(two, one, below)
 
 
-def _contains(upper: Head, lower: Head, below: Mapping[str, Collection[str]]) -> bool:
+def _contains(upper: WorkHead, lower: WorkHead, below: Mapping[str, Collection[str]]) -> bool:
     """Whether one is stacked on the other: it has all its commits, if not what is uncommitted there."""
     found = below[upper.commit]
     return lower.commit in found or (lower.tip != upper.tip and lower.tip in found)
 
 
-def _stacked(heads: Sequence[Head], below: Mapping[str, Collection[str]]) -> list[tuple[Head, Head]]:
+def _stacked(
+    heads: Sequence[WorkHead], below: Mapping[str, Collection[str]]
+) -> list[tuple[WorkHead, WorkHead]]:
     """The pairs of which the second contains the first."""
     return [
         pair
@@ -266,7 +273,7 @@ def _stacked(heads: Sequence[Head], below: Mapping[str, Collection[str]]) -> lis
     ]
 
 
-def _ordered(one: Head, two: Head) -> tuple[Head, Head]:
+def _ordered(one: WorkHead, two: WorkHead) -> tuple[WorkHead, WorkHead]:
     """Who came first, first; a branch of nobody before a session's."""
     first, second = sorted((one, two), key=lambda head: (head.since, head.name, head.commit))
     return first, second
