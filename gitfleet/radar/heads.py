@@ -223,7 +223,7 @@ def _copied_index(folder: str, git_dir: str) -> Iterator[str]:
     path = os.path.join(folder, f"index.{ids.ulid()}")
     try:
         if os.path.exists(source := os.path.join(git_dir, "index")):
-            shutil.copyfile(source, path)
+            shutil.copy2(source, path)  # with its time: by that git sees which files may have changed unseen
         yield path
     finally:
         files.remove(path)

@@ -22,7 +22,7 @@ from gitfleet.radar import alerts, heads
 from gitfleet.radar.cache import Cache
 from gitfleet.radar.heads import Gathered
 from gitfleet.radar.model import Findings
-from gitfleet.radar.sweep import Sweep
+from gitfleet.radar.sweep import RadarSweep
 from gitfleet.telling.hot_paths import HotPath, HotPaths
 from gitfleet.trunk import position
 from gitfleet.worktrees import upstream
@@ -87,7 +87,7 @@ class Radar:
 
     def _findings(self, place: Quarantine, base: str, gathered: Gathered) -> Findings:
         cache = Cache(os.path.join(self._folder, "cache.json"))
-        found = Sweep(place, cache, base).run(gathered.heads)
+        found = RadarSweep(place, cache, base).run(gathered.heads)
         cache.save()
         return found
 
@@ -102,6 +102,7 @@ class Radar:
         tip = position.tip(git, ledger.node)
         if fetch and ledger.node.hub:
             try:
+                ledger.sync()
                 base = upstream.fetch_trunk(git, ledger)
             except FleetError as error:
                 warnings.append(error.message)

@@ -48,7 +48,7 @@ class _Pair(NamedTuple):
         return [(change.old, change.new) for change in changes]
 
 
-class Sweep:
+class RadarSweep:
     """A round over some heads; `base` is a commit. Not for use twice."""
 
     def __init__(self, place: Quarantine, cache: Cache, base: str) -> None:

@@ -15,7 +15,7 @@ from gitfleet.git.program import Git as Program
 from gitfleet.git.quarantine import Conflicted, Merged, Quarantine, quarantine
 from gitfleet.radar.cache import Cache
 from gitfleet.radar.model import Findings, WorkHead
-from gitfleet.radar.sweep import Sweep
+from gitfleet.radar.sweep import RadarSweep
 from tests.radar import forest
 from tests.workbench import Git
 
@@ -41,7 +41,7 @@ class Scope:
     def look(self, heads: Sequence[WorkHead] | None = None) -> Findings:
         cache = Cache(str(self.store / "cache.json"))
         base = self.git(self.path, "rev-parse", "main")
-        found = Sweep(self.place(), cache, base).run(self.heads() if heads is None else heads)
+        found = RadarSweep(self.place(), cache, base).run(self.heads() if heads is None else heads)
         cache.save()
         return found
 
