@@ -22,6 +22,7 @@ class Cache:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._changed = False
         self._asked: dict[str, dict[str, None]] = {}
         self.tables = self._read()
 
@@ -45,11 +46,14 @@ class Cache:
     def put(self, table: str, key: Hashable, value: Any) -> None:
         """Keep an answer, which JSON can hold and is not None."""
         name = _name(key)
+        self._changed = True
         self.tables.setdefault(table, {})[name] = value
         self._asked.setdefault(table, {})[name] = None
 
     def save(self) -> None:
         """Keep it for the next round; of a table that is too large only what this round has asked for."""
+        if not self._changed:
+            return
         for name, table in self.tables.items():
             if len(table) > MOST:
                 asked = self._asked.get(name, {})

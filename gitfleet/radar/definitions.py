@@ -104,4 +104,5 @@ def defined(text: str, ending: str) -> set[Name]:
 
 
 def _ending(path: str) -> str:
-    return path.rpartition("/")[2].rpartition(".")[2].lower()
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() if "." in name else ""

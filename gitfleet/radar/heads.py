@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from gitfleet.base import files, ids
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
@@ -57,9 +58,14 @@ def gather(clone: Clone, place: Quarantine, *, fetch: bool) -> Gathered:
         tree for tree in worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir
     ]
     owners = _owners(clone, everyone, trees)
+    tips = _newest(git, _tips(git, here, hub), owners, warnings)
+    owners = {
+        **_authors(git, {name: oid for name, oid in tips.items() if name not in owners}, everyone),
+        **owners,
+    }
     found = [
         _owned(WorkHead(name, oid, oid, here=name in here and here[name] != hub.get(name)), owners.get(name))
-        for name, oid in _newest(git, _tips(git, here, hub), owners, warnings).items()
+        for name, oid in tips.items()
     ]
     dirty, untold = _dirty(place, clone, trees, everyone)
     replaced = {(head.name, head.tip) for head in dirty}
@@ -149,7 +155,7 @@ def _owners(clone: Clone, everyone: Iterable[Session], trees: Sequence[Worktree]
     branches = {os.path.realpath(tree.path): tree.branch or "" for tree in trees}
     found: dict[str, Session] = {}
     with clone.peers() as peers:
-        for session in sorted(everyone, key=lambda one: (one.started_at, one.id)):
+        for session in sorted(everyone, key=_rank):
             detail = peers.detail(session.node, session.id) if session.node != clone.ledger.node.id else None
             branch = (detail.branch if detail else None) or session.branch
             if session.node == clone.ledger.node.id:
@@ -157,6 +163,26 @@ def _owners(clone: Clone, everyone: Iterable[Session], trees: Sequence[Worktree]
             found.setdefault(branch.removeprefix(_HEADS), session)
     found.pop("", None)
     return found
+
+
+def _rank(session: Session) -> tuple[bool, int, str]:
+    """Whose a worktree is where several are at work: an agent's before a person's, and who came first."""
+    return session.person, session.started_at, session.id
+
+
+def _authors(git: Git, tips: Mapping[str, str], everyone: Iterable[Session]) -> dict[str, Session]:
+    """The session of each branch that nobody is known to be at work on: whose last commit it is, if that session goes on."""
+    if not tips:
+        return {}
+    known = {session.id: session for session in everyone}
+    out = git.run(
+        "rev-list", "--stdin", "--no-walk=unsorted", "--no-commit-header",
+        "--format=%H %(trailers:key=Fleet-Session,valueonly,separator=%x20)",
+        data="".join(f"{oid}\n" for oid in set(tips.values())).encode(), timeout=_TIME,
+    )  # fmt: skip
+    said = dict(row.partition(" ")[::2] for row in os.fsdecode(out).splitlines())
+    found = {name: known.get(SessionId(said.get(oid, "").strip())) for name, oid in tips.items()}
+    return {name: session for name, session in found.items() if session is not None}
 
 
 def _owned(head: WorkHead, session: Session | None) -> WorkHead:
@@ -169,7 +195,8 @@ def _dirty(
     place: Quarantine, clone: Clone, trees: Sequence[Worktree], everyone: Sequence[Session]
 ) -> tuple[list[WorkHead], list[Untold]]:
     """The worktrees of this clone with uncommitted work, each as a commit that is in the quarantine only."""
-    at = {os.path.realpath(one.worktree): one for one in everyone if one.node == clone.ledger.node.id}
+    mine = [one for one in everyone if one.node == clone.ledger.node.id]
+    at = {os.path.realpath(one.worktree): one for one in sorted(mine, key=_rank, reverse=True)}
     found, untold = [], []
     for tree in trees:
         name = (tree.branch or tree.path).removeprefix(_HEADS)

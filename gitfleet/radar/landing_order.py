@@ -7,7 +7,6 @@ with the fewest open conflicts always goes first, which is never far from it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from gitfleet.radar.model import Clash, WorkHead
@@ -22,31 +21,28 @@ def suggest(
     """All heads in the order to land in. A branch comes after those that it is stacked on; `broken` ones, and what is stacked
     on them, last.
     """
-    rivals: dict[WorkHead, set[WorkHead]] = defaultdict(set)
+    place = {head: number for number, head in enumerate(heads)}
+    rivals: list[set[int]] = [set() for _ in heads]
+    under: list[set[int]] = [set() for _ in heads]
     for clash in clashes:
-        rivals[clash.one].add(clash.two)
-        rivals[clash.two].add(clash.one)
-    under: dict[WorkHead, set[WorkHead]] = defaultdict(set)
+        one, two = place[clash.one], place[clash.two]
+        rivals[one].add(two)
+        rivals[two].add(one)
     for lower, upper in stacks:
-        if upper not in under[lower]:
-            under[upper].add(lower)
-    order: list[WorkHead] = []
-    left, repair = set(heads), set(broken)
+        if place[upper] not in under[place[lower]]:
+            under[place[upper]].add(place[lower])
+    order: list[int] = []
+    left, repair = set(range(len(heads))), {place[head] for head in broken}
     while left:
-        free = [head for head in left if not under[head] & left] or list(left)
-        head = min(
-            free,
-            key=lambda one: (
-                one in repair,
-                len(rivals[one] & left - repair),
-                one.dirty,
-                one.since,
-                one.name,
-                one.commit,
-            ),
-        )
-        order.append(head)
-        left.discard(head)
-        if head not in repair:
-            repair |= rivals[head] & left
-    return order
+        free = [one for one in left if not under[one] & left] or list(left)
+        ready = [one for one in free if one not in repair] or free
+        first = min(ready, key=lambda one: (len((rivals[one] & left) - repair), _age(heads[one])))
+        order.append(first)
+        left.discard(first)
+        if first not in repair:
+            repair |= rivals[first] & left
+    return [heads[one] for one in order]
+
+
+def _age(head: WorkHead) -> tuple[bool, int, str, str]:
+    return head.dirty, head.since, head.name, head.commit

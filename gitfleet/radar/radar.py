@@ -20,6 +20,7 @@ from gitfleet.git.program import GitFailed
 from gitfleet.git.quarantine import Quarantine
 from gitfleet.radar import alerts, heads
 from gitfleet.radar.cache import Cache
+from gitfleet.radar.deltas import Delta
 from gitfleet.radar.heads import Gathered
 from gitfleet.radar.model import Findings
 from gitfleet.radar.sweep import RadarSweep
@@ -45,6 +46,7 @@ class Radar:
     def __init__(self, clone: Clone, announce: Callable[[str], None] | None = None) -> None:
         self._clone = clone
         self._announce = announce
+        self._deltas: dict[tuple[str, str], Delta] = {}
         self._folder = os.path.join(clone.ledger.state, "radar")
 
     def look(self, *, fetch: bool = True) -> RadarRound:
@@ -87,7 +89,7 @@ class Radar:
 
     def _findings(self, place: Quarantine, base: str, gathered: Gathered) -> Findings:
         cache = Cache(os.path.join(self._folder, "cache.json"))
-        found = RadarSweep(place, cache, base).run(gathered.heads)
+        found = RadarSweep(place, cache, base, self._deltas).run(gathered.heads)
         cache.save()
         return found
 
@@ -122,6 +124,7 @@ class Radar:
             self._forget()
 
     def _forget(self) -> None:
+        self._deltas.clear()
         shutil.rmtree(os.path.join(self._folder, "merges"), ignore_errors=True)
         Cache(os.path.join(self._folder, "cache.json")).forget()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine, Unmergeable
@@ -49,13 +48,16 @@ class _Pair(NamedTuple):
 
 
 class RadarSweep:
-    """A round over some heads; `base` is a commit. Not for use twice."""
+    """A round over some heads; `base` is a commit. Not for use twice. `deltas` is what one round keeps for the next in memory."""
 
-    def __init__(self, place: Quarantine, cache: Cache, base: str) -> None:
+    def __init__(
+        self, place: Quarantine, cache: Cache, base: str, deltas: dict[tuple[str, str], Delta] | None = None
+    ) -> None:
         self._place = place
         self._cache = cache
         self._base = base
         self._tree = place.tree(base)
+        self._deltas = {} if deltas is None else deltas
         self._untold: list[Untold] = []
         self._known = 0
         self._at_first = place.merges
@@ -120,11 +122,19 @@ class RadarSweep:
                 value = answer.tree if isinstance(answer, Merged) else packed(_paths(answer))
                 self._cache.put("normal", (fingerprint, self._base, head.commit), value)
         told = [(head, self._cache.get("normal", key)) for head, key in zip(heads, keys, strict=True)]
-        trees = [value for _, value in told if isinstance(value, str)]
-        found = deltas.read(self._place, self._tree, trees) if trees else {}
+        found = self._read_deltas([value for _, value in told if isinstance(value, str)])
         normal = [_Normal(head, value, found[value]) for head, value in told if isinstance(value, str)]
         broken = [BaseClash(head, unpacked(value)) for head, value in told if isinstance(value, list)]
         return normal, broken
+
+    def _read_deltas(self, trees: Sequence[str]) -> dict[str, Delta]:
+        """What lies between the base and each tree; what an earlier round of this process has read is not read again."""
+        fresh = [tree for tree in trees if (self._tree, tree) not in self._deltas]
+        read = deltas.read(self._place, self._tree, fresh) if fresh else {}
+        found = {tree: read.get(tree) or self._deltas[self._tree, tree] for tree in trees}
+        self._deltas.clear()
+        self._deltas.update({(self._tree, tree): delta for tree, delta in found.items()})
+        return found
 
     def _candidates(self, normal: Sequence[_Normal], below: Mapping[str, Collection[str]]) -> list[_Pair]:
         """The pairs that meet and are not silent: along a stack, and within one session, nobody needs to be told."""
@@ -265,12 +275,18 @@ def _stacked(
     heads: Sequence[WorkHead], below: Mapping[str, Collection[str]]
 ) -> list[tuple[WorkHead, WorkHead]]:
     """The pairs of which the second contains the first."""
-    return [
-        pair
-        for one, two in combinations(heads, 2)
-        for pair in ((one, two), (two, one))
-        if _contains(pair[1], pair[0], below)
+    at: dict[str, list[WorkHead]] = {}
+    for head in heads:
+        for commit in {head.commit, head.tip}:
+            at.setdefault(commit, []).append(head)
+    found = [
+        (lower, upper)
+        for upper in heads
+        for commit in below[upper.commit]
+        for lower in at.get(commit, ())
+        if lower != upper and _contains(upper, lower, below)
     ]
+    return sorted(set(found), key=lambda pair: (pair[0].name, pair[1].name))
 
 
 def _ordered(one: WorkHead, two: WorkHead) -> tuple[WorkHead, WorkHead]:

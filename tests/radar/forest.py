@@ -72,7 +72,7 @@ def change(chance: random.Random, files: Files) -> None:
             files["hot.txt"] = ("100644", edit(chance, files.get("hot.txt", ("", b"x\n"))[1]))
 
 
-def grow(path: Path, base: Files, branches: Mapping[str, tuple[str, Files]]) -> None:
+def grow(path: Path | str, base: Files, branches: Mapping[str, tuple[str, Files]]) -> None:
     """Make `main` with the files of `base`, and each branch (its parent branch, its files) with one commit."""
     out: list[bytes] = []
     marks: dict[str, int] = {}
@@ -94,7 +94,7 @@ def grow(path: Path, base: Files, branches: Mapping[str, tuple[str, Files]]) -> 
     subprocess.run(["git", "fast-import", "--quiet", "--force"], cwd=path, input=b"".join(out), check=True)
 
 
-def forest(path: Path, seed: int, count: int, *, files: int = 60, most: int = 4) -> Sequence[str]:
+def forest(path: Path | str, seed: int, count: int, *, files: int = 60, most: int = 4) -> Sequence[str]:
     """`count` branches off `main` with some changes each, some of them stacked on others; their names."""
     chance = random.Random(seed)
     base = start(chance, files)
@@ -107,3 +107,22 @@ def forest(path: Path, seed: int, count: int, *, files: int = 60, most: int = 4)
         branches[f"agent/b{number:03d}"] = (parent, new)
     grow(path, base, branches)
     return sorted(branches)
+
+
+def edit_branch(path: Path | str, name: str, seed: int) -> None:
+    """One more commit on a branch, which edits the file that it has first."""
+    chance = random.Random(seed)
+    git = ("git", "-C", str(path))
+    files = subprocess.run(
+        [*git, "ls-tree", "-r", "--name-only", "-z", name], capture_output=True, check=True
+    )
+    file = chance.choice([one for one in os.fsdecode(files.stdout).split("\0") if one.endswith(".txt")])
+    data = subprocess.run(
+        [*git, "cat-file", "blob", f"{name}:{file}"], capture_output=True, check=True
+    ).stdout
+    new = edit(chance, data)
+    out = (
+        f"commit refs/heads/{name}\ncommitter a <a@b> 1700000001 +0000\ndata 1\nx\nfrom refs/heads/{name}^0\n"
+        f"M 100644 inline {file}\ndata {len(new)}\n"
+    ).encode()
+    subprocess.run([*git, "fast-import", "--quiet"], input=out + new + b"\n", check=True)
