@@ -8,42 +8,61 @@ where their lines touch. What is known from earlier rounds is not tried again.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import combinations
 from typing import NamedTuple
 
 from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine, Unmergeable
 from gitfleet.radar import contents, definitions, deltas, landing_order
 from gitfleet.radar.cache import Cache, packed, unpacked
 from gitfleet.radar.deltas import Delta, Meeting
+from gitfleet.radar.lineages import Lineage
 from gitfleet.radar.model import BaseClash, Clash, Doublet, Effort, Findings, PathClash, Untold, WorkHead
 
 _TIME = 1800.0
 _TEXT = frozenset(["unspecified", "set", "text"])
 
 
-class _Normal(NamedTuple):
-    """A head as it would be after a merge with the base."""
+class _Broken(NamedTuple):
+    """A tip that conflicts with the base."""
+
+    paths: tuple[PathClash, ...]
+
+
+_Normalised = Merged | _Broken | Unmergeable
+_Two = tuple[WorkHead, WorkHead]
+_NONE = Delta({})
+
+
+class _Side(NamedTuple):
+    """A head, and its tree as it would be after a merge with the base."""
 
     head: WorkHead
     tree: str
-    delta: Delta
 
 
 class _Pair(NamedTuple):
-    one: _Normal
-    two: _Normal
+    """Two that meet, as seen from the tree `base`; "" where only their whole history tells."""
+
+    one: _Side
+    two: _Side
     meeting: Meeting
+    base: str
+    deltas: tuple[Delta, Delta]
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(sorted((self.one.delta.digest, self.two.delta.digest)))
+        if not self.base:
+            return "history", self.one.head.commit, self.two.head.commit, self.one.tree, self.two.tree
+        return tuple(sorted(delta.digest for delta in self.deltas))
 
     def triple(self, path: str) -> tuple[str, str, str]:
-        one, two = self.one.delta.changes[path], self.two.delta.changes[path]
+        one, two = (delta.changes[path] for delta in self.deltas)
         return one.old, min(one.new, two.new), max(one.new, two.new)
 
     def sides(self, path: str) -> list[tuple[str, str]]:
-        changes = (self.one.delta.changes[path], self.two.delta.changes[path])
+        changes = [delta.changes[path] for delta in self.deltas]
         return [(change.old, change.new) for change in changes]
 
 
@@ -58,21 +77,28 @@ class RadarSweep:
         self._base = base
         self._tree = place.tree(base)
         self._deltas = {} if deltas is None else deltas
+        self._used: set[tuple[str, str]] = set()
         self._untold: list[Untold] = []
         self._known = 0
         self._at_first = place.merges
 
     def run(self, heads: Sequence[WorkHead]) -> Findings:
         """What there is to find. Raises GitFailed."""
-        below, ahead = self._stacks([commit for head in heads for commit in (head.commit, head.tip)])
-        heads = _distinct([head for head in heads if head.commit in below])
-        normal, broken = self._normalise(heads, ahead)
-        pairs = self._candidates(normal, below)
+        lineage = Lineage(self._place, self._base, (tip for head in heads for tip in (head.commit, head.tip)))
+        heads = _distinct([head for head in heads if lineage.lacked(head.commit)])
+        apart = _apart(heads, lineage)
+        trees = self._normalise([head.commit for head in heads], apart, lineage)
+        for head in heads:
+            if isinstance(failed := trees[head.commit], Unmergeable):
+                self._untold.append(Untold((head.name,), failed.words))
+        pairs = self._candidates(heads, apart, trees, lineage)
         verdicts, touching = self._judge(pairs)
         clashes = [Clash(*_ordered(p.one.head, p.two.head), paths) for p, paths in verdicts if paths]
-        clean = [pair for pair, paths in verdicts if paths == ()]
-        doublets = self._doublets(clean)
-        stacks = _stacked(heads, below)
+        doublets = self._doublets([pair for pair, paths in verdicts if paths == ()])
+        broken = [
+            BaseClash(head, found.paths) for head in heads if isinstance(found := trees[head.commit], _Broken)
+        ]
+        stacks = _stacked(heads, lineage)
         spent = Effort(
             heads=len(heads), pairs=len(heads) * (len(heads) - 1) // 2, met=len(pairs), touching=touching,
             merges=self._place.merges - self._at_first, known=self._known,
@@ -83,74 +109,84 @@ class RadarSweep:
             self._base, heads, _sorted(clashes), broken, doublets, self._untold, order, names, spent
         )
 
-    def _stacks(self, commits: Collection[str]) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
-        """Of each commit that the base lacks, those of `commits` that it contains; and those that contain the base. One git process."""
-        data = "".join(f"{commit}\n" for commit in dict.fromkeys(commits)) + f"^{self._base}\n"
-        out = self._place.git.run(
-            "rev-list", "--stdin", "--topo-order", "--reverse", "--no-commit-header", "--format=%H %T %P",
-            data=data.encode(), timeout=_TIME,
-        )  # fmt: skip
-        wanted, found = {*commits, self._base}, {self._base: frozenset([self._base])}
-        for row in out.decode("ascii").splitlines():
-            commit, tree, *parents = row.split(" ")
-            if commit in wanted:
-                self._place.know(commit, tree)
-            own = frozenset([commit]) if commit in wanted else frozenset()
-            found[commit] = own.union(*(found.get(parent, frozenset()) for parent in parents))
-        del found[self._base]
-        lacked = {commit: found[commit] for commit in wanted if commit in found}
-        ahead = frozenset(commit for commit, inside in lacked.items() if self._base in inside)
-        return {commit: inside - {self._base} for commit, inside in lacked.items()}, ahead
-
     def _normalise(
-        self, heads: Sequence[WorkHead], ahead: Collection[str]
-    ) -> tuple[list[_Normal], list[BaseClash]]:
-        """The heads as they are after a merge with the base, and those that conflict with it. What contains it is so already."""
+        self, tips: Sequence[str], apart: Iterable[tuple[str, ...]], lineage: Lineage
+    ) -> dict[str, _Normalised]:
+        """What becomes of tips, and of where pairs have parted, by a merge with the base. What contains the base stays as it is."""
         fingerprint = self._place.rules.fingerprint
-        keys = [(fingerprint, self._base, head.commit) for head in heads]
-        for head, key in zip(heads, keys, strict=True):
-            if head.commit in ahead and self._cache.get("normal", key) is None:
-                self._cache.put("normal", key, self._place.tree(head.commit))
-        fresh = [
-            head for head, key in zip(heads, keys, strict=True) if self._cache.get("normal", key) is None
-        ]
-        merged = self._place.merge_all([(self._base, head.commit) for head in fresh])
-        for head, answer in zip(fresh, merged, strict=True):
-            if isinstance(answer, Unmergeable):
-                self._untold.append(Untold((head.name,), answer.words))
-            else:
+        commits = dict.fromkeys([*tips, *(bases[0] for bases in apart if len(bases) == 1)])
+        found: dict[str, _Normalised] = {}
+        for commit in commits:
+            known = self._cache.get("normal", (fingerprint, self._base, commit))
+            if isinstance(known, str):
+                found[commit] = Merged(known)
+            elif known is not None:
+                found[commit] = _Broken(unpacked(known))
+            elif lineage.has_base(commit):
+                found[commit] = Merged(self._place.tree(commit))
+        fresh = [commit for commit in commits if commit not in found]
+        for commit, answer in zip(
+            fresh, self._place.merge_all([(self._base, commit) for commit in fresh]), strict=True
+        ):
+            found[commit] = _Broken(_paths(answer)) if isinstance(answer, Conflicted) else answer
+            if isinstance(answer, Merged | Conflicted):
                 value = answer.tree if isinstance(answer, Merged) else packed(_paths(answer))
-                self._cache.put("normal", (fingerprint, self._base, head.commit), value)
-        told = [(head, self._cache.get("normal", key)) for head, key in zip(heads, keys, strict=True)]
-        found = self._read_deltas([value for _, value in told if isinstance(value, str)])
-        normal = [_Normal(head, value, found[value]) for head, value in told if isinstance(value, str)]
-        broken = [BaseClash(head, unpacked(value)) for head, value in told if isinstance(value, list)]
-        return normal, broken
-
-    def _read_deltas(self, trees: Sequence[str]) -> dict[str, Delta]:
-        """What lies between the base and each tree; what an earlier round of this process has read is not read again."""
-        fresh = [tree for tree in trees if (self._tree, tree) not in self._deltas]
-        read = deltas.read(self._place, self._tree, fresh) if fresh else {}
-        found = {tree: read.get(tree) or self._deltas[self._tree, tree] for tree in trees}
-        self._deltas.clear()
-        self._deltas.update({(self._tree, tree): delta for tree, delta in found.items()})
+                self._cache.put("normal", (fingerprint, self._base, commit), value)
         return found
 
-    def _candidates(self, normal: Sequence[_Normal], below: Mapping[str, Collection[str]]) -> list[_Pair]:
-        """The pairs that meet and are not silent: along a stack, and within one session, nobody needs to be told."""
-        near = [
-            (normal[a], normal[b])
-            for a, b in sorted(deltas.meeting([one.delta for one in normal]))
-            if not _silent(normal[a].head, normal[b].head, below)
-        ]
-        special = self._special(near)
-        return [_Pair(one, two, deltas.meet(one.delta, two.delta, special)) for one, two in near]
+    def _candidates(
+        self,
+        heads: Sequence[WorkHead],
+        apart: Mapping[tuple[str, ...], Collection[_Two]],
+        trees: Mapping[str, _Normalised],
+        lineage: Lineage,
+    ) -> list[_Pair]:
+        """The pairs that meet and are not silent. Most have parted where the base is; others are judged from where they have."""
+        whole = [_Side(head, found.tree) for head in heads if isinstance(found := trees[head.commit], Merged)]
+        pairs = self._meeting(
+            self._tree, whole, lambda one, two: not _silent(one, two, lineage) and not lineage.parted(one.commit, two.commit)
+        )  # fmt: skip
+        side = {one.head: one for one in whole}
+        for bases, both in apart.items():
+            inside = {(side[one], side[two]) for one, two in both if one in side and two in side}
+            start = trees.get(bases[0])
+            if len(bases) == 1 and isinstance(start, Merged):
+                members = list(dict.fromkeys(one for two in sorted(inside) for one in two))
+                wanted = {frozenset((one.head, two.head)) for one, two in inside}
+                pairs += self._meeting(start.tree, members, partial(_is_among, wanted))
+            else:
+                pairs += [
+                    _Pair(one, two, Meeting((), other=True), "", (_NONE, _NONE))
+                    for one, two in sorted(inside)
+                ]
+        for key in self._deltas.keys() - self._used:
+            del self._deltas[key]
+        return pairs
 
-    def _special(self, near: Sequence[tuple[_Normal, _Normal]]) -> frozenset[str]:
+    def _meeting(
+        self, base: str, sides: Sequence[_Side], wanted: Callable[[WorkHead, WorkHead], bool]
+    ) -> list[_Pair]:
+        """The pairs of these that meet, seen from the tree `base`."""
+        keys = [(base, one.tree) for one in sides]
+        fresh = [tree for _, tree in keys if (base, tree) not in self._deltas]
+        for tree, delta in deltas.read(self._place, base, fresh).items() if fresh else ():
+            self._deltas[base, tree] = delta
+        self._used.update(keys)
+        found = [self._deltas[key] for key in keys]
+        near = [
+            (a, b) for a, b in sorted(deltas.meeting(found)) if wanted(sides[a].head, sides[b].head)
+        ]  # fmt: skip
+        special = self._special([(found[a], found[b]) for a, b in near])
+        return [
+            _Pair(sides[a], sides[b], deltas.meet(found[a], found[b], special), base, (found[a], found[b]))
+            for a, b in near
+        ]
+
+    def _special(self, near: Sequence[tuple[Delta, Delta]]) -> frozenset[str]:
         """The paths that both sides of a pair change and that git does not merge as text."""
         if not self._place.rules.attributes:
             return frozenset()
-        shared = {path for one, two in near for path in one.delta.changes.keys() & two.delta.changes.keys()}
+        shared = {path for one, two in near for path in one.changes.keys() & two.changes.keys()}
         if not shared:
             return frozenset()
         data = "\0".join(sorted(shared))
@@ -219,9 +255,14 @@ class RadarSweep:
         return tuple(PathClash(path, tuple(kinds)) for path, kinds in verdicts if kinds)
 
     def _merge(self, pairs: Sequence[_Pair]) -> list[Merge]:
-        root = self._place.stand_in(self._tree)
-        commits = {pair.tree: self._place.stand_in(pair.tree, root) for two in pairs for pair in two[:2]}
-        return self._place.merge_all([(commits[pair.one.tree], commits[pair.two.tree]) for pair in pairs])
+        return self._place.merge_all([(self._commit(pair, 0), self._commit(pair, 1)) for pair in pairs])
+
+    def _commit(self, pair: _Pair, side: int) -> str:
+        """A commit for one side of a pair: on top of what the pair is seen from, or with its own history."""
+        one = (pair.one, pair.two)[side]
+        if not pair.base:
+            return self._place.stand_in(one.tree, self._base, one.head.commit)
+        return self._place.stand_in(one.tree, self._place.stand_in(pair.base))
 
     def _learned(self, pair: _Pair, answer: Merge) -> tuple[PathClash, ...] | None:
         if isinstance(answer, Unmergeable):
@@ -260,33 +301,41 @@ def _distinct(heads: Sequence[WorkHead]) -> list[WorkHead]:
     return sorted(found.values(), key=lambda head: (head.name, head.dirty, head.commit))
 
 
-def _silent(one: WorkHead, two: WorkHead, below: Mapping[str, Collection[str]]) -> bool:
+def _is_among(wanted: Collection[frozenset[WorkHead]], one: WorkHead, two: WorkHead) -> bool:
+    return frozenset((one, two)) in wanted
+
+
+def _apart(heads: Sequence[WorkHead], lineage: Lineage) -> dict[tuple[str, ...], list[_Two]]:
+    """The pairs that have parted from each other later than from the base, by where that was; without those that are silent."""
+    found: dict[tuple[str, ...], list[_Two]] = {}
+    for one, two in combinations(heads, 2):
+        bases = lineage.parted(one.commit, two.commit)
+        if bases and not _silent(one, two, lineage):
+            found.setdefault(bases, []).append((one, two))
+    return found
+
+
+def _silent(one: WorkHead, two: WorkHead, lineage: Lineage) -> bool:
+    """Whether nobody needs to be told: along a stack, and within one session."""
     same = bool(one.owner) and one.owner == two.owner
-    return same or _contains(one, two, below) or _contains(two, one, below)
+    return same or _contains(one, two, lineage) or _contains(two, one, lineage)
 
 
-def _contains(upper: WorkHead, lower: WorkHead, below: Mapping[str, Collection[str]]) -> bool:
+def _contains(upper: WorkHead, lower: WorkHead, lineage: Lineage) -> bool:
     """Whether one is stacked on the other: it has all its commits, if not what is uncommitted there."""
-    found = below[upper.commit]
-    return lower.commit in found or (lower.tip != upper.tip and lower.tip in found)
+    return lineage.contains(upper.commit, lower.commit) or (
+        lower.tip != upper.tip and lineage.contains(upper.commit, lower.tip)
+    )
 
 
-def _stacked(
-    heads: Sequence[WorkHead], below: Mapping[str, Collection[str]]
-) -> list[tuple[WorkHead, WorkHead]]:
+def _stacked(heads: Sequence[WorkHead], lineage: Lineage) -> list[_Two]:
     """The pairs of which the second contains the first."""
-    at: dict[str, list[WorkHead]] = {}
-    for head in heads:
-        for commit in {head.commit, head.tip}:
-            at.setdefault(commit, []).append(head)
-    found = [
-        (lower, upper)
-        for upper in heads
-        for commit in below[upper.commit]
-        for lower in at.get(commit, ())
-        if lower != upper and _contains(upper, lower, below)
+    return [
+        pair
+        for one, two in combinations(heads, 2)
+        for pair in ((one, two), (two, one))
+        if _contains(pair[1], pair[0], lineage)
     ]
-    return sorted(set(found), key=lambda pair: (pair[0].name, pair[1].name))
 
 
 def _ordered(one: WorkHead, two: WorkHead) -> tuple[WorkHead, WorkHead]:

@@ -22,10 +22,11 @@ def conflicts(path: str, found: Findings) -> set[tuple[str, str]]:
     """The pairs of a round's heads that conflict beyond the base, by merging every pair that is no stack."""
     stacked = {frozenset(names) for names in found.stacks}
     with quarantine(Git(f"{path}/.git")) as place:
-        root = place.stand_in(place.tree(found.base))
         merged = [(head, place.merge(found.base, head.commit)) for head in found.heads]
         normal = [
-            (head.name, place.stand_in(one.tree, root)) for head, one in merged if isinstance(one, Merged)
+            (head.name, place.stand_in(one.tree, found.base, head.commit))
+            for head, one in merged
+            if isinstance(one, Merged)
         ]
         pairs = [
             pair for pair in combinations(normal, 2) if frozenset((pair[0][0], pair[1][0])) not in stacked

@@ -50,7 +50,6 @@ class Scope:
         base = self.git(self.path, "rev-parse", "main")
         broken, normal, below = set(), [], {}
         with quarantine(Program(str(self.path / ".git")), self.rules) as place:
-            root = place.stand_in(place.tree(base))
             seen: dict[str, WorkHead] = {}
             for head in self.heads():
                 if self.git.ask(self.path, "merge-base", "--is-ancestor", head.commit, "main").returncode:
@@ -58,7 +57,7 @@ class Scope:
             for head in seen.values():
                 found = place.merge(base, head.commit)
                 if isinstance(found, Merged):
-                    normal.append((head, place.stand_in(found.tree, root)))
+                    normal.append((head, place.stand_in(found.tree, base, head.commit)))
                 else:
                     broken.add(head.name)
                 below[head.commit] = set(self.git(self.path, "rev-list", head.commit, "^main").split())
@@ -328,3 +327,38 @@ def test_files_that_both_sides_give_the_same_definition_are_watched(scope: Scope
     assert [(one.one.name, one.two.name, one.path, one.name) for one in found.doublets] == [
         ("one", "two", "m.py", "helper")
     ]
+
+
+def test_pairs_that_share_commits_which_have_not_landed_are_judged_from_where_they_parted(
+    scope: Scope, git: Git
+) -> None:
+    path = scope.path
+    write(git, path, "main", {"f": TEXT, "o": OTHER})
+    write(git, path, "common", {"f": line((5, "c")), "new": TEXT})
+    write(git, path, "one", {"f": line((5, "a")), "new": line((9, "n"))}, "common")
+    write(git, path, "two", {"o": "two\n"}, "common")
+    write(git, path, "reverts", {"f": TEXT}, "common")
+    git(path, "update-ref", "-d", "refs/heads/common")
+    write(git, path, "main", {"unrelated": "x\n"})
+    found = scope.look()
+    assert names(found) == {("one", "reverts")} == scope.brute()[1]
+
+
+def test_hundred_branches_off_one_that_has_not_landed_cost_no_more_than_others(
+    scope: Scope, git: Git
+) -> None:
+    forest.forest(scope.path, 3, 60, files=200, most=2)
+    write(git, scope.path, "develop", {"src/api/f0.txt": "develop\n"})
+    develop = git(scope.path, "rev-parse", "develop^{tree}")
+    for head in scope.heads():
+        if head.name != "develop":
+            tree = (
+                git(scope.path, "merge-tree", "--write-tree", "develop", head.name).splitlines()[0]
+                if not git.ask(scope.path, "merge-tree", "--write-tree", "develop", head.name).returncode
+                else develop
+            )
+            commit = git(scope.path, "commit-tree", "-p", "develop", "-m", "x", tree)
+            git(scope.path, "update-ref", f"refs/heads/{head.name}", commit)
+    found = scope.look()
+    assert names(found) == scope.brute()[1]
+    assert found.effort.merges <= found.effort.pairs / 10
