@@ -7,9 +7,9 @@ for libgit2.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.base import delivery
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, turns
@@ -19,18 +19,20 @@ from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
+from gitfleet.gates import verdicts
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import node as nodes
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
-from gitfleet.ledger.operations import Registry
+from gitfleet.ledger.operations import Kind, Registry
 from gitfleet.sessions import alerts, inbox
 from gitfleet.sessions import rules as session_rules
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.gates.service import Gates
     from gitfleet.git.head import Head
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
@@ -38,6 +40,13 @@ if TYPE_CHECKING:
     from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Beginning, Ending, Sessions
     from gitfleet.worktrees.service import Worktrees
+
+
+def _queue_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.mergequeue import kinds  # a dozen modules, of which a claim needs none
+
+    return kinds.KINDS
+
 
 OPERATIONS = Registry(
     [
@@ -49,8 +58,10 @@ OPERATIONS = Registry(
         *handover.KINDS,
         *retained_claims.KINDS,
         *ended_grants.KINDS,
+        *verdicts.KINDS,
     ],
     keep=leases.keep,
+    late={"queue": _queue_kinds},
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 
@@ -157,6 +168,13 @@ class Clone:
         from gitfleet.worktrees.service import Worktrees  # only the commands for worktrees pay for it
 
         return Worktrees(self.repository, self.ledger, announce=self._announce)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """The gates: what is known of trees, and having them tested."""
+        from gitfleet.gates.service import Gates  # as above
+
+        return Gates(self.repository, self.ledger, announce=self._announce)
 
     @property
     def node_ref(self) -> NodeRef:

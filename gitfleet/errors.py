@@ -10,8 +10,10 @@
     │   ├── NoRepository                   not in a git repository
     │   ├── UnsupportedRepository          SHA-256 objects and the like
     │   ├── NoFleet                        `gitfleet init` has not run here
-    │   └── NoSession                      no session, or several, could be meant
+    │   ├── NoSession                      no session, or several, could be meant
+    │   └── NoEntry                        no entry of the merge queue, or several, could be meant
     ├── Conflict                       10  somebody else holds it
+    │   ├── EntryMoved                     an entry of the merge queue is not (any more) where it could be moved so
     │   └── RefMoved                       a branch is no longer where the operation was to move it from
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
@@ -200,6 +202,12 @@ class NoSession(UsageError):
     candidates: tuple[str, ...] = field(Many(TEXT), default=())
 
 
+class NoEntry(UsageError):
+    """`entry` as it was named."""
+
+    entry: str = field(TEXT, default="")
+
+
 class Conflict(FleetError):
     """`conflicts`: what stands in the way, each holder and path once; `place` (0: none) the one in the line that waiting would get."""
 
@@ -207,6 +215,14 @@ class Conflict(FleetError):
     unharmed = UNCHANGED
     conflicts: tuple[Obstacle, ...] = field(Many(One(Obstacle)), default=())
     place: int = field(WHOLE, default=0, omit=True)
+
+
+class EntryMoved(Conflict):
+    """`entry` is in `state`; where it has landed, as the commit `landed`."""
+
+    entry: str = field(TEXT, default="")
+    state: str = field(TEXT, default="")
+    landed: str = field(TEXT, default="", omit=True)
 
 
 class RefMoved(Conflict):

@@ -63,6 +63,7 @@ DOORS = [
             "gitfleet/base/processes.py": "the door",
             "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
             "gitfleet/base/exec_child.py": "the other side of that door",
+            "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
         },
     ),
     Door(

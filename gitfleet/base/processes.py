@@ -138,11 +138,23 @@ def _answer(handle: int, answered: Callable[[bytes], bool], end: float) -> bytes
 
 
 class Conversation:
-    """A program that answers over pipes for as long as we ask, such as `git cat-file --batch`."""
+    """A program that answers over pipes for as long as we ask, such as `git cat-file --batch`.
 
-    def __init__(self, argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str]) -> None:
+    `handles` are ours that it has open too. With `own_session` a signal for our process group does not reach it.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str | None,
+        env: Mapping[str, str],
+        handles: Sequence[int] = (),
+        own_session: bool = False,
+    ) -> None:
         self._process = subprocess.Popen(
             list(argv), cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            pass_fds=handles, start_new_session=own_session,
         )  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None

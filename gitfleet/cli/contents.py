@@ -54,6 +54,9 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "worktree": CommandEntry("", "A worktree for each session: made, kept up, taken away"),
         "maintainer": CommandEntry("", "Have the system do the upkeep regularly"),
     },
+    "Landing": {
+        "gate": CommandEntry("", "Test a tree once for the whole fleet; ask what is known"),
+    },
     "Agents": {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
         "agent": CommandEntry("", "Put hooks into an agent's settings, so that it asks first"),
@@ -92,6 +95,10 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "restore": CommandEntry("upkeep.bring_back", "Bring an archived worktree back"),
         "maintain": CommandEntry("maintaining.maintain", "One round of upkeep: all of this, now"),
     },
+    "gate": {
+        "run": CommandEntry("gates.run", "Test a commit, and tell the fleet the verdict"),
+        "status": CommandEntry("gates.status", "Say what the fleet knows of a tree"),
+    },
     "maintainer": {
         "install": CommandEntry("maintaining.install", "Have the system run upkeep of this clone regularly"),
         "status": CommandEntry(
@@ -113,6 +120,7 @@ NOUNS: Mapping[str, Noun] = {
     "session": Noun("Who is at work. Without a verb: list.", "list"),
     "hub-hook": Noun("Judge pushes in a bare repository that you keep yourself.", ""),
     "worktree": Noun("Managed worktrees, one for each session. Without a verb: list.", "list"),
+    "gate": Noun("What says whether a tree may land, and what it has said.", ""),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }

@@ -74,6 +74,14 @@ def _small(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}"
 
 
+def progress(text: str) -> None:
+    """Show how far something has come, on one line of a terminal (standard error) that the next one is written over; "" takes it away."""
+    if sys.stderr.isatty():
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        sys.stderr.write(f"\r\x1b[K{display(text)[: width - 1]}")
+        sys.stderr.flush()
+
+
 def grid(content: Grid) -> None:
     """Print a table: as a terminal can show it, or in plain columns."""
     if sys.stdout.isatty():

@@ -17,6 +17,7 @@ from gitfleet.fleet.views import (
     claims,
     commits,
     doctor,
+    gates,
     grants,
     hubs,
     ledger,
@@ -88,6 +89,14 @@ COMMANDS: Mapping[str, CommandRow] = {
     "worktree archive --list": CommandRow(archives.ArchiveListAnswer),
     "worktree restore": CommandRow(archives.RestoreAnswer),
     "worktree maintain": CommandRow(upkeep.UpkeepAnswer, *_PARTLY),
+    "gate run": CommandRow(
+        gates.GateRunAnswer, (11, 16), ("ok", "failed", "indeterminate", "unknown", "queued")
+    ),
+    "gate status": CommandRow(
+        gates.GateStatusAnswer,
+        (11, 16),
+        ("passed", "failed", "indeterminate", "unknown", "running", "unconfigured"),
+    ),
     "maintainer status": CommandRow(maintainer.MaintainerStatusAnswer),
     "maintainer install": CommandRow(maintainer.MaintainerInstallAnswer),
     "maintainer uninstall": CommandRow(maintainer.MaintainerUninstallAnswer),

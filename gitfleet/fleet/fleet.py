@@ -139,7 +139,7 @@ class Fleet(Clone):
         """Which live branches will conflict with each other and with the trunk."""
         from gitfleet.radar.radar import Radar  # as above
 
-        return Radar(self, self._announce)
+        return Radar(self.repository, self.ledger, self._rules, self._announce)
 
     @cached_property
     def upkeep(self) -> Upkeep:

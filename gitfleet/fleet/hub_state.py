@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.text import display
@@ -19,6 +20,8 @@ from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.clone import Clone
 from gitfleet.errors import NoFleet, UsageError
+from gitfleet.gates import policy as gates
+from gitfleet.gates.policy import GatePolicy
 from gitfleet.git import fleetrefs
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import Git
@@ -40,6 +43,7 @@ class Present:
     tip: Tip
     view: Snapshot
     policy: Policy
+    gate: GatePolicy
     warnings: tuple[str, ...] = ()
 
 
@@ -74,7 +78,9 @@ def of_node(fleet: Clone) -> Present:
     warnings = policy_file.refresh(fleet.repository, node)
     view = Snapshot(ledger.objects, tip.tree)
     format.check(view)
-    return Present(node.hub, node.trunk, tip, view, policy.load(ledger.state), tuple(warnings))
+    return Present(
+        node.hub, node.trunk, tip, view, policy.load(ledger.state), gates.load(ledger.state), tuple(warnings)
+    )
 
 
 def remote_of(git: Git, wanted: str | None) -> str:
@@ -107,9 +113,10 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     tip = commits.read(objects, place.tip(0))
     view = Snapshot(objects, tip.tree)
     format.check(view)
-    rules = Policy()
+    rules: dict[str, Any] = {}
     warnings: list[str] = []
     if head.branch:
         place.fetch([f"refs/heads/{head.branch}"], depth=1, contents=False)
-        rules, warnings = policy_file.at(place.git, place.tip(0))
-    return Present(place.remote.name, head.branch, tip, view, rules, tuple(warnings))
+        rules, warnings = policy_file.compiled_at(place.git, place.tip(0))
+    gate = gates.of(rules.get("queue", {}))
+    return Present(place.remote.name, head.branch, tip, view, Policy.decode(rules), gate, tuple(warnings))

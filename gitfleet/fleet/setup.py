@@ -21,6 +21,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
 from gitfleet.fleet import probe
+from gitfleet.gates import checkout, slots
 from gitfleet.git import fleetrefs, refs, sharing
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.objects import open_objects
@@ -117,6 +118,9 @@ def leave(repository: Repository, *, force: bool) -> list[str]:
         check_leaving(repository)
     before = _before(repository.common_dir)
     kept = [*draft.take_back(state), *leaving.leave(repository), *_on_the_hub(before.hub if before else "")]
+    if before:
+        places = checkout.remove(repository, slots.root(before.id))
+        kept += [f"stays: {display(folder)}, where a gate ran; it could not be deleted" for folder in places]
     files.remove(os.path.join(state, "node.json"))
     _forget_refs(repository, {})
     files.remove(os.path.join(repository.common_dir, NOTE_OF_MAIN))

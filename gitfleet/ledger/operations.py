@@ -19,7 +19,7 @@ What another node wrote is read through its kind before anything is decided: a b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from gitfleet.base import advice
@@ -110,7 +110,8 @@ def operation(
 class Registry:
     """Kinds by name; no two have the same (ValueError).
 
-    `keep` goes over each decision that is yes: what holds for all kinds, whatever they decide.
+    `keep` goes over each decision that is yes: what holds for all kinds, whatever they decide. `late` has kinds that are made when
+    one of them is first asked for, by what their names begin with (`queue` for `queue.add`).
     """
 
     def __init__(
@@ -118,27 +119,44 @@ class Registry:
         kinds: Iterable[Kind[Any, Any]],
         *,
         keep: Keep = lambda view, operation, body, generation, yes: yes,
+        late: Mapping[str, Callable[[], Iterable[Kind[Any, Any]]]] | None = None,
     ) -> None:
         self._keep = keep
         self._kinds: dict[str, Kind[Any, Any]] = {}
+        self._late = dict(late or {})
         for kind in kinds:
-            if kind.name in self._kinds:
-                raise ValueError(f"there are two operations of the name '{kind.name}'")
-            self._kinds[kind.name] = kind
+            self._put(kind)
+
+    def _put(self, kind: Kind[Any, Any]) -> None:
+        if kind.name in self._kinds:
+            raise ValueError(f"there are two operations of the name '{kind.name}'")
+        self._kinds[kind.name] = kind
 
     def __iter__(self) -> Iterator[Kind[Any, Any]]:
+        for begins in list(self._late):
+            self._make(begins)
         return iter(self._kinds.values())
 
     def __contains__(self, name: str) -> bool:
-        return name in self._kinds
+        return self.get(name) is not None
 
     def get(self, name: str) -> Kind[Any, Any] | None:
         """The kind of this name."""
+        self._make(name.partition(".")[0])
         return self._kinds.get(name)
+
+    def _make(self, begins: str) -> None:
+        make = self._late.get(begins)
+        if make is None:
+            return
+        for kind in make():
+            if self._kinds.get(kind.name) is not kind:  # else another thread was here before
+                self._put(kind)
+        self._late.pop(begins, None)
 
     def decide(self, view: View, operation: Operation, generation: int) -> Decision[Any]:
         """Decide `operation`. Pure in what it reads. A kind that is not known here is refused by name, a body that is none as such."""
-        kind = self._kinds.get(operation.kind)
+        kind = self.get(operation.kind)
         if kind is None:
             return Refused(unknown_kind(operation))
         try:

@@ -12,10 +12,10 @@ from hashlib import sha256
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import one_line
-from gitfleet.clone import Clone
-from gitfleet.radar.model import BaseClash, Clash, Findings, PathClash, WorkHead
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.radar.model import BaseClash, Findings, PairClash, PathClash, WorkHead
 from gitfleet.sessions import alerts, model
-from gitfleet.sessions.alerts import Alert, Told
+from gitfleet.sessions.alerts import Alert, ToldPair
 
 _SHOWN = 5
 
@@ -25,14 +25,14 @@ def pair_id(*names: str) -> str:
     return sha256("\0".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
-def tell(clone: Clone, found: Findings, *, certain: bool) -> list[str]:
+def tell(ledger: Ledger, found: Findings, *, certain: bool) -> list[str]:
     """Tell the sessions what they were not told yet; the ids of those pairs. One transaction, or none where nothing is new.
 
     Not `certain`: nothing is called cleared. Raises the ledger's errors; then nothing was told.
     """
-    view, node = clone.current().view, clone.ledger.node.id
+    view, node = ledger.current().view, ledger.node.id
     known = {one.pair: one for one in alerts.everything(view)}
-    wanted = {alert.pair: alert for alert in _alerts(found, clone.ledger.node.trunk)}
+    wanted = {alert.pair: alert for alert in _alerts(found, ledger.node.trunk)}
     fresh = [
         alert
         for pair, alert in wanted.items()
@@ -45,16 +45,16 @@ def tell(clone: Clone, found: Findings, *, certain: bool) -> list[str]:
         if certain
         and pair not in wanted
         and not doubtful & set(one.branches)
-        and _may_clear(clone, one, node)
+        and _may_clear(ledger, one, node)
     ]
     if not fresh and not cleared:
         return []
     body = alerts.Alerts(tuple(fresh[: alerts.MOST]), tuple(cleared))
-    return list(clone.ledger.request(alerts.tell, clone.ledger.itself, body).told)
+    return list(ledger.request(alerts.tell, ledger.itself, body).told)
 
 
-def _may_clear(clone: Clone, told: Told, node: str) -> bool:
-    view = clone.current().view
+def _may_clear(ledger: Ledger, told: ToldPair, node: str) -> bool:
+    view = ledger.current().view
     return told.node == node or all(model.find(view, session) is None for session in told.owners if session)
 
 
@@ -83,7 +83,7 @@ def _alert(
     return Alert(pair, (heads[0].name, heads[1].name), owners, names, SessionId(to.owner), words)
 
 
-def _words(to: WorkHead, other: WorkHead, clash: Clash, *, first: bool) -> str:
+def _words(to: WorkHead, other: WorkHead, clash: PairClash, *, first: bool) -> str:
     whose = f" of session {other.owner}" if other.owner else ""
     title = f" ({one_line(other.title, 60)})" if other.title else ""
     order = "lands first by the order that the radar suggests" if first else "may land after yours"

@@ -23,7 +23,7 @@ _HEAD = re.compile(r"([0-9a-f]{40}) ([0-9a-f]{40})\n")
 _FILES = frozenset(["100644", "100755"])
 
 
-class Change(NamedTuple):
+class PathDelta(NamedTuple):
     """One path: `letter` is A, D, M or T; `old` and `new` are object ids (zeros: none), with their modes."""
 
     letter: str
@@ -41,7 +41,7 @@ class Change(NamedTuple):
 class Delta:
     """All that one branch changes. `gone` are folders that it took away whole while it added files elsewhere."""
 
-    def __init__(self, changes: Mapping[str, Change]) -> None:
+    def __init__(self, changes: Mapping[str, PathDelta]) -> None:
         self.changes = changes
         self.gone: frozenset[str] = frozenset()
 
@@ -86,8 +86,8 @@ def read(place: Quarantine, base: str, trees: Sequence[str]) -> dict[str, Delta]
     return found
 
 
-def _parsed(out: str, trees: Sequence[str]) -> dict[str, dict[str, Change]]:
-    found: dict[str, dict[str, Change]] = {tree: {} for tree in trees}
+def _parsed(out: str, trees: Sequence[str]) -> dict[str, dict[str, PathDelta]]:
+    found: dict[str, dict[str, PathDelta]] = {tree: {} for tree in trees}
     current, fields = "", iter(out.split("\0"))
     for field in fields:
         facts = field
@@ -95,7 +95,7 @@ def _parsed(out: str, trees: Sequence[str]) -> dict[str, dict[str, Change]]:
             current, facts = head[2], facts[head.end() :]
         if facts.startswith(":"):
             old_mode, mode, old, new, letter = facts[1:].split(" ")
-            found[current][next(fields)] = Change(letter, old_mode, mode, old, new)
+            found[current][next(fields)] = PathDelta(letter, old_mode, mode, old, new)
     return found
 
 
@@ -165,7 +165,7 @@ def meet(one: Delta, two: Delta, special: Iterable[str]) -> Meeting:
     )
 
 
-def _are_edits(one: Change, two: Change) -> bool:
+def _are_edits(one: PathDelta, two: PathDelta) -> bool:
     """Whether a path is a file in all three, and the modes are no matter of dispute."""
     return one.is_edit and two.is_edit and (one.mode == two.mode or one.old_mode in {one.mode, two.mode})
 

@@ -17,13 +17,15 @@ from typing import NamedTuple
 from gitfleet.base import files, ids
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
-from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git import fleetrefs, refs, worktrees
 from gitfleet.git.program import Git, redact
 from gitfleet.git.quarantine import Quarantine
 from gitfleet.git.remote import Remote
+from gitfleet.git.repository import Repository
 from gitfleet.git.worktrees import Worktree
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.nodes.peers import Peers
 from gitfleet.radar.model import Untold, WorkHead
 from gitfleet.sessions import model as sessions
 from gitfleet.sessions.model import Session
@@ -42,11 +44,13 @@ class Gathered(NamedTuple):
     warnings: list[str]
 
 
-def gather(clone: Clone, place: Quarantine, *, fetch: bool) -> Gathered:
+def gather(
+    repository: Repository, ledger: Ledger, place: Quarantine, *, fetch: bool, patience: int
+) -> Gathered:
     """All heads there are. Asks the hub once with `fetch`, and once more for what is new there. Raises GitFailed."""
-    git, node = clone.repository.git, clone.ledger.node
-    everyone = list(sessions.readable(clone.current().view))
-    hub, warnings = _of_hub(clone, fetch=fetch)
+    git, node = repository.git, ledger.node
+    everyone = list(sessions.readable(ledger.current().view))
+    hub, warnings = _of_hub(repository, ledger, fetch=fetch)
     here = {
         name.removeprefix(_HEADS): oid
         for name, oid in refs.read(git, _HEADS).items()
@@ -57,7 +61,8 @@ def gather(clone: Clone, place: Quarantine, *, fetch: bool) -> Gathered:
     trees = [
         tree for tree in worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir
     ]
-    owners = _owners(clone, everyone, trees)
+    with Peers(repository, ledger, patience=patience) as peers:
+        owners = _owners(peers, node.id, everyone, trees)
     tips = _newest(git, _tips(git, here, hub), owners, warnings)
     owners = {
         **_authors(git, {name: oid for name, oid in tips.items() if name not in owners}, everyone),
@@ -67,22 +72,22 @@ def gather(clone: Clone, place: Quarantine, *, fetch: bool) -> Gathered:
         _owned(WorkHead(name, oid, oid, here=name in here and here[name] != hub.get(name)), owners.get(name))
         for name, oid in tips.items()
     ]
-    dirty, untold = _dirty(place, clone, trees, everyone)
+    dirty, untold = _dirty(place, repository, [one for one in everyone if one.node == node.id], trees)
     replaced = {(head.name, head.tip) for head in dirty}
     return Gathered(
         [*(one for one in found if (one.name, one.tip) not in replaced), *dirty], untold, warnings
     )
 
 
-def _of_hub(clone: Clone, *, fetch: bool) -> tuple[dict[str, str], list[str]]:
+def _of_hub(repository: Repository, ledger: Ledger, *, fetch: bool) -> tuple[dict[str, str], list[str]]:
     """The branches of the hub but the trunk, by name, all of them here; as last seen where it cannot be asked."""
-    git, node = clone.repository.git, clone.ledger.node
+    git, node = repository.git, ledger.node
     if not node.hub:
         return {}, []
     warnings = []
     if fetch:
         try:
-            return _fetched(clone), []
+            return _fetched(repository, ledger), []
         except FleetError as error:
             warnings = [f"{error.message} The radar goes by what was last seen of it."]
     prefix = f"refs/remotes/{node.hub}/"
@@ -90,10 +95,10 @@ def _of_hub(clone: Clone, *, fetch: bool) -> tuple[dict[str, str], list[str]]:
     return {name: oid for name, oid in seen.items() if name not in {node.trunk, "HEAD"}}, warnings
 
 
-def _fetched(clone: Clone) -> dict[str, str]:
-    git, node = clone.repository.git, clone.ledger.node
+def _fetched(repository: Repository, ledger: Ledger) -> dict[str, str]:
+    git, node = repository.git, ledger.node
     remote = Remote(git, node.hub)
-    with clone.ledger.lock.held(60.0):
+    with ledger.lock.held(60.0):
         said = remote.look(f"{_HEADS}*")
         found = {name.removeprefix(_HEADS): oid for name, oid in said.items()}
         found.pop(node.trunk, None)
@@ -150,17 +155,18 @@ def _newest(
     return {name: oid for name, oid in tips.items() if name not in left}
 
 
-def _owners(clone: Clone, everyone: Iterable[Session], trees: Sequence[Worktree]) -> dict[str, Session]:
+def _owners(
+    peers: Peers, node: str, everyone: Iterable[Session], trees: Sequence[Worktree]
+) -> dict[str, Session]:
     """The session of each branch: that is at work on it now; of several the first."""
     branches = {os.path.realpath(tree.path): tree.branch or "" for tree in trees}
     found: dict[str, Session] = {}
-    with clone.peers() as peers:
-        for session in sorted(everyone, key=_rank):
-            detail = peers.detail(session.node, session.id) if session.node != clone.ledger.node.id else None
-            branch = (detail.branch if detail else None) or session.branch
-            if session.node == clone.ledger.node.id:
-                branch = branches.get(os.path.realpath(session.worktree), branch)
-            found.setdefault(branch.removeprefix(_HEADS), session)
+    for session in sorted(everyone, key=_rank):
+        detail = peers.detail(session.node, session.id) if session.node != node else None
+        branch = (detail.branch if detail else None) or session.branch
+        if session.node == node:
+            branch = branches.get(os.path.realpath(session.worktree), branch)
+        found.setdefault(branch.removeprefix(_HEADS), session)
     found.pop("", None)
     return found
 
@@ -192,10 +198,9 @@ def _owned(head: WorkHead, session: Session | None) -> WorkHead:
 
 
 def _dirty(
-    place: Quarantine, clone: Clone, trees: Sequence[Worktree], everyone: Sequence[Session]
+    place: Quarantine, repository: Repository, mine: Sequence[Session], trees: Sequence[Worktree]
 ) -> tuple[list[WorkHead], list[Untold]]:
     """The worktrees of this clone with uncommitted work, each as a commit that is in the quarantine only."""
-    mine = [one for one in everyone if one.node == clone.ledger.node.id]
     at = {os.path.realpath(one.worktree): one for one in sorted(mine, key=_rank, reverse=True)}
     found, untold = [], []
     for tree in trees:
@@ -206,7 +211,7 @@ def _dirty(
         if busy := worktrees.in_progress(tree.git_dir):
             untold.append(Untold((name,), f"a {busy} is in progress in {display(tree.path)}"))
             continue
-        snapshot = _snapshot(place, clone.repository.common_dir, tree)
+        snapshot = _snapshot(place, repository.common_dir, tree)
         if isinstance(snapshot, Untold):
             untold.append(snapshot._replace(names=(name,)))
         elif snapshot != place.tree(tree.head):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from gitfleet.radar.model import Clash, WorkHead
+from gitfleet.radar.model import PairClash, WorkHead
 
 
 def suggest(
     heads: Sequence[WorkHead],
-    clashes: Sequence[Clash],
+    clashes: Sequence[PairClash],
     broken: Collection[WorkHead],
     stacks: Sequence[tuple[WorkHead, WorkHead]],
 ) -> list[WorkHead]:

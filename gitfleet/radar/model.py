@@ -31,7 +31,7 @@ class PathClash(NamedTuple):
     kinds: tuple[str, ...]
 
 
-class Clash(NamedTuple):
+class PairClash(NamedTuple):
     """Two heads that will conflict; `one` came first."""
 
     one: WorkHead
@@ -78,7 +78,7 @@ class Findings(NamedTuple):
 
     base: str
     heads: Sequence[WorkHead]
-    clashes: Sequence[Clash]
+    clashes: Sequence[PairClash]
     base_clashes: Sequence[BaseClash]
     doublets: Sequence[Doublet]
     untold: Sequence[Untold]

@@ -13,18 +13,20 @@ from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
-from gitfleet.clone import Clone
+from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError, Unverifiable
 from gitfleet.git import merge_rules
 from gitfleet.git.program import GitFailed
 from gitfleet.git.quarantine import Quarantine
+from gitfleet.git.repository import Repository
+from gitfleet.ledger.ledger import Ledger
 from gitfleet.radar import alerts, heads
 from gitfleet.radar.cache import Cache
 from gitfleet.radar.deltas import Delta
 from gitfleet.radar.heads import Gathered
+from gitfleet.radar.hot_paths import HotPath, HotPaths
 from gitfleet.radar.model import Findings
 from gitfleet.radar.sweep import RadarSweep
-from gitfleet.telling.hot_paths import HotPath, HotPaths
 from gitfleet.trunk import position
 from gitfleet.worktrees import upstream
 
@@ -43,11 +45,19 @@ class RadarRound(NamedTuple):
 class Radar:
     """Conflicts to come, among all live lines of work. Threads may use one at once."""
 
-    def __init__(self, clone: Clone, announce: Callable[[str], None] | None = None) -> None:
-        self._clone = clone
+    def __init__(
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        policy: Callable[[], Policy],
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        self._repository = repository
+        self._ledger = ledger
+        self._policy = policy
         self._announce = announce
         self._deltas: dict[tuple[str, str], Delta] = {}
-        self._folder = os.path.join(clone.ledger.state, "radar")
+        self._folder = os.path.join(ledger.state, "radar")
 
     def look(self, *, fetch: bool = True) -> RadarRound:
         """One round. With `fetch` the hub is asked; where it cannot be, what was last seen counts, and a warning says so.
@@ -63,26 +73,30 @@ class Radar:
             except GitFailed:  # objects may have gone from the clone that the radar's own need
                 self._forget()
                 found = self._round(base, fetch=fetch)
-            HotPaths(self._clone.ledger.state).note(_conflicts(found.findings))
+            HotPaths(self._ledger.state).note(_conflicts(found.findings))
             said = [*warnings, *found.warnings]
             return found._replace(warnings=said, certain=fetch and not said)
 
     def tell(self, found: RadarRound) -> list[str]:
         """Tell sessions of the conflicts that they were not told of yet; the ids of those pairs. Raises the ledger's errors."""
-        return alerts.tell(self._clone, found.findings, certain=found.certain)
+        return alerts.tell(self._ledger, found.findings, certain=found.certain)
 
     def hot(self) -> list[tuple[str, HotPath]]:
         """The paths over which branches conflict again and again, the hottest first."""
-        return HotPaths(self._clone.ledger.state).top()
+        return HotPaths(self._ledger.state).top()
 
     def _round(self, base: str, *, fetch: bool) -> RadarRound:
         place = self._place(base)
-        gathered = heads.gather(self._clone, place, fetch=fetch)
+        gathered = heads.gather(
+            self._repository, self._ledger, place, fetch=fetch, patience=self._policy().state_max_age
+        )
         findings = self._findings(place, base, gathered)
         if any(len(one.names) > 1 for one in findings.untold):  # as above
             self._forget()
             place = self._place(base)
-            gathered = heads.gather(self._clone, place, fetch=False)
+            gathered = heads.gather(
+                self._repository, self._ledger, place, fetch=False, patience=self._policy().state_max_age
+            )
             findings = self._findings(place, base, gathered)
         untold = [*gathered.untold, *findings.untold]
         return RadarRound(findings._replace(untold=untold), gathered.warnings)
@@ -94,12 +108,12 @@ class Radar:
         return found
 
     def _place(self, base: str) -> Quarantine:
-        git = self._clone.repository.git
-        rules = merge_rules.of_tree(git, base, self._clone.policy.merge_drivers)
+        git = self._repository.git
+        rules = merge_rules.of_tree(git, base, self._policy().merge_drivers)
         return Quarantine(git, files.folder(os.path.join(self._folder, "merges")), rules)
 
     def _base(self, *, fetch: bool) -> tuple[str, list[str]]:
-        git, ledger = self._clone.repository.git, self._clone.ledger
+        git, ledger = self._repository.git, self._ledger
         warnings = []
         tip = position.tip(git, ledger.node)
         if fetch and ledger.node.hub:

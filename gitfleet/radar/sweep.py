@@ -18,7 +18,7 @@ from gitfleet.radar import contents, definitions, deltas, landing_order
 from gitfleet.radar.cache import Cache, packed, unpacked
 from gitfleet.radar.deltas import Delta, Meeting
 from gitfleet.radar.lineages import Lineage
-from gitfleet.radar.model import BaseClash, Clash, Doublet, Effort, Findings, PathClash, Untold, WorkHead
+from gitfleet.radar.model import BaseClash, Doublet, Effort, Findings, PairClash, PathClash, Untold, WorkHead
 
 _TIME = 1800.0
 _TEXT = frozenset(["unspecified", "set", "text"])
@@ -93,7 +93,7 @@ class RadarSweep:
                 self._untold.append(Untold((head.name,), failed.words))
         pairs = self._candidates(heads, apart, trees, lineage)
         verdicts, touching = self._judge(pairs)
-        clashes = [Clash(*_ordered(p.one.head, p.two.head), paths) for p, paths in verdicts if paths]
+        clashes = [PairClash(*_ordered(p.one.head, p.two.head), paths) for p, paths in verdicts if paths]
         doublets = self._doublets([pair for pair, paths in verdicts if paths == ()])
         broken = [
             BaseClash(head, found.paths) for head in heads if isinstance(found := trees[head.commit], _Broken)
@@ -344,7 +344,7 @@ def _ordered(one: WorkHead, two: WorkHead) -> tuple[WorkHead, WorkHead]:
     return first, second
 
 
-def _sorted(clashes: Sequence[Clash]) -> list[Clash]:
+def _sorted(clashes: Sequence[PairClash]) -> list[PairClash]:
     return sorted(clashes, key=lambda clash: (clash.one.name, clash.two.name))
 
 

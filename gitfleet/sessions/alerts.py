@@ -40,7 +40,7 @@ class Alert(Struct):
     text: str = field(Text[str](inbox.MAX_MESSAGE, cut=True))
 
 
-class Told(Record):
+class ToldPair(Record):
     """What was told of two branches, by which node, and when (seconds, that node's clock)."""
 
     KIND = "alert"
@@ -81,7 +81,7 @@ def tell(view: View, operation: Operation, body: Alerts, generation: int) -> Dec
         if before is None or not set(alert.paths) <= set(before.paths):
             changes |= inbox.post(view, alert.to, alert.text, operation, number=number)
             told.append(alert.pair)
-        record = Told(alert.pair, alert.branches, alert.owners, alert.paths, operation.node, operation.at)
+        record = ToldPair(alert.pair, alert.branches, alert.owners, alert.paths, operation.node, operation.at)
         changes[_path(alert.pair)] = canonical.dump(record.encode())
     for pair in body.cleared:
         if view.get(_path(pair)) is not None:
@@ -90,17 +90,17 @@ def tell(view: View, operation: Operation, body: Alerts, generation: int) -> Dec
     return Accepted(changes, Alerted(tuple(told)), words)
 
 
-def find(view: View, pair: str) -> Told | None:
+def find(view: View, pair: str) -> ToldPair | None:
     """What was told of a pair; None for nothing, or nothing that can be read."""
     where = _path(pair)
     data = view.get(where)
     try:
-        return format.read(Told, data, where) if data else None
+        return format.read(ToldPair, data, where) if data else None
     except FleetError:
         return None
 
 
-def everything(view: View) -> Iterator[Told]:
+def everything(view: View) -> Iterator[ToldPair]:
     """All that was told and is not cleared."""
     view.load(ROOT)
     for name, is_folder in view.names(ROOT):

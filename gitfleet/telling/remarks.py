@@ -24,8 +24,8 @@ from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap
+from gitfleet.radar.hot_paths import DAYS, HotPaths
 from gitfleet.telling.claims_without_files import nowhere
-from gitfleet.telling.hot_paths import DAYS, HotPaths
 from gitfleet.trunk import position
 
 SHOWN = 20

@@ -57,11 +57,17 @@ def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
 
     Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
     """
+    record, faults = compiled_at(git, revision)
+    return Policy.decode(record), faults
+
+
+def compiled_at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:
+    """The same, as it is compiled: nothing where the defaults hold."""
     blob = _blob(git, revision)
     try:
-        return (Policy.decode(_compile(git, blob)) if blob else Policy()), []
+        return (_compile(git, blob) if blob else {}), []
     except ValueError as error:
-        return Policy(), [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
+        return {}, [f"gitfleet.yaml on the trunk cannot be used, so the defaults hold: {error}"]
 
 
 def _blob(git: Git, revision: str) -> str | None:

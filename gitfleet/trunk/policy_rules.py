@@ -25,29 +25,15 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gitfleet.base.text import span
 from gitfleet.claims.policy import CommitRule, EditRule, Policy, UnverifiableRule
 from gitfleet.errors import FleetError
 from gitfleet.git.drivers import UNION
 from gitfleet.patterns import language, resources
 from gitfleet.sessions import orchestration
+from gitfleet.trunk.durations import Seconds
+from gitfleet.trunk.queue_rules import QueueRules
 
 MAX_BYTES = 256 * 1024
-SHORTEST, LONGEST = 60, 30 * 86400
-"""Seconds that a length of time in the rules may have."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str):
-        if not (value[-1:] in _UNITS and value[:-1].isascii() and value[:-1].isdigit() and len(value) < 10):
-            raise ValueError(f"'{value[:40]}' is not a duration, such as 90s, 45m, 2h or 1d")
-        value = int(value[:-1]) * _UNITS[value[-1]]
-    elif type(value) is not int:
-        raise ValueError("must be a duration, such as 90s, 45m, 2h or 1d")
-    if type(value) is int and not SHORTEST <= value <= LONGEST:
-        raise ValueError(f"{span(value)} is not between {span(SHORTEST)} and {span(LONGEST)}")
-    return value
 
 
 def _pattern(value: Any) -> Any:
@@ -59,7 +45,6 @@ def _pattern(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(ge=SHORTEST, le=LONGEST)]
 PatternText = Annotated[str, BeforeValidator(_pattern)]
 
 
@@ -189,6 +174,7 @@ class Rules(_Strict):
     merge: MergeSection = MergeSection()
     resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
     orchestrators: dict[str, Any] = {}
+    queue: QueueRules = QueueRules()
 
 
 def parse(data: bytes) -> Rules:
@@ -288,4 +274,5 @@ def compiled(rules: Rules) -> dict[str, Any]:
             for name, driver in rules.merge.drivers.items()
         },
         "orchestrators": rules.orchestrators,
+        "queue": rules.queue.compiled(),
     }

@@ -123,8 +123,9 @@ def test_several_conflicts_at_once_are_messages_of_their_own(pond: Pond) -> None
     for number, place in enumerate(places):
         pond.put(place, {"f": line(5, f"text {number}")})
     assert len(pond.radar(ada)["told"]) == 3
-    assert len(pond.told(places[2], "three")) == 2
-    assert len(pond.told(places[1], "two")) == 1
+    heard = [*pond.told(places[2], "three"), *pond.told(places[1], "two")]
+    assert len(set(heard)) == 3
+    assert not pond.told(places[0], "one")
 
 
 def test_uncommitted_work_counts_on_its_node_and_nothing_of_the_worktree_is_touched(

@@ -9,9 +9,9 @@ from gitfleet.base.names import BranchName, Oid, RepoPath
 from gitfleet.clone import Clone
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.radar import alerts
-from gitfleet.radar.model import Clash, Effort, PathClash, WorkHead
+from gitfleet.radar.hot_paths import HotPath
+from gitfleet.radar.model import Effort, PairClash, PathClash, WorkHead
 from gitfleet.radar.radar import Radar, RadarRound
-from gitfleet.telling.hot_paths import HotPath
 
 
 class HeadRow(TypedDict):
@@ -148,7 +148,7 @@ def _hot(path: str, one: HotPath) -> HotPathRow:
     return {"path": RepoPath(path), "conflicts": one.count, "last": one.last}
 
 
-def _pair(clash: Clash) -> PairRow:
+def _pair(clash: PairClash) -> PairRow:
     return {
         "id": alerts.pair_id(clash.one.name, clash.two.name),
         "a": _head(clash.one),

@@ -29,7 +29,7 @@ from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
 from gitfleet.sessions import alerts
 from gitfleet.sessions import model as sessions
-from gitfleet.sessions.alerts import Told
+from gitfleet.sessions.alerts import ToldPair
 from gitfleet.sessions.model import Session
 from gitfleet.trunk import hub_head, position
 
@@ -200,7 +200,7 @@ def _put_conflicts(rows: Sequence[SessionStatus], view: View) -> None:
                 )
 
 
-def _sides(told: Told) -> list[tuple[str, str, str]]:
+def _sides(told: ToldPair) -> list[tuple[str, str, str]]:
     """Both ways to look at a pair: a session, the other branch and its session."""
     (one, two), (first, second) = told.branches, told.owners
     return [(first, two, second), (second, one, first)]

@@ -1,0 +1,211 @@
+"""Candidates: what the target would be with some entries landed, made in memory, the same on every node.
+
+A candidate is a chain of commits on the target. Each node makes the same objects from the same entries: merges are done in a
+quarantine, and names and times come from the entries' branches, never from who does it. So a candidate is never sent
+anywhere before it lands. Costs some 10 ms an entry; what has been made once is not made again while the chain is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from gitfleet.base.text import one_line
+from gitfleet.git import merge_rules, quarantine
+from gitfleet.git.drivers import MergeDriver
+from gitfleet.git.program import Git, GitFailed
+from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine
+from gitfleet.git.trees import EMPTY_TREE
+from gitfleet.mergequeue import commit_text, integrity
+from gitfleet.mergequeue.commit_text import Person
+from gitfleet.mergequeue.integrity import Losses
+
+Method = Literal["merge", "squash", "rebase"]
+QUEUE = Person("gitfleet merge queue", "queue@gitfleet.invalid")
+"""Who commits, unless the rules name another."""
+
+
+class Landing(NamedTuple):
+    """What is to be landed of one entry. `below` is the head of the entry that it is stacked on, or ""."""
+
+    entry: str
+    branch: str
+    head: str
+    title: str
+    session: str
+    below: str = ""
+
+
+class Step(NamedTuple):
+    """One entry's part of a candidate: the commit that ends it, and that commit's tree."""
+
+    entry: str
+    commit: str
+    tree: str
+
+
+class Clash(NamedTuple):
+    """An entry that cannot be put on top of others. `with_` names the entry ahead that it meets; "" for the target itself."""
+
+    entry: str
+    merge: Conflicted
+    with_: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths in conflict."""
+        return self.merge.paths
+
+
+class Unknown(NamedTuple):
+    """An entry of which it cannot be told: a commit is not here, or git cannot merge it."""
+
+    entry: str
+    words: str
+
+
+Put = Step | Clash | Unknown
+
+
+class Chains:
+    """Candidates on one commit of the target. Not for two threads at once."""
+
+    def __init__(self, git: Git, place: Quarantine, base: str, method: Method, committer: Person) -> None:
+        self.base = base
+        self._git = git
+        self._place = place
+        self._method = method
+        self._committer = committer
+        self._made: dict[tuple[str, Landing], Put] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides how merges end here, beside the commits."""
+        return self._place.rules.fingerprint
+
+    def chain(self, landings: Sequence[Landing]) -> list[Put]:
+        """One part after the other; an entry that cannot be put there is left out, with the reason in its place."""
+        made: list[Put] = []
+        ahead: list[tuple[Landing, str]] = []
+        for landing in landings:
+            before = ahead[-1][1] if ahead else self.base
+            part = self._put(before, landing)
+            if isinstance(part, Clash) and ahead:
+                part = self._blamed(part, landing, [one for one, _ in ahead])
+            elif isinstance(part, Step):
+                ahead.append((landing, part.commit))
+            made.append(part)
+        return made
+
+    def losses(self, before: str, landing: Landing, step: Step) -> Losses:
+        """What the entry would take away from the commit `before`. Raises GitFailed."""
+        shut = [one for one in (self.base, landing.below) if one]
+        return integrity.losses(self._place.git, before, step.commit, landing.head, without=shut)
+
+    def keep(self, commit: str) -> None:
+        """Store a commit of a candidate, and all that it needs, in the clone."""
+        self._place.keep(commit)
+
+    def _put(self, before: str, landing: Landing) -> Put:
+        known = self._made.get((before, landing))
+        if known is None:
+            make = {"merge": self._merge, "squash": self._squash, "rebase": self._rebase}[self._method]
+            try:
+                known = make(before, landing)
+            except GitFailed as error:
+                known = Unknown(landing.entry, error.message)
+            self._made[before, landing] = known
+        return known
+
+    def _blamed(self, clash: Clash, landing: Landing, ahead: Sequence[Landing]) -> Clash:
+        """The same clash, with the first entry ahead that is enough for it; the target itself where it takes none."""
+        alone = self._put(self.base, landing)
+        if isinstance(alone, Clash):
+            return alone
+        for number, other in enumerate(ahead):
+            under = self.chain(ahead[: number + 1])[-1]
+            if isinstance(under, Step) and isinstance(self._put(under.commit, landing), Clash):
+                return clash._replace(with_=other.entry)
+        return clash._replace(with_=ahead[-1].entry)
+
+    def _merge(self, before: str, landing: Landing) -> Put:
+        found = self._place.merge(before, landing.head)
+        message = f"Merge branch '{one_line(landing.branch)}'"
+        if landing.title:
+            message = f"{one_line(landing.title)}\n\n{message}"
+        return self._ended(landing, found, (before, landing.head), message)
+
+    def _squash(self, before: str, landing: Landing) -> Put:
+        own = self._own(landing, merges=True)
+        found = self._between(before, landing) if landing.below else self._place.merge(before, landing.head)
+        return self._ended(landing, found, (before,), commit_text.squashed(own, landing.title), own)
+
+    def _between(self, before: str, landing: Landing) -> Merge:
+        """What a stacked branch adds to the one below it."""
+        return self._place.merge_trees(landing.below, before, landing.head)
+
+    def _rebase(self, before: str, landing: Landing) -> Put:
+        own = self._own(landing, merges=False)
+        at: Put = Step(landing.entry, before, self._place.tree(before))
+        for number, commit in enumerate(own, 1):
+            if not isinstance(at, Step):
+                return at
+            start = commit.parents[0] if commit.parents else EMPTY_TREE
+            found = self._place.merge_trees(start, at.commit, commit.oid)
+            if not isinstance(found, Merged) or found.tree != at.tree or number == len(own):
+                parents = (at.commit,)
+                at = self._ended(landing, found, parents, commit.message, [commit], named=number == len(own))
+        return self._whole(before, landing, at)
+
+    def _whole(self, before: str, landing: Landing, made: Put) -> Put:
+        """What was made commit by commit, if it comes to what the branch as a whole brings."""
+        if not isinstance(made, Step):
+            return made
+        merged = self._between(before, landing) if landing.below else self._place.merge(before, landing.head)
+        if isinstance(merged, Merged) and merged.tree == made.tree:
+            return made
+        words = (
+            "its commits one by one do not come to what the branch is: a merge in it holds changes of its own"
+        )
+        return Unknown(landing.entry, words)
+
+    def _own(self, landing: Landing, *, merges: bool) -> list[commit_text.Own]:
+        shut = [one for one in (self.base, landing.below) if one]
+        return commit_text.own(self._git, landing.head, shut, merges=merges)
+
+    def _ended(
+        self, landing: Landing, found: Merge, parents: Sequence[str], message: str,
+        own: Sequence[commit_text.Own] = (), *, named: bool = True,
+    ) -> Put:  # fmt: skip
+        if isinstance(found, Conflicted):
+            return Clash(landing.entry, found)
+        if not isinstance(found, Merged):
+            return Unknown(landing.entry, found.words)
+        trailers = [("Fleet-Entry", landing.entry), ("Fleet-Head", landing.head)] if named else []
+        if named and landing.session and self._method == "merge":
+            trailers.append(("Fleet-Session", landing.session))
+        when = commit_text.when(self._git, landing.head)
+        data = commit_text.commit(
+            found.tree,
+            parents,
+            author=own[-1].author if own else self._committer.at(when),
+            committer=self._committer.at(when),
+            message=commit_text.with_trailers(message, trailers),
+        )
+        return Step(landing.entry, self._place.write("commit", data), found.tree)
+
+
+@contextmanager
+def chains(
+    git: Git,
+    base: str,
+    method: Method,
+    *,
+    drivers: Mapping[str, MergeDriver] | None = None,
+    committer: Person = QUEUE,
+) -> Iterator[Chains]:
+    """Candidates on the commit `base` of the target, by the attributes of its tree. Raises GitFailed, Unverifiable."""
+    rules = merge_rules.of_tree(git, base, drivers)
+    with quarantine.quarantine(git, rules) as place:
+        yield Chains(git, place, base, method, committer)

@@ -1,0 +1,7 @@
+"""Every operation of the merge queue."""
+
+from __future__ import annotations
+
+from gitfleet.mergequeue import landings, rules, trials
+
+KINDS = (*rules.KINDS, *trials.KINDS, *landings.KINDS)

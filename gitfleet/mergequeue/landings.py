@@ -1,0 +1,176 @@
+"""How the queue changes when entries land. Pure.
+
+`queue.land` is the only way onto the target: it moves the branch and the ledger in one push (`ledger.moves`), and with them all that a
+landing means. It is decided on the ledger that it is pushed onto, so what was dropped, held or paused a moment before does not land.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitfleet.base import advice
+from gitfleet.base.ids import is_name
+from gitfleet.base.names import Oid, RefName
+from gitfleet.base.text import display, one_line
+from gitfleet.claims import keepers, line, retained_claims
+from gitfleet.claims import model as claims
+from gitfleet.claims.model import Claim
+from gitfleet.codec import Struct, replace
+from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
+from gitfleet.ledger.model import Accepted, Move, Operation, View
+from gitfleet.ledger.operations import BY_NODES, Decision, operation
+from gitfleet.ledger.overlay import Overlay
+from gitfleet.mergequeue import model, states, transitions, vouching
+from gitfleet.mergequeue.model import LandingNote, QueueEntry, QueueState
+from gitfleet.mergequeue.requests import EntriesLanded, EntryLanding, Land, Reconcile
+from gitfleet.mergequeue.states import Verb
+from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.trials import check_pause
+from gitfleet.sessions import inbox
+from gitfleet.sessions import model as sessions
+
+
+def _patterns(_: Struct, answer: EntriesLanded | None) -> list[str] | None:
+    return claims.patterns(answer.released if answer else None)
+
+
+@operation("queue.land", body=Land, answer=EntriesLanded, actors=BY_NODES, paths=_patterns, moves=True)
+def land(view: View, operation: Operation, body: Land, generation: int) -> Decision[EntriesLanded]:
+    """`queue.land`: the target moves from `base` to `commit`, and the entries have landed.
+
+    Their claims are released, the waiting line is served, their sessions are told. Refused: with EntryMoved when an entry is not live, is
+    held, has another head or comes after one that has not landed; with PolicyRefused when the queue is paused or frozen for it, or a verdict
+    that its gate demands is missing; with RefMoved when the target is not at `base`.
+    """
+    if len({one.id for one in body.entries}) < len(body.entries):
+        raise UsageError("An entry lands once.")
+    found = [transitions.pinned(view, one.pin, "land") for one in body.entries]
+    for entry in found:
+        if entry.target != body.target:
+            raise UsageError(
+                f"{display(entry.branch)} is to land on {display(entry.target)}, not on {display(body.target)}."
+            )
+    _check_needs(view, found)
+    check_pause(view, found, modes=("paused", "frozen"))
+    lacking = vouching.missing(view, body.proof)
+    if lacking:
+        words = f"What is to land on {display(body.target)} lacks {len(lacking)} of the verdicts that its gate demands."
+        raise PolicyRefused(words, hint=f"Have it tested: {advice.QUEUE_PROCESS}.")
+    decision = _landed(view, operation, "land", found, body.entries, generation)
+    state = _noted(view, decision, body, operation.at)
+    move = Move(RefName(f"refs/heads/{body.target}"), body.commit, body.base)
+    return decision._replace(changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
+
+
+def _check_needs(view: View, landing: Sequence[QueueEntry]) -> None:
+    """Raise EntryMoved unless all that each entry needs has landed, or lands before it."""
+    before: set[str] = set()
+    for entry in landing:
+        for need in entry.needs:
+            below = model.find(view, need)
+            if need not in before and (below is None or below.state != states.LANDED):
+                name = display(below.branch) if below else need
+                words = f"{display(entry.branch)} comes after {name}, which has not landed."
+                raise EntryMoved(
+                    words, hint=f"See {advice.QUEUE_WHY.of(need)}.", entry=entry.id, state=entry.state
+                )
+        before.add(entry.id)
+
+
+def _noted(view: View, decision: Accepted[EntriesLanded], body: Land, at: int) -> QueueState:
+    """The state of the queue with this landing among the last ones."""
+    data = decision.changes[model.STATE_FILE]
+    assert data is not None
+    state = model.parse_queue(data)
+    runs = state.counts.get("runs", 0)
+    since = runs - state.counts.get("runs at last landing", 0)
+    note = LandingNote(at, len(body.entries), since, body.seconds)
+    counts = {**state.counts, "landings": state.counts.get("landings", 0) + 1, "runs at last landing": runs}
+    window = body.window or state.window
+    return replace(state, counts=counts, window=window, landings=(*state.landings, note)[-model.RECENT :])
+
+
+@operation("queue.reconcile", body=Reconcile, answer=EntriesLanded, actors=BY_NODES, paths=_patterns)
+def reconcile(view: View, operation: Operation, body: Reconcile, generation: int) -> Decision[EntriesLanded]:
+    """`queue.reconcile`: the target has these entries already, whatever the queue thought of them. All of it, or nothing (EntryMoved)."""
+    found = [transitions.pinned(view, one.pin, "reconcile") for one in body.entries]
+    return _landed(view, operation, "reconcile", found, body.entries, generation)
+
+
+def _landed(
+    view: View,
+    operation: Operation,
+    verb: Verb,
+    found: Sequence[QueueEntry],
+    landing: Sequence[EntryLanding],
+    generation: int,
+) -> Accepted[EntriesLanded]:
+    reason = "landed" if verb == "land" else "landed-elsewhere"
+    after = [
+        moved(entry, verb, states.LANDED, operation, landed=Oid(one.commit), reason=reason)
+        for entry, one in zip(found, landing, strict=True)
+    ]
+    changes = transitions.finish(view, *after)
+    released: list[Claim] = []
+    retained: list[Claim] = []
+    for number, (entry, one) in enumerate(zip(after, landing, strict=True)):
+        gone, stay, freed = _let_go(Overlay(view, changes), entry, {entry.head, *one.heads}, operation)
+        changes |= freed
+        released += gone
+        retained += stay
+        changes |= inbox.post(
+            Overlay(view, changes), entry.session, _words(entry, gone), operation, number=number
+        )
+    changes, served = line.serve(view, changes, generation, operation.at)
+    answer = EntriesLanded(tuple(after), tuple(released), tuple(retained), tuple(served))
+    what = ", ".join(entry.name for entry in after)
+    subject = (
+        f"{what} {'lands' if len(after) == 1 else 'land'} on {after[0].target}{retained_claims.given(served)}"
+    )
+    return Accepted(changes, answer, one_line(subject))
+
+
+def _words(entry: QueueEntry, gone: Sequence[Claim]) -> str:
+    mine = ", ".join(claim.pattern for claim in gone if claim.session == entry.session)
+    freed = f" Your claims on {mine} are released." if mine else ""
+    return f"Your branch {entry.branch} has landed on {entry.target} as {entry.landed[:12]}.{freed}"
+
+
+def _let_go(
+    view: View, entry: QueueEntry, heads: set[Oid], operation: Operation
+) -> tuple[list[Claim], list[Claim], Changes]:
+    """The claims that go with a landed branch: those that stayed with it, and those of its session that it was made under.
+
+    What stays with another branch, or with a worktree, stays. Answers those that went, those that stay, and the changes.
+    """
+    changes: Changes = {}
+    gone: list[Claim] = []
+    stay: list[Claim] = []
+    for claim in _concerned(view, entry, heads):
+        left = tuple(k for k in claim.retained if not (k.branch == entry.branch and k.head in heads))
+        after = replace(claim, retained=left)
+        if left:
+            stay.append(after)
+            changes |= claims.left(view, claim, after)
+        else:
+            gone.append(claim)
+            changes |= claims.drop(view, claim, operation.at, unlanded=False)
+    return gone, stay, changes
+
+
+def _concerned(view: View, entry: QueueEntry, heads: set[Oid]) -> list[Claim]:
+    found: dict[str, Claim] = {}
+    name = keepers.Keeper(branch=entry.branch, head=entry.head).name
+    for claim in claims.of_keeper(view, name):
+        if isinstance(claim, Claim) and any(
+            k.branch == entry.branch and k.head in heads for k in claim.retained
+        ):
+            found[claim.id] = claim
+    if is_name(entry.session) and sessions.find(view, entry.session) is not None:
+        for claim in claims.of_session(view, entry.session):
+            if isinstance(claim, Claim) and claim.id in entry.claims:
+                found[claim.id] = claim
+    return list(found.values())
+
+
+KINDS = (land, reconcile)

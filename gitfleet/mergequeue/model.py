@@ -1,0 +1,299 @@
+"""Entries, runs and the state of the queue as records, and where they are filed. Pure.
+
+`queue/live/<id>.json` has the entries that may still move, `queue/done/<start of the id>/<id>.json` those that are finished: an id
+begins with its time, so the newest are in the last folders, and nothing that asks about the queue reads the others.
+`queue/runs/<id>.json` are the tickets of gate runs, `queue/state.json` is what is known of the queue as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeVar
+
+from gitfleet.base import canonical
+from gitfleet.base.ids import is_oid, is_ulid
+from gitfleet.base.names import BranchName, NodeId, Oid, SessionId
+from gitfleet.claims.model import PATTERNS
+from gitfleet.codec import WHOLE, Choice, Many, One, Record, Struct, Table, Text, Whole, field
+from gitfleet.errors import Corrupt, FleetError
+from gitfleet.ledger import format
+from gitfleet.ledger.model import NAME, NODE_ID, SESSION_ID, View
+from gitfleet.mergequeue.reasons import REASON, Reason
+from gitfleet.mergequeue.states import FINISHED, STATE, State
+
+ROOT = "queue"
+LIVE, DONE, RUNS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs"
+STATE_FILE = f"{ROOT}/state.json"
+_FOLDER = 5
+"""Characters of an id that name the folder of a finished entry: some nine hours."""
+MAX_TITLE = 200
+MAX_LOG = 8000
+MAX_BRANCH = 1024
+MAX_ENTRIES = 1000
+"""Entries that one operation is about, at most."""
+RECENT = 20
+"""Landings, and finished entries, that the state of the queue remembers."""
+DEFAULT_PRIORITY = 50
+
+ULID = Text[str](26, valid=is_ulid)
+ULID_OR_NONE = Text[str](26, valid=lambda text: not text or is_ulid(text))
+OID = Text[Oid](40, valid=is_oid)
+OID_OR_NONE = Text[Oid](40, valid=lambda text: not text or is_oid(text))
+BRANCH = Text[BranchName](MAX_BRANCH, least=1)
+TITLE = Text[str](MAX_TITLE, cut=True)
+PRIORITY = Whole(0, 100)
+WORDS = Text[str](1000, cut=True)
+_LINES = Text[str](MAX_LOG, cut=True)
+Mode = Literal["", "paused", "frozen", "draining"]
+MODE = Choice[Mode]("", "paused", "frozen", "draining")
+Outcome = Literal["passed", "failed", "indeterminate", "abandoned"]
+OUTCOME = Choice[Outcome]("passed", "failed", "indeterminate", "abandoned")
+
+
+class EntryPin(Struct):
+    """An entry at one head of it."""
+
+    id: str = field(ULID)
+    head: Oid = field(OID)
+
+
+class EntryEvidence(Struct):
+    """What was found, by whoever moved an entry. `words`: one sentence without a full stop; `paths`: the files that it is about.
+
+    `entry`, `branch`, `session`, `title`: the other side. `hunks`: the conflict as git shows it. `verdict`: the key of the gate's
+    verdict, `log`: the end of its log, `archive`: the name of all of it. `commit`: where it was found.
+    """
+
+    words: str = field(WORDS, default="", omit=True)
+    paths: tuple[str, ...] = field(PATTERNS, default=(), omit=True)
+    entry: str = field(ULID_OR_NONE, default="", omit=True)
+    branch: str = field(Text[str](MAX_BRANCH, cut=True), default="", omit=True)
+    session: str = field(NAME, default="", omit=True)
+    title: str = field(TITLE, default="", omit=True)
+    hunks: str = field(_LINES, default="", omit=True)
+    verdict: str = field(NAME, default="", omit=True)
+    log: str = field(_LINES, default="", omit=True)
+    archive: str = field(NAME, default="", omit=True)
+    commit: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+
+
+NOTHING_FOUND = EntryEvidence()
+
+
+class QueueEntry(Record):
+    """A branch in the queue, pinned to `head`. Times are seconds by the clock of whoever made the operation; for display.
+
+    `seq` is given once, by the ledger. `base` is where it left the target when it was added. `needs` are entries that land before
+    it, `stack` the one among them that it is built upon. `approved` is the head that somebody let pass. `tries` counts the
+    heads that came in repair; `handed` is when its session last got it back (0: it has not). `since` is the generation at which
+    this head came, or at which somebody asked for another try: verdicts before it do not speak against the entry. `headed` is when
+    this head came. `claims` are the session's claims that it was made under. `by` moved it last.
+    """
+
+    KIND = "entry"
+
+    id: str = field(ULID)
+    seq: int = field(Whole(0))
+    branch: BranchName = field(BRANCH)
+    head: Oid = field(OID)
+    target: BranchName = field(BRANCH)
+    session: SessionId = field(SESSION_ID)
+    node: NodeId = field(NODE_ID)
+    priority: int = field(PRIORITY)
+    state: State = field(STATE)
+    since: int = field(WHOLE)
+    at: int = field(WHOLE)
+    headed: int = field(WHOLE)
+    changed: int = field(WHOLE)
+    by: str = field(NAME)
+    nonce: str = field(NAME)
+    base: Oid = field(OID_OR_NONE, default=Oid(""))
+    title: str = field(TITLE, default="")
+    needs: tuple[str, ...] = field(Many(ULID, most=100), default=(), omit=True)
+    stack: str = field(ULID_OR_NONE, default="", omit=True)
+    claims: tuple[str, ...] = field(Many(ULID, most=MAX_ENTRIES), default=(), omit=True)
+    reason: Reason | Literal[""] = field(REASON, default="", omit=True)
+    evidence: EntryEvidence = field(One(EntryEvidence), default=NOTHING_FOUND, omit=True)
+    approved: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    tries: int = field(Whole(0), default=0, omit=True)
+    handed: int = field(WHOLE, default=0, omit=True)
+    landed: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        return canonical.dump(self.encode())
+
+    @property
+    def pin(self) -> EntryPin:
+        """The entry at its head."""
+        return EntryPin(self.id, self.head)
+
+    @property
+    def name(self) -> str:
+        """What people call it: branch and title."""
+        return f"{self.branch} ({self.title})" if self.title else self.branch
+
+
+class GateRun(Record):
+    """The ticket of one gate run, of `node`: `entries` on `base`, as the commit `commit` of the tree `tree`.
+
+    `keys` are the verdicts that it is to give. Its lease lasts `lease` seconds beyond the last renewal, as others watch
+    that (`renewed` counts); `purpose` says for people what it is to show.
+    """
+
+    KIND = "run"
+
+    id: str = field(ULID)
+    target: BranchName = field(BRANCH)
+    base: Oid = field(OID)
+    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), least=1, most=MAX_ENTRIES))
+    commit: Oid = field(OID)
+    tree: Oid = field(OID)
+    keys: tuple[str, ...] = field(Many(NAME, most=100))
+    node: NodeId = field(NODE_ID)
+    lease: int = field(Whole(1))
+    at: int = field(WHOLE)
+    nonce: str = field(NAME)
+    renewed: int = field(WHOLE, default=0)
+    purpose: str = field(WORDS, default="", omit=True)
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        return canonical.dump(self.encode())
+
+    @property
+    def where(self) -> str:
+        """Where it is filed."""
+        return f"{RUNS}/{self.id}.json"
+
+
+class QueuePause(Struct):
+    """`mode` "": the queue goes on. Else nothing below `floor` is tested or lands (`paused`), lands (`frozen`), or is added (`draining`)."""
+
+    mode: Mode = field(MODE, default="")
+    floor: int = field(Whole(0, 101), default=101)
+    reason: str = field(WORDS, default="")
+    by: str = field(NAME, default="")
+    at: int = field(WHOLE, default=0)
+
+
+class LandingNote(Struct):
+    """One landing, for estimates: when, how many entries, after how many gate runs since the one before, and the seconds of the last."""
+
+    at: int = field(WHOLE)
+    entries: int = field(WHOLE)
+    runs: int = field(WHOLE)
+    seconds: int = field(WHOLE)
+
+
+class QueueState(Record):
+    """What is known of the queue as a whole: the next number, its pause, the last landings and finished entries, and counts by word.
+
+    `window`: how many entries the next candidate may have, as the last rounds went (0: as policy says).
+    """
+
+    KIND = "queue"
+
+    seq: int = field(Whole(1), default=1)
+    pause: QueuePause = field(One(QueuePause), default=QueuePause())
+    window: int = field(Whole(0), default=0)
+    landings: tuple[LandingNote, ...] = field(Many(One(LandingNote), most=RECENT), default=())
+    finished: tuple[str, ...] = field(Many(ULID, most=RECENT), default=())
+    counts: Mapping[str, int] = field(Table(Whole(0)), default={})
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        return canonical.dump(self.encode())
+
+
+R = TypeVar("R", QueueEntry, GateRun)
+
+
+def live(entry_id: str) -> str:
+    """Where an entry is that may still move."""
+    return f"{LIVE}/{entry_id}.json"
+
+
+def done(entry_id: str) -> str:
+    """Where a finished entry is."""
+    return f"{DONE}/{entry_id[:_FOLDER]}/{entry_id}.json"
+
+
+def queue(view: View) -> QueueState:
+    """What is known of the queue as a whole. Raises Corrupt, NewerFormat."""
+    data = view.get(STATE_FILE)
+    return parse_queue(data) if data is not None else QueueState()
+
+
+def parse_queue(data: bytes) -> QueueState:
+    """The same in a record. Raises Corrupt, NewerFormat."""
+    return format.read(QueueState, data, STATE_FILE)
+
+
+def find(view: View, entry_id: str) -> QueueEntry | None:
+    """The entry with this id, live or finished. Raises Corrupt, NewerFormat."""
+    if not is_ulid(entry_id):
+        return None
+    for where in (live(entry_id), done(entry_id)):
+        data = view.get(where)
+        if data is not None:
+            return _filed(QueueEntry, data, where)
+    return None
+
+
+def run(view: View, run_id: str) -> GateRun | None:
+    """The ticket of a run that has not ended. Raises Corrupt, NewerFormat."""
+    where = f"{RUNS}/{run_id}.json"
+    data = view.get(where) if is_ulid(run_id) else None
+    return _filed(GateRun, data, where) if data is not None else None
+
+
+def entries(view: View) -> Iterator[QueueEntry | FleetError]:
+    """The entries that may still move, by id; for a record that cannot be read, the error about it."""
+    return _all(view, QueueEntry, LIVE)
+
+
+def readable(view: View) -> list[QueueEntry]:
+    """The entries that may still move and can be read, by id."""
+    return [entry for entry in entries(view) if isinstance(entry, QueueEntry)]
+
+
+def runs(view: View) -> list[GateRun]:
+    """The tickets of the runs that have not ended and can be read, by id."""
+    return [found for found in _all(view, GateRun, RUNS) if isinstance(found, GateRun)]
+
+
+def finished(view: View) -> Iterator[QueueEntry]:
+    """Finished entries, those that were added last first; one that cannot be read is passed over."""
+    for folder, _ in reversed(view.names(DONE)):
+        found = [
+            entry for entry in _all(view, QueueEntry, f"{DONE}/{folder}") if isinstance(entry, QueueEntry)
+        ]
+        yield from reversed(found)
+
+
+def _all(view: View, kind: type[R], folder: str) -> Iterator[R | FleetError]:
+    view.load(folder)
+    for name, is_folder in view.names(folder):
+        where = f"{folder}/{name}"
+        if is_folder:
+            continue
+        try:
+            yield _filed(kind, view.get(where) or b"", where)
+        except FleetError as error:
+            yield error
+
+
+def _filed(kind: type[R], data: bytes, where: str) -> R:
+    found = format.read(kind, data, where)
+    if where.rpartition("/")[2] != f"{found.id}.json":
+        words = f"{where} in the ledger is filed under another one's name. It was left alone."
+        raise Corrupt(words, where=where)
+    return found
+
+
+def put(entry: QueueEntry) -> dict[str, bytes | None]:
+    """The changes that file an entry where its state says."""
+    if entry.state in FINISHED:
+        return {live(entry.id): None, done(entry.id): entry.as_bytes()}
+    return {live(entry.id): entry.as_bytes()}

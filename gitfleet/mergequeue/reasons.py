@@ -1,0 +1,57 @@
+"""Why an entry is where it is: a closed list, each reason with its words and the one next step. Pure.
+
+The words take `{…}` from the entry's evidence and record (see `explain.why`). A reason that is not here is no reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+from gitfleet.base import advice
+from gitfleet.codec import Choice
+
+Reason = Literal[
+    "next", "behind", "testing", "narrowing",
+    "dependency", "stack", "conflict-ahead",
+    "paused", "frozen", "no-gate", "indeterminate", "host",
+    "hold", "approval", "dependency-dropped",
+    "gate-failed", "conflict", "stale", "branch-gone",
+    "landed", "landed-elsewhere", "dropped", "expired",
+]  # fmt: skip
+REASONS: tuple[Reason, ...] = get_args(Reason)
+REASON = Choice[Reason | Literal[""]](*REASONS, "")
+
+
+class Told(NamedTuple):
+    """How a reason is told: the sentence, and the step that comes next ("": there is none)."""
+
+    words: str
+    step: str
+
+
+TOLD: Mapping[Reason, Told] = {
+    "next": Told("Nothing is in its way: the next round takes it.", advice.QUEUE_PROCESS),
+    "behind": Told("{ahead} before it.", advice.QUEUE),
+    "testing": Told("Node {node} runs the gate on it.", advice.QUEUE_SHOW),
+    "narrowing": Told("A candidate with it failed its gate, and is being narrowed down.", advice.QUEUE_SHOW),
+    "dependency": Told("It comes after {other}, which has not landed.", advice.QUEUE_WHY),
+    "stack": Told("It is stacked on {other}, which has not landed.", advice.QUEUE_WHY),
+    "conflict-ahead": Told("It conflicts with {other}, which is ahead of it: {paths}.", advice.QUEUE_WHY),
+    "paused": Told("The queue is {mode}: {pause}.", advice.QUEUE_RESUME),
+    "frozen": Told("The queue is {mode}: it may be tested, and does not land: {pause}.", advice.QUEUE_RESUME),
+    "no-gate": Told("No gate is configured, so nothing lands. gitfleet.yaml must name one, or say `gate: none`.", ""),
+    "indeterminate": Told("The gate could not be run to its end: {words}. It is tried again.", advice.QUEUE_PROCESS),
+    "host": Told("It was handed to the host, whose answer is awaited: {words}.", advice.QUEUE_PROCESS),
+    "hold": Told("{by} holds it: {words}.", advice.QUEUE_UNHOLD),
+    "approval": Told("It needs an approval: {words}.", advice.QUEUE_APPROVE),
+    "dependency-dropped": Told("The entry that it needs was dropped: {other}.", advice.QUEUE_UNHOLD),
+    "gate-failed": Told("It fails its gate: {words}.", advice.QUEUE_ADD),
+    "conflict": Told("It conflicts with {target}: {paths}.", advice.QUEUE_ADD),
+    "stale": Told("Its branch is no longer at {head}: {words}.", advice.QUEUE_ADD),
+    "branch-gone": Told("Its branch is gone from the hub.", advice.QUEUE_DROP),
+    "landed": Told("It landed on {target} as {landed}.", ""),
+    "landed-elsewhere": Told("{target} had it already, as {landed}.", ""),
+    "dropped": Told("{by} dropped it{because}.", advice.QUEUE_ADD),
+    "expired": Told("It was not repaired in time.", advice.QUEUE_ADD),
+}  # fmt: skip

@@ -1,0 +1,37 @@
+"""What the tests of candidates share: a target with a file of many lines, and branches of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.workbench import Git
+
+LINES = [f"line {number}" for number in range(20)]
+
+
+def edited(changes: Mapping[int, str]) -> str:
+    """The file with some lines changed."""
+    return "".join(f"{changes.get(number, line)}\n" for number, line in enumerate(LINES))
+
+
+@pytest.fixture
+def target(repository: Path, git: Git) -> Path:
+    """A repository whose `main` has `long.txt`."""
+    git.commit(repository, {"long.txt": edited({}), "other.txt": "other\n"}, "long")
+    return repository
+
+
+@pytest.fixture
+def branch(target: Path, git: Git) -> Callable[..., str]:
+    """Makes a branch from `start` with one commit, and answers its head; `main` is checked out after it."""
+
+    def make(name: str, files: Mapping[str, str], start: str = "main", message: str = "") -> str:
+        git(target, "checkout", "--quiet", "-b", name, start)
+        head = git.commit(target, files, message or f"work of {name}")
+        git(target, "checkout", "--quiet", "main")
+        return head
+
+    return make

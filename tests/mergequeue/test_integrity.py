@@ -1,0 +1,136 @@
+"""What a candidate would take away from the target: lines that vanish, commits that are undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitfleet.git.program import Git as GitProgram
+from gitfleet.mergequeue import integrity
+from gitfleet.mergequeue.integrity import Losses
+from tests.mergequeue.conftest import edited
+from tests.workbench import Git
+
+Branch = Callable[..., str]
+
+
+def lost(target: Path, git: Git, name: str = "work", *, tree: str = "", below: str = "") -> Losses:
+    """What the merge of a branch into main would lose; `tree` stands for another outcome of it."""
+    made = tree or git(target, "merge-tree", "--write-tree", "main", name).split("\n")[0]
+    commit = git(target, "commit-tree", "-p", "main", "-p", name, "-m", "candidate", made)
+    program = GitProgram(str(target / ".git"))
+    main, head = git(target, "rev-parse", "main"), git(target, "rev-parse", name)
+    return integrity.losses(program, main, commit, head, without=[main, below])
+
+
+def merged(target: Path, git: Git, name: str, files: dict[str, str] | None, *how: str) -> None:
+    """Merge main into a branch; `files` is how conflicts are resolved."""
+    git(target, "checkout", "--quiet", name)
+    ran = git.ask(target, "merge", "--quiet", "--no-edit", *how, "main")
+    if files is not None:
+        assert ran.returncode == 1
+        resolve(target, git, files)
+    git(target, "checkout", "--quiet", "main")
+
+
+def resolve(target: Path, git: Git, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (target / name).write_text(text)
+    git(target, "add", "--all")
+    git(target, "commit", "--quiet", "-m", "merge")
+
+
+def test_own_change_and_own_deletion_lose_nothing(target: Path, branch: Branch, git: Git) -> None:
+    branch("work", {"long.txt": edited({3: "three", 7: ""}), "new.txt": "new\n"})
+    git.commit(target, {"long.txt": edited({15: "fifteen"})}, "on main")
+    assert not lost(target, git)
+
+
+def test_file_that_the_branch_renames_takes_the_targets_change_along(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    branch("work", {"long.txt": edited({3: "three"})})
+    git(target, "checkout", "--quiet", "work")
+    git(target, "mv", "long.txt", "moved.txt")
+    git(target, "commit", "--quiet", "-m", "move")
+    git(target, "checkout", "--quiet", "main")
+    git.commit(target, {"long.txt": edited({15: "fifteen"})}, "on main")
+    assert not lost(target, git)
+
+
+@pytest.mark.parametrize("how", [("--strategy=ours",), ("--strategy-option=ours",)])
+def test_merge_in_the_branch_that_drops_the_targets_side_is_told(
+    how: tuple[str], target: Path, branch: Branch, git: Git
+) -> None:
+    branch("work", {"long.txt": edited({3: "mine"})})
+    git.commit(target, {"long.txt": edited({3: "theirs"})}, "on main")
+    merged(target, git, "work", None, *how)
+    found = lost(target, git).vanished
+    assert [(one.path, one.lines, one.sample) for one in found] == [("long.txt", 1, ("theirs",))]
+
+
+def test_resolution_that_holds_both_sides_loses_nothing(target: Path, branch: Branch, git: Git) -> None:
+    branch("work", {"long.txt": edited({3: "mine"})})
+    git.commit(target, {"long.txt": edited({3: "theirs"})}, "on main")
+    merged(target, git, "work", {"long.txt": edited({3: "mine and theirs"})})
+    assert not lost(target, git)
+
+
+def test_whole_file_taken_from_one_side_is_told_of_the_other_hunks(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    branch("work", {"long.txt": edited({3: "mine"})})
+    git.commit(target, {"long.txt": edited({3: "theirs", 15: "fifteen"}), "added.txt": "added\n"}, "on main")
+    merged(target, git, "work", {"long.txt": edited({3: "mine and theirs"})})
+    found = lost(target, git).vanished
+    assert [(one.path, one.sample) for one in found] == [("long.txt", ("fifteen",))]
+
+
+def test_merge_driver_that_keeps_one_side_is_told(target: Path, branch: Branch, git: Git) -> None:
+    branch("work", {"long.txt": edited({3: "mine"})})
+    git.commit(target, {"long.txt": edited({15: "fifteen"})}, "on main")
+    (target / ".git/info/attributes").write_text("*.txt merge=keep\n")
+    git(target, "config", "merge.keep.driver", "cp %B %A")
+    found = lost(target, git).vanished
+    assert [(one.path, one.sample) for one in found] == [("long.txt", ("fifteen",))]
+
+
+def test_old_work_committed_on_a_new_base_is_told(target: Path, branch: Branch, git: Git) -> None:
+    branch("work", {"mine.txt": "mine\n"})
+    theirs = git.commit(target, {"long.txt": edited({15: "fifteen"}), "added.txt": "added\n"}, "their work")
+    git(target, "checkout", "--quiet", "work")
+    git(target, "reset", "--quiet", "--soft", "main")
+    git(target, "commit", "--quiet", "-m", "my work")
+    git(target, "checkout", "--quiet", "main")
+    (found,) = lost(target, git).undone
+    assert (found.commit, found.subject, found.paths) == (theirs, "their work", ("added.txt", "long.txt"))
+
+
+def test_revert_that_says_so_loses_nothing(target: Path, branch: Branch, git: Git) -> None:
+    theirs = git.commit(target, {"long.txt": edited({15: "fifteen"})}, "their work")
+    git(target, "checkout", "--quiet", "-b", "work")
+    git(target, "revert", "--no-edit", theirs)
+    git(target, "checkout", "--quiet", "main")
+    assert not lost(target, git)
+
+
+@pytest.mark.parametrize("name", ['quo"te', "new\nline", "tab\t", "ünïcode", "two  blanks ", "-option"])
+def test_odd_name_is_told_as_it_is(name: str, target: Path, branch: Branch, git: Git) -> None:
+    git.commit(target, {name: "one\ntwo\n"}, "odd")
+    branch("work", {"long.txt": edited({3: "three"})})
+    git.commit(target, {name: "one\ntwo\nthree\n"}, "more")
+    tree = git(target, "rev-parse", "work^{tree}")
+    found = lost(target, git, tree=tree).vanished
+    assert [(one.path, one.sample) for one in found] == [(name, ("three",))]
+
+
+def test_stacked_branch_answers_for_its_own_commits_only(target: Path, branch: Branch, git: Git) -> None:
+    below = branch("below", {"long.txt": edited({3: "three"})})
+    branch("work", {"other.txt": "mine\n"}, start="below")
+    assert not lost(target, git, below=below).undone
+    found = lost(target, git, below=below).vanished
+    assert [one.path for one in found] == [
+        "long.txt"
+    ]  # against main it is the other branch that takes the line
