@@ -12,22 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.base import delivery
-from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, turns
-from gitfleet.claims import rules as claim_rules
+from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, rules, turns
 from gitfleet.claims.keepers import Keeping
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.retained_claims import Ended, Started
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
-from gitfleet.gates import verdicts
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
 from gitfleet.ledger.operations import Kind, Registry
-from gitfleet.sessions import alerts, inbox
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import inbox, session_rules, told_conflicts
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
@@ -37,9 +34,15 @@ if TYPE_CHECKING:
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
-    from gitfleet.sessions.model import Session
     from gitfleet.sessions.service import Beginning, Ending, Sessions
+    from gitfleet.sessions.session_records import Session
     from gitfleet.worktrees.service import Worktrees
+
+
+def _gate_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.gates import verdicts  # a few modules, of which a claim needs none
+
+    return verdicts.KINDS
 
 
 def _queue_kinds() -> Iterable[Kind[Any, Any]]:
@@ -52,16 +55,15 @@ OPERATIONS = Registry(
     [
         *session_rules.KINDS,
         *inbox.KINDS,
-        *alerts.KINDS,
-        *claim_rules.KINDS,
+        *told_conflicts.KINDS,
+        *rules.KINDS,
         *turns.KINDS,
         *handover.KINDS,
         *retained_claims.KINDS,
         *ended_grants.KINDS,
-        *verdicts.KINDS,
     ],
     keep=leases.keep,
-    late={"queue": _queue_kinds},
+    late={"queue": _queue_kinds, "gate": _gate_kinds},
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 
@@ -113,7 +115,7 @@ class Clone:
         patience: float | None = None,
     ) -> Self:
         """The same, for a repository that was found before: its worktree may be gone by now. `./` counts from `folder`."""
-        node = nodes.load(repository.common_dir)
+        node = own_node.load(repository.common_dir)
         objects = open_objects(repository.common_dir, bulk=bulk)
         ledger = Ledger(
             common_dir=repository.common_dir,
@@ -150,16 +152,17 @@ class Clone:
     def sessions(self) -> Sessions[Started, Ended]:
         """The fleet's sessions."""
         from gitfleet.sessions.service import Sessions  # its marker tables and process look-ups cost 30 ms
-        from gitfleet.worktrees import reservation
+        from gitfleet.worktrees.notes import TreeNotes
 
+        notes = TreeNotes(self.repository.git_dir)
         return Sessions(
             self.repository,
             self.ledger,
             self._begin,
             self._finish,
             markers=lambda: policy.markers(self.ledger.state),
-            arrived=reservation.clear,
-            expected=reservation.session,
+            arrived=notes.release,
+            expected=notes.expected,
         )
 
     @cached_property

@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.claims.asking import Claimed
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.clone import OPERATIONS
-from gitfleet.fleet import setup
+from gitfleet.fleet import joining
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import open_objects
@@ -142,7 +142,7 @@ def _links(objects: Objects, tip: str) -> list[Tip]:
 
 
 def _claims(objects: Objects, link: Tip) -> list[Claim]:
-    found = list(claims.everything(Snapshot(objects, link.tree)))
+    found = list(model.everything(Snapshot(objects, link.tree)))
     assert all(isinstance(item, Claim) for item in found), found
     return [item for item in found if isinstance(item, Claim)]
 
@@ -150,7 +150,7 @@ def _claims(objects: Objects, link: Tip) -> list[Claim]:
 def _check_apart(standing: Sequence[Claim]) -> None:
     for one, other in itertools.combinations(standing, 2):
         if one.session != other.session and EXCLUSIVE in {one.mode, other.mode}:
-            met = overlap(claims.parsed(one.pattern), claims.parsed(other.pattern), case_sensitive=False)
+            met = overlap(model.parsed(one.pattern), model.parsed(other.pattern), case_sensitive=False)
             apart = met is None or (one.slots and not set(one.slots) & set(other.slots))
             assert apart, f"{one.session} and {other.session} both hold {met}"
     for claim in standing:
@@ -176,7 +176,7 @@ def start_sessions(fleet: Fleet, ids: Sequence[str]) -> None:
 
 def join(clone: Path, sessions: Sequence[str]) -> None:
     """Make a clone a node of its fleet, without hooks, and start sessions in it."""
-    setup.join(discover(str(clone)), None, lambda _: None)
+    joining.join(discover(str(clone)), None, lambda _: None)
     with Fleet.open(str(clone)) as fleet:
         start_sessions(fleet, sessions)
 

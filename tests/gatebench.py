@@ -16,9 +16,8 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.githooks import configured
 from gitfleet.githooks.install import install
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.fleetbench import Fleets
 from tests.workbench import ROOT, Overlay, Ran, run
 
@@ -87,11 +86,7 @@ class Gated:
         """Take out all gates but these, and those in the configuration, which older gits do not know."""
         for name in {*GATED, *OPTIONAL} - {*hooks}:
             (self.path / ".git/hooks" / name).unlink(missing_ok=True)
-        config = self.path / ".git/config"
-        for gates in (GATED, (*GATED, *OPTIONAL)):
-            content = configured.without_block(config.read_bytes(), configured.block(gates))
-            if content is not None:
-                config.write_bytes(content)
+        (self.path / ".git/config.gitfleet").unlink(missing_ok=True)
 
     def message(self, revision: str = "HEAD") -> str:
         return self.out("log", "-1", "--format=%B", revision).rstrip("\n")

@@ -24,12 +24,6 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.
 MODULE_LINES = 400
 FUNCTION_LINES = 50
 
-# "module" or "module::Class.function" -> why it may be longer
-LONGER: Mapping[str, str] = {
-    "gitfleet/base/identity.py": "one question in three parts: which process, is it alive, and who called; a fifth is tables",
-    "gitfleet/sessions/orchestration.py": "a quarter of it says what counts as a marker; the rest is one pass over names",
-}
-
 FORBIDDEN_NAMES = frozenset(
     [
         "utils",
@@ -228,12 +222,8 @@ def sizes() -> dict[str, int]:
     return long
 
 
-def test_sizes_beyond_the_limit_are_listed_with_a_reason() -> None:
-    assert {place: lines for place, lines in sizes().items() if place not in LONGER} == {}
-
-
-def test_sizes_listed_with_a_reason_are_beyond_the_limit() -> None:
-    assert set(LONGER) <= set(sizes())
+def test_sizes_are_within_the_limits() -> None:
+    assert sizes() == {}
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.effect.replace(" ", "-"))
@@ -315,7 +305,7 @@ def test_hot_module_at_import_loads_the_standard_library_without_its_heavy_parts
 
 
 def test_rules_about_a_module_name_one_that_exists() -> None:
-    places = {place.partition("::")[0] for place in LONGER} | set(HOT)
+    places = set(HOT)
     places |= {module for door in DOORS for module in door.allowed}
     places |= {module for allowed in SPELLERS.values() for module in allowed}
     assert places - set(MODULES) == set()

@@ -23,8 +23,7 @@ from gitfleet.githooks import check_paths, full_gate, refusal
 from gitfleet.githooks.check_paths import LeftClaims, PathJudgement
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.telling import quoting, remarks
 from gitfleet.upkeep import reaping
 
@@ -46,13 +45,6 @@ class Ask(NamedTuple):
     top: str
     paths: Sequence[str]
     written: Sequence[str] = ()
-
-
-class EditFinding(NamedTuple):
-    """A judgement, and what was done on the way to it."""
-
-    judgement: PathJudgement
-    told: Sequence[str] = ()
 
 
 def check(fleet: Fleet, ask: Ask) -> EditVerdict:
@@ -92,7 +84,7 @@ def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> EditVerdict:
         session_rules.of_node(fleet.current().view, session, fleet.ledger.node.id)
     _living(fleet, session, paths)
     try:
-        verdict = _decide(fleet, _find(fleet, session, ask, paths))
+        verdict = _decide(fleet, *_find(fleet, session, ask, paths))
     except Conflict as error:
         verdict = EditVerdict(_held(error.conflicts, paths))
     except (LockHeld, HubError) as error:
@@ -104,7 +96,7 @@ def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[Obstac
     """What others hold of `paths`, once the sessions of this node whose process has died for certain have been ended."""
     theirs = check_paths.judge(fleet, fleet.current(), session, paths).theirs
     holders = {item.session for item in theirs if item.session and not item.retained}
-    found = [model.find(fleet.current().view, holder) for holder in holders]
+    found = [session_records.find(fleet.current().view, holder) for holder in holders]
     here = [one for one in found if one and one.node == fleet.ledger.node.id]
     dead = [one for one in here if reaping.dead_for_certain(one)]
     for one in dead:
@@ -142,7 +134,8 @@ def _kept(fleet: Fleet, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if f"./{path}" not in ignored]
 
 
-def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> EditFinding:
+def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> tuple[PathJudgement, list[str]]:
+    """The judgement, once what is missing was asked for; and what to tell of that."""
     state = fleet.current()
     judgement = check_paths.judge(fleet, state, session, paths)
     told: list[str] = []
@@ -156,8 +149,8 @@ def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> EditFin
         fleet.claims.renew(session, timeout=ASK_THE_HUB)
     else:
         full_gate.renew(fleet, state, session)
-        return EditFinding(judgement)
-    return EditFinding(check_paths.judge(fleet, fleet.current(), session, paths), told)
+        return judgement, told
+    return check_paths.judge(fleet, fleet.current(), session, paths), told
 
 
 def _missing(judgement: PathJudgement) -> list[str]:
@@ -179,8 +172,8 @@ def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
     return [f"gitfleet: claimed {names} for session {session}.", *older]
 
 
-def _decide(fleet: Fleet, finding: EditFinding) -> EditVerdict:
-    judgement, edits = finding.judgement, fleet.policy.edits
+def _decide(fleet: Fleet, judgement: PathJudgement, told: Sequence[str]) -> EditVerdict:
+    edits = fleet.policy.edits
     if judgement.theirs:
         return _refused(judgement.theirs, judgement.left)
     if judgement.unverifiable and edits != "claim-on-edit":
@@ -194,7 +187,7 @@ def _decide(fleet: Fleet, finding: EditFinding) -> EditVerdict:
     if missing and edits not in PASSES_FREE:
         words = f"Could not confirm that this session holds {_names(missing)}."
         raise Unverifiable(words, hint="Ask the hub: gitfleet sync")
-    return EditVerdict(told=finding.told)
+    return EditVerdict(told=told)
 
 
 def _unclear(fleet: Fleet, judgement: PathJudgement) -> EditVerdict:

@@ -17,7 +17,7 @@ from gitfleet.base.console import note
 from gitfleet.errors import FleetError, NoFleet, NoRepository, Unverifiable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.repository import discover
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 
 LONGEST = 4.3
 """Seconds until an edit is stopped that could not be judged, whatever it is that hangs."""
@@ -92,7 +92,7 @@ def unread(agent: str, rest: list[str]) -> str:
     """What the agent said before its edit could not be understood: stopped where a fleet is concerned."""
     here = os.getcwd()
     try:
-        nodes.load(discover(here).common_dir)
+        own_node.load(discover(here).common_dir)
     except (NoFleet, NoRepository):
         return ""
     except PermissionError as error:

@@ -53,8 +53,7 @@ def hand_over(arguments: list[str]) -> int:
     """Become the full check."""
     from gitfleet.githooks import handover  # of no use on the way to yes
 
-    folder = os.path.dirname(os.path.abspath(__file__))
-    return handover.hand_over(arguments, os.path.join(folder, "run.py"))
+    return handover.hand_over(arguments, package="agenthooks")
 
 
 def certain(agent: str, edit: WantedEdit, one: EditedTree) -> bool:

@@ -6,7 +6,6 @@ The boundary of these hooks: whatever goes wrong ends here in words.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,10 +19,10 @@ from gitfleet.clients.notes import Notes
 from gitfleet.errors import FleetError, NoFleet, NoRepository
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import briefing as views
+from gitfleet.fleet.views import briefing_rows
 from gitfleet.git.repository import discover
 from gitfleet.launching import committing, draft_claim
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.trunk import policy_file
 
@@ -76,7 +75,7 @@ def _begin(agent: str, rest: list[str]) -> str:
             session = identity.session_of(fleet, agent, own, source)
             _export(session)
             briefing.ask(fleet)  # what it cannot tell shows by its age
-            words = views.gather(fleet, session, agent)["text"]
+            words = briefing_rows.gather(fleet, session, agent)["text"]
         return hook_output.at_start(words, warnings)
     except (NoFleet, NoRepository):
         return ""
@@ -127,7 +126,7 @@ def _turn(agent: str, rest: list[str]) -> str:
     own = _text(told, "session_id")
     _enter(told)
     with suppress(FleetError):
-        if own and Turns(nodes.state_folder(discover().common_dir), agent, own).other_than(""):
+        if own and Turns(own_node.state_folder(discover().common_dir), agent, own).other_than(""):
             _go_on(agent, "settle", own)
     return ""
 
@@ -135,9 +134,8 @@ def _turn(agent: str, rest: list[str]) -> str:
 def _go_on(agent: str, event: str, own: str) -> None:
     from gitfleet.githooks import handover  # not for the beginning of a session
 
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
     with suppress(OSError):
-        handover.detach([sys.executable, "-I", program, "--full", agent, event, own])
+        handover.detach([agent, event, own], "agenthooks")
 
 
 def _settle(agent: str, rest: list[str]) -> str:
@@ -151,7 +149,7 @@ def _settle(agent: str, rest: list[str]) -> str:
 def _leave(agent: str, own: str) -> None:
     """The agent's session is left for another one of the same process, which goes on with the fleet's session."""
     with suppress(FleetError):
-        Notes(nodes.state_folder(discover().common_dir)).leave(agent, own)
+        Notes(own_node.state_folder(discover().common_dir)).leave(agent, own)
 
 
 def _finish(agent: str, rest: list[str]) -> str:

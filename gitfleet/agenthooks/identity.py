@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import identity
+from gitfleet.base import callers, identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.clients import acting
@@ -19,8 +19,7 @@ from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Status, View
-from gitfleet.sessions import model
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.local import VARIABLE, Here, configured
 from gitfleet.sessions.service import Start
 
@@ -53,7 +52,7 @@ class _Search:
     def __init__(self, fleet: Fleet, agent: str, own: str, source: str) -> None:
         self._fleet, self._agent, self._own, self._source = fleet, agent, own, source
         self._notes = Notes(fleet.ledger.state)
-        self._process = identity.identify(identity.durable_parent())
+        self._process = identity.identify(callers.durable_parent())
         arguments = identity.command_line(self._process.pid) if self._process else []
         self._shared = acting.CLIENTS[agent].is_shared(arguments)
         self._others: set[str] = set()
@@ -131,7 +130,7 @@ class _Search:
         left = self._notes.left()
         found = []
         for here in live:
-            session = model.find(self._view, here.id) if here.id not in left else None
+            session = session_records.find(self._view, here.id) if here.id not in left else None
             if session is not None and session.agent == self._agent and (self._shared or not _launched(here)):
                 found.append(here)
         return found
@@ -156,5 +155,5 @@ def _at_work(fleet: Fleet, session: str) -> bool:
 
 
 def _in_ledger(fleet: Fleet, view: View, session: str) -> bool:
-    found = model.find(view, session)
+    found = session_records.find(view, session)
     return found is not None and found.node == fleet.ledger.node.id

@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from gitfleet.codec import Struct
+
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 
 
-def dump(record: Mapping[str, Any]) -> bytes:
-    """The canonical bytes of `record`. Floats are refused (TypeError), since their spelling is not one.
+def dump(record: Mapping[str, Any] | Struct) -> bytes:
+    """The canonical bytes of a record. Floats are refused (TypeError), since their spelling is not one.
 
     Whatever `load` answered can be dumped.
     """
@@ -30,7 +32,10 @@ def load(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data)} bytes are more than a record may have ({MAX_BYTES})")
     try:
-        record = _READER.decode(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        record, end = _READER.raw_decode(text) if text.startswith("{") else (None, 0)
+        if text[end:] != "\n":  # not as we write it
+            record = _READER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(record, dict):
@@ -65,6 +70,8 @@ def _children(value: Any) -> list[Any]:
 def _strict(value: Any) -> Any:
     if isinstance(value, float):
         raise TypeError("records hold no floats")
+    if isinstance(value, Struct):
+        return _strict(value.encode())
     if isinstance(value, Mapping):
         return {str(k): _strict(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -222,6 +222,11 @@ def like(above: int, mode: int, *, program: bool = False) -> int:
     return now & ~0o077 | (open_to & 0o044 | (open_to & 0o044) >> 2 if program else open_to)
 
 
+def within(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it, as both are spelled."""
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
 def names(path: str) -> list[str]:
     """The names in a folder, sorted, without files that are still being written; empty when there is no folder."""
     try:

@@ -32,7 +32,7 @@ _RECENT = 64 * 1024
 _NO_ROOM = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 
 
-class _End:
+class _Kept:
     """The end of what goes by, some `most` bytes of it."""
 
     def __init__(self, most: int) -> None:
@@ -58,9 +58,9 @@ class Log:
     """What the program writes: its beginning on disk at once, its end when it has ended, and a note of what lay between."""
 
     def __init__(self, path: str, limit: int) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         self._room = limit // 2
-        self._rest, self._recent = _End(limit // 2), _End(_RECENT)
+        self._rest, self._recent = _Kept(limit // 2), _Kept(_RECENT)
         self.full = False
 
     def add(self, data: bytes) -> None:
@@ -86,7 +86,8 @@ class Log:
 
     def tail(self, most: int) -> list[str]:
         """The last lines."""
-        return self._recent.value().decode("utf-8", "replace").splitlines()[-most:]
+        text = self._recent.value().decode("utf-8", "replace").removesuffix("\n")
+        return text.split("\n")[-most:] if text else []
 
     def _write(self, data: bytes) -> None:
         try:

@@ -1,8 +1,7 @@
 """Which process is meant: a name for it that outlives the reuse of its number.
 
-Owns the identity of a process (pid, start, boot), whether that process still runs, what it was started
-as, and which process stands for the caller of a command. Leaves to others what follows from it: a
-session's liveness (`sessions`), the inspection of whole hosts (`triage`).
+Owns the identity of a process (pid, start, boot), whether that process still runs, and what it was started as. Leaves to
+others what follows from it: which process stands for a caller (`callers`), a session's liveness (`sessions`).
 
 A pid alone is worth little: the kernel hands it out again, and a reboot starts over. So an identity also
 carries the start of the process (a number that the kernel keeps, in ticks since boot, untouched by any
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
     State = Literal["alive", "dead", "unknown"]
-    Look = Callable[[int], "tuple[list[str], int] | None"]
 
 UNKNOWN = "unknown"
 
@@ -33,7 +31,6 @@ _PROC = os.path.exists("/proc/self/stat")
 _INITIAL_NAMESPACE = 0xEFFFFFFC  # the kernel's fixed inode of the first pid namespace (proc_ns.h)
 _MAX_PID = 2**31 - 1  # os.kill takes a C int
 _MAX_READ = 1 << 18
-_MAX_ANCESTORS = 64
 _CLOCK_SLACK = 200  # centiseconds; psutil's start times elsewhere follow small corrections of the clock
 
 
@@ -144,7 +141,8 @@ def _boot_session() -> str:
     return UNKNOWN if failed else buffer.value.decode("ascii", "replace")
 
 
-def _namespace() -> int:
+def namespace() -> int:
+    """The pid namespace of this process, as `ProcessIdentity` has it: 0 outside of any container."""
     try:
         link = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -165,7 +163,7 @@ def identify(pid: int) -> ProcessIdentity | None:
         status, _, start = _observe(pid)
     except OSError:
         return None
-    return None if status in "ZX" else ProcessIdentity(pid, start, boot_id(), _namespace())
+    return None if status in "ZX" else ProcessIdentity(pid, start, boot_id(), namespace())
 
 
 def state(identity: ProcessIdentity) -> State:
@@ -181,7 +179,7 @@ def state(identity: ProcessIdentity) -> State:
         return "unknown"
     if boot != identity.boot:
         return "dead"
-    if identity.namespace != _namespace():
+    if identity.namespace != namespace():
         return "unknown"
     try:
         status, _, start = _observe(identity.pid)
@@ -193,22 +191,20 @@ def state(identity: ProcessIdentity) -> State:
     return "alive" if status not in "ZX" and abs(start - identity.start) <= slack else "dead"
 
 
+def pids() -> list[int]:
+    """The processes that /proc lists; none where there is no /proc."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
 def parent(pid: int) -> int:
     """The pid of the process above `pid`; 0 where that cannot be told."""
     try:
         return _observe(pid)[1]
     except OSError:
         return 0
-
-
-def ancestors() -> list[int]:
-    """The pids of the processes above this one, the nearest first, as far up as that can be told."""
-    found: list[int] = []
-    pid = os.getppid()
-    while pid > 0 and len(found) < _MAX_ANCESTORS:
-        found.append(pid)
-        pid = parent(pid)
-    return found
 
 
 def _observe(pid: int) -> tuple[str, int, int]:
@@ -282,7 +278,8 @@ def environment_values(pid: int, names: Collection[str]) -> dict[str, str]:
 
 def _environment(pid: int) -> dict[str, str]:
     if not _PROC:
-        return _ask_psutil(pid, _own_environment, {})
+        own = os.geteuid()
+        return _ask_psutil(pid, lambda it: it.environ() if it.uids().effective == own else {}, {})
     try:
         if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
             return {}
@@ -291,10 +288,6 @@ def _environment(pid: int) -> dict[str, str]:
         return {}
     pairs = (os.fsdecode(part).partition("=") for part in text.split(b"\0"))
     return {name: value for name, equals, value in pairs if name and equals}
-
-
-def _own_environment(process: psutil.Process) -> dict[str, str]:
-    return process.environ() if process.uids().effective == os.geteuid() else {}
 
 
 def _ask_psutil(pid: int, question: Callable[[psutil.Process], Answer], otherwise: Answer) -> Answer:
@@ -328,127 +321,3 @@ def program_name(argument: str) -> str:
         argument = argument.rpartition("/")[2]
     words = argument.split()
     return words[0].rpartition("/")[2].lstrip("-").rstrip(":") if words else ""
-
-
-# Who called.
-
-# fmt: off
-_SHELLS = frozenset([
-    "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "nu", "rbash", "sh", "tcsh", "xonsh", "zsh",
-])
-_SHELL_VALUED = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file", "--emulate"])
-
-# Programs that only stand between a caller and what it called, and end with it. With words: only when one
-# of these is among the arguments (`uv run`, but not `uv`).
-_PASSING: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys([
-        "env", "timeout", "gtimeout", "time", "nice", "nohup", "ionice", "stdbuf", "setsid", "xargs", "script",
-        "sudo", "doas", "strace", "bwrap", "sandbox-exec", "codex-linux-sandbox", "make", "gmake", "just",
-        "git", "gitfleet", "git-fleet", "uvx", "npx", "bunx",
-    ], ()),
-    **dict.fromkeys(["pipx", "poetry", "pdm", "hatch", "rye", "conda"], ("run",)),
-    **dict.fromkeys(["npm", "pnpm", "yarn", "mise", "direnv"], ("exec", "run", "dlx", "x")),
-    "uv": ("run", "tool"),
-}
-
-# Servers that start commands for many callers, and outlive each of them by days.
-_HOSTS = frozenset([
-    "systemd", "init", "launchd", "tini", "dumb-init", "docker-init", "containerd-shim", "dockerd",
-    "containerd-shim-runc-v2", "supervisord", "runsv", "s6-supervise", "tmux", "screen", "SCREEN", "zellij",
-    "sshd", "sshd-session", "dropbear", "cron", "crond", "CRON", "atd", "gnome-terminal-server",
-])
-# fmt: on
-
-
-def durable_parent() -> int:
-    """The pid of the process that stands for whoever typed this command: our parent, or one above it.
-
-    An agent runs each of its commands in a fresh shell (`bash -lc '...'`), often under `timeout` or
-    `uv run`. That shell is our parent and is gone a moment later: a session bound to it would be dead at
-    once. So one-shot shells and mere wrappers are passed over, and the first process that is neither
-    (the agent, an interactive shell, a script) is the answer.
-
-    If the way up ends at pid 1, at a server such as tmux or sshd, or where nothing can be read, the answer
-    is the last process before that: with `sh -c 'gitfleet session start; agent'` in a tmux pane, that
-    shell does live as long as the agent. (In a container pid 1 may be the agent itself, and then it is
-    judged like any other.) What cannot be told apart: such a shell below an agent or an interactive shell
-    counts as one-shot; `--pid` says better.
-    """
-    return anchor(os.getppid(), _look)
-
-
-def anchor(parent: int, look: Look) -> int:
-    """`durable_parent` for a caller whose parent is `parent`.
-
-    `look` gives (arguments, parent) of a pid, or None where the way ends; there is always a first argument.
-    """
-    last = pid = parent
-    for _ in range(_MAX_ANCESTORS):
-        seen = look(pid)
-        if seen is None or program_name(seen[0][0]) in _HOSTS:
-            return last
-        arguments, above = seen
-        if not passes(arguments) and not _forked(arguments, look(above)):
-            return pid
-        last, pid = pid, above
-    return parent
-
-
-def passes(arguments: list[str]) -> bool:
-    """Whether a process with these `arguments` merely carries out one command and ends with it."""
-    name = program_name(arguments[0]) if arguments else ""
-    if name in _SHELLS:
-        return shell_command(arguments) is not None
-    if name.startswith(("python", "pypy")):
-        return _runs_gitfleet(arguments[1:])
-    words = _PASSING.get(name)
-    return words is not None and (not words or any(word in arguments[1:] for word in words))
-
-
-def shell_command(arguments: list[str]) -> str | None:
-    """The command that a shell was given as text (`-c`, `-lc`, `-o pipefail -c`); None if it was not, or no shell."""
-    if not arguments or program_name(arguments[0]) not in _SHELLS:
-        return None
-    given = value = False
-    for option in arguments[1:]:
-        if value:
-            value = False
-        elif option.startswith("--command="):
-            return option.partition("=")[2]
-        elif option[:1] not in ("-", "+") or option in ("-", "--"):
-            return option if given else None  # otherwise a script
-        else:
-            given |= option == "--command" or (option[:2] != "--" and option[0] == "-" and "c" in option)
-            value = option in _SHELL_VALUED or (option[:2] != "--" and option[-1] in "oO")
-    return "" if given else None
-
-
-def _runs_gitfleet(options: list[str]) -> bool:
-    """Whether python with these `options` runs gitfleet, as a module or by its installed script."""
-    value = False
-    for position, option in enumerate(options):
-        if value:
-            value = False
-        elif option == "-m":
-            return "".join(options[position + 1 : position + 2]).partition(".")[0] == "gitfleet"
-        elif option == "-c" or not option.startswith("-"):
-            return program_name(option) in ("gitfleet", "git-fleet")
-        else:
-            value = option in ("-X", "-W")
-    return False
-
-
-def _forked(arguments: list[str], above: tuple[list[str], int] | None) -> bool:
-    """Whether this is a shell's copy of itself, as made for `$(...)` and `(...)`: it ends with those."""
-    return program_name(arguments[0]) in _SHELLS and above is not None and above[0] == arguments
-
-
-def _look(pid: int) -> tuple[list[str], int] | None:
-    if pid < 1 or (pid == 1 and not _namespace()):
-        return None  # on a host pid 1 adopts orphans: it stands for nobody
-    arguments = command_line(pid)
-    try:
-        parent = _observe(pid)[1]
-    except OSError:
-        return None
-    return (arguments, parent) if arguments else None

@@ -11,7 +11,7 @@ import os
 from gitfleet.base import clock
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 _last = 0
 
 
@@ -28,9 +28,14 @@ def ulid() -> str:
     return text
 
 
+def named(word: str) -> str:
+    """A short id that says whose it is: `codex-7h3k9q2m`. Two are the same with probability 2^-40."""
+    return f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"
+
+
 def is_ulid(text: str) -> bool:
     """Whether `text` has the form of a ULID (upper case)."""
-    return len(text) == 26 and text[0] <= "7" and all(c in ALPHABET for c in text)
+    return len(text) == 26 and text[0] <= "7" and not text.strip(ALPHABET)
 
 
 def is_oid(text: str) -> bool:
@@ -44,7 +49,7 @@ def is_name(text: str) -> bool:
         0 < len(text) <= 64
         and text[0].isascii()
         and text[0].isalnum()
-        and all(c in _NAME for c in text)
+        and not text.strip(_NAME)
         and ".." not in text
         and not text.endswith((".", ".lock"))
     )

@@ -27,6 +27,22 @@ class Completed(Struct):
     stderr: bytes
 
 
+class _Child(subprocess.Popen[bytes]):
+    """A process that is waited for without pauses: Popen looks for its end only now and then, and sleeps a millisecond first."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is not None and self.returncode is None:
+            with suppress(AttributeError, OSError):  # a system that has no such thing
+                handle = os.pidfd_open(self.pid)
+                try:
+                    ended = select.poll()
+                    ended.register(handle, select.POLLIN)
+                    ended.poll(max(0.0, timeout) * 1000)
+                finally:
+                    os.close(handle)
+        return super().wait(timeout)
+
+
 class TimedOut(Exception):
     """The program did not end within its time and was killed."""
 
@@ -50,7 +66,7 @@ def run(
     """
     with ExitStack() as stack:
         out, err = [stack.enter_context(_file()) if leaves else subprocess.PIPE for _ in range(2)]
-        process = subprocess.Popen(
+        process = _Child(
             list(argv), cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=own_session,
         )  # fmt: skip
         try:
@@ -103,7 +119,7 @@ def ask(
     None where it ends or `timeout` seconds pass before that. Then it is ended. Raises OSError when it cannot be started.
     """
     end = clock.elapsed() + timeout
-    process = subprocess.Popen(
+    process = _Child(
         list(argv), cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdin is not None

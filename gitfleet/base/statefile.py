@@ -25,7 +25,7 @@ def load(kind: type[S], path: str) -> S | None:
 
 def save(path: str, value: Struct, *, mode: int | None = None, durable: bool = True) -> None:
     """Put it there, as `files.replace` does."""
-    files.replace(path, canonical.dump(value.encode()), mode=mode, durable=durable)
+    files.replace(path, canonical.dump(value), mode=mode, durable=durable)
 
 
 class _Process(Shape[ProcessIdentity | None]):

@@ -6,6 +6,10 @@ Owns the escape of control characters before display and the words for durations
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def display(text: str) -> str:
     """`text` with every control character, terminal escape, bidi override and broken byte made visible.
@@ -51,6 +55,12 @@ def span(seconds: int) -> str:
         if seconds % size == 0 and seconds >= least * size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def some(items: Sequence[str], most: int = 3) -> str:
+    """The first of several things that are safe to show, and how many more there are: `a, b, c and 2 more`."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
 
 
 def counted(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol, Self
+from typing import Self
 
 from gitfleet.base import clock
 
@@ -25,43 +25,28 @@ _CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x8, 0xC0, 0x100, 0x200, 0xC00
 _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_UNLINK
 
 
-class Teller(Protocol):
-    """What tells of changes. `watch` may be called again with the same folder, and with one that is not there."""
+class Teller:
+    """Tells of changes, here by the times of the folders; those below do so by what their system has for it."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, object] = {}
 
     def watch(self, folder: str) -> None:
-        """Tell of changes in this folder from now on."""
-        ...
+        """Tell of changes in this folder from now on. May be called again with the same one, and with one that is not there."""
+        self._times.setdefault(folder, _times(folder))
 
     def wait(self, rope: int, seconds: float) -> bool:
         """Wait until something has changed, or the file `rope` can be read; whether something has changed since the last call.
 
         May come back early.
         """
-        ...
-
-    def close(self) -> None:
-        """Let go of files."""
-        ...
-
-
-class Looking:
-    """Tells by the times of the folders."""
-
-    def __init__(self) -> None:
-        self._times: dict[str, object] = {}
-
-    def watch(self, folder: str) -> None:
-        self._times.setdefault(folder, _times(folder))
-
-    def wait(self, rope: int, seconds: float) -> bool:
-        """Look, and once more after a while."""
         if self._changed():
             return True
         _poll([rope], min(seconds, LOOK_EVERY))
         return self._changed()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Let go of files."""
 
     def _changed(self) -> bool:
         now = {folder: _times(folder) for folder in self._times}
@@ -69,7 +54,7 @@ class Looking:
         return before != now
 
 
-class Inotify:
+class Inotify(Teller):
     """Tells by inotify. Raises OSError where the system has none, or no more of it."""
 
     def __init__(self) -> None:
@@ -86,11 +71,9 @@ class Inotify:
         self._handle: int = handle
 
     def watch(self, folder: str) -> None:
-        """Tell of changes in this folder from now on. To watch one that is watched changes nothing."""
         self._add(self._handle, os.fsencode(folder), _EVENTS)  # what fails is not there: see `Bell.arm`
 
     def wait(self, rope: int, seconds: float) -> bool:
-        """Wait for the system's word."""
         _poll([rope, self._handle], seconds)
         told = False
         with suppress(BlockingIOError):
@@ -104,7 +87,7 @@ class Inotify:
 
 if sys.platform != "linux" and hasattr(select, "kqueue"):
 
-    class Kqueue:
+    class Kqueue(Teller):
         """Tells by kqueue, which has a file open for each folder."""
 
         def __init__(self) -> None:
@@ -112,7 +95,7 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
             self._open: dict[str, tuple[int, tuple[int, int]]] = {}
 
         def watch(self, folder: str) -> None:
-            """Tell of changes in this folder from now on; a folder that was made anew is another one."""
+            """A folder that was made anew is another one."""
             with suppress(OSError):
                 there = os.stat(folder)
                 known = self._open.get(folder)
@@ -132,7 +115,6 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
                 self._queue.control([select.kevent(handle, select.KQ_FILTER_VNODE, flags, notes)], 0, 0)
 
         def wait(self, rope: int, seconds: float) -> bool:
-            """Wait for the system's word."""
             listen = [select.kevent(rope, select.KQ_FILTER_READ, select.KQ_EV_ADD)]
             told = self._queue.control(listen, 64, min(seconds, _DAY))
             return any(event.filter == select.KQ_FILTER_VNODE for event in told)
@@ -149,7 +131,7 @@ def teller() -> Teller:
         if sys.platform != "linux" and hasattr(select, "kqueue"):
             return Kqueue()
         return Inotify()
-    return Looking()
+    return Teller()
 
 
 class Bell:

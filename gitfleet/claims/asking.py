@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from gitfleet.base.ids import is_ulid
 from gitfleet.claims import model, tickets
-from gitfleet.claims.line import Blocker
 from gitfleet.claims.model import CLAIMS, MAX_PATTERNS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket, Want
+from gitfleet.claims.waiting_line import Blocker
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, One, Struct, Table, Text, Whole, field
 from gitfleet.ledger.model import Answer
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
-_SAID = Text[str](sessions.MAX_TEXT, cut=True)
+_SAID = Text[str](session_records.MAX_TEXT, cut=True)
 
 
 class Acquire(Struct):

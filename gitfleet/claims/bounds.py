@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gitfleet.claims import model
 from gitfleet.errors import UsageError
 from gitfleet.patterns.language import Pattern
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 MAX_TEXT = 256 * 1024
 """Characters that the patterns of one request may have together; an operation has to fit into one record."""
@@ -23,6 +23,6 @@ def check_size(wanted: Sequence[Pattern], reason: str = "", priority: int = 0) -
         raise UsageError(words, hint="Name them in several requests, or the directory that they are in.")
     if not 0 <= priority <= 100:
         raise UsageError("A priority is a number from 0 to 100.")
-    if len(reason) > sessions.MAX_TEXT:
-        words = f"The reason is longer than {sessions.MAX_TEXT} characters."
+    if len(reason) > session_records.MAX_TEXT:
+        words = f"The reason is longer than {session_records.MAX_TEXT} characters."
         raise UsageError(words, hint="Say it in fewer words.")

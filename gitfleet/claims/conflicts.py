@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from gitfleet.base import advice
 from gitfleet.base.text import display
-from gitfleet.claims import capacity as units
-from gitfleet.claims import model
+from gitfleet.claims import model, units
 from gitfleet.claims.conflict_text import kept_by, unit_words
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
@@ -21,8 +20,8 @@ from gitfleet.ledger.model import View
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import Overlap, overlap
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
 
 class InTheWay(Struct):
@@ -223,6 +222,6 @@ def _words(item: InTheWay) -> str:
 
 def _session(view: View, session_id: str) -> Session | None:
     try:
-        return sessions.find(view, session_id)
+        return session_records.find(view, session_id)
     except FleetError:
         return None

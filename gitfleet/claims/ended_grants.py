@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from gitfleet.base import canonical
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_name, is_ulid
 from gitfleet.base.names import SessionId
 from gitfleet.claims.keepers import Keeper
@@ -51,7 +52,7 @@ class EndingClaim(Protocol):
     def where(self) -> str: ...
 
 
-class Former(NamedTuple):
+class Former(Struct):
     """A grant by its session (or, among `earlier`, its id) and token."""
 
     who: str
@@ -67,7 +68,7 @@ class _FormerShape(Shape[Former]):
         return Former(TEXT.decode(raw[0]), WHOLE.decode(raw[1]))
 
     def encode(self, value: Former) -> list[Any]:
-        return list(value)
+        return [value.who, value.token]
 
 
 _FORMER = _FormerShape()
@@ -208,10 +209,8 @@ def forget(view: View, operation: Operation, body: Forget, generation: int) -> D
 
 
 def _where(claim: EndingClaim) -> str:
-    import hashlib  # only a claim that goes pays for it
-
     said = [claim.pattern, claim.mode] + ([claim.session] if claim.mode == "shared" else [])
-    name = hashlib.sha256(canonical.dump({"said": said})).hexdigest()[:16]
+    name = sha256(canonical.dump({"said": said})).hexdigest()[:16]
     _, _, below = claim.where.rpartition("/")[0].partition("/")
     return "/".join([ROOT, *([below] if below else []), f"@{name}.json"])
 

@@ -194,7 +194,7 @@ def _own(
             continue
         tokens = {grant.id: grant.token}
         if isinstance(grant, EndedGrant):
-            tokens = {**dict(grant.earlier), **tokens}
+            tokens = {**{former.who: former.token for former in grant.earlier}, **tokens}
         for claim, token in tokens.items():
             named = said.get(claim, 0)
             held = token if named is None else named

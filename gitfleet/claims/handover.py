@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gitfleet.base import advice, canonical
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import conflicts, line, model, tickets
+from gitfleet.claims import conflicts, model, tickets, waiting_line
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.retained_claims import given
 from gitfleet.codec import FLAG, TEXT, Struct, field, replace
@@ -20,10 +20,8 @@ from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap, takes_in
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import inbox, session_records, session_rules
+from gitfleet.sessions.session_records import Session
 
 Changes = dict[str, bytes | None]
 
@@ -111,7 +109,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
         changes |= model.drop(view, claim, operation.at)
         words = f"Your claim on {claim.pattern} was broken by {session.id}: {reason}"
         changes |= inbox.post(Overlay(view, changes), claim.session, words, operation, number=number)
-    changes, served = line.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Broke(tuple(going), tuple(served), reason)
     what = ", ".join(f"{claim.pattern} of {claim.session}" for claim in going)
     return Accepted(changes, answer, one_line(f"{session.id} breaks {what}{given(served)}: {reason}"))
@@ -143,7 +141,7 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     _check_whole(mine, offered, exact_case=exact)
     for claim in offered:
         note = _OfferNote(claim.where, claim.id, session.id, operation.id).encode()
-        changes[f"{sessions.folder(to.id)}/offers/{claim.id}"] = canonical.dump(note)
+        changes[f"{session_records.folder(to.id)}/offers/{claim.id}"] = canonical.dump(note)
     what = ", ".join(claim.pattern for claim in offered)
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
     changes |= inbox.post(view, to.id, words, operation)
@@ -162,7 +160,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     """
     del body
     session = session_rules.own(view, operation)
-    folder = f"{sessions.folder(session.id)}/offers"
+    folder = f"{session_records.folder(session.id)}/offers"
     changes: Changes = {}
     taken = []
     for name, _ in view.names(folder):
@@ -184,7 +182,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
         )
     changes |= _other_offers(view, taken)
     changes |= dict([session_rules.renewed(session, operation)])
-    changes, served = line.serve(
+    changes, served = waiting_line.serve(
         view, changes, generation, operation.at
     )  # it, or others, may wait for less now
     after = Overlay(view, changes)
@@ -195,7 +193,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
         return Refused(refused.again(hint=words))
     standing = tickets.line(after)
     for ticket in tickets.of_session(standing, session.id):
-        stuck = line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
+        stuck = waiting_line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
         if stuck is not None:
             return Refused(stuck)
     answer = Taken(tuple(taken), tuple(served))
@@ -273,12 +271,12 @@ def _offered(view: View, where: str) -> tuple[Claim | None, str]:
 
 def _other_offers(view: View, taken: list[Claim]) -> Changes:
     """The changes that void the offers of these claims to others: none may come to life when a claim is given back."""
-    everyone = [session.id for session in sessions.readable(view)]
+    everyone = [session.id for session in session_records.readable(view)]
     gone = {claim.id for claim in taken}
     notes = [
-        (f"{sessions.folder(id_)}/offers", name)
+        (f"{session_records.folder(id_)}/offers", name)
         for id_ in everyone
-        for name, _ in view.names(f"{sessions.folder(id_)}/offers")
+        for name, _ in view.names(f"{session_records.folder(id_)}/offers")
     ]
     return {f"{folder}/{name}": None for folder, name in notes if name in gone}
 

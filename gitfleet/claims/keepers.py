@@ -4,8 +4,6 @@ Pure, and light: a record of its own within that of the claim. A claim may stay 
 them has let it go (`retained_claims`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 

@@ -16,15 +16,14 @@ from typing import Any
 from gitfleet.base import uptime
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import one_line
-from gitfleet.claims import line, model, tickets
+from gitfleet.claims import model, tickets, waiting_line
 from gitfleet.claims.model import Claim
 from gitfleet.codec import Struct, replace
 from gitfleet.ledger.model import A, Accepted, Operation, View
 from gitfleet.ledger.overlay import Overlay
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
-from gitfleet.sessions.rules import Renew
+from gitfleet.sessions import inbox, session_records
+from gitfleet.sessions.session_records import Session
+from gitfleet.sessions.session_rules import Renew
 
 SHORTEST = 30
 """Seconds: no lease is over sooner, so a session that was renewed since then needs no look at its claims."""
@@ -62,9 +61,9 @@ def keep(
     """The decision with what it gives back to the session that it renews, in changes, answer and log."""
     if not operation.timing.max_age or not is_name(operation.session):
         return decision
-    if decision.changes.get(sessions.path(operation.session)) is None:
+    if decision.changes.get(session_records.path(operation.session)) is None:
         return decision
-    session = sessions.find(view, operation.session)
+    session = session_records.find(view, operation.session)
     if session is None:
         return decision
     told = operation.timing
@@ -86,11 +85,11 @@ def keep(
     answer = _told(decision.answer, [claim for _, claim in back])
     words = "".join(f"; takes back {claim.pattern}" for _, claim in back)
     if gone:
-        changes, served = line.serve(view, changes, generation, operation.at)
+        changes, served = waiting_line.serve(view, changes, generation, operation.at)
         if hasattr(answer, "served"):
             answer = replace(answer, served=(*answer.served, *served))
         words += "".join(f"; gives up {claim.pattern}, which was too old" for claim in gone)
-    return decision._replace(changes=changes, answer=answer, subject=one_line(decision.subject + words))
+    return replace(decision, changes=changes, answer=answer, subject=one_line(decision.subject + words))
 
 
 def _divide(

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from gitfleet.base import canonical
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_name, is_ulid, shard
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import ended_grants, keepers
@@ -23,7 +24,7 @@ from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 ROOT = "claims"
 RESOURCES = "resources"
@@ -125,8 +126,6 @@ def folder(keys: Sequence[str]) -> str:
 
 def keeper_index(keeper: str, claim_id: str) -> str:
     """Where a keeper's note of a claim that it retains is. By a hash of its name, since a branch may have any."""
-    from hashlib import sha256  # not on the way of claims that nothing retains
-
     name = sha256(keeper.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return f"{KEEPERS}/{shard(name)}/{name}/{claim_id}"
 
@@ -191,7 +190,7 @@ def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
 
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
     """The claims of one session, through its own index."""
-    for found in _indexed(view, f"{sessions.folder(session_id)}/claims"):
+    for found in _indexed(view, f"{session_records.folder(session_id)}/claims"):
         if isinstance(found, Unreadable) or found.session == session_id:
             yield found
 
@@ -238,7 +237,7 @@ def everything(view: View) -> Iterator[Claim | Unreadable]:
 def put(claim: Claim) -> dict[str, bytes | None]:
     """The changes that file a claim: in the tree, in its session's index, and in those of what retains it."""
     note = canonical.dump({"where": claim.where})
-    return {**stay(claim), sessions.claim_index(claim.session, claim.id): note}
+    return {**stay(claim), session_records.claim_index(claim.session, claim.id): note}
 
 
 def stay(claim: Claim) -> dict[str, bytes | None]:
@@ -251,7 +250,7 @@ def stay(claim: Claim) -> dict[str, bytes | None]:
 
 def left(view: View, claim: Claim, after: Claim) -> dict[str, bytes | None]:
     """The changes by which a claim stays with others than before, or with its session alone: `after` is the same claim then."""
-    lives = is_name(claim.session) and view.get(sessions.path(claim.session)) is not None
+    lives = is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
     filed = put(after) if lives else stay(after)
     return {**dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained), **filed}
 
@@ -266,7 +265,7 @@ def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[st
     """
     changes: dict[str, bytes | None] = {
         claim.where: None,
-        sessions.claim_index(claim.session, claim.id): None,
+        session_records.claim_index(claim.session, claim.id): None,
         **ended_grants.note(view, claim, at, unlanded=unlanded),
     }
     for keeper in claim.retained:

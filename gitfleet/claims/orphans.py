@@ -7,7 +7,6 @@ looks after that. Decisions never ask here, since only one machine can see a pro
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import identity
@@ -18,8 +17,8 @@ from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
 SHOWN = 3
 
@@ -73,11 +72,15 @@ class Orphans:
             return f"gitfleet session end {session.id}"
         place = session.worktree
         known = place == display(place) and os.path.isabs(place) and os.path.isdir(place)
-        return f"gitfleet -C {shlex.quote(place)} session end {session.id}" if known else ""
+        from shlex import quote  # only for who is refused
+
+        return f"gitfleet -C {quote(place)} session end {session.id}" if known else ""
 
     def _find(self, session_id: str) -> Session | None:
         try:
-            return sessions.find(self._ledger.current().view, session_id) if is_name(session_id) else None
+            return (
+                session_records.find(self._ledger.current().view, session_id) if is_name(session_id) else None
+            )
         except FleetError:
             return None
 

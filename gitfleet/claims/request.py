@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model
+from gitfleet.claims import conflicts, model, units
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import Claim
 from gitfleet.claims.tickets import Ticket
@@ -45,8 +44,10 @@ class Request(Struct):
         if over is None:
             self.lapsed.extend(lapsed)
             self.blocked.extend(item for item in met if item not in going)
-            for ticket, want, _ in aside:
-                self.blocked.append(conflicts.in_line(view, asked.pattern, ticket, (want, asked.pattern)))
+            for one in aside:
+                self.blocked.append(
+                    conflicts.in_line(view, asked.pattern, one.ticket, (one.want, asked.pattern))
+                )
             return
         beside = [item for item in nearby if item not in over]
         mine = [item for item in beside if isinstance(item, Claim) and item.session == asked.session]

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
-from gitfleet.claims import ended_grants, keepers, line, model, tickets
+from gitfleet.claims import ended_grants, keepers, model, tickets, waiting_line
 from gitfleet.claims.conflict_text import kept_by
 from gitfleet.claims.keepers import KEEPER, KEPT, Keeper, Keeping
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
@@ -26,11 +26,9 @@ from gitfleet.ledger.model import PERSON, Accepted, Answer, Operation, Refused, 
 from gitfleet.ledger.operations import BY_NODES, BY_PERSONS, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.model import Session
-from gitfleet.sessions.rules import Process
+from gitfleet.sessions import inbox, session_records, session_rules
+from gitfleet.sessions.session_records import Session
+from gitfleet.sessions.session_rules import Process
 
 Outcome = Literal["landed", "deleted", "released", "cleared"]
 LANDED: Outcome = "landed"
@@ -135,7 +133,7 @@ def start(view: View, operation: Operation, body: StartKeeping, generation: int)
     it has them again if all of their work is there.
     """
     del generation
-    left = [] if sessions.find(view, operation.session) else left_by(view, operation.session)
+    left = [] if session_records.find(view, operation.session) else left_by(view, operation.session)
     for claim in left:
         if claim.node != operation.node or not may_take(view, claim, body.based_on, lapsed=False):
             return Refused(_taken(claim))
@@ -183,14 +181,14 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
     messages = inbox.read(view, session.id)
     unheard = [message.words for message in messages if message.name not in operation.heard]
     released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
-    changes: Changes = dict.fromkeys(view.files(sessions.folder(session.id)))
+    changes: Changes = dict.fromkeys(view.files(session_records.folder(session.id)))
     for claim in released:
         changes |= model.drop(view, claim, operation.at)
     for claim in kept:
         changes |= model.stay(claim)
     for ticket in tickets.of_session(tickets.line(view), session.id):
         changes[ticket.where] = None
-    changes, served = line.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Ended(session, tuple(released), tuple(kept), tuple(served), tuple(unheard))
     subject = f"session {session.id} ends, releasing {counted(len(released), 'claim')}{_retaining(kept)}"
     return Accepted(changes, answer, one_line(subject + given(served)))
@@ -247,7 +245,7 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
         what = ", ".join(claim.pattern for claim in gone if claim.session == session)
         words = f"Your {kept_by([keeper.as_record()])} {_HOW[outcome]}: your claims on {what} are released."
         changes |= inbox.post(Overlay(view, changes), session, words, operation, number=number)
-    changes, served = line.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = LetGone(keeper.branch, outcome, tuple(gone), tuple(stay), tuple(served))
     what = ", ".join(claim.pattern for claim in gone) or "nothing yet"
     words = f"{kept_by([keeper.as_record()])} {_HOW[outcome]}, releasing {what}{given(served)}"
@@ -273,7 +271,7 @@ def moved(view: View, claim: Claim, operation: Operation, terms: WantedTerms, ge
         if one.who != claim.id
     ]
     upon = " ".join([claim.upon, *before, f"{claim.session}@{claim.token}"]).strip()
-    while len(upon) > sessions.MAX_TEXT:
+    while len(upon) > session_records.MAX_TEXT:
         upon = upon.partition(" ")[2]
     return replace(
         claim, session=operation.session, node=operation.node, token=generation, granted_at=operation.at,
@@ -292,7 +290,7 @@ def _own(view: View, session_id: str) -> list[Claim]:
 
 def _lives(view: View, claim: Claim) -> bool:
     """Whether the session of a claim is still there."""
-    return is_name(claim.session) and view.get(sessions.path(claim.session)) is not None
+    return is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
 
 
 def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcome) -> None:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, model, retained_claims, tickets, turns
-from gitfleet.claims import line as line_rules
+from gitfleet.claims import conflicts, model, retained_claims, tickets, turns, units, waiting_line
 from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import EXCLUSIVE, Claim, Mode, Unreadable
@@ -29,9 +27,7 @@ from gitfleet.ledger.operations import Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, takes_in
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import inbox, session_records, session_rules
 
 Changes = dict[str, bytes | None]
 
@@ -67,7 +63,7 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
     changes |= inbox.clear(view, operation)
-    changes, served = line_rules.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Claimed(
         granted=tuple(found.granted),
         already_held=tuple(_each(found.held, found.longer)),
@@ -98,7 +94,7 @@ def _search(
             _has(found, present, pattern, operation, body, want.capacity)
             continue
         place = min((t.place for t in in_line if want.names in {w.names for w in t.wants}), default=None)
-        before = line_rules.earlier(line, place)
+        before = waiting_line.earlier(line, place)
         if pattern.units:
             asked = _claim(operation, body, want, generation)
             found.allot(view, asked, before, lambda item: _taken_over(view, item, body))
@@ -142,7 +138,7 @@ def _overtaken(
     exact_case: bool,
 ) -> tuple[list[InTheWay], Claim | None]:
     """The earlier tickets that a request would overtake; and the session's own claim that has the very path already."""
-    found = line_rules.in_line(view, before, *asked, operation.session, case_sensitive=exact_case)
+    found = waiting_line.in_line(view, before, *asked, operation.session, case_sensitive=exact_case)
     return list(found), _covering(mine, *asked, exact_case=exact_case, how=takes_in)
 
 
@@ -192,13 +188,13 @@ def _queue(
         id=body.ticket, session=session.id, node=operation.node, wants=wants, since=generation,
         priority=body.priority, operation=operation.id, terms=terms, nonce=operation.id,
     )  # fmt: skip
-    stuck = line_rules.deadlock(view, [t for t in line if t.id != ticket.id], ticket)
+    stuck = waiting_line.deadlock(view, [t for t in line if t.id != ticket.id], ticket)
     if stuck is not None:
         return Refused(stuck)
     where, data = session_rules.renewed(session, operation)
     changes = {**gone, **tickets.put(ticket), where: data}
-    changes, served = line_rules.serve(view, changes, generation, operation.at)
-    blocked = line_rules.blockers(Overlay(view, changes), line, ticket)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
+    blocked = waiting_line.blockers(Overlay(view, changes), line, ticket)
     mine = [claim for claim in served if claim.session == session.id]
     answer = Claimed(
         granted=tuple(mine),
@@ -243,7 +239,7 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
     where, data = session_rules.renewed(session, operation)
     changes[where] = data
     changes |= inbox.clear(view, operation)
-    changes, served = line_rules.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Released(released=tuple(going), not_held=tuple(p.text for p in idle), served=tuple(served))
     what = ", ".join(claim.pattern for claim in going) or "nothing"
     return Accepted(changes, answer, one_line(f"{session.id} releases {what}{retained_claims.given(served)}"))
@@ -307,7 +303,7 @@ def _lapsed_tickets(view: View, operation: Operation, body: Acquire) -> Changes:
     gone: Changes = {}
     for ticket in tickets.line(view):
         if ticket.id in lapsed and ticket.session != operation.session:
-            holder = sessions.find(view, ticket.session)
+            holder = session_records.find(view, ticket.session)
             if holder is None or holder.renewed == lapsed[ticket.id]:
                 gone[ticket.where] = None
     return gone

@@ -11,8 +11,18 @@ from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, span
-from gitfleet.claims import capacity as units
-from gitfleet.claims import conflicts, handover, leases, model, paths, retained_claims, rules, tickets, turns
+from gitfleet.claims import (
+    conflicts,
+    handover,
+    leases,
+    model,
+    paths,
+    retained_claims,
+    rules,
+    tickets,
+    turns,
+    units,
+)
 from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.bounds import check_size
 from gitfleet.claims.keepers import Keeper
@@ -33,9 +43,7 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, overlap, takes_in
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import inbox, session_records, session_rules
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
@@ -84,7 +92,7 @@ class Claims:
         policy: Callable[[], Policy],
         folder: str | None = None,
         *,
-        elsewhere: Callable[[sessions.Session], bool] = lambda _: False,
+        elsewhere: Callable[[session_records.Session], bool] = lambda _: False,
         announce: Callable[[str], None] | None = None,
     ) -> None:
         """`policy` tells the rules of now; `elsewhere`: see `orphans`; `announce` hears why waiting may take long."""
@@ -199,7 +207,7 @@ class Claims:
 
     def tell(self, session: str, to: str, text: str) -> inbox.Sent:
         """Leave a message for another session, shown at its next command or hook."""
-        sessions.folder(to)
+        session_records.folder(to)
         if len(text) > inbox.MAX_MESSAGE:
             raise inbox.unfit()
         return self._request(inbox.send, session, inbox.Send(SessionId(to), text))
@@ -227,7 +235,7 @@ class Claims:
         """
         wanted = self.patterns(texts)
         if session is not None:
-            sessions.folder(session)  # raises for an id that is none
+            session_records.folder(session)  # raises for an id that is none
         if not wanted:
             yield from model.of_session(state.view, session) if session else model.everything(state.view)
             return
@@ -254,7 +262,7 @@ class Claims:
         On this machine's wall clock as it goes now, however it was set meanwhile; 0 when that cannot be told.
         """
         view = Snapshot(self._ledger.objects, state.tip.tree) if state.tentative else state.view
-        found = sessions.find(view, session) if session else None
+        found = session_records.find(view, session) if session else None
         now = clock.now()
         idle = leases.idle(found, now, uptime.stamp()) if found else None
         return 0 if idle is None else now - idle
@@ -372,7 +380,9 @@ class Claims:
     def _request(
         self, kind: Kind[B, A], session: str, body: B, timeout: float = 30.0, *, who: Who = SESSION
     ) -> A:
-        sessions.folder(session)  # a name that is none is refused before anything is left in the outbox
+        session_records.folder(
+            session
+        )  # a name that is none is refused before anything is left in the outbox
         heard = Reading(self._ledger.state).seen(session)
         try:
             return self._ledger.request(kind, Actor(who, session), body, heard=heard, timeout=timeout)
@@ -380,7 +390,7 @@ class Claims:
             raise self.orphans.told(error) from error
 
 
-def time_left(claim: Claim, session: sessions.Session | None) -> int:
+def time_left(claim: Claim, session: session_records.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
     last = session.renewed_at if session else claim.granted_at
     return max(claim.granted_at, last) + claim.ttl - clock.now()

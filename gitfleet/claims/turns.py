@@ -6,13 +6,13 @@ How the line moves is in `line`, how a session comes to stand in it in `rules`.
 from __future__ import annotations
 
 from gitfleet.base.text import one_line
-from gitfleet.claims import line, model, retained_claims, tickets
+from gitfleet.claims import model, retained_claims, tickets, waiting_line
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket
 from gitfleet.codec import Many, Maybe, One, Struct, field, replace
 from gitfleet.ledger.model import Accepted, Answer, Operation, View
 from gitfleet.ledger.operations import Decision, operation
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_rules
 
 Changes = dict[str, bytes | None]
 
@@ -70,7 +70,7 @@ def leave(view: View, operation: Operation, body: Leave, generation: int) -> Dec
     mine = tickets.of_session(tickets.line(view), session.id)
     going = [ticket for ticket in mine if body.tickets is None or ticket.id in body.tickets]
     changes: Changes = {ticket.where: None for ticket in going}
-    changes, served = line.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Left(tuple(going), tuple(served))
     return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))
 

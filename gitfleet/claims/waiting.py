@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from gitfleet.base import advice, clock
 from gitfleet.base.watching import Bell
-from gitfleet.claims import line, model, orphans, tickets, turns
+from gitfleet.claims import model, orphans, tickets, turns, waiting_line
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
@@ -26,7 +26,7 @@ from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import SESSION, Actor
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.overlap import covers
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_rules
 
 LOOK_AGAIN = 10.0
 ASK_FIRST, ASK_MOST = 2.0, 20.0
@@ -121,10 +121,10 @@ class Waiter:
     def _observe(self, state: State, ticket: Ticket) -> None:
         """Watch the leases of those who stand before us."""
         in_line = tickets.line(state.view)
-        before = line.earlier(in_line, ticket.place)
+        before = waiting_line.earlier(in_line, ticket.place)
         found = []
         for want in ticket.wants:
-            found += list(line.in_the_way(state.view, before, want, ticket.session))
+            found += list(waiting_line.in_the_way(state.view, before, want, ticket.session))
         self._in_the_way = tuple(item.obstacle() for item in found)
         self._before = {item.claim for item in self._in_the_way if item.claim}
         self._watch.saw(self._in_the_way)
@@ -164,7 +164,7 @@ class Waiter:
     def _queued(self, ticket: Ticket) -> Queued:
         state = self._ledger.current()
         in_line = tickets.line(state.view)
-        blocked = line.blockers(state.view, in_line, ticket)
+        blocked = waiting_line.blockers(state.view, in_line, ticket)
         agreed = not state.tentative or self._agreed(state).get(ticket.where) is not None
         place = (
             "kept for as long as this session is active"

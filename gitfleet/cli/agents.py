@@ -13,15 +13,13 @@ from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError, NoFleet, NoRepository, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import agents as views
-from gitfleet.fleet.views import briefing as prime_views
+from gitfleet.fleet.views import agent_rows, briefing_rows
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import install as agents
-from gitfleet.githooks.agents import ready, wanted
-from gitfleet.githooks.agents.install import SettingsChange
+from gitfleet.githooks.agents import agent_hooks, ready, wanted
+from gitfleet.githooks.agents.agent_hooks import SettingsChange
 from gitfleet.githooks.agents.wanted import Scope
-from gitfleet.ledger import node as nodes
-from gitfleet.sessions import model
+from gitfleet.ledger import own_node
+from gitfleet.sessions import session_records
 
 UNRUN = frozenset(["untrusted", "modified", "not read"])
 Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(CLIENTS)}.")]
@@ -44,9 +42,13 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
     scope = _scope(user=user, project=project)
     _check_sandbox(name, sandbox, scope)
     repository = _repository(scope)
-    changes = agents.install(name, scope, repository)
+    changes = agent_hooks.install(name, scope, repository)
     if repository is not None and sandbox:
-        changes += agents.open_sandbox(repository) if sandbox == "open" else agents.close_sandbox(repository)
+        changes += (
+            agent_hooks.open_sandbox(repository)
+            if sandbox == "open"
+            else agent_hooks.close_sandbox(repository)
+        )
     lines = _told(changes) or [f"the hooks of {name} are in place"]
     warnings = []
     if any(change.what != "unchanged" for change in changes):
@@ -55,15 +57,15 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
         )
-    return Reply(views.changed(name, scope, changes), lines, warnings=warnings)
+    return Reply(agent_rows.changed(name, scope, changes), lines, warnings=warnings)
 
 
 def uninstall(name: Name, user: User = False, project: Project = False) -> Reply:
     """Take exactly that out of the agent's settings again."""
     scope = _scope(user=user, project=project)
-    changes = agents.uninstall(name, scope, _repository(scope))
+    changes = agent_hooks.uninstall(name, scope, _repository(scope))
     lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
-    return Reply(views.changed(name, scope, changes), lines)
+    return Reply(agent_rows.changed(name, scope, changes), lines)
 
 
 def status() -> Reply:
@@ -95,7 +97,7 @@ def status() -> Reply:
         for agent in {look.agent for look in looks if look.state != "absent"}
         if (words := ready.newer(agent))
     ]
-    return Reply(views.hooks(looks), [grid], warnings=warnings)
+    return Reply(agent_rows.hooks(looks), [grid], warnings=warnings)
 
 
 def prime(session: SessionId = None) -> Reply:
@@ -104,7 +106,7 @@ def prime(session: SessionId = None) -> Reply:
         trouble = briefing.ask(fleet)
         state = fleet.current()
         who = acting_session(fleet, session) or ""
-        told = prime_views.gather(fleet, who, _hooked(fleet, who))
+        told = briefing_rows.gather(fleet, who, _hooked(fleet, who))
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
         warnings += freshness(fleet, state.age, len(state.tentative))
         return Reply(told, told["text"].split("\n"), warnings=warnings, session=who)
@@ -132,9 +134,9 @@ def _check_sandbox(name: str, sandbox: str, scope: Scope) -> None:
 
 def _hooked(fleet: Fleet, session: str) -> str:
     """The agent of the session, if its own hooks are in place here; without a session, whichever agent's are."""
-    found = model.find(fleet.current().view, session) if session else None
+    found = session_records.find(fleet.current().view, session) if session else None
     named = found.agent if found else ""
-    in_place = {look.agent for look in agents.status(fleet.repository) if look.state == "in place"}
+    in_place = {look.agent for look in agent_hooks.status(fleet.repository) if look.state == "in place"}
     fitting = [agent for agent in CLIENTS if agent in in_place and (not session or _is(named, agent))]
     return fitting[0] if fitting else ""
 
@@ -150,7 +152,7 @@ def _repository(scope: Scope) -> Repository | None:
 
 def _in_fleet(repository: Repository) -> bool:
     try:
-        nodes.load(repository.common_dir)
+        own_node.load(repository.common_dir)
     except NoFleet:
         return False
     except FleetError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gitfleet.codec import Struct
@@ -25,22 +25,28 @@ class Grid(Struct):
 
 
 class Reply(Struct):
-    """The outcome of one command: `data` for programs, `lines` for people, `code` for the shell, `status` in one word ("":
+    """The outcome of one command: `data` for programs (or what makes it, of no use to people), `lines` for people, `code` for the shell, `status` in one word ("":
     that of the code).
 
-    `lines` may hold tables, and text from records; it is made safe when it is shown. `session` is whom the command acted for.
+    `lines` may hold tables, and text from records; it is made safe when it is shown, and not even made for programs where it is
+    an iterator. `session` is whom the command acted for.
     """
 
-    data: Mapping[str, Any]
-    lines: Sequence[str | Grid] = ()
+    data: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+    lines: Iterable[str | Grid] = ()
     status: str = ""
     code: int = 0
     warnings: Sequence[str] = ()
     session: str = ""
 
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The data, made."""
+        return self.data() if callable(self.data) else self.data
+
     def envelope(self, command: str) -> Envelope:
         """The JSON form, the same for every command."""
-        return envelope(command, self.status or _words(self.code), self.data, self.warnings)
+        return envelope(command, self.status or _words(self.code), self.told, self.warnings)
 
 
 def _words(code: int) -> str:

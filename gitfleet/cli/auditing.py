@@ -13,10 +13,9 @@ from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import NoFleet
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import audit as views
-from gitfleet.fleet.views.audit import AuditAnswer, AuthorRow, NamedSessionRow
-from gitfleet.githooks import audit as audits
-from gitfleet.githooks import history
+from gitfleet.fleet.views import audit_rows
+from gitfleet.fleet.views.audit_rows import AuditAnswer, AuthorRow, NamedSessionRow
+from gitfleet.githooks import commit_audit, history
 
 Range = Annotated[
     list[str], Argument(metavar="RANGE...", help="Commits, as for `git log`: v1.0..main, HEAD, …")
@@ -39,9 +38,9 @@ def audit(revisions: Range, since: Since = None) -> Reply:
             raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
         granted = grant_history.read(fleet.repository.git, tip)
         made = history.walk(fleet.repository.here, revisions, since=since)
-        found = audits.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
+        found = commit_audit.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
         cut = files.read(os.path.join(fleet.repository.common_dir, "shallow")) or b""
-    data = views.audited(found, granted)
+    data = audit_rows.audited(found, granted)
     status, code = ("uncovered", UNCOVERED) if found.uncovered else ("ok", 0)
     return Reply(data, list(_lines(data)), status, code, [*_warnings(data, cut)])
 
@@ -53,7 +52,7 @@ def _lines(found: AuditAnswer) -> Iterator[str | Grid]:
         f"by {counted(found['grants'], 'grant')} up to generation {found['generation']}"
     )
     for item in uncovered[:SHOWN]:
-        why = "; ".join(audits.REASONS[reason] for reason in item["reasons"])
+        why = "; ".join(commit_audit.REASONS[reason] for reason in item["reasons"])
         yield f"{item['commit'][:12]}  {clock.iso(item['at'])}  {item['author']}: {item['subject']}"
         yield f"  {why}: {_some([*item['claims'], *item['paths']])}"
     if len(uncovered) > SHOWN:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
-from gitfleet.cli import annotations as marks
+from gitfleet.cli import marks
 from gitfleet.cli.answer import Reply
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
-from gitfleet.fleet.views import commits as views
+from gitfleet.fleet.views import commit_rows
 from gitfleet.git.repository import discover
-from gitfleet.githooks import staged as index
+from gitfleet.githooks import index
 from gitfleet.obstacles import Obstacle
 from gitfleet.trunk import commit_verdicts, incoming, ranges
 from gitfleet.trunk.commit_verdicts import Judged
@@ -62,7 +62,7 @@ def _answer(
     code = commit_verdicts.worst(now.policy, rows)
     if report is not None:
         marks.write_report(report, now.policy, rows)
-    data = views.judged(now, rows, *ends)
+    data = commit_rows.judged(now, rows, *ends)
     lines = marks.shielded([*_lines(now, rows)])
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]

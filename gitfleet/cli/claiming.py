@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from gitfleet.base.text import counted, duration
 from gitfleet.claims.conflict_text import kept_by, unit_words, until
 from gitfleet.claims.model import Claim
-from gitfleet.cli.answer import Reply
+from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from gitfleet.fleet.views.knowledge import Knowledge
 
 FRESH = 60
 """Seconds for which what the hub said last needs no mention of its age."""
@@ -25,7 +28,7 @@ def kept(claims: Iterable[Claim], still: str = "") -> list[str]:
 def informed(
     fleet: Fleet,
     found: Knowledge,
-    lines: Sequence[str],
+    lines: Sequence[str | Grid],
     problems: Sequence[str] = (),
     flag: str | None = None,
 ) -> Reply:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from gitfleet.base.text import duration
 from gitfleet.claims import service
-from gitfleet.claims.asking import Released
+from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.conflict_text import kept_by, stays, units
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.retained_claims import LetGone
@@ -22,12 +22,13 @@ from gitfleet.cli.options import OfSession, SessionId, seconds
 from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import claims as views
-from gitfleet.fleet.views import grants
-from gitfleet.fleet.views.claims import ClaimRow, PathRow, UnreadableRow
 from gitfleet.ledger.model import Answer as Told
 from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
+
+if TYPE_CHECKING:
+    from gitfleet.fleet.views.claim_rows import ClaimRow, PathRow, UnreadableRow
+    from gitfleet.fleet.views.grants import ClaimAnswer
 
 Paths = Annotated[
     list[str],
@@ -129,6 +130,8 @@ def release(
     if paths and everything:
         words = "You named paths, and --all as well."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
+    from gitfleet.fleet.views import grants  # of no use to a claim
+
     with as_session(session) as (fleet, own):
         result: Released | LetGone
         if branch is None:
@@ -155,9 +158,11 @@ def claims(
         from gitfleet.cli import handing  # of no use to a list of claims
 
         return handing.waiting()
+    from gitfleet.fleet.views import claim_rows  # as above
+
     age = None if older_than is None else seconds(older_than)
     with Fleet.open(announce=render.note) as fleet:
-        found, problems = views.listing(fleet, session=session, paths=paths or (), older_than=age)
+        found, problems = claim_rows.listing(fleet, session=session, paths=paths or (), older_than=age)
         rows = [_cells(row) for row in found["claims"]]
         head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         lines = render.table(rows, head) if rows else ["no claims"]
@@ -186,11 +191,13 @@ def check(
         if revisions is not None:
             return check_commits.commits(revisions, hub, report)
         return check_commits.staged(session, report)
+    from gitfleet.fleet.views import claim_rows  # as above
+
     if not paths:
         raise UsageError("No path was given.", hint="Name what to check: `gitfleet check PATH...`.")
     with Fleet.open(announce=render.note) as fleet:
         own = acting_session(fleet, session)
-        found = views.check(fleet, own, paths)
+        found = claim_rows.check(fleet, own, paths)
         states = {path["state"] for path in found["paths"]}
         code = 10 if service.THEIRS in states else 13 if service.UNVERIFIABLE in states else 0
         lines = [line for path in found["paths"] for line in _verdict(path)]
@@ -213,14 +220,23 @@ def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Reply:
         ]
         lines += [f"not granted: {render.holder(item)}" for item in refused]
         said = remarks.of_grant(fleet, result.granted, result.already_held)
-        data = grants.claimed(session, result, said)
         code = 21 if refused else 0
         warnings = [*_warnings(fleet, result, session), *said.words(fleet.ledger.node.hub)]
-        return Reply(data, lines, _status(result, code), code, warnings, session)
+        return Reply(
+            lambda: _claimed(session, result, said), lines, _status(result, code), code, warnings, session
+        )
+
+
+def _claimed(session: str, result: Claimed, said: remarks.Remarks) -> ClaimAnswer:
+    from gitfleet.fleet.views import grants  # only programs want it
+
+    return grants.claimed(session, result, said)
 
 
 def _wait(flag: str | None, paths: Sequence[str], terms: Terms, limit: float | None) -> Reply:
     """Claim paths for the session, standing in line for what others hold."""
+    from gitfleet.fleet.views import grants  # as above
+
     with as_session(flag) as (fleet, session):
         got = fleet.claims.wait(session, paths, terms, limit=limit)
         granted, held = got.granted, got.already_held

@@ -1,4 +1,4 @@
-"""What a shell may complete: the ids of sessions, and the paths that are claimed. Local, and silent where it cannot tell."""
+"""What a shell may complete: the ids of sessions, the paths that are claimed, the branches that are queued. Local, and silent where it cannot tell."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import typer
 
 from gitfleet.base.text import display
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
 
 MOST = 500
@@ -23,14 +23,14 @@ def session_ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def claimed(ctx: typer.Context, incomplete: str) -> list[str]:
     """Every path that is claimed."""
-    return _begun(ctx, incomplete, lambda fleet: _patterns(claims.everything(fleet.current().view)))
+    return _begun(ctx, incomplete, lambda fleet: _patterns(model.everything(fleet.current().view)))
 
 
 def own_claims(ctx: typer.Context, incomplete: str) -> list[str]:
     """The paths that the session claims which the command would act for."""
     named = ctx.params.get("session")
     return _begun(
-        ctx, incomplete, lambda fleet: _patterns(claims.of_session(fleet.current().view, fleet.whoami(named)))
+        ctx, incomplete, lambda fleet: _patterns(model.of_session(fleet.current().view, fleet.whoami(named)))
     )
 
 
@@ -41,12 +41,19 @@ def own_sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     )
 
 
+def queued(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The branches in the merge queue."""
+    from gitfleet.mergequeue import model  # of no use to what completes paths
+
+    return _begun(ctx, incomplete, lambda fleet: (one.branch for one in model.readable(fleet.current().view)))
+
+
 def _ids(fleet: Fleet) -> Iterable[str]:
-    return (one.id for one in sessions.readable(fleet.current().view))
+    return (one.id for one in session_records.readable(fleet.current().view))
 
 
-def _patterns(found: Iterable[claims.Claim | claims.Unreadable]) -> Iterable[str]:
-    return (item.pattern for item in found if isinstance(item, claims.Claim))
+def _patterns(found: Iterable[model.Claim | model.Unreadable]) -> Iterable[str]:
+    return (item.pattern for item in found if isinstance(item, model.Claim))
 
 
 def _begun(ctx: typer.Context, incomplete: str, ask: Callable[[Fleet], Iterable[str]]) -> list[str]:

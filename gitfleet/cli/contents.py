@@ -56,6 +56,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "Landing": {
         "gate": CommandEntry("", "Test a tree once for the whole fleet; ask what is known"),
+        "queue": CommandEntry("", "The merge queue: branches that wait to land on the trunk"),
     },
     "Agents": {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
@@ -99,6 +100,24 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "run": CommandEntry("gates.run", "Test a commit, and tell the fleet the verdict"),
         "status": CommandEntry("gates.status", "Say what the fleet knows of a tree"),
     },
+    "queue": {
+        "add": CommandEntry("queue.add", "Queue a branch for landing; again, to change its entry"),
+        "list": CommandEntry("queue.listing", "List the queue, each entry with why it waits (the default)"),
+        "show": CommandEntry("queue.show", "Show an entry, and all that was found of it"),
+        "why": CommandEntry("queue.why", "Say why an entry waits, and what to do next"),
+        "bump": CommandEntry("queue.bump", "Give an entry another priority"),
+        "hold": CommandEntry("queue.hold", "Keep an entry from landing"),
+        "unhold": CommandEntry("queue.unhold", "Let a held entry go on"),
+        "drop": CommandEntry("queue.drop", "Take an entry out"),
+        "retry": CommandEntry("queue.retry", "Have an entry that came back tested again"),
+        "approve": CommandEntry("queue.approve", "Let an entry pass that takes away lines of others"),
+        "pause": CommandEntry("queue.pause", "Keep the whole queue back: pause, freeze or drain it"),
+        "resume": CommandEntry("queue.resume", "Let the queue go on"),
+        "history": CommandEntry("queue.history", "List what has landed, was dropped, or has expired"),
+        "process": CommandEntry("processing.process", "Test what waits, and land what passes"),
+        "revert": CommandEntry("queue.revert", "Queue the revert of an entry that has landed"),
+        "stats": CommandEntry("queue.stats", "Say how the queue goes: landings, gate runs, waits"),
+    },
     "maintainer": {
         "install": CommandEntry("maintaining.install", "Have the system run upkeep of this clone regularly"),
         "status": CommandEntry(
@@ -121,6 +140,7 @@ NOUNS: Mapping[str, Noun] = {
     "hub-hook": Noun("Judge pushes in a bare repository that you keep yourself.", ""),
     "worktree": Noun("Managed worktrees, one for each session. Without a verb: list.", "list"),
     "gate": Noun("What says whether a tree may land, and what it has said.", ""),
+    "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from gitfleet.base import advice
+from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import counted, display
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -14,11 +16,11 @@ from gitfleet.cli.options import seconds
 from gitfleet.errors import HubUnreachable, UsageError
 from gitfleet.fleet import gates, hub_state
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import gates as views
-from gitfleet.fleet.views.gates import GateOutcomeRow, GatePartRow, GateStatusAnswer
+from gitfleet.fleet.views import gate_rows
+from gitfleet.fleet.views.gate_rows import GateOutcomeRow, GatePartRow, GateStatusAnswer
 from gitfleet.gates import judging
 from gitfleet.gates.model import BY_SESSION, CI, PASSED
-from gitfleet.gates.service import GateRun, GateTerms, PartRun, unconfigured
+from gitfleet.gates.service import GateTerms, GateTested, PartRun, unconfigured
 from gitfleet.git import checkout
 from gitfleet.git.repository import discover
 
@@ -73,11 +75,8 @@ def run(
         acting = "" if ci else acting_session(fleet, session) or ""
         terms = GateTerms(CI if ci else BY_SESSION, acting, part, again, float(seconds(timeout)))
         try:
-            done = fleet.gates.run(
-                wanted,
-                terms,
-                progress=lambda line, passed: render.progress(f"{judging.took(passed)}: {line}"),
-            )
+            with StopRequests():  # so that a run which is ended is given back
+                done = fleet.gates.run(wanted, terms, progress=_progress)
         finally:
             render.progress("")
         heard = fleet.messages(acting) if acting else []
@@ -88,12 +87,16 @@ def status(tree: Tree = None, commit: CommitName = None, hub: Hub = None) -> Rep
     """Say what the fleet knows of a tree: 0 passed, 20 failed, 11 being run, 13 not known, 16 no gate configured."""
     revision, whole = _named(commit, tree)
     found, warnings = gates.status(discover(), revision, hub, tree=whole)
-    data = views.standing(found)
+    data = gate_rows.standing(found)
     if not found.configured:
         error = unconfigured()
         return Reply(data, [error.message], "unconfigured", error.exit_code, [*warnings, error.hint])
     code = QUEUED if found.running and _CODES[found.word] == 13 else _CODES[found.word]
     return Reply(data, _lines(data), found.word if code != QUEUED else "running", code, warnings)
+
+
+def _progress(line: str, passed: float) -> None:
+    render.progress(f"{judging.took(passed)}: {line}")
 
 
 def _named(commit: str | None, tree: str | None) -> tuple[str, bool]:
@@ -120,8 +123,8 @@ def _dirt(fleet: Fleet) -> list[str]:
     )
 
 
-def _ran(done: GateRun, warnings: Sequence[str], session: str) -> Reply:
-    data = views.run(done)
+def _ran(done: GateTested, warnings: Sequence[str], session: str) -> Reply:
+    data = gate_rows.run(done)
     queued = any(one.waits for one in done.parts) and _CODES[done.word] == 13
     code = QUEUED if queued else _CODES[done.word]
     lines = ["gate: none, so every tree passes"] if done.none else []
@@ -136,6 +139,8 @@ def _ran(done: GateRun, warnings: Sequence[str], session: str) -> Reply:
         for row in data["parts"]
         if row["left"]
     ]
+    if any(one.tentative for one in done.parts):
+        said.append(f"the hub could not be reached: the verdict waits in this clone until {advice.SYNC}")
     if not done.counts and not done.none:
         said.append(
             "the rules do not count verdicts of this publisher (`queue: trust:`), so this decides no landing"

@@ -16,7 +16,7 @@ from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError
 from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import starting as views
+from gitfleet.fleet.views import starting_rows
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.launching import launcher
@@ -141,7 +141,7 @@ def _answer(ended: LaunchEnd) -> Reply:
     )
     say(f"gitfleet: {words}")
     status = "ok" if ended.code == 0 else "command-failed"
-    return Reply(views.launched(ended), [], status, ended.code, ended.warnings)
+    return Reply(starting_rows.launched(ended), [], status, ended.code, ended.warnings)
 
 
 def _committed(made: Made | None) -> str:

@@ -14,7 +14,7 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.messages import losses
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import doctor as doctor_views
+from gitfleet.fleet.views import doctor_rows
 from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
 
 Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired without loss.")]
@@ -68,7 +68,7 @@ def doctor(repair: Repair = False) -> Reply:
             lines.append(f"{'ok     ' if finding.ok else 'problem'}  {finding.what}: {finding.words}")
             lines += [f"         next: {spoken(finding.advice)}"] if finding.advice and not finding.ok else []
         code = 0 if done.sound else 20
-        return Reply(doctor_views.diagnosed(done), lines, "problems" if code else "ok", code)
+        return Reply(doctor_rows.diagnosed(done), lines, "problems" if code else "ok", code)
 
 
 @contextmanager

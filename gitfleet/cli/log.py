@@ -10,8 +10,8 @@ from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import OfSession
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import log as views
-from gitfleet.fleet.views.log import OperationRow
+from gitfleet.fleet.views import log_rows
+from gitfleet.fleet.views.log_rows import OperationRow
 from gitfleet.ledger.log import UNREADABLE
 
 SomePath = Annotated[
@@ -33,7 +33,7 @@ def log(
 ) -> Reply:
     """Show the audit log, newest first: every operation that the fleet has agreed."""
     with Fleet.open() as fleet:
-        found = views.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
+        found = log_rows.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
         lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
         old = freshness(fleet, state.age, len(state.tentative))

@@ -14,11 +14,10 @@ from gitfleet.cli.options import seconds
 from gitfleet.errors import FleetError
 from gitfleet.fleet import maintenance
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import maintainer as views
-from gitfleet.fleet.views import upkeep as upkeep_views
-from gitfleet.fleet.views.maintainer import LastRunRow, MaintainerLogsAnswer
+from gitfleet.fleet.views import maintainer_rows, upkeep_rows
+from gitfleet.fleet.views.maintainer_rows import LastRunRow, MaintainerLogsAnswer
 from gitfleet.git.repository import discover
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
 
@@ -67,7 +66,7 @@ def maintain(
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = fleet.upkeep.run(options, dry_run=dry_run)
-    data = upkeep_views.upkeep(done)
+    data = upkeep_rows.upkeep(done)
     return Reply(data, done.words(), code=done.code, warnings=done.warnings)
 
 
@@ -84,7 +83,9 @@ def install(
     scheduler = schedulers.choose(kind)
     if not preview:
         found.install(scheduler, pause, options)
-    data = views.installed(scheduler, found.name, pause, found.preview(scheduler, pause), done=not preview)
+    data = maintainer_rows.installed(
+        scheduler, found.name, pause, found.preview(scheduler, pause), done=not preview
+    )
     if preview:
         lines = [
             line for file in data["files"] for line in (f"# {file['path']}", *file["text"].splitlines(), "")
@@ -99,7 +100,7 @@ def install(
 
 def status() -> Reply:
     """Say what is installed, how the last run went, and when the next one comes."""
-    found = views.status(_clone())
+    found = maintainer_rows.status(_clone())
     every, upcoming = duration(found["every"]), found["next_run"]
     there = f"{found['kind']}, every {every}, {', '.join(found['places'])}"
     lines = [f"installed: {there}" if found["installed"] else "not installed"]
@@ -112,7 +113,7 @@ def status() -> Reply:
 
 def uninstall() -> Reply:
     """Take it away again, and nothing else."""
-    found = views.removed(Maintainer(discover()).uninstall())
+    found = maintainer_rows.removed(Maintainer(discover()).uninstall())
     lines = [f"the maintainer is gone from {kind}" for kind in found["removed"]]
     return Reply(found, lines or ["no maintainer was installed"])
 
@@ -130,7 +131,7 @@ def run() -> Reply:
     turn = found.begin()
     if turn is None:
         words = f"another run goes on: {found.lock.holder()}"
-        return Reply(upkeep_views.ran(round.Round(), words), [words])
+        return Reply(upkeep_rows.ran(round.Round(), words), [words])
     record = found.installed()
     os.environ["PATH"] = maintainer.search_path(record)
     options = record.options if record else Options()
@@ -144,7 +145,7 @@ def run() -> Reply:
         raise
     finally:
         turn.end(code, lines)
-    return Reply(upkeep_views.ran(done), lines, code=code)
+    return Reply(upkeep_rows.ran(done), lines, code=code)
 
 
 def _last_words(last: LastRunRow) -> str:
@@ -158,5 +159,5 @@ def _last_words(last: LastRunRow) -> str:
 
 def _clone() -> Maintainer:
     repository = discover()
-    nodes.load(repository.common_dir)  # no fleet, no state folder
+    own_node.load(repository.common_dir)  # no fleet, no state folder
     return Maintainer(repository)

@@ -20,7 +20,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.notices import LOST
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import VARIABLE, LocalSessions
 
 
@@ -60,7 +60,7 @@ def losses(fleet: Fleet) -> Losses:
 
 def _known(fleet: Fleet, session: str) -> bool:
     try:
-        return model.find(fleet.current().view, session) is not None
+        return session_records.find(fleet.current().view, session) is not None
     except FleetError:  # it cannot be read
         return True
 

@@ -12,8 +12,8 @@ from gitfleet.cli.answer import Grid, Reply, Watching
 from gitfleet.cli.declaring import Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import radar as views
-from gitfleet.fleet.views.radar import ConflictPathRow, HeadRow, RadarAnswer
+from gitfleet.fleet.views import radar_rows
+from gitfleet.fleet.views.radar_rows import ConflictPathRow, HeadRow, RadarAnswer
 
 EVERY = 15.0
 _SHOWN = 5
@@ -46,14 +46,14 @@ def radar(
 def _look(fleet: Fleet, *, fetch: bool, tell: bool) -> Reply:
     found = fleet.radar.look(fetch=fetch)
     told = fleet.radar.tell(found) if tell else []
-    data = views.answer(fleet, found, told)
+    data = radar_rows.answer(fleet, found, told)
     return Reply(data, list(_lines(data)), warnings=found.warnings)
 
 
 def _gist(answer: Reply) -> object:
     """An answer without what it cost and what was told."""
     return {
-        name: value for name, value in answer.data.items() if name not in {"effort", "told"}
+        name: value for name, value in answer.told.items() if name not in {"effort", "told"}
     }, answer.warnings
 
 
@@ -96,7 +96,7 @@ def _listed(paths: list[ConflictPathRow]) -> str:
 
 
 def _hot(fleet: Fleet) -> Reply:
-    found = views.hot(fleet.radar)
+    found = radar_rows.hot(fleet.radar)
     rows = [
         (
             one_line(row["path"], 80),

@@ -13,13 +13,13 @@ from gitfleet.cli.claiming import informed
 from gitfleet.cli.declaring import Argument
 from gitfleet.cli.status_view import alive
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import sessions as views
+from gitfleet.fleet.views import session_rows
 
 
 def listing() -> Reply:
     """List all sessions of the fleet with their liveness."""
     with Fleet.open() as fleet:
-        found, problems = views.everyone(fleet)
+        found, problems = session_rows.everyone(fleet)
         cells = [
             (
                 row["id"], alive(row), row["agent"], row["branch"], row["node"],
@@ -40,7 +40,7 @@ SHOWN = (
 def show(id_: Annotated[str, Argument(metavar="ID", complete="session_ids")]) -> Reply:
     """Show one session and its claims."""
     with Fleet.open() as fleet:
-        found = views.one(fleet, id_)
+        found = session_rows.one(fleet, id_)
         record: Mapping[str, object] = found["session"]
         lines = [f"{name}: {record[name]}" for name in SHOWN if record[name]]
         lines += [

@@ -13,10 +13,10 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.options import SessionId
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import starting as starts
+from gitfleet.fleet.views import starting_rows
 from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Status
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft
 from gitfleet.worktrees.model import MANAGED_DIR
@@ -151,12 +151,12 @@ def end(
         lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
         lines += left
         warnings = fleet.ledger.notices.fresh(session)
-        return Reply(starts.ended(result, left), lines, warnings=warnings, session=session)
+        return Reply(starting_rows.ended(result, left), lines, warnings=warnings, session=session)
 
 
 def _check_id(id_: str | None) -> None:
     if id_ is not None:
-        model.folder(id_)  # raises for an id that is none, the empty one included
+        session_records.folder(id_)  # raises for an id that is none, the empty one included
 
 
 def _start(id_: str | None, wanted: Start) -> Reply:
@@ -167,7 +167,7 @@ def _start(id_: str | None, wanted: Start) -> Reply:
         result = begun.result
         warnings = [*begun.warnings, *starting.told(fleet, result, wanted)]
         return Reply(
-            starts.started(result),
+            starting_rows.started(result),
             [begun.session],
             warnings=warnings,
             session=begun.session,

@@ -14,18 +14,17 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.errors import FleetError, NoSession, UsageError
-from gitfleet.fleet import hooks
-from gitfleet.fleet import setup as fleets
+from gitfleet.fleet import hooks, joining
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.probe import Trial
-from gitfleet.fleet.views import setup as views
-from gitfleet.fleet.views.setup import InitAnswer, UninstallAnswer
+from gitfleet.fleet.views import joining_rows
+from gitfleet.fleet.views.joining_rows import InitAnswer, UninstallAnswer
 from gitfleet.git.repository import discover
 from gitfleet.githooks import install
-from gitfleet.githooks.agents import install as agents
+from gitfleet.githooks.agents import agent_hooks
 from gitfleet.launching import draft_claim
-from gitfleet.ledger.node import state_folder
-from gitfleet.sessions import model as sessions
+from gitfleet.ledger.own_node import state_folder
+from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import policy_file
 from gitfleet.upkeep import retained_worktrees
@@ -44,7 +43,7 @@ def init(hub: Hub = None) -> Reply:
     """Make this clone a node of a fleet: hooks, a commented gitfleet.yaml, a session for you. Twice is harmless."""
     repository = discover()
     hooks.check(repository)
-    joined = fleets.join(repository, hub, render.note)
+    joined = joining.join(repository, hub, render.note)
     with files.after("This clone is a node of the fleet now; run `gitfleet init` again for the rest."):
         installed = hooks.put(repository)
         warnings = [*joined.warnings, *installed.closed]
@@ -68,7 +67,7 @@ def init(hub: Hub = None) -> Reply:
         "hub": joined.node.hub,
         "trunk": BranchName(joined.node.trunk),
         "fresh": joined.fresh,
-        "probe": views.probe(joined.findings),
+        "probe": joining_rows.probe(joined.findings),
         "hooks": {"folders": list(installed.folders), "notes": list(installed.notes)},
         "session": SessionId(person),
         "config": joined.config,
@@ -86,16 +85,16 @@ def uninstall(force: Force = False) -> Reply:
             ["what was left for the worktrees was removed where it could be", *kept],
         )
     if not force:
-        fleets.check_leaving(repository)
+        joining.check_leaving(repository)
     install.check_leaving(repository.common_dir, repository.worktree)
     warnings = _end_sessions(force=force)
     with files.after("The sessions of this clone have ended; run `gitfleet uninstall` again for the rest."):
         if not force:  # the hub may have gone away while the sessions ended
-            fleets.check_leaving(repository)
+            joining.check_leaving(repository)
         removal = install.uninstall(repository.common_dir, repository.worktree)
-        notes = [*removal.notes, *agents.uninstall_everywhere(repository)]
+        notes = [*removal.notes, *agent_hooks.uninstall_everywhere(repository)]
         gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
-        kept = fleets.leave(repository, force=force)
+        kept = joining.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]
     return Reply(UninstallAnswer(kept=kept), lines, warnings=[*warnings, *notes])
 
@@ -130,7 +129,7 @@ def _person(fleet: Fleet) -> str:
     known = [
         session for session in fleet.sessions.local.all() if session.person and session.worktree == worktree
     ]
-    if known and sessions.find(fleet.current().view, known[0].id) is not None:
+    if known and session_records.find(fleet.current().view, known[0].id) is not None:
         return known[0].id
     name = fleet.repository.here.line("config", "--get", "user.name") or "person"
     own = known[0].id if known else ""  # the fleet began anew, and has forgotten it
@@ -162,4 +161,4 @@ def _end_sessions(*, force: bool) -> list[str]:
 
 def _of_node(fleet: Fleet) -> set[str]:
     """The sessions that the fleet has of this node, those included that the clone has forgotten."""
-    return {one.id for one in sessions.readable(fleet.current().view, fleet.ledger.node.id)}
+    return {one.id for one in session_records.readable(fleet.current().view, fleet.ledger.node.id)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import identity
+from gitfleet.base import callers, identity
 from gitfleet.base.text import one_line
 from gitfleet.claims.retained_claims import Started
 from gitfleet.clients import notes
@@ -45,5 +45,5 @@ def _goes_on_with(started: Started) -> list[str]:
 
 def _acts_for(fleet: Fleet, session: str) -> str | None:
     """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
-    process = identity.identify(identity.durable_parent())
+    process = identity.identify(callers.durable_parent())
     return notes.tie(fleet.ledger.state, os.environ, session, process)

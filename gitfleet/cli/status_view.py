@@ -12,7 +12,7 @@ from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.records import ClaimRecord
-from gitfleet.fleet.views.sessions import SessionRow
+from gitfleet.fleet.views.session_rows import SessionRow
 from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
 from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness
@@ -36,14 +36,14 @@ def look(tail: int) -> Reply:
         warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
         if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
-        return Reply(found, list(_lines(found)), warnings=warnings)
+        return Reply(found, _lines(found), warnings=warnings)
 
 
 def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
-    rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.data.get("sessions", ())]
-    ledger = {**answer.data.get("ledger", {}), "age": 0}
-    return rows, answer.data.get("retained", ()), ledger, len(answer.warnings)
+    rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.told.get("sessions", ())]
+    ledger = {**answer.told.get("ledger", {}), "age": 0}
+    return rows, answer.told.get("retained", ()), ledger, len(answer.warnings)
 
 
 def _lines(found: StatusAnswer) -> Iterator[str | Grid]:

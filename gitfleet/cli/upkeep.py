@@ -15,9 +15,8 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.worktrees import All, BaseName, DryRun, IncludeActive, Paths, Sessions, counts
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import archives as views
-from gitfleet.fleet.views import worktrees
-from gitfleet.fleet.views.archives import ArchiveAnswer, ArchiveListAnswer, RestoreAnswer
+from gitfleet.fleet.views import archive_rows, worktree_rows
+from gitfleet.fleet.views.archive_rows import ArchiveAnswer, ArchiveListAnswer, RestoreAnswer
 from gitfleet.git.repository import discover
 from gitfleet.trunk import hub_head
 from gitfleet.worktrees import archive_store, archiving, ignored
@@ -104,7 +103,7 @@ def bring_back(
     with Fleet.open(announce=render.note) as fleet:
         found = fleet.worktrees.restore(archive_id, path)
     data: RestoreAnswer = {
-        "archive": views.archive(found.archive),
+        "archive": archive_rows.archive(found.archive),
         "path": found.path,
         "branch": BranchName(found.branch),
         "notes": list(found.notes),
@@ -125,7 +124,7 @@ def _seconds(hours: float) -> int:
 
 
 def _cleaned(found: Cleaned, news: Sequence[str], *, dry_run: bool) -> Reply:
-    data = worktrees.cleaned(found, dry_run=dry_run)
+    data = worktree_rows.cleaned(found, dry_run=dry_run)
     lines = [*found.recovered, *[_line(outcome) for outcome in found.outcomes]] or ["no managed worktrees"]
     lines += counts(data)
     warnings = [f"{base.name} could not be fetched: {base.error}" for base in found.bases if not base.fresh]
@@ -156,13 +155,13 @@ def _dropped(archive_id: str) -> Reply:
 
 
 def _answer(found: Archive, lines: list[str], *, dropped: bool) -> Reply:
-    data: ArchiveAnswer = {"archive": views.archive(found), "dropped": dropped}
+    data: ArchiveAnswer = {"archive": archive_rows.archive(found), "dropped": dropped}
     return Reply(data, lines, session=found.owner.session)
 
 
 def _listed() -> Reply:
     found = archive_store.everything(discover().git)
-    data: ArchiveListAnswer = {"archives": [views.archive(one) for one in found.archives]}
+    data: ArchiveListAnswer = {"archives": [archive_rows.archive(one) for one in found.archives]}
     rows = [
         (
             row["id"], f"{duration(clock.now() - row['at'])} ago", row["branch"] or "(detached)", str(row["files"]),

@@ -11,8 +11,8 @@ from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import worktrees as views
-from gitfleet.fleet.views.worktrees import ExceptionRow, WorktreeReconcileAnswer, WorktreeRow
+from gitfleet.fleet.views import worktree_rows
+from gitfleet.fleet.views.worktree_rows import ExceptionRow, WorktreeReconcileAnswer, WorktreeRow
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import ready
 from gitfleet.trunk import hub_head
@@ -85,7 +85,7 @@ def ensure(
 def listing() -> Reply:
     """List the managed worktrees of this clone."""
     with Fleet.open() as fleet:
-        found = views.listed(fleet.worktrees.look())
+        found = worktree_rows.listed(fleet.worktrees.look())
     cells = [
         (
             row["session"], row["agent"], row["branch"], row["base"],
@@ -101,7 +101,7 @@ def listing() -> Reply:
 def status() -> Reply:
     """Show each managed worktree: its branch, what it has changed, who is at work there, and what reconcile would do."""
     with Fleet.open() as fleet:
-        found = views.states(*fleet.worktrees.status())
+        found = worktree_rows.states(*fleet.worktrees.status())
     head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
     grid = Grid(head, [_cells(row) for row in found["worktrees"]], optional=("AGENT", "BRANCH", "IDLE"))
     lines: list[str | Grid] = [grid] if found["worktrees"] else ["no managed worktrees"]
@@ -148,7 +148,11 @@ def _ensured(found: Ensured, news: Sequence[str], *, print_path: bool) -> Reply:
     failed = found.outcome is not None and found.outcome.failed
     warnings = [*_stale([found.base]), *news]
     return Reply(
-        views.ensured(found), lines, code=PARTIAL if failed else 0, warnings=warnings, session=managed.session
+        worktree_rows.ensured(found),
+        lines,
+        code=PARTIAL if failed else 0,
+        warnings=warnings,
+        session=managed.session,
     )
 
 
@@ -165,7 +169,7 @@ def _cells(row: WorktreeRow) -> tuple[str, ...]:
 
 
 def _reconciled(found: Reconciled, news: Sequence[str]) -> Reply:
-    data = views.reconciled(found)
+    data = worktree_rows.reconciled(found)
     lines = [_line(outcome) for outcome in found.outcomes] or ["no managed worktrees"]
     lines += counts(data)
     warnings = [*_stale(found.bases), *news, *_broken(data["broken"])]

@@ -73,7 +73,7 @@ def path(state: str, client: str, own: str) -> str:
         return ""
     name = f"{client}-{own}"
     if not is_name(name):
-        from hashlib import sha256  # no client names its sessions so
+        from gitfleet.base.digests import sha256  # no client names its sessions so
 
         name = f"{client}--{sha256(own.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
     return os.path.join(state, FOLDER, f"{name}.json")

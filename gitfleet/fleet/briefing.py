@@ -20,7 +20,7 @@ from gitfleet.errors import FleetError
 from gitfleet.telling import quoting
 
 if TYPE_CHECKING:
-    from gitfleet.fleet.views.briefing import PrimeAnswer
+    from gitfleet.fleet.views.briefing_rows import PrimeAnswer
 
 MINE = 40
 

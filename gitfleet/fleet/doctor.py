@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.base.advice import REPAIR, SYNC
 from gitfleet.base.text import counted, display, duration
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.clients import confined
 from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
@@ -23,7 +23,7 @@ from gitfleet.git.remote import Remote
 from gitfleet.githooks.agents import ready
 from gitfleet.ledger import damage
 from gitfleet.ledger.repair import Repairer
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.telling.claims_without_files import unmatched
 from gitfleet.trunk import hub_head, policy_file
 
@@ -128,8 +128,11 @@ def _objects(fleet: Clone) -> Iterator[Finding]:
 
 def _records(fleet: Clone) -> Iterator[Finding]:
     state = fleet.current()
-    found = [item.error for item in claims.everything(state.view) if isinstance(item, claims.Unreadable)]
-    broken = [*found, *(item for item in sessions.everyone(state.view) if isinstance(item, FleetError))]
+    found = [item.error for item in model.everything(state.view) if isinstance(item, model.Unreadable)]
+    broken = [
+        *found,
+        *(item for item in session_records.everyone(state.view) if isinstance(item, FleetError)),
+    ]
     advice = "It stays until someone who can read it releases it."
     for error in broken:
         yield Finding("records", ok=False, words=error.message, advice=advice)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
+    from gitfleet.mergequeue.service import MergeQueue
     from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
 
@@ -53,11 +54,11 @@ class Fleet(Clone):
         `hub` None: as before, else `origin`, else the only remote, else the clone itself. No session is started.
         Raises UsageError, Blocked, HubUnreachable, HubRefused, HubAlarm, with the clone as it was.
         """
-        from gitfleet.fleet import hooks, setup  # only for who joins
+        from gitfleet.fleet import hooks, joining  # only for who joins
 
         repository = discover(path)
         hooks.check(repository)
-        setup.join(repository, hub, announce or (lambda _: None))
+        joining.join(repository, hub, announce or (lambda _: None))
         hooks.put(repository)
         return cls.open(path, announce=announce)
 
@@ -140,6 +141,13 @@ class Fleet(Clone):
         from gitfleet.radar.radar import Radar  # as above
 
         return Radar(self.repository, self.ledger, self._rules, self._announce)
+
+    @cached_property
+    def queue(self) -> MergeQueue:
+        """The merge queue: branches that wait to land."""
+        from gitfleet.mergequeue.service import MergeQueue  # as above
+
+        return MergeQueue(self.repository, self.ledger, lambda: self.policy)
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from gitfleet.base.ids import is_oid
 from gitfleet.errors import NoFleet
-from gitfleet.fleet import hub_state, setup
+from gitfleet.fleet import hub_state, joining
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.gates import service
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 
 if TYPE_CHECKING:
     from gitfleet.gates.service import GateStanding
@@ -40,9 +40,9 @@ def status(
 def opened(repository: Repository, hub: str | None, announce: Callable[[str], None], *, join: bool) -> Fleet:
     """The fleet of a clone; with `join` one that is in no fleet becomes a node of it first, without hooks or session."""
     try:
-        nodes.load(repository.common_dir)
+        own_node.load(repository.common_dir)
     except NoFleet:
         if not join:
             raise
-        setup.join(repository, hub, announce)
+        joining.join(repository, hub, announce)
     return Fleet.open(repository.worktree or os.curdir, announce=announce)

@@ -11,7 +11,7 @@ from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Corrupt, FleetError, NoFleet
 from gitfleet.ledger import log, replay
 from gitfleet.patterns.overlap import overlap
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ def lines(
     """The operations that are asked for, newest first."""
     tip = _tip(clone)
     if session is not None:
-        sessions.folder(session)  # raises for an id that is none
+        session_records.folder(session)  # raises for an id that is none
     wanted = [] if path is None else clone.claims.patterns([path])
     exact = clone.policy.case_sensitive
 

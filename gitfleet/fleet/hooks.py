@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from gitfleet.base import resources
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git.repository import Repository
-from gitfleet.githooks import install
 from gitfleet.githooks.inspection import Inspection, inspect
-from gitfleet.githooks.install import Installation
+
+if TYPE_CHECKING:
+    from gitfleet.githooks.install import Installation
 
 ADVICE = "gitfleet init puts them in place again"
 
@@ -22,11 +24,15 @@ def script() -> str:
 
 def check(repository: Repository) -> None:
     """Raise Blocked where `put` would, with nothing changed."""
+    from gitfleet.githooks import install  # of no use to who looks
+
     install.check(repository.common_dir, repository.worktree, interpreter=sys.executable, gate=script())
 
 
 def put(repository: Repository) -> Installation:
     """Put the hooks in place, for the Python that runs this. Raises Blocked where something is in the way."""
+    from gitfleet.githooks import install  # as above
+
     return install.install(
         repository.common_dir, repository.worktree, interpreter=sys.executable, gate=script()
     )

@@ -28,8 +28,7 @@ from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.scratch import Scratch, scratch
 from gitfleet.git.trees import Objects, Snapshot
-from gitfleet.ledger import commits, format
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import commits, format, own_node
 from gitfleet.ledger.commits import Tip
 from gitfleet.trunk import hub_head, policy_file
 
@@ -54,7 +53,7 @@ def present(repository: Repository, hub: str | None = None) -> Iterator[Present]
     Raises HubUnreachable, HubRefused, HubAlarm; NoFleet when there is no ledger; UsageError for a remote that is none.
     """
     try:
-        node = nodes.load(repository.common_dir)
+        node = own_node.load(repository.common_dir)
     except NoFleet:
         node = None
     if node is not None and hub in {None, node.hub}:

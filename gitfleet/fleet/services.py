@@ -12,7 +12,7 @@ from gitfleet.errors import FleetError
 
 if TYPE_CHECKING:
     from gitfleet.clone import Clone
-    from gitfleet.sessions.model import Session
+    from gitfleet.sessions.session_records import Session
 
 
 class FleetClaims(Claims):

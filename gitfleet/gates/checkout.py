@@ -17,9 +17,9 @@ from gitfleet.base.ids import ulid
 from gitfleet.base.processes import Completed
 from gitfleet.base.text import display, one_line
 from gitfleet.codec import TEXT, field
-from gitfleet.errors import Blocked
+from gitfleet.errors import Blocked, LocalStorage
 from gitfleet.gates.slots import VARIABLE, Slot
-from gitfleet.git import worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git, redact
 from gitfleet.git.repository import Repository
 
@@ -47,13 +47,13 @@ def lay_out(repository: Repository, slot: Slot, commit: str, tree: str) -> str:
     try:
         made.bring(commit)
         made.verify(tree)
-    except (_Failed, OSError) as first:
-        made.start_anew()  # whatever the last gate did to it
+    except (_Failed, OSError, LocalStorage) as first:
         try:
+            made.start_anew()  # whatever the last gate did to it
             made.bring(commit)
             made.verify(tree)
-        except (_Failed, OSError) as error:
-            why = str(error) if isinstance(error, _Failed) else f"{error.strerror}"
+        except (_Failed, OSError, LocalStorage) as error:
+            why = str(error.strerror) if isinstance(error, OSError) else str(error)
             words = f"The files of {commit[:12]} could not be laid out in {made.path}: {why}"
             raise NoCheckout(
                 words, hint="See whether there is room, and what git says.", path=made.path, why=why
@@ -134,10 +134,16 @@ class _Checkout:
         """Git's own folder for the worktree; "" where it has none, or the worktree is not as git left it."""
         if os.path.islink(self.path) or not os.path.isdir(self.path):
             return ""
-        git_dir = worktrees.folders(self._repository.common_dir).get(os.path.realpath(self.path), "")
-        said = files.read(os.path.join(self.path, ".git")) if git_dir else None
-        if said is None or worktrees.in_progress(git_dir):
+        git_dir = git_worktrees.folders(self._repository.common_dir).get(os.path.realpath(self.path), "")
+        link = os.path.join(self.path, ".git")
+        if (
+            not git_dir
+            or os.path.islink(link)
+            or not os.path.isfile(link)
+            or git_worktrees.in_progress(git_dir)
+        ):
             return ""
+        said = files.read(link) or b""
         target = os.fsdecode(said).rstrip("\n").removeprefix("gitdir: ")
         real = os.path.realpath(os.path.join(self.path, target))
         return git_dir if real == os.path.realpath(git_dir) else ""

@@ -74,7 +74,7 @@ class GateRunner:
 
     def __init__(self, repository: Repository, state: str, node: str) -> None:
         self._repository = repository
-        self._logs = os.path.join(state, "gates", "logs")
+        self._logs = os.path.join(state, "runs", "logs")
         self._top = slots.root(node)
         self._stopped = threading.Event()
         self._guard: Conversation | None = None
@@ -130,7 +130,7 @@ class GateRunner:
         return _end(told, job, log)
 
     def _log(self) -> str:
-        files.folder(self._logs, mode=0o700)
+        files.folder(self._logs)
         for name in files.names(self._logs)[: -(_LOGS - 1)]:
             files.remove(os.path.join(self._logs, name))
         return os.path.join(self._logs, f"{ulid()}.log")

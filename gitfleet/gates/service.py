@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity
@@ -23,6 +23,7 @@ from gitfleet.gates.model import BY_SESSION, FAILED, PASSED, GateSubject, Publis
 from gitfleet.gates.policy import GatePart, GatePolicy
 from gitfleet.gates.runner import GateEnd, GateJob, GateRunner, Progress
 from gitfleet.gates.standing import UNKNOWN, Known, Standing
+from gitfleet.gates.verdicts import VerdictPublished
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Objects
@@ -57,14 +58,18 @@ class GateTarget(Struct):
 
 
 class PartRun(Struct):
-    """What became of one part: what is known of it now, and the run (None: it was known already, or could not be run now)."""
+    """What became of one part: what is known of it now, and the run (None: it was known already, or could not be run now).
+
+    `tentative`: the hub could not be reached, and its verdict waits here.
+    """
 
     standing: Standing
     end: GateEnd | None = None
     waits: Queued | None = None
+    tentative: bool = False
 
 
-class GateRun(Struct):
+class GateTested(Struct):
     """What came of it: `word` for the parts that were asked for, by the verdicts that count for whoever asked.
 
     `counts`: whether policy counts verdicts of this publisher.
@@ -106,12 +111,11 @@ def look(view: View, objects: Objects, tree: str, rules: GatePolicy) -> GateStan
 
 def target(git: Git, objects: Objects, revision: str, *, tree: bool = False) -> GateTarget:
     """The commit that a revision names, or a commit made for the tree that it names (always the same). Raises UsageError."""
-    oid = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}")
-    commit = (
-        None
-        if tree
-        else git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    )
+    found = git.line("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+    oid = git.line("rev-parse", "--verify", "--quiet", f"{found}^{{tree}}") if found else None
+    commit = None
+    if found and not tree:
+        commit = git.line("rev-parse", "--verify", "--quiet", f"{found}^{{commit}}")
     if oid is None or (commit is None and not tree):
         what = "tree" if tree else "commit"
         raise UsageError(
@@ -164,7 +168,7 @@ class Gates:
         *,
         progress: Progress = lambda line, seconds: None,
         runner: GateRunner | None = None,
-    ) -> GateRun:
+    ) -> GateTested:
         """Have every part tested that is not known, one after the other, and publish what came of it.
 
         A part that another node runs is waited for, up to the patience of the `terms`. Raises PolicyRefused where no gate is
@@ -173,7 +177,7 @@ class Gates:
         terms = terms or GateTerms()
         rules = self.policy
         if rules.none:
-            return GateRun(target, PASSED, none=True)
+            return GateTested(target, PASSED, none=True)
         if not rules.configured:
             raise unconfigured()
         turn = _Turn(self._repository, self._ledger, rules, target, terms, self._announce)
@@ -184,7 +188,7 @@ class Gates:
             if done[-1].standing.word == FAILED and not terms.keep_going:
                 break
         word = standings.together([one.standing for one in done])
-        return GateRun(target, word, tuple(done), counts=terms.by in rules.trust)
+        return GateTested(target, word, tuple(done), counts=terms.by in rules.trust)
 
 
 def unconfigured() -> PolicyRefused:
@@ -226,8 +230,8 @@ class _Turn:
             end = runner.run(self._job(subject), progress)
             if end.stopped:
                 return PartRun(self._known(subject), end)
-            self._publish(subject, end, lease)
-        return PartRun(self._known(subject), end)
+            published = self._publish(subject, end, lease)
+        return PartRun(self._known(subject), end, tentative=published.tentative)
 
     def _known(self, subject: GateSubject) -> Standing:
         return standings.standing(self._ledger.current().view, subject, self._trust)
@@ -235,23 +239,31 @@ class _Turn:
     def _take(self, subject: GateSubject, part: GatePart) -> str:
         """The lease of a run; "" where the verdict is known. Waits for runs of others. Raises Queued."""
         told = False
+        gone = self._gone()
         while True:
-            view = self._ledger.current().view
             body = TakeGate(
                 subject, self._terms.by, self._target.commit, self._target.tree, part.capacity,
                 trust=() if self._terms.again else tuple(sorted(self._trust)),
-                gone=watching.over(view, self._ledger.state, self._ledger.node.id),
+                gone=gone,
                 process=identity.identify(os.getpid()),
             )  # fmt: skip
             try:
                 return self._ledger.request(leases.take, self._actor, body).lease
             except Queued as error:
+                before, gone = gone, self._gone()
+                if not gone.items() <= before.items():
+                    continue  # what a runner that has died had asked for was decided just now, before this
                 if clock.elapsed() >= self._deadline:
                     raise
                 if not told:
                     self._announce(f"waiting: {error.message}")
                 told = True
             clock.wait(max(0.0, min(_PAUSE, self._deadline - clock.elapsed())))
+
+    def _gone(self) -> Mapping[str, int]:
+        return watching.over(
+            leases.running(self._ledger.current().view), self._ledger.state, self._ledger.node.id
+        )
 
     @contextmanager
     def _kept(self, lease: str) -> Iterator[None]:
@@ -280,12 +292,12 @@ class _Turn:
         variables = {"gate_part": subject.part, **dict(self._terms.variables)}
         return GateJob(subject.command, self._target.commit, self._target.tree, limit, variables)
 
-    def _publish(self, subject: GateSubject, end: GateEnd, lease: str) -> None:
+    def _publish(self, subject: GateSubject, end: GateEnd, lease: str) -> VerdictPublished:
         body = verdicts.PublishVerdict(
             subject, end.result, self._terms.by, self._target.commit, self._target.tree, seconds=round(end.seconds),
             code=end.code, reason=end.reason, tail=() if end.result == PASSED else end.tail, log=end.log, lease=lease,
         )  # fmt: skip
-        self._ledger.request(verdicts.publish, self._actor, body)
+        return self._ledger.request(verdicts.publish, self._actor, body)
 
 
 def _chosen(rules: GatePolicy, name: str) -> Sequence[GatePart]:

@@ -7,13 +7,13 @@ and so is a run of this very node whose process is gone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from gitfleet.base import canonical, clock, files, identity
-from gitfleet.base.identity import boot_id
+from gitfleet.base.identity import ProcessIdentity, boot_id
+from gitfleet.base.names import NodeId
 from gitfleet.codec import TEXT, WHOLE, Broken, One, Struct, Table, field
-from gitfleet.gates import leases
-from gitfleet.ledger.model import View
 
 MARGIN = 60
 """Seconds that a lease is left alone beyond its time."""
@@ -28,15 +28,44 @@ class _Watched(Struct):
 _KEPT = Table(One(_Watched))
 
 
-def over(view: View, state: str, node: str) -> dict[str, int]:
-    """The leases that are over, each with its counter; what is seen now is noted for the next look.
+class Leased(Protocol):
+    """A run with a lease: `renewed` is counted up by its node while it goes on."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def node(self) -> NodeId:
+        """Whose it is."""
+        ...
+
+    @property
+    def renewed(self) -> int:
+        """How often it was renewed."""
+        ...
+
+    @property
+    def ttl(self) -> int:
+        """For how many seconds that is enough."""
+        ...
+
+    @property
+    def process(self) -> ProcessIdentity | None:
+        """Who makes it, for its own node."""
+        ...
+
+
+def over(runs: Iterable[Leased], state: str, node: str, *, name: str = "watch") -> dict[str, int]:
+    """Those of the runs that are over, each with its counter; what is seen now is noted (as `name`) for the next look.
 
     Two at once: one may lose a note, and watches anew.
     """
-    path = os.path.join(state, "gates", "watch.json")
+    path = os.path.join(state, "runs", f"{name}.json")
     before, boot, now = _load(path), boot_id(), int(clock.elapsed())
     seen, found = {}, {}
-    for lease in leases.running(view):
+    for lease in runs:
         old = before.get(lease.id)
         same = old is not None and (old.renewed, old.boot) == (lease.renewed, boot) and old.since <= now
         since = old.since if old is not None and same else now

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from gitfleet.codec import Struct
 from gitfleet.git import head
 
-_PACKET = rb"(?m)^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< "
-_BRANCH = rb"(?m)^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< ([0-9a-f]{40,64}) refs/heads/([^\s\\]\S*?)(?:\\0[^\n]*)?$"
+_PACKET = (
+    rb"(?m)^[0-9:.]+ \S+\.c:\d+ +packet: +(?:push|git)< "
+    rb"(?:([0-9a-f]{40,64}) refs/heads/([^\s\\]\S*?)(?:\\0[^\n]*)?$)?"
+)
 
 
-class Shown(NamedTuple):
+class Shown(Struct):
     """Where the branches of a hub are, by name; and the branch that HEAD names, where that could be read ("": it could not)."""
 
     branches: Mapping[str, str]
@@ -39,10 +41,10 @@ def shown(trace: str, place: str) -> Shown | None:
             packets = file.read()
     except OSError:
         return None
-    if not re.search(_PACKET, packets):
+    told = re.findall(_PACKET, packets)
+    if not told:
         return None
-    found = {head.plain(name): oid.decode() for oid, name in re.findall(_BRANCH, packets)}
-    return Shown(found, _head(place))
+    return Shown({head.plain(name): oid.decode() for oid, name in told if oid}, _head(place))
 
 
 def _head(place: str) -> str:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from gitfleet.base import advice
 from gitfleet.base.processes import Completed
 from gitfleet.codec import Struct
-from gitfleet.errors import Damaged, HubError, HubRefused, HubUnreachable
+from gitfleet.errors import Damaged, FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import fleetrefs
-from gitfleet.git.program import redact
+from gitfleet.git.program import failed, redact
 from gitfleet.git.trees import MEND
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Push(Enum):
 
 
 class PushAnswer(Struct):
-    """The outcome and git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
+    """The outcome and, unless it is DONE, git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
     whether git sent nothing, since all refs were elsewhere than named.
 
     `refs` is what became of each ref that was spoken of: DONE, LOST, REFUSED, UNKNOWN or HELD. `shown` is what the hub showed of
@@ -97,11 +97,13 @@ def of_push(done: Completed) -> PushAnswer:
     """The answer of a push with `--porcelain`."""
     rows = [row for row in (line.split(b"\t") for line in done.stdout.splitlines()) if len(row) >= 3]
     reasons = [row[2] for row in rows if row[0] == b"!"]
-    output = redact((done.stderr + b"\n" + done.stdout).decode("utf-8", "replace")).strip()
     rejected = any(reason.startswith(b"[remote rejected]") for reason in reasons)
     unsent = bool(rows) and all(row[2].startswith(b"[rejected]") for row in rows)
     each = {ref: _of_ref(row) for row in rows if (ref := os.fsdecode(row[1]).rpartition(":")[2])}
-    return PushAnswer(_outcome(done, rows, reasons), output, rejected, unsent, each)
+    outcome = _outcome(done, rows, reasons)
+    said = b"" if outcome is Push.DONE else done.stderr + b"\n" + done.stdout
+    output = redact(said.decode("utf-8", "replace")).strip() if said else ""
+    return PushAnswer(outcome, output, rejected, unsent, each)
 
 
 def _of_ref(row: Sequence[bytes]) -> Push:
@@ -118,7 +120,7 @@ def _of_ref(row: Sequence[bytes]) -> Push:
 def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence[bytes]) -> Push:
     if done.code == 0 and rows and not reasons:
         return Push.DONE
-    if is_broken(done):
+    if re.search(_HERE_GONE, _of_this_side(done)):
         return Push.BROKEN
     if any(_any(_DECLINED, reason) for reason in reasons):
         return Push.REFUSED
@@ -129,31 +131,27 @@ def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence
     return Push.REFUSED if not rows and _any(_DENIED, done.stderr) else Push.UNKNOWN
 
 
-def of_this_side(done: Completed) -> bytes:
+def of_failure(done: Completed, hub: str, git_dir: str, what: str) -> FleetError:
+    """The error for an exchange with `hub` that failed, in git's own words: it may be this clone that could not."""
+    output = redact(done.stderr.decode("utf-8", "replace")).strip()
+    here = _of_this_side(done)
+    forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
+    if forbidden or _any(_HERE_FULL, here):
+        return LocalStorage(
+            f"git could not write in {git_dir}: {words(output)}.",
+            hint="Make room or give permission there, then run the same command again.",
+            path=git_dir,
+        )
+    if _any(_HERE_LOCKED, here):
+        return failed(done)
+    if re.search(_HERE_GONE, here):
+        return gone(output, git_dir)
+    return hub_error(hub, output, what=what, refused=_any(_DENIED, done.stderr))
+
+
+def _of_this_side(done: Completed) -> bytes:
     """What git wrote that does not come from the hub."""
     return b"\n".join(line for line in done.stderr.splitlines() if not line.startswith(b"remote:"))
-
-
-def is_full_or_forbidden(done: Completed) -> bool:
-    """Whether this machine has no room or permission for what came."""
-    here = of_this_side(done)
-    forbidden = any(all(part in line for part in _HERE_FORBIDDEN) for line in here.splitlines())
-    return forbidden or _any(_HERE_FULL, here)
-
-
-def is_broken(done: Completed) -> bool:
-    """Whether an object that it needs is gone from this clone."""
-    return re.search(_HERE_GONE, of_this_side(done)) is not None
-
-
-def is_locked(done: Completed) -> bool:
-    """Whether a lock in this clone was in the way."""
-    return _any(_HERE_LOCKED, of_this_side(done))
-
-
-def is_denied(done: Completed) -> bool:
-    """Whether the other side does not let this user in."""
-    return _any(_DENIED, done.stderr)
 
 
 def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:

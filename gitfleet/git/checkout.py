@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from gitfleet.base.processes import Completed
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.codec import Struct, replace
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git
 
 THREADS = 8
@@ -25,7 +26,7 @@ _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
 
-class CheckoutState(NamedTuple):
+class CheckoutState(Struct):
     """One worktree as it is. `branch` is "" when detached, `head` None before the first commit.
 
     `staged` are paths whose index entry differs from HEAD, `unstaged` those whose file differs from the index (submodules that
@@ -68,7 +69,7 @@ def look(path: str, git_dir: str, *, seconds: float = SECONDS) -> CheckoutState:
         return CheckoutState(operation=operation, problem=f"it cannot be entered: {error.strerror}")
     if done.code:
         return CheckoutState(operation=operation, problem=_why(done))
-    return _parse(done.stdout)._replace(operation=operation)
+    return replace(_parse(done.stdout), operation=operation)
 
 
 def differing(git: Git, *, submodules: str) -> list[tuple[str, str]]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import files, ids
 from gitfleet.base.text import one_line
-from gitfleet.git.program import Git, redact
-from gitfleet.git.undoing import PathChange
+from gitfleet.git.program import Git, nul_ended, redact
+from gitfleet.git.undoing import PathChange, index_aside
 
 _TIME = 1800.0
 
@@ -37,7 +36,7 @@ def passing(here: Git, moved: Sequence[PathChange], new: str) -> dict[str, str]:
     paths = [change.path for change in moved if not change.gitlink]
     if not required or not paths:
         return {}
-    now = here.ask("check-attr", "-z", "--stdin", "filter", data=_lines(paths))
+    now = here.ask("check-attr", "-z", "--stdin", "filter", data=nul_ended(paths))
     found = {**_attributes(now.stdout), **_then(here, paths, new)}
     return {path: driver for path, driver in found.items() if driver in required}
 
@@ -69,19 +68,10 @@ def _required(here: Git) -> set[str]:
 
 def _then(here: Git, paths: Sequence[str], new: str) -> dict[str, str]:
     """By the attributes that `new` has, read from an index of its own."""
-    aside = os.path.join(here.git_dir, f"gitfleet-index.{ids.ulid()}")
-    env = {"GIT_INDEX_FILE": aside}
-    try:
+    with index_aside(here) as env:
         here.run("read-tree", new, env=env, timeout=_TIME)
-        found = here.ask("check-attr", "--cached", "-z", "--stdin", "filter", data=_lines(paths), env=env)
+        found = here.ask("check-attr", "--cached", "-z", "--stdin", "filter", data=nul_ended(paths), env=env)
         return _attributes(found.stdout)
-    finally:
-        with suppress(OSError):
-            os.unlink(aside)
-
-
-def _lines(paths: Sequence[str]) -> bytes:
-    return b"".join(os.fsencode(path) + b"\0" for path in paths)
 
 
 def _attributes(out: bytes) -> dict[str, str]:

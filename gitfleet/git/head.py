@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
 
+from gitfleet.codec import Struct
 from gitfleet.git import fleetrefs
+from gitfleet.git.refs import is_branch
 
 TRACE = {"GIT_TRACE_PACKET": "1", "GIT_TRACE_REDACT": "1"}
 BRANCH, DETACHED, NONE, UNTOLD = "branch", "detached", "none", "untold"
@@ -21,10 +22,9 @@ _LINE = rb"[0-9:.]+ \S+\.c:\d+ +packet: +(\S+?)([<>]) ?([^\n]*)\n?"
 _CLIENTS = (b"fetch", b"git")  # in whose name the hub's packets come; over http some are git's
 _HEAD = rb"[0-9a-f]{40,64} HEAD(?: symref-target:(\S+)|(\\0)([^\n]*))?"
 _OCTAL = rb"\\([0-7]{1,3})"
-_FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
-class Head(NamedTuple):
+class Head(Struct):
     """What a hub's HEAD is: `BRANCH` with its name; `DETACHED`; `NONE` (it names no branch that is there, or is hidden).
 
     `UNTOLD` is a hub that does not tell: nothing is known of it.
@@ -59,7 +59,7 @@ def without_trace(output: bytes) -> bytes:
 def named(target: str) -> Head:
     """What HEAD is that leads to the ref `target`: strangers may have put anything there."""
     name = target.removeprefix(_HEADS)
-    return Head(BRANCH, name) if name != target and _is_plain(name) else Head(NONE)
+    return Head(BRANCH, name) if name != target and is_branch(name) else Head(NONE)
 
 
 def _head(found: re.Match[bytes]) -> Head:
@@ -76,19 +76,6 @@ def _head(found: re.Match[bytes]) -> Head:
 
 def plain(name: bytes) -> str:
     """A name as it is, from a trace."""
-    return os.fsdecode(re.sub(_OCTAL, lambda code: bytes([int(code[1], 8) & 255]), name))
-
-
-def _is_plain(name: str) -> bool:
-    """Whether this can be a branch (git-check-ref-format), and neither an option nor a pattern to git."""
-    parts = name.split("/")
-    return (
-        bool(name)
-        and not name.startswith("-")
-        and not set(name) & _FORBIDDEN
-        and min(name) > " "
-        and ".." not in name
-        and "@{" not in name
-        and not name.endswith(".")
-        and all(part and not part.startswith(".") and not part.endswith(".lock") for part in parts)
-    )
+    if b"\\" in name:
+        name = re.sub(_OCTAL, lambda code: bytes([int(code[1], 8) & 255]), name)
+    return os.fsdecode(name)

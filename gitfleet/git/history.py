@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitfleet.git.program import Git
+from gitfleet.git.program import TIMEOUT, Git
 
 if TYPE_CHECKING:
     import pygit2
@@ -29,14 +29,19 @@ class History:
             found = _walk(self._repository, head, base)
             if found is not None:
                 return found
-        done = self._git.ask("rev-list", "--left-right", "--count", f"{head}...{base}", "--")
-        counts = done.stdout.split()
-        return (int(counts[0]), int(counts[1])) if done.code == 0 and len(counts) == 2 else None
+        return counts(self._git, head, base)
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Whether `newer` holds all of `older`; None when it cannot be told."""
         counts = self.ahead_behind(older, newer)
         return None if counts is None else counts[0] == 0
+
+
+def counts(git: Git, head: str, base: str, *, timeout: float = TIMEOUT) -> tuple[int, int] | None:
+    """The same by one git process."""
+    done = git.ask("rev-list", "--left-right", "--count", f"{head}...{base}", "--", timeout=timeout)
+    found = done.stdout.split()
+    return (int(found[0]), int(found[1])) if done.code == 0 and len(found) == 2 else None
 
 
 def _open(git_dir: str) -> pygit2.Repository | None:

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.base.processes import Completed
 from gitfleet.git import refs, undoing
+from gitfleet.git.git_worktrees import CHECKOUT_TIME, in_progress
 from gitfleet.git.program import Git, redact
 from gitfleet.git.quarantine import SETTINGS
 from gitfleet.git.undoing import Kept, PathChange
-from gitfleet.git.worktrees import CHECKOUT_TIME, in_progress
 
 # the author of commits that nobody keeps
 _NOBODY = (

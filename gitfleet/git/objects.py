@@ -1,51 +1,45 @@
 """Two object stores behind one protocol (`trees.Objects`), for two loads.
 
-`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file --batch` answers its reads. It serves single
+`PlumbingObjects` starts fast and needs nothing but git: one `git cat-file` answers its reads. It serves single
 commands, where importing pygit2 (some 80 ms) would be most of the cost, and repositories that libgit2 cannot open. `BulkObjects` is pygit2, for work over thousands of objects.
 """
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from gitfleet.base import processes
 from gitfleet.base.ids import is_oid
-from gitfleet.git.program import environment
+from gitfleet.git.program import TIMEOUT, environment
 from gitfleet.git.trees import Objects
 from gitfleet.git.writing import Pending
 
 MAX_OBJECT = 64 * 1024 * 1024
-ROUND = 300
-"""Objects that are asked for before the first answer is read: fewer than fill the smallest pipe, or both sides would wait."""
+ROUND = 150
+"""Objects that are asked for at once. The questions of two rounds fit into the smallest pipe, or both sides would wait."""
 MAX_KEPT = 64 * 1024 * 1024
 """Bytes of objects that one store keeps in memory, for processes that run for long."""
 _HEAD = 256  # what keeping one costs beside its content
 
 
-class _Recent:
-    """The objects that were read last."""
+class _Recent(dict[str, tuple[str, bytes]]):
+    """The objects that were read last; the oldest go when there is no more room."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._kept: dict[str, tuple[str, bytes]] = {}
+        super().__init__()
+        self._room = limit
 
-    def get(self, oid: str) -> tuple[str, bytes] | None:
-        found = self._kept.pop(oid, None)
-        if found is not None:
-            self._kept[oid] = found  # the newest is last
-        return found
-
-    def __contains__(self, oid: str) -> bool:
-        return oid in self._kept
-
-    def put(self, oid: str, found: tuple[str, bytes]) -> None:
-        self._kept[oid] = found
-        self._size += _HEAD + len(found[1])
-        while self._size > self._limit and self._kept:
-            _, data = self._kept.pop(next(iter(self._kept)))
-            self._size -= _HEAD + len(data)
+    def keep(self, found: Mapping[str, tuple[str, bytes]]) -> None:
+        """Keep objects that are not here yet."""
+        self.update(found)
+        self._room -= sum([_HEAD + len(data) for _, data in found.values()])
+        while self._room < 0 and self:
+            _, oldest = self.pop(next(iter(self)))
+            self._room += _HEAD + len(oldest)
 
 
 class _Writing:
@@ -67,7 +61,10 @@ class _Writing:
 
 
 class PlumbingObjects(_Writing):
-    """Objects through `git cat-file --batch` and loose files. One process, started at the first read. Threads take turns."""
+    """Objects through `git cat-file` and loose files. One process, started at the first read. Threads take turns.
+
+    What is to be read ahead is asked for while other answers are outstanding, so git looks for it while we work on those.
+    """
 
     def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT, kept: int = MAX_KEPT) -> None:
         super().__init__(git_dir)
@@ -75,6 +72,9 @@ class PlumbingObjects(_Writing):
         self._limit = limit
         self._reader: processes.Conversation | None = None
         self._recent = _Recent(kept)
+        self._wanted: deque[str] = deque()  # to be read ahead, not asked for yet
+        self._asked: deque[str] = deque()  # asked for, not answered yet
+        self._coming: set[str] = set()  # both
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Kind and content. Raises KeyError when the object is not there; fetches it in a partial clone.
@@ -82,39 +82,74 @@ class PlumbingObjects(_Writing):
         An object above the limit (bytes) raises ValueError before its content is read.
         """
         with self._turn:
-            known = self._known(oid)
-            if known is None:
-                known = self._ask(oid)
-                self._recent.put(oid, known)
-            return known
+            return self._pending.get(oid) or self._recent.get(oid) or self._ahead(oid) or self._ask(oid)
 
     def prefetch(self, oids: Iterable[str]) -> None:
-        """Read objects together, so that `read` has them at once. What cannot be read is left to `read`, which says why."""
+        """Read objects ahead of `read`. What cannot be read is left to `read`, which says why."""
         with self._turn:
-            recent, pending = self._recent, self._pending
-            wanted = [
-                oid
-                for oid in dict.fromkeys(oids)
-                if oid not in recent and is_oid(oid) and pending.get(oid) is None
-            ]
-            for start in range(0, len(wanted), ROUND):
-                if not self._round(wanted[start : start + ROUND]):
-                    self.close()
-                    return
+            known, pending, coming = self._recent, self._pending, self._coming
+            for oid in oids:
+                if oid not in coming and oid not in known and is_oid(oid) and pending.get(oid) is None:
+                    self._wanted.append(oid)
+                    coming.add(oid)
+
+    def listing(self, tree: str) -> Mapping[str, str] | None:
+        """The files below a tree: ids by path. None where something cannot be read. One process."""
+        argv = ["git", f"--git-dir={self._git_dir}", "ls-tree", "-r", "-z", "--full-tree", tree]
+        try:
+            done = processes.run(argv, cwd=None, env=environment(), timeout=TIMEOUT)
+        except processes.TimedOut:
+            return None
+        rows = [row.partition(b"\t") for row in done.stdout.split(b"\0")[:-1]]
+        return (
+            None if done.code else {os.fsdecode(name): told[-40:].decode("ascii") for told, _, name in rows}
+        )
 
     def close(self) -> None:
         """End the reading process."""
         with self._turn:
+            for ahead in (self._wanted, self._asked, self._coming):
+                ahead.clear()
             if self._reader:
                 self._reader.close()
                 self._reader = None
 
-    def _known(self, oid: str) -> tuple[str, bytes] | None:
-        return self._pending.get(oid) or self._recent.get(oid)
+    def _ahead(self, oid: str) -> tuple[str, bytes] | None:
+        """An object that is being read ahead; None where it has to be asked for alone."""
+        while oid in self._coming:
+            while self._wanted and len(self._asked) <= ROUND:
+                self._question([self._wanted.popleft() for _ in range(min(ROUND, len(self._wanted)))])
+            self._take(ROUND)
+        return self._recent.get(oid)
+
+    def _question(self, oids: Sequence[str]) -> None:
+        self._asked.extend(oids)
+        with suppress(BrokenPipeError):  # then there is no answer
+            self._reading().ask([*[f"contents {oid}" for oid in oids], "flush"])
+
+    def _take(self, most: int) -> None:
+        """Take the next answers. At one that is none, and at an object above the limit, nothing more is read ahead."""
+        output, found = self._reading().output, {}
+        whole = True
+        for oid in [self._asked.popleft() for _ in range(min(most, len(self._asked)))]:
+            self._coming.discard(oid)
+            head = output.readline().split()
+            if len(head) == 2:  # missing
+                continue
+            size = int(head[2]) if len(head) == 3 else self._limit + 1
+            data = output.read(size + 1) if size <= self._limit else b""
+            whole = len(data) == size + 1
+            if not whole:
+                break
+            found[oid] = head[1].decode(), data[:-1]
+        self._recent.keep(found)
+        if not whole:
+            self.close()
 
     def _ask(self, oid: str) -> tuple[str, bytes]:
         if not is_oid(oid):  # git would read a name, or the beginning of an id, as a revision
             raise KeyError(oid)
+        self._take(len(self._asked))
         head = self._head(oid) or self._head(oid)  # git ends at a broken object, so a new one is asked
         if len(head) != 3:
             raise KeyError(oid)
@@ -126,30 +161,13 @@ class PlumbingObjects(_Writing):
         if len(data) != size + 1:
             self.close()
             raise KeyError(oid)
-        return head[1].decode(), data[:-1]
-
-    def _round(self, oids: Sequence[str]) -> bool:
-        """Ask for objects, all questions before the first answer. False when git has to be started anew to go on."""
-        reader = self._reading()
-        try:
-            reader.ask(oids)
-        except BrokenPipeError:
-            return False
-        for oid in oids:
-            head = reader.output.readline().split()
-            if len(head) == 2:  # missing
-                continue
-            if len(head) != 3 or int(head[2]) > self._limit:
-                return False
-            data = reader.output.read(int(head[2]) + 1)
-            if len(data) != int(head[2]) + 1:
-                return False
-            self._recent.put(oid, (head[1].decode(), data[:-1]))
-        return True
+        found = head[1].decode(), data[:-1]
+        self._recent.keep({oid: found})
+        return found
 
     def _reading(self) -> processes.Conversation:
         if self._reader is None:
-            argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch"]
+            argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch-command", "--buffer"]
             self._reader = processes.Conversation(argv, cwd=None, env=environment())
         return self._reader
 
@@ -157,7 +175,7 @@ class PlumbingObjects(_Writing):
         """What git says of an object: its id, kind and size; "missing"; or nothing, when it ended instead."""
         reader = self._reading()
         try:
-            reader.ask([oid])
+            reader.ask([f"contents {oid}", "flush"])
             words = reader.output.readline().split()
         except BrokenPipeError:
             words = []
@@ -205,6 +223,9 @@ class BulkObjects(_Writing):
 
     def prefetch(self, oids: Iterable[str]) -> None:
         """Nothing: each object is read as fast alone."""
+
+    def listing(self, tree: str) -> Mapping[str, str] | None:
+        """Nothing: see `prefetch`."""
 
     def close(self) -> None:
         """Let go of open packs."""

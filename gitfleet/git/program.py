@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gitfleet.base import advice, processes
 from gitfleet.base.text import display
@@ -154,6 +154,11 @@ class Git:
         """The one line that git answers, or None when it ended with an error (a name that does not exist)."""
         done = self.ask(*arguments)
         return os.fsdecode(done.stdout).rstrip("\n") if done.code == 0 else None
+
+
+def nul_ended(names: Iterable[str]) -> bytes:
+    """Names as git reads them with `-z`."""
+    return b"".join(os.fsencode(name) + b"\0" for name in names)
 
 
 def failed(done: processes.Completed) -> GitFailed:

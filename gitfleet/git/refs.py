@@ -7,18 +7,30 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Mapping
 
 from gitfleet.base import files
+from gitfleet.base.ids import is_oid
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 _ELSEWHERE = "/.invalid\n"  # what the file says where refs are kept in tables
-_LINE = re.compile(r"[0-9a-f]{40}\n")
-_PACKED = re.compile(rb"\n([0-9a-f]{40})")
+_NO_BRANCH = frozenset(" ~^:?*[\\\x7f")
 ZERO = "0" * 40
 NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
+
+
+def is_branch(text: str) -> bool:
+    """Whether `text` may be the short name of a branch, by git's own rules. Costs no process."""
+    return (
+        text[:1] != "-"
+        and text != "@"
+        and not text.endswith(".")
+        and ".." not in text
+        and "@{" not in text
+        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
+        and not any(c in _NO_BRANCH or ord(c) < 32 for c in text)
+    )
 
 
 def read(git: Git, *patterns: str) -> dict[str, str]:
@@ -34,25 +46,43 @@ def read(git: Git, *patterns: str) -> dict[str, str]:
 def loose(git_dir: str, name: str) -> str | None:
     """The object id in a ref's own file, which counts before all others; None where git has to be asked. No process."""
     try:
-        with open(os.path.join(git_dir, name), encoding="ascii") as file:
+        with open(os.path.join(git_dir, name), "rb") as file:
             line = file.read(64)
-    except (OSError, ValueError):
+    except OSError:
         return None
-    return line[:40] if _LINE.fullmatch(line) else None
+    return _oid(line[:40]) if line[40:] == b"\n" else None
 
 
 def peek(git_dir: str, name: str) -> str | None:
-    """The object id of a ref that has a file of its own or is packed; None where git has to be asked. No process."""
+    """The object id of a ref that has a file of its own or is packed; "" where it is not there; None where git has to be asked.
+
+    No process.
+    """
     if oid := loose(git_dir, name):
         return oid
     try:
-        with open(os.path.join(git_dir, "packed-refs"), "rb") as file:
-            rows = b"\n" + file.read()
+        rows = b"\n" + (files.read(os.path.join(git_dir, "packed-refs")) or b"")
     except OSError:
         return None
+    try:
+        os.lstat(os.path.join(git_dir, name))
+    except OSError as error:
+        return _packed(git_dir, rows, name) if error.errno == errno.ENOENT else None
+    return None  # it is there, and no plain one
+
+
+def _packed(git_dir: str, rows: bytes, name: str) -> str | None:
+    """What packed refs say of one that has no file; "" and None as for `peek`."""
     end = rows.find(f" {name}\n".encode("utf-8", "surrogateescape"))
-    found = _PACKED.fullmatch(rows, end - 41, end) if end > 40 else None
-    return found[1].decode("ascii") if found and not os.path.lexists(os.path.join(git_dir, name)) else None
+    if end > 40:
+        return _oid(rows[end - 40 : end]) if rows[end - 41 : end - 40] == b"\n" else None
+    in_files = os.path.isdir(os.path.join(git_dir, "refs", "heads"))  # and not in tables
+    return "" if in_files else None
+
+
+def _oid(raw: bytes) -> str | None:
+    oid = raw.decode("latin-1")
+    return oid if is_oid(oid) else None
 
 
 def tips(git: Git, *patterns: str) -> set[str] | None:
@@ -85,22 +115,15 @@ def head(git: Git) -> str:
     return git.line("symbolic-ref", "--quiet", "HEAD") or ""
 
 
-def locked_away(git: Git, name: str) -> str:
-    """The file of a ref, or a folder above it, that this user may not read: for git, such a ref is not there. "" if none is."""
+def demand_open(git: Git, name: str) -> None:
+    """Raise PermissionError where this user may not read the file of a ref, or a folder above it: for git, it is not there."""
     path = git.git_dir
     for part in name.split("/"):
         path = os.path.join(path, part)
         if not os.path.lexists(path):
-            return ""
+            return
         if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
-            return path
-    return ""
-
-
-def demand_open(git: Git, name: str) -> None:
-    """Raise PermissionError where a ref seems not to be there because this user may not read it."""
-    if path := locked_away(git, name):
-        raise PermissionError(errno.EACCES, "no permission", path)
+            raise PermissionError(errno.EACCES, "no permission", path)
 
 
 def resolve(git: Git, name: str) -> str | None:

@@ -8,26 +8,27 @@ whatever reason is only ever *looked up*, never guessed at, since a broken conne
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from gitfleet.base import advice, clock
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
-from gitfleet.codec import replace
-from gitfleet.errors import UNCHANGED, FleetError, HubRefused, LocalStorage
+from gitfleet.codec import Struct, replace
+from gitfleet.errors import UNCHANGED, FleetError, HubRefused
 from gitfleet.git import advertisement, answers, head, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
-from gitfleet.git.program import TIMEOUT, Git, failed, redact
+from gitfleet.git.program import TIMEOUT, Git, redact
 
-_ADDRESS = r"(?m)^(?P<name>\S+)\t(?P<place>.*) \((?P<what>fetch|push)\)(?: \[.*\])?$"
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip
 
 
-class Update(NamedTuple):
+_WORDS = " (fetch)", " (push)"
+
+
+class Update(Struct):
     """One ref to be moved on the hub from `old` (None: must not exist) to `new` (None: delete)."""
 
     ref: str
@@ -35,7 +36,7 @@ class Update(NamedTuple):
     old: str | None
 
 
-class Addresses(NamedTuple):
+class Addresses(Struct):
     """Where a remote's fetches come from, and where its pushes go, as git would call them. Not safe to show."""
 
     fetch: str
@@ -46,8 +47,6 @@ class Addresses(NamedTuple):
         """A hash of the place that pushes go to, if it is called otherwise than that of fetches; else ""."""
         if self.push == (self.fetch,):
             return ""
-        from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs
-
         return sha256("\n".join(self.push).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -87,7 +86,7 @@ class Remote:
         )  # fmt: skip
         plain = replace(done, stderr=head.without_trace(done.stderr))
         if done.code:
-            raise self.error(plain, "read from")
+            raise self.error(plain)
         return head.heard(done.stderr)
 
     def push(
@@ -140,7 +139,7 @@ class Remote:
         asked = ("ls-remote", "--symref", "--quiet", "--", self.name, *patterns)
         done = self._exchange(*asked, timeout=timeout)
         if done.code:
-            raise self.error(done, "read from")
+            raise self.error(done)
         found, refs = Head(head.NONE), {}
         for line in os.fsdecode(done.stdout).split("\n"):
             value, _, name = line.partition("\t")
@@ -183,29 +182,18 @@ class Remote:
 
     def addresses(self) -> Addresses:
         """Where fetches come from and pushes go to. Costs one git process."""
-        rows = re.finditer(_ADDRESS, os.fsdecode(self._git.ask("remote", "--verbose").stdout))
-        found = [(row["place"], row["what"]) for row in rows if row["name"] == self.name]
-        fetch = next((place for place, what in found if what == "fetch"), self.name)
-        return Addresses(fetch, tuple(place for place, what in found if what == "push") or (fetch,))
+        rows = os.fsdecode(self._git.ask("remote", "--verbose").stdout).split("\n")
+        own = [place for name, _, place in (row.partition("\t") for row in rows) if name == self.name]
+        fetch, push = [[place.rpartition(word)[0] for place in own if word in place] for word in _WORDS]
+        return Addresses(fetch[0] if fetch else self.name, tuple(push or fetch or [self.name]))
 
     def _left(self, timeout: float) -> float:
         """The seconds for one more exchange; hardly any when our patience is over, which then counts as no answer."""
         return timeout if self._end is None else max(0.01, min(timeout, self._end - clock.elapsed()))
 
-    def error(self, done: Completed, what: str) -> FleetError:
-        """The error for a failed exchange, in git's own words."""
-        output = redact(done.stderr.decode("utf-8", "replace")).strip()
-        if answers.is_full_or_forbidden(done):
-            return LocalStorage(
-                f"git could not write in {self._git.git_dir}: {answers.words(output)}.",
-                hint="Make room or give permission there, then run the same command again.",
-                path=self._git.git_dir,
-            )
-        if answers.is_locked(done):
-            return failed(done)
-        if answers.is_broken(done):
-            return answers.gone(output, self._git.git_dir)
-        return hub_error(self.name, output, what=what, refused=answers.is_denied(done))
+    def error(self, done: Completed) -> FleetError:
+        """The error for a failed look or fetch, in git's own words."""
+        return answers.of_failure(done, self.name, self._git.git_dir, "read from")
 
     def _pushing(self, updates: Sequence[Update], *flags: str, atomic: bool = True) -> list[str]:
         """The arguments of a push. No configuration adds a ref, an option, a signature or a connection to it."""

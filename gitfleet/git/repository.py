@@ -1,6 +1,6 @@
 """Where a repository is: its git directories, its worktree, and whether gitfleet can work in it.
 
-Everything is asked of git itself, once, since `.git` may be a file, a worktree's folder, or somewhere else.
+Everything is asked of git itself, once, since `.git` may be anywhere; but for clones of the usual form (`clones`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from gitfleet.base import advice, files, processes
 from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import NoRepository, UnsupportedRepository
+from gitfleet.git import clones
 from gitfleet.git.program import Git, environment, redact
 
 NOTE_OF_MAIN = "gitfleet-main"
@@ -99,11 +100,13 @@ def _leads_to(worktree: str, common_dir: str) -> bool:
 
 
 def discover(path: str = ".", *, named: bool = False) -> Repository:
-    """The repository that `path` lies in. Raises NoRepository, UnsupportedRepository. Costs one git process.
+    """The repository that `path` lies in. Raises NoRepository, UnsupportedRepository. Costs one git process at most.
 
     With `named` the caller means that very folder where it is a git directory: git then asks for no more trust in a bare
     repository (`safe.bareRepository=explicit`) than where it is named on its own command line.
     """
+    if usual := clones.find(path):
+        return Repository(*usual)
     answer = _ask(path, _QUESTIONS, named=named)
     if answer.code and answer.stdout.startswith(b"true"):
         answer = _ask(path, _QUESTIONS[:-1], named=named)

@@ -57,7 +57,7 @@ class Scratch:
                 f"The hub '{self.remote.name}' lacks a commit that was asked for.",
                 hint="Push it first, or name a range that the hub has.",
             )
-        return self.remote.error(done, "read from")
+        return self.remote.error(done)
 
 
 @contextmanager

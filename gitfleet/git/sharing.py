@@ -11,22 +11,22 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from gitfleet.base.text import counted, display
+from gitfleet.codec import Struct
 from gitfleet.git.program import Git
 
 PRIVATE = frozenset(["maintainer"])
 """Folders of the state that belong to one user: what its own crontab, or the like, runs."""
 _PASSING = (os.path.join("gates", "asked"), "permits")
 """Folders with what gates leave for themselves: open to all, but what lies in them is of use to its user's git only."""
-_SETTING = "core.sharedRepository"
+SETTING = "core.sharedRepository"
 _NAMES = {"umask": 0, "group": 0o660, "all": 0o664, "world": 0o664, "everybody": 0o664}
 _NUMBERS = {0: 0, 1: 0o660, 2: 0o664}
 _SHOWN = 3
 
 
-class Sharing(NamedTuple):
+class Sharing(Struct):
     """What git is told: permissions to add, or, where `exact`, the very ones of files; `said` in the words of the setting."""
 
     bits: int = 0
@@ -50,7 +50,7 @@ class Sharing(NamedTuple):
 
 def read(git: Git) -> Sharing:
     """What `core.sharedRepository` says, as git understands it; a value that git does not understand says nothing."""
-    done = git.ask("config", "--null", "--get", _SETTING)
+    done = git.ask("config", "--null", "--get", SETTING)
     return parse(os.fsdecode(done.stdout)) if done.code == 0 else Sharing()
 
 
@@ -84,9 +84,9 @@ def share(git: Git, trees: Sequence[str], alone: Iterable[str] = ()) -> list[str
     return _lacking(sharing, trees, alone)
 
 
-def lacking(git: Git, trees: Sequence[str], alone: Iterable[str] = ()) -> list[str]:
+def lacking(sharing: Sharing, trees: Sequence[str], alone: Iterable[str] = ()) -> list[str]:
     """What there is closed to those whom the repository is for, in words; also what this very user may not look into."""
-    return [*_lacking(read(git), trees, list(alone)), *_locked(trees)]
+    return [*_lacking(sharing, trees, list(alone)), *_locked(trees)]
 
 
 def _lacking(sharing: Sharing, trees: Sequence[str], alone: Sequence[str]) -> list[str]:
@@ -94,7 +94,7 @@ def _lacking(sharing: Sharing, trees: Sequence[str], alone: Sequence[str]) -> li
         return []
     closed = [(path, now) for path, now, wanted in _modes(sharing, trees, alone) if wanted & ~now & 0o077]
     words = [
-        f"{display(path)} has mode {now:04o}, and {_SETTING} is {sharing.said}: other users may not use it"
+        f"{display(path)} has mode {now:04o}, and {SETTING} is {sharing.said}: other users may not use it"
         for path, now in closed[:_SHOWN]
     ]
     more = len(closed) - _SHOWN

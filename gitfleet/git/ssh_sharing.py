@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import stat
 from collections.abc import Mapping
 
 from gitfleet.base import processes
+from gitfleet.base.digests import sha256
 from gitfleet.git.program import Git, environment
 
 KEY = "fleet.ssh-share"
@@ -44,16 +44,18 @@ def variables(git: Git, place: str) -> Mapping[str, str]:
     home = folder() if told else ""
     if not told or not home:
         return {}
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs over ssh
-
     seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
     name = sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    import shlex  # only for hubs over ssh
+
     options = ("ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}")
     return {"GIT_SSH_COMMAND": shlex.join(["ssh", *(word for option in options for word in ("-o", option))])}
 
 
 def target(place: str) -> list[str] | None:
     """The arguments by which ssh is told where `place` is; None for what git does not reach by ssh."""
+    if ":" not in place:
+        return None
     found = re.fullmatch(_URL, place) or (re.fullmatch(_SHORT, place) if "://" not in place else None)
     if found is None or found["host"].startswith("-"):
         return None

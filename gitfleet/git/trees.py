@@ -4,8 +4,6 @@
 those that changed: a change at depth d costs d + 1 tree objects however many records there are.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
@@ -17,7 +15,8 @@ from gitfleet.errors import Corrupt, Damaged
 FILE = b"100644"
 FOLDER = b"40000"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
+MANY = 200
+"""Folders at one depth from which on git lists all that is below, which takes a process."""
 
 MEND = f"{advice.REPAIR} fetches from the hub what is missing here."
 
@@ -45,7 +44,11 @@ class Objects(Protocol):
         ...
 
     def prefetch(self, oids: Iterable[str]) -> None:
-        """Have objects ready that are about to be read, where that is faster together. Raises for none of them."""
+        """Read objects ahead of `read`, where that is faster. Raises for none of them."""
+        ...
+
+    def listing(self, tree: str) -> Mapping[str, str] | None:
+        """The files below a tree: ids by path. None where its folders have to be read one by one."""
         ...
 
     def write(self, kind: str, data: bytes) -> str:
@@ -104,10 +107,14 @@ class Snapshot:
 
     def __init__(self, objects: Objects, oid: str | None) -> None:
         self._objects = objects
+        self._listed: dict[str, Mapping[str, str]] = {}  # files by folder: their ids by path
         self._root = self._load(oid) if oid else _Folder({})
 
     def get(self, path: str) -> bytes | None:
         """The content of the file at `path`, or None when there is no such file."""
+        for listed in self._listed.values():
+            if path in listed:
+                return self._content(listed[path], "blob", path)
         *folders, name = path.split("/")
         folder = self._walk(folders)
         if folder is None:
@@ -129,25 +136,47 @@ class Snapshot:
 
     def files(self, path: str) -> Iterator[str]:
         """The paths of all files below the folder at `path`."""
+        if path in self._listed:
+            yield from self._listed[path]
+            return
         folder = self._walk(path.split("/") if path else [])
         if folder is not None:
             yield from self._below(f"{path}/" if path else "", folder)
 
-    def load(self, path: str) -> None:
-        """Have everything below the folder at `path` ready to be read: one round of questions for each depth of folders."""
+    def load(self, path: str, depth: int | None = None) -> None:
+        """Have all files below the folder at `path` ready to be read, those in folders at most `depth` below it.
+
+        What is of one depth is asked for together.
+        """
         folder = self._walk(path.split("/") if path else [])
         level = [folder] if folder is not None else []
-        while level:
-            self._objects.prefetch(entry.oid for one in level for entry in one.entries.values() if entry.oid)
-            level = [child for one in level for child in self._folders(one)]
+        while level and not (len(level) > MANY and depth is None and self._list(path)):
+            entries = [entry for one in level for entry in one.entries.values() if entry.oid]
+            if depth == 0:
+                entries = [entry for entry in entries if not entry.is_folder]
+            self._objects.prefetch([entry.oid for entry in entries])
+            level = [child for one in level for child in self._folders(one)] if depth != 0 else []
+            depth = None if depth is None else depth - 1
+
+    def _list(self, path: str) -> bool:
+        """Have the files below a folder listed. False where something below it was changed here, or cannot be read."""
+        above, _, name = path.rpartition("/")
+        folder = self._walk(above.split("/") if above else [])
+        entry = folder.entries.get(name) if folder else None
+        found = self._objects.listing(entry.oid) if entry and entry.oid and not self._root.changed else None
+        if found is not None:
+            rows = {f"{path}/{below}": oid for below, oid in found.items()}
+            self._listed[path] = {where: rows[where] for where in sorted(rows, key=_by_name)}
+            self._objects.prefetch(rows.values())
+        return found is not None
 
     def _folders(self, folder: _Folder) -> Iterator[_Folder]:
         """The folders in a folder, as far as they can be read; who reads the others is told why they cannot."""
-        for name, entry in folder.entries.items():
-            if not entry.is_folder:
+        for name, (mode, oid) in folder.entries.items():
+            if mode != FOLDER:
                 continue
             try:
-                child = folder.children.get(name) or self._load(entry.oid, name)
+                child = folder.children.get(name) or self._load(oid, name)
             except Corrupt:
                 continue
             folder.children[name] = child
@@ -262,6 +291,7 @@ class Snapshot:
         return folder
 
     def _touch(self, names: list[str]) -> _Folder:
+        self._listed.clear()
         folder = self._root
         folder.changed = True
         for position, name in enumerate(names):
@@ -288,6 +318,11 @@ class Snapshot:
                 folder.entries[name] = Entry(FILE, self._objects.write("blob", child))
         folder.changed = False
         return self._objects.write("tree", serialise(folder.entries)) if folder.entries else None
+
+
+def _by_name(path: str) -> str:
+    """The key by which paths are sorted as the names that they are made of."""
+    return path.replace("/", "\0")
 
 
 def _in_the_way(path: str, what: str) -> Corrupt:

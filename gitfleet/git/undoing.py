@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from gitfleet.base import files, ids
-from gitfleet.git.program import Git
+from gitfleet.git.program import Git, nul_ended
 
 _TIME = 1800.0
 _KEPT = "gitfleet-filtered."
@@ -80,6 +80,18 @@ def sweep(git_dir: str) -> None:
             shutil.rmtree(os.path.join(git_dir, name), ignore_errors=True)
 
 
+@contextmanager
+def index_aside(git: Git, data: bytes | None = None) -> Iterator[dict[str, str]]:
+    """The environment in which git uses another index than the worktree's, with this content at first; gone at the end."""
+    path = os.path.join(git.git_dir, f"gitfleet-index.{ids.ulid()}")
+    try:
+        if data is not None:
+            files.replace(path, data)
+        yield {"GIT_INDEX_FILE": path}
+    finally:
+        files.remove(path)
+
+
 def put_back(here: Git, index: bytes | None, moved: Sequence[PathChange], kept: Kept) -> bool:
     """Undo what was begun of the change `moved`; whether all is as it was. `index` is the whole index from before.
 
@@ -100,9 +112,8 @@ def put_back(here: Git, index: bytes | None, moved: Sequence[PathChange], kept: 
     for name in [name for name in again if name in kept.copies]:
         kept.bring_back(name)
         again.remove(name)
-    data = "".join(f"{name}\0" for name in again)
     if again:
-        here.ask("checkout-index", "--force", "-z", "--stdin", data=os.fsencode(data), timeout=_TIME)
+        here.ask("checkout-index", "--force", "-z", "--stdin", data=nul_ended(again), timeout=_TIME)
     return not (touched and _touched(here, moved, kept))
 
 
@@ -111,16 +122,11 @@ def _touched(here: Git, moved: Sequence[PathChange], kept: Kept) -> list[PathCha
 
     The index itself stays to the byte: what it knows of the files is brought up to date in a copy.
     """
-    aside = os.path.join(here.git_dir, f"gitfleet-index.{ids.ulid()}")
-    env = {"GIT_INDEX_FILE": aside}
     quick = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false")
-    try:
-        files.replace(aside, files.read(os.path.join(here.git_dir, "index")) or b"")
+    with index_aside(here, files.read(os.path.join(here.git_dir, "index")) or b"") as env:
         here.ask(*quick, "update-index", "-q", "--refresh", env=env, timeout=_TIME)
         differ = ("diff-files", "--name-only", "-z", "--ignore-submodules=all")
         others = set(os.fsdecode(here.run(*quick, *differ, env=env, timeout=_TIME)).split("\0"))
-    finally:
-        files.remove(aside)
     return [
         change
         for change in moved

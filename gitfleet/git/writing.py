@@ -12,12 +12,8 @@ import zlib
 from contextlib import suppress
 
 from gitfleet.base import files, ids, processes
+from gitfleet.base.digests import sha1
 from gitfleet.git.program import environment
-
-try:
-    from _sha1 import sha1  # type: ignore[import-not-found]  # CPython's own: `hashlib` loads OpenSSL, 2 ms
-except ImportError:
-    from hashlib import sha1
 
 PACK_ABOVE = 100
 """From so many new objects on, one pack is cheaper than loose files. git counts packs (50), too, before it repacks."""

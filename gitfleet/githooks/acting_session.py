@@ -10,6 +10,7 @@ import os
 from gitfleet.base import fast_json
 from gitfleet.base.ids import is_name
 from gitfleet.clients import acting
+from gitfleet.git import config_text
 from gitfleet.githooks.gitdirs import content
 
 
@@ -29,10 +30,8 @@ def _marked(git_dir: str, common_dir: str) -> str | None:
     if "GIT_CONFIG_COUNT" in os.environ or "fleet" in os.environ.get("GIT_CONFIG_PARAMETERS", "").lower():
         return None
     for file in (f"{common_dir}/config", f"{git_dir}/config.worktree"):
-        if os.path.exists(file):
-            said = content(file).lower()
-            if b"[fleet" in said or b"[include" in said:
-                return None
+        if os.path.exists(file) and config_text.may_name_session(content(file)):
+            return None
     mark = f"{git_dir}/gitfleet-session"
     session = os.fsdecode(content(mark)).strip() if os.path.exists(mark) else ""
     return session if is_name(session) and _lives(common_dir, session) else None

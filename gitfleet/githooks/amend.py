@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import clock
-from gitfleet.githooks.catfile import collect, spawn
+from gitfleet.githooks.catfile import ask
 from gitfleet.githooks.fast_commit import DIFF
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -40,7 +40,7 @@ def suspected(arguments: list[str], git_dir: str, *, staged: bool) -> bool:
 
 def amends() -> bool:
     """Whether the commit that is being made has the author and the moment of HEAD. Raises Unexpected."""
-    said = _ask(
+    said = ask(
         "log", "-1", "--no-show-signature", "--no-mailmap", "--date=raw", "--format=%an%x00%ae%x00%ad", "HEAD"
     )
     here = [os.environ.get(name, "").removeprefix("@") for name in _AUTHOR[2:]]
@@ -50,11 +50,6 @@ def amends() -> bool:
 
 def paths() -> list[str]:
     """What the amended commit will change: the paths in which the index differs from every parent of HEAD."""
-    parents = os.fsdecode(_ask("log", "-1", "--no-show-signature", "--format=%P", "HEAD")).split()
-    differing = [set(_ask(*DIFF, parent, "--").split(b"\0")) for parent in parents or [EMPTY_TREE]]
+    parents = os.fsdecode(ask("log", "-1", "--no-show-signature", "--format=%P", "HEAD")).split()
+    differing = [set(ask(*DIFF, parent, "--").split(b"\0")) for parent in parents or [EMPTY_TREE]]
     return sorted(os.fsdecode(path) for path in set.intersection(*differing) if path)
-
-
-def _ask(*arguments: str) -> bytes:
-    pid, out, _ = spawn(["git", *arguments], env={"GIT_NO_REPLACE_OBJECTS": "1"})
-    return collect(pid, out)

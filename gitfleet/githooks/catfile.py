@@ -10,10 +10,11 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import BinaryIO
 
 
+PIPE = 60_000
+"""Bytes that go into a pipe before anybody reads them; with more, both sides could wait."""
 AT_ONCE = 500
 """Questions asked before their answers are read: so few that they fit into a pipe, or both sides would wait."""
 
@@ -22,40 +23,42 @@ class Unexpected(Exception):
     """Something that the quick way does not deal with."""
 
 
-def spawn(
-    argv: list[str], *, feed: bool = False, env: Mapping[str, str] | None = None
-) -> tuple[int, BinaryIO, BinaryIO | None]:
-    """Start a program: its pid, its output, and with `feed` its input; `env` is added. Its messages are dropped."""
-    out, out_there = os.pipe()
-    actions = [(os.POSIX_SPAWN_DUP2, out_there, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-    entry_there, entry = os.pipe() if feed else (-1, -1)
-    if feed:
-        actions.append((os.POSIX_SPAWN_DUP2, entry_there, 0))
-    environment = {**os.environ, "LC_ALL": "C", **(env or {})}
-    pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions)
-    os.close(out_there)
-    if not feed:
-        return pid, open(out, "rb"), None
-    os.close(entry_there)
-    return pid, open(out, "rb"), open(entry, "wb", buffering=0)
-
-
-def collect(pid: int, out: BinaryIO) -> bytes:
-    """All that a program wrote. Raises Unexpected when it failed."""
-    data = out.read()
-    out.close()
+def ask(*arguments: str, feed: bytes = b"") -> bytes:
+    """What git answers where it is told `feed`, of which it reads all before it answers. Raises Unexpected where it fails."""
+    pid, out, entry = _spawn(*arguments)
+    with out, entry:
+        entry.write(feed)
+        entry.close()
+        data = out.read()
     if os.waitpid(pid, 0)[1] != 0:
         raise Unexpected
     return data
+
+
+def _spawn(*arguments: str) -> tuple[int, BinaryIO, BinaryIO]:
+    """Start git: its number, its output and its input. What it says else is dropped.
+
+    Replaced objects (`git replace`) are for looking at history, and no part of the ledger.
+    """
+    out, out_there = os.pipe()
+    entry_there, entry = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_DUP2, entry_there, 0),
+        (os.POSIX_SPAWN_DUP2, out_there, 1),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    environment = {**os.environ, "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
+    pid = os.posix_spawnp("git", ["git", *arguments], environment, file_actions=actions)
+    os.close(out_there)
+    os.close(entry_there)
+    return pid, open(out, "rb"), open(entry, "wb", buffering=0)
 
 
 class Records:
     """The records of one ledger commit, read by path. `at` names the commit (a ref will do)."""
 
     def __init__(self, common_dir: str, at: str) -> None:
-        argv = ["git", f"--git-dir={common_dir}", "cat-file", "--batch"]
-        # Replaced objects (`git replace`) are for looking at history, and no part of the ledger.
-        self._pid, self._out, self._in = spawn(argv, feed=True, env={"GIT_NO_REPLACE_OBJECTS": "1"})
+        self._pid, self._out, self._in = _spawn(f"--git-dir={common_dir}", "cat-file", "--batch")
         self._folders: dict[tuple[str, ...], dict[bytes, tuple[bool, bytes]]] = {}
         self._blobs: dict[bytes, bytes] = {}
         self._root = at.encode() + b"^{tree}"
@@ -104,13 +107,11 @@ class Records:
 
     def close(self) -> None:
         """End the reader."""
-        assert self._in is not None
         self._in.close()
         self._out.close()
         os.waitpid(self._pid, 0)
 
     def _ask(self, names: list[bytes], kind: bytes) -> list[bytes]:
-        assert self._in is not None
         answers = []
         for start in range(0, len(names), AT_ONCE):
             some = names[start : start + AT_ONCE]

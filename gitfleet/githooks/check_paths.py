@@ -13,7 +13,7 @@ from gitfleet.clone import Clone
 from gitfleet.ledger.ledger import State
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 
 
 class LeftClaims(NamedTuple):
@@ -104,7 +104,7 @@ def _left(fleet: Clone, state: State, theirs: Sequence[Obstacle]) -> LeftClaims 
 
 
 def _has_ended(state: State, session: str) -> bool:
-    return not is_name(session) or state.view.get(sessions.path(session)) is None
+    return not is_name(session) or state.view.get(session_records.path(session)) is None
 
 
 def _holding(fleet: Clone, state: State, path: str) -> list[Claim | Unreadable]:

@@ -1,212 +1,122 @@
-"""core.hooksPath in one of the repository's own config files, changed so that it can be changed back to the byte.
+"""Our settings in a config file of the repository: a file beside it, and the one section by which git reads that.
 
-Which bytes a new value makes is left to git, working on a copy; what differs is remembered as lines, and taken
-out again as lines, wherever they stand by then. The file is replaced under git's own lock for it.
-
-The lock is taken with the complete new file: a crash can leave it behind, and the next run knows it by its
-content. Never touches a config file outside of the repository. One caller at a time.
+No line of the user's is touched, and git itself puts the section in and takes it out. Its name is nobody else's, so git
+puts it at the end, where it wins over all that stands before; the condition in the name holds everywhere. The file beside
+it is ours alone, and whoever may read the user's may read it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterable
+from contextlib import suppress
 
 from gitfleet.base import clock, files
-from gitfleet.codec import TEXT, Maybe, Struct, Text, field
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
-KEY = "core.hooksPath"
-LINES: Text[str] = Text(1 << 20)
+NAME = "config.gitfleet"
+_SECTION = "includeIf.gitdir:/**"
+_KEY = f"{_SECTION}.path"
+_HEADER = b'[includeIf "gitdir:/**"]\n'
+_NO_LOCK = 255
 _PATIENCE = 1.0
 _PAUSE = 0.02
 
 
-class ConfigEdit(Struct):
-    """One change that was made, or is about to be.
+class ConfigFile:
+    """One config file of the repository, which need not exist, and the file `own` of ours that it is to lead to by `name`.
 
-    `file` is relative to the common dir; `slug` names the folder of ours that `ours` is the path of; `old` and
-    `new` are the lines that the file had and got; `before` is the value that the file itself gave (None: none),
-    `chosen` the folder that was in force, wherever it was set (None: git's default).
+    `name` is relative to the config file's folder, or absolute. A link is followed, as git does.
     """
 
-    file: str = field(TEXT)
-    slug: str = field(TEXT)
-    ours: str = field(TEXT)
-    old: str = field(LINES)
-    new: str = field(LINES)
-    before: str | None = field(Maybe(TEXT))
-    chosen: str | None = field(Maybe(TEXT))
-
-
-class ConfigFile:
-    """One config file of the repository. A link is followed, as git does. The file need not exist."""
-
-    def __init__(self, git: Git, path: str) -> None:
+    def __init__(self, git: Git, path: str, name: str) -> None:
         self._git = git
         self._path = os.path.realpath(path)
-        self._copy = f"{self._path}.gitfleet"
-        self._lock = f"{self._path}.lock"
+        self._name = name
+        self.own = os.path.join(os.path.dirname(path), name)
 
-    def read(self) -> bytes:
-        """Its content now; b"" when there is no file."""
-        return files.read(self._path) or b""
+    def leads_to_ours(self) -> bool:
+        """Whether git reads our file, and no other by the same section."""
+        return self._leads_to() == [self._name]
 
-    def values(self) -> list[str]:
-        """What the file itself says for core.hooksPath, as written, includes not followed."""
-        return self._values(self._path)
+    def write(self, text: str) -> None:
+        """Have our file say this, for whom the config file is; nothing is written where it does."""
+        mode = _mode(self._path) or 0o644
+        if files.read(self.own) != os.fsencode(text) or _mode(self.own) != mode:
+            files.replace(self.own, os.fsencode(text), mode=mode)
 
-    def value_in(self, content: bytes) -> str | None:
-        """What `content` itself says for core.hooksPath, as written; None when it does not say."""
-        self._write_copy(content)
-        values = self._values(self._copy)
-        files.remove(self._copy)
-        return values[-1] if values else None
+    def lead_to_ours(self) -> None:
+        """Have git read our file, after all that the config file says. Raises LockHeld, GitFailed."""
+        self._take_out()
+        self._run("--add", _KEY, self._name)
 
-    def with_value(self, content: bytes, value: str) -> bytes:
-        """`content` with core.hooksPath = `value` in force, also over what the file includes. Changes nothing."""
-        self._write_copy(content)
-        if self._ask("core.hooksPath", value) and self._effective() == value:
-            return self._take_copy()
-        self._write_copy(b"")
-        self._run("core.hooksPath", value)
-        gap = b"\n" if content and not content.endswith(b"\n") else b""
-        return content + gap + self._take_copy()
+    def lead_away(self, unended: str) -> None:
+        """Have git read our file no more. `unended` is what `unended` answered before. Raises LockHeld, GitFailed."""
+        self._take_out()
+        if unended:
+            self._restore_end(unended)
 
-    def without(self, content: bytes, edit: ConfigEdit) -> bytes:
-        """`content` as it was before `edit`; what else changed since stays. Changes nothing."""
-        old, new = os.fsencode(edit.old), os.fsencode(edit.new)
-        start = content.find(new)
-        if new and start >= 0 and content.count(new) == 1 and _splices(content, start, new, old):
-            rest = content[start + len(new) :]
-            gap = b"\n" if rest and old and not old.endswith(b"\n") else b""
-            return content[:start] + old + gap + rest
-        self._write_copy(content)
-        self._ask("--fixed-value", "--unset-all", KEY, edit.ours)
-        if edit.before is not None and not self._values(self._copy):
-            self._run(KEY, edit.before)
-        return self._take_copy()
+    def unended(self) -> str:
+        """A fingerprint of a content whose last line has no end, which git would add; "" for any other."""
+        content = files.read(self._path) or b""
+        return _fingerprint(content) if content and not content.endswith(b"\n") else ""
 
-    def without_sections(self, content: bytes, names: Iterable[str]) -> bytes:
-        """`content` without the sections of these names (`hook.x`), however often they are there. Changes nothing."""
-        self._write_copy(content)
-        for name in names:
-            while self._ask("--remove-section", name):
-                pass
-        return self._take_copy()
+    def without_sections(self, beginning: str) -> None:
+        """Remove sections that somebody wrote with names of ours, which begin so (`hook.gitfleet-`)."""
+        done = self._git.ask(
+            "config", "--file", self._path, "--null", "--name-only",
+            "--get-regexp", f"^{re.escape(beginning)}",
+        )  # fmt: skip
+        keys = os.fsdecode(done.stdout).split("\0")[:-1]
+        for section in dict.fromkeys(key.rpartition(".")[0] for key in keys):
+            self._run("--remove-section", section)
 
-    def commit(self, old: bytes, new: bytes) -> bool:
-        """Replace the file's content `old` by `new`. False, and no change, when it is not `old` any more.
+    def _take_out(self) -> None:
+        known = self._leads_to()
+        if known and self._is_alone():
+            self._run("--remove-section", _SECTION)
+            return
+        for name in known:
+            self._run("--fixed-value", "--unset-all", _KEY, name)
 
-        Raises LockHeld when another program keeps git's lock on the file for a second.
-        """
-        self.clean()
-        files.replace(self._copy, new, mode=self._mode())
-        self._acquire()
-        if self.read() != old:
-            files.remove(self._lock)
-            return False
-        os.rename(self._lock, self._path)
-        files.remove(self._copy)
-        files.sync_folder(os.path.dirname(self._path))
-        return True
+    def _is_alone(self) -> bool:
+        """Whether nothing stands in our section, below it, or under its name again, that somebody else may have written."""
+        _, *behind = (files.read(self._path) or b"").split(_HEADER)
+        return len(behind) == 1 and bool(re.fullmatch(rb"\tpath = [^\n]*\n(?:\[[\s\S]*)?", behind[0]))
 
-    def clean(self) -> None:
-        """Take away what a crash of ours may have left behind, the lock included."""
-        copy = files.read(self._copy)
-        if copy is not None and files.read(self._lock) == copy:
-            files.remove(self._lock)
-        folder, name = os.path.split(self._copy)
-        for other in os.listdir(folder):
-            if other.startswith(f"{name}."):  # a copy of the copy, or git's lock on it
-                files.remove(os.path.join(folder, other))
-        files.remove(self._copy)
+    def _restore_end(self, unended: str) -> None:
+        """Take away the end of the last line, where nothing else was changed. Git writes into no file, but replaces it."""
+        with suppress(PermissionError, FileNotFoundError), open(self._path, "rb+") as file:
+            content = file.read()
+            if content.endswith(b"\n") and _fingerprint(content[:-1]) == unended:
+                file.truncate(len(content) - 1)
 
-    def _acquire(self) -> None:
-        end = clock.elapsed() + _PATIENCE
-        while not self._try_lock():
+    def _leads_to(self) -> list[str]:
+        done = self._git.ask("config", "--file", self._path, "--null", "--get-all", _KEY)
+        found = os.fsdecode(done.stdout).split("\0")[:-1]
+        return [name for name in found if os.path.basename(name).startswith(NAME)]
+
+    def _run(self, *arguments: str) -> None:
+        end, lock = clock.elapsed() + _PATIENCE, f"{self._path}.lock"
+        while (done := self._git.ask("config", "--file", self._path, *arguments)).code:
+            if done.code != _NO_LOCK or not os.path.lexists(lock):
+                raise failed(done)
             if clock.elapsed() > end:
-                files.remove(self._copy)
                 raise LockHeld(
-                    f"{self._lock} exists: another program is changing that file, or died doing so.",
+                    f"{lock} exists: another program is changing that file, or died doing so.",
                     hint="If no git command is running in this clone, remove that file; then run the same command again.",
-                    lock=self._lock,
+                    lock=lock,
                     holder="",
                 )
             clock.wait(_PAUSE)
 
-    def _try_lock(self) -> bool:
-        try:
-            os.link(self._copy, self._lock)
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without hard links
-            return self._try_lock_by_writing()
-        return True
 
-    def _try_lock_by_writing(self) -> bool:
-        try:
-            handle = os.open(self._lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode())
-        except FileExistsError:
-            return False
-        with os.fdopen(handle, "wb") as file:
-            file.write(files.read(self._copy) or b"")
-            file.flush()
-            os.fsync(file.fileno())
-        return True
-
-    def _mode(self) -> int:
-        try:
-            return stat.S_IMODE(os.stat(self._path).st_mode)
-        except FileNotFoundError:
-            return 0o644
-
-    def _write_copy(self, content: bytes) -> None:
-        files.replace(self._copy, content, mode=self._mode())
-
-    def _take_copy(self) -> bytes:
-        content = files.read(self._copy) or b""
-        files.remove(self._copy)
-        return content
-
-    def _ask(self, *arguments: str) -> bool:
-        return self._git.ask("config", "--file", self._copy, *arguments).code == 0
-
-    def _run(self, *arguments: str) -> None:
-        done = self._git.ask("config", "--file", self._copy, *arguments)
-        if done.code:
-            raise failed(done)
-
-    def _values(self, path: str) -> list[str]:
-        done = self._git.ask("config", "--file", path, "--null", "--get-all", KEY)
-        return os.fsdecode(done.stdout).split("\0")[:-1]
-
-    def _effective(self) -> str | None:
-        done = self._git.ask("config", "--file", self._copy, "--includes", "--null", "--get", KEY)
-        return os.fsdecode(done.stdout).removesuffix("\0") if done.code == 0 else None
+def _mode(path: str) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0
 
 
-def lines_that_differ(old: bytes, new: bytes) -> tuple[str, str]:
-    """The lines of `old`, and those of `new`, between what both begin and end with."""
-    a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    start = 0
-    while start < min(len(a), len(b)) and a[start] == b[start]:
-        start += 1
-    end = 0
-    while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
-        end += 1
-    before, after = a[start : len(a) - end], b[start : len(b) - end]
-    return os.fsdecode(b"".join(before)), os.fsdecode(b"".join(after))
-
-
-def _splices(content: bytes, start: int, new: bytes, old: bytes) -> bool:
-    """Whether the lines `new` stand alone, and can go without what follows falling into another section."""
-    if start and content[start - 1 : start] != b"\n":
-        return False
-    headers = [line for line in new.splitlines() if line.lstrip().startswith(b"[")]
-    if not headers or any(line.lstrip().startswith(b"[") for line in old.splitlines()):
-        return True
-    rest = content[start + len(new) :].lstrip()
-    return not rest or rest.startswith(b"[")
+def _fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -5,27 +5,26 @@ folder. Older gits pass over the settings, so they are made under every git, and
 scripts in the hooks folder stay for older gits, and for programs that start hooks themselves. The script `once` keeps
 the two from asking one gate twice.
 
-Owns the text of the settings and the folder `<common dir>/gitfleet/gates` with the scripts that they start. When and
-under which lock the file is changed is `install`'s and `config_file`'s.
+Owns the text of the settings and the folder `<common dir>/gitfleet/gates` with the scripts that they start. How git comes
+to read them is `config_file`'s.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.codec import Struct
 from gitfleet.git.program import Git
 from gitfleet.githooks import shims
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
 
 _UNKNOWN = 129  # what git answers to a command line that it does not know
 _PREFIX = "gitfleet-"
+SECTIONS = f"hook.{_PREFIX}"
+"""How the names of our settings begin."""
 _MARKS = "asked"
-_SECTION = (
+_SETTINGS = (
     '[hook "{name}"]\n\tevent = {hook}\n\tcommand = "{first}{find}; {stop}; exec \\"$f/gates/{hook}\\""\n'
 )
 _FIND = "f=.git/gitfleet; [ -d $f ] || f=$(git rev-parse --git-common-dir)/gitfleet"
@@ -33,13 +32,11 @@ _STOP = (
     '[ -d \\"$f\\" ] || exit 0; [ -x \\"$f/gates/{hook}\\" ] || '
     '{{ echo \\"gitfleet: {hook}: this user may not run $f/gates/{hook} (gitfleet doctor tells more)\\" >&2; exit 1; }}'
 )
-# blank lines, comments, the next section
-_ENDS = re.compile(rb"(?:[ \t\r]*(?:[#;][^\n]*)?\n)*[ \t\r]*(?:\[|[#;][^\n]*\Z|\Z)")
 # else a shell more for each state of each ref
 _FIRST = {"reference-transaction": '[ \\"$1\\" = prepared ] || exit 0; '}
 
 
-class InForce(NamedTuple):
+class InForce(Struct):
     """What the git that answers here would do at each gate.
 
     `knows`: whether it has hooks of the configuration at all; `configured`: the gates that it would run as such.
@@ -49,10 +46,10 @@ class InForce(NamedTuple):
     configured: frozenset[str]
 
 
-def block(gates: Sequence[str]) -> str:
+def settings(gates: Sequence[str]) -> str:
     """The settings for these gates. The same in every clone: no path in it can become wrong."""
     return "".join(
-        _SECTION.format(
+        _SETTINGS.format(
             name=_PREFIX + hook,
             hook=hook,
             first=_FIRST.get(hook, ""),
@@ -61,33 +58,6 @@ def block(gates: Sequence[str]) -> str:
         )
         for hook in gates
     )
-
-
-def with_block(content: bytes, wanted: str) -> tuple[bytes, str]:
-    """A config file's content with the settings at its end, and what was put there, a missing newline before included."""
-    gap = "\n" if content and not content.endswith(b"\n") else ""
-    return content + os.fsencode(gap + wanted), gap + wanted
-
-
-def without_block(content: bytes, put: str) -> bytes | None:
-    """The content as it was before `put` was; None where that does not stand there unchanged, once."""
-    data = os.fsencode(put)
-    if not data or content.count(data) != 1:
-        return None
-    before, _, after = content.partition(data)
-    if not _ENDS.match(after):  # lines that somebody added to the last section of ours
-        return None
-    return before + (b"\n" if after and data.startswith(b"\n") else b"") + after
-
-
-def mentioned(content: bytes) -> bool:
-    """Whether a config file's content has settings of ours."""
-    return b'[hook "gitfleet-' in content
-
-
-def names() -> list[str]:
-    """Every name of a hook that can be ours."""
-    return [_PREFIX + hook for hook in (*GATED, *OPTIONAL)]
 
 
 class Scripts:
@@ -114,7 +84,9 @@ class Scripts:
 
     def take_out(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        from shutil import rmtree  # 2 ms, of no use to who looks
+
+        rmtree(self.folder, ignore_errors=True)
 
 
 def known(git: Git) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
-from gitfleet.githooks.catfile import collect, spawn
+from gitfleet.githooks.catfile import ask
 from gitfleet.githooks.gitdirs import here
 from gitfleet.githooks.handover import hand_over
 
@@ -61,8 +61,7 @@ def quick(arguments: list[str]) -> bool:
 
 def staged() -> list[bytes]:
     """The paths that the commit would change: old and new names of renames, deletions and modes too."""
-    pid, out, _ = spawn(["git", *DIFF, "HEAD", "--"])
-    return [path for path in collect(pid, out).split(b"\0") if path]
+    return [path for path in ask(*DIFF, "HEAD", "--").split(b"\0") if path]
 
 
 def _sign(rest: list[str], git_dir: str, session: str, cover: Cover, *, staged: bool) -> bool:

@@ -14,7 +14,7 @@ from gitfleet.base.ids import is_name
 from gitfleet.git import fleetrefs
 from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
-from gitfleet.githooks.catfile import Records, Unexpected, collect, spawn
+from gitfleet.githooks.catfile import Records, Unexpected, ask
 from gitfleet.githooks.gitdirs import content, here
 from gitfleet.githooks.handover import hand_over
 from gitfleet.trunk import commit_log
@@ -23,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _MANY = 500
 """More commits are worth the full gate."""
 
@@ -65,8 +64,7 @@ def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[
     wanted = new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
     mark = commit_log.mark()
     asked = commit_log.arguments(mark, f"--max-count={_MANY + 1}", *wanted)
-    pid, out, _ = spawn(["git", f"--git-dir={common_dir}", *asked], env=_PLAIN)
-    rows = commit_log.rows(mark, collect(pid, out))
+    rows = commit_log.rows(mark, ask(f"--git-dir={common_dir}", *asked))
     return [(paths, sessions, claims) for _, paths, sessions, claims in rows]
 
 

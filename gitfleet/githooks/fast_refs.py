@@ -14,7 +14,7 @@ from gitfleet.base.ids import is_oid
 from gitfleet.git.fleetrefs import seen_base, seen_trunk
 from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
-from gitfleet.githooks.catfile import Unexpected, collect, spawn
+from gitfleet.githooks.catfile import PIPE, Unexpected, ask
 from gitfleet.githooks.gitdirs import here
 from gitfleet.githooks.handover import hand_over
 
@@ -28,8 +28,6 @@ KNOWN = (
     f"--glob={seen_trunk('*')}",
     f"--glob={seen_base('*', '*')}",
 )
-_PIPE = 60_000  # bytes that go into a pipe before anybody reads them; with more, both sides could wait
-_PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _DIFF = ("diff-tree", "--stdin", "--root", "-r", "-c", "--no-commit-id", "--name-only", "--no-renames", "-z")
 
 
@@ -104,18 +102,10 @@ def quick(lines: bytes) -> bool:
 def _new(wanted: list[str], known: list[str]) -> bytes:
     """The commits to which nothing leads yet, one a line."""
     asked = [*wanted, *(f"^{oid}" for oid in known)]
-    return _ask(["rev-list", "--stdin", "--not", *KNOWN], "\n".join(asked).encode() + b"\n")
+    return ask("rev-list", "--stdin", "--not", *KNOWN, feed="\n".join(asked).encode() + b"\n")
 
 
 def _paths(commits: bytes) -> list[bytes]:
-    return [path for path in _ask([*_DIFF, "--"], commits).split(b"\0") if path]
-
-
-def _ask(arguments: list[str], data: bytes) -> bytes:
-    if len(data) > _PIPE:
+    if len(commits) > PIPE:  # git answers one after the other
         raise Unexpected
-    pid, out, entry = spawn(["git", *arguments], feed=True, env=_PLAIN)
-    assert entry is not None
-    entry.write(data)
-    entry.close()
-    return collect(pid, out)
+    return [path for path in ask(*_DIFF, "--", feed=commits).split(b"\0") if path]

@@ -26,24 +26,23 @@ from gitfleet.githooks import (
     gitdirs,
     handover,
     hub_gate,
+    index,
     push_gate,
     ref_gate,
     refusal,
     signature,
-    staged,
 )
 from gitfleet.githooks.catfile import Unexpected
 from gitfleet.githooks.check_paths import PathJudgement
 from gitfleet.githooks.warned import Warned
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import SESSION, Actor
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.local import VARIABLE, LocalSessions, mark
 from gitfleet.telling import remarks
 from gitfleet.trunk import draft, incoming, policy_file
 from gitfleet.upkeep import branches
-from gitfleet.worktrees import bookkeeping
+from gitfleet.worktrees import notes
 
 ASK_THE_HUB = 15.0
 NEEDS_CLAIMS = frozenset(["require-claim", "claim-on-commit"])
@@ -89,7 +88,7 @@ def _for_git(error: FleetError, hook: str) -> FleetError:
 
 def _pre_commit(fleet: Clone, rest: list[str]) -> int:
     del rest
-    rules = staged.content(fleet.repository, draft.CONFIG)
+    rules = index.content(fleet.repository, draft.CONFIG)
     _tell(f"warning: {fault}" for fault in (policy_file.staged_faults(rules) if rules is not None else ()))
     _commit(fleet, lambda text: Warned(fleet).first(text))
     return 0
@@ -146,7 +145,7 @@ def _judged(fleet: Clone, session: str | None) -> PathJudgement:
     state = fleet.current()
     session = _known(fleet, state, session)
     _tell(fleet.messages(session) if session else [])
-    paths = staged.paths(fleet.repository)
+    paths = index.paths(fleet.repository)
     branch = _kept_up(fleet) if session is None else ""
     judgement = check_paths.judge(fleet, state, session, paths, branch=branch)
     if session is None:
@@ -161,7 +160,7 @@ def _judged(fleet: Clone, session: str | None) -> PathJudgement:
 
 def _kept_up(fleet: Clone) -> str:
     """The branch here, where it is upkeep that brings something into it; for what it does there, no session is at work."""
-    if os.environ.get("GIT_REFLOG_ACTION") != bookkeeping.ACTION:
+    if os.environ.get("GIT_REFLOG_ACTION") != notes.ACTION:
         return ""
     ref = fleet.repository.here.line("symbolic-ref", "--quiet", "HEAD") or ""
     return ref.removeprefix("refs/heads/")
@@ -217,7 +216,7 @@ def _known(fleet: Clone, state: State, session: str | None) -> str | None:
 
 def renew(fleet: Clone, state: State, session_id: str) -> None:
     """Leave a renewal in the outbox when the lease is a third over; a detached process brings it to the hub."""
-    session = sessions.find(state.view, session_id)
+    session = session_records.find(state.view, session_id)
     ttl = min(
         [c.ttl for c in model.of_session(state.view, session_id) if isinstance(c, model.Claim)], default=0
     )
@@ -226,7 +225,7 @@ def renew(fleet: Clone, state: State, session_id: str) -> None:
     operation = fleet.ledger.operation(session_rules.renew, Actor(SESSION, session_id), session_rules.Renew())
     fleet.ledger.outbox.prepare()
     fleet.ledger.outbox.leave(operation)
-    handover.detach([sys.executable, "-I", handover.script(), "--full", "background-sync"])
+    handover.detach(["background-sync"])
 
 
 def _committer(fleet: Clone) -> str | None:

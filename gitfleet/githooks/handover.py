@@ -6,12 +6,12 @@ import os
 import sys
 
 
-def hand_over(arguments: list[str], program: str = "", heard: bytes | None = None) -> int:
-    """Become the full gate (or another `program` of ours), with site packages; `heard` is its input, where that was read."""
+def hand_over(arguments: list[str], *, heard: bytes | None = None, package: str = "githooks") -> int:
+    """Become the full way of a `package` of ours, with site packages; `heard` is its input, where that was read."""
     sys.stdout.flush()
     if heard is not None:
         _say(heard)
-    os.execv(sys.executable, [sys.executable, "-I", program or script(), "--full", *arguments])
+    os.execv(sys.executable, _full(arguments, package))
 
 
 def _say(data: bytes) -> None:
@@ -24,13 +24,13 @@ def _say(data: bytes) -> None:
         os.dup2(file.fileno(), 0)
 
 
-def script() -> str:
-    """The script that the hook shims start."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
+def _full(arguments: list[str], package: str) -> list[str]:
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return [sys.executable, "-I", os.path.join(folder, package, "run.py"), "--full", *arguments]
 
 
-def detach(argv: list[str]) -> None:
-    """Start a program that goes on by itself: no terminal, no wait."""
-    null = os.devnull
+def detach(arguments: list[str], package: str = "githooks") -> None:
+    """Start the full way as a process that goes on by itself: no terminal, no wait."""
+    argv, null = _full(arguments, package), os.devnull
     actions = [(os.POSIX_SPAWN_OPEN, n, null, os.O_RDWR, 0) for n in (0, 1, 2)]
     os.posix_spawn(argv[0], argv, os.environ, file_actions=actions, setsid=True)

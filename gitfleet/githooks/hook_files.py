@@ -16,21 +16,20 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from gitfleet.base import files
+from gitfleet.codec import Struct
 from gitfleet.errors import LocalStorage
 from gitfleet.githooks import shims
-from gitfleet.githooks.sentinel import GATED, ON_HUBS, OPTIONAL
+from gitfleet.githooks.shims import GATED, ON_HUBS, OPTIONAL
 
 _POSITIONS = ("", ".legacy", ".old")
 _OURS = (*GATED, *OPTIONAL, *ON_HUBS)
 
 
-class HooksFolder(NamedTuple):
+class HooksFolder(Struct):
     """`folder` is where git looks, `before` where displaced hooks are kept, `staging` for files half written.
 
     All three must be on one file system. `known` are the fingerprints of the texts that were ever ours.
@@ -71,7 +70,9 @@ def settle(place: HooksFolder, texts: Mapping[str, bytes]) -> list[str]:
 def build(place: HooksFolder, texts: Mapping[str, bytes], paper: str, line: bytes) -> None:
     """Make a folder of scripts that is all ours, with the file `paper` that holds `line`; there whole or not at all."""
     staged = os.path.join(place.staging, "folder")
-    shutil.rmtree(staged, ignore_errors=True)
+    from shutil import rmtree  # 2 ms, of no use to who looks
+
+    rmtree(staged, ignore_errors=True)
     files.folder(staged)
     files.create(os.path.join(staged, paper), line)
     for hook, text in texts.items():

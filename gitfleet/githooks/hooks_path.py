@@ -2,39 +2,48 @@
 
 core.hooksPath can be set for the machine, for the user, for the repository, and (extensions.worktreeConfig) for one
 worktree. A relative value counts from wherever git runs the hook: the top of each worktree. What is asked here is
-what the user chose, with our own entries taken away.
+what the user chose, beside what our own file (`config_file`) puts in its place.
 """
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
 
 from gitfleet.base import files
-from gitfleet.codec import replace
+from gitfleet.codec import Struct
+from gitfleet.git import sharing
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import main_worktree
-from gitfleet.githooks.config_file import KEY, ConfigEdit, ConfigFile
-from gitfleet.githooks.install_record import HooksRecord
+from gitfleet.githooks import config_file
+from gitfleet.githooks.config_file import ConfigFile
 
 SHARED = "shared"
 CHAINED_TO = "chained-to"  # in each folder of ours: one line, the folder that it stands in for
+_KEY = "core.hooksPath"
+_BY_WORKTREE = "extensions.worktreeConfig"
+_SETTINGS = rf"^({_KEY}|{sharing.SETTING}|{_BY_WORKTREE})$".replace(".", r"\.").lower()
 
 
-class Value(NamedTuple):
+class Value(Struct):
     """One value of core.hooksPath: git's name for its scope, the file it is from, and the path (`~` expanded)."""
 
     scope: str
     origin: str
     path: str
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether we set it: it is from a file of ours."""
+        return os.path.basename(self.origin).startswith(config_file.NAME)
 
-class Scope(NamedTuple):
+
+class Scope(Struct):
     """One config file in which we may have to set core.hooksPath.
 
     `slug` is `shared` for what all worktrees share, else it names a worktree; `file` is relative to the common dir;
     `chosen` is the folder that the user wants hooks from (None: git's default); `ours` the path of our own folder
-    that the file names, whether or not in force; `live` tells whether it is.
+    that stands in for it, whether or not in force; `live` tells whether it is.
     """
 
     slug: str
@@ -67,73 +76,58 @@ class HookedClone:
 
     # What is set, and by whom.
 
-    def scopes(self, record: HooksRecord) -> list[Scope]:
-        """The shared scope first, then each worktree whose own config sets core.hooksPath."""
-        values = [value for value in self._values() if value.scope in ("system", "global", "local")]
-        scopes = [self._scope(SHARED, "config", values, record)]
-        if self.git.line("config", "--type=bool", "--get", "extensions.worktreeConfig") == "true":
+    def keys_set(self) -> frozenset[str]:
+        """Which of the settings that concern hooks are set at all, in small letters."""
+        done = self.git.ask("config", "--null", "--show-scope", "--name-only", "--get-regexp", _SETTINGS)
+        if done.code > 1:  # 1: none
+            raise failed(done)
+        rows = os.fsdecode(done.stdout).split("\0")
+        ours = ("command", _KEY.lower())  # with which we call git
+        return frozenset(row[1] for row in zip(rows[::2], rows[1::2], strict=False) if row != ours)
+
+    def scopes(self, known: Collection[str] | None = None) -> list[Scope]:
+        """The shared scope first, then each worktree whose own config sets core.hooksPath. `known`: what `keys_set` said."""
+        said = self.keys_set() if known is None else known
+        found = self._values() if _KEY.lower() in said else []
+        values = [value for value in found if value.scope in ("system", "global", "local")]
+        scopes = [_scope(SHARED, "config", values)]
+        if (
+            _BY_WORKTREE.lower() in said
+            and self.git.line("config", "--type=bool", "--get", _BY_WORKTREE) == "true"
+        ):
             for slug, file in self._worktree_files():
                 values = self._values("--file", self.path(file), "--includes")
-                scopes += [self._scope(slug, file, values, record)] if values else []
+                scopes += [_scope(slug, file, values)] if values else []
         return scopes
-
-    def _scope(self, slug: str, file: str, values: list[Value], record: HooksRecord) -> Scope:
-        paths = [value.path for value in values]
-        ours = next((path for path in reversed(paths) if self.is_ours(path, record)), None)
-        theirs = [path for path in paths if not self.is_ours(path, record)]
-        live = bool(paths) and paths[-1] == ours
-        chosen = theirs[-1] if theirs else None
-        if live and ours:
-            edit = self.edit_to_undo(file, ours, record)
-            if edit.before is not None or slug != SHARED:
-                chosen = edit.chosen  # our value stands where theirs stood
-        return Scope(slug, file, chosen, ours, live)
 
     def _values(self, *where: str) -> list[Value]:
         done = self.git.ask(
-            "config", *where, "--null", "--show-scope", "--show-origin", "--type=path", "--get-all", KEY
+            "config", *where, "--null", "--show-scope", "--show-origin", "--type=path", "--get-all", _KEY
         )
         if done.code > 1:  # 1: not set
             raise failed(done)
         fields = os.fsdecode(done.stdout).split("\0")[:-1]
         return [Value(*fields[at : at + 3]) for at in range(0, len(fields), 3)]
 
-    def config_files(self) -> list[str]:
-        """The config files of this clone, relative to the common dir."""
-        return ["config", *(file for _, file in self._worktree_files())]
+    def config_files(self) -> dict[str, str]:
+        """The config files of this clone, relative to the common dir, each by the slug of its scope."""
+        return {SHARED: "config", **dict(self._worktree_files())}
 
-    def _worktree_files(self) -> list[tuple[str, str]]:
-        found = [("main", "config.worktree")]
-        found += [
-            (f"worktree-{name}", f"worktrees/{name}/config.worktree")
-            for name in files.names(self.path("worktrees"))
-        ]
-        return [(slug, file) for slug, file in found if os.path.isfile(self.path(file))]
+    def settings(self, slug: str, file: str) -> ConfigFile:
+        """Ours in one of these. Git copies a worktree's file to worktrees that are made from it, so that names ours in full."""
+        shared = slug == SHARED
+        name = config_file.NAME if shared else self.path(f"{config_file.NAME}.{slug}")
+        return ConfigFile(self.git, self.path(file), name)
 
-    # What of it is ours.
+    def own_files(self) -> list[str]:
+        """Every file of ours that a config file leads to or led to, half written ones included."""
+        return [self.path(name) for name in os.listdir(self.common) if name.startswith(config_file.NAME)]
 
-    def is_ours(self, path: str, record: HooksRecord) -> bool:
-        """Whether a value of core.hooksPath is one that we set, be it before the clone was moved or copied."""
-        folder = os.path.dirname(path)
-        gone = folder.endswith("/gitfleet/hooks") and not os.path.exists(path)
-        return folder == self.own or gone or record.edit_behind(path) is not None
-
-    def edited_files(self, record: HooksRecord) -> list[tuple[str, str]]:
-        """(config file, value) wherever a file of this clone names a folder of ours."""
-        found = []
-        for file in self.config_files():
-            values = ConfigFile(self.git, self.path(file)).values()
-            found += [(file, value) for value in values if self.is_ours(value, record)]
-        return found
-
-    def edit_to_undo(self, file: str, ours: str, record: HooksRecord) -> ConfigEdit:
-        """How our value `ours` got into `file`: as recorded, or as far as our own folder still tells."""
-        edit = record.edit_of(file) or record.edit_behind(ours)
-        if edit is not None:
-            return edit if edit.ours == ours else replace(edit, ours=ours, old="", new="")
-        line = os.fsdecode(files.read(os.path.join(ours, CHAINED_TO)) or b"").removesuffix("\n")
-        before = line if line and line != self.hooks else None
-        return ConfigEdit(file, os.path.basename(ours), ours, "", "", before, before)
+    def _worktree_files(self) -> Iterator[tuple[str, str]]:
+        places = {"main": "config.worktree"}
+        names = files.names(self.path("worktrees"))
+        places |= {f"worktree-{name}": f"worktrees/{name}/config.worktree" for name in names}
+        return ((slug, file) for slug, file in places.items() if os.path.isfile(self.path(file)))
 
     # What follows from it.
 
@@ -146,6 +140,10 @@ class HookedClone:
             return self.hooks
         return scope.chosen
 
+    def stood_for(self, folder: str) -> str:
+        """The folder that one of ours was made to stand in for; "" where that cannot be told."""
+        return os.fsdecode(files.read(os.path.join(folder, CHAINED_TO)) or b"").removesuffix("\n")
+
     def seen_from(self, slug: str, folder: str) -> str:
         """The absolute path of a hooks folder as git finds it in the worktree of that scope."""
         top = self.worktree
@@ -155,3 +153,9 @@ class HookedClone:
             link = files.read(self.path(f"worktrees/{slug.removeprefix('worktree-')}/gitdir")) or b""
             top = os.path.dirname(os.fsdecode(link).removesuffix("\n")) or top
         return os.path.join(top, folder)
+
+
+def _scope(slug: str, file: str, values: list[Value]) -> Scope:
+    ours = next((value.path for value in reversed(values) if value.is_ours), None)
+    theirs = [value.path for value in values if not value.is_ours]
+    return Scope(slug, file, theirs[-1] if theirs else None, ours, bool(values) and values[-1].is_ours)

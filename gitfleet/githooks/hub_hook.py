@@ -19,7 +19,7 @@ from gitfleet.githooks import hook_files, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.install import Installation, Removal
 from gitfleet.githooks.install_record import HooksRecord
-from gitfleet.githooks.sentinel import ON_HUBS
+from gitfleet.githooks.shims import ON_HUBS
 
 
 def install(path: str, *, interpreter: str, gate: str) -> Installation:

@@ -7,20 +7,21 @@ nothing; whoever wants to know asks here, and repairs with `install`.
 from __future__ import annotations
 
 import os
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gitfleet.base import files
 from gitfleet.base.text import display
+from gitfleet.codec import Struct, replace
 from gitfleet.git import sharing
 from gitfleet.githooks import configured, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
-from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
+from gitfleet.githooks.hooks_path import SHARED, HookedClone, Scope
 from gitfleet.githooks.install_record import HooksRecord
 
 State = Literal["in place", "outdated", "edited", "missing", "replaced", "bypassed", "closed"]
 
 
-class HookState(NamedTuple):
+class HookState(Struct):
     """One gated hook as git would run it in one scope (`shared`, or a worktree that has a hooks path of its own).
 
     `path` is where our script stands, or belongs. `by` says who is in its place: a tool's name, "another script",
@@ -58,7 +59,7 @@ class HookState(NamedTuple):
         return f"{self.hook}: {said.get(self.state, self.state)} {self.by}".rstrip()
 
 
-class Inspection(NamedTuple):
+class Inspection(Struct):
     """What `inspect` saw. `installed`: whether `install` ever ran here and was not undone.
 
     `configurable`: whether the git that answers here has hooks of the configuration.
@@ -85,7 +86,7 @@ class Inspection(NamedTuple):
 
 
 def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
-    """Look at the hooks of a clone as git would find them now. Costs four git calls and a few files.
+    """Look at the hooks of a clone as git would find them now. Costs two git calls, one more for each setting that is set, and a few files.
 
     Raises Corrupt or NewerFormat for an unreadable record, GitFailed for an unreadable configuration.
     """
@@ -96,16 +97,18 @@ def inspect(common_dir: str, worktree: str | None = None) -> Inspection:
     problems = _launcher_problems(os.path.join(clone.state, "launcher")) if recorded else []
     gates = shims.gates(clone.state)
     asked = configured.in_force(clone.git, clone.state, gates)
-    for scope in clone.scopes(known):
+    settings = clone.keys_set()
+    for scope in clone.scopes(settings):
         place = _place(clone, scope, shims.fingerprints().union(known.known))
         found = [_state(clone, scope, place, hook) for hook in gates]
-        hooks += [state._replace(configured=state.hook in asked.configured) for state in found]
+        hooks += [replace(state, configured=state.hook in asked.configured) for state in found]
         if scope.live:
-            problems += _not_handed_on(clone, scope, place)
+            problems += [*_given_up(clone, scope, place), *_not_handed_on(clone, scope, place)]
     if recorded:
         scripts = [hook.path for hook in hooks if hook.in_force]
         alone = [clone.hooks, *clone.folders_of_kept(), *scripts]
-        problems += sharing.lacking(clone.git, [clone.state], alone)
+        shared = sharing.read(clone.git) if sharing.SETTING.lower() in settings else sharing.Sharing()
+        problems += sharing.lacking(shared, [clone.state], alone)
     return Inspection(recorded is not None, tuple(hooks), tuple(problems), asked.knows)
 
 
@@ -146,8 +149,16 @@ def _chained_to(clone: HookedClone, scope: Scope, place: HooksFolder, hook: str)
 
 
 def _behind(clone: HookedClone, scope: Scope, place: HooksFolder) -> str:
-    line = files.read(os.path.join(place.folder, CHAINED_TO)) or b""
-    return clone.seen_from(scope.slug, os.fsdecode(line).removesuffix("\n"))
+    return clone.seen_from(scope.slug, clone.stood_for(place.folder))
+
+
+def _given_up(clone: HookedClone, scope: Scope, place: HooksFolder) -> list[str]:
+    """The folder whose hooks run although another was chosen since."""
+    former, now = clone.stood_for(place.folder), clone.stands_for(scope)
+    if former in {"", now}:
+        return []
+    chosen = f"is {display(now)} by now" if now else "is not set any more"
+    return [f"core.hooksPath {chosen}; the hooks in {display(former)} still run"]
 
 
 def _not_handed_on(clone: HookedClone, scope: Scope, place: HooksFolder) -> list[str]:

@@ -4,9 +4,8 @@
 have been at work, and then complete or repair; nothing to do means nothing is written. The user's own hooks run
 at every moment in between. Both change only the clone's own git directory: no tracked file, no global
 configuration. Where no core.hooksPath is set our scripts stand in the default folder, beside or in front of what
-is there (`hook_files`); where one is set, whoever set it, our own folder takes its place in the repository's
-configuration (`config_file`) and hands everything on to it. Newer gits also find the gates in the configuration
-itself (`configured`).
+is there (`hook_files`); where one is set, whoever set it, our own folder takes its place and hands everything on to it.
+Newer gits also find the gates in the configuration itself (`configured`). Both are settings of ours (`config_file`).
 
 The caller holds the node's lock; nothing here takes one. What is in force is told by `inspection`.
 """
@@ -16,22 +15,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.codec import replace
-from gitfleet.errors import FleetError, LockHeld
+from gitfleet.errors import FleetError
 from gitfleet.git import sharing
 from gitfleet.githooks import configured, hook_files, install_record, readiness, shims
-from gitfleet.githooks.config_file import ConfigEdit, ConfigFile, lines_that_differ
 from gitfleet.githooks.hook_files import HooksFolder
 from gitfleet.githooks.hooks_path import CHAINED_TO, SHARED, HookedClone, Scope
 from gitfleet.githooks.install_record import HooksRecord
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 
-_TRIES = 20
 _OURS = (*GATED, *OPTIONAL)
 
 
@@ -109,7 +106,7 @@ class _Installer:
     def install(self, launcher: str) -> Installation:
         before = self._picture()
         self._sweep()
-        scopes = self._clone.scopes(self._record)
+        scopes = self._clone.scopes()
         self._write_down_plan()
         try:
             notes = self._put_in(launcher, scopes)
@@ -134,34 +131,32 @@ class _Installer:
     def _put_in(self, launcher: str, scopes: list[Scope]) -> list[str]:
         if files.read(self._launcher) != os.fsencode(launcher):
             files.replace(self._launcher, os.fsencode(launcher))
-        notes: list[str] = []
-        for scope in scopes:
-            behind = self._clone.stands_for(scope)
-            notes += self._given_up(scope, behind)
-            if behind is not None:
-                notes += self._take_over(scope, behind)
-            else:
-                notes += self._stand_beside(scope)
         self._scripts.put(self._gates())
-        self._set_block(configured.block(self._gates()))
-        return notes + self._clear_unused()
+        notes: list[str] = []
+        behind = {scope.slug: self._clone.stands_for(scope) for scope in scopes}
+        for scope in scopes:
+            notes += self._given_up(scope, behind[scope.slug])
+            folder = behind[scope.slug]
+            if folder is not None:
+                notes += self._take_over(scope, folder)
+            elif scope.slug == SHARED:
+                notes += self._stand_beside(scope)
+        taken_over = {slug for slug, folder in behind.items() if folder is not None}
+        return notes + self._clear_others({SHARED, *taken_over}, taken_over)
 
     def _given_up(self, scope: Scope, behind: str | None) -> list[str]:
         """What to tell once where somebody has chosen another hooks folder since ours took the place of one."""
-        edit = self._record.edit_of(scope.file)
-        if edit is None or edit.chosen is None or edit.chosen == behind:
+        former = self._clone.stood_for(os.path.join(self._clone.own, scope.slug))
+        if former in {"", behind, self._clone.hooks}:
             return []
         now = f"is {display(behind)}" if behind else "is not set any more"
-        return [f"the hooks in {display(edit.chosen)} no longer run: core.hooksPath {now}"]
+        return [f"the hooks in {display(former)} no longer run: core.hooksPath {now}"]
 
     def _stand_beside(self, scope: Scope) -> list[str]:
         """Use the default folder; only then give up our own, if it was in use."""
         files.folder(self._clone.hooks)
         notes = self._settle(self._default(), shims.texts_beside_others(self._gates()))
-        if scope.ours:
-            self._restore_config(scope.file, scope.ours)
-        self._record = self._record.without_edit(scope.file)
-        self._save()
+        self._set(scope, None)
         return notes
 
     def _take_over(self, scope: Scope, behind: str) -> list[str]:
@@ -175,11 +170,24 @@ class _Installer:
         if files.read(chained_to) != line:
             files.replace(chained_to, line)
         notes = self._settle(place, texts)
-        if not (scope.live and scope.ours == place.folder):
-            self._point_to(scope, place.folder)
+        self._set(scope, place.folder)
         if scope.slug == SHARED and not os.path.islink(self._clone.hooks):
             notes += hook_files.clear(self._default(), _OURS)
         return notes
+
+    def _set(self, scope: Scope, folder: str | None) -> None:
+        """Have git take hooks from `folder` (None: from where the user wants it to), and the gates from the configuration."""
+        config = self._clone.settings(scope.slug, scope.file)
+        shared = scope.slug == SHARED
+        config.write(_settings(folder, self._gates() if shared else ()))
+        if shared:
+            config.without_sections(configured.SECTIONS)
+        if config.leads_to_ours() and (folder is None or scope.live):
+            return
+        if unended := config.unended():
+            self._record = replace(self._record, unended={**self._record.unended, scope.file: unended})
+            self._save()
+        config.lead_to_ours()
 
     def _settle(self, place: HooksFolder, texts: Mapping[str, bytes]) -> list[str]:
         """Put our scripts in, and take out those that the rules have switched off since."""
@@ -188,51 +196,6 @@ class _Installer:
 
     def _gates(self) -> tuple[str, ...]:
         return shims.gates(self._clone.state)
-
-    def _point_to(self, scope: Scope, folder: str) -> None:
-        config = ConfigFile(self._clone.git, self._clone.path(scope.file))
-        for _ in range(_TRIES):
-            content = base = config.read()
-            if scope.ours:
-                edit = self._clone.edit_to_undo(scope.file, scope.ours, self._record)
-                base = config.without(content, edit)
-            wanted = config.with_value(base, folder)
-            lines = lines_that_differ(base, wanted)
-            edit = ConfigEdit(scope.file, scope.slug, folder, *lines, config.value_in(base), scope.chosen)
-            self._record = self._record.with_edit(edit)
-            self._save()
-            if config.commit(content, wanted):
-                return
-        raise _busy(self._clone.path(scope.file))
-
-    def _set_block(self, wanted: str) -> None:
-        """Have these settings, and no others of ours, at the end of the shared config file."""
-        config = ConfigFile(self._clone.git, self._clone.path("config"))
-        for _ in range(_TRIES):
-            content, put = config.read(), self._record.block
-            if (
-                wanted
-                and put.removeprefix("\n") == wanted
-                and configured.without_block(content, put) is not None
-            ):
-                return
-            if not wanted and not configured.mentioned(content):
-                return
-            base = self._without_block(config, content)
-            changed, put = configured.with_block(base, wanted) if wanted else (base, "")
-            self._record = replace(self._record, block=put)
-            self._save()
-            if changed == content or config.commit(content, changed):
-                return
-        raise _busy(self._clone.path("config"))
-
-    def _without_block(self, config: ConfigFile, content: bytes) -> bytes:
-        gates = (GATED, _OURS)  # what an installation put there that left no record
-        for put in (self._record.block, *map(configured.block, gates)):
-            base = configured.without_block(content, put)
-            if base is not None:
-                return base
-        return config.without_sections(content, [f"hook.{name}" for name in configured.names()])
 
     # Out.
 
@@ -243,11 +206,8 @@ class _Installer:
         return Removal(self._picture() != before, tuple(notes))
 
     def _take_out(self) -> list[str]:
-        self._set_block("")
+        notes = self._clear_others((), ())
         self._scripts.take_out()
-        for file, value in self._clone.edited_files(self._record):
-            self._restore_config(file, value)
-        notes = self._clear_unused()
         if not os.path.islink(self._clone.hooks):
             notes += hook_files.clear(self._default(), _OURS)
         files.remove(self._launcher)
@@ -257,23 +217,24 @@ class _Installer:
             hook_files.remove_if_empty(self._clone.path(name))
         return notes
 
-    def _restore_config(self, file: str, ours: str) -> None:
-        config = ConfigFile(self._clone.git, self._clone.path(file))
-        for _ in range(_TRIES):
-            content = config.read()
-            wanted = config.without(content, self._clone.edit_to_undo(file, ours, self._record))
-            if wanted == content or config.commit(content, wanted):
-                return
-        raise _busy(self._clone.path(file))
-
-    def _clear_unused(self) -> list[str]:
-        """Remove the folders of ours that no configuration names any more."""
+    def _clear_others(self, settings: Collection[str], folders: Collection[str]) -> list[str]:
+        """Take out what is ours in all scopes but these: first what leads git to a folder of ours, then the folder."""
+        kept = set()
+        for slug, file in self._clone.config_files().items():
+            config = self._clone.settings(slug, file)
+            if slug in settings:
+                kept.add(config.own)
+                continue
+            if slug == SHARED:
+                config.without_sections(configured.SECTIONS)
+            config.lead_away(self._record.unended.get(file, ""))
+        for path in self._clone.own_files():
+            if path not in kept:
+                files.remove(path)
         notes: list[str] = []
-        used = {value for _, value in self._clone.edited_files(self._record)}
         for slug in files.names(self._clone.own):
-            place = self._own(slug)
-            if place.folder not in used:
-                notes += hook_files.dissolve(place, CHAINED_TO)
+            if slug not in folders:
+                notes += hook_files.dissolve(self._own(slug), CHAINED_TO)
         hook_files.remove_if_empty(self._clone.own)
         return notes
 
@@ -300,7 +261,7 @@ class _Installer:
         ]
 
     def _folders(self) -> list[str]:
-        own = sorted({value for _, value in self._clone.edited_files(self._record)})
+        own = [os.path.join(self._clone.own, slug) for slug in sorted(files.names(self._clone.own))]
         default = self._default()
         return ([default.folder] if any(map(default.ours, _OURS)) else []) + own
 
@@ -315,15 +276,13 @@ class _Installer:
             name = os.path.basename(path)
             if name.endswith(".tmp") and name.startswith(_PAPERS):
                 files.remove(path)
-        for file in self._clone.config_files():
-            ConfigFile(self._clone.git, self._clone.path(file)).clean()
 
     def _picture(self) -> dict[str, tuple[int, int, int]]:
         """Everything that we could change, as the file system numbers and dates it."""
         folders = [self._clone.hooks, self._scripts.folder, *self._clone.folders_of_kept()]
         folders += [path for path in _paths(self._clone.own) if os.path.isdir(path)]
         paths = [self._record_path, self._launcher, *(path for folder in folders for path in _paths(folder))]
-        paths += [self._clone.path(file) for file in self._clone.config_files()]
+        paths += [*map(self._clone.path, self._clone.config_files().values()), *self._clone.own_files()]
         seen = {path: os.lstat(path) for path in paths if os.path.lexists(path)}
         return {path: (stat.st_ino, stat.st_mtime_ns, stat.st_mode) for path, stat in seen.items()}
 
@@ -338,10 +297,8 @@ def _paths(folder: str) -> list[str]:
         return []
 
 
-def _busy(path: str) -> LockHeld:
-    return LockHeld(
-        f"{path} is being changed again and again by another program.",
-        hint="Run the same command again in a moment.",
-        lock=path,
-        holder="",
-    )
+def _settings(folder: str | None, gates: Sequence[str]) -> str:
+    """What our own file says: where hooks lie, and the gates as hooks of the configuration."""
+    quoted = (folder or "").replace("\\", "\\\\").replace('"', '\\"')
+    chosen = f'[core]\n\thooksPath = "{quoted}"\n' if folder else ""
+    return f"# Put here by `gitfleet init`, taken out by `gitfleet uninstall`.\n{chosen}{configured.settings(gates)}"

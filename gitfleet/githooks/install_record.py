@@ -8,42 +8,24 @@ text, a kept hook by its name.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from gitfleet.base import canonical, files
-from gitfleet.codec import TEXT, WHOLE, Many, One, Struct, field, replace
+from gitfleet.codec import TEXT, WHOLE, Many, Struct, Table, field, replace
 from gitfleet.errors import UNCHANGED, Corrupt, NewerFormat
-from gitfleet.githooks.config_file import LINES, ConfigEdit
 
 FORMAT = 1
 
 
 class HooksRecord(Struct):
-    """`known`: fingerprints of our texts, former ones included; `made`: folders that were not there before us,
-    relative to the common dir; `edits`: the config files in which we changed core.hooksPath, one edit each; `block`: what
-    we put at the end of the shared one for `configured`.
+    """`known`: fingerprints of our texts, former ones included; `made`: folders that were not there before us; `unended`:
+    config files whose last line had no end, as `config_file` tells. Folders and files are relative to the common dir.
     """
 
     known: tuple[str, ...] = field(Many(TEXT), default=())
     made: tuple[str, ...] = field(Many(TEXT), default=())
-    edits: tuple[ConfigEdit, ...] = field(Many(One(ConfigEdit)), default=())
-    block: str = field(LINES, default="")
+    unended: Mapping[str, str] = field(Table(TEXT), default={})
     version: int = field(WHOLE, default=FORMAT, key="v")
-
-    def edit_of(self, file: str) -> ConfigEdit | None:
-        """The edit made to this config file."""
-        return next((edit for edit in self.edits if edit.file == file), None)
-
-    def edit_behind(self, value: str) -> ConfigEdit | None:
-        """The edit that this value of core.hooksPath comes from; git copies it along with a worktree's config."""
-        return next((edit for edit in self.edits if edit.ours == value), None)
-
-    def with_edit(self, edit: ConfigEdit) -> HooksRecord:
-        """The record with `edit` in the place of any other for the same file."""
-        return replace(self.without_edit(edit.file), edits=(*self.without_edit(edit.file).edits, edit))
-
-    def without_edit(self, file: str) -> HooksRecord:
-        """The record without an edit for that file."""
-        return replace(self, edits=tuple(edit for edit in self.edits if edit.file != file))
 
 
 def load(path: str) -> HooksRecord | None:
@@ -74,7 +56,6 @@ def load(path: str) -> HooksRecord | None:
 
 def save(path: str, record: HooksRecord) -> None:
     """Write the record unless it is there already. Atomic."""
-    edits = tuple(sorted(record.edits, key=lambda edit: edit.file))
-    data = canonical.dump(replace(record, known=tuple(sorted(set(record.known))), edits=edits).encode())
+    data = canonical.dump(replace(record, known=tuple(sorted(set(record.known)))).encode())
     if files.read(path) != data:
         files.replace(path, data)

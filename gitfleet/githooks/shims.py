@@ -6,15 +6,24 @@ scripts of other tools are known. Leaves where they are put to `hook_files`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gitfleet.base import resources
+from gitfleet.base.digests import sha256
 from gitfleet.claims import policy
-from gitfleet.githooks.sentinel import GATED, MARK, ON_HUBS, OPTIONAL
+from gitfleet.codec import Struct
 from gitfleet.trunk import draft
+
+# A new gate needs a script in `hooks/` and its name here, nothing else.
+GATED = ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-push")
+# Gates that the fleet's rules switch on; they are put in and looked for only where they are.
+OPTIONAL = ("reference-transaction",)
+# The gate of a bare repository that is a hub (`hub_hook`); never in a clone.
+ON_HUBS = ("pre-receive",)
+
+MARK = b"# gitfleet hook: "
 
 # Hooks in which we have no part. Where our folder stands in for the user's, each of these is handed on, whether
 # or not a hook of that name exists there today: a pull may bring one tomorrow. Not here are those that run for
@@ -48,7 +57,7 @@ BESIDE = ("once", "permit")
 Kind = Literal["absent", "ours", "edited", "foreign", "folder", "closed"]
 
 
-class HookFile(NamedTuple):
+class HookFile(Struct):
     """What stands at a place for hooks.
 
     `ours` is a text of ours to the byte, present or former; `edited` has our mark but was changed by somebody.
@@ -97,7 +106,7 @@ def _runs(path: str) -> bool:
 
 def fingerprint(data: bytes) -> str:
     """A short name for a text of ours, by which a former version is known again."""
-    return hashlib.sha256(data).hexdigest()[:32]
+    return sha256(data).hexdigest()[:32]
 
 
 def look(path: str, known: frozenset[str]) -> HookFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.git.trailers import NAMES, PLAIN
-from gitfleet.githooks.catfile import collect, spawn
+from gitfleet.githooks.catfile import ask
 from gitfleet.githooks.gitdirs import common_dir_of, git_dir_of
 
 
@@ -54,13 +54,11 @@ def forget() -> None:
 
 def add_trailers(file: str, trailers: list[str]) -> None:
     """Add the trailers that a message does not have yet."""
-    argv = ["git", *PLAIN, "interpret-trailers", "--in-place", "--no-divider"]
-    argv += ["--if-exists", "addIfDifferent", "--if-missing", "add"]
+    options = ["--in-place", "--no-divider", "--if-exists", "addIfDifferent", "--if-missing", "add"]
     for trailer in trailers:
-        argv += ["--trailer", trailer]
+        options += ["--trailer", trailer]
     _end_last_line(file)
-    pid, out, _ = spawn([*argv, file])
-    collect(pid, out)
+    ask(*PLAIN, "interpret-trailers", *options, file)
 
 
 def _end_last_line(file: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.githooks.catfile import collect, spawn
+from gitfleet.githooks.catfile import ask
 
 _CUT = b" ------------------------ >8 ------------------------\n"
 _SIGNED_OFF = b"Signed-off-by: "
@@ -35,9 +35,5 @@ def _said(file: str) -> bytes:
         text = message.read()
     cut = text.find(_CUT)
     text = text if cut < 0 else text[: text.rfind(b"\n", 0, cut) + 1]
-    pid, out, entry = spawn(["git", "stripspace", "--strip-comments"], feed=True)
-    assert entry is not None
-    with entry:
-        entry.write(text)
-    lines = collect(pid, out).split(b"\n")
+    lines = ask("stripspace", "--strip-comments", feed=text).split(b"\n")
     return b"\n".join(line for line in lines if not line.startswith(_SIGNED_OFF)).strip()

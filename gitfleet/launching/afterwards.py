@@ -60,17 +60,9 @@ def left_behind(session: str) -> list[str]:
 
 def _named(session: str) -> Iterator[tuple[int, list[str]]]:
     """The processes with a session's name in their environment, and their arguments."""
-    for name in _pids():
-        pid = int(name)
+    for pid in identity.pids():
         if identity.environment_values(pid, [VARIABLE]).get(VARIABLE) != session or pid == os.getpid():
             continue
         arguments = identity.command_line(pid)
         if arguments and not any(argument.endswith(_OURS) for argument in arguments):
             yield pid, arguments
-
-
-def _pids() -> list[str]:
-    try:
-        return [name for name in os.listdir("/proc") if name.isdecimal()]
-    except OSError:
-        return []

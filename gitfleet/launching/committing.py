@@ -8,21 +8,20 @@ file as it is, with its claims (`leaving`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gitfleet.base import files, statefile
-from gitfleet.base.text import one_line
+from gitfleet.base.text import one_line, some
 from gitfleet.clients import acting, claude
 from gitfleet.clone import Clone
 from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.errors import FleetError
-from gitfleet.git import checkout, refs
-from gitfleet.git import worktrees as git_worktrees
-from gitfleet.git.program import Git, redact
-from gitfleet.sessions import model as sessions
+from gitfleet.git import checkout, git_worktrees, refs
+from gitfleet.git.program import Git, nul_ended, redact
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import VARIABLE
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 
 FOLDER = "commits"
 LONGEST = 900.0
@@ -58,8 +57,7 @@ class Made:
             (self.unclaimed, "the session does not claim them"),
         ):
             if paths:
-                more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-                told.append(f"not committed, {why}: {' '.join(map(one_line, paths[:SHOWN]))}{more}")
+                told.append(f"not committed, {why}: {some(list(map(one_line, paths)), SHOWN)}")
         return told
 
 
@@ -111,7 +109,7 @@ def _made(clone: Clone, session_id: str, how: str) -> Made:
 
     before = _before(clone.ledger.state, session_id)
     view = clone.current().view
-    session = sessions.find(view, session_id)
+    session = session_records.find(view, session_id)
     if session is None or session.node != clone.ledger.node.id:
         return Made(problem=f"session {session_id} has ended already")
     kinds = _changed(clone.repository.here)
@@ -122,7 +120,7 @@ def _made(clone: Clone, session_id: str, how: str) -> Made:
     ours = [path for path in mine if before is not None and path not in before]
     earlier = [path for path in mine if path not in ours]
     made = _commit(clone, session, {path: kinds[path] for path in ours}, how) if ours else Made()
-    return Made(made.commit, made.paths, earlier, unclaimed, made.problem, made.words)
+    return replace(made, before=earlier, unclaimed=unclaimed)
 
 
 def _commit(clone: Clone, session: Session, kinds: Mapping[str, str], how: str) -> Made:
@@ -133,16 +131,16 @@ def _commit(clone: Clone, session: Session, kinds: Mapping[str, str], how: str) 
     git = Git(repository.git_dir, cwd=repository.worktree, hooks=True, env={VARIABLE: session.id})
     new, paths = [path for path, kind in kinds.items() if kind == "?"], list(kinds)
     if new:
-        repository.here.run("update-index", "--add", "-z", "--stdin", data=_listed(new))
+        repository.here.run("update-index", "--add", "-z", "--stdin", data=nul_ended(new))
     done = git.ask(
         "commit", "--quiet", "--only", "-m", _message(session, how), "--pathspec-from-file=-", "--pathspec-file-nul",
-        data=_listed(f":(top,literal){path}" for path in paths), timeout=LONGEST, own_session=True, leaves=True,
+        data=nul_ended(f":(top,literal){path}" for path in paths), timeout=LONGEST, own_session=True, leaves=True,
         env={"GIT_EDITOR": ":", **_NOBODY},
     )  # fmt: skip
     if done.code == 0:
         return Made(refs.resolve(repository.here, "HEAD") or "", paths)
     if new:
-        repository.here.run("update-index", "--force-remove", "-z", "--stdin", data=_listed(new))
+        repository.here.run("update-index", "--force-remove", "-z", "--stdin", data=nul_ended(new))
     said = redact((done.stderr + done.stdout).decode("utf-8", "replace")).split("\n")
     return Made(problem=f"git refused, with exit code {done.code}", words=[line for line in said if line.strip()][:20])  # fmt: skip
 
@@ -158,10 +156,6 @@ def _changed(git: Git) -> dict[str, str]:
     return {
         path: kind for kind, path in checkout.differing(git, submodules="dirty") if not path.endswith("/")
     }
-
-
-def _listed(paths: Iterable[str]) -> bytes:
-    return b"".join(os.fsencode(path) + b"\0" for path in paths)
 
 
 def _path(state: str, session: str) -> str:

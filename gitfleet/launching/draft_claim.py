@@ -9,7 +9,7 @@ from gitfleet.claims.service import Terms
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.ledger.model import View
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import candidates
 from gitfleet.trunk import draft
 
@@ -61,6 +61,6 @@ def hand_on(clone: Clone) -> str:
 
 def _is_left(view: View, claim: Claim | Unreadable) -> bool:
     """Whether a claim of a session that has ended stays with worktrees alone."""
-    if not isinstance(claim, Claim) or sessions.find(view, claim.session) is not None:
+    if not isinstance(claim, Claim) or session_records.find(view, claim.session) is not None:
         return False
     return bool(claim.retained) and not any(keeper.branch for keeper in claim.retained)

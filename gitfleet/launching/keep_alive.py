@@ -12,15 +12,13 @@ import threading
 from collections.abc import Callable
 
 from gitfleet.base import clock, files, uptime
-from gitfleet.claims import leases
-from gitfleet.claims import model as claims
+from gitfleet.claims import leases, model
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.git import checkout
 from gitfleet.ledger.model import SESSION, Actor
-from gitfleet.sessions import model
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import session_records, session_rules
 
 EVERY = 30.0
 
@@ -60,10 +58,10 @@ class KeepAlive:
     def _look(self) -> bool:
         with Clone.open(self._worktree) as clone:
             view = clone.current().view
-            session = model.find(view, self._session)
+            session = session_records.find(view, self._session)
             if session is None:
                 return False
-            held = [one.ttl for one in claims.of_session(view, self._session) if isinstance(one, Claim)]
+            held = [one.ttl for one in model.of_session(view, self._session) if isinstance(one, Claim)]
             idle = leases.idle(session, clock.now(), uptime.stamp())
             if idle is not None and idle < min([clone.policy.ttl, *held]) / 3:
                 return False

@@ -30,21 +30,20 @@ from gitfleet.clients import acting, claude
 from gitfleet.clients.notes import Notes
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession, UsageError
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.repository import Repository
 from gitfleet.launching import afterwards, committing, draft_claim, keep_alive
 from gitfleet.launching.committing import Made
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import VARIABLE
-from gitfleet.sessions.rules import Process
 from gitfleet.sessions.service import Start, new_id
+from gitfleet.sessions.session_rules import Process
 from gitfleet.telling import remarks, succession
-from gitfleet.worktrees import reservation
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 
 AGENTS = ("codex", "claude")
 LOGS = "gitfleet-logs"
@@ -94,15 +93,6 @@ class LaunchEnd(NamedTuple):
     interrupted: bool = False
     goes_on: bool = False
     made: Made | None = None
-
-
-class _End(NamedTuple):
-    """What came of the end of a session: what to tell, the ledger's answer, the commit of its work."""
-
-    words: Sequence[str]
-    answer: retained_claims.Ended | None = None
-    made: Made | None = None
-    goes_on: bool = False
 
 
 def program(command: Sequence[str], agent: str = "") -> list[str]:
@@ -167,13 +157,10 @@ class Launcher:
         log.write(_line(f"session {session} ended with {code}", before=b"\n"))
         log.close()
         alive.stop(PATIENCE)
-        how = "was interrupted" if interrupted else f"ended with exit code {code}"
-        end = self._end(repository, launch._replace(id=session), how)
-        faults = [fault for fault in (log.fault, alive.fault, *end.words) if fault]
-        faults += end.answer.unheard if end.answer else ()
-        return LaunchEnd(
-            record, self._place.path, log.path, code, end.answer, faults, interrupted, end.goes_on, end.made
-        )
+        so_far = LaunchEnd(record, self._place.path, log.path, code, interrupted=interrupted)
+        end = self._end(repository, launch._replace(id=session), so_far)
+        faults = [fault for fault in (log.fault, alive.fault, *end.warnings) if fault]
+        return end._replace(warnings=[*faults, *(end.answer.unheard if end.answer else ())])
 
     def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
         with Clone.open(self._place.path, announce=self._announce) as clone:
@@ -243,13 +230,13 @@ class Launcher:
         for words in remarks.of_grant(clone, claimed.granted).words(clone.ledger.node.hub):
             self._announce(f"warning: {words}")
 
-    def _end(self, repository: Repository, launch: Launch, how: str) -> _End:
+    def _end(self, repository: Repository, launch: Launch, end: LaunchEnd) -> LaunchEnd:
         """End the session unless its client works on elsewhere, its work committed before if that is wanted.
 
         Its worktree may be gone by now.
         """
         session = launch.id
-        made: Made | None = None
+        how = "was interrupted" if end.interrupted else f"ended with exit code {end.code}"
         behind = afterwards.left_behind(session)
         words = [f"still running in its name: {', '.join(behind[: afterwards.SHOWN])}"] if behind else []
         try:
@@ -257,19 +244,22 @@ class Launcher:
             with Clone.of(common, announce=self._announce) as clone:
                 process = afterwards.handed_over(clone, session, launch.agent, launch.command)
                 if process is not None:
-                    on = f"session {session} goes on: its agent works in process {process.pid}, and ends it"
-                    return _End([*words, on], goes_on=True)
+                    words += [
+                        f"session {session} goes on: its agent works in process {process.pid}, and ends it"
+                    ]
+                    return end._replace(warnings=words, goes_on=True)
                 made = committing.finish(clone, session, how)
                 words += made.told(display(self._place.path)) if made else []
+                end = end._replace(made=made)
                 ended = clone.sessions.end(session)
-                late = "the hub was out of reach: the end of the session is tentative until it agrees"
-                words += [late] if ended.status is Status.TENTATIVE else []
-                return _End(words, ended, made)
+                end = end._replace(answer=ended)
+                if ended.status is Status.TENTATIVE:
+                    words += ["the hub was out of reach: the end of the session is tentative until it agrees"]
         except NoSession:  # it was ended from within, or by somebody else
-            return _End(words, made=made)
+            pass
         except FleetError as error:
-            why = f"the session could not be ended now, upkeep will do it: {error.message}"
-            return _End([*words, why], made=made)
+            words += [f"the session could not be ended now, upkeep will do it: {error.message}"]
+        return end._replace(warnings=words)
 
     def _unmake(self) -> None:
         """Take a worktree back that was made for this, as long as git finds nothing in it."""
@@ -297,14 +287,14 @@ def _go(child: Child, launch: Launch) -> None:
 
 def _fresh_id(clone: Clone, agent: str) -> str:
     """The id for which this worktree was made, if no session of that name has come yet; else a new one."""
-    expected = reservation.session(clone.repository.git_dir)
-    taken = bool(expected) and clone.current().view.get(model.path(expected)) is not None
+    expected = TreeNotes(clone.repository.git_dir).expected()
+    taken = bool(expected) and clone.current().view.get(session_records.path(expected)) is not None
     return expected if expected and not taken else new_id(agent)
 
 
 def _check_free(clone: Clone, session: str) -> None:
     """Refuse an id that is at work here, before its log is touched. Raises Conflict, BadName."""
-    model.folder(session)
+    session_records.folder(session)
     known = clone.sessions.local.get(session)
     if known is not None and known.alive:
         raise Conflict(

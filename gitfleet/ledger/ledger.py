@@ -38,10 +38,10 @@ from gitfleet.ledger.model import (
     error_record,
 )
 from gitfleet.ledger.news import News
-from gitfleet.ledger.node import Node, state_folder
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.operations import A, B, Kind, Registry, unknown_kind
 from gitfleet.ledger.outbox import Outbox
+from gitfleet.ledger.own_node import Node, state_folder
 
 if TYPE_CHECKING:
     from gitfleet.git.head import Head

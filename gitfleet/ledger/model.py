@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from gitfleet import errors
 from gitfleet.base.names import NodeId, Oid, RefName, SessionId
@@ -49,8 +49,8 @@ class View(Protocol):
         """Paths of all files below a folder."""
         ...
 
-    def load(self, path: str) -> None:
-        """Have all of a folder ready to be read, where that is faster together."""
+    def load(self, path: str, depth: int | None = None) -> None:
+        """Have the files of a folder ready to be read, and of folders at most `depth` below it, where that is faster together."""
         ...
 
 
@@ -189,7 +189,7 @@ class Move(Struct):
     old: Oid
 
 
-class Accepted(NamedTuple, Generic[A]):
+class Accepted(Struct, Generic[A]):
     """The decision is yes: record files to put (bytes) or delete (None), and the caller's answer.
 
     `lacking` says in words what the caller wanted and did not get, where yes may be less than all. `moves` are refs that move

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from gitfleet.base import clock, files
+from gitfleet.base.digests import sha256
 from gitfleet.base.ids import ulid
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
@@ -75,8 +76,6 @@ class News:
 
 def _digest(shown: Shown, trunk: str) -> list[str]:
     """The names of all branches, and where the trunk is ("-": it does not show)."""
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for hubs
-
     names = "\n".join(sorted(shown.branches))
     return [
         sha256(names.encode("utf-8", "surrogateescape")).hexdigest(),

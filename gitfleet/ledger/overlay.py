@@ -40,6 +40,6 @@ class Overlay:
             else:
                 yield below
 
-    def load(self, path: str) -> None:
-        """Have all of a folder ready to be read."""
-        self._view.load(path)
+    def load(self, path: str, depth: int | None = None) -> None:
+        """See `View`."""
+        self._view.load(path, depth)

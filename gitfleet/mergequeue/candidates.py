@@ -19,7 +19,7 @@ from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.mergequeue import commit_text, integrity
 from gitfleet.mergequeue.commit_text import Person
-from gitfleet.mergequeue.integrity import Losses
+from gitfleet.mergequeue.integrity import TakenAway
 
 Method = Literal["merge", "squash", "rebase"]
 QUEUE = Person("gitfleet merge queue", "queue@gitfleet.invalid")
@@ -37,7 +37,7 @@ class Landing(NamedTuple):
     below: str = ""
 
 
-class Step(NamedTuple):
+class ChainStep(NamedTuple):
     """One entry's part of a candidate: the commit that ends it, and that commit's tree."""
 
     entry: str
@@ -65,7 +65,7 @@ class Unknown(NamedTuple):
     words: str
 
 
-Put = Step | Clash | Unknown
+Put = ChainStep | Clash | Unknown
 
 
 class Chains:
@@ -84,6 +84,11 @@ class Chains:
         """What decides how merges end here, beside the commits."""
         return self._place.rules.fingerprint
 
+    @property
+    def git(self) -> Git:
+        """git, where what candidates are made of can be read."""
+        return self._place.git
+
     def chain(self, landings: Sequence[Landing]) -> list[Put]:
         """One part after the other; an entry that cannot be put there is left out, with the reason in its place."""
         made: list[Put] = []
@@ -93,12 +98,12 @@ class Chains:
             part = self._put(before, landing)
             if isinstance(part, Clash) and ahead:
                 part = self._blamed(part, landing, [one for one, _ in ahead])
-            elif isinstance(part, Step):
+            elif isinstance(part, ChainStep):
                 ahead.append((landing, part.commit))
             made.append(part)
         return made
 
-    def losses(self, before: str, landing: Landing, step: Step) -> Losses:
+    def losses(self, before: str, landing: Landing, step: ChainStep) -> TakenAway:
         """What the entry would take away from the commit `before`. Raises GitFailed."""
         shut = [one for one in (self.base, landing.below) if one]
         return integrity.losses(self._place.git, before, step.commit, landing.head, without=shut)
@@ -125,7 +130,7 @@ class Chains:
             return alone
         for number, other in enumerate(ahead):
             under = self.chain(ahead[: number + 1])[-1]
-            if isinstance(under, Step) and isinstance(self._put(under.commit, landing), Clash):
+            if isinstance(under, ChainStep) and isinstance(self._put(under.commit, landing), Clash):
                 return clash._replace(with_=other.entry)
         return clash._replace(with_=ahead[-1].entry)
 
@@ -147,9 +152,9 @@ class Chains:
 
     def _rebase(self, before: str, landing: Landing) -> Put:
         own = self._own(landing, merges=False)
-        at: Put = Step(landing.entry, before, self._place.tree(before))
+        at: Put = ChainStep(landing.entry, before, self._place.tree(before))
         for number, commit in enumerate(own, 1):
-            if not isinstance(at, Step):
+            if not isinstance(at, ChainStep):
                 return at
             start = commit.parents[0] if commit.parents else EMPTY_TREE
             found = self._place.merge_trees(start, at.commit, commit.oid)
@@ -160,7 +165,7 @@ class Chains:
 
     def _whole(self, before: str, landing: Landing, made: Put) -> Put:
         """What was made commit by commit, if it comes to what the branch as a whole brings."""
-        if not isinstance(made, Step):
+        if not isinstance(made, ChainStep):
             return made
         merged = self._between(before, landing) if landing.below else self._place.merge(before, landing.head)
         if isinstance(merged, Merged) and merged.tree == made.tree:
@@ -193,7 +198,7 @@ class Chains:
             committer=self._committer.at(when),
             message=commit_text.with_trailers(message, trailers),
         )
-        return Step(landing.entry, self._place.write("commit", data), found.tree)
+        return ChainStep(landing.entry, self._place.write("commit", data), found.tree)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class Undone(NamedTuple):
     paths: tuple[str, ...]
 
 
-class Losses(NamedTuple):
+class TakenAway(NamedTuple):
     """What a candidate would take away; false where that is nothing."""
 
     vanished: tuple[Vanished, ...] = ()
@@ -75,7 +75,7 @@ class _Hunk(NamedTuple):
     added: list[bytes]
 
 
-def losses(git: Git, before: str, after: str, head: str, *, without: Sequence[str]) -> Losses:
+def losses(git: Git, before: str, after: str, head: str, *, without: Sequence[str]) -> TakenAway:
     """What would be lost from the commit `before` if `after` took its place, because of a branch at `head`.
 
     `without` are the commits whose history is not the branch's own: the target's, and the head of the branch that it is stacked on.
@@ -86,7 +86,7 @@ def losses(git: Git, before: str, after: str, head: str, *, without: Sequence[st
     commits = [row.split(" ") for row in rows]
     own = [commit for commit, *parents in commits if len(parents) < 2]
     merged = [parent for _, *parents in commits if len(parents) > 1 for parent in parents]
-    return Losses(tuple(_vanished(git, before, after, own, merged)), tuple(_undone(git, own, without)))
+    return TakenAway(tuple(_vanished(git, before, after, own, merged)), tuple(_undone(git, own, without)))
 
 
 def _vanished(

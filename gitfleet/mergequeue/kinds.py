@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gitfleet.mergequeue import landings, rules, trials
+from gitfleet.mergequeue import landings, repairs, rules, trials
 
-KINDS = (*rules.KINDS, *trials.KINDS, *landings.KINDS)
+KINDS = (*rules.KINDS, *trials.KINDS, *landings.KINDS, *repairs.KINDS)

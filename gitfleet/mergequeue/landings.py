@@ -12,7 +12,7 @@ from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.names import Oid, RefName
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import keepers, line, retained_claims
+from gitfleet.claims import keepers, retained_claims, waiting_line
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.codec import Struct, replace
@@ -26,8 +26,7 @@ from gitfleet.mergequeue.requests import EntriesLanded, EntryLanding, Land, Reco
 from gitfleet.mergequeue.states import Verb
 from gitfleet.mergequeue.transitions import Changes, moved
 from gitfleet.mergequeue.trials import check_pause
-from gitfleet.sessions import inbox
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import inbox, session_records
 
 
 def _patterns(_: Struct, answer: EntriesLanded | None) -> list[str] | None:
@@ -59,7 +58,7 @@ def land(view: View, operation: Operation, body: Land, generation: int) -> Decis
     decision = _landed(view, operation, "land", found, body.entries, generation)
     state = _noted(view, decision, body, operation.at)
     move = Move(RefName(f"refs/heads/{body.target}"), body.commit, body.base)
-    return decision._replace(changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
+    return replace(decision, changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
 
 
 def _check_needs(view: View, landing: Sequence[QueueEntry]) -> None:
@@ -84,7 +83,7 @@ def _noted(view: View, decision: Accepted[EntriesLanded], body: Land, at: int) -
     state = model.parse_queue(data)
     runs = state.counts.get("runs", 0)
     since = runs - state.counts.get("runs at last landing", 0)
-    note = LandingNote(at, len(body.entries), since, body.seconds)
+    note = LandingNote(body.base, body.commit, at, len(body.entries), since, body.seconds)
     counts = {**state.counts, "landings": state.counts.get("landings", 0) + 1, "runs at last landing": runs}
     window = body.window or state.window
     return replace(state, counts=counts, window=window, landings=(*state.landings, note)[-model.RECENT :])
@@ -107,7 +106,7 @@ def _landed(
 ) -> Accepted[EntriesLanded]:
     reason = "landed" if verb == "land" else "landed-elsewhere"
     after = [
-        moved(entry, verb, states.LANDED, operation, landed=Oid(one.commit), reason=reason)
+        moved(entry, verb, states.LANDED, operation, landed=one.commit, before=one.before, reason=reason)
         for entry, one in zip(found, landing, strict=True)
     ]
     changes = transitions.finish(view, *after)
@@ -121,7 +120,7 @@ def _landed(
         changes |= inbox.post(
             Overlay(view, changes), entry.session, _words(entry, gone), operation, number=number
         )
-    changes, served = line.serve(view, changes, generation, operation.at)
+    changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = EntriesLanded(tuple(after), tuple(released), tuple(retained), tuple(served))
     what = ", ".join(entry.name for entry in after)
     subject = (
@@ -166,7 +165,7 @@ def _concerned(view: View, entry: QueueEntry, heads: set[Oid]) -> list[Claim]:
             k.branch == entry.branch and k.head in heads for k in claim.retained
         ):
             found[claim.id] = claim
-    if is_name(entry.session) and sessions.find(view, entry.session) is not None:
+    if is_name(entry.session) and session_records.find(view, entry.session) is not None:
         for claim in claims.of_session(view, entry.session):
             if isinstance(claim, Claim) and claim.id in entry.claims:
                 found[claim.id] = claim

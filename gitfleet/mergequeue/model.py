@@ -2,7 +2,8 @@
 
 `queue/live/<id>.json` has the entries that may still move, `queue/done/<start of the id>/<id>.json` those that are finished: an id
 begins with its time, so the newest are in the last folders, and nothing that asks about the queue reads the others.
-`queue/runs/<id>.json` are the tickets of gate runs, `queue/state.json` is what is known of the queue as a whole.
+`queue/runs/<id>.json` are the tickets of gate runs, `queue/results/<id>.json` how they ended while that says anything of an entry that
+waits, and `queue/state.json` is what is known of the queue as a whole.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, TypeVar
 
 from gitfleet.base import canonical
+from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_oid, is_ulid
 from gitfleet.base.names import BranchName, NodeId, Oid, SessionId
+from gitfleet.base.statefile import PROCESS
 from gitfleet.claims.model import PATTERNS
 from gitfleet.codec import WHOLE, Choice, Many, One, Record, Struct, Table, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
@@ -22,13 +25,15 @@ from gitfleet.mergequeue.reasons import REASON, Reason
 from gitfleet.mergequeue.states import FINISHED, STATE, State
 
 ROOT = "queue"
-LIVE, DONE, RUNS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs"
+LIVE, DONE, RUNS, RESULTS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs", f"{ROOT}/results"
 STATE_FILE = f"{ROOT}/state.json"
 _FOLDER = 5
 """Characters of an id that name the folder of a finished entry: some nine hours."""
 MAX_TITLE = 200
 MAX_LOG = 8000
 MAX_BRANCH = 1024
+MAX_RESULTS = 300
+"""Results that the queue remembers; it tests again what it has forgotten."""
 MAX_ENTRIES = 1000
 """Entries that one operation is about, at most."""
 RECENT = 20
@@ -88,6 +93,7 @@ class QueueEntry(Record):
     heads that came in repair; `handed` is when its session last got it back (0: it has not). `since` is the generation at which
     this head came, or at which somebody asked for another try: verdicts before it do not speak against the entry. `headed` is when
     this head came. `claims` are the session's claims that it was made under. `by` moved it last.
+    It has `landed` as that commit, which (or whose first part) is on top of `before`.
     """
 
     KIND = "entry"
@@ -118,6 +124,7 @@ class QueueEntry(Record):
     tries: int = field(Whole(0), default=0, omit=True)
     handed: int = field(WHOLE, default=0, omit=True)
     landed: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    before: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
@@ -146,7 +153,7 @@ class GateRun(Record):
     id: str = field(ULID)
     target: BranchName = field(BRANCH)
     base: Oid = field(OID)
-    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), least=1, most=MAX_ENTRIES))
+    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), most=MAX_ENTRIES))
     commit: Oid = field(OID)
     tree: Oid = field(OID)
     keys: tuple[str, ...] = field(Many(NAME, most=100))
@@ -156,6 +163,7 @@ class GateRun(Record):
     nonce: str = field(NAME)
     renewed: int = field(WHOLE, default=0)
     purpose: str = field(WORDS, default="", omit=True)
+    process: ProcessIdentity | None = field(PROCESS, default=None)
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
@@ -165,6 +173,36 @@ class GateRun(Record):
     def where(self) -> str:
         """Where it is filed."""
         return f"{RUNS}/{self.id}.json"
+
+    @property
+    def ttl(self) -> int:
+        """Seconds of its lease."""
+        return self.lease
+
+
+class CandidateResult(Record):
+    """How a run ended: of `entries` (none: the target alone) on `base`, as `commit` with `tree`, at the generation `ended`."""
+
+    KIND = "result"
+
+    id: str = field(ULID)
+    base: Oid = field(OID)
+    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), most=MAX_ENTRIES))
+    commit: Oid = field(OID)
+    tree: Oid = field(OID)
+    outcome: Outcome = field(OUTCOME)
+    ended: int = field(WHOLE)
+    keys: tuple[str, ...] = field(Many(NAME, most=100), default=(), omit=True)
+    seconds: int = field(WHOLE, default=0)
+
+    def as_bytes(self) -> bytes:
+        """The record's canonical bytes."""
+        return canonical.dump(self.encode())
+
+    @property
+    def where(self) -> str:
+        """Where it is filed."""
+        return f"{RESULTS}/{self.id}.json"
 
 
 class QueuePause(Struct):
@@ -178,8 +216,12 @@ class QueuePause(Struct):
 
 
 class LandingNote(Struct):
-    """One landing, for estimates: when, how many entries, after how many gate runs since the one before, and the seconds of the last."""
+    """One landing: from which commit to which, when, how many entries, after how many gate runs since the one before, and the
+    seconds of the last.
+    """
 
+    base: Oid = field(OID)
+    commit: Oid = field(OID)
     at: int = field(WHOLE)
     entries: int = field(WHOLE)
     runs: int = field(WHOLE)
@@ -206,7 +248,7 @@ class QueueState(Record):
         return canonical.dump(self.encode())
 
 
-R = TypeVar("R", QueueEntry, GateRun)
+R = TypeVar("R", QueueEntry, GateRun, CandidateResult)
 
 
 def live(entry_id: str) -> str:
@@ -261,6 +303,12 @@ def readable(view: View) -> list[QueueEntry]:
 def runs(view: View) -> list[GateRun]:
     """The tickets of the runs that have not ended and can be read, by id."""
     return [found for found in _all(view, GateRun, RUNS) if isinstance(found, GateRun)]
+
+
+def results(view: View) -> list[CandidateResult]:
+    """How runs ended, in the order in which they did."""
+    found = [one for one in _all(view, CandidateResult, RESULTS) if isinstance(one, CandidateResult)]
+    return sorted(found, key=lambda one: (one.ended, one.id))
 
 
 def finished(view: View) -> Iterator[QueueEntry]:

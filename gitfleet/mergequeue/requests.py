@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from gitfleet.base.names import BranchName, Oid
+from gitfleet.base.identity import ProcessIdentity
+from gitfleet.base.names import BranchName, Oid, SessionId
+from gitfleet.base.statefile import PROCESS
 from gitfleet.claims.model import CLAIMS, Claim
 from gitfleet.codec import FLAG, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Text, Whole, field
-from gitfleet.ledger.model import NAME, Answer
+from gitfleet.ledger.model import NAME, SESSION_ID, Answer
 from gitfleet.mergequeue.model import (
     BRANCH,
     MAX_ENTRIES,
@@ -41,7 +43,7 @@ class Add(Struct):
 
     `base`, `claims`: see `model.QueueEntry`. `needs` are entries that land before it; `stack` is the one of them that it is built upon.
     `ceiling`: the priority that sessions may have, `most_tries`: how often an entry may come back repaired, both by the rules of
-    the requester's trunk.
+    the requester's trunk. `owner`: the session that it belongs to, if that is not the one that asks.
     """
 
     branch: BranchName = field(BRANCH)
@@ -55,6 +57,7 @@ class Add(Struct):
     claims: tuple[str, ...] = field(Many(ULID, most=MAX_ENTRIES), default=(), omit=True)
     ceiling: int = field(PRIORITY, default=100)
     most_tries: int = field(WHOLE, default=1000)
+    owner: SessionId = field(SESSION_ID, default=SessionId(""), omit=True)
 
 
 class Added(Answer):
@@ -123,11 +126,12 @@ class Take(Struct):
 
     target: BranchName = field(BRANCH)
     base: Oid = field(OID)
-    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), least=1, most=MAX_ENTRIES))
+    entries: tuple[EntryPin, ...] = field(Many(One(EntryPin), most=MAX_ENTRIES))
     commit: Oid = field(OID)
     tree: Oid = field(OID)
     keys: tuple[str, ...] = field(Many(NAME, most=100), default=())
-    lease: int = field(Whole(1, 86400), default=120)
+    lease: int = field(Whole(1, 86400), default=180)
+    process: ProcessIdentity | None = field(PROCESS, default=None)
     purpose: str = field(WORDS, default="", omit=True)
     lapsed: Mapping[str, int] = field(Table(WHOLE), default={}, omit=True)
 
@@ -187,10 +191,11 @@ class EntriesChanged(Answer):
 
 
 class Reject(Struct):
-    """An entry that failed its gate at a head, and the evidence."""
+    """An entry that failed its gate at a head, and the evidence. `window`: how many entries the next candidate may have (0: as it is)."""
 
     pin: EntryPin = field(One(EntryPin))
     evidence: EntryEvidence = field(One(EntryEvidence))
+    window: int = field(Whole(0), default=0, omit=True)
 
 
 class Expire(Struct):
@@ -219,11 +224,12 @@ class Proof(Struct):
 
 
 class EntryLanding(Struct):
-    """An entry that lands as `commit`. `heads`: commits of the branch that this contains, beside its head; claims that stay with it go."""
+    """An entry that lands as `commit`, on top of `before`. `heads`: commits of the branch that this contains, beside its head; claims that stay with it go."""
 
     id: str = field(ULID)
     head: Oid = field(OID)
     commit: Oid = field(OID)
+    before: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
     heads: tuple[Oid, ...] = field(Many(OID, most=100), default=(), omit=True)
 
     @property

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitfleet.base import advice
-from gitfleet.base.names import Oid
+from gitfleet.base.ids import is_name
+from gitfleet.base.names import Oid, SessionId
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
@@ -30,8 +31,7 @@ from gitfleet.mergequeue.requests import (
     SetPause,
 )
 from gitfleet.mergequeue.transitions import Changes, moved
-from gitfleet.sessions import inbox
-from gitfleet.sessions import rules as session_rules
+from gitfleet.sessions import inbox, session_records, session_rules
 
 
 @operation("queue.add", body=Add, answer=Added)
@@ -71,10 +71,15 @@ def _alive(view: View, operation: Operation) -> Changes:
 
 def _check_priority(operation: Operation, priority: int | None, ceiling: int) -> None:
     if operation.actor.kind != PERSON and priority is not None and priority > ceiling:
-        raise PolicyRefused(
-            f"A priority of {priority} is more than sessions may give ({ceiling}).",
-            hint=f"Ask for {ceiling} or less, or ask a person to raise it.",
-        )
+        raise above(priority, ceiling)
+
+
+def above(priority: int, ceiling: int) -> PolicyRefused:
+    """The error for a priority that sessions may not give."""
+    return PolicyRefused(
+        f"A priority of {priority} is more than sessions may give ({ceiling}).",
+        hint=f"Ask for {ceiling} or less, or ask a person to raise it.",
+    )
 
 
 def _check_open(view: View, body: Add) -> None:
@@ -119,11 +124,16 @@ def _below(view: View, entry: QueueEntry) -> set[str]:
 def _new(view: View, operation: Operation, body: Add, generation: int) -> QueueEntry:
     return QueueEntry(
         id=operation.id, seq=model.queue(view).seq, branch=body.branch, head=body.head, target=body.target, base=body.base,
-        session=operation.session, node=operation.node, title=body.title or "", claims=body.claims,
+        session=_owner(view, operation, body), node=operation.node, title=body.title or "", claims=body.claims,
         priority=model.DEFAULT_PRIORITY if body.priority is None else body.priority,
         needs=body.needs or (), stack=body.stack or "", state=states.QUEUED, since=generation, at=operation.at,
         headed=operation.at, changed=operation.at, by=operation.session, nonce=operation.nonce,
     )  # fmt: skip
+
+
+def _owner(view: View, operation: Operation, body: Add) -> SessionId:
+    """The session that an entry belongs to: the one that is named, if it is there, else the one that asks."""
+    return body.owner if is_name(body.owner) and session_records.find(view, body.owner) else operation.session
 
 
 def _again(

@@ -16,7 +16,7 @@ from gitfleet.ledger.model import Accepted, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, order, states, transitions
-from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
+from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry, QueuePause
 from gitfleet.mergequeue.requests import (
     EndRun,
     EntriesChanged,
@@ -57,6 +57,7 @@ def take(view: View, operation: Operation, body: Take, generation: int) -> Decis
     run = GateRun(
         id=operation.id, target=body.target, base=body.base, entries=body.entries, commit=body.commit, tree=body.tree,
         keys=body.keys, node=operation.node, lease=body.lease, at=operation.at, nonce=operation.nonce, purpose=body.purpose,
+        process=body.process,
     )  # fmt: skip
     for entry in [transitions.pinned(view, pin, "take") for pin in body.entries]:
         changes |= model.put(moved(entry, "take", states.TESTING, operation, reason="testing"))
@@ -107,7 +108,6 @@ def _run(view: View, run_id: str) -> GateRun:
 @operation("queue.end", body=EndRun, answer=RunEnded, actors=BY_NODES)
 def end(view: View, operation: Operation, body: EndRun, generation: int) -> Decision[RunEnded]:
     """`queue.end`: a run is over, and its entries wait again. Refused with Conflict when it has ended, or is another node's and was renewed since."""
-    del generation
     run = _run(view, body.run)
     if run.node != operation.node and body.lapsed != run.renewed:
         raise Conflict(f"That is a run of node {display(run.node)}, which is alive.")
@@ -117,12 +117,36 @@ def end(view: View, operation: Operation, body: EndRun, generation: int) -> Deci
     for word in ["runs", body.outcome, *(["flaky"] if body.flaky else [])]:
         counts[word] = counts.get(word, 0) + 1
     changes[model.STATE_FILE] = replace(state, counts=counts).as_bytes()
+    changes |= _remembered(view, run, body, generation)
     what = f": {body.words}" if body.words else ""
     return Accepted(
         changes,
         RunEnded(run),
         one_line(f"the run of {run.commit[:12]} on node {run.node} {_ENDS[body.outcome]}{what}"),
     )
+
+
+def _remembered(view: View, run: GateRun, body: EndRun, generation: int) -> Changes:
+    """The changes that keep how a run ended, and let go of results that say nothing of entries which wait."""
+    heads = {(entry.id, entry.head) for entry in model.readable(view)}
+    known = model.results(view)
+    stale = [one for one in known if one.entries and not any((p.id, p.head) in heads for p in one.entries)]
+    rest = [one for one in known if one not in stale]
+    changes: Changes = {one.where: None for one in (*stale, *rest[: -(model.MAX_RESULTS - 1)])}
+    if body.outcome != "abandoned":
+        result = CandidateResult(
+            run.id,
+            run.base,
+            run.entries,
+            run.commit,
+            run.tree,
+            body.outcome,
+            generation,
+            run.keys,
+            body.seconds,
+        )
+        changes[result.where] = result.as_bytes()
+    return changes
 
 
 _ENDS = {
@@ -207,6 +231,8 @@ def reject(view: View, operation: Operation, body: Reject, generation: int) -> D
     )
     words = f"Your branch {after.branch} fails its gate, and comes back to you: {after.evidence.words}."
     changes = model.put(after) | _tell(view, after, words, operation)
+    if body.window:
+        changes[model.STATE_FILE] = replace(model.queue(view), window=body.window).as_bytes()
     return Accepted(
         changes, EntriesChanged((after,)), one_line(f"{after.branch} is rejected: {after.evidence.words}")
     )

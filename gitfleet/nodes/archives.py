@@ -9,6 +9,7 @@ cut off is simply done again. Needs no lock.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 from gitfleet.base.ids import is_name
@@ -100,13 +101,11 @@ class NodeArchives:
                 place.fetch([ref], depth=1)
             except Unverifiable:
                 return None
-            objects = open_objects(place.git.git_dir, limit=MOST_BYTES)
-            try:
-                return _files(objects, place.tip(0), ref)
-            except GitFailed as error:
-                raise _broken(ref, "it is no commit") from error
-            finally:
-                objects.close()
+            with closing(open_objects(place.git.git_dir, limit=MOST_BYTES)) as objects:
+                try:
+                    return _files(objects, place.tip(0), ref)
+                except GitFailed as error:
+                    raise _broken(ref, "it is no commit") from error
 
     def list(self, node: str | None = None) -> list[NodeArchive]:
         """The archives that the hub has (without a hub: this clone), of all nodes or of one, sorted.

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.text import counted
-from gitfleet.git import checkout
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.codec import Struct
+from gitfleet.git import checkout, git_worktrees, history
 from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 
 
-class Checkout(NamedTuple):
-    """One worktree: its branch ("" when detached), HEAD (None before the first commit), and counts.
+class Checkout(Struct):
+    """One worktree: its branch ("" when detached), and counts.
 
     `dirty` counts paths that differ from HEAD or are untracked; `ahead` and `behind` commits against the trunk, None
     when either is unknown.
     """
 
     branch: str
-    head: str | None
     dirty: int
     ahead: int | None = None
     behind: int | None = None
@@ -52,7 +50,7 @@ def look(worktrees: Mapping[str, str], git: Git, trunk: str | None, *, seconds: 
     heads = {state.head for state in sound.values() if state.head and trunk}
     counts = checkout.parallel(lambda head: _count(git, trunk or "", head, end), sorted(heads))
     return {
-        path: Checkout(state.branch, state.head, state.dirty, *(counts.get(state.head or "") or ()))
+        path: Checkout(state.branch, state.dirty, *(counts.get(state.head or "") or ()))
         for path, state in sound.items()
     }
 
@@ -70,11 +68,7 @@ def _count(git: Git, trunk: str, head: str, end: float) -> tuple[int, int] | Non
     left = end - clock.elapsed()
     if head == trunk:
         return 0, 0
-    if left <= 0:
-        return None
-    done = git.ask("rev-list", "--left-right", "--count", f"{head}...{trunk}", "--", timeout=left)
-    counts = done.stdout.split()
-    return (int(counts[0]), int(counts[1])) if done.code == 0 and len(counts) == 2 else None
+    return history.counts(git, head, trunk, timeout=left) if left > 0 else None
 
 
 def left_behind(repository: Repository) -> list[str]:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from gitfleet.base import identity
+from gitfleet.base.text import some
+from gitfleet.codec import Struct
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import checkouts, log_tails
 from gitfleet.nodes.checkouts import Checkout
 from gitfleet.nodes.records import MAX_NUMBER, PERSON, UNKNOWN, Detail, SessionState
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 
 SECONDS = 2.0
 
 
-class WantedTail(NamedTuple):
+class WantedTail(Struct):
     """How much of a log, and how long (seconds) git may take over all worktrees."""
 
     lines: int = 0
@@ -74,12 +75,8 @@ def _checkouts(
             ids = [session.id for session in sessions if session.worktree == path]
             why = "git did not answer there in time" if os.path.isdir(place) else "it is gone"
             why = why if place in known else "it is no worktree of this clone"
-            warnings.append(f"the worktree {path} ({_several(ids)}) could not be checked: {why}")
+            warnings.append(f"the worktree {path} ({some(ids)}) could not be checked: {why}")
     return {path: found[place] for path, place in real.items() if place in found}, warnings
-
-
-def _several(ids: Sequence[str]) -> str:
-    return f"{', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''}"
 
 
 def _detail(session: Session, local: LocalSessions, checkout: Checkout | None, wanted: WantedTail) -> Detail:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from gitfleet import codec
-from gitfleet.base import advice, clock, statefile
+from gitfleet.base import advice, canonical, clock, statefile
 from gitfleet.base.identity import boot_id
 from gitfleet.base.ids import ulid
 from gitfleet.base.text import one_line
@@ -34,7 +34,7 @@ from gitfleet.nodes.details import WantedTail
 from gitfleet.nodes.observed import Pulse
 from gitfleet.nodes.peers import Peers, tree_of
 from gitfleet.nodes.records import Detail, Heartbeat
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 
 TAIL = WantedTail(lines=50, limit=8 * 1024, seconds=5.0)
 KEPT = 16
@@ -72,6 +72,7 @@ class NodeRef:
         self._ledger = ledger
         self._patience = patience
         self._trunk = trunk
+        self._note = os.path.join(ledger.state, "heartbeat.json")
         self.shown: Shown | None = None
         """What the hub showed of its branches when the last beat was sent."""
 
@@ -115,11 +116,6 @@ class NodeRef:
         with self._peers() as peers:
             Pulse(self._ledger.state, self._patience).note({name: peers.tips[name] for name in peers.nodes})
 
-    def _collect(self) -> None:
-        """Fetch the other nodes' refs. Callers hold the node's lock."""
-        Remote(self._repository.git, self._ledger.node.hub).fetch(*self.wanted)
-        self._note_pulses()
-
     def _publish(self, *, again: bool = False) -> list[str]:
         """Bring our ref to the hub as it stands; warnings back. Callers hold the node's lock.
 
@@ -138,7 +134,8 @@ class NodeRef:
         if (
             answer.outcome is Push.LOST and not answer.rejected and not again
         ):  # we have not seen what is there
-            self._collect()
+            Remote(self._repository.git, node.hub).fetch(*self.wanted)
+            self._note_pulses()
             return self._publish(again=True)
         if answer.rejected and old and not follows:  # perhaps since it does not follow the beat before
             following = self._send(self._following(old), old)
@@ -193,7 +190,7 @@ class NodeRef:
 
         A worktree that cannot be looked at is `status`' to complain about.
         """
-        own = list(model.readable(self._ledger.current().view, self._ledger.node.id))
+        own = list(session_records.readable(self._ledger.current().view, self._ledger.node.id))
         found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk)
         return list(found.values())
 
@@ -221,7 +218,7 @@ class NodeRef:
         node, at = self._ledger.node.id, clock.now()
         beat = self._beats(tree) + 1
         heartbeat = Heartbeat(node, beat, at, boot_id(), os.uname().nodename[:256], ulid())
-        tree.put(records.HEARTBEAT, records.as_bytes(heartbeat))
+        tree.put(records.HEARTBEAT, canonical.dump(heartbeat))
         message = f"Heartbeat {beat} of node {node}\n"
         return self._ledger.objects.write("commit", commits.as_bytes(tree.write(), after, node, at, message))
 
@@ -249,13 +246,10 @@ class NodeRef:
         return Snapshot(objects, None)
 
     def _load(self) -> BeatNote:
-        return statefile.load(BeatNote, self._path()) or BeatNote()
+        return statefile.load(BeatNote, self._note) or BeatNote()
 
     def _save(self, note: BeatNote) -> None:
-        statefile.save(self._path(), note)
-
-    def _path(self) -> str:
-        return os.path.join(self._ledger.state, "heartbeat.json")
+        statefile.save(self._note, note)
 
 
 def _tell(tree: Snapshot, told: Sequence[Detail]) -> None:
@@ -266,4 +260,4 @@ def _tell(tree: Snapshot, told: Sequence[Detail]) -> None:
     except Corrupt:
         tree.drop(records.SESSIONS)
     for item in told:
-        tree.put(records.detail_path(item.id), records.as_bytes(item))
+        tree.put(records.detail_path(item.id), canonical.dump(item))

@@ -5,20 +5,21 @@ What cannot be told is said to be unknown.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gitfleet.base.text import duration
+from gitfleet.codec import Struct
 from gitfleet.nodes.details import process_liveness
 from gitfleet.nodes.observed import QUIET
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import ALIVE, DEAD, PERSON, UNKNOWN
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 
 Word = Literal["alive", "person", "quiet", "unknown", "dead"]
 WORDS: tuple[Word, ...] = (ALIVE, PERSON, QUIET, UNKNOWN, DEAD)
 
 
-class Liveness(NamedTuple):
+class Liveness(Struct):
     """One of `WORDS`; `quiet_for` is how long this machine has seen the session's node not move (seconds)."""
 
     word: Word

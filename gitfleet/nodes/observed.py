@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from gitfleet.base import clock, statefile
 from gitfleet.base.identity import boot_id
@@ -36,7 +36,7 @@ class _Observations(Struct):
     nodes: Mapping[str, Observation] = field(Table(One(Observation)), default={})
 
 
-class NodeJudgement(NamedTuple):
+class NodeJudgement(Struct):
     """Whether a node is `alive`, `quiet` (and for how many seconds, of our clock) or `unknown`."""
 
     liveness: NodeState

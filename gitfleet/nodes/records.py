@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from gitfleet.base import canonical
 from gitfleet.base.ids import shard
 from gitfleet.codec import Choice, Maybe, Record, Shape, Text, Whole, field
 from gitfleet.errors import Corrupt
@@ -66,11 +65,6 @@ class Detail(Record):
 def detail_path(session_id: str) -> str:
     """Where the detail of a session is filed."""
     return f"{SESSIONS}/{shard(session_id)}/{session_id}.json"
-
-
-def as_bytes(record: Heartbeat | Detail) -> bytes:
-    """The canonical bytes of a record."""
-    return canonical.dump(record.encode())
 
 
 def heartbeat(data: bytes, node: str) -> Heartbeat:

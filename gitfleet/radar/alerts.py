@@ -1,6 +1,6 @@
 """Telling sessions of conflicts to come: the one that came later, once, and again only when it is new or worse.
 
-What was told is in the ledger (`sessions.alerts`), so two radars at once tell a thing once. What cannot be told for certain
+What was told is in the ledger (`sessions.told_conflicts`), so two radars at once tell a thing once. What cannot be told for certain
 any more (a branch that could not be looked at, a hub that is out of reach) stays as it was told.
 """
 
@@ -14,8 +14,8 @@ from gitfleet.base.names import SessionId
 from gitfleet.base.text import one_line
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.radar.model import BaseClash, Findings, PairClash, PathClash, WorkHead
-from gitfleet.sessions import alerts, model
-from gitfleet.sessions.alerts import Alert, ToldPair
+from gitfleet.sessions import session_records, told_conflicts
+from gitfleet.sessions.told_conflicts import Alert, ToldPair
 
 _SHOWN = 5
 
@@ -31,7 +31,7 @@ def tell(ledger: Ledger, found: Findings, *, certain: bool) -> list[str]:
     Not `certain`: nothing is called cleared. Raises the ledger's errors; then nothing was told.
     """
     view, node = ledger.current().view, ledger.node.id
-    known = {one.pair: one for one in alerts.everything(view)}
+    known = {one.pair: one for one in told_conflicts.everything(view)}
     wanted = {alert.pair: alert for alert in _alerts(found, ledger.node.trunk)}
     fresh = [
         alert
@@ -49,13 +49,15 @@ def tell(ledger: Ledger, found: Findings, *, certain: bool) -> list[str]:
     ]
     if not fresh and not cleared:
         return []
-    body = alerts.Alerts(tuple(fresh[: alerts.MOST]), tuple(cleared))
-    return list(ledger.request(alerts.tell, ledger.itself, body).told)
+    body = told_conflicts.Alerts(tuple(fresh[: told_conflicts.MOST]), tuple(cleared))
+    return list(ledger.request(told_conflicts.tell, ledger.itself, body).told)
 
 
 def _may_clear(ledger: Ledger, told: ToldPair, node: str) -> bool:
     view = ledger.current().view
-    return told.node == node or all(model.find(view, session) is None for session in told.owners if session)
+    return told.node == node or all(
+        session_records.find(view, session) is None for session in told.owners if session
+    )
 
 
 def _alerts(found: Findings, trunk: str) -> Iterator[Alert]:
@@ -78,7 +80,7 @@ def _alerts(found: Findings, trunk: str) -> Iterator[Alert]:
 def _alert(
     pair: str, heads: tuple[WorkHead, WorkHead], paths: Sequence[PathClash], to: WorkHead, words: str
 ) -> Alert:  # fmt: skip
-    names = tuple(one.path for one in paths)[: alerts.MAX_PATHS]
+    names = tuple(one.path for one in paths)[: told_conflicts.MAX_PATHS]
     owners = (heads[0].owner, heads[1].owner)
     return Alert(pair, (heads[0].name, heads[1].name), owners, names, SessionId(to.owner), words)
 

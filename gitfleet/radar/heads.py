@@ -18,17 +18,17 @@ from gitfleet.base import files, ids
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError
-from gitfleet.git import fleetrefs, refs, worktrees
+from gitfleet.git import fleetrefs, git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git, redact
 from gitfleet.git.quarantine import Quarantine
 from gitfleet.git.remote import Remote
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes.peers import Peers
 from gitfleet.radar.model import Untold, WorkHead
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 
 MOST = 400
 """Branches of nobody that are looked at: the newest."""
@@ -49,7 +49,7 @@ def gather(
 ) -> Gathered:
     """All heads there are. Asks the hub once with `fetch`, and once more for what is new there. Raises GitFailed."""
     git, node = repository.git, ledger.node
-    everyone = list(sessions.readable(ledger.current().view))
+    everyone = list(session_records.readable(ledger.current().view))
     hub, warnings = _of_hub(repository, ledger, fetch=fetch)
     here = {
         name.removeprefix(_HEADS): oid
@@ -59,7 +59,7 @@ def gather(
     if not node.hub:
         here.pop(node.trunk, None)
     trees = [
-        tree for tree in worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir
+        tree for tree in git_worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir
     ]
     with Peers(repository, ledger, patience=patience) as peers:
         owners = _owners(peers, node.id, everyone, trees)
@@ -208,7 +208,7 @@ def _dirty(
         session = at.get(os.path.realpath(tree.path))
         if tree.head is None or not os.path.isdir(tree.path):
             continue
-        if busy := worktrees.in_progress(tree.git_dir):
+        if busy := git_worktrees.in_progress(tree.git_dir):
             untold.append(Untold((name,), f"a {busy} is in progress in {display(tree.path)}"))
             continue
         snapshot = _snapshot(place, repository.common_dir, tree)

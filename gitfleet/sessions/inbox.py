@@ -16,7 +16,7 @@ from gitfleet.errors import FleetError, UsageError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, View
 from gitfleet.ledger.operations import Decision, operation
-from gitfleet.sessions import model, rules
+from gitfleet.sessions import session_records, session_rules
 
 MAX_MESSAGE = 2000
 MAX_WAITING = 200
@@ -36,10 +36,6 @@ class Message(Record):
     at: int = field(WHOLE)
     name: str = local(default="", kw_only=True)
 
-    def as_bytes(self) -> bytes:
-        """The record's canonical bytes."""
-        return canonical.dump(self.encode())
-
     @property
     def words(self) -> str:
         """The message for people, on one line: no part of it can pass for a line of ours."""
@@ -49,7 +45,7 @@ class Message(Record):
 
 def folder(session_id: str) -> str:
     """Where a session's messages are."""
-    return f"{model.folder(session_id)}/inbox"
+    return f"{session_records.folder(session_id)}/inbox"
 
 
 def read(view: View, session_id: str) -> Iterator[Message]:
@@ -71,13 +67,13 @@ def post(
 
     `number` tells several messages of one operation to one session apart.
     """
-    if model.find(view, session_id) is None:
+    if session_records.find(view, session_id) is None:
         return {}
     where = folder(session_id)
     names = [name for name, is_folder in view.names(where) if not is_folder]
     changes = _make_room(view, session_id, names, operation) if len(names) >= MAX_WAITING else {}
     message = Message(operation.id, sender, text[:MAX_MESSAGE], operation.at)
-    changes[f"{where}/{operation.id}-{number:03d}.json"] = message.as_bytes()
+    changes[f"{where}/{operation.id}-{number:03d}.json"] = canonical.dump(message)
     return changes
 
 
@@ -99,7 +95,7 @@ def _make_room(
     count = before + len(oldest)
     words = f"{count} older messages were dropped unread: an inbox holds {MAX_WAITING}."
     note = Message(_DROPPED, "", words, operation.at)
-    changes[f"{where}/{_DROPPED}-{count:09d}.json"] = note.as_bytes()
+    changes[f"{where}/{_DROPPED}-{count:09d}.json"] = canonical.dump(note)
     return changes
 
 
@@ -129,7 +125,7 @@ def send(view: View, operation: Operation, body: Send, generation: int) -> Decis
     text = body.text.strip()
     if not text or len(text) > MAX_MESSAGE:
         raise unfit()
-    to = rules.recipient(view, body.to)
+    to = session_rules.recipient(view, body.to)
     changes = post(view, to.id, text, operation, sender=operation.session)
     return Accepted(changes, Sent(to.id, text), one_line(f"{operation.session} tells {to.id}: {text}"))
 

@@ -12,14 +12,15 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from gitfleet.base import advice, files, statefile
-from gitfleet.base.identity import ProcessIdentity, ancestors, state
+from gitfleet.base.callers import ancestors
+from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
 from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
 from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field, replace
 from gitfleet.errors import BadName, LocalStorage, NoSession
-from gitfleet.git import refs
+from gitfleet.git import config_text, refs
 from gitfleet.git.program import Git
 
 VARIABLE = "GITFLEET_SESSION"
@@ -128,15 +129,9 @@ def whoami(
     setting counts as unset; an empty flag is refused: whoever gave it meant somebody. A session is never guessed among
     several, and none that another client acts for is taken for this one's.
     """
-    known, others = _acting(flag, environment, local)
+    known, others = _known(flag, environment, git, local)
     if known is not None:
         return known
-    named, where = _named(flag, environment, git, others)
-    if named is not None:
-        if not is_name(named):
-            words = f"{named[:80]!a}{where} is not a session id."
-            raise BadName(words, hint=f"See {advice.SESSIONS}.", name=named)
-        return named
     found = [session for session in candidates(local, worktree) if session.id not in others]
     if len(found) == 1:
         return found[0].id
@@ -146,17 +141,22 @@ def whoami(
     raise _several([session.id for session in found])
 
 
-def _acting(
-    flag: str | None, environment: Mapping[str, str], local: LocalSessions
+def _known(
+    flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions
 ) -> tuple[str | None, Collection[str]]:
-    """The session of the client (a coding agent) whose command this is, and those that other clients act for."""
+    """The session that the caller acts for as its client or whoever named it says, and those that other clients act for."""
     callers = acting.callers(environment) if flag is None else []
     notes = Notes(local.state)
     for client, own in callers:
         note = notes.get(client, own)
         if note is not None:
             return note.session, ()
-    return None, notes.taken() if callers else ()
+    others = notes.taken() if callers else ()
+    named, where = _named(flag, environment, git, others)
+    if named is not None and not is_name(named):
+        words = f"{named[:80]!a}{where} is not a session id."
+        raise BadName(words, hint=f"See {advice.SESSIONS}.", name=named)
+    return named, others
 
 
 def caller(
@@ -166,9 +166,9 @@ def caller(
 
     For what must never befall another session. Who else is at work here is then no answer. Raises NoSession, BadName.
     """
-    known, others = _acting(flag, environment, local)
-    if known is not None or _named(flag, environment, git, others)[0] is not None:
-        return whoami(flag, environment, git, local, worktree)
+    known, _ = _known(flag, environment, git, local)
+    if known is not None:
+        return known
     here = [session for session in local.all() if session.worktree == worktree]
     lines = ancestors()
     above = [
@@ -238,5 +238,4 @@ def _may_be_configured(git_dir: str) -> bool:
     if not _BY_ENVIRONMENT.isdisjoint(os.environ):
         return True
     places = (os.path.join(refs.common(git_dir), "config"), os.path.join(git_dir, "config.worktree"))
-    said = b"".join(files.read(place) or b"" for place in places).lower()
-    return b"[fleet" in said or b"include" in said
+    return any(config_text.may_name_session(files.read(place) or b"") for place in places)

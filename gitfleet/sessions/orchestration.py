@@ -1,8 +1,8 @@
 """Which orchestrator a session belongs to: its `orchestration_pattern`.
 
 Owns the inference and the shape of its markers, which are data: `orchestration.json` beside this module,
-extended by the key `orchestrators` of gitfleet.yaml. Leaves reading command lines of processes to
-`base.identity` and the policy file to its reader. The label informs people and rules; nothing about safety
+extended by the key `orchestrators` of gitfleet.yaml. Leaves what runs behind other programs to `launchers` and the
+policy file to its reader. The label informs people and rules; nothing about safety
 hangs on it, since whoever starts a process can name it as they like.
 
 Markers are a mapping of labels to what betrays them (every key may be left out)::
@@ -35,21 +35,18 @@ import functools
 import itertools
 import json
 import os
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gitfleet.base.identity import program_name, shell_command
+from gitfleet.base.identity import program_name
 from gitfleet.base.text import one_line
+from gitfleet.sessions.launchers import unwrapped
 
 GENERIC = "generic"
 
-_MAX_ARGUMENTS = 256
 _MAX_NAME = 256
-_MAX_SCRIPT = 8192
 _MAX_VARIABLES = 4096
 _MAX_ENTRIES = 256  # labels in one set of markers; markers of one kind under one label
-_MAX_LAYERS = 8
 _MAX_FORMS = 64
 
 _CREDENTIALS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS")
@@ -106,11 +103,6 @@ def infer(
                 found[label] = one_line(f"{trace.kind} {trace.name}", 120)
     label = _most_specific(found, markers)
     return Inference(label, found[label]) if label else Inference(GENERIC, "nothing names an orchestrator")
-
-
-def labels(extra: Mapping[str, object] | None = None) -> tuple[str, ...]:
-    """Every label that has markers, in their order of precedence, and "generic" last."""
-    return (*(label for label in _combined(extra) if label != GENERIC), GENERIC)
 
 
 def is_label(text: str) -> bool:
@@ -179,14 +171,9 @@ def _texts(fields: Mapping[object, object], key: str, where: str, faults: list[s
 
 
 @functools.cache
-def _data(key: str) -> Any:
-    with open(os.path.join(os.path.dirname(__file__), "orchestration.json"), encoding="utf-8") as file:
-        return json.load(file)[key]
-
-
-@functools.cache
 def _shipped() -> dict[str, Orchestrator]:
-    return read_markers(_data("orchestrators"))[0]
+    with open(os.path.join(os.path.dirname(__file__), "orchestration.json"), encoding="utf-8") as file:
+        return read_markers(json.load(file)["orchestrators"])[0]
 
 
 def _combined(extra: Mapping[str, object] | None) -> Mapping[str, Orchestrator]:
@@ -288,7 +275,7 @@ def _surrounding(
 
 
 def _commanded(argv: Sequence[str]) -> Iterator[_Trace]:
-    rest, variables = _unwrapped(list(argv[:_MAX_ARGUMENTS]))
+    rest, variables = unwrapped(argv)
     options = list(itertools.takewhile(lambda argument: argument != "--", rest[1:]))
     for option, value in itertools.pairwise([*options, ""]):
         name, equals, inline = option.partition("=")
@@ -314,99 +301,3 @@ def _target(rest: list[str]) -> Iterator[_Trace]:
         if folder in _PACKAGE_FOLDERS and _is_name(package):
             name = f"{package}/{inner}" if package.startswith("@") else package
             yield _Trace("package", name, (f"{package} {operand}",))
-
-
-# Seeing through programs that run another.
-
-
-class _Launcher(NamedTuple):
-    """How to find, in a launcher's arguments, what it runs. As in `launchers` of the data file.
-
-    `verbs`: it runs something only after one of these ("" among them: without one, too). `valued`: its
-    options that take the next argument. `operands`: its own arguments before the command. `module`: options
-    that name a module to run. `text`: options that give it a program as text.
-    """
-
-    names: Sequence[str]
-    verbs: Sequence[str] = ("",)
-    valued: Sequence[str] = ()
-    operands: int = 0
-    module: Sequence[str] = ()
-    text: Sequence[str] = ()
-
-
-@functools.cache
-def _launchers() -> dict[str, _Launcher]:
-    return {name: _Launcher(**entry) for entry in _data("launchers") for name in entry["names"]}
-
-
-def _unwrapped(rest: list[str]) -> tuple[list[str], list[str]]:
-    """`rest` from what runs in the end, and the names of the variables that were set on the way there."""
-    variables: list[str] = []
-    for _ in range(_MAX_LAYERS):
-        variables += _take_assignments(rest)
-        launcher = _launchers().get(_unversioned(program_name(rest[0][:4096]))) if rest else None
-        if launcher is None:
-            break
-        text = shell_command(rest)
-        inner = _started(rest[1:], launcher) if text is None else _first_command(text, variables)
-        if not inner:
-            break
-        rest = inner
-    return rest, variables
-
-
-def _unversioned(name: str) -> str:
-    return name.rstrip("0123456789.") if name.startswith(("python", "pypy")) else name
-
-
-def _started(arguments: list[str], launcher: _Launcher) -> list[str]:
-    """The command within a launcher's `arguments`; [] if it runs none, or a program given as text."""
-    ready, operands = "" in launcher.verbs, launcher.operands
-    remaining = iter(range(len(arguments)))
-    for at in remaining:
-        argument = arguments[at]
-        if argument in launcher.module:
-            return arguments[at + 1 :]
-        if argument in launcher.text:
-            return []
-        if argument in launcher.valued:
-            next(remaining, None)
-        elif argument in launcher.verbs:
-            ready = True
-        elif not argument.startswith(("-", "+")):
-            if not ready:
-                return []
-            if not operands:
-                return arguments[at:]
-            operands -= 1
-    return []
-
-
-def _first_command(text: str, variables: list[str]) -> list[str]:
-    """The first command in a shell's `text` that is more than preparation; `variables` gains what it exports."""
-    if len(text) > _MAX_SCRIPT:
-        return []
-    lexer = shlex.shlex(text.replace("\n", ";"), posix=True, punctuation_chars=";&|()")
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        words = list(lexer)[:_MAX_ARGUMENTS]
-    except ValueError:  # an open quote: not a command that a shell would take either
-        return []
-    for separates, group in itertools.groupby(words, lambda word: not word.strip(";&|()")):
-        command = [] if separates else list(group)
-        variables += _take_assignments(command)
-        if command and command[0] not in _data("preparations"):
-            return command
-        variables += _take_assignments(command[1:])
-    return []
-
-
-def _take_assignments(command: list[str]) -> list[str]:
-    """Removes `NAME=value` from the front of `command`; returns the names."""
-    names = []
-    while command and "=" in command[0] and (name := command[0].partition("=")[0]).isidentifier():
-        names.append(name)
-        del command[0]
-    return names

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gitfleet.base import advice, files, identity
-from gitfleet.base.ids import ALPHABET
+from gitfleet.base import advice, callers, files, identity, ids
 from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
 from gitfleet.errors import Conflict, LocalStorage, NoRepository, NoSession, UsageError
@@ -17,7 +16,7 @@ from gitfleet.git import headlog, refs
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.sessions import model, orchestration, rules
+from gitfleet.sessions import orchestration, session_records, session_rules
 from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading
 
@@ -44,7 +43,7 @@ class Beginning(NamedTuple):
     """
 
     id: SessionId
-    body: rules.StartFacts
+    body: session_rules.StartFacts
     moved: bool
     named: bool
     timeout: float
@@ -54,7 +53,7 @@ class Ending(NamedTuple):
     """A session that is to end; `was`: only if it still has this process. `heard`: the messages that it was shown."""
 
     id: SessionId
-    was: rules.Process | None
+    was: session_rules.Process | None
     heard: tuple[str, ...]
     timeout: float
 
@@ -73,15 +72,15 @@ class Sessions(Generic[S, E]):
         begin: Callable[[Beginning], S],
         finish: Callable[[Ending], E],
         *,
-        markers: Callable[[], Mapping[str, Any]] = dict,
-        arrived: Callable[[str], None] = lambda _: None,
-        expected: Callable[[str], str] = lambda _: "",
+        markers: Callable[[], Mapping[str, Any]],
+        arrived: Callable[[], None],
+        expected: Callable[[], str],
     ) -> None:
         """`begin` and `finish` have the ledger decide, with what becomes of the session's claims.
         `markers` tells the orchestrators that the rules add.
 
-        `arrived` hears of the worktree (its git dir) in which a session has begun, `expected` tells the id of the one for which
-        that was made and which has not come yet ("": none).
+        `arrived` hears that a session has begun in the worktree, `expected` tells the id of the one for which that was made and
+        which has not come yet ("": none).
         """
         self._repository = repository
         self._ledger = ledger
@@ -99,7 +98,7 @@ class Sessions(Generic[S, E]):
         that would at once, one does. Without an id it is the session for which this worktree was made, if that has not come
         yet. Raises Conflict when the id is taken, UsageError when the process is not there.
         """
-        reserved = "" if start.id or start.person else self._expected(self._repository.git_dir)
+        reserved = "" if start.id or start.person else self._expected()
         if reserved:
             with suppress(Conflict):  # somebody else is called so by now
                 return self._start(start._replace(id=reserved), timeout)
@@ -112,7 +111,7 @@ class Sessions(Generic[S, E]):
                 "A session needs a worktree; this is a bare repository.", hint="Run it in a worktree."
             )
         session_id = start.id or new_id(start.agent or ("person" if start.person else "session"))
-        model.folder(session_id)
+        session_records.folder(session_id)
         process = None if start.person else self._process(start.pid)
         known = self.local.get(session_id)
         resume = known is not None and _may_go_on(known, start, process)
@@ -133,19 +132,19 @@ class Sessions(Generic[S, E]):
         ):
             self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself
-            self._arrived(self._repository.git_dir)
+            self._arrived()
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)
         return answer
 
-    def end(self, session_id: str, *, timeout: float = 30.0, was: rules.Process | None = None) -> E:
+    def end(self, session_id: str, *, timeout: float = 30.0, was: session_rules.Process | None = None) -> E:
         """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
         With `was` (its process as the caller knows it) only if nobody has taken it up since: Conflict.
         """
-        model.folder(session_id)
+        session_records.folder(session_id)
         if self.local.get(session_id) is not None:
             self.local.check(session_id)
         heard = tuple(Reading(self._ledger.state).seen(session_id))
@@ -181,7 +180,7 @@ class Sessions(Generic[S, E]):
                     mark(there.git_dir, self.local, worktree)
 
     def _process(self, pid: int) -> identity.ProcessIdentity:
-        found = identity.identify(pid or identity.durable_parent())
+        found = identity.identify(pid or callers.durable_parent())
         if found is None:
             words = f"There is no process {pid}."
             raise UsageError(words, hint="Pass the pid of the running agent.")
@@ -189,19 +188,17 @@ class Sessions(Generic[S, E]):
 
     def _body(
         self, start: Start, process: identity.ProcessIdentity | None, *, resume: bool, was: identity.ProcessIdentity | None
-    ) -> rules.StartFacts:  # fmt: skip
+    ) -> session_rules.StartFacts:  # fmt: skip
         git = self._repository.here
         argv = list(start.command) or (identity.command_line(process.pid) if process else [])
         names = identity.environment_names(process.pid) if process else set()
         said = {"orchestrator": start.orchestrator, "agent": start.agent}
         inferred = orchestration.infer(said, argv, names, extra=self._markers())
         branch = refs.head(git)
-        return rules.StartFacts(
+        return session_rules.StartFacts(
             worktree=self._repository.worktree or "",
             branch=branch.removeprefix("refs/heads/"),
-            base=refs.loose(self._repository.common_dir, branch)
-            or git.line("rev-parse", "--verify", "--quiet", "HEAD")
-            or "",
+            base=refs.loose(self._repository.common_dir, branch) or refs.resolve(git, "HEAD") or "",
             agent=start.agent or (identity.program_name(argv[0]) if argv else ""),
             command=shown_command(argv),
             user=git.line("config", "--get", "user.name") or "",
@@ -211,7 +208,7 @@ class Sessions(Generic[S, E]):
             log=os.path.abspath(start.log) if start.log else None,
             person=start.person,
             resume=resume,
-            was=rules.Process(was.pid, was.start) if was else None,
+            was=session_rules.Process(was.pid, was.start) if was else None,
             pid=(process and process.pid) or None,
             start=(process and process.start) or None,
             boot=(process and process.boot) or None,
@@ -232,9 +229,6 @@ def shown_command(argv: Sequence[str]) -> str:
 
 
 def new_id(agent: str) -> str:
-    """A short id that says who it is: `codex-7h3k9q2m`. A collision (2^-40) is refused by the ledger, never shared."""
-    word = (
-        "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24] or "session"
-    )
-    tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
-    return f"{word}-{tail}"
+    """A short id that says who it is. A collision is refused by the ledger, never shared."""
+    word = "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24]
+    return ids.named(word or "session")

@@ -15,7 +15,7 @@ from gitfleet.claims import model, presence
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.git import refs, worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.fleetrefs import seen_trunk
 from gitfleet.git.program import Git
 from gitfleet.patterns.language import Pattern
@@ -58,7 +58,7 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
         else:
             roots = [presence.tree_of(clone.ledger.objects, tip) for tip in tips]
         left = presence.without(clone.ledger.objects, set(roots), left, case_sensitive=exact)
-    for other in worktrees.listed(here.git) if left and worktrees.linked(here.git) else ():
+    for other in git_worktrees.listed(here.git) if left and git_worktrees.linked(here.git) else ():
         if (
             left
             and not other.bare

@@ -12,7 +12,7 @@ from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git.history import History
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.trunk import position
 
 SHOWN = 8
@@ -22,7 +22,9 @@ def left_here(clone: Clone) -> list[Claim]:
     """The retained claims of ended sessions whose work is all in this worktree. Local; one look where nothing is retained."""
     view = clone.current().view
     found = list(model.retained(view))
-    ended = {name for name in {claim.session for claim in found} if view.get(sessions.path(name)) is None}
+    ended = {
+        name for name in {claim.session for claim in found} if view.get(session_records.path(name)) is None
+    }
     kept = [claim for claim in found if claim.session in ended]
     here = clone.claims.built_upon({claim.id: claim.keeper_records for claim in kept}, by_effect=False)
     found = [claim for claim in kept if claim.id in here]

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gitfleet.base import files, resources, statefile
+from gitfleet.base.digests import sha256
 from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository, discover
-from gitfleet.ledger.node import state_folder
+from gitfleet.ledger.own_node import state_folder
 
 CONFIG = "gitfleet.yaml"
 NOTE = "made.json"
@@ -106,6 +107,4 @@ def _digest(path: str) -> str:
 
 
 def _sha256(data: bytes) -> str:
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for drafts
-
     return sha256(data).hexdigest()

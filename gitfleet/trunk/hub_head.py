@@ -18,13 +18,13 @@ from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.git import fleetrefs, head, refs
 from gitfleet.git.head import Head
 from gitfleet.git.remote import Remote
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.trunk import policy_file, position
 
 if TYPE_CHECKING:
     from gitfleet.git.repository import Repository
     from gitfleet.ledger.ledger import Ledger
-    from gitfleet.ledger.node import Node
+    from gitfleet.ledger.own_node import Node
 
 _NEWS = 86400
 
@@ -57,7 +57,7 @@ def follow(repository: Repository, ledger: Ledger, found: Head) -> None:
         elif _switch(repository, ledger.node, found.branch):
             _save(ledger.state, HeadNote(head.BRANCH, ledger.node.trunk, clock.now(), told=False))
             ledger.node = replace(ledger.node, trunk=found.branch)
-            nodes.save(repository.common_dir, ledger.node)
+            own_node.save(repository.common_dir, ledger.node)
             policy_file.refresh(repository, ledger.node)
     except FleetError:
         return

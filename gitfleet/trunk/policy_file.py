@@ -13,7 +13,7 @@ from gitfleet.base import canonical, files
 from gitfleet.claims.policy import Policy
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.ledger.node import Node, state_folder
+from gitfleet.ledger.own_node import Node, state_folder
 from gitfleet.trunk import draft, position
 from gitfleet.trunk.draft import CONFIG
 

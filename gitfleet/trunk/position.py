@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from gitfleet.base.digests import sha256
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 
 
 def tip(git: Git, node: Node) -> str | None:
@@ -30,15 +31,13 @@ def with_head(repository: Repository, node: Node) -> tuple[str | None, str | Non
     head, *known = [refs.peek(repository.common_dir, name) for name in (branch, *names) if name]
     if not branch or None in {head, *known}:
         head, *known = refs.look_up(here, "HEAD", *names)
-    return head, _newest(here, known)
+    return head or None, _newest(here, known)
 
 
 def seen(node: Node, name: str) -> str:
     """The ref of ours for a branch of the hub as it was last fetched."""
     if name == node.trunk:
         return fleetrefs.seen_trunk(node.hub)
-    from hashlib import sha256  # OpenSSL: 2 ms, and only for bases of their own
-
     return fleetrefs.seen_base(node.hub, sha256(os.fsencode(name)).hexdigest()[:40])
 
 

@@ -21,7 +21,8 @@ HIGHEST = 100
 
 
 class QueuePolicy(Struct):
-    """What is said of gates is apart (`gates.policy`). `deadline` in seconds. `ceiling`: the priority that sessions may have.
+    """What is said of gates is apart (`gates.policy`). `deadline` in seconds. `ceiling`: the priority that sessions may give themselves,
+    `ceiling_of_others` what others may give them; the rules set both together.
 
     `tries`: how often an entry may come back repaired, `deadline`: how long its session has for that. `pull_request`: the command that
     hands an order to the host.
@@ -31,12 +32,17 @@ class QueuePolicy(Struct):
     landing: Way = field(Choice[Way]("push", "pull-request"), default="push")
     window: int = field(Whole(1), default=16)
     ceiling: int = field(Whole(0, HIGHEST), default=59)
+    ceiling_of_others: int = field(Whole(0, HIGHEST), default=79)
     tries: int = field(Whole(0), default=2)
     deadline: int = field(WHOLE, default=24 * 3600)
     required: bool = field(FLAG, default=False)
     delete_branches: bool = field(FLAG, default=False)
     pull_request: tuple[str, ...] = field(Many(TEXT), default=())
     committer: str = field(TEXT, default="gitfleet merge queue <queue@gitfleet.invalid>")
+
+    def ceiling_for(self, *, named: bool) -> int:
+        """The priority that may be given to a session's entry: by the session itself or, where it was `named`, by another."""
+        return self.ceiling_of_others if named else self.ceiling
 
 
 def load(state: str) -> QueuePolicy:

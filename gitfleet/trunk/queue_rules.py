@@ -57,4 +57,5 @@ class QueueRules(QueueGateRules):
     def compiled(self) -> dict[str, Any]:
         """The rules as `queue_policy.QueuePolicy` and `gates.policy.GatePolicy` read them."""
         rest = self.model_dump(mode="json", exclude=set(QueueGateRules.model_fields))
-        return {**gate_rules.compiled(self), **rest}
+        others = {"ceiling_of_others": self.ceiling} if "ceiling" in self.model_fields_set else {}
+        return {**gate_rules.compiled(self), **rest, **others}

@@ -14,18 +14,17 @@ from gitfleet.claims import model
 from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
-from gitfleet.git import checkout, refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import View
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from gitfleet.patterns import language
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 from gitfleet.trunk import landing, position, works
 from gitfleet.trunk.landing import Branch
 from gitfleet.trunk.works import Subject, Tree
@@ -36,7 +35,7 @@ Retained = list[Keeping]
 def facts(repository: Repository, ledger: Ledger, policy: Policy, session_id: str) -> Retained:
     """What keeps the claims of a session of this node when it ends, as the body of `session.end` says it."""
     view = ledger.current().view
-    session = sessions.find(view, session_id)
+    session = session_records.find(view, session_id)
     if session is None or session.node != ledger.node.id:
         return []
     subject = subject_of(ledger, view, session)

@@ -18,10 +18,10 @@ from gitfleet.git import headlog, lineage, refs
 from gitfleet.git.lineage import Commit
 from gitfleet.git.program import Git
 from gitfleet.git.repository import MAIN, Repository
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from gitfleet.nodes import checkouts
 from gitfleet.sessions.local import Here
-from gitfleet.sessions.model import Session
+from gitfleet.sessions.session_records import Session
 from gitfleet.trunk import landing
 from gitfleet.trunk.landing import HEADS, Branch
 

@@ -12,8 +12,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitfleet.base import canonical, files, statefile
-from gitfleet.claims import model
-from gitfleet.claims import retained_claims as rules
+from gitfleet.claims import model, retained_claims
 from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.clone import Clone
 from gitfleet.codec import TEXT, Many, Struct, Table, field
@@ -22,12 +21,11 @@ from gitfleet.git import refs
 from gitfleet.git.advertisement import Shown
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.model import SESSION, Actor, Operation
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.trunk import landing, position, retention
 from gitfleet.trunk.landing import HEADS, Branch
 from gitfleet.trunk.works import Subject
 from gitfleet.upkeep import retained_worktrees
-from gitfleet.worktrees import validity
 
 AT_ONCE = 200
 
@@ -42,7 +40,7 @@ def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
     if not hub:
         return []
     view = clone.current().view
-    own = list(sessions.readable(view, node)) if only is None else [sessions.find(view, only)]
+    own = list(session_records.readable(view, node)) if only is None else [session_records.find(view, only)]
     mine = [session for session in own if session is not None and session.node == node]
     subjects = [retention.subject_of(clone.ledger, view, session) for session in mine]
     subjects = [subject for subject in subjects if subject.claims]
@@ -59,7 +57,14 @@ def retain_pushed(clone: Clone, only: str | None = None) -> list[str]:
         if rows and any(f"refs/remotes/{hub}/{name}" in pushed for name in names):
             words = ", ".join(row.keeper.branch for row in rows)
             actor = Actor(SESSION, subject.session.id)
-            asked.append((words, clone.ledger.operation(rules.retain, actor, rules.Retain(tuple(rows)))))
+            asked.append(
+                (
+                    words,
+                    clone.ledger.operation(
+                        retained_claims.retain, actor, retained_claims.Retain(tuple(rows))
+                    ),
+                )
+            )
     agreed = retained_worktrees.agreed(clone, asked)
     if only is None and len(agreed) == len(asked):
         memory.pushed = now
@@ -79,9 +84,7 @@ def settle(clone: Clone, shown: Shown | None = None) -> tuple[list[str], list[st
     kept = {keeper for claim in found for keeper in claim.retained}
     settled = retained_worktrees.settle(clone, found)
     memory = Memory(clone)
-    wanted = sorted(
-        Branch(one.branch, one.head) for one in kept if one.branch and validity.is_branch(one.branch)
-    )
+    wanted = sorted(Branch(one.branch, one.head) for one in kept if one.branch and refs.is_branch(one.branch))
     names = {branch.name for branch in wanted}
     if not wanted:
         memory.forget(names)
@@ -129,15 +132,15 @@ def _proposals(
         how = "" if memory.judged.get(which) == known else judge.how(branch, there)
         if how is not None:
             memory.judged[which] = known
-        outcome = rules.LANDED if how else rules.DELETED
+        outcome = retained_claims.LANDED if how else retained_claims.DELETED
         if not how and (there or branch.name not in memory.seen):
             continue
         evidence = {"trunk": tip, "tip": there or "", "how": how or "seen there before, and now not"}
-        body = rules.LetGo(Keeper(branch=branch.name, head=branch.head), outcome, evidence=evidence)
+        body = retained_claims.LetGo(Keeper(branch=branch.name, head=branch.head), outcome, evidence=evidence)
         words = f"branch {branch.name} {'has landed' if how else 'is gone from the hub'}"
         yield (
             f"{words} ({branch.head[:12]})",
-            clone.ledger.operation(rules.let_go, clone.ledger.itself, body),
+            clone.ledger.operation(retained_claims.let_go, clone.ledger.itself, body),
         )
 
 

@@ -19,7 +19,7 @@ from gitfleet.base.text import span
 from gitfleet.codec import FLAG, TEXT, WHOLE, Choice, Many, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
-from gitfleet.ledger.node import state_folder
+from gitfleet.ledger.own_node import state_folder
 from gitfleet.nodes import log_tails
 from gitfleet.upkeep import schedulers, units
 from gitfleet.upkeep.schedulers import Kind, Put, Registration, Scheduler
@@ -74,6 +74,8 @@ class Maintainer:
         self.folder = os.path.join(state_folder(repository.common_dir), "maintainer")
         self.log = os.path.join(self.folder, "maintainer.log")
         self.lock = NodeLock(os.path.join(self.folder, "lock"))
+        self._record = os.path.join(self.folder, "installed.json")
+        self._last = os.path.join(self.folder, "last.json")
 
     @property
     def name(self) -> str:
@@ -193,14 +195,6 @@ class Maintainer:
     def tail(self, lines: int) -> list[str]:
         """The end of the log, safe to show."""
         return log_tails.shown(log_tails.read(self.log, lines) or "", lines)
-
-    @property
-    def _record(self) -> str:
-        return os.path.join(self.folder, "installed.json")
-
-    @property
-    def _last(self) -> str:
-        return os.path.join(self.folder, "last.json")
 
 
 class Run:

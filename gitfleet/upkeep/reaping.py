@@ -14,9 +14,9 @@ from gitfleet.base import identity
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, NoSession
-from gitfleet.sessions import model
-from gitfleet.sessions.model import Session
-from gitfleet.sessions.rules import Process
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
+from gitfleet.sessions.session_rules import Process
 
 
 class Reaped(NamedTuple):
@@ -34,7 +34,7 @@ def reap(clone: Clone, *, dry_run: bool = False) -> list[Reaped]:
 
     A session that somebody takes up again at this very moment stays: its record names another process by then.
     """
-    found = list(model.readable(clone.current().view, clone.ledger.node.id))
+    found = list(session_records.readable(clone.current().view, clone.ledger.node.id))
     dead = [session for session in found if dead_for_certain(session)]
     if dry_run:
         return [Reaped(session.id, session.worktree) for session in dead]

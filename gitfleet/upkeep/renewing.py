@@ -16,9 +16,8 @@ from gitfleet.ledger.model import SESSION, Actor, Status, View
 from gitfleet.nodes import checkouts, log_tails
 from gitfleet.nodes.details import process_liveness
 from gitfleet.nodes.records import ALIVE
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions import rules as session_rules
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records, session_rules
+from gitfleet.sessions.session_records import Session
 
 _SIGNS = ("index", "HEAD", "logs/HEAD", "COMMIT_EDITMSG")
 
@@ -37,7 +36,7 @@ def renew_live(clone: Clone) -> list[str]:
     }
     due = sorted(
         item.id
-        for item in sessions.readable(state.view, clone.ledger.node.id)
+        for item in session_records.readable(state.view, clone.ledger.node.id)
         if item.id not in waiting
         and _is_due(state.view, item)
         and process_liveness(item) == ALIVE

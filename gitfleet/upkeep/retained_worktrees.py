@@ -9,8 +9,7 @@ import os
 from collections.abc import Sequence
 
 from gitfleet.base.text import display
-from gitfleet.claims import model
-from gitfleet.claims import retained_claims as rules
+from gitfleet.claims import model, retained_claims
 from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
@@ -77,8 +76,8 @@ def _cleared(
     clone: Clone, keeper: Keeper, claims: Sequence[Claim], instead: Retained, evidence: str
 ) -> Operation:
     ids = tuple(claim.id for claim in claims)
-    body = rules.LetGo(keeper, rules.CLEARED, ids, tuple(instead), {"tree": evidence})
-    return clone.ledger.operation(rules.let_go, clone.ledger.itself, body)
+    body = retained_claims.LetGo(keeper, retained_claims.CLEARED, ids, tuple(instead), {"tree": evidence})
+    return clone.ledger.operation(retained_claims.let_go, clone.ledger.itself, body)
 
 
 def _of(node: str, found: Sequence[Claim]) -> dict[Keeper, list[Claim]]:

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, NamedTuple, get_args
 
 from gitfleet.base import advice, clock, files, processes
 from gitfleet.base.text import one_line
@@ -20,6 +20,7 @@ from gitfleet.upkeep.units import Plan
 
 Kind = Literal["launchd", "systemd", "cron"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_SYSTEMCTL = ("systemctl", "--user")
 _TIME = 60.0
 
 
@@ -38,74 +39,59 @@ class Registration(NamedTuple):
     words: Sequence[str] = ()
 
 
-class Scheduler(Protocol):
+class Scheduler:
     """One of the three. Methods raise Blocked when the system's own program refuses."""
 
-    @property
-    def kind(self) -> Kind:
-        """Which one."""
+    kind: Kind
 
     def there(self) -> bool:
         """Whether this system has it and lets us."""
+        raise NotImplementedError
 
     def puts(self, plan: Plan) -> list[Put]:
         """What `install` would put. Pure but for the search for programs. Raises UsageError."""
+        raise NotImplementedError
 
     def install(self, plan: Plan) -> None:
         """Put it and switch it on. Twice is the same as once."""
+        raise NotImplementedError
 
     def remove(self, name: str) -> bool:
-        """Switch it off and take it away; whether there was anything."""
+        """Switch it off and take it away; whether there was anything. A run that is under way ends by itself."""
+        raise NotImplementedError
 
     def look(self, name: str) -> Registration:
         """What is there."""
+        raise NotImplementedError
 
     def next_run(self, last: int | None, every: int) -> int:
         """About when it runs next (seconds since 1970), given the start of the last run."""
-
-
-class _FromTheLast:
-    def next_run(self, last: int | None, every: int) -> int:
-        """From the start of the last run on."""
         return (last if last is not None else clock.now()) + every
 
 
-class Launchd(_FromTheLast):
+class Launchd(Scheduler):
     """macOS: an agent of the user's, in ~/Library/LaunchAgents."""
 
-    kind: Kind = "launchd"
+    kind = "launchd"
 
     def there(self) -> bool:
-        """Whether this is macOS."""
         return sys.platform == "darwin" and shutil.which("launchctl") is not None
 
     def puts(self, plan: Plan) -> list[Put]:
-        """The one file."""
         return [Put(self._path(plan.name), units.plist(plan))]
 
     def install(self, plan: Plan) -> None:
-        """Write it, and have launchd take it (anew)."""
-        put = self.puts(plan)[0]
-        files.folder(os.path.dirname(put.path))
-        files.replace(put.path, put.text)
+        (put,) = _written(self.puts(plan))
         _ask(["launchctl", "bootout", f"{_domain()}/{plan.name}"])
-        done = _ask(["launchctl", "bootstrap", _domain(), put.path])
-        if done.code:
-            raise _refused(done)
+        _must(["launchctl", "bootstrap", _domain(), put.path])
 
     def remove(self, name: str) -> bool:
-        """Have launchd let go of it, and take the file away."""
-        if shutil.which("launchctl"):
-            _ask(["launchctl", "bootout", f"{_domain()}/{name}"])
+        _ask(["launchctl", "bootout", f"{_domain()}/{name}"])
         return files.remove(self._path(name))
 
     def look(self, name: str) -> Registration:
-        """The file, and whether launchd has the agent."""
         path = self._path(name)
-        loaded = (
-            shutil.which("launchctl") is not None
-            and _ask(["launchctl", "print", f"{_domain()}/{name}"]).code == 0
-        )
+        loaded = _ask(["launchctl", "print", f"{_domain()}/{name}"]).code == 0
         if not os.path.exists(path):
             return Registration([], on=loaded)
         return Registration([path], loaded, () if loaded else ["launchd has not loaded it"])
@@ -114,52 +100,40 @@ class Launchd(_FromTheLast):
         return os.path.expanduser(f"~/Library/LaunchAgents/{name}.plist")
 
 
-class Systemd(_FromTheLast):
+class Systemd(Scheduler):
     """Linux with a user manager: a service and a timer of the user's."""
 
-    kind: Kind = "systemd"
+    kind = "systemd"
 
     def there(self) -> bool:
-        """Whether the user's manager answers."""
-        return shutil.which("systemctl") is not None and self._ask("show", "--property=Version").code == 0
+        return _ask([*_SYSTEMCTL, "show", "--property=Version"]).code == 0
 
     def puts(self, plan: Plan) -> list[Put]:
-        """The service and the timer."""
         env = shutil.which("env") or "/usr/bin/env"
         service, timer = self._paths(plan.name)
         return [Put(service, units.service(plan, env)), Put(timer, units.timer(plan))]
 
     def install(self, plan: Plan) -> None:
-        """Write both, and start the timer (anew)."""
-        for put in self.puts(plan):
-            files.folder(os.path.dirname(put.path))
-            files.replace(put.path, put.text)
-        self._must("daemon-reload")
-        self._must("enable", f"{plan.name}.timer")
-        self._must("restart", f"{plan.name}.timer")
+        _written(self.puts(plan))
+        for words in (["daemon-reload"], ["enable", f"{plan.name}.timer"], ["restart", f"{plan.name}.timer"]):
+            _must([*_SYSTEMCTL, *words])
 
     def remove(self, name: str) -> bool:
-        """Stop the timer and take both files away. A run that is under way ends by itself."""
         paths = [path for path in self._paths(name) if os.path.lexists(path)]
-        answers = bool(paths) and shutil.which("systemctl") is not None
-        if answers:
-            self._ask("disable", "--now", f"{name}.timer")
+        if paths:
+            _ask([*_SYSTEMCTL, "disable", "--now", f"{name}.timer"])
         for path in paths:
             files.remove(path)
         files.remove(os.path.join(_units_folder(), "timers.target.wants", f"{name}.timer"))
-        if answers:
-            self._ask("daemon-reload")
+        if paths:
+            _ask([*_SYSTEMCTL, "daemon-reload"])
         return bool(paths)
 
     def look(self, name: str) -> Registration:
-        """The files, and whether the timer is waiting."""
         paths = [path for path in self._paths(name) if os.path.exists(path)]
         if not paths:
             return Registration([], on=False)
-        on = (
-            shutil.which("systemctl") is not None
-            and self._ask("is-active", "--quiet", f"{name}.timer").code == 0
-        )
+        on = _ask([*_SYSTEMCTL, "is-active", "--quiet", f"{name}.timer"]).code == 0
         words = [] if len(paths) == 2 else ["one of its two files is gone"]
         return Registration(paths, on, words if on else [*words, "its timer is not active"])
 
@@ -167,30 +141,20 @@ class Systemd(_FromTheLast):
         folder = _units_folder()
         return os.path.join(folder, f"{name}.service"), os.path.join(folder, f"{name}.timer")
 
-    def _ask(self, *words: str) -> processes.Completed:
-        return _ask(["systemctl", "--user", *words])
 
-    def _must(self, *words: str) -> None:
-        done = self._ask(*words)
-        if done.code:
-            raise _refused(done)
-
-
-class Cron:
+class Cron(Scheduler):
     """Anywhere else: one line of the user's crontab, marked at its end. All other lines stay to the byte."""
 
-    kind: Kind = "cron"
+    kind = "cron"
 
     def there(self) -> bool:
-        """Whether there is a crontab program."""
         return shutil.which("crontab") is not None
 
     def puts(self, plan: Plan) -> list[Put]:
-        """The one line."""
         return [Put("crontab", units.cron_line(plan))]
 
     def install(self, plan: Plan) -> None:
-        """Put the line in the place of the one that was there, or at the end."""
+        """In the place of the line that was there, or at the end."""
         line = self.puts(plan)[0].text
         before = _crontab()
         rows = before.splitlines(keepends=True)
@@ -206,7 +170,7 @@ class Cron:
             _write_crontab(after)
 
     def remove(self, name: str) -> bool:
-        """Take the line away; a table that holds nothing else goes, too."""
+        """A table that holds nothing else goes, too."""
         if not self.there():
             return False
         rows = _crontab().splitlines(keepends=True)
@@ -217,7 +181,7 @@ class Cron:
         return True
 
     def look(self, name: str) -> Registration:
-        """Whether the line is there. Whether a cron program runs nobody can tell."""
+        """Whether a cron program runs nobody can tell."""
         rows = _crontab().splitlines() if self.there() else []
         mine = [row for row in rows if units.is_cron_line_of(name, row)]
         words = ["its line is there more than once"] if len(mine) > 1 else []
@@ -270,7 +234,18 @@ def _crontab() -> bytes:
 
 
 def _write_crontab(text: bytes) -> None:
-    done = _ask(["crontab", "-"], text) if text else _ask(["crontab", "-r"])
+    _must(["crontab", "-" if text else "-r"], text)
+
+
+def _written(puts: list[Put]) -> list[Put]:
+    for put in puts:
+        files.folder(os.path.dirname(put.path))
+        files.replace(put.path, put.text)
+    return puts
+
+
+def _must(argv: Sequence[str], data: bytes = b"") -> None:
+    done = _ask(argv, data)
     if done.code:
         raise _refused(done)
 
@@ -279,7 +254,7 @@ def _ask(argv: Sequence[str], data: bytes = b"") -> processes.Completed:
     env = {**os.environ, "LC_ALL": "C"}
     try:
         return processes.run(argv, cwd=None, env=env, data=data, timeout=_TIME)
-    except (processes.TimedOut, FileNotFoundError) as error:
+    except (processes.TimedOut, OSError) as error:
         return processes.Completed(tuple(argv), 124, b"", str(error).encode())
 
 

@@ -20,18 +20,20 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
-from gitfleet.base import advice, canonical, clock, files, ids
+from gitfleet.base import advice, canonical, clock, files
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, Many, Maybe, One, Record, Struct, Whole, field
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git
+from gitfleet.git.trees import FILE as PLAIN
 from gitfleet.git.trees import FOLDER as TREE
 from gitfleet.git.trees import Entry, Objects, serialise
+from gitfleet.git.undoing import index_aside
 from gitfleet.worktrees import blobs
 from gitfleet.worktrees.capture import FILE, LINK, Capture, Staged
 
@@ -101,18 +103,13 @@ def make(git: Git, common: Git, owner: Owner, found: Capture, keep: Sequence[str
     if found.obstacles:
         words = f"This worktree cannot be archived: {found.obstacles[0]}."
         raise Blocked(words, hint="See to that first.", obstacles=tuple(found.obstacles))
-    objects = PlumbingObjects(common.git_dir)
-    try:
+    with closing(PlumbingObjects(common.git_dir)) as objects:
         tree = _tree(git, objects, owner, found)
         parents = list(dict.fromkeys([*([owner.head] if owner.head else []), *keep]))
-        old = _same(common, owner.id, tree, parents)
-        oid, at = old or _commit(objects, tree, parents, owner)
+        oid, at = _same(common, owner.id, tree, parents) or _commit(objects, tree, parents, owner)
         objects.flush()
-    finally:
-        objects.close()
     name = _name(common, owner.id, oid)
-    files_ = sum(item.kind in {FILE, LINK} for item in found.items.values())
-    return Archive(name, oid, tree, at, owner, files_, tuple(found.left_out), _mode(git, found))
+    return Archive(name, oid, tree, at, owner, found.files, tuple(found.left_out), _mode(git, found))
 
 
 def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
@@ -123,32 +120,34 @@ def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
         for path, item in sorted(found.items.items())
     )
     record = ArchiveRecord(owner, tuple(found.left_out), _mode(git, found))
-    top: dict[str, tuple[str, str]] = {
-        "archive.json": ("100644", objects.write("blob", canonical.dump(record.encode()))),
-        "listing": ("100644", objects.write("blob", listing)),
-    }
+
+    def file(data: bytes) -> Entry:
+        return Entry(PLAIN, objects.write("blob", data))
+
+    top = {"archive.json": file(canonical.dump(record)), "listing": file(listing)}
     top |= {f"worktree/{path}": entry for path, entry in entries.items()}
-    top |= {f"index/{entry.stage}/{entry.path}": (entry.mode, entry.oid) for entry in staged}
+    top |= {f"index/{entry.stage}/{entry.path}": Entry(entry.mode.encode(), entry.oid) for entry in staged}
     raw = _index_file(git)
     if raw is not None:
-        top["index-file"] = ("100644", objects.write("blob", raw))
+        top["index-file"] = file(raw)
     for name in SETTINGS:
         data = files.read(os.path.join(git.git_dir, name))
         if data is not None:
-            top[f"settings/{name}"] = ("100644", objects.write("blob", data))
-    return plant(objects, top)
+            top[f"settings/{name}"] = file(data)
+    return _plant(objects, top)
 
 
-def _contents(git: Git, objects: Objects, found: Capture) -> dict[str, tuple[str, str]]:
+def _contents(git: Git, objects: Objects, found: Capture) -> dict[str, Entry]:
     """Mode and id of every file and link, stored."""
     stored = blobs.store(git, [path for path, item in found.items.items() if item.kind == FILE])
     entries = {
-        path: ("100755" if found.items[path].mode & 0o100 else "100644", oid) for path, oid in stored.items()
+        path: Entry(b"100755" if found.items[path].mode & 0o100 else PLAIN, oid)
+        for path, oid in stored.items()
     }
     for path, item in found.items.items():
         if item.kind == LINK:
             target = os.fsencode(os.readlink(os.path.join(git.cwd, path)))
-            entries[path] = ("120000", objects.write("blob", target))
+            entries[path] = Entry(b"120000", objects.write("blob", target))
     return entries
 
 
@@ -164,21 +163,17 @@ def _index_file(git: Git) -> bytes | None:
     data = files.read(os.path.join(git.git_dir, "index"))
     if data is None:
         return None
-    aside = os.path.join(git.git_dir, f"gitfleet-index.{ids.ulid()}")
-    try:
-        files.replace(aside, data)
+    with index_aside(git, data) as env:
         done = git.ask(
             "-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
             "-c", "index.sparse=false", "update-index", "--no-split-index", "--no-fsmonitor", "--no-untracked-cache",
             "--force-write-index",
-            env={"GIT_INDEX_FILE": aside}, timeout=600,
+            env=env, timeout=600,
         )  # fmt: skip
-        whole = files.read(aside)
+        whole = files.read(env["GIT_INDEX_FILE"])
         if done.code or whole is None:
             raise Blocked("The index of this worktree cannot be read.", hint="See `git fsck`.")
         return whole
-    finally:
-        files.remove(aside)
 
 
 def _mode(git: Git, found: Capture) -> int | None:
@@ -186,26 +181,18 @@ def _mode(git: Git, found: Capture) -> int | None:
     return stat.S_IMODE(os.lstat(git.cwd).st_mode) if found.items else None
 
 
-def plant(objects: Objects, entries: Mapping[str, tuple[str, str]]) -> str:
-    """Make the trees for files given as path to (mode, id); the id of the root."""
-    root: dict[str, Any] = {}
+def _plant(objects: Objects, entries: Mapping[str, Entry]) -> str:
+    """Make the trees for what is at these paths; the id of the root."""
+    here: dict[str, Entry] = {}
+    below: dict[str, dict[str, Entry]] = {}
     for path, entry in entries.items():
-        *folders, name = path.split("/")
-        place = root
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[name] = entry
-    return _plant(objects, root)
-
-
-def _plant(objects: Objects, folder: Mapping[str, Any]) -> str:
-    entries = {
-        name: Entry(TREE, _plant(objects, entry))
-        if isinstance(entry, dict)
-        else Entry(entry[0].encode(), entry[1])
-        for name, entry in folder.items()
-    }
-    return objects.write("tree", serialise(entries))
+        name, inside, rest = path.partition("/")
+        if inside:
+            below.setdefault(name, {})[rest] = entry
+        else:
+            here[name] = entry
+    here |= {name: Entry(TREE, _plant(objects, inner)) for name, inner in below.items()}
+    return objects.write("tree", serialise(here))
 
 
 def _commit(objects: Objects, tree: str, parents: Sequence[str], owner: Owner) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from typing import NamedTuple
 
 from gitfleet.base import advice
@@ -27,10 +28,10 @@ _ROOT = {"archive.json", "listing", "worktree", "index", "index-file", "settings
 
 
 class ArchiveContents(NamedTuple):
-    """What an archive holds: kind and permissions by path, (mode, id) of files and links by path, settings and index by id."""
+    """What an archive holds: kind and permissions by path, the blobs of files and links by path, settings and index by id."""
 
     listing: Mapping[str, tuple[str, int]]
-    entries: Mapping[str, tuple[str, str]]
+    entries: Mapping[str, str]
     settings: Mapping[str, str]
     index_file: str | None
 
@@ -48,15 +49,12 @@ def everything(common: Git) -> Shelf:
         "ascii", "replace"
     )
     archives, broken = [], []
-    objects = PlumbingObjects(common.git_dir)
-    try:
+    with closing(PlumbingObjects(common.git_dir)) as objects:
         for line in out.splitlines():
             try:
                 archives.append(_read(objects, line))
             except (Corrupt, NewerFormat) as error:
                 broken.append(error.message)
-    finally:
-        objects.close()
     return Shelf(archives, broken)
 
 
@@ -67,11 +65,8 @@ def find(common: Git, archive_id: str) -> Archive:
     rows = [row for row in line.splitlines() if row.startswith(f"{ref} ")]
     if not rows:
         raise UsageError(f"There is no archive '{archive_id[:80]}'.", hint=f"{advice.ARCHIVES} shows them.")
-    objects = PlumbingObjects(common.git_dir)
-    try:
+    with closing(PlumbingObjects(common.git_dir)) as objects:
         return _read(objects, rows[0])
-    finally:
-        objects.close()
 
 
 def drop(common: Git, archive: Archive) -> None:
@@ -87,16 +82,16 @@ def drop(common: Git, archive: Archive) -> None:
 def contents(common: Git, oid: str) -> ArchiveContents:
     """What the archive commit `oid` holds. Raises Corrupt. Two git processes."""
     out = os.fsdecode(common.run("ls-tree", "-r", "-z", "--full-tree", oid, timeout=600))
-    entries: dict[str, tuple[str, str]] = {}
+    entries: dict[str, str] = {}
     settings: dict[str, str] = {}
     single: dict[str, str] = {}
     for row in out.split("\0"):
         if row:
             head, path = row.split("\t", 1)
-            mode, _, blob = head.split(" ")
+            blob = head.split(" ")[2]
             top, _, rest = path.partition("/")
             if top == "worktree":
-                entries[rest] = (mode, blob)
+                entries[rest] = blob
             elif top == "settings":
                 settings[rest] = blob
             elif not rest:
@@ -113,8 +108,8 @@ def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Ite
     Every byte of both is read. Raises Corrupt when an object of the archive is missing or damaged.
     """
     kept = contents(common, archive.oid)
-    with blobs.Reader(common.git_dir) as reader:
-        for oid in {oid for _, oid in kept.entries.values()}:
+    with closing(blobs.Reader(common.git_dir)) as reader:
+        for oid in set(kept.entries.values()):
             reader.copy(oid, len)
     both = kept.listing.keys() & items.keys()
     other = {path for path in both if kept.listing[path] != (items[path].kind, items[path].mode)}
@@ -122,12 +117,12 @@ def differences(common: Git, archive: Archive, top: str, items: Mapping[str, Ite
     return sorted((kept.listing.keys() ^ items.keys()) | other)
 
 
-def _same_content(entries: Mapping[str, tuple[str, str]], top: str, path: str, item: Item) -> bool:
+def _same_content(entries: Mapping[str, str], top: str, path: str, item: Item) -> bool:
     where = os.path.join(top, path)
     if item.kind == FILE:
-        return blobs.of_file(where) == entries[path][1]
+        return blobs.of_file(where) == entries[path]
     if item.kind == LINK:
-        return blobs.of_bytes(os.fsencode(os.readlink(where))) == entries[path][1]
+        return blobs.of_bytes(os.fsencode(os.readlink(where))) == entries[path]
     return True
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from gitfleet.base import advice
+from gitfleet.base import advice, files
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, UsageError
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import archive, capture, ignored, listing, only_here, removable, removal
 from gitfleet.worktrees.archive import Archive, Owner
 from gitfleet.worktrees.listing import Listing
@@ -58,7 +58,9 @@ def _choose(repository: Repository, found: Listing, place: str | None) -> Worktr
             if place in {managed.session, managed.id}:
                 return _present(worktree)
     real = os.path.realpath(place if place is not None else repository.worktree or ".")
-    inside = [one for one in found.everything if not one.bare and _holds(os.path.realpath(one.path), real)]
+    inside = [
+        one for one in found.everything if not one.bare and files.within(real, os.path.realpath(one.path))
+    ]
     if not os.path.lexists(real):  # a session that is misspelt is no path in the worktree that this runs in
         inside = [one for one in inside if os.path.realpath(one.path) == real]
     if not inside:
@@ -67,10 +69,6 @@ def _choose(repository: Repository, found: Listing, place: str | None) -> Worktr
             hint=f"See {advice.WORKTREES}.",
         )
     return _present(max(inside, key=lambda one: len(os.path.realpath(one.path))))
-
-
-def _holds(top: str, path: str) -> bool:
-    return path == top or path.startswith(f"{top.rstrip('/')}/")
 
 
 def _present(worktree: Worktree) -> Worktree:

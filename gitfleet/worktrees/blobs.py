@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from gitfleet.base import processes
+from gitfleet.base.processes import Conversation
 from gitfleet.errors import Corrupt
 from gitfleet.git.program import Git, environment, failed
 
@@ -85,21 +85,20 @@ def _sum(size: int, parts: Iterable[bytes]) -> str:
     return found.hexdigest()
 
 
-class Reader:
-    """Reads blobs of one clone. Close it, or use it as a context manager. Not for two threads."""
+class Reader(Conversation):
+    """Reads blobs of one clone. Close it. Not for two threads."""
 
     def __init__(self, git_dir: str) -> None:
-        argv = ["git", f"--git-dir={git_dir}", "cat-file", "--batch"]
-        self._git = processes.Conversation(argv, cwd=None, env=environment())
+        super().__init__(["git", f"--git-dir={git_dir}", "cat-file", "--batch"], cwd=None, env=environment())
 
     def copy(self, oid: str, sink: Callable[[bytes], object]) -> None:
         """Hand the content of a blob to `sink`, in parts. Raises Corrupt when it is not there or not what its id says."""
-        size = self._ask(oid)
+        size = self._size(oid)
         found = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
         for part in self._parts(size):
             found.update(part)
             sink(part)
-        self._git.output.read(1)
+        self.output.read(1)
         if found.hexdigest() != oid:
             raise _unreadable(oid, "is damaged")
 
@@ -109,11 +108,10 @@ class Reader:
         self.copy(oid, parts.append)
         return b"".join(parts)
 
-    def _ask(self, oid: str) -> int:
+    def _size(self, oid: str) -> int:
         try:
-            self._git.input.write(oid.encode("ascii") + b"\n")
-            self._git.input.flush()
-            words = self._git.output.readline().split()
+            self.ask([oid])
+            words = self.output.readline().split()
         except BrokenPipeError:
             words = []
         if len(words) != 3 or words[1] != b"blob":
@@ -122,21 +120,11 @@ class Reader:
 
     def _parts(self, size: int) -> Iterator[bytes]:
         while size:
-            part = self._git.output.read(min(size, _CHUNK))
+            part = self.output.read(min(size, _CHUNK))
             if not part:
                 return
             size -= len(part)
             yield part
-
-    def close(self) -> None:
-        """End the reading process."""
-        self._git.close()
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _unreadable(oid: str, what: str) -> Corrupt:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gitfleet.base.text import display
+from gitfleet.base.text import counted, display
 from gitfleet.git.program import Git
 from gitfleet.worktrees import ignored, submodules
 from gitfleet.worktrees.ignored import Size
@@ -21,10 +21,6 @@ from gitfleet.worktrees.ignored import Size
 FILE, LINK, FOLDER, PIPE = "f", "l", "d", "p"
 MAX_BYTES = 1 << 30
 CHANGED = 1  # where in a stamp the time of the last change to the content is, in nanoseconds
-STATUS = (
-    "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
-    "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--ignore-submodules=none",
-)  # fmt: skip
 
 
 class Item(NamedTuple):
@@ -64,14 +60,19 @@ class Capture:
     ignored: frozenset[str] = frozenset()
     everything: Mapping[str, Item] = field(default_factory=dict)
 
+    @property
+    def files(self) -> int:
+        """How many files and links are to be archived."""
+        return sum(item.kind in {FILE, LINK} for item in self.items.values())
+
 
 @dataclass(slots=True)
 class _Walk:
     """What one walk finds. Paths are relative to `top`."""
 
     top: str
-    units: frozenset[str] = frozenset()
-    others: frozenset[str] = frozenset()
+    units: frozenset[str]
+    others: frozenset[str]
     found: dict[str, tuple[Item, str]] = field(default_factory=dict)
     nested: list[str] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
@@ -84,10 +85,9 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
     `others` are folders below it (relative) that are worktrees of their own, to be passed over. Raises GitFailed where git cannot read the worktree. Costs two git processes and a walk.
     """
     staged = index(git)
-    rows = [row for row in os.fsdecode(git.run(*STATUS, timeout=600)).split("\0") if row]
+    rows = [row for row in os.fsdecode(git.run(*submodules.STATUS, timeout=600)).split("\0") if row]
     units = frozenset(row[3:] for row in rows if row.startswith("!! "))
-    walk = _Walk(git.cwd, units, others)
-    _step_into(walk, "", "", os.lstat(git.cwd).st_dev)
+    walk = _walked(git.cwd, units, others)
     tracked = {entry.path for entry in staged}
     loose = {
         path: unit
@@ -103,7 +103,10 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
         if not any(path.startswith(f"{module}/") for module in empty)
     }
     size = sum(item.size for item in items.values() if item.kind != FOLDER)
-    left_out = [_told(unit, sizes[unit]) for unit in sorted(sizes.keys() - chosen)]
+    left_out = [
+        f"{display(unit)} (ignored, {counted(sizes[unit].files, 'file')}, {sizes[unit].size} bytes)"
+        for unit in sorted(sizes.keys() - chosen)
+    ]
     left_out += [f"{display(path)} (a socket)" for path in walk.sockets]
     left_out += [f"{display(path)} (another worktree)" for path in sorted(others)]
     left_out += [f"{display(path)} (a submodule with nothing of its own)" for path in empty]
@@ -121,14 +124,18 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
 
 def index(git: Git) -> list[Staged]:
     """The entries of the index, every stage of a conflict, in git's order."""
-    return list(_entries(git.run("ls-files", "-z", "--stage", "-v", timeout=600)))
+    found = []
+    for row in os.fsdecode(git.run("ls-files", "-z", "--stage", "-v", timeout=600)).split("\0"):
+        if row:
+            head, path = row.split("\t", 1)
+            tag, mode, oid, stage = head.split(" ")
+            found.append(Staged(mode, oid, int(stage), path, tag.islower() or tag in "Ss"))
+    return found
 
 
 def walked(top: str) -> dict[str, Item]:
     """Everything below `top`, ignored or not, by path. What cannot be read is not among it."""
-    walk = _Walk(top)
-    _step_into(walk, "", "", os.lstat(top).st_dev)
-    return _everything(walk)
+    return _everything(_walked(top))
 
 
 def _everything(walk: _Walk) -> dict[str, Item]:
@@ -136,17 +143,10 @@ def _everything(walk: _Walk) -> dict[str, Item]:
     return found | {path: Item("s", 0, 0, ()) for path in walk.sockets}
 
 
-def _entries(data: bytes) -> Iterator[Staged]:
-    for row in os.fsdecode(data).split("\0"):
-        if row:
-            head, path = row.split("\t", 1)
-            tag, mode, oid, stage = head.split(" ")
-            yield Staged(mode, oid, int(stage), path, tag.islower() or tag in "Ss")
-
-
-def _step_into(walk: _Walk, folder: str, unit: str, device: int) -> None:
-    """Walk a folder. What cannot be read is odd, and so is what lies on another file system."""
-    todo = [(folder, unit)]
+def _walked(top: str, units: frozenset[str] = frozenset(), others: frozenset[str] = frozenset()) -> _Walk:
+    """Walk everything below `top`. What cannot be read is odd, and so is what lies on another file system."""
+    walk, device = _Walk(top, units, others), os.lstat(top).st_dev
+    todo = [("", "")]
     while todo:
         folder, unit = todo.pop()
         try:
@@ -167,6 +167,7 @@ def _step_into(walk: _Walk, folder: str, unit: str, device: int) -> None:
                     walk.odd.append(f"another file system is mounted at {display(path)}")
         except OSError as error:
             walk.odd.append(f"{display(folder) or 'its folder'} cannot be read: {error.strerror}")
+    return walk
 
 
 def _note(walk: _Walk, path: str, seen: os.stat_result, unit: str) -> str:
@@ -209,11 +210,6 @@ def _chosen(walk: _Walk, tracked: set[str], chosen: set[str]) -> dict[str, Item]
             items[above] = walk.found[above][0]
             above = above.rpartition("/")[0]
     return items
-
-
-def _told(unit: str, size: Size) -> str:
-    files = "1 file" if size.files == 1 else f"{size.files} files"
-    return f"{display(unit)} (ignored, {files}, {size.size} bytes)"
 
 
 def _changed(

@@ -15,9 +15,9 @@ from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
-from gitfleet.base.text import display
+from gitfleet.base.text import display, some
 from gitfleet.errors import FleetError
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
@@ -28,6 +28,7 @@ from gitfleet.worktrees.reconcile import LOCK_TIME, Target
 from gitfleet.worktrees.removable import (
     KEEP,
     PRUNE,
+    REMOVE,
     Candidate,
     CleanupTerms,
     CleanupVerdict,
@@ -39,6 +40,7 @@ from gitfleet.worktrees.upstream import Base
 
 ACTION = "cleanup"
 _SHOWN = 20
+_DONE = {REMOVE: "removed", PRUNE: "pruned"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Cleaner:
             if verdict.word == KEEP:
                 return _outcome(target, "kept", verdict)
             if self._terms.dry_run:
-                return _outcome(target, _word(verdict, would=True), verdict, archived=_to_archive(verdict))
+                return _outcome(target, f"would-{verdict.word}", verdict, archived=_to_archive(verdict))
             return self._remove(target, verdict)
         except (FleetError, OSError) as error:
             return _outcome(target, "failed", CleanupVerdict(KEEP, "error", str(error)))
@@ -186,33 +188,22 @@ class Cleaner:
         except removal.Changed as changed:
             words = f"{changed}: kept" + (f" (archived all the same: {made.id})" if made else "")
             return _outcome(target, "kept", CleanupVerdict(KEEP, "changed", words), **_kept_in(made))
-        return _outcome(
-            target, _word(verdict, would=False), verdict, branch_deleted=bool(branch), **_kept_in(made)
-        )
+        return _outcome(target, _DONE[verdict.word], verdict, branch_deleted=bool(branch), **_kept_in(made))
 
 
 def _renewals(worktrees: Worktrees) -> dict[str, int]:
     """When each session of this node was last renewed, by its id and by its worktree."""
     found: dict[str, int] = {}
-    for session in sessions.readable(worktrees.ledger.current().view, worktrees.ledger.node.id):
+    for session in session_records.readable(worktrees.ledger.current().view, worktrees.ledger.node.id):
         if not session.person:
             for name in (session.id, session.worktree):
                 found[name] = max(found.get(name, 0), session.renewed_at, session.started_at)
     return found
 
 
-def _word(verdict: CleanupVerdict, *, would: bool) -> str:
-    pruned = verdict.word == PRUNE
-    if would:
-        return "would-prune" if pruned else "would-remove"
-    return "pruned" if pruned else "removed"
-
-
 def _to_archive(verdict: CleanupVerdict) -> int:
     """How many files an archive would hold; 0 when none would be made."""
-    if not verdict.needed or verdict.found is None:
-        return 0
-    return sum(item.kind in {"f", "l"} for item in verdict.found.items.values())
+    return verdict.found.files if verdict.needed and verdict.found else 0
 
 
 def _kept_in(made: Archive | None) -> dict[str, Any]:
@@ -247,6 +238,5 @@ def _words(verdict: CleanupVerdict, word: str, facts: Mapping[str, Any]) -> str:
     elif word.startswith("would-") and verdict.needed:
         words += "; would be archived first"
     if verdict.found and verdict.found.left_out and word != "kept":
-        words += f"; not archived: {', '.join(verdict.found.left_out[:3])}"
-        words += " …" if len(verdict.found.left_out) > 3 else ""
+        words += f"; not archived: {some(verdict.found.left_out)}"
     return words

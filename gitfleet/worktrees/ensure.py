@@ -13,18 +13,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gitfleet.base import clock, files, identity
-from gitfleet.base.ids import ALPHABET
-from gitfleet.base.text import display
+from gitfleet.base import callers, clock, files, ids
+from gitfleet.base.text import counted, display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
-from gitfleet.git import checkout, refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
+from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import exclude, listing, liveness, making, reservation, unlanded, validity
+from gitfleet.trunk import landed
+from gitfleet.worktrees import exclude, listing, liveness, making, only_here, validity
 from gitfleet.worktrees.model import MANAGED_DIR, Managed, branch_of
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.upstream import Base
 
 
@@ -113,18 +114,20 @@ class Chooser:
                     f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
                 )
-            if worktree.locked is not None:
-                raise self._taken(managed, f"is locked ({worktree.locked or 'without a reason'})")
+            if worktree.lock:
+                raise self._taken(managed, worktree.lock.removeprefix("it "))
             self._check_unused(managed)
             return managed
         return None
 
     def _check_unused(self, managed: Managed) -> None:
-        family = liveness.own_family()
-        there = liveness.users([managed.path], sessions=self._sessions().all(), without=family)[managed.path]
+        family = callers.family()
+        there = liveness.users([managed.path], sessions=LocalSessions(self._state).all(), without=family)[
+            managed.path
+        ]
         if there:
             raise self._taken(managed, f"is in use: {there[0]}")
-        if reservation.stands(managed.git_dir, besides={*family, self._pid()}):
+        if TreeNotes(managed.git_dir).reserved(besides={*family, self._pid()}):
             raise self._taken(managed, "was just given to another process")
 
     def _free(self) -> tuple[Managed | None, list[tuple[str, str]]]:
@@ -136,11 +139,13 @@ class Chooser:
             == (self._wish.agent, self._base.name, self._folder)
         ]
         mine.sort(key=lambda pair: (pair[0].created_at, pair[0].id), reverse=True)
-        there = liveness.users([managed.path for managed, _ in mine], sessions=self._sessions().all())
+        there = liveness.users(
+            [managed.path for managed, _ in mine], sessions=LocalSessions(self._state).all()
+        )
         passed: list[tuple[str, str]] = []
         for managed, worktree in mine:
             why = _obstacle(managed, worktree, there[managed.path])
-            why = why or unlanded.words(self._repository.git, managed, worktree.head, self._base)
+            why = why or _unlanded(self._repository.git, managed, worktree.head, self._base)
             if not why:
                 return managed, passed
             passed.append((managed.path, why))
@@ -148,7 +153,7 @@ class Chooser:
 
     def _hand_out(self, managed: Managed, passed: list[tuple[str, str]]) -> Chosen:
         if not self._wish.dry_run:
-            reservation.write(managed.git_dir, self._pid(), self._wish.session or "")
+            TreeNotes(managed.git_dir).reserve(self._pid(), self._wish.session or "")
         return Chosen(managed, created=False, done=not self._wish.dry_run, passed=passed)
 
     def _create(self, session: str, passed: list[tuple[str, str]]) -> Chosen:
@@ -170,7 +175,7 @@ class Chooser:
             return Chosen(plan, created=True, done=False, passed=passed)
         self._keep_out(session)
         begun = making.begin(self._repository, self._state, plan, create=not exists)
-        reservation.write(begun.managed.git_dir, self._pid(), session)
+        TreeNotes(begun.managed.git_dir).reserve(self._pid(), session)
         return Chosen(begun.managed, created=True, done=True, passed=passed, begun=begun)
 
     def _keep_out(self, session: str) -> None:
@@ -180,7 +185,7 @@ class Chooser:
             return
         known = {os.path.realpath(worktree.path) for worktree in worktrees}
         there = [os.path.realpath(os.path.join(self._folder, name)) for name in files.names(self._folder)]
-        foreign = [path for path in there if not any(f"{item}/".startswith(f"{path}/") for item in known)]
+        foreign = [path for path in there if not any(files.within(item, path) for item in known)]
         if foreign and not exclude.has(common_dir, self._relative):
             exclude.add(common_dir, f"{self._relative}/{session}")
         else:
@@ -209,7 +214,7 @@ class Chooser:
         used = {managed.id for managed, _ in self._found.managed}
         word = self._wish.agent[:24].rstrip(".-_")
         while True:
-            session = f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"
+            session = ids.named(word)
             if session not in used and not os.path.lexists(os.path.join(self._folder, session)):
                 return session
 
@@ -220,11 +225,7 @@ class Chooser:
         git = self._repository.git
         out = git.ask("ls-files", "-z", "--", f":(literal,top){self._relative}").stdout if root else b""
         found = [os.fsdecode(name) for name in out.split(b"\0") if name]
-        if (
-            not found
-            and self._base.commit
-            and git.line("rev-parse", "-q", "--verify", f"{self._base.commit}:{self._relative}")
-        ):
+        if not found and self._base.commit and refs.resolve(git, f"{self._base.commit}:{self._relative}"):
             found = [self._relative]
         return found
 
@@ -237,27 +238,21 @@ class Chooser:
             ),
         )
 
-    def _sessions(self) -> LocalSessions:
-        return LocalSessions(self._state)
-
     def _pid(self) -> int:
-        return self._wish.pid or identity.durable_parent()
+        return self._wish.pid or callers.durable_parent()
 
 
 def _obstacle(managed: Managed, worktree: Worktree, there: Sequence[liveness.User]) -> str:
     """Why a worktree is not free, in words; "" when it is. One git process, if nothing cheaper says so."""
+    own_branch = git_worktrees.short(worktree.branch) == managed.branch
     reasons = [
-        (not os.path.isdir(managed.path), checkout.GONE),
-        (worktree.locked is not None, f"it is locked ({worktree.locked or 'without a reason'})"),
-        (bool(there), f"it is in use: {there[0] if there else ''}"),
-        (reservation.stands(managed.git_dir), "it was just given to another session"),
-        (
-            git_worktrees.short(worktree.branch) != managed.branch,
-            f"it is not on its own branch {managed.branch}",
-        ),
+        "" if os.path.isdir(managed.path) else checkout.GONE,
+        worktree.lock,
+        liveness.in_use(there) if there else "",
+        "it was just given to another session" if TreeNotes(managed.git_dir).reserved() else "",
+        "" if own_branch else f"it is not on its own branch {managed.branch}",
     ]
-    first = next((why for applies, why in reasons if applies), "")
-    return first or _untidy(checkout.look(managed.path, managed.git_dir))
+    return next(filter(None, reasons), "") or _untidy(checkout.look(managed.path, managed.git_dir))
 
 
 def _untidy(state: checkout.CheckoutState) -> str:
@@ -266,3 +261,17 @@ def _untidy(state: checkout.CheckoutState) -> str:
     if state.operation:
         return f"{git_worktrees.begun(state.operation)} is in progress there"
     return f"{state.dirty} paths are changed or untracked there" if state.dirty else ""
+
+
+def _unlanded(common: Git, managed: Managed, head: str | None, base: Base) -> str:
+    """What of the worktree's work its base does not have, so that no other task may begin there; "" for nothing."""
+    if head is None:
+        return "its branch has no commit"
+    found = landed.judge(common, head, base.commit, base.name)
+    if not found.safe:
+        if found.word == landed.UNKNOWN:
+            return found.reason
+        verb = "has" if found.commits == 1 else "have"
+        return f"{counted(found.commits, 'commit')} of its branch {display(managed.branch)} {verb} not landed on {base.name}"
+    entries = only_here.stashes(Git(managed.git_dir, cwd=managed.path), common, [managed.branch])
+    return f"the stash has work of it: {entries[0]}" if entries else ""

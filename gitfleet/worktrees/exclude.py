@@ -23,16 +23,15 @@ def has(common_dir: str, relative: str) -> bool:
     return _line(relative) in {row.rstrip(b"\r") for row in data.split(b"\n")}
 
 
-def add(common_dir: str, relative: str) -> bool:
-    """Have git pass over the folder `relative` (to the top of the worktree). Once; answers whether the file was changed."""
+def add(common_dir: str, relative: str) -> None:
+    """Have git pass over the folder `relative` (to the top of the worktree). Twice is once."""
     if has(common_dir, relative):
-        return False
+        return
     path = _path(common_dir)
     data = files.read(path)
     files.folder(os.path.dirname(path))
     sign = NEW if data is None else SIGN if not data or data.endswith(b"\n") else JOINED
     _replace(path, (data or b"") + (b"\n" if sign == JOINED else b"") + sign + _line(relative) + b"\n")
-    return True
 
 
 def folders(common_dir: str) -> list[str]:
@@ -43,35 +42,27 @@ def folders(common_dir: str) -> list[str]:
     return [folder for folder in found if folder and not {"", ".", ".."} & set(folder.split("/"))]
 
 
-def remove(common_dir: str, relative: str | None = None) -> bool:
-    """Take out the line that `add` put in for `relative`, or every one. Answers whether there was one.
+def remove(common_dir: str, relative: str) -> None:
+    """Take out the line that `add` put in for `relative`, if there is one.
 
-    The file is then as it was before, to the byte, and gone where there was none, if nobody else has written to it.
+    Without the last of them the file is as it was before, to the byte, and gone where there was none, if nobody else has
+    written to it.
     """
-    path = _path(common_dir)
-    data = files.read(path)
-    if data is None or not any(sign in data for sign in _SIGNS):
-        return False
-    lines, kept, new = data.splitlines(keepends=True), list[bytes](), False
-    wanted = None if relative is None else _line(relative) + b"\n"
-    at = 0
-    while at < len(lines):
-        ours = lines[at] in _SIGNS and at + 1 < len(lines)
-        if ours and wanted in {None, lines[at + 1]}:
-            new = new or lines[at] == NEW
-            if lines[at] == JOINED and kept:
-                kept[-1] = kept[-1].removesuffix(b"\n")
-            at += 2
-        else:
-            kept.append(lines[at])
-            at += 1
-    if kept == lines:
-        return False
-    if new and not kept and not os.path.islink(path):
+    path, line = _path(common_dir), _line(relative) + b"\n"
+    lines = (files.read(path) or b"").splitlines(keepends=True)
+    ours = (number for number, sign in enumerate(lines[:-1]) if sign in _SIGNS and lines[number + 1] == line)
+    at = next(ours, None)
+    if at is None:
+        return
+    sign, kept = lines[at], lines[:at] + lines[at + 2 :]
+    if kept[at : at + 1] == [SIGN]:
+        kept[at] = sign  # what was there before us is for the last of ours to say
+    elif sign == JOINED and kept and at == len(kept):
+        kept[-1] = kept[-1].removesuffix(b"\n")
+    if sign == NEW and not kept and not os.path.islink(path):
         files.remove(path)
     else:
         _replace(path, b"".join(kept))
-    return True
 
 
 def _path(common_dir: str) -> str:
@@ -85,12 +76,8 @@ def _replace(path: str, data: bytes) -> None:
 
 
 def _line(relative: str) -> bytes:
-    return b"/" + _escaped(relative) + b"/"
-
-
-def _escaped(relative: str) -> bytes:
-    """The path as a pattern that matches only itself."""
+    """A pattern that matches only this path."""
     raw = os.fsencode(relative)
     for char in (b"\\", b"*", b"?", b"["):
         raw = raw.replace(char, b"\\" + char)
-    return raw[:-1] + b"\\ " if raw.endswith(b" ") else raw
+    return b"/" + (raw[:-1] + b"\\ " if raw.endswith(b" ") else raw) + b"/"

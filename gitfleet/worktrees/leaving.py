@@ -11,14 +11,13 @@ import os
 import shutil
 
 from gitfleet.base import advice, files
-from gitfleet.base.text import counted, display
+from gitfleet.base.text import counted, display, some
 from gitfleet.git import fleetrefs, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
 from gitfleet.worktrees import archive_store, exclude, listing
 from gitfleet.worktrees.model import BRANCHES
 
-_SHOWN = 3
 _OURS = "gitfleet-"
 
 
@@ -32,7 +31,7 @@ def leave(repository: Repository) -> list[str]:
     for folder in exclude.folders(repository.common_dir):
         _remove_empty(top, folder)
         there = [one.path for one in found.everything[1:] if os.path.isdir(one.path)]
-        if not any(_is_below(path, os.path.join(top, folder)) for path in there):
+        if not any(_is_in(path, os.path.join(top, folder)) for path in there):
             exclude.remove(repository.common_dir, folder)
     return [*kept, *_branches(repository), *_archives(repository)]
 
@@ -45,24 +44,21 @@ def left(repository: Repository) -> bool:
 def _standing(top: str, worktrees: list[Worktree]) -> list[str]:
     if not worktrees:
         return []
-    names = ", ".join(display(one.path) for one in worktrees[:_SHOWN])
-    more = f" and {len(worktrees) - _SHOWN} more" if len(worktrees) > _SHOWN else ""
-    words = f"stays: {counted(len(worktrees), 'worktree')}, with what is in them ({names}{more})"
+    names = some([display(one.path) for one in worktrees])
+    words = f"stays: {counted(len(worktrees), 'worktree')}, with what is in them ({names})"
     way = "`git worktree remove PATH` takes one away"
-    if any(_is_below(one.path, top) for one in worktrees):
+    if any(_is_in(one.path, top) for one in worktrees):
         words += ", and what keeps them out of `git status`, in .git/info/exclude"
         way += f"; {advice.UNINSTALL}, after the last of them, the rest"
     return [f"{words}; {way}"]
 
 
 def _branches(repository: Repository) -> list[str]:
-    names = sorted(
-        name.removeprefix("refs/heads/") for name in refs.read(repository.git, f"refs/heads/{BRANCHES}")
-    )
-    if not names:
+    found = sorted(refs.read(repository.git, f"refs/heads/{BRANCHES}"))
+    if not found:
         return []
-    some = f"{', '.join(map(display, names[:_SHOWN]))}{', …' if len(names) > _SHOWN else ''}"
-    return [f"stays: branches that were made for sessions ({some}); `git branch -D NAME` deletes one"]
+    names = some([display(name.removeprefix("refs/heads/")) for name in found])
+    return [f"stays: branches that were made for sessions ({names}); `git branch -D NAME` deletes one"]
 
 
 def _archives(repository: Repository) -> list[str]:
@@ -100,5 +96,5 @@ def _remove_empty(top: str, folder: str) -> None:
         folder = os.path.dirname(folder)
 
 
-def _is_below(path: str, folder: str) -> bool:
-    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
+def _is_in(path: str, folder: str) -> bool:
+    return files.within(os.path.realpath(path), os.path.realpath(folder))

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from gitfleet.base import clock, files
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import duration
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.git import refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
-from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.model import View
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
@@ -71,7 +71,7 @@ def look(worktrees: Worktrees, base: Base, *, ttl: int) -> list[Leftover]:
     common, view = worktrees.repository.git, worktrees.ledger.current().view
     kept = _in_use(worktrees.look()) | {f"{_HEADS}{name}" for name in _in_fleet(view)}
     alive = {here.id for here in LocalSessions(worktrees.state).all()}
-    alive |= {session.id for session in sessions.readable(view)}
+    alive |= {session.id for session in session_records.readable(view)}
     rest = {ref: oid for ref, oid in named(common).items() if ref not in kept}
     judged = [_judge(common, ref, oid, base, ttl) for ref, oid in rest.items() if _parts(ref)[1] not in alive]
     return [item for item in judged if item is not None]
@@ -126,9 +126,9 @@ def _begun(worktree: Worktree) -> Collection[str]:
 
 def _in_fleet(view: View) -> set[str]:
     """Branches that a session of any clone is on, or that retain claims."""
-    on = {session.branch for session in sessions.readable(view) if session.branch}
+    on = {session.branch for session in session_records.readable(view) if session.branch}
     return on | {
-        keeper.branch for claim in claims.retained(view) for keeper in claim.retained if keeper.branch
+        keeper.branch for claim in model.retained(view) for keeper in claim.retained if keeper.branch
     }
 
 

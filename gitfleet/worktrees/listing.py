@@ -6,16 +6,17 @@ and left as they are.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from gitfleet import codec
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.worktrees import marker
 from gitfleet.worktrees.model import Managed
 
@@ -54,7 +55,7 @@ def look(repository: Repository) -> Listing:
             continue
         if found is None:
             continue
-        if marker.belongs(found, worktree.path):
+        if os.path.realpath(found.path) == os.path.realpath(worktree.path):
             managed.append((_followed(repository, replace(found, path=worktree.path)), worktree))
         else:
             broken.append(BrokenWorktree(worktree.path, f"its marker was written for {display(found.path)}"))
@@ -66,7 +67,7 @@ def _followed(repository: Repository, found: Managed) -> Managed:
     if not found.trunk:
         return found
     try:
-        return replace(found, base=nodes.load(repository.common_dir).trunk)
+        return replace(found, base=own_node.load(repository.common_dir).trunk)
     except FleetError:  # a clone that has left its fleet
         return found
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from gitfleet.base import identity
+from gitfleet.base.text import display, some
 from gitfleet.sessions.local import Here
 
 LOCK_FILES = (".claude-session-active", ".codex_session_active", ".nomic-session-active")
@@ -51,12 +52,17 @@ class User(NamedTuple):
                 return f"{who} has {self.what} open"
 
 
+def in_use(there: Sequence[User]) -> str:
+    """That somebody is at work in a tree, in words that are safe to show."""
+    return f"it is in use: {some([display(str(one)) for one in there], 1)}"
+
+
 def users(
     paths: Sequence[str], *, sessions: Iterable[Here] = (), without: Collection[int] = ()
 ) -> dict[str, list[User]]:
     """The users of each of `paths` (tops of worktrees), by path as given; an empty list where nobody was found.
 
-    `sessions` are those of this clone. Processes in `without` do not count, whatever the evidence (see `own_family`). The
+    `sessions` are those of this clone. Processes in `without` do not count, whatever the evidence (see `callers.family`). The
     main worktree's path may be among them: what lies in a worktree below it counts for that one. Costs one pass over /proc.
     """
     found: dict[str, list[User]] = {path: [] for path in paths}
@@ -79,44 +85,27 @@ def users(
             pid = session.process.pid if session.process else 0
             found[path].append(User("session", session.id, pid, _name(pid) if pid else ""))
     for path in paths:
-        found[path] += [user for user in locks(path) if not user.pid or user.pid not in without]
+        found[path] += [user for user in _locks(path) if not user.pid or user.pid not in without]
     return found
 
 
-def own_family() -> set[int]:
-    """Our own process and those above it: who calls is no obstacle to what it asks for itself."""
-    family, pid = set[int](), os.getpid()
-    while pid > 1 and pid not in family and len(family) < 64:
-        family.add(pid)
-        pid = identity.parent(pid)
-    return family
-
-
-def locks(path: str) -> list[User]:
-    """The lock files of agents at the top of a worktree that count; at most one user each."""
-    found = []
+def _locks(path: str) -> Iterator[User]:
+    """The lock files of agents at the top of a worktree that count."""
     for name in LOCK_FILES:
-        where = os.path.join(path, name)
-        read = _read_lock(where)
-        if read is None:
+        text, written = _read_lock(os.path.join(path, name)) or (None, 0.0)
+        if text is None:
             continue
-        text, written = read
         pids = _pids(text)
-        if not pids:
-            found.append(User("lock", name, 0, ""))
-            continue
-        alive = next((pid for pid in pids if _started_before(pid, written)), None)
-        if alive is not None:
-            found.append(User("lock", name, alive, _name(alive)))
-    return found
+        alive = next((pid for pid in pids if _started_before(pid, written)), 0)
+        if alive or not pids:
+            yield User("lock", name, alive, _name(alive) if alive else "")
 
 
 def _traces() -> Iterator[tuple[int, Sign, str]]:
     """(pid, kind of evidence, absolute path) of every process that may be looked at, the strongest evidence first."""
     if os.path.isdir("/proc/self/fd"):
-        for name in os.listdir("/proc"):
-            if name.isdecimal():
-                yield from _traces_of(name)
+        for pid in identity.pids():
+            yield from _traces_of(pid)
         return
     import psutil  # 20 ms, and only where there is no /proc
 
@@ -129,8 +118,8 @@ def _traces() -> Iterator[tuple[int, Sign, str]]:
             continue
 
 
-def _traces_of(name: str) -> Iterator[tuple[int, Sign, str]]:
-    pid, folder = int(name), f"/proc/{name}"
+def _traces_of(pid: int) -> Iterator[tuple[int, Sign, str]]:
+    folder = f"/proc/{pid}"
     if where := _link(f"{folder}/cwd"):
         yield pid, "cwd", where
     if where := _link(f"{folder}/exe"):
@@ -140,8 +129,7 @@ def _traces_of(name: str) -> Iterator[tuple[int, Sign, str]]:
     except OSError:
         return
     for handle in handles:
-        where = _link(f"{folder}/fd/{handle}")
-        if where:
+        if where := _link(f"{folder}/fd/{handle}"):
             yield pid, "open file", where
 
 

@@ -19,13 +19,13 @@ from gitfleet.base.statefile import PROCESS
 from gitfleet.base.text import display
 from gitfleet.codec import FLAG, One, Struct, field, replace
 from gitfleet.errors import UNCHANGED, FleetError, LocalStorage
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git, failed
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees import liveness, marker, reservation
+from gitfleet.worktrees import liveness, marker
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 
 _NOTES = "making"
 
@@ -51,19 +51,20 @@ def begin(repository: Repository, state: str, plan: Managed, *, create: bool) ->
 
     Quick, and with the worktrees' lock held. Raises GitFailed, LocalStorage; what was begun is then taken back.
     """
-    note = _note(state, plan.session)
+    note, git = _note(state, plan.session), repository.git
     files.folder(os.path.dirname(note))
     _demand_writable(plan.folder, os.path.join(repository.common_dir, "worktrees"))
     statefile.save(note, _Intent(plan, create, identify(os.getpid())))
     try:
         files.folder(plan.folder)
-        git_worktrees.add(
-            repository.git, plan.path, branch=plan.branch, commit=plan.base_commit, create=create
-        )
-    except FleetError:
-        if not _made_all_the_same(repository.git, plan, note, create=create):
+        git_worktrees.add(git, plan.path, branch=plan.branch, commit=plan.base_commit, create=create)
+    except (
+        FleetError
+    ):  # it may be there all the same, as where a hook that git cannot be kept from running fails
+        ended = _recover(git, note, git_worktrees.listed(git))
+        if not ended or git_worktrees.at(plan.path, git_worktrees.listed(git)) is None:
             raise
-    made = _registered(repository.git, plan.path)
+    made = git_worktrees.at(plan.path, git_worktrees.listed(git))
     assert made is not None, "git has just made it"
     return Begun(replace(plan, git_dir=made.git_dir, path=made.path), note, create)
 
@@ -79,18 +80,16 @@ def _demand_writable(*folders: str) -> None:
             )
 
 
-def fill(begun: Begun) -> Managed:
+def fill(begun: Begun) -> None:
     """Give a worktree its files and its marker. Takes as long as a checkout, and needs no lock: nobody else touches it.
 
     Raises GitFailed, LocalStorage; the caller then calls `undo`.
     """
     plan = begun.managed
-    done = _check_out(plan)
-    if done.code:
+    if (done := _check_out(plan)).code:
         raise failed(done)
     marker.write(plan)
     files.remove(begun.note)
-    return plan
 
 
 def undo(repository: Repository, begun: Begun) -> None:
@@ -108,21 +107,6 @@ def under_way(state: str, session: str) -> bool:
     To be asked after `recover`, with the worktrees' lock held.
     """
     return os.path.exists(_note(state, session))
-
-
-def _made_all_the_same(git: Git, plan: Managed, note: str, *, create: bool) -> bool:
-    """Whether git made it and then failed, as where a hook that it cannot be kept from running does; else take it back.
-
-    Where it cannot be taken back now, the note stays, and `recover` does it.
-    """
-    there = _registered(git, plan.path)
-    if there is not None and _finish(git, plan, there):
-        return True
-    if there is None or _discard(git, plan, there):
-        if create:
-            _take_branch_back(git, plan)
-        files.remove(note)
-    return False
 
 
 def recover(repository: Repository, state: str, everything: list[Worktree]) -> bool:
@@ -151,20 +135,23 @@ def _at_work(note: str) -> bool:
 
 
 def _recover(git: Git, note: str, everything: list[Worktree]) -> bool:
+    """End what a note tells of, or take it back; whether that could be done now. If not, the note stays."""
     known = statefile.load(_Intent, note)
-    plan, create = (known.plan, known.create) if known else (None, False)
-    there = next((item for item in everything if plan and item.path == plan.path and item.git_dir), None)
+    if known is None:
+        files.remove(note)
+        return True
+    plan, ref = known.plan, f"refs/heads/{known.plan.branch}"
+    there = git_worktrees.at(plan.path, [item for item in everything if item.git_dir])
     marked = there is not None and os.path.lexists(os.path.join(there.git_dir, marker.NAME))
-    if plan and there and not marked:
+    if there and not marked:
         if _finish(git, plan, there):
             marker.write(replace(plan, git_dir=there.git_dir, path=there.path))
             files.remove(note)
             return True
         if not _discard(git, plan, there):
             return False  # git itself may still be at work there, for it outlives us: later
-    ref = f"refs/heads/{plan.branch}" if plan else ""
     used = any(item.branch == ref for item in everything if item is not there)
-    if plan and create and not marked and not used:
+    if known.create and not marked and not used:
         _take_branch_back(git, plan)
     files.remove(note)
     return True
@@ -179,7 +166,7 @@ def _finish(git: Git, plan: Managed, there: Worktree) -> bool:
         files.remove(lock)  # of a git that has died with its maker
     if _check_out(replace(plan, git_dir=there.git_dir)).code:
         return False
-    reservation.clear(there.git_dir)
+    TreeNotes(there.git_dir).release()
     git.ask("worktree", "unlock", "--", plan.path)  # git locks what it is making
     return True
 
@@ -202,11 +189,6 @@ def _discard(git: Git, plan: Managed, there: Worktree) -> bool:
         return False
     empty = not os.path.isdir(plan.path) or set(os.listdir(plan.path)) <= {".git"}
     return empty and git.ask("worktree", "remove", "--force", "--force", "--", plan.path).code == 0
-
-
-def _registered(git: Git, path: str) -> Worktree | None:
-    real = os.path.realpath(path)
-    return next((item for item in git_worktrees.listed(git) if os.path.realpath(item.path) == real), None)
 
 
 def _take_branch_back(git: Git, plan: Managed) -> None:

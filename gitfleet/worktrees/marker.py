@@ -2,7 +2,7 @@
 
 Only its presence, with the path of that very worktree in it, makes a worktree a managed one; nothing without it is ever
 reused, brought up to date or removed. It lies where neither `git status` nor `git add -A` sees it, and git removes it
-together with the worktree. It is written once and never changed; who has the worktree now is `reservation`'s.
+together with the worktree. It is written once and never changed; who has the worktree now is in its `notes`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,3 @@ def read(git_dir: str) -> Managed | None:
 def write(managed: Managed) -> None:
     """Put the marker into the worktree's git dir. Atomic and durable."""
     statefile.save(os.path.join(managed.git_dir, NAME), replace(managed, git_dir=""))
-
-
-def belongs(managed: Managed, path: str) -> bool:
-    """Whether the marker was written for the worktree at `path`."""
-    return os.path.realpath(managed.path) == os.path.realpath(path)

@@ -39,11 +39,9 @@ def look(here: Git, state: CheckoutState, moved: Sequence[PathChange]) -> PathsI
     dirty = dirty or _hidden(here, moved)
     if dirty:
         return PathsInTheWay("dirty", "uncommitted changes are in the way", dirty)
-    top = here.cwd
     added = [change.path for change in moved if change.letter == "A" and not change.gitlink]
-    blocked = [path for path in added if _occupied(top, path)]
     gone = {change.path for change in moved if change.letter in {"D", "T"}}
-    blocked = [path for path in blocked if not _makes_room(top, path, gone)]
+    blocked = [path for path in added if _occupied(here.cwd, path) and not _makes_room(here.cwd, path, gone)]
     if blocked:
         return PathsInTheWay("untracked", "files that git does not track are in the way", blocked)
     return None

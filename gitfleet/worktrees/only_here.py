@@ -7,10 +7,11 @@ git forgets these with the worktree: commits that its HEAD was at (amended, rese
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gitfleet.base.text import one_line
+from gitfleet.git import refs
 from gitfleet.git.program import Git
 
 _TIME = 300.0
@@ -39,16 +40,14 @@ def log(git: Git, ref: str = "HEAD") -> list[Logged]:
         "--",
         timeout=_TIME,
     )
-    return list(_lines(os.fsdecode(done.stdout))) if done.code == 0 else []
-
-
-def _lines(text: str) -> Iterator[Logged]:
-    for row in text.split("\0"):
+    found = []
+    for row in os.fsdecode(done.stdout).split("\0") if done.code == 0 else ():
         oid, _, rest = row.partition("\1")
         selector, _, words = rest.partition("\1")
         at = selector.rpartition("{")[2].rstrip("}")
         if oid and at.isdecimal():
-            yield Logged(oid, int(at), words)
+            found.append(Logged(oid, int(at), words))
+    return found
 
 
 def only_here(git: Git, common: Git, head: str, branch: str) -> list[str]:
@@ -62,7 +61,7 @@ def only_here(git: Git, common: Git, head: str, branch: str) -> list[str]:
     )
     seen |= {row.split(" ")[0] for row in own.splitlines() if row.endswith(" commit")}
     for name in _PSEUDO:
-        oid = git.line("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        oid = refs.resolve(git, f"{name}^{{commit}}")
         seen |= {oid} if oid else set()
     seen.discard(head)
     if not seen:
@@ -89,16 +88,12 @@ def stashes(git: Git, common: Git, branches: Collection[str]) -> list[str]:
     trail = log(git)
     names = set(branches) | {_left(line.words) for line in trail}
     been = {line.oid for line in trail}
-    found = []
-    for entry in entries:
+
+    def mine(entry: Logged) -> bool:
         on = _made_on(entry.words)
-        if on in {"", "(no branch)"}:
-            mine = common.line("rev-parse", "--verify", "--quiet", f"{entry.oid}^1") in been
-        else:
-            mine = on in names
-        if mine:
-            found.append(one_line(entry.words, 120))
-    return found
+        return refs.resolve(common, f"{entry.oid}^1") in been if on in {"", "(no branch)"} else on in names
+
+    return [one_line(entry.words, 120) for entry in entries if mine(entry)]
 
 
 def _made_on(words: str) -> str:

@@ -7,30 +7,33 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 
-from gitfleet.base import clock
+from gitfleet.base import callers, clock
 from gitfleet.base.locks import NodeLock
-from gitfleet.base.text import display
+from gitfleet.base.text import display, some
 from gitfleet.claims import policy
 from gitfleet.errors import Blocked, FleetError
-from gitfleet.git import checkout, filters, forecast, merge_rules, merging, refs, undoing
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, filters, forecast, git_worktrees, merge_rules, merging, refs, undoing
+from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.filters import BrokenFilter
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.history import History
 from gitfleet.git.merge_rules import MergeRules
 from gitfleet.git.program import Git
 from gitfleet.git.quarantine import Conflicted, Merged, Unmergeable, quarantine
 from gitfleet.git.repository import Repository
 from gitfleet.git.undoing import PathChange
-from gitfleet.git.worktrees import Worktree
+from gitfleet.ledger.own_node import Node
 from gitfleet.sessions.local import LocalSessions
-from gitfleet.worktrees import activity, bookkeeping, liveness, obstacles, reconcile_plan, reservation
+from gitfleet.trunk import landed
+from gitfleet.worktrees import liveness, notes, obstacles, reconcile_plan, upstream
+from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import REBASE, ReconcileTerms, ReconcileVerdict, Seen
-from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 
 ACTION = "reconcile"
@@ -39,6 +42,27 @@ FRESH_LOOK = 1.0  # seconds for which a look at all processes counts
 _SHOWN = 20  # paths in an outcome
 
 Target = tuple[Managed, Worktree]
+
+
+class Pushed:
+    """Which commits are on branches of the hub: as last seen here, and, where that does not say so, as the hub has them now."""
+
+    def __init__(self, git: Git, node: Node, *, ask: bool = True) -> None:
+        self._git = git
+        theirs = f"refs/remotes/{node.hub}/"
+        self._looks: list[Callable[[], Collection[str]]] = []
+        if node.hub:
+            self._looks.append(cache(lambda: set(refs.read(git, theirs).values())))
+        if ask:
+            self._looks.append(cache(lambda: upstream.tips(git, node)))
+
+    def has(self, head: str, base: Base) -> bool:
+        """Whether the hub has all commits of `head` but merges that bring nothing; only what its base does not have counts."""
+        every = (look() for look in self._looks)
+        return any(
+            tips and landed.judge(self._git, head, base.commit, base.name, tips).word == "pushed"
+            for tips in every
+        )
 
 
 class Reconciler:
@@ -59,7 +83,7 @@ class Reconciler:
         self._wanted = wanted
         self._pushed = pushed
         self._without = frozenset(without)
-        self._family = liveness.own_family()
+        self._family = callers.family()
         self._history = History(self.git)
         self._known_rules: dict[str, MergeRules] = {}
         self._everything: Sequence[Worktree] | None = None
@@ -70,22 +94,19 @@ class Reconciler:
 
     def look(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Seen]:
         """Look at all targets. One git process each."""
-        states = checkout.parallel(
-            lambda item: checkout.look(*item), [(m.path, m.git_dir) for m, _ in targets]
-        )
-        users = self._users([managed.path for managed, _ in targets])
-        found = []
-        for managed, worktree in targets:
-            state, base = states[managed.path, managed.git_dir], bases(managed.base)
-            counts = (
-                self._history.ahead_behind(state.head, base.commit) if state.head and base.commit else None
-            )
-            there, reserved = users[managed.path], self._reserved(managed)
-            if not self._wanted.dry_run and os.path.isdir(managed.path):
-                activity.back(managed.git_dir)
-            seen = Seen(managed, worktree, state, there, base, counts, reserved)
-            found.append(seen._replace(finished=self._finished(seen)))
-        return found
+        places = [(managed.path, managed.git_dir) for managed, _ in targets]
+        states = checkout.parallel(lambda place: checkout.look(*place), places)
+        users = self._users([path for path, _ in places])
+        return [
+            self._seen(target, states[place], users[place[0]], bases(target[0].base))
+            for target, place in zip(targets, places, strict=True)
+        ]
+
+    def _seen(self, target: Target, state: CheckoutState, users: Sequence[User], base: Base) -> Seen:
+        counts = self._history.ahead_behind(state.head, base.commit) if state.head and base.commit else None
+        reserved = TreeNotes(target[0].git_dir).reserved(besides=self._family)
+        seen = Seen(*target, state, users, base, counts, reserved)
+        return seen._replace(finished=self._finished(seen))
 
     def _finished(self, seen: Seen) -> bool:
         """Whether a branch is to be left as it was pushed; asked only where something would be merged into it unasked."""
@@ -93,74 +114,63 @@ class Reconciler:
         unasked = ahead and behind and not (self._wanted.named or seen.users or seen.reserved)
         return bool(unasked and seen.state.head and self._pushed.has(seen.state.head, seen.base))
 
-    def _users(self, paths: Sequence[str]) -> dict[str, list[liveness.User]]:
+    def _users(self, paths: Sequence[str]) -> dict[str, list[User]]:
         self._looked = clock.elapsed()
         return liveness.users(paths, sessions=LocalSessions(self._state).all(), without=self._without)
 
-    def _reserved(self, managed: Managed) -> bool:
-        return reservation.stands(managed.git_dir, besides=self._family)
-
     def _one(self, seen: Seen) -> Outcome:
         found = reconcile_plan.judge(seen, self._wanted)
-        if found.word != "go":
-            return _outcome(seen, found)
         try:
-            if self._wanted.dry_run:
-                return self._bring(seen, found)
-            with self._lock().held(LOCK_TIME):
-                seen = self._again(seen)
-                found = reconcile_plan.judge(seen, self._wanted)
-                return self._bring(seen, found) if found.word == "go" else _outcome(seen, found)
+            if found.word == "go" and self._wanted.dry_run:
+                found = self._bring(seen, found)
+            elif found.word == "go":
+                with self._lock().held(LOCK_TIME):
+                    seen = self._again(seen)
+                    found = reconcile_plan.judge(seen, self._wanted)
+                    found = self._bring(seen, found) if found.word == "go" else found
         except (FleetError, OSError) as error:
-            return _outcome(seen, ReconcileVerdict("failed", "error", str(error)))
+            found = ReconcileVerdict("failed", "error", str(error))
+        return _outcome(seen, found)
 
     def _again(self, seen: Seen) -> Seen:
         """Another look right before it is changed: somebody may have come since."""
         managed = seen.managed
-        state = checkout.look(managed.path, managed.git_dir)
         stale = clock.elapsed() - self._looked > FRESH_LOOK
         users = self._users([managed.path])[managed.path] if stale else seen.users
-        counts = seen.counts
-        if state.head != seen.state.head and state.head and seen.base.commit:
-            counts = self._history.ahead_behind(state.head, seen.base.commit)
-        seen = seen._replace(state=state, users=users, counts=counts, reserved=self._reserved(managed))
-        return seen._replace(finished=self._finished(seen))
+        state = checkout.look(managed.path, managed.git_dir)
+        return self._seen((managed, seen.worktree), state, users, seen.base)
 
-    def _bring(self, seen: Seen, found: ReconcileVerdict) -> Outcome:
+    def _bring(self, seen: Seen, found: ReconcileVerdict) -> ReconcileVerdict:
         """Bring the base in, if it can be told that nothing is in the way."""
         managed, commit, head = seen.managed, seen.base.commit or "", seen.state.head or ""
         rebasing = self._wanted.strategy == REBASE and not found.forward
         here = Git(managed.git_dir, cwd=managed.path, hooks=not rebasing)
-        first = self._elsewhere(seen, found)
-        if first is not None:
-            return first
+        elsewhere = self._elsewhere(seen, found)
+        if elsewhere is not None:
+            return elsewhere
         new = commit
         if not found.forward:
             told = self._forecast(seen, found, here, rebasing=rebasing)
-            if isinstance(told, Outcome):
+            if isinstance(told, ReconcileVerdict):
                 return told
             head, new = told
         moved = merging.changes(here, head, new)
         obstacle = obstacles.look(here, seen.state, moved)
         if obstacle is not None:
-            words = f"{found.reason}; {obstacle.words}: {', '.join(obstacle.paths[:3])}"
-            return _outcome(
-                seen, ReconcileVerdict("skipped", obstacle.kind, words), paths=list(obstacle.paths[:_SHOWN])
-            )
+            words, paths = f"{obstacle.words}: {some(obstacle.paths)}", list(obstacle.paths[:_SHOWN])
+            return found.ended("skipped", obstacle.kind, words, paths=paths)
         through = filters.passing(here, moved, new)
         broken = filters.broken(here, moved, through, both=rebasing)
         if broken is not None:
-            return _filter(seen, found, broken)
-        word = _word(self._wanted.strategy, found)
+            return _filter(found, broken)
         if self._wanted.dry_run:
-            return _outcome(
-                seen, ReconcileVerdict(f"would-{word[0]}", found.kind, found.reason), changes=len(moved)
-            )
-        return self._change(seen, found, here, word[1], moved, through)
+            would = "rebase" if rebasing else "fast-forward" if found.forward else "merge"
+            return found._replace(word=f"would-{would}", facts={"changes": len(moved)})
+        return self._change(seen, found, here, moved, through)
 
     def _forecast(
         self, seen: Seen, found: ReconcileVerdict, here: Git, *, rebasing: bool
-    ) -> Outcome | tuple[str, str]:
+    ) -> ReconcileVerdict | tuple[str, str]:
         """Merge or rebase in memory: between which two commits or trees the files change, or why nothing may be touched.
 
         Raises Blocked where it cannot be told.
@@ -168,13 +178,14 @@ class Reconciler:
         commit, head = seen.base.commit or "", seen.state.head or ""
         with quarantine(self.git, self._rules(commit)) as place:
             if rebasing and (own := forecast.own_merge(place, here, head, commit)):
-                return _merges(seen, found, own)
+                words = f"a rebase would lose changes that only the merge {own[:12]} has; `--strategy merge` keeps it"
+                return found.ended("skipped", "merges", words)
             told = forecast.rebase(place, here, head, commit) if rebasing else place.merge(head, commit)
             if isinstance(told, Merged) and not rebasing:
                 place.keep(told.tree)
         match told:
             case Conflicted():
-                return _conflict(seen, found, told.paths, "nothing was touched")
+                return _conflict(found, told.paths, "nothing was touched")
             case Unmergeable(too_old=True) if not rebasing:  # what the base has changed, at most
                 return merging.merge_base(here, head, commit), commit
             case Unmergeable(too_old=False):
@@ -192,7 +203,7 @@ class Reconciler:
             )
         return self._known_rules[commit]
 
-    def _elsewhere(self, seen: Seen, found: ReconcileVerdict) -> Outcome | None:
+    def _elsewhere(self, seen: Seen, found: ReconcileVerdict) -> ReconcileVerdict | None:
         """A second worktree on the same branch would show all that is brought in as taken back."""
         if self._everything is None:
             self._everything = git_worktrees.listed(self.git)
@@ -200,98 +211,74 @@ class Reconciler:
         other = next((path for path in same if path != seen.worktree.path), None)
         if other is None:
             return None
-        words = f"{found.reason}; its branch is checked out in {display(other)}, too"
-        return _outcome(seen, ReconcileVerdict("skipped", "shared-branch", words))
+        return found.ended("skipped", "shared-branch", f"its branch is checked out in {display(other)}, too")
 
     def _change(
         self,
         seen: Seen,
         found: ReconcileVerdict,
         here: Git,
-        word: str,
         moved: Sequence[PathChange],
         filtered: Collection[str],
-    ) -> Outcome:
+    ) -> ReconcileVerdict:
         undoing.sweep(seen.managed.git_dir)
-        commit = seen.base.commit or ""
-        env = {
-            "GIT_REFLOG_ACTION": bookkeeping.ACTION,
-            "GITFLEET_SESSION": None,
-        }  # the caller's is not this tree's
-        with bookkeeping.span(seen.managed.git_dir):
+        commit, branch = seen.base.commit or "", seen.state.branch
+        # the caller's session is not this tree's
+        env = {"GIT_REFLOG_ACTION": notes.ACTION, "GITFLEET_SESSION": None}
+        with TreeNotes(seen.managed.git_dir).changing():
             if self._wanted.strategy == REBASE and not found.forward:
+                word = "rebased"
                 attempt = merging.rebase(here, commit, moved, filtered=filtered, env=env)
             else:
-                branch = seen.state.branch
+                word = "fast-forwarded" if found.forward else "merged"
                 message = f"Merge branch '{seen.base.name}' into {branch}"
-                forward = found.forward
                 attempt = merging.merge(
-                    here,
-                    commit,
-                    moved,
-                    branch=branch,
-                    message=message,
-                    forward_only=forward,
-                    filtered=filtered,
-                    env=env,
-                )
+                    here, commit, moved, branch=branch, message=message, forward_only=found.forward,
+                    filtered=filtered, env=env,
+                )  # fmt: skip
         if attempt.done:
-            return self._done(seen, found, here, word, moved)
+            return _done(seen, found, here, word, moved)
         if attempt.conflicts and not attempt.stuck:
-            return _conflict(seen, found, attempt.conflicts, "it was undone")
-        words = f"{found.reason}; {attempt.words}"
+            return _conflict(found, attempt.conflicts, "it was undone")
         if attempt.stuck:
-            words += "; it could not be undone: look at `git status` there"
-        return _outcome(seen, ReconcileVerdict("failed", "stuck" if attempt.stuck else "refused", words))
-
-    def _done(
-        self, seen: Seen, found: ReconcileVerdict, here: Git, word: str, moved: Sequence[PathChange]
-    ) -> Outcome:
-        head = refs.resolve(here, "HEAD")
-        links = [change.path for change in moved if change.gitlink]
-        reason = found.reason
-        if links:
-            reason += f"; submodules have moved, run `git submodule update` there: {', '.join(links[:3])}"
-        if not seen.base.fresh:
-            reason += f"; {seen.base.name} could not be fetched; this uses its last known state"
-        facts = {
-            "before": seen.state.head,
-            "after": head,
-            "changes": len(moved),
-            "submodules": links[:_SHOWN],
-        }
-        return _outcome(seen, ReconcileVerdict(word, found.kind, reason), **facts)
+            return found.ended(
+                "failed", "stuck", f"{attempt.words}; it could not be undone: look at `git status` there"
+            )
+        return found.ended("failed", "refused", attempt.words)
 
 
-def _word(strategy: str, found: ReconcileVerdict) -> tuple[str, str]:
-    """What is done, as `would-…` and as a result."""
-    if strategy == REBASE and not found.forward:
-        return "rebase", "rebased"
-    return ("fast-forward", "fast-forwarded") if found.forward else ("merge", "merged")
+def _done(
+    seen: Seen, found: ReconcileVerdict, here: Git, word: str, moved: Sequence[PathChange]
+) -> ReconcileVerdict:
+    links = [change.path for change in moved if change.gitlink]
+    reason = found.reason
+    if links:
+        reason += f"; submodules have moved, run `git submodule update` there: {some(links)}"
+    if not seen.base.fresh:
+        reason += f"; {seen.base.name} could not be fetched; this uses its last known state"
+    facts = {
+        "before": seen.state.head,
+        "after": refs.resolve(here, "HEAD"),
+        "changes": len(moved),
+        "submodules": links[:_SHOWN],
+    }
+    return ReconcileVerdict(word, found.kind, reason, facts=facts)
 
 
-def _merges(seen: Seen, found: ReconcileVerdict, commit: str) -> Outcome:
-    """A merge with edits of its own, such as resolved conflicts, would be lost by a rebase."""
-    words = f"{found.reason}; a rebase would lose changes that only the merge {commit[:12]} has; `--strategy merge` keeps it"
-    return _outcome(seen, ReconcileVerdict("skipped", "merges", words))
-
-
-def _filter(seen: Seen, found: ReconcileVerdict, broken: BrokenFilter) -> Outcome:
+def _filter(found: ReconcileVerdict, broken: BrokenFilter) -> ReconcileVerdict:
     words = (
-        f"{found.reason}; the filter '{display(broken.driver)}', which {display(broken.path)} needs, does not work: "
-        f"{broken.words}; nothing was touched"
+        f"the filter '{display(broken.driver)}', which {display(broken.path)} needs, does not work: {broken.words}; "
+        "nothing was touched"
     )
-    return _outcome(
-        seen, ReconcileVerdict("failed", "filter", words), filter=broken.driver, paths=[broken.path]
-    )
+    return found.ended("failed", "filter", words, filter=broken.driver, paths=[broken.path])
 
 
-def _conflict(seen: Seen, found: ReconcileVerdict, paths: Sequence[str], state: str) -> Outcome:
-    words = f"{found.reason}; conflicts in {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}; {state}"
-    return _outcome(seen, ReconcileVerdict("conflict", "conflict", words), conflicts=list(paths[:_SHOWN]))
+def _conflict(found: ReconcileVerdict, paths: Sequence[str], state: str) -> ReconcileVerdict:
+    words = f"conflicts in {some(paths)}; {state}"
+    return found.ended("conflict", "conflict", words, conflicts=list(paths[:_SHOWN]))
 
 
-def _outcome(seen: Seen, found: ReconcileVerdict, **facts: object) -> Outcome:
+def _outcome(seen: Seen, found: ReconcileVerdict) -> Outcome:
     counts = seen.counts or (None, None)
     told = {
         "kind": found.kind,
@@ -301,6 +288,6 @@ def _outcome(seen: Seen, found: ReconcileVerdict, **facts: object) -> Outcome:
         "fetched": seen.base.fresh,
         "ahead": counts[0],
         "behind": counts[1],
-        **facts,
+        **found.facts,
     }
     return Outcome(seen.managed.path, seen.managed.session, ACTION, found.word, found.reason, told)

@@ -6,16 +6,15 @@ fetch never lets one be called up to date.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
-from gitfleet.git import checkout
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import checkout, git_worktrees
 from gitfleet.git.checkout import CheckoutState
-from gitfleet.git.worktrees import Worktree
-from gitfleet.worktrees.liveness import User
+from gitfleet.git.git_worktrees import Worktree
+from gitfleet.worktrees.liveness import User, in_use
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.upstream import Base
 
@@ -60,58 +59,59 @@ class ReconcileTerms(NamedTuple):
 class ReconcileVerdict(NamedTuple):
     """`word` is the result so far: `go` (with `forward` if nothing but the base is new) or the final one, with its reason.
 
-    `kind` names the reason for programs.
+    `kind` names the reason for programs, `facts` are what else is told, ready for JSON.
     """
 
     word: str
     kind: str
     reason: str
     forward: bool = False
+    facts: Mapping[str, Any] = {}
+
+    def ended(self, word: str, kind: str, words: str, **facts: Any) -> ReconcileVerdict:
+        """What became of it on the way."""
+        return ReconcileVerdict(word, kind, f"{self.reason}; {words}", facts=facts)
 
 
 def judge(seen: Seen, wanted: ReconcileTerms) -> ReconcileVerdict:
     """What to do with a worktree."""
-    reasons = (*_unreadable(seen), *_unfit(seen, wanted))
-    return next((verdict for applies, verdict in reasons if applies), None) or _behind(seen, wanted)
+    return _unreadable(seen) or _unfit(seen, wanted) or _behind(seen, wanted)
 
 
-def _unreadable(seen: Seen) -> list[tuple[bool, ReconcileVerdict]]:
+def _unreadable(seen: Seen) -> ReconcileVerdict | None:
     """What makes it impossible to work there, in the order in which it counts."""
-    state, lock = seen.state, seen.worktree.locked
-    locked = f"it is locked: {lock}" if lock else "it is locked"
-    busy = f"{git_worktrees.begun(state.operation)} is in progress" if state.operation else ""
-    unmerged = f"{len(state.unmerged)} {'path is' if len(state.unmerged) == 1 else 'paths are'} unmerged"
-    return [
-        (state.problem == checkout.GONE, ReconcileVerdict("skipped", "missing", state.problem)),
-        (bool(state.problem), ReconcileVerdict("failed", "unreadable", state.problem)),
-        (lock is not None, ReconcileVerdict("skipped", "locked", locked)),
-        (bool(busy), ReconcileVerdict("skipped", "in-progress", busy)),
-        (bool(state.unmerged), ReconcileVerdict("skipped", "in-progress", unmerged)),
-    ]
+    state = seen.state
+    if state.problem:
+        word, kind = ("skipped", "missing") if state.problem == checkout.GONE else ("failed", "unreadable")
+        return ReconcileVerdict(word, kind, state.problem)
+    if seen.worktree.lock:
+        return _skipped("locked", seen.worktree.lock)
+    if state.operation:
+        return _skipped("in-progress", f"{git_worktrees.begun(state.operation)} is in progress")
+    if state.unmerged:
+        are = "path is" if len(state.unmerged) == 1 else "paths are"
+        return _skipped("in-progress", f"{len(state.unmerged)} {are} unmerged")
+    return None
 
 
-def _unfit(seen: Seen, wanted: ReconcileTerms) -> list[tuple[bool, ReconcileVerdict]]:
+def _unfit(seen: Seen, wanted: ReconcileTerms) -> ReconcileVerdict | None:
     """Why it must be left alone, whatever the base is."""
     state, own = seen.state, seen.managed.branch
-    used = str(seen.users[0]) if seen.users else ""
-    more = f" and {len(seen.users) - 1} more" if len(seen.users) > 1 else ""
-    kept = seen.reserved and not wanted.named
-    return [
-        (
-            bool(used) and not wanted.include_active,
-            ReconcileVerdict("skipped", "in-use", f"it is in use: {used}{more}"),
-        ),
-        (
-            kept and not wanted.include_active,
-            ReconcileVerdict("skipped", "in-use", "it was just given to a session"),
-        ),
-        (not state.branch, ReconcileVerdict("skipped", "detached", "HEAD is detached")),
-        (state.head is None, ReconcileVerdict("skipped", "unborn", "its branch has no commit")),
-        (
-            state.branch != own and not wanted.named,
-            ReconcileVerdict("skipped", "switched", f"it is on {state.branch}, not on its own branch {own}"),
-        ),
-    ]
+    if seen.users and not wanted.include_active:
+        return _skipped("in-use", in_use(seen.users))
+    if seen.reserved and not (wanted.named or wanted.include_active):
+        return _skipped("in-use", "it was just given to a session")
+    if not state.branch:
+        return _skipped("detached", "HEAD is detached")
+    if state.head is None:
+        return _skipped("unborn", "its branch has no commit")
+    if state.branch != own and not wanted.named:
+        return _skipped("switched", f"it is on {state.branch}, not on its own branch {own}")
+    return None
+
+
+def _skipped(kind: str, reason: str) -> ReconcileVerdict:
+    return ReconcileVerdict("skipped", kind, reason)
 
 
 def _behind(seen: Seen, wanted: ReconcileTerms) -> ReconcileVerdict:
@@ -137,17 +137,17 @@ def _behind(seen: Seen, wanted: ReconcileTerms) -> ReconcileVerdict:
 def _way(seen: Seen, wanted: ReconcileTerms, ahead: int, apart: str) -> ReconcileVerdict:
     """Whether the strategy can bring the base into a worktree that is `apart` from it."""
     state, kind = seen.state, "diverged" if ahead else "behind"
+    way = ReconcileVerdict("go", kind, apart, forward=not ahead)
     if seen.finished and ahead and not wanted.named:
-        words = f"{apart}; it is finished: its branch is pushed, and nobody is at work there"
-        return ReconcileVerdict("skipped", "finished", words)
-    if wanted.strategy == NONE:
-        return ReconcileVerdict("behind", kind, f"{apart}; strategy none")
-    if wanted.strategy == FORWARD and ahead:
-        return ReconcileVerdict("diverged", kind, f"{apart}; ff-only cannot bring it in")
-    if wanted.strategy == REBASE and ahead and state.changed:
-        return ReconcileVerdict(
-            "skipped", "dirty", f"{apart}; uncommitted changes are in the way of a rebase"
+        return way.ended(
+            "skipped", "finished", "it is finished: its branch is pushed, and nobody is at work there"
         )
+    if wanted.strategy == NONE:
+        return way.ended("behind", kind, "strategy none")
+    if wanted.strategy == FORWARD and ahead:
+        return way.ended("diverged", kind, "ff-only cannot bring it in")
+    if wanted.strategy == REBASE and ahead and state.changed:
+        return way.ended("skipped", "dirty", "uncommitted changes are in the way of a rebase")
     if state.staged and ahead:
-        return ReconcileVerdict("skipped", "dirty", f"{apart}; staged changes are in the way of a merge")
-    return ReconcileVerdict("go", kind, apart, forward=not ahead)
+        return way.ended("skipped", "dirty", "staged changes are in the way of a merge")
+    return way

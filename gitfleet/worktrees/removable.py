@@ -11,20 +11,20 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import clock
-from gitfleet.base.text import display, duration, span
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.base import callers, clock
+from gitfleet.base.text import display, duration, some, span
+from gitfleet.git import git_worktrees, refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
-from gitfleet.git.worktrees import Worktree
 from gitfleet.trunk import landed
 from gitfleet.trunk.landed import Landed
-from gitfleet.worktrees import activity, capture, ignored, liveness, only_here, reservation
+from gitfleet.worktrees import activity, capture, ignored, liveness, only_here
 from gitfleet.worktrees.activity import Activity
 from gitfleet.worktrees.archive import Owner
 from gitfleet.worktrees.capture import Capture
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.upstream import Base
 
 KEEP, REMOVE, PRUNE = "keep", "remove", "prune"
@@ -122,21 +122,21 @@ class _Asking:
     def __init__(self, sweep: Sweep, candidate: Candidate) -> None:
         self._common, self._terms, self._hub = sweep.common, sweep.terms, sweep.hub
         self._managed, self._candidate = candidate.managed, candidate
+        self._notes = TreeNotes(candidate.managed.git_dir)
         self.landed: Landed | None = None
         self.active: Activity | None = None
 
     def nobody_there(self) -> None:
         """Not locked, nothing under way, nobody at work."""
         worktree, users = self._candidate.worktree, self._candidate.users
-        if worktree.locked is not None:
-            raise _Keep("locked", f"it is locked ({display(worktree.locked) or 'without a reason'})")
+        if worktree.lock:
+            raise _Keep("locked", worktree.lock)
         operation = git_worktrees.in_progress(self._managed.git_dir)
         if operation is not None:
             raise _Keep("in-progress", f"{git_worktrees.begun(operation)} is in progress there")
         if users and not self._terms.include_active:
-            more = f" and {len(users) - 1} more" if len(users) > 1 else ""
-            raise _Keep("active", f"it is in use: {display(str(users[0]))}{more}")
-        kept = reservation.stands(self._managed.git_dir, besides=liveness.own_family())
+            raise _Keep("active", liveness.in_use(users))
+        kept = self._notes.reserved(besides=callers.family())
         if kept and not self._terms.include_active:
             raise _Keep("active", "it was just given to a session")
 
@@ -145,8 +145,6 @@ class _Asking:
         managed = self._managed
         git = Git(managed.git_dir, cwd=managed.path)
         self._linked()
-        if not self._terms.dry_run:
-            activity.back(managed.git_dir)
         found = capture.look(git, self._terms.ignored)
         self._idle(found)
         head, branch = self._head(git)
@@ -180,7 +178,7 @@ class _Asking:
                 "missing",
                 f"its folder is gone, and {away}: not mounted? If it is gone for good: `git worktree remove PATH`",
             )
-        gone = clock.now() - activity.gone_since(managed.git_dir, note=not self._terms.dry_run)
+        gone = clock.now() - self._notes.gone_since(note=not self._terms.dry_run)
         if gone < self._terms.ttl:
             words = f"its folder has been gone for {duration(gone)}; if it was moved: `git worktree repair NEW-PATH`"
             raise _Keep("missing", words)
@@ -229,7 +227,7 @@ class _Asking:
         return f"idle for {duration(clock.now() - self.active.at)} ({display(self.active.what)})"
 
     def _head(self, git: Git) -> tuple[str, str]:
-        head = git.line("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        head = refs.resolve(git, "HEAD^{commit}")
         if head is None:
             raise _Keep("no-commit", "it has no commit, or its HEAD cannot be read")
         return head, git.line("symbolic-ref", "--quiet", "HEAD") or ""
@@ -244,13 +242,12 @@ class _Asking:
     def _stash(self, git: Git) -> None:
         entries = only_here.stashes(git, self._common, [self._managed.branch])
         if entries:
-            more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
-            raise _Keep("stash", f"the stash has work of it: {entries[0]}{more}")
+            raise _Keep("stash", f"the stash has work of it: {some(entries, 1)}")
 
     def _judge_commits(self, head: str) -> None:
         base = self._hub.bases(self._managed.base)
         if not base.fresh or base.commit is None:
-            words = base.error or f"where {base.name}is on the hub is not known"
+            words = base.error or f"where {base.name} is on the hub is not known"
             self.landed = Landed(landed.UNKNOWN, f"{base.name} could not be fetched: {words}")
             return
         self.landed = landed.judge(self._common, head, base.commit, base.name, self._hub.tips)

@@ -18,8 +18,7 @@ from gitfleet.base import files, ids, statefile
 from gitfleet.base.text import display
 from gitfleet.codec import FLAG, TEXT, Broken, Struct, field, replace
 from gitfleet.errors import Blocked, FleetError
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
 from gitfleet.worktrees import archive, archive_store, blobs, capture, liveness
 from gitfleet.worktrees.archive import Archive
@@ -190,7 +189,7 @@ def _late(aside: str, before: CleanupVerdict, *, include_active: bool) -> str:
     """What speaks against it in the last moment; "" when nothing does."""
     there = liveness.users([aside])[aside]
     if there and not include_active:
-        return f"it is in use: {display(str(there[0]))}"
+        return liveness.in_use(there)
     was = before.found.everything if before.found else {}
     now = capture.walked(aside)
     late = sorted(path for path in now.keys() | was.keys() if now.get(path) != was.get(path))

@@ -9,14 +9,14 @@ crash it stays so, and the archive is as it was.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from gitfleet.base import clock, files
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, FleetError, UsageError
-from gitfleet.git import refs
-from gitfleet.git import worktrees as git_worktrees
-from gitfleet.git.program import Git, failed
+from gitfleet.git import git_worktrees, refs
+from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.worktrees import archive, archive_store, blobs, capture, exclude, listing, marker
 from gitfleet.worktrees.archive import Archive, Owner
@@ -65,15 +65,16 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
             refs.delete(common, _HEADS + branch, old=found.owner.head)
         raise
     begun = f"What was restored so far is at {display(place)}, which is locked, and the archive is unharmed."
-    with files.after(f"{begun} To try again: `git worktree remove --force --force {display(place)}`."):
-        _fill(common, git, contents)
+    again = f"{begun} To try again: `git worktree remove --force --force {display(place)}`."
+    with files.after(again), closing(blobs.Reader(common.git_dir)) as reader:
+        _fill(reader, git, contents)
         _check(common, found, place)
-        notes += _settings(common, git, contents)
-        _index(common, git, contents)
+        notes += _settings(common, git, reader, contents)
+        _index(git, reader, contents)
         notes += _mark(repository, found.owner, git, place, branch)
         if found.mode is not None:
             os.chmod(place, found.mode)
-        _unlock(common, place)
+        common.run("worktree", "unlock", "--", place)
     return Restored(found, place, branch, tuple(notes))
 
 
@@ -129,33 +130,27 @@ def _branch(common: Git, owner: Owner) -> tuple[str, list[str], bool]:
 def _make(common: Git, found: Archive, place: str, branch: str) -> Git:
     """An empty worktree that is locked; git for it."""
     reason = f"gitfleet is restoring {found.id} here"
-    what = [branch] if branch else [found.owner.head]
-    done = common.ask(
-        "worktree", "add", "--quiet", "--no-checkout", "--no-guess-remote", "--lock", "--reason", reason,
-        *([] if branch else ["--detach"]), "--", place, *what, timeout=_TIME,
+    what = ["--", place, branch] if branch else ["--detach", "--", place, found.owner.head]
+    common.run(
+        "worktree", "add", "--quiet", "--no-checkout", "--no-guess-remote", "--lock", "--reason", reason, *what, timeout=_TIME,
     )  # fmt: skip
-    if done.code:
-        raise failed(done)
-    git_dir = next(
-        item.git_dir
-        for item in git_worktrees.listed(common)
-        if os.path.realpath(item.path) == os.path.realpath(place)
-    )
-    return Git(git_dir, cwd=place)
+    made = git_worktrees.at(place, git_worktrees.listed(common))
+    assert made is not None, "git has just made it"
+    return Git(made.git_dir, cwd=place)
 
 
-def _fill(common: Git, git: Git, contents: ArchiveContents) -> None:
+def _fill(reader: blobs.Reader, git: Git, contents: ArchiveContents) -> None:
     """Write everything; permissions of folders last, since one may forbid writing into it."""
     folders = {path: mode for path, (kind, mode) in contents.listing.items() if kind == FOLDER}
-    with files.storage(git.cwd), blobs.Reader(common.git_dir) as reader:
+    with files.storage(git.cwd):
         for path in sorted(folders):
             os.mkdir(os.path.join(git.cwd, path))
         for path, (kind, mode) in contents.listing.items():
             where = os.path.join(git.cwd, path)
             if kind == FILE:
-                _write(reader, contents.entries[path][1], where, mode)
+                _write(reader, contents.entries[path], where, mode)
             elif kind == LINK:
-                os.symlink(reader.read(contents.entries[path][1]), os.fsencode(where))
+                os.symlink(reader.read(contents.entries[path]), os.fsencode(where))
             elif kind == PIPE:
                 os.mkfifo(where)
                 os.chmod(where, mode)
@@ -181,12 +176,9 @@ def _check(common: Git, found: Archive, place: str) -> None:
         )
 
 
-def _settings(common: Git, git: Git, contents: ArchiveContents) -> list[str]:
+def _settings(common: Git, git: Git, reader: blobs.Reader, contents: ArchiveContents) -> list[str]:
     """The worktree's own configuration and the log of its HEAD; what was not restored, in words."""
-    with blobs.Reader(common.git_dir) as reader:
-        settings = {
-            name: reader.read(oid) for name, oid in contents.settings.items() if name in archive.SETTINGS
-        }
+    settings = {name: reader.read(oid) for name, oid in contents.settings.items() if name in archive.SETTINGS}
     log = settings.pop("logs/HEAD", b"")
     where = os.path.join(git.git_dir, "logs/HEAD")
     if log and os.path.isdir(os.path.dirname(where)):
@@ -207,14 +199,13 @@ def _settings(common: Git, git: Git, contents: ArchiveContents) -> list[str]:
     return notes
 
 
-def _index(common: Git, git: Git, contents: ArchiveContents) -> None:
+def _index(git: Git, reader: blobs.Reader, contents: ArchiveContents) -> None:
     """The index as it was, and its knowledge of the files brought up to date (which changes no entry)."""
     path = os.path.join(git.git_dir, "index")
     if contents.index_file is None:
         files.remove(path)
         return
-    with blobs.Reader(common.git_dir) as reader:
-        files.replace(path, reader.read(contents.index_file))
+    files.replace(path, reader.read(contents.index_file))
     git.ask("-c", "core.fsmonitor=false", "update-index", "-q", "--refresh", timeout=_TIME)
 
 
@@ -236,16 +227,8 @@ def _mark(repository: Repository, owner: Owner, git: Git, place: str, branch: st
 
 def _managed(owner: Owner, git: Git, place: str, branch: str) -> Managed:
     """The marker of the worktree that it is now. One that had another branch than its own checked out still has."""
-    id_ = owner.id
     its = branch if owner.branch == _HEADS + owner.made_with else owner.made_with
     return Managed(
-        path=place, git_dir=git.git_dir, id=id_, agent=owner.agent, session=owner.session, branch=its, base=owner.base,
-        base_commit=owner.base_commit, created_at=clock.now(), folder=os.path.dirname(place),
-        trunk=not owner.base,
+        path=place, git_dir=git.git_dir, id=owner.id, agent=owner.agent, session=owner.session, branch=its, base=owner.base,
+        base_commit=owner.base_commit, created_at=clock.now(), folder=os.path.dirname(place), trunk=not owner.base,
     )  # fmt: skip
-
-
-def _unlock(common: Git, place: str) -> None:
-    done = common.ask("worktree", "unlock", "--", place)
-    if done.code:
-        raise failed(done)

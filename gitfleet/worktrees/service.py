@@ -11,17 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from gitfleet.base import advice, files
+from gitfleet.base import advice, callers, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.worktrees import (
-    activity,
     ensure,
     listing,
-    liveness,
     making,
     reconcile_plan,
     status,
@@ -32,10 +30,10 @@ from gitfleet.worktrees.ensure import Chooser, Chosen, Wish
 from gitfleet.worktrees.listing import BrokenWorktree, Listing
 from gitfleet.worktrees.making import Begun
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
-from gitfleet.worktrees.reconcile import LOCK_TIME, Reconciler, Target
+from gitfleet.worktrees.reconcile import LOCK_TIME, Pushed, Reconciler, Target
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms
-from gitfleet.worktrees.unlanded import Pushed
 from gitfleet.worktrees.upstream import Base
 
 
@@ -100,7 +98,7 @@ class Worktrees:
         found = listing.look(self.repository)
         for managed, _ in found.managed:
             if os.path.isdir(managed.path):
-                activity.back(managed.git_dir)
+                TreeNotes(managed.git_dir).back()
         return found
 
     def ensure(self, wish: Wish, *, reconcile: bool = False, strategy: str = reconcile_plan.MERGE) -> Ensured:
@@ -121,7 +119,7 @@ class Worktrees:
             return Ensured(choice, base)
         target = [pair for pair in self.look().managed if pair[0].path == choice.managed.path]
         wanted = ReconcileTerms(strategy=strategy, named=True, dry_run=wish.dry_run)
-        (outcome,) = self._reconciler(wanted, liveness.own_family()).run(target, lambda _: base)
+        (outcome,) = self._reconciler(wanted, callers.family()).run(target, lambda _: base)
         return Ensured(choice, base, outcome)
 
     def _fill(self, begun: Begun) -> None:
@@ -143,7 +141,7 @@ class Worktrees:
         if base:
             validity.check_branch(base)
         found, targets, bases = self.asked(selection, base)
-        without = set() if selection.everything else liveness.own_family()
+        without = set() if selection.everything else callers.family()
         wanted = wanted._replace(named=not selection.everything)
         outcomes = self._reconciler(wanted, without).run(targets, lambda name: bases[base or name])
         broken = found.broken if selection.everything else []
@@ -202,11 +200,10 @@ class Worktrees:
 
     def fetched(self, name: str = "") -> Base:
         """The same as `base`, but what the hub does not have, or cannot be asked for, is unknown and not `fresh`."""
-        git, ledger = self.repository.git, self.ledger
         try:
-            return upstream.fetch(git, ledger, name) if name else upstream.fetch_trunk(git, ledger)
+            return self.base(name)
         except FleetError as error:
-            return Base(name or ledger.node.trunk, None, fresh=False, error=error.message)
+            return Base(name or self.ledger.node.trunk, None, fresh=False, error=error.message)
 
 
 def _by_session(managed: Iterable[Target], session: str) -> Target:
@@ -220,8 +217,7 @@ def _by_session(managed: Iterable[Target], session: str) -> Target:
 def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Target:
     real = os.path.realpath(path)
     for target in managed:
-        top = os.path.realpath(target[0].path)
-        if real == top or real.startswith(f"{top}/"):
+        if files.within(real, os.path.realpath(target[0].path)):
             return target
     words = (
         "This is not a managed worktree."
@@ -229,6 +225,3 @@ def _by_path(managed: Iterable[Target], path: str, *, here: bool = False) -> Tar
         else f"{display(path)} is in no managed worktree of this clone."
     )
     raise UsageError(words, hint="Name one with `--session ID` or `--path PATH`, or pass `--all`.")
-
-
-__all__ = ["Ensured", "Reconciled", "Selection", "Worktrees"]

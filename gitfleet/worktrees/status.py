@@ -7,37 +7,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gitfleet.base import clock, files
 from gitfleet.git.checkout import CheckoutState
-from gitfleet.git.worktrees import Worktree
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.trunk import position
-from gitfleet.worktrees import bookkeeping, reconcile_plan, reservation
-from gitfleet.worktrees.liveness import User
+from gitfleet.worktrees import notes, reconcile_plan
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.reconcile import Reconciler, Target
-from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict
+from gitfleet.worktrees.reconcile_plan import ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.upstream import Base
 
-_LOG_END = 64 * 1024
-_AHEAD = 60  # seconds that a clock may be ahead of ours; what is later tells nothing
 
+class Row(NamedTuple):
+    """What was seen of a managed worktree, how long it was idle (seconds), and whether it was handed out a moment ago.
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One managed worktree. `counts` is (ahead, behind) of its base as last seen, None when unknown; `idle` in seconds.
-
-    `reconcile_plan` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
+    `verdict` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
     """
 
-    managed: Managed
-    worktree: Worktree
-    state: CheckoutState
-    users: Sequence[User]
-    base: Base
-    counts: tuple[int, int] | None
+    seen: Seen
     idle: int | None
     reserved: bool
     verdict: ReconcileVerdict
@@ -49,9 +39,9 @@ def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> l
     commits = position.known(reconciler.git, node, {managed.base for managed, _ in targets})
     found = []
     for seen in reconciler.look(targets, lambda name: Base(name, commits[name], fresh=not node.hub)):
-        reserved = reservation.stands(seen.managed.git_dir)
+        reserved = TreeNotes(seen.managed.git_dir).reserved()
         verdict = reconcile_plan.judge(seen, ReconcileTerms())
-        found.append(Row(*seen[:6], _idle(seen.managed, seen.state), reserved, verdict))
+        found.append(Row(seen, _idle(seen.managed, seen.state), reserved, verdict))
     return found
 
 
@@ -59,27 +49,21 @@ def _idle(managed: Managed, state: CheckoutState) -> int | None:
     """Seconds since somebody did something there, as far as a few looks tell: `cleanup` looks closer before it judges."""
     if state.problem:
         return None
-    now, spans = clock.now(), bookkeeping.spans(managed.git_dir)
-    taken = reservation.read(managed.git_dir)
+    now, own = clock.now(), TreeNotes(managed.git_dir)
+    taken = own.reservation
     seen = [managed.created_at, taken.at if taken else 0, _moved_at(managed.git_dir)]
     for path in (*state.changed, *state.untracked):
         stamp = files.changed_at(os.path.join(managed.path, path))
-        if not bookkeeping.within(stamp, spans):
+        if not own.ours(stamp):
             seen.append(stamp // 1_000_000_000)
-    return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + _AHEAD))
+    return max(0, now - max(stamp for stamp in (*seen, 0) if stamp <= now + notes.SLACK))
 
 
 def _moved_at(git_dir: str) -> int:
-    """When HEAD was last moved by anybody but us, from the end of its log; 0 when that does not tell."""
-    try:
-        with open(os.path.join(git_dir, "logs", "HEAD"), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_END))
-            lines = file.read().splitlines()
-    except OSError:
-        return 0
-    for line in reversed(lines):
+    """When HEAD was last moved by anybody but us, by its log; 0 when that does not tell."""
+    for line in reversed((files.read(os.path.join(git_dir, "logs", "HEAD")) or b"").splitlines()):
         who, _, words = line.partition(b"\t")
         stamp = who.rsplit(b" ", 2)[-2:-1]
-        if not words.startswith(bookkeeping.ACTION.encode()) and stamp and stamp[0].isdigit():
+        if not words.startswith(notes.ACTION.encode()) and stamp and stamp[0].isdigit():
             return int(stamp[0])
     return 0

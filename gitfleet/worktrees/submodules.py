@@ -12,20 +12,17 @@ from collections.abc import Sequence
 
 from gitfleet.base import files
 from gitfleet.base.text import display
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
 from gitfleet.worktrees import only_here
 
 _TIME = 300.0
 _BACK = 100  # lines of the log of HEAD
-_STATUS = (
-    "status",
-    "--porcelain",
-    "-z",
-    "--untracked-files=all",
-    "--ignored=matching",
-    "--ignore-submodules=none",
-)
+STATUS = (
+    "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false",
+    "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--ignore-submodules=none",
+)  # fmt: skip
+"""What git sees in a worktree, without its caches, and with nothing left out."""
 
 
 def repository(top: str, path: str) -> str:
@@ -48,10 +45,10 @@ def own(here: Git, path: str, wanted: str) -> str:
     if not git_dir:
         return f"the submodule {display(path)} cannot be read"
     git = Git(git_dir, cwd=os.path.join(here.cwd, path))
-    head = git.line("rev-parse", "--verify", "--quiet", "HEAD")
+    head = refs.resolve(git, "HEAD")
     if head != wanted and not (head and _named(here, path, head)):
         return f"the submodule {display(path)} is at another commit than the index says"
-    status = git.ask("-c", "core.fsmonitor=false", *_STATUS, timeout=_TIME)
+    status = git.ask(*STATUS, timeout=_TIME)
     if status.code or status.stdout or git_worktrees.in_progress(git_dir):
         return f"the submodule {display(path)} has changes"
     if os.path.exists(os.path.join(git_dir, "modules")):
@@ -67,7 +64,7 @@ def own(here: Git, path: str, wanted: str) -> str:
 def _named(here: Git, path: str, commit: str) -> bool:
     """Whether a commit that the worktree was at, as far back as its log is looked at, names this one for the submodule."""
     been = dict.fromkeys(line.oid for line in only_here.log(here)[:_BACK])
-    return any(here.line("rev-parse", "--quiet", "--verify", f"{oid}:{path}") == commit for oid in been)
+    return any(refs.resolve(here, f"{oid}:{path}") == commit for oid in been)
 
 
 def others(git_dir: str, known: Sequence[str]) -> bool:

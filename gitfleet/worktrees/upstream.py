@@ -14,7 +14,7 @@ from gitfleet.git import answers, refs
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.node import Node
+from gitfleet.ledger.own_node import Node
 from gitfleet.trunk import position
 
 LOCK_TIME = 60.0

@@ -10,15 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from gitfleet.base import advice
+from gitfleet.base import advice, files
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import BadName, BadPath, UsageError
+from gitfleet.git import refs
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
-from gitfleet.git.worktrees import Worktree
-
-_REFUSED = frozenset(" ~^:?*[\\\x7f")
 
 
 def check_name(what: str, text: str) -> str:
@@ -32,22 +31,9 @@ def check_name(what: str, text: str) -> str:
     )
 
 
-def is_branch(text: str) -> bool:
-    """Whether `text` may be the short name of a branch, by git's own rules. Costs no process."""
-    return (
-        text[:1] != "-"
-        and text != "@"
-        and not text.endswith(".")
-        and ".." not in text
-        and "@{" not in text
-        and all(part and part[0] != "." and not part.endswith(".lock") for part in text.split("/"))
-        and not any(c in _REFUSED or ord(c) < 32 for c in text)
-    )
-
-
 def check_branch(text: str) -> str:
     """`text` if it may be the short name of a branch. Raises BadName."""
-    if is_branch(text) and len(text) <= 200:
+    if refs.is_branch(text) and len(text) <= 200:
         return text
     raise BadName(f"{_said(text)} is not a branch name.", hint="Pass `--base main`.", name=text)
 
@@ -115,8 +101,7 @@ def check_folder(text: str, root: str, everything: Sequence[Worktree], tracked: 
         raise _bad(text, f"is tracked by git ({one_line(tracked[0])})")
     real = os.path.realpath(path)
     for worktree in everything[1:]:
-        other = os.path.realpath(worktree.path)
-        if real == other or real.startswith(f"{other}/"):
+        if files.within(real, os.path.realpath(worktree.path)):
             raise _bad(text, f"lies in the worktree {display(worktree.path)}")
     return path
 

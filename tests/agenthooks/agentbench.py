@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitfleet.githooks.agents import settings, wanted
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from tests.gatebench import Gated
 from tests.workbench import Overlay, Ran, overlaid
 
@@ -126,10 +126,14 @@ def launch(name: str, own: str, cwd: Path, env: Overlay, *arguments: str) -> Age
     return Agent(name, own, cwd, env, process)
 
 
-def known(clone: Gated) -> dict[str, sessions.Session]:
+def known(clone: Gated) -> dict[str, session_records.Session]:
     """The sessions that the fleet has, by id."""
     with clone.open() as fleet:
-        return {s.id: s for s in sessions.everyone(fleet.current().view) if isinstance(s, sessions.Session)}
+        return {
+            s.id: s
+            for s in session_records.everyone(fleet.current().view)
+            if isinstance(s, session_records.Session)
+        }
 
 
 def new(clone: Gated) -> list[str]:

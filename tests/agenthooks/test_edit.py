@@ -19,7 +19,7 @@ from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
 from gitfleet.githooks.agents import wanted
 from gitfleet.ledger import commits
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from tests.agenthooks.agentbench import Agent, Said, Starter, holders, new
 from tests.gatebench import Copies, Gated
 from tests.places import PLAIN, needs_plain
@@ -305,10 +305,10 @@ def age(clone: Gated, seconds: int) -> None:
         tip = fleet.ledger.tip()
         assert tip is not None
         tree = Snapshot(fleet.ledger.objects, tip.tree)
-        found = sessions.find(tree, clone.session)
+        found = session_records.find(tree, clone.session)
         assert found is not None
         record = {**found.encode(), "renewed_at": clock.now() - seconds}
-        tree.change({sessions.path(clone.session): canonical.dump(record)})
+        tree.change({session_records.path(clone.session): canonical.dump(record)})
         made = commits.write(fleet.ledger.objects, tree, tip, [], ["test"], node="test", at=clock.now())
         fleet.ledger.objects.flush()
         refs.move(fleet.repository.git, fleetrefs.COORD, new=made.oid, old=tip.oid)

@@ -14,7 +14,7 @@ from gitfleet.git.program import GitFailed
 
 SAYS_SO = {
     errors.UsageError, errors.BadPath, errors.BadPattern, errors.BadName, errors.UnsupportedRepository,
-    errors.NoSession, errors.Conflict, errors.RefMoved, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
+    errors.NoSession, errors.NoEntry, errors.Conflict, errors.EntryMoved, errors.RefMoved, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
 }  # fmt: skip
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FleetError)]
 ITS_PLACES = {"errors.py", "fleet/probe.py", "fleet/setup.py", "ledger/remote_hub.py"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_conversation_with_a_program_that_died_closes_quietly() -> None:
         cat.input.write(b"x" * 100_000)
         cat.input.flush()
     cat.close()
+
+
+def test_run_of_what_ends_after_its_output_waits_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr(time, "sleep", paused.append)
+    done = run(["sh", "-c", "exec >&- 2>&-; exec sleep 0.1"], cwd=None, env={"PATH": os.environ["PATH"]})
+    assert (done.code, paused) == (0, [])

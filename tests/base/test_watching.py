@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import watching
-from gitfleet.base.watching import Bell, Inotify, Looking, Teller
+from gitfleet.base.watching import Bell, Inotify, Teller
 
-TELLERS: dict[str, Callable[[], Teller]] = {"looking": Looking, "best": watching.teller}
+TELLERS: dict[str, Callable[[], Teller]] = {"looking": Teller, "best": watching.teller}
 if sys.platform == "linux":
     TELLERS["inotify"] = Inotify
 LONG = 60.0

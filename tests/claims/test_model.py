@@ -12,7 +12,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git.trees import Snapshot
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from tests.claims.world import Store
 
 
@@ -109,9 +109,9 @@ def test_claims_near_a_path_are_those_above_at_and_below_it() -> None:
 def test_claims_of_a_session_are_found_through_its_own_index_and_are_its_own() -> None:
     mine, other = claim(), claim("b", session="s-2")
     index = {
-        sessions.claim_index("s-1", other.id): canonical.dump({"where": other.where}),
-        sessions.claim_index("s-1", ulid()): b"{",
-        sessions.claim_index("s-1", ulid()): canonical.dump({"where": "claims/nowhere"}),
+        session_records.claim_index("s-1", other.id): canonical.dump({"where": other.where}),
+        session_records.claim_index("s-1", ulid()): b"{",
+        session_records.claim_index("s-1", ulid()): canonical.dump({"where": "claims/nowhere"}),
     }
     found = list(model.of_session(view({**model.put(mine), **model.put(other), **index}), "s-1"))
     assert [c for c in found if isinstance(c, Claim)] == [mine]

@@ -13,8 +13,8 @@ from gitfleet.clone import OPERATIONS
 from gitfleet.errors import FleetError
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.model import Accepted, Refused, Who
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
+from gitfleet.sessions.session_records import Session
 from tests.operations import raw
 
 
@@ -28,6 +28,9 @@ class Store:
         return self._objects[oid]
 
     def prefetch(self, oids: Iterable[str]) -> None:
+        pass
+
+    def listing(self, tree: str) -> None:
         pass
 
     def write(self, kind: str, data: bytes) -> str:
@@ -93,7 +96,7 @@ class World:
         return {claim.pattern: claim for claim in mine}
 
     def session(self, session: str) -> Session:
-        found = sessions.find(self.view, session)
+        found = session_records.find(self.view, session)
         assert found is not None
         return found
 

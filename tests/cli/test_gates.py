@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gitfleet.githooks.configured import names
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.cli.conftest import Cli
 from tests.githooks.hookbench import script
 from tests.githooks.test_configured import knows
@@ -15,7 +14,7 @@ def displace(cli: Cli) -> None:
 
 def folder_only(cli: Cli) -> None:
     """Have git pass over the configuration's hooks, as an older one does."""
-    for name in names():
+    for name in (f"gitfleet-{hook}" for hook in (*GATED, *OPTIONAL)):
         cli.clone.out("config", "--global", f"hook.{name}.enabled", "false")
 
 

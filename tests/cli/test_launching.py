@@ -16,8 +16,8 @@ from typing import IO
 import pytest
 
 from gitfleet.fleet.views import schema
-from gitfleet.fleet.views.starting import SessionLaunchAnswer
-from gitfleet.sessions.model import Session, everyone
+from gitfleet.fleet.views.starting_rows import SessionLaunchAnswer
+from gitfleet.sessions.session_records import Session, everyone
 from tests.cli.conftest import Cli
 from tests.workbench import PATIENCE, ROOT, Overlay, Ran, overlaid
 

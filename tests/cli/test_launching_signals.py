@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gitfleet.base.locks import NodeLock
-from gitfleet.sessions.model import Session, everyone
+from gitfleet.sessions.session_records import Session, everyone
 from tests.cli.conftest import Cli
 from tests.workbench import PATIENCE, overlaid
 

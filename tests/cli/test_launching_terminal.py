@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gitfleet.sessions.model import Session, everyone
+from gitfleet.sessions.session_records import Session, everyone
 from tests.cli.conftest import Cli
 from tests.workbench import PATIENCE, overlaid
 

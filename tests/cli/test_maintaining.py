@@ -10,7 +10,7 @@ import pytest
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
 from gitfleet.launching.keep_alive import KeepAlive
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.upkeep.maintainer import Maintainer
 from tests.cli.conftest import Cli
 from tests.forms import held
@@ -134,7 +134,7 @@ def test_renewal_needs_time_to_pass_and_something_to_happen(
 
     def renewed() -> int:
         with clone.open() as fleet:
-            found = model.find(fleet.current().view, session)
+            found = session_records.find(fleet.current().view, session)
         assert found
         return found.renewed
 

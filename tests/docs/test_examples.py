@@ -40,6 +40,7 @@ NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 # line of an `sh` block -> why it is not run here
 NOT_RUN: Mapping[str, str] = {
+    "gitfleet gate status || gitfleet gate run --ci": "tests/cli/test_gate_run.py does the same in a checkout of CI",
     "gitfleet maintainer install": "changes what the system runs; tests/upkeep/test_maintainer.py does so with fake systems",
     "gitfleet session start --agent codex --claim src/api/ -- codex": "needs codex; the guide to sessions runs others",
     "make demo": "installs what is not there; tests/cli/test_demo.py plays the same",

@@ -8,7 +8,7 @@ time; every step waits for the end of a process.
 
 SIGKILL leaves nothing of a process but what it did to files, locks and other processes. So lines of code between the
 same two effects make the same crash, and one of them stands for all: the points are the lines of `gitfleet.ledger`,
-`gitfleet.git` and `gitfleet.base` that come first after an effect (as Python's own audit events tell them). With
+`gitfleet.gates`, `gitfleet.git` and `gitfleet.base` that come first after an effect (as Python's own audit events tell them). With
 `lines` every distinct line of these packages is a point, which takes ten times as long.
 """
 
@@ -33,13 +33,17 @@ import gitfleet
 from gitfleet.base import clock
 from gitfleet.claims.service import Terms
 from gitfleet.cli import claiming, main  # noqa: F401 - imported before forking, so that children are warm
+from gitfleet.gates import leases
+from gitfleet.gates.service import GateTerms
 from gitfleet.git.program import Git
+from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Status
+from gitfleet.trunk import policy_file
 from tests.fleetbench import Chain, Fleets
 
 TRACED = tuple(
     os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), name) + os.sep
-    for name in ("ledger", "git", "base")
+    for name in ("ledger", "git", "base", "gates")
 )
 EFFECTS = frozenset([
     "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.utime", "os.truncate",
@@ -150,7 +154,41 @@ def _go_on_online(fleets: Fleets) -> None:
     _go_on_claiming("ada")(fleets)
 
 
+def _gate_rules(fleets: Fleets) -> None:
+    clone = fleets.clone("alone")
+    (clone / "gitfleet.yaml").write_text(
+        "version: 1\nqueue: {gate: [test, -f, src/a.py], trust: [session]}\n"
+    )
+    (clone / "src").mkdir(exist_ok=True)
+    (clone / "src/a.py").touch()
+    git = discover(str(clone)).here
+    git.run("add", "--all")
+    git.run("commit", "--quiet", "-m", "rules")
+    with fleets.open("alone") as fleet:
+        assert policy_file.refresh(fleet.repository, fleet.ledger.node) == []
+
+
+def _test_again(fleets: Fleets) -> None:
+    with fleets.open("alone") as fleet:
+        assert fleet.gates.run(fleet.gates.target(), GateTerms(session="alone-1")).word == "passed"
+        fleet.ledger.sync()
+
+
+def _tested(fleets: Fleets) -> None:
+    _sound(fleets, "alone", "alone")
+    with fleets.open("alone") as fleet:
+        found = fleet.gates.standing(fleet.gates.target().tree)
+        assert found.word == "passed", found
+        assert [one.times for part in found.parts for one in [part.outcome] if one] == [1], (
+            "it was run once too often"
+        )
+        assert list(leases.running(fleet.current().view)) == []
+
+
 SCENARIOS = {
+    "gate": Scenario(
+        _gate_rules, _command("alone", "gate", "run", "--session", "alone-1"), _test_again, _tested
+    ),
     "claim": Scenario(
         _nothing,
         _command("ada", "claim", "src/a.py", "--session", "ada-1"),

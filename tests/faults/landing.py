@@ -11,7 +11,7 @@ from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import Conflict, FleetError
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import discover
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Accepted, Answer, Move, Operation, Refused, View
 from gitfleet.ledger.operations import BY_NODES, Decision, Registry, operation
@@ -48,7 +48,7 @@ def ledger(clone: str) -> Ledger:
         common_dir=repository.common_dir,
         git=repository.git,
         objects=open_objects(repository.common_dir),
-        node=nodes.load(repository.common_dir),
+        node=own_node.load(repository.common_dir),
         kinds=KINDS,
     )
 

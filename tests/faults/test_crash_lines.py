@@ -19,7 +19,7 @@ from tests.workbench import PATIENCE, ROOT, run
 
 EVERY_LINE = bool(os.environ.get("EVERY_LINE"))
 PARTS = 24 if EVERY_LINE else 8
-SCENARIOS = ("claim", "claim-without-hub", "claim-offline", "release", "sync")
+SCENARIOS = ("claim", "claim-without-hub", "claim-offline", "release", "sync", "gate")
 DRIVER = ROOT / "tests/faults/crash_driver.py"
 
 

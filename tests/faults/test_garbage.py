@@ -17,12 +17,11 @@ from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git as Program
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
-from gitfleet.ledger import commits, operations
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import commits, operations, own_node
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Status
 from gitfleet.ledger.operations import Registry
-from gitfleet.sessions.rules import Renew, Renewed, renew
+from gitfleet.sessions.session_rules import Renew, Renewed, renew
 from tests.fleetbench import Fleets, start_body
 from tests.operations import ask, raw
 from tests.workbench import Git, Gitfleet
@@ -137,7 +136,7 @@ def test_operation_of_an_unknown_kind_is_decided_by_the_gitfleet_that_knows_it(f
         common_dir=repository.common_dir,
         git=repository.git,
         objects=objects,
-        node=nodes.load(repository.common_dir),
+        node=own_node.load(repository.common_dir),
         kinds=Registry([*OPERATIONS, wave]),
     )
     tip = newer.sync()

@@ -10,9 +10,9 @@ import pytest
 
 from gitfleet.base import advice
 from gitfleet.errors import HubRefused
-from gitfleet.fleet import probe, setup
+from gitfleet.fleet import joining, probe
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.setup import Joined
+from gitfleet.fleet.joining import Joined
 from gitfleet.git.repository import discover
 from tests import oddhub
 from tests.fleetbench import start_sessions
@@ -24,7 +24,7 @@ COORD = "refs/fleet/coord"
 
 
 def join(clone: Path, hub: str | None = None) -> Joined:
-    return setup.join(discover(str(clone)), hub, lambda _: None)
+    return joining.join(discover(str(clone)), hub, lambda _: None)
 
 
 def fleet_refs(place: Path, git: Git) -> list[str]:
@@ -110,7 +110,7 @@ def test_hub_that_deletes_nothing_gets_no_new_refs_however_often_it_is_tried(
     assert len(left) == 3
     for _ in range(2):
         assert missing(join(ada)) == [probe.DELETE]
-    setup.leave(discover(str(ada)), force=True)
+    joining.leave(discover(str(ada)), force=True)
     assert missing(join(ada)) == [probe.DELETE]
     assert fleet_refs(hub, git) == left
     assert git(ada, "for-each-ref", "refs/fleet-hub/origin/probe") == ""
@@ -119,7 +119,7 @@ def test_hub_that_deletes_nothing_gets_no_new_refs_however_often_it_is_tried(
 def test_place_that_is_taken_makes_way_for_the_next(
     clone: Clone, hub: Path, git: Git, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup, "_place", lambda _: 3)
+    monkeypatch.setattr(joining, "_place", lambda _: 3)
     (hub / "refs/fleet/probe").mkdir(parents=True)
     (hub / f"{probe.names(3)[0]}.lock").touch()
     assert missing(join(clone("ada"))) == []

@@ -249,3 +249,45 @@ def test_prefetch_at_a_broken_object_goes_on_with_a_new_git(repository: Path) ->
     with pytest.raises(KeyError):
         again.read(oids[1])
     again.close()
+
+
+def test_listing_of_a_tree_tells_every_file_below_it_or_nothing(store: Objects, repository: Path) -> None:
+    blob = store.write("blob", b"x")
+    folder = store.write("tree", trees.serialise({"f\udcff\n": Entry(FILE, blob)}))
+    tree = store.write("tree", trees.serialise({"a": Entry(FOLDER, folder), "b": Entry(FILE, blob)}))
+    assert store.listing(tree) is None
+    store.flush()
+    told = {"a/f\udcff\n": blob, "b": blob} if isinstance(store, PlumbingObjects) else None
+    assert store.listing(tree) == told
+    broken = store.write("tree", trees.serialise({"a": Entry(FOLDER, MISSING)}))
+    store.flush()
+    assert store.listing(broken) is None
+
+
+def test_read_between_objects_that_are_read_ahead_is_the_right_one(repository: Path) -> None:
+    objects = PlumbingObjects(str(repository / ".git"))
+    oids = [objects.write("blob", b"%d" % number) for number in range(1000)]
+    objects.flush()
+    again = PlumbingObjects(str(repository / ".git"))
+    again.prefetch([MISSING, *oids[:600]])
+    for number in (599, 3, 700, 0, 450, 999):
+        assert again.read(oids[number]) == ("blob", b"%d" % number)
+    again.prefetch(oids)
+    assert [again.read(oid)[1] for oid in reversed(oids)] == [
+        b"%d" % number for number in reversed(range(1000))
+    ]
+    again.prefetch(oids[:5])
+    again.close()
+
+
+def test_read_when_git_was_killed_while_it_read_ahead_asks_another_one(repository: Path) -> None:
+    objects = PlumbingObjects(str(repository / ".git"))
+    oids = [objects.write("blob", b"%d" % number) for number in range(1000)]
+    objects.flush()
+    again = PlumbingObjects(str(repository / ".git"))
+    again.prefetch(oids)
+    assert again.read(oids[0]) == ("blob", b"0")
+    assert again._reader is not None
+    again._reader._process.kill()
+    assert [again.read(oid)[1] for oid in oids] == [b"%d" % number for number in range(1000)]
+    again.close()

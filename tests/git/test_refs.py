@@ -180,8 +180,16 @@ def test_peek_finds_a_ref_loose_or_packed_and_nothing_that_has_a_longer_name(
     git_dir = str(repository / ".git")
     oid = git(repository, "rev-parse", "HEAD")
     assert refs.peek(git_dir, "refs/heads/other/one") == oid
-    for name in ("refs/heads/other", "heads/other/one", "refs/heads/other/on", "refs/heads/nothing"):
-        assert refs.peek(git_dir, name) is None
+    for name in ("heads/other/one", "refs/heads/other/on", "refs/heads/nothing"):
+        assert refs.peek(git_dir, name) == ""
+    assert not refs.peek(git_dir, "refs/heads/other")
+
+
+def test_peek_where_refs_are_kept_in_tables_leaves_it_to_git(repository: Path) -> None:
+    (repository / ".git/refs/heads").rename(repository / ".git/refs/tables")
+    (repository / ".git/refs/heads").write_text("this repository uses the reftable format\n")
+    assert refs.peek(str(repository / ".git"), "refs/remotes/origin/main") is None
+    assert refs.peek(str(repository / ".git"), "refs/heads/main") is None
 
 
 def test_peek_at_a_packed_ref_that_has_moved_or_leads_elsewhere_since_is_never_the_old_one(

@@ -17,7 +17,7 @@ from gitfleet.git import refs
 from gitfleet.git.objects import BulkObjects, PlumbingObjects
 from gitfleet.git.program import Git as Program
 from gitfleet.git.program import GitFailed
-from gitfleet.git.remote import Push, Remote, Update, hub_error
+from gitfleet.git.remote import Addresses, Push, Remote, Update, hub_error
 from gitfleet.git.repository import discover
 from tests.places import file_system, make_read_only, needs_mount, needs_sshd, ssh_command, web_server
 from tests.workbench import Git
@@ -131,9 +131,9 @@ def test_fetch_that_cannot_write_here_is_not_about_the_hub(remote: Remote) -> No
     )
     for words in full:
         done = Completed(("git", "fetch"), 1, b"", words.encode())
-        assert isinstance(remote.error(done, "read from"), LocalStorage)
+        assert isinstance(remote.error(done), LocalStorage)
     away = Completed(("git", "fetch"), 1, b"", f"remote: {full[1]}".encode())
-    assert isinstance(remote.error(away, "read from"), HubUnreachable)
+    assert isinstance(remote.error(away), HubUnreachable)
 
 
 def test_push_to_a_hub_that_hides_the_namespace_is_refused(
@@ -473,10 +473,10 @@ def test_addresses_are_those_that_git_uses(ada: Path, git: Git) -> None:
     git(ada, "remote", "set-url", "origin", "short:hub.git")
     git(ada, "config", "url./far away/.insteadOf", "short:")
     git(ada, "remote", "add", "origin2", "elsewhere")
-    assert remote.addresses() == ("/far away/hub.git", ("/far away/hub.git",))
+    assert remote.addresses() == Addresses("/far away/hub.git", ("/far away/hub.git",))
     git(ada, "config", "url.push:.pushInsteadOf", "short:")
-    assert remote.addresses() == ("/far away/hub.git", ("push:hub.git",))
+    assert remote.addresses() == Addresses("/far away/hub.git", ("push:hub.git",))
     git(ada, "remote", "set-url", "--push", "origin", "one")
     git(ada, "remote", "set-url", "--push", "--add", "origin", "short:two")
     assert remote.addresses().push == ("one", "/far away/two")
-    assert Remote(discover(str(ada)).git, "nowhere").addresses() == ("nowhere", ("nowhere",))
+    assert Remote(discover(str(ada)).git, "nowhere").addresses() == Addresses("nowhere", ("nowhere",))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from gitfleet.errors import NoRepository, UnsupportedRepository
-from gitfleet.git import refs
+from gitfleet.git import clones, refs
 from gitfleet.git.remote import Remote
 from gitfleet.git.repository import discover
 from tests.workbench import Git
@@ -28,6 +30,108 @@ def test_discover_in_a_linked_worktree_names_what_is_shared(repository: Path, gi
     assert found.worktree == str(repository.parent / "linked")
     head = found.here.line("symbolic-ref", "HEAD")
     assert (head, found.git.line("symbolic-ref", "HEAD")) == ("refs/heads/linked", "refs/heads/main")
+
+
+def _asked(place: Path) -> list[str]:
+    """What git itself says: the common git directory, the git directory, the top."""
+    words = ("--git-common-dir", "--git-dir", "--show-toplevel")
+    argv = ["git", "rev-parse", "--path-format=absolute", *words]
+    return subprocess.run(argv, cwd=place, capture_output=True, text=True).stdout.splitlines()
+
+
+def _linked(repository: Path, git: Git) -> Path:
+    git(repository, "worktree", "add", "-q", "../linked")
+    return repository.parent / "linked"
+
+
+def _through_a_link(repository: Path, _: Git) -> Path:
+    (repository.parent / "way").symlink_to(repository / "src")
+    return repository.parent / "way/api"
+
+
+def _git_dir_behind_a_link(repository: Path, _: Git) -> Path:
+    (repository / ".git").rename(repository.parent / "really")
+    (repository / ".git").symlink_to("../really")
+    return repository
+
+
+def _git_dir_elsewhere(repository: Path, git: Git) -> Path:
+    git(repository, "init", "-q", "--separate-git-dir=../elsewhere")
+    return repository
+
+
+def _worktree_elsewhere(repository: Path, git: Git) -> Path:
+    git(repository, "config", "core.worktree", str(repository / "src"))
+    return repository / "src"
+
+
+def _worktree_elsewhere_in_one_line(repository: Path, _: Git) -> Path:
+    with (repository / ".git/config").open("a") as config:
+        config.write(f"[core] worktree = {repository / 'src'}\n")
+    return repository / "src"
+
+
+def _settings_of_its_own(repository: Path, git: Git) -> Path:
+    git(repository, "config", "extensions.worktreeConfig", "true")
+    git(repository, "config", "--worktree", "core.worktree", str(repository / "src"))
+    return repository / "src"
+
+
+def _newer_format(repository: Path, git: Git) -> Path:
+    git(repository, "config", "core.repositoryFormatVersion", "1")
+    return repository
+
+
+def _bare_within(repository: Path, git: Git) -> Path:
+    git(repository, "init", "-q", "--bare", "src/api")
+    return repository / "src/api"
+
+
+def _submodule(repository: Path, git: Git) -> Path:
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "sub")
+    return repository / "sub"
+
+
+USUAL: Mapping[str, Callable[[Path, Git], Path]] = {
+    "plain": lambda repository, _: repository / "src/api",
+    "linked": _linked,
+    "link": _through_a_link,
+}
+OTHERS = [
+    _git_dir_behind_a_link, _git_dir_elsewhere, _worktree_elsewhere, _worktree_elsewhere_in_one_line, _settings_of_its_own,
+    _newer_format, _bare_within, _submodule,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", USUAL)
+def test_find_in_a_clone_of_the_usual_form_answers_what_git_says(
+    repository: Path, git: Git, monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
+    monkeypatch.delenv("GIT_CEILING_DIRECTORIES")
+    place = USUAL[shape](repository, git)
+    assert list(clones.find(str(place)) or ()) == _asked(place)
+    monkeypatch.chdir(place)
+    assert list(clones.find(".") or ()) == _asked(place)
+
+
+@pytest.mark.parametrize("shape", OTHERS)
+def test_find_in_a_clone_of_another_form_leaves_it_to_git(
+    repository: Path, git: Git, monkeypatch: pytest.MonkeyPatch, shape: Callable[[Path, Git], Path]
+) -> None:
+    monkeypatch.delenv("GIT_CEILING_DIRECTORIES")
+    place = shape(repository, git)
+    assert clones.find(str(place)) is None
+    found = discover(str(place))
+    assert [found.common_dir, found.git_dir, *filter(None, [found.worktree])] == _asked(place)
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_CEILING_DIRECTORIES"])
+def test_find_where_the_environment_tells_of_repositories_leaves_it_to_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert clones.find(str(repository))
+    monkeypatch.setenv(name, str(repository))
+    assert clones.find(str(repository / "src")) is None
 
 
 def test_discover_in_a_bare_repository_has_no_worktree(hub: Path) -> None:

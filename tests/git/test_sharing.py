@@ -103,7 +103,7 @@ def test_share_mends_what_was_made_for_one_user_and_leaves_what_is_private(
     assert sharing.share(program, [str(state)], [str(alone)]) == []
     assert mode(state) == 0o700  # the repository is its user's only
     git(repository, "config", "core.sharedRepository", "group")
-    told = sharing.lacking(program, [str(state)], [str(alone)])
+    told = sharing.lacking(sharing.read(program), [str(state)], [str(alone)])
     assert len(told) == 4
     assert f"{state} has mode 0700" in told[0]
     assert told[-1] == "and 3 paths more like it"
@@ -114,7 +114,7 @@ def test_share_mends_what_was_made_for_one_user_and_leaves_what_is_private(
     assert mode(state / "lock") == mode(state / "outbox/new/one") == 0o660
     assert mode(state / "maintainer") == mode(alone / "theirs") == 0o700
     assert mode(repository / "README.md") == before
-    assert sharing.lacking(program, [str(state)], [str(alone)]) == []
+    assert sharing.lacking(sharing.read(program), [str(state)], [str(alone)]) == []
 
 
 _SHARE = """
@@ -146,11 +146,11 @@ def test_marks_that_gates_leave_for_their_own_git_are_nothing_to_tell_of(tmp_pat
     assert sharing.share(program, [str(state)]) == []
     (asked / "pre-commit.1").write_text("1 x\n")
     (asked / "pre-commit.1").chmod(0o600)
-    assert sharing.lacking(program, [str(state)]) == []
+    assert sharing.lacking(sharing.read(program), [str(state)]) == []
     permits = Path(files.folder(str(state / "permits")))
     sharing.share(program, [str(state)])
     (permits / ".git").write_text("1\n")
     (permits / ".git").chmod(0o600)
-    assert sharing.lacking(program, [str(state)]) == []
+    assert sharing.lacking(sharing.read(program), [str(state)]) == []
     asked.chmod(0o700)
-    assert [str(asked) in words for words in sharing.lacking(program, [str(state)])] == [True]
+    assert [str(asked) in words for words in sharing.lacking(sharing.read(program), [str(state)])] == [True]

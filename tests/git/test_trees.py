@@ -32,6 +32,9 @@ class Memory:
     def prefetch(self, oids: Iterable[str]) -> None:
         self.rounds.append(list(oids))
 
+    def listing(self, tree: str) -> None:
+        pass
+
     def write(self, kind: str, data: bytes) -> str:
         oid = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()
         self.kept[oid] = (kind, data)
@@ -202,3 +205,62 @@ def test_load_of_what_cannot_be_read_leaves_it_to_who_reads(objects: PlumbingObj
         list(tree.files("b"))
     with pytest.raises(Corrupt, match="missing"):
         tree.get("c")
+
+
+def _many(objects: PlumbingObjects) -> tuple[Snapshot, dict[str, bytes]]:
+    """A tree with very many folders, as it was stored, and its files."""
+    names = ["a", "a.b", "a0", "=x", "\u00e9"]
+    files = {
+        f"all/{name}{n}/{name}/f": f"{name}{n}".encode() for name in names for n in range(trees.MANY // 4)
+    }
+    made = Snapshot(objects, None)
+    made.change({**files, "beside/f": b"other"})
+    oid = made.write()
+    objects.flush()
+    return Snapshot(objects, oid), files
+
+
+def test_load_of_very_many_folders_has_the_same_files_in_the_same_order(objects: PlumbingObjects) -> None:
+    tree, files = _many(objects)
+    in_order = list(tree.files("all"))
+    tree.load("all")
+    assert tree._listed
+    assert list(tree.files("all")) == in_order == sorted(files, key=lambda path: path.split("/"))
+    assert {path: tree.get(path) for path in in_order} == files
+    assert (tree.get("all/a1"), tree.get("all/a1/a"), tree.get("beside/f")) == (None, None, b"other")
+
+
+def test_change_after_a_load_of_very_many_folders_is_seen(objects: PlumbingObjects) -> None:
+    tree, files = _many(objects)
+    tree.load("all")
+    first, second = list(files)[:2]
+    tree.change({first: None, second: b"new", "all/more": b"x"})
+    assert (tree.get(first), tree.get(second)) == (None, b"new")
+    assert set(tree.files("all")) == {*files, "all/more"} - {first}
+    tree.load("all")  # git knows nothing of what is not stored
+    assert (tree.get(first), tree.get("all/more")) == (None, b"x")
+
+
+def test_load_of_very_many_folders_of_which_one_is_lost_leaves_it_to_who_reads(
+    objects: PlumbingObjects,
+) -> None:
+    tree, files = _many(objects)
+    everything = trees.parse(objects.read(tree._root.entries["all"].oid)[1])
+    everything["a1"] = Entry(FOLDER, "1" * 40)
+    broken = objects.write("tree", trees.serialise(everything))
+    other = Snapshot(objects, objects.write("tree", trees.serialise({"all": Entry(FOLDER, broken)})))
+    objects.flush()
+    other.load("all")
+    assert other.get("all/a2/a/f") == files["all/a2/a/f"]
+    with pytest.raises(Corrupt, match="missing"):
+        other.get("all/a1/a/f")
+
+
+def test_load_to_a_depth_asks_for_nothing_below_it() -> None:
+    memory = Memory()
+    tree = Snapshot(memory, None)
+    tree.change({"a/b/c": b"1", "a/b/d/e": b"2", "a/b/d/f/g": b"3"})
+    again = Snapshot(memory, tree.write())
+    again.load("a", depth=1)
+    assert [len(asked) for asked in memory.rounds] == [1, 1]
+    assert again.get("a/b/d/f/g") == b"3"

@@ -10,12 +10,12 @@ import os
 import stat
 from pathlib import Path
 
-from gitfleet.githooks import configured
 from gitfleet.githooks.inspection import Inspection
 from gitfleet.githooks.inspection import inspect as look
 from gitfleet.githooks.install import Installation, Removal
 from gitfleet.githooks.install import install as put_in
 from gitfleet.githooks.install import uninstall as take_out
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.workbench import Git, Ran
 
 # Stands for Python: `INTERPRETER -I -S GATE HOOK ARGS...`. A shell starts ten times as fast.
@@ -53,7 +53,7 @@ class Bench:
 
     def folder_only(self) -> None:
         """Have git run no gate as a hook of the configuration: what an older git does, under every git."""
-        names = configured.names()
+        names = [f"gitfleet-{hook}" for hook in (*GATED, *OPTIONAL)]
         os.environ["GIT_CONFIG_COUNT"] = str(len(names))
         for number, name in enumerate(names):
             os.environ[f"GIT_CONFIG_KEY_{number}"] = f"hook.{name}.enabled"

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gitfleet.githooks.configured import block, with_block, without_block
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.shims import GATED
 from tests.githooks.hookbench import Bench, script, state_of
 from tests.workbench import Git, run
 
@@ -24,7 +22,6 @@ knows = pytest.mark.skipif(
     reason="this git has no hooks of the configuration",
 )
 BOTH = ["gate pre-commit", "gate prepare-commit-msg"]
-BLOCK = block(GATED)
 
 
 @pytest.fixture
@@ -36,27 +33,6 @@ def newer(bench: Bench) -> Bench:
 
 
 # The settings.
-
-
-@pytest.mark.parametrize("after", ["", "[x]\n\ty = 1\n", "\n# a comment\n[x]\n\ty = 1\n", "; the end"])
-@pytest.mark.parametrize("before", ["", "[core]\n\tbare = false\n", "[core]\n\tbare = false", "# x\n\n\n"])
-def test_settings_are_taken_out_to_the_byte_whatever_follows_them(before: str, after: str) -> None:
-    content, put = with_block(before.encode(), BLOCK)
-    end = "\n" if after and before and not before.endswith("\n") else ""
-    assert without_block(content + after.encode(), put) == f"{before}{end}{after}".encode()
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda text: text.replace("event", "Event", 1),
-        lambda text: f"{text}\tenabled = false\n",
-        lambda text: text + text,
-        lambda text: "",
-    ],
-)
-def test_settings_that_somebody_changed_are_not_cut_out_of_their_file(edit: Callable[[str], str]) -> None:
-    assert without_block(edit(BLOCK).encode(), BLOCK) is None
 
 
 @pytest.mark.parametrize(
@@ -195,8 +171,7 @@ def over(bench: Bench, folder: str) -> None:
 
 
 @knows
-@pytest.mark.parametrize("chosen", ["", "own-hooks"])
-@pytest.mark.parametrize("how", ["files", "path"])
+@pytest.mark.parametrize(("how", "chosen"), [("files", ""), ("files", "own-hooks"), ("path", "")])
 def test_gates_that_another_tool_displaced_are_asked_all_the_same(
     newer: Bench, how: str, chosen: str
 ) -> None:

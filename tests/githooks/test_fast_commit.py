@@ -21,12 +21,12 @@ from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.trees import Snapshot
-from gitfleet.githooks import check_paths, fast_commit, full_gate, staged
+from gitfleet.githooks import check_paths, fast_commit, full_gate, index
 from gitfleet.githooks.catfile import Unexpected
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from gitfleet.ledger import commits
 from gitfleet.patterns import language
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from gitfleet.sessions.local import Here, mark
 from tests.gatebench import GATE, Copies, Gated, hook, refused
 from tests.sampling import examples
@@ -77,9 +77,9 @@ def slow(clone: Gated) -> bool:
     with clone.open() as fleet:
         try:
             state = fleet.current()
-            if sessions.find(state.view, clone.session) is None:
+            if session_records.find(state.view, clone.session) is None:
                 return False
-            paths = staged.differing(fleet.repository.here, "HEAD")
+            paths = index.differing(fleet.repository.here, "HEAD")
             found = check_paths.judge(fleet, state, clone.session, paths)
         except FleetError:
             return False
@@ -109,10 +109,10 @@ def claim_on(pattern: str, session: str, *, age: int = 0, ttl: int = 2700, **mor
 def session_record(clone: Gated, *, age: int) -> dict[str, bytes | None]:
     """The session's record, renewed so many seconds ago."""
     with clone.open() as fleet:
-        found = sessions.find(fleet.current().view, clone.session)
+        found = session_records.find(fleet.current().view, clone.session)
         assert found is not None
         record = {**found.encode(), "renewed_at": clock.now() - age}
-    return {sessions.path(clone.session): canonical.dump(record)}
+    return {session_records.path(clone.session): canonical.dump(record)}
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_quick_gate_believes_no_session_that_the_full_one_does_not(
     assert quick(alone)
     (data,) = session_record(alone, age=0).values()
     assert data is not None
-    place = sessions.path(alone.session)
+    place = session_records.path(alone.session)
     rewrite(alone, {place: canonical.dump({**json.loads(data), **damage})})
     assert not quick(alone)
     refused(alone.commit())

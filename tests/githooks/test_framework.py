@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gitfleet.githooks import framework
-from gitfleet.githooks.sentinel import GATED
+from gitfleet.githooks.shims import GATED
 from tests.gatebench import Gated, refused
 from tests.workbench import OUTER_ENVIRONMENT, ROOT, Overlay, Ran, run
 

@@ -12,7 +12,7 @@ import pytest
 from gitfleet.base import clock
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
-from gitfleet.sessions import model as sessions
+from gitfleet.sessions import session_records
 from tests.gatebench import Gated, hook, refused
 from tests.operations import ask, raw
 
@@ -402,7 +402,7 @@ def test_commit_under_a_lease_that_was_taken_over_is_refused_with_the_new_holder
     with alone.open() as fleet:
         held = fleet.current().view
         (claim,) = [c for c in model.of_session(held, alone.session) if isinstance(c, model.Claim)]
-        renewed = sessions.find(held, alone.session)
+        renewed = session_records.find(held, alone.session)
         assert renewed is not None
         rows = [{"pattern": "src/", "claim": ulid(), "mode": "exclusive"}]
         body = {"paths": rows, "ttl": 2700, "lapsed": {claim.id: renewed.renewed}}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.githooks.hooks_path import CHAINED_TO
-from gitfleet.githooks.sentinel import GATED, displaced
+from gitfleet.githooks.shims import GATED
 from tests.githooks.hookbench import Bench, script, state_of, tree
 from tests.workbench import Git
 
@@ -40,7 +40,6 @@ def test_install_over_a_tracked_folder_hands_on_and_leaves_the_worktree_clean(tr
     assert tracked.git("status", "--porcelain") == ""
     assert tree(tracked.path / ".githooks") == files
     assert tracked.inspect().in_force
-    assert displaced(str(tracked.common)) == []
     now = state_of(tracked)
     assert not tracked.install().changed
     assert state_of(tracked) == now
@@ -216,7 +215,8 @@ def test_hooks_path_unset_by_somebody_after_us_brings_us_back_to_the_default_fol
     tracked.hook("pre-commit", "default")
     tracked.install()
     tracked.git("config", "--unset", "core.hooksPath")
-    assert tracked.states() == {**dict.fromkeys(GATED, "missing"), "pre-commit": "replaced"}
+    (problem,) = tracked.inspect().problems
+    assert problem == "core.hooksPath is not set any more; the hooks in .githooks still run"
     tracked.install()
     assert tracked.ran_at_commit() == ["default", *BOTH]
     assert not own(tracked).exists()
@@ -225,11 +225,14 @@ def test_hooks_path_unset_by_somebody_after_us_brings_us_back_to_the_default_fol
     assert tracked.git("config", "--get-regexp", "hookspath|bare") == "core.bare false"
 
 
-def test_hooks_path_set_back_by_somebody_is_taken_over_again(tracked: Bench) -> None:
+def test_hooks_path_set_again_to_the_same_folder_leaves_the_gates_in_force(tracked: Bench) -> None:
     before = (tracked.common / "config").read_bytes()
     tracked.install()
-    tracked.git("config", "core.hooksPath", ".githooks")
-    tracked.install()
+    tracked.git(
+        "config", "core.hooksPath", ".githooks"
+    )  # as husky does, each time that packages are installed
+    assert tracked.inspect().in_force
+    assert not tracked.install().changed
     assert tracked.ran_at_commit() == ["user", *BOTH, "post"]
     tracked.uninstall()
     assert (tracked.common / "config").read_bytes() == before
@@ -261,6 +264,8 @@ def test_hooks_path_that_is_set_anew_is_followed_and_told_of_once(
 ) -> None:
     tracked.install()
     tracked.git(*(["config", "core.hooksPath", value] if value else ["config", "--unset", "core.hooksPath"]))
+    problem = f"core.hooksPath {now.replace('theirs', 'theirs by now')}; the hooks in .githooks still run"
+    assert tracked.inspect().problems == (problem,)
     words = f"the hooks in .githooks no longer run: core.hooksPath {now}"
     assert tracked.install().notes == (words,)
     assert tracked.install().notes == ()
@@ -399,13 +404,21 @@ def test_hooks_path_of_the_main_worktree_is_taken_over_for_that_one(two: Bench, 
     assert state_of(two) == before
 
 
-def test_hooks_path_of_one_worktree_set_back_is_noticed(two: Bench, tmp_path: Path) -> None:
+def test_hooks_path_of_one_worktree_set_again_leaves_the_gates_in_force(two: Bench, tmp_path: Path) -> None:
     two.install()
     two.git("config", "--worktree", "core.hooksPath", "of linked", at=tmp_path / "linked")
-    states = {(hook.scope, hook.state) for hook in two.inspect().hooks}
-    assert states == {("shared", "in place"), ("worktree-linked", "bypassed")}
-    two.install()
+    assert two.inspect().in_force
     assert two.ran_at_commit(at=tmp_path / "linked") == ["linked", *BOTH]
+
+
+def test_hooks_path_of_one_worktree_unset_gives_it_the_shared_hooks(two: Bench, tmp_path: Path) -> None:
+    two.install()
+    two.git("config", "--worktree", "--unset", "core.hooksPath", at=tmp_path / "linked")
+    assert not two.inspect().in_force
+    two.install()
+    assert two.ran_at_commit(at=tmp_path / "linked") == ["main", *BOTH]
+    assert not own(two, "worktree-linked").exists()
+    assert not (two.common / "config.gitfleet.worktree-linked").exists()
 
 
 def test_a_worktree_made_from_another_inherits_its_gates(two: Bench, tmp_path: Path) -> None:

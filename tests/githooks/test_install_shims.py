@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.githooks import shims
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.githooks.hookbench import Bench, script
 from tests.workbench import Git, Ran, run
 

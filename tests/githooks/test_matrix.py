@@ -21,7 +21,7 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.cli import check_commits
 from gitfleet.githooks import hub_hook, shims
-from gitfleet.githooks.sentinel import GATED, OPTIONAL
+from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.gatebench import GATE, Copies, Gated
 from tests.workbench import ROOT, Git, Overlay, Ran, run
 

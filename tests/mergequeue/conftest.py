@@ -1,4 +1,4 @@
-"""What the tests of candidates share: a target with a file of many lines, and branches of it."""
+"""A queue to start from; and, for candidates, a target with branches."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleetbench import fleets, prepared_fleet
+from tests.mergequeue.branches import edited
+from tests.mergequeue.queues import Queues
 from tests.workbench import Git
 
-LINES = [f"line {number}" for number in range(20)]
+__all__ = ["fleets", "prepared_fleet"]
 
 
-def edited(changes: Mapping[int, str]) -> str:
-    """The file with some lines changed."""
-    return "".join(f"{changes.get(number, line)}\n" for number, line in enumerate(LINES))
+@pytest.fixture
+def world() -> Queues:
+    return Queues()
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitfleet.git.program import Git as GitProgram
-from gitfleet.mergequeue import stacks
-from gitfleet.mergequeue.candidates import Chains, Clash, Landing, Method, Step, Unknown, chains
-from tests.mergequeue.conftest import edited
+from gitfleet.mergequeue.candidates import Chains, ChainStep, Clash, Landing, Method, Unknown, chains
+from tests.mergequeue.branches import edited
 from tests.workbench import Git
 
 Branch = Callable[..., str]
@@ -39,8 +38,8 @@ def test_chain_holds_every_branch_and_names_each_entry(
     heads = [branch(name, {f"{name}.txt": name}) for name in ("one", "two")]
     with on(target, git, method) as made:
         first, last = made.chain([landing("one", heads[0]), landing("two", heads[1])])
-        assert isinstance(first, Step)
-        assert isinstance(last, Step)
+        assert isinstance(first, ChainStep)
+        assert isinstance(last, ChainStep)
         made.keep(last.commit)
     assert git(target, "rev-parse", f"{last.commit}^{{tree}}") == last.tree
     assert {"one.txt", "two.txt"} <= set(git(target, "ls-tree", "--name-only", last.commit).split())
@@ -94,7 +93,7 @@ def test_conflict_with_an_entry_ahead_names_it_and_the_rest_goes_on(
     heads["last"] = branch("last", {"last.txt": "l"})
     with on(target, git, method) as made:
         found = made.chain([landing(name, head) for name, head in heads.items()])
-        fine = [one.entry for one in found if isinstance(one, Step)]
+        fine = [one.entry for one in found if isinstance(one, ChainStep)]
     clash = found[3]
     assert isinstance(clash, Clash)
     assert (clash.with_, clash.paths) == ("entry-one", ("long.txt",))
@@ -109,10 +108,10 @@ def test_stacked_branch_brings_its_own_commits_only(
     above = branch("above", {"long.txt": edited({3: "above"})}, start="below")
     with on(target, git, method) as made:
         found = made.chain([landing("below", below), landing("above", above, below)])
-        assert all(isinstance(one, Step) for one in found), found
+        assert all(isinstance(one, ChainStep) for one in found), found
         made.keep(found[-1].commit)  # type: ignore[union-attr]
     last = found[-1]
-    assert isinstance(last, Step)
+    assert isinstance(last, ChainStep)
     assert "above" in git(target, "show", f"{last.commit}:long.txt")
     assert body(target, git, last.commit).count("Fleet-Entry") == 1
 
@@ -124,12 +123,12 @@ def test_stacked_branch_lands_after_the_one_below_was_squashed(
     above = branch("above", {"long.txt": edited({3: "above"})}, start="below")
     with on(target, git, "squash") as made:
         (first,) = made.chain([landing("below", below)])
-        assert isinstance(first, Step)
+        assert isinstance(first, ChainStep)
         made.keep(first.commit)
     git(target, "merge", "--quiet", "--ff-only", first.commit)
     with on(target, git, "squash") as made:
         (found,) = made.chain([landing("above", above, below)])
-        assert isinstance(found, Step)
+        assert isinstance(found, ChainStep)
         made.keep(found.commit)
     assert "above" in git(target, "show", f"{found.commit}:long.txt")
 
@@ -146,7 +145,7 @@ def test_squash_of_several_commits_keeps_their_trailers_and_authors(
     git(target, "checkout", "--quiet", "main")
     with on(target, git, "squash") as made:
         (step,) = made.chain([landing("work", head)])
-        assert isinstance(step, Step)
+        assert isinstance(step, ChainStep)
         made.keep(step.commit)
     said = body(target, git, step.commit)
     assert said.startswith("Title of work\n\n- first\n- second\n\n")
@@ -159,7 +158,7 @@ def test_squash_of_one_commit_keeps_its_message(target: Path, branch: Branch, gi
     head = branch("work", {"a.txt": "a"}, message="What I did\n\nWhy: because.")
     with on(target, git, "squash") as made:
         (step,) = made.chain([landing("work", head)])
-        assert isinstance(step, Step)
+        assert isinstance(step, ChainStep)
         made.keep(step.commit)
     said = body(target, git, step.commit)
     assert said == f"What I did\n\nWhy: because.\nFleet-Entry: entry-work\nFleet-Head: {head}"
@@ -181,7 +180,7 @@ def test_rebase_that_would_drop_what_a_merge_holds_is_not_made(
     assert isinstance(found, (Unknown, Clash))
     with on(target, git, "merge") as made:
         (found,) = made.chain([landing("work", head)])
-    assert isinstance(found, Step)
+    assert isinstance(found, ChainStep)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -196,7 +195,7 @@ def test_hostile_names_stay_one_line(target: Path, branch: Branch, git: Git) -> 
     evil = Landing("e", "x\x1b[31m\nFleet-Entry: forged", head, "t\nFleet-Head: forged\x07", "s")
     with on(target, git) as made:
         (step,) = made.chain([evil])
-        assert isinstance(step, Step)
+        assert isinstance(step, ChainStep)
         made.keep(step.commit)
     said = body(target, git, step.commit)
     assert not {"\x1b", "\x07"} & set(said)
@@ -204,16 +203,6 @@ def test_hostile_names_stay_one_line(target: Path, branch: Branch, git: Git) -> 
         target, "show", "--no-patch", "--format=%(trailers:key=Fleet-Entry,valueonly)", step.commit
     )
     assert trailers.split() == ["e"]
-
-
-def test_stack_is_the_nearest_branch_that_is_inside(target: Path, branch: Branch, git: Git) -> None:
-    heads = {"a": branch("a", {"a": "1"})}
-    heads["b"] = branch("b", {"b": "1"}, start="a")
-    heads["c"] = branch("c", {"c": "1"}, start="b")
-    heads["other"] = branch("other", {"o": "1"})
-    heads["same"] = heads["b"]
-    found = stacks.below(GitProgram(str(target / ".git")), heads, git(target, "rev-parse", "main"))
-    assert found == {"b": "a", "c": "same", "same": "b"}
 
 
 def test_nothing_is_left_of_a_candidate_that_is_not_kept(target: Path, branch: Branch, git: Git) -> None:

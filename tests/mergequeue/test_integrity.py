@@ -9,14 +9,14 @@ import pytest
 
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.mergequeue import integrity
-from gitfleet.mergequeue.integrity import Losses
-from tests.mergequeue.conftest import edited
+from gitfleet.mergequeue.integrity import TakenAway
+from tests.mergequeue.branches import edited
 from tests.workbench import Git
 
 Branch = Callable[..., str]
 
 
-def lost(target: Path, git: Git, name: str = "work", *, tree: str = "", below: str = "") -> Losses:
+def lost(target: Path, git: Git, name: str = "work", *, tree: str = "", below: str = "") -> TakenAway:
     """What the merge of a branch into main would lose; `tree` stands for another outcome of it."""
     made = tree or git(target, "merge-tree", "--write-tree", "main", name).split("\n")[0]
     commit = git(target, "commit-tree", "-p", "main", "-p", name, "-m", "candidate", made)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base import canonical
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.nodes import records
 from gitfleet.nodes.records import Detail, Heartbeat
@@ -20,12 +21,12 @@ def changed(data: bytes, **changes: Any) -> bytes:
 
 
 def test_records_survive_the_way_there_and_back() -> None:
-    assert records.heartbeat(records.as_bytes(BEAT), "node-1") == BEAT
-    assert records.detail(records.as_bytes(DETAIL), "node-1", "s1") == DETAIL
+    assert records.heartbeat(canonical.dump(BEAT), "node-1") == BEAT
+    assert records.detail(canonical.dump(DETAIL), "node-1", "s1") == DETAIL
 
 
 def test_field_that_is_not_known_is_passed_over() -> None:
-    assert records.heartbeat(changed(records.as_bytes(BEAT), more=[1]), "node-1") == BEAT
+    assert records.heartbeat(changed(canonical.dump(BEAT), more=[1]), "node-1") == BEAT
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_field_that_is_not_known_is_passed_over() -> None:
 )  # fmt: skip
 def test_heartbeat_with_a_broken_field_is_corrupt(changes: dict[str, Any]) -> None:
     with pytest.raises(Corrupt, match="node-1"):
-        records.heartbeat(changed(records.as_bytes(BEAT), **changes), "node-1")
+        records.heartbeat(changed(canonical.dump(BEAT), **changes), "node-1")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_heartbeat_with_a_broken_field_is_corrupt(changes: dict[str, Any]) -> No
 )  # fmt: skip
 def test_detail_with_a_broken_field_is_corrupt(changes: dict[str, Any]) -> None:
     with pytest.raises(Corrupt, match="node-1"):
-        records.detail(changed(records.as_bytes(DETAIL), **changes), "node-1", "s1")
+        records.detail(changed(canonical.dump(DETAIL), **changes), "node-1", "s1")
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"nul", b"{}", b"[" * 100_000, b'{"a":' * 5000])
@@ -60,4 +61,4 @@ def test_record_that_is_none_is_corrupt(data: bytes) -> None:
 
 def test_record_of_a_newer_format_is_named_as_such() -> None:
     with pytest.raises(NewerFormat, match="format 2"):
-        records.heartbeat(changed(records.as_bytes(BEAT), v=2), "node-1")
+        records.heartbeat(changed(canonical.dump(BEAT), v=2), "node-1")

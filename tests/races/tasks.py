@@ -10,7 +10,7 @@ from typing import Any
 from gitfleet.base import canonical
 from gitfleet.claims.service import Terms
 from gitfleet.errors import FleetError
-from gitfleet.fleet import setup
+from gitfleet.fleet import joining
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import refs
 from gitfleet.git.program import Git
@@ -44,7 +44,7 @@ def move_ref(git_dir: str, name: str, new: str, old: str | None) -> bool:
 
 def join_fleet() -> str:
     """`gitfleet init`, without hooks; the node's id."""
-    return setup.join(discover(), None, lambda _: None).node.id
+    return joining.join(discover(), None, lambda _: None).node.id
 
 
 def submit(record: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.claims import line as rules
+from gitfleet.claims import waiting_line
 from tests.fleetbench import Fleets, start_body, start_sessions
 from tests.operations import ask
 from tests.races.crowd import Crowd, Task
@@ -188,7 +188,7 @@ def test_waiter_that_was_killed_loses_what_the_line_gave_it_to_the_next(fleets: 
     next_one = line.wait("bob", "bob-1", "src/")
     line.release("ada", "ada-1")
     given = line.claim("ada-2")
-    assert given.accept_within == rules.ACCEPT_WITHIN
+    assert given.accept_within == waiting_line.ACCEPT_WITHIN
     line.until(lambda: line.watches("bob", given.id))
     line.aged("bob", given.id)
     assert next_one.granted() == ["src/"]

@@ -13,7 +13,7 @@ import pytest
 from gitfleet.base.ids import is_name
 from gitfleet.errors import BadName, Conflict, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start, shown_command
 from tests.fleetbench import Fleets
 from tests.workbench import Git
@@ -22,8 +22,8 @@ Open = Callable[[str], Fleet]
 Agent = Callable[[], "subprocess.Popen[bytes]"]
 
 
-def record(fleet: Fleet, session: str) -> model.Session:
-    found = model.find(fleet.current().view, session)
+def record(fleet: Fleet, session: str) -> session_records.Session:
+    found = session_records.find(fleet.current().view, session)
     assert found is not None
     return found
 

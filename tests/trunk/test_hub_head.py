@@ -10,7 +10,7 @@ import pytest
 from gitfleet.fleet import doctor, hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
-from gitfleet.ledger import node as nodes
+from gitfleet.ledger import own_node
 from gitfleet.trunk import hub_head, position
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
@@ -55,7 +55,7 @@ def test_exchange_after_head_has_moved_follows_it_with_rules_and_base(
         assert fleet.ledger.node.trunk == "edge"
         assert fleet.policy.commits == "conflicts-only"
         assert position.tip(fleet.repository.git, fleet.ledger.node) == tip
-        assert nodes.load(fleet.repository.common_dir).trunk == "edge"
+        assert own_node.load(fleet.repository.common_dir).trunk == "edge"
         assert fleet.worktrees.base() == ("edge", tip, True, "")
     with fleets.open("ada") as fleet:
         assert fleet.policy.commits == "conflicts-only"

@@ -27,7 +27,7 @@ def test_every_key_is_compiled() -> None:
         " deadline: 2h, required: true, delete-branches: true, committer: Q <q@x>}"
     )
     assert compiled(text) == QueuePolicy(
-        method="squash", landing="pull-request", pull_request=("gh", "pr"), window=3, ceiling=70, tries=0,
+        method="squash", landing="pull-request", pull_request=("gh", "pr"), window=3, ceiling=70, ceiling_of_others=70, tries=0,
         deadline=7200, required=True, delete_branches=True, committer="Q <q@x>",
     )  # fmt: skip
 

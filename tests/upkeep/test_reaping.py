@@ -12,11 +12,11 @@ import pytest
 from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.names import NodeId, SessionId
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.sessions import model
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
+from gitfleet.sessions.session_records import Session
 from gitfleet.upkeep import reaping, round
 from gitfleet.upkeep.maintainer import Options
 from tests.fleetbench import Fleets
@@ -30,7 +30,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def ids(fleet: Fleet) -> set[str]:
-    return {one.id for one in model.everyone(fleet.current().view) if isinstance(one, Session)}
+    return {one.id for one in session_records.everyone(fleet.current().view) if isinstance(one, Session)}
 
 
 def start(fleet: Fleet, name: str, pid: int) -> None:
@@ -54,7 +54,7 @@ def test_session_whose_process_has_ended_is_ended_and_its_claims_are_free(
         (done,) = reaping.reap(fleet)
         assert (done.session, [claim.pattern for claim in done.released]) == ("dead", ["src/api/"])
         assert ids(fleet) == before - {"dead"}
-        assert list(claims.of_session(fleet.current().view, "dead")) == []
+        assert list(model.of_session(fleet.current().view, "dead")) == []
         assert fleet.sessions.local.get("dead") is None
         assert reaping.reap(fleet) == []
 

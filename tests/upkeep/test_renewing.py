@@ -15,10 +15,10 @@ from gitfleet.claims.service import Terms
 from gitfleet.codec import replace
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Actor
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.model import Session
-from gitfleet.sessions.rules import Renew, renew
+from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
+from gitfleet.sessions.session_records import Session
+from gitfleet.sessions.session_rules import Renew, renew
 from gitfleet.upkeep.renewing import renew_live
 from tests.fleetbench import Fleets
 
@@ -50,7 +50,7 @@ def lived(fleet: Fleet, session: str, idle: int) -> None:
 
 
 def record(fleet: Fleet, session: str) -> Session:
-    found = sessions.find(fleet.current().view, session)
+    found = session_records.find(fleet.current().view, session)
     assert found is not None
     return found
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gitfleet.codec import replace
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.program import Git as GitProgram
-from gitfleet.worktrees import archive_store, bookkeeping, cleanup, marker
+from gitfleet.worktrees import archive_store, cleanup, marker, notes
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.outcome import Outcome
@@ -42,7 +42,7 @@ def age(git: Git, worktree: Path, seconds: int = DAY) -> Path:
     managed = marker.read(str(folder))
     if managed is not None:
         marker.write(replace(managed, created_at=managed.created_at - seconds))
-    assert bookkeeping.spans(str(folder)) == [], "age it before upkeep, not after"
+    assert not (folder / notes.UPKEEP).exists(), "age it before upkeep, not after"
     return worktree
 
 

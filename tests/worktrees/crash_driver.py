@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from gitfleet.cli import app, worktrees  # noqa: F401 - imported before forking, so that children are warm
-from gitfleet.worktrees import reservation
+from gitfleet.worktrees.notes import TreeNotes
 from tests.fleetbench import Fleets
 from tests.workbench import Git
 from tests.worktrees.yard import Yard
@@ -85,7 +85,7 @@ def check(yard: Yard) -> None:
     """The same session again, and another: each has a whole worktree of its own."""
     git = yard.git
     for managed in yard.managed():
-        reservation.clear(managed.git_dir)  # whom it was handed to has died
+        TreeNotes(managed.git_dir).release()  # whom it was handed to has died
     one, two = yard.ensure("codex", "one").managed, yard.ensure("codex", "two").managed
     assert (one.session, two.session) == ("one", "two")
     for managed in (one, two):

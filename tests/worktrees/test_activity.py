@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.base import clock
 from gitfleet.git.program import Git as GitProgram
-from gitfleet.worktrees import activity, capture, marker
+from gitfleet.worktrees import activity, capture, marker, notes
 from gitfleet.worktrees.activity import Activity
 from tests.workbench import Git
 from tests.worktrees.attic import DAY, age, clean, git_dir, outcome
@@ -126,7 +126,7 @@ def test_time_in_the_future_counts_as_the_moment_it_was_met(idle: Path, git: Git
     ahead = time.time() + 10 * 365 * 86400
     os.utime(idle / "README.md", (ahead, ahead))
     assert outcome(yard, "s1").facts["kind"] == "fresh"
-    note = git_dir(git, idle) / activity.NAME
+    note = git_dir(git, idle) / notes.FUTURE
     met = f'"met":{clock.now() - DAY}'
     text = note.read_text(encoding="ascii")
     start = text.index('"met":')

@@ -15,7 +15,8 @@ import pytest
 from gitfleet.base import canonical, clock
 from gitfleet.errors import UsageError
 from gitfleet.git.repository import discover
-from gitfleet.worktrees import activity, capture, removal, reservation, restore
+from gitfleet.worktrees import capture, notes, removal, restore
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.service import Selection
 from tests.forms import held
 from tests.places import needs_mount
@@ -46,9 +47,9 @@ def kept(yard: Yard, kind: str, **terms: object) -> str:
 def long_gone(yard: Yard, session: str) -> Path:
     """As if the folder had been found gone more than a day ago; the note of that."""
     own = yard.top / ".git/worktrees" / session
-    activity.gone_since(str(own))
-    met_long_ago(own / activity.GONE)
-    return own / activity.GONE
+    TreeNotes(str(own)).gone_since()
+    met_long_ago(own / notes.GONE)
+    return own / notes.GONE
 
 
 def met_long_ago(note: Path) -> None:
@@ -225,9 +226,9 @@ def test_active_worktree_is_removed_when_asked(yard: Yard, idle: Path, at_work: 
 def test_worktree_that_was_just_handed_out_is_kept_from_all_but_whom_it_was_handed_to(
     yard: Yard, idle: Path, git: Git, at_work: Start
 ) -> None:
-    reservation.write(str(git_dir(git, idle)), at_work(yard.fleets.root).pid)
+    TreeNotes(str(git_dir(git, idle))).reserve(at_work(yard.fleets.root).pid)
     kept(yard, "active")
-    reservation.write(str(git_dir(git, idle)), os.getppid())
+    TreeNotes(str(git_dir(git, idle))).reserve(os.getppid())
     assert outcome(yard, "s1", ttl=0).result == "removed"
 
 

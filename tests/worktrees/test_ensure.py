@@ -16,7 +16,7 @@ from gitfleet.errors import BadPath, Blocked, Conflict, Unverifiable, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.program import GitFailed
 from gitfleet.sessions.service import Start
-from gitfleet.worktrees import marker, reservation
+from gitfleet.worktrees import marker, notes
 from gitfleet.worktrees.service import Selection
 from tests.places import PLAIN, needs_plain
 from tests.workbench import Entrant, Git, Gitfleet, Race, run
@@ -97,14 +97,14 @@ def test_worktree_whose_session_has_come_and_gone_is_free_for_the_next_of_the_sa
 def test_reservation_of_a_process_that_is_gone_or_of_long_ago_holds_nobody_up(yard: Yard) -> None:
     gone = subprocess.Popen(["true"])
     first = yard.ensure("codex").managed
-    record = canonical.load(Path(first.git_dir, reservation.NAME).read_bytes())
+    record = canonical.load(Path(first.git_dir, notes.TAKEN).read_bytes())
     gone.wait()
     for change in (
         {"process": {**record["process"], "pid": gone.pid}},
-        {"at": record["at"] - reservation.HOLDS},
+        {"at": record["at"] - notes.HOLDS},
         {"at": record["at"] + 10**6},
     ):
-        Path(first.git_dir, reservation.NAME).write_bytes(canonical.dump({**record, **change}))
+        Path(first.git_dir, notes.TAKEN).write_bytes(canonical.dump({**record, **change}))
         assert yard.ensure("codex", dry_run=True).managed.path == first.path
 
 

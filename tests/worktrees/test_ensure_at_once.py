@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.worktrees import reservation
+from gitfleet.worktrees import notes
 from tests.workbench import PATIENCE, Entrant, Git, Gitfleet, Race, overlaid
 from tests.worktrees.yard import Yard
 
@@ -105,7 +105,7 @@ def test_session_that_begins_otherwise_where_a_worktree_was_made_for_it_takes_it
 
 def test_session_takes_the_id_of_a_new_worktree_however_late_it_comes(yard: Yard, gitfleet: Gitfleet) -> None:
     made = yard.ensure("codex").managed
-    note = Path(made.git_dir, reservation.NAME)
+    note = Path(made.git_dir, notes.TAKEN)
     note.write_text(note.read_text().replace('"at":', '"at":1,"was":'))
     ran = gitfleet(Path(made.path), "session", "start", "--agent", "codex", "--pid", str(os.getpid())).ok()
     assert ran.stdout.strip() == made.session

@@ -11,26 +11,42 @@ from gitfleet.worktrees import exclude
 from tests.workbench import Git, Gitfleet
 from tests.worktrees.yard import Yard
 
+FOLDERS = [".worktrees", "other/place"]
 
+
+@pytest.mark.parametrize("order", [FOLDERS, FOLDERS[::-1]])
 @pytest.mark.parametrize("before", [None, b"", b"*.log\n", b"*.log", b"# x\r\n/y/\r\n", b"\xff\xfe\n\n"])
-def test_exclude_after_adding_and_removing_is_as_it_was(tmp_path: Path, before: bytes | None) -> None:
+def test_exclude_after_adding_and_removing_is_as_it_was(
+    tmp_path: Path, before: bytes | None, order: list[str]
+) -> None:
     path = tmp_path / "info/exclude"
     if before is not None:
         path.parent.mkdir()
         path.write_bytes(before)
-    assert exclude.add(str(tmp_path), ".worktrees")
-    assert exclude.add(str(tmp_path), "other/place")
-    assert not exclude.add(str(tmp_path), ".worktrees")
-    assert exclude.remove(str(tmp_path))
-    assert not exclude.remove(str(tmp_path))
+    for folder in [*FOLDERS, *FOLDERS]:
+        exclude.add(str(tmp_path), folder)
+    assert exclude.folders(str(tmp_path)) == FOLDERS
+    for folder in [*order, *order]:
+        exclude.remove(str(tmp_path), folder)
     assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_exclude_that_others_wrote_to_after_us_keeps_their_lines_apart(tmp_path: Path) -> None:
+    (tmp_path / "info").mkdir()
+    path = tmp_path / "info/exclude"
+    path.write_bytes(b"*.log")
+    exclude.add(str(tmp_path), ".worktrees")
+    path.write_bytes(path.read_bytes() + b"theirs\n")
+    exclude.remove(str(tmp_path), ".worktrees")
+    assert path.read_bytes() == b"*.log\ntheirs\n"
 
 
 def test_exclude_that_has_the_line_already_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "info").mkdir()
     (tmp_path / "info/exclude").write_bytes(b"/.worktrees/\r\n")
-    assert not exclude.add(str(tmp_path), ".worktrees")
-    assert not exclude.remove(str(tmp_path))
+    exclude.add(str(tmp_path), ".worktrees")
+    exclude.remove(str(tmp_path), ".worktrees")
+    assert (tmp_path / "info/exclude").read_bytes() == b"/.worktrees/\r\n"
 
 
 def test_exclude_that_is_a_link_stays_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base import identity
+from gitfleet.base import callers, identity
 from gitfleet.sessions.local import Here
 from gitfleet.worktrees import liveness
 from gitfleet.worktrees.liveness import User, users
@@ -111,8 +111,8 @@ def test_own_family_is_passed_over_only_where_the_caller_says_so(
 ) -> None:
     monkeypatch.chdir(tree)
     assert [user.pid for user in found(tree)] == [os.getpid()]
-    assert users([str(tree)], without=liveness.own_family())[str(tree)] == []
-    assert {os.getpid(), os.getppid()} <= liveness.own_family()
+    assert users([str(tree)], without=callers.family())[str(tree)] == []
+    assert {os.getpid(), os.getppid()} <= callers.family()
 
 
 def test_session_counts_while_its_process_lives_or_cannot_be_told(

@@ -11,7 +11,8 @@ import pytest
 
 from gitfleet.errors import UsageError
 from gitfleet.sessions.service import Start
-from gitfleet.worktrees import bookkeeping, marker, reservation
+from gitfleet.worktrees import marker, notes
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.service import Selection
 from tests.workbench import UNSEEN, Entrant, Git, Gitfleet, Race
 from tests.worktrees.yard import Yard, index_of, picture
@@ -193,9 +194,9 @@ def test_reconcile_of_an_active_one_happens_only_when_asked_for(yard: Yard, at_w
 def test_reconcile_skips_one_that_was_just_handed_to_another_process(yard: Yard, at_work: AtWork) -> None:
     handed = yard.ensure("codex", "one").choice.managed
     base = yard.advance({"new": "x\n"})
-    reservation.write(handed.git_dir, at_work(yard.fleets.root).pid)
+    TreeNotes(handed.git_dir).reserve(at_work(yard.fleets.root).pid)
     assert yard.outcome("one").facts["kind"] == "in-use"
-    reservation.write(handed.git_dir, os.getppid())
+    TreeNotes(handed.git_dir).reserve(os.getppid())
     assert yard.outcome("one").result == "fast-forwarded"
     assert yard.head(Path(handed.path)) == base
 
@@ -433,8 +434,8 @@ def test_reconcile_leaves_its_mark_in_the_reflog_and_the_span_of_its_change(yard
     yard.advance({"new": "x\n"})
     yard.reconcile()
     git_dir = git(path, "rev-parse", "--absolute-git-dir")
-    assert git(path, "reflog", "-1", "--format=%gs").startswith(bookkeeping.ACTION)
-    assert bookkeeping.within((path / "new").stat().st_mtime_ns, bookkeeping.spans(git_dir))
+    assert git(path, "reflog", "-1", "--format=%gs").startswith(notes.ACTION)
+    assert TreeNotes(git_dir).ours((path / "new").stat().st_mtime_ns)
     assert marker.read(git_dir) == yard.managed()[0]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gitfleet.codec import replace
-from gitfleet.worktrees import marker, reservation
+from gitfleet.worktrees import marker
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.service import Selection
 from tests.forms import held
 from tests.workbench import Git, Gitfleet
@@ -23,7 +24,7 @@ MANY = 24
 def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_work: AtWork) -> None:
     paths = {name: yard.make(name) for name in ("busy", "dirty", "ahead", "picking", "gone", "detached")}
     process = at_work(paths["busy"])
-    reservation.write(yard.ensure("claude", "new").managed.git_dir, process.pid)
+    TreeNotes(yard.ensure("claude", "new").managed.git_dir).reserve(process.pid)
     (paths["dirty"] / "README.md").write_text("x")
     (paths["dirty"] / "né w").write_text("x")
     git.commit(paths["ahead"], {"x": "x\n"})
@@ -33,7 +34,9 @@ def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_wor
     yard.advance({"new": "x\n"})
     yard.reconcile(Selection(sessions=["ahead"]), strategy="none")
     rows = yard.status()
-    assert {name: (row.counts, row.state.dirty, row.verdict.word) for name, row in rows.items()} == {
+    assert {
+        name: (row.seen.counts, row.seen.state.dirty, row.verdict.word) for name, row in rows.items()
+    } == {
         "busy": ((0, 1), 0, "skipped"),
         "dirty": ((0, 1), 2, "go"),
         "ahead": ((1, 1), 0, "go"),
@@ -42,9 +45,9 @@ def test_status_tells_of_each_what_there_is_to_tell(yard: Yard, git: Git, at_wor
         "detached": ((0, 1), 0, "skipped"),
         "new": ((0, 1), 0, "skipped"),
     }
-    assert [user.pid for user in rows["busy"].users] == [process.pid]
-    assert (rows["picking"].state.operation, rows["detached"].state.branch) == ("bisect", "")
-    assert (rows["gone"].state.problem, rows["gone"].idle) == ("its folder is gone", None)
+    assert [user.pid for user in rows["busy"].seen.users] == [process.pid]
+    assert (rows["picking"].seen.state.operation, rows["detached"].seen.state.branch) == ("bisect", "")
+    assert (rows["gone"].seen.state.problem, rows["gone"].idle) == ("its folder is gone", None)
     assert (rows["new"].reserved, rows["dirty"].reserved) == (True, False)
 
 

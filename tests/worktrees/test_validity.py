@@ -8,7 +8,7 @@ import pytest
 
 from gitfleet.codec import replace
 from gitfleet.errors import BadName, BadPath, UsageError
-from gitfleet.git.worktrees import Worktree
+from gitfleet.git.git_worktrees import Worktree
 from gitfleet.worktrees import validity
 from tests.workbench import Gitfleet
 from tests.worktrees.yard import Yard, picture

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.worktrees import reservation
 from gitfleet.worktrees.ensure import Wish
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
 from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.service import Ensured, Reconciled, Selection
@@ -51,7 +51,7 @@ class Yard:
 
     def release(self, managed: Managed) -> None:
         """As if whoever was handed it had come and gone."""
-        reservation.clear(managed.git_dir)
+        TreeNotes(managed.git_dir).release()
 
     def managed(self) -> list[Managed]:
         with self.open() as fleet:
@@ -85,7 +85,7 @@ class Yard:
     def status(self) -> dict[str, Row]:
         with self.open() as fleet:
             rows, _ = fleet.worktrees.status()
-        return {row.managed.session: row for row in rows}
+        return {row.seen.managed.session: row for row in rows}
 
     def head(self, worktree: Path, name: str = "HEAD") -> str:
         return self.git(worktree, "rev-parse", name)

@@ -4,8 +4,6 @@ Within one `schema_version` fields are added, never taken away or given another 
 fields that they do not know. Times are seconds, moments are seconds since 1970 (UTC).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict, cast

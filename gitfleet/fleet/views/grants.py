@@ -1,7 +1,5 @@
 """What became of requests for claims, as rows: granted, released, offered, accepted, broken."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
@@ -9,7 +7,7 @@ from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.handover import Broke, Offered, Taken
 from gitfleet.claims.retained_claims import LetGone
 from gitfleet.fleet.views import records
-from gitfleet.fleet.views.claims import HolderRow
+from gitfleet.fleet.views.claim_rows import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.ledger.model import Answer
@@ -160,7 +158,7 @@ def claimed(session: str, answer: Claimed, said: Remarks) -> ClaimAnswer:
     return cast(ClaimAnswer, {**_decided(session, answer), **answer.encode(), **remarks(said)})
 
 
-def waited(session: str, got: Waited, said: Remarks) -> WaitAnswer:
+def waited(session: str, got: "Waited", said: Remarks) -> WaitAnswer:
     """What `Claims.wait` came to."""
     return {
         "session": SessionId(session),

@@ -1,7 +1,5 @@
 """How good the local knowledge is that an answer rests on."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, TypedDict
 
 from gitfleet.base.names import Oid
@@ -21,7 +19,7 @@ class Knowledge(TypedDict):
     """Operations that the hub has not seen, and that this answer counts in."""
 
 
-def knowledge(state: State) -> Knowledge:
+def knowledge(state: "State") -> Knowledge:
     """What the answers from one state have in common."""
     return {
         "generation": state.tip.generation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, cast
 
 from gitfleet.base.names import SessionId
-from gitfleet.claims import line, tickets
+from gitfleet.claims import tickets, waiting_line
 from gitfleet.claims.tickets import Ticket
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
@@ -52,7 +52,8 @@ def waiting(fleet: Fleet, *, left: int = 0) -> tuple[LineAnswer, list[str]]:
             **records.ticket(ticket),
             "place": number,
             "blocked_by": [
-                cast(BlockerRow, item.encode()) for item in line.blockers(state.view, standing, ticket)
+                cast(BlockerRow, item.encode())
+                for item in waiting_line.blockers(state.view, standing, ticket)
             ],
         }
         for number, ticket in enumerate(standing, start=1)

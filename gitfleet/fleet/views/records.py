@@ -1,7 +1,5 @@
 """Records of the ledger as rows: claims, places in the waiting line, sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 
@@ -10,7 +8,7 @@ from gitfleet.base.names import BranchName, Oid, SessionId
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim
     from gitfleet.claims.tickets import Ticket
-    from gitfleet.sessions.model import Session
+    from gitfleet.sessions.session_records import Session
 
 Mode = Literal["exclusive", "shared"]
 
@@ -135,21 +133,21 @@ class SessionRecord(TypedDict):
     nonce: str
 
 
-def claim(record: Claim) -> ClaimRecord:
+def claim(record: "Claim") -> ClaimRecord:
     """A claim as it stands in the ledger."""
     return cast(ClaimRecord, record.encode())
 
 
-def claims(found: Iterable[Claim]) -> list[ClaimRecord]:
+def claims(found: Iterable["Claim"]) -> list[ClaimRecord]:
     """Claims as they stand in the ledger."""
     return [claim(one) for one in found]
 
 
-def ticket(record: Ticket) -> TicketRecord:
+def ticket(record: "Ticket") -> TicketRecord:
     """A place in the waiting line as it stands in the ledger."""
     return cast(TicketRecord, record.encode())
 
 
-def session(record: Session) -> SessionRecord:
+def session(record: "Session") -> SessionRecord:
     """A session as it stands in the ledger."""
     return cast(SessionRecord, record.encode())

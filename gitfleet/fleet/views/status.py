@@ -4,21 +4,19 @@ Local: neither lock nor network. Reads each record once, runs one git process fo
 session is in, and none for sessions of other clones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
-from gitfleet.claims import model as claims
+from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.fleet.views.sessions import SessionRow, known
+from gitfleet.fleet.views.session_rows import SessionRow, known
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import View
 from gitfleet.nodes import details, liveness, log_tails
@@ -27,10 +25,9 @@ from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.observed import NodeState
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
-from gitfleet.sessions import alerts
-from gitfleet.sessions import model as sessions
-from gitfleet.sessions.alerts import ToldPair
-from gitfleet.sessions.model import Session
+from gitfleet.sessions import session_records, told_conflicts
+from gitfleet.sessions.session_records import Session
+from gitfleet.sessions.told_conflicts import ToldPair
 from gitfleet.trunk import hub_head, position
 
 
@@ -40,6 +37,16 @@ class ClaimGist(TypedDict):
     pattern: str
     mode: Mode
     token: int
+
+
+class ToldConflict(TypedDict):
+    """A conflict to come of a session's branch, of which a session was told."""
+
+    branch: BranchName
+    """The other branch; the trunk where the session's conflicts with that."""
+    session: str
+    """Whose it is; "" for nobody's."""
+    paths: list[RepoPath]
 
 
 class SessionStatus(SessionRow):
@@ -61,16 +68,6 @@ class SessionStatus(SessionRow):
     """What the radar has found and is not cleared."""
     log_tail: list[str]
     """With `--tail`: the last lines of its log, safe to show."""
-
-
-class ToldConflict(TypedDict):
-    """A conflict to come of a session's branch, of which a session was told."""
-
-    branch: BranchName
-    """The other branch; the trunk where the session's conflicts with that."""
-    session: str
-    """Whose it is; "" for nobody's."""
-    paths: list[RepoPath]
 
 
 class LedgerRow(TypedDict):
@@ -123,8 +120,8 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
     """
     state, node = fleet.current(), fleet.ledger.node.id
-    everyone, warnings = _sound(sessions.everyone(state.view))
-    held, unreadable = _by_session(claims.everything(state.view))
+    everyone, warnings = _sound(session_records.everyone(state.view))
+    held, unreadable = _by_session(model.everything(state.view))
     own = [session for session in everyone if session.node == node]
     told, problems = details.gather(
         fleet.repository,
@@ -188,7 +185,7 @@ def _status(
 
 def _put_conflicts(rows: Sequence[SessionStatus], view: View) -> None:
     by_id = {row["id"]: row for row in rows}
-    for told in alerts.everything(view):
+    for told in told_conflicts.everything(view):
         for session, other, rival in _sides(told):
             if row := by_id.get(SessionId(session)):
                 row["conflicts"].append(

@@ -69,10 +69,10 @@ def put(text: bytes | None, name: str, style: Style, body: bytes) -> bytes:
     return before + newline * gap + opening + newline + body + closing + newline
 
 
-def without(text: bytes, name: str, style: Style) -> bytes | None:
+def without(text: bytes | None, name: str, style: Style) -> bytes | None:
     """`text` without the block; None when nothing is left of a file that the block made. Raises ValueError."""
-    known = find(text, name, style)
-    if known is None:
+    known = find(text, name, style) if text is not None else None
+    if text is None or known is None:
         return text
     before, after = text[: known.start], text[known.end :]
     glued = before and after and not (before.endswith(b"\n") or after.startswith((b"\n", b"\r\n")))

@@ -15,8 +15,8 @@ from gitfleet.base import files
 from gitfleet.clients import codex
 from gitfleet.errors import Blocked, FleetError, NoFleet
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import marked, settings
-from gitfleet.ledger import node as nodes
+from gitfleet.githooks.agents import marked
+from gitfleet.ledger import own_node
 
 CONFIG = codex.SANDBOX
 NAME = "codex-sandbox"
@@ -33,14 +33,9 @@ def is_open(top: str) -> bool:
 
 
 def opened(path: str, repository: Repository, data: bytes | None) -> bytes:
-    """The file with the block. Raises Blocked where it is no TOML, or says something of that sandbox itself."""
-    try:
-        others = marked.without(data, NAME, marked.SHELL) if data is not None else None
-        known = tomllib.loads((others or b"").decode("utf-8"))
-        body = _body(roots(repository))
-    except ValueError as error:
-        raise settings.unusable(path, error) from error
-    if TABLE in known:
+    """The file with the block. Raises ValueError where it is no TOML, Blocked where it says something of that sandbox itself."""
+    others = marked.without(data, NAME, marked.SHELL)
+    if TABLE in tomllib.loads((others or b"").decode("utf-8")):
         words = f"{path} was left as it is: it has a table [{TABLE}] already."
         named = ", ".join(roots(repository))
         raise Blocked(
@@ -49,7 +44,7 @@ def opened(path: str, repository: Repository, data: bytes | None) -> bytes:
             unharmed="",
             path=path,
         )
-    return marked.put(data, NAME, marked.SHELL, body)
+    return marked.put(data, NAME, marked.SHELL, _body(roots(repository)))
 
 
 def check(repository: Repository) -> None:
@@ -74,7 +69,7 @@ def roots(repository: Repository) -> list[str]:
 def _hubs(repository: Repository) -> list[str]:
     """Where the hub is, if it is a folder of this machine."""
     try:
-        hub = nodes.load(repository.common_dir).hub or ""
+        hub = own_node.load(repository.common_dir).hub or ""
     except NoFleet:
         hub = DEFAULT_HUB
     except FleetError:

@@ -15,10 +15,10 @@ from gitfleet.base import processes
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError
-from gitfleet.git import worktrees as git_worktrees
+from gitfleet.git import git_worktrees
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import asking, install, opening, wanted
-from gitfleet.githooks.agents.install import SettingsPlace
+from gitfleet.githooks.agents import agent_hooks, asking, opening, wanted
+from gitfleet.githooks.agents.agent_hooks import SettingsPlace
 
 if TYPE_CHECKING:
     from gitfleet.clients.acting import Client
@@ -34,7 +34,7 @@ _REASONS = {
 
 def looks(repository: Repository | None, agents: Sequence[str] = tuple(CLIENTS)) -> list[SettingsPlace]:
     """Every place where hooks may be, in the state that the client says they are in."""
-    found = [look for look in install.status(repository) if look.agent in agents]
+    found = [look for look in agent_hooks.status(repository) if look.agent in agents]
     told = None
     if any(look.agent == "codex" and look.state in _WRITTEN for look in found):
         told = asking.codex_hooks((repository.worktree if repository else None) or os.getcwd())
@@ -52,7 +52,9 @@ def warnings(agent: str, repository: Repository) -> list[str]:
     """Why the edits of a client that is started in a worktree would not be checked; nothing where they would."""
     found = looks(repository, [agent])
     if CLIENTS[agent].OWN and CLIENTS[agent].READS_MAIN and (main := _main(repository)):
-        found += [look for look in install.status(main) if look.agent == agent and look.scope == "project"]
+        found += [
+            look for look in agent_hooks.status(main) if look.agent == agent and look.scope == "project"
+        ]
     if any(look.state in _WRITTEN for look in found):
         return []
     written = [look for look in found if look.state in _REASONS]
@@ -72,10 +74,10 @@ def prepare(agent: str, repository: Repository) -> list[str]:
     own = wanted.settings_path(kind, "project", repository)
     try:
         if not kind.OWN:
-            if install.holds_ours(own):
-                install.admit(kind, repository)
-        elif not install.holds_ours(own) and _elsewhere(kind, repository, own):
-            install.install(agent, "project", repository)
+            if agent_hooks.holds_ours(own):
+                agent_hooks.admit(kind, repository)
+        elif not agent_hooks.holds_ours(own) and _elsewhere(kind, repository, own):
+            agent_hooks.install(agent, "project", repository)
         main = _main(repository)
         if (
             kind.SANDBOX
@@ -83,7 +85,7 @@ def prepare(agent: str, repository: Repository) -> list[str]:
             and main.worktree != repository.worktree
             and opening.is_open(main.worktree or "")
         ):
-            install.open_sandbox(repository)
+            agent_hooks.open_sandbox(repository)
     except FleetError as error:
         return [f"the hooks of {agent} could not be put into {repository.worktree}: {error.message}"]
     return []
@@ -92,10 +94,12 @@ def prepare(agent: str, repository: Repository) -> list[str]:
 def _elsewhere(kind: Client, repository: Repository, own: str) -> bool:
     """Whether other worktrees of the clone have the hooks, and the main checkout, which is read everywhere, does not."""
     main = _main(repository)
-    if main and install.holds_ours(os.path.join(main.worktree or "", kind.PROJECT)):
+    if main and agent_hooks.holds_ours(os.path.join(main.worktree or "", kind.PROJECT)):
         return False
     tops = git_worktrees.folders(repository.common_dir)
-    return any(install.holds_ours(path) for top in tops if (path := os.path.join(top, kind.PROJECT)) != own)
+    return any(
+        agent_hooks.holds_ours(path) for top in tops if (path := os.path.join(top, kind.PROJECT)) != own
+    )
 
 
 def newer(agent: str) -> str:

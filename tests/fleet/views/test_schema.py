@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from gitfleet.cli import schemas
 from gitfleet.fleet import views
 from gitfleet.fleet.views import schema
-from gitfleet.fleet.views.claims import ClaimRow
+from gitfleet.fleet.views.claim_rows import ClaimRow
 from gitfleet.fleet.views.records import ClaimRecord, KeeperRecord
-from gitfleet.fleet.views.sessions import SessionRow
+from gitfleet.fleet.views.session_rows import SessionRow
 from gitfleet.fleet.views.status import SessionStatus
 
 CLAIM: Mapping[str, Any] = {

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import canonical
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.errors import HubAlarm, HubUnreachable
-from gitfleet.fleet import setup
+from gitfleet.fleet import joining
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
 from gitfleet.fleet.views.status import SessionStatus, StatusAnswer
@@ -18,7 +19,7 @@ from gitfleet.git import fleetrefs
 from gitfleet.git.repository import discover
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
-from gitfleet.sessions import model
+from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets
 from tests.workbench import Git
@@ -115,7 +116,7 @@ def test_worktree_that_is_gone_is_named(fleets: Fleets, process: NewProcess, git
 
 def test_repository_without_a_commit_is_no_reason_to_fail(tmp_path: Path, git: Git) -> None:
     git(tmp_path, "init", "--quiet", "empty")
-    setup.join(discover(str(tmp_path / "empty")), None, lambda _: None)
+    joining.join(discover(str(tmp_path / "empty")), None, lambda _: None)
     with Fleet.open(str(tmp_path / "empty")) as fleet:
         fleet.sessions.start(Start(id="me", person=True))
     record = rows(tmp_path / "empty")["me"]
@@ -163,9 +164,11 @@ def test_records_that_cannot_be_read_are_named_and_the_rest_is_shown(fleets: Fle
     forge(
         alone,
         {
-            model.path("broken"): b"\x00 garbage",
-            model.path("newer"): b'{"v": 99, "kind": "session"}\n',
-            model.path("typed"): b'{"v": 1, "kind": "session", "id": "typed", "node": 3, "worktree": ""}\n',
+            session_records.path("broken"): b"\x00 garbage",
+            session_records.path("newer"): b'{"v": 99, "kind": "session"}\n',
+            session_records.path(
+                "typed"
+            ): b'{"v": 1, "kind": "session", "id": "typed", "node": 3, "worktree": ""}\n',
             "claims/=src/@01ARZ3NDEKTSV4RRFFQ69G5FAV.json": b"{}",
         },
     )
@@ -179,11 +182,11 @@ def test_numbers_out_of_all_bounds_in_a_record_break_nothing(fleets: Fleets) -> 
     alone = fleets.clone("alone")
     with Fleet.open(str(alone)) as fleet:
         node = fleet.ledger.node.id
-    forged = model.Session(
+    forged = session_records.Session(
         id=SessionId("odd"), node=NodeId(node), worktree="\0", pid=-1, start=10**40, boot="\x1b", renewed_at=-(10**40), started_at=10**40,
         log="/etc/passwd",
     )  # fmt: skip
-    forge(alone, {model.path("odd"): forged.as_bytes()})
+    forge(alone, {session_records.path("odd"): canonical.dump(forged)})
     found = rows(alone, tail=3)["odd"]
     assert found["liveness"] == "unknown"
     assert found["log_tail"] == []

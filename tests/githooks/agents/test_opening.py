@@ -9,9 +9,8 @@ import pytest
 
 from gitfleet.errors import Blocked
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import install as agents
-from gitfleet.githooks.agents import opening, ready
-from tests.githooks.agents.test_install import picture
+from gitfleet.githooks.agents import agent_hooks, opening, ready
+from tests.githooks.agents.test_agent_hooks import picture
 from tests.workbench import Git
 
 CONFIG = ".codex/config.toml"
@@ -44,13 +43,13 @@ def test_open_adds_git_and_the_network_and_uninstall_leaves_every_byte(
         (repository / ".codex").mkdir()
         (repository / CONFIG).write_bytes(before)
     state, shown = picture(repository), git(repository, "status", "--porcelain")
-    agents.install("codex", "project", here)
-    agents.open_sandbox(here)
-    assert {change.what for change in agents.open_sandbox(here)} == {"unchanged"}
+    agent_hooks.install("codex", "project", here)
+    agent_hooks.open_sandbox(here)
+    assert {change.what for change in agent_hooks.open_sandbox(here)} == {"unchanged"}
     assert sandbox(repository) == {"network_access": True, "writable_roots": opening.roots(here)}
     assert opening.roots(here)[0] == str((repository / ".git").resolve())
     assert CONFIG not in git(repository, "status", "--porcelain", "-uall") or before is not None
-    agents.uninstall("codex", "project", here)
+    agent_hooks.uninstall("codex", "project", here)
     assert picture(repository) == state
     assert git(repository, "status", "--porcelain") == shown
 
@@ -71,13 +70,13 @@ def test_worktree_that_is_made_ready_is_open_as_the_main_checkout_is_and_closes_
 ) -> None:
     side = linked(repository, git)
     before = picture(side)
-    agents.install("codex", "project", here)
+    agent_hooks.install("codex", "project", here)
     assert ready.prepare("codex", discover(str(side))) == []
     assert not opening.is_open(str(side))
-    agents.open_sandbox(here)
+    agent_hooks.open_sandbox(here)
     assert ready.prepare("codex", discover(str(side))) == []
     assert str((repository / ".git/worktrees/side").resolve()) in str(sandbox(side)["writable_roots"])
-    agents.uninstall("codex", "project", here)
+    agent_hooks.uninstall("codex", "project", here)
     assert not opening.is_open(str(repository))
     assert picture(side) == before
 
@@ -91,7 +90,7 @@ def test_file_that_says_something_of_the_sandbox_or_is_no_toml_is_left(
     (repository / ".codex").mkdir()
     (repository / CONFIG).write_text(text)
     with pytest.raises(Blocked, match="left as it is"):
-        agents.open_sandbox(here)
+        agent_hooks.open_sandbox(here)
     assert (repository / CONFIG).read_text() == text
 
 
@@ -100,5 +99,5 @@ def test_file_that_is_committed_is_left(repository: Path, here: Repository, git:
     (repository / CONFIG).write_text('model = "x"\n')
     git(repository, "add", CONFIG)
     with pytest.raises(Blocked, match="it is committed"):
-        agents.open_sandbox(here)
+        agent_hooks.open_sandbox(here)
     assert (repository / CONFIG).read_text() == 'model = "x"\n'

@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.clients import codex
 from gitfleet.git.repository import discover
-from gitfleet.githooks.agents import install, ready
+from gitfleet.githooks.agents import agent_hooks, ready
 from tests.workbench import Git
 
 # Codex's app server, as far as it is asked: it says of each hook in a file what it was told to say.
@@ -58,7 +58,7 @@ def said(path: Path, *trusts: str) -> dict[str, object]:
 @pytest.fixture
 def written(repository: Path) -> Path:
     """The file with our hooks, in a repository where Codex has them."""
-    install.install("codex", "project", discover(str(repository)))
+    agent_hooks.install("codex", "project", discover(str(repository)))
     return repository / codex.PROJECT
 
 
@@ -119,9 +119,9 @@ def test_linked_worktree_gets_the_folder_that_codex_wants_and_keeps_nothing_of_i
     assert list((tree / ".codex").iterdir()) == []
     assert git(tree, "status", "--short") == ""
     before = written.read_text()
-    install.install("codex", "project", linked)
+    agent_hooks.install("codex", "project", linked)
     assert written.read_text() == before
-    install.uninstall("codex", "project", linked)
+    agent_hooks.uninstall("codex", "project", linked)
     assert not written.exists()
     assert not (tree / ".codex").exists()
 

@@ -1,0 +1,258 @@
+"""The waiting line: who may have what next, and who waits for whom. Pure.
+
+A request is granted only if it overlaps no claim of another session and no earlier ticket of another session. So
+disjoint requests pass freely, nobody overtakes, and a stream of shared claims never starves a writer. Whatever frees
+paths calls `serve` in the same transaction, and the tickets that now fit become claims there and then.
+
+The wait-for graph is made from the same snapshot: a session with a ticket waits for the holders of what it wants and
+for the sessions of the earlier tickets that want it too. A ticket that would close a cycle is refused.
+
+For units of a resource (see `capacity`), a session waits for all who hold some, and whichever of them comes first will
+do. So a cycle there is refused only if it leaves nobody who can go on: `_stuck` lets everyone go who can, and looks who
+remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+from gitfleet.base.names import SessionId
+from gitfleet.base.text import display
+from gitfleet.claims import conflicts, model, tickets, units
+from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
+from gitfleet.claims.tickets import Ticket, Want
+from gitfleet.codec import TEXT, Struct, field
+from gitfleet.errors import Deadlock
+from gitfleet.ledger.model import View
+from gitfleet.ledger.overlay import Overlay
+from gitfleet.patterns.language import Pattern
+from gitfleet.sessions import session_records
+
+ACCEPT_WITHIN = 120
+"""Seconds that a session which was served has to take up its claims, as others watch it; then they count as lapsed."""
+
+Changes = dict[str, bytes | None]
+
+
+class Blocker(Struct):
+    """One reason why a request waits: `wanted` meets what `session` holds or, with `ticket`, waits for before it."""
+
+    wanted: str = field(TEXT)
+    session: str = field(TEXT)
+    held: str = field(TEXT)
+    witness: str = field(TEXT)
+    ticket: str = field(TEXT)
+
+
+def earlier(line: Sequence[Ticket], place: tuple[int, int, str] | None) -> list[Ticket]:
+    """The tickets before `place` in the line; all of them for a request that has no place yet."""
+    return [ticket for ticket in line if place is None or ticket.place < place]
+
+
+def blockers(view: View, line: Sequence[Ticket], ticket: Ticket) -> list[Blocker]:
+    """Why a ticket of the line waits: claims of others on what it wants, and earlier tickets of others."""
+    before = earlier(line, ticket.place)
+    return list(_blockers(view, before, ticket.wants, ticket.session, case_sensitive=ticket.exact_case))
+
+
+def _blockers(
+    view: View, before: Sequence[Ticket], wants: Sequence[Want], session_id: str, *, case_sensitive: bool
+) -> Iterator[Blocker]:
+    before = [ticket for ticket in before if ticket.session != session_id]
+    for want in wants:
+        pattern = model.parsed(want.pattern)
+        if pattern.units:
+            yield from _short_of(view, before, pattern, want, session_id)
+            continue
+        nearby = model.near(view, pattern.prefix_key)
+        for held, met in conflicts.meeting(
+            nearby, pattern, want.mode, session_id, case_sensitive=case_sensitive
+        ):
+            yield _held(want, held, met.witness)
+        yield from _queued_before(before, pattern, want, case_sensitive=case_sensitive)
+
+
+def _held(want: Want, held: Claim | Unreadable, witness: str) -> Blocker:
+    if isinstance(held, Unreadable):
+        return Blocker(want.pattern, "", held.where, witness, "")
+    return Blocker(want.pattern, held.session, held.pattern, witness, "")
+
+
+def _queued_before(
+    before: Sequence[Ticket], pattern: Pattern, want: Want, *, case_sensitive: bool
+) -> Iterator[Blocker]:
+    for ticket in before:
+        met = tickets.met(ticket, pattern, want.mode, case_sensitive=case_sensitive)
+        if met is not None:
+            yield Blocker(want.pattern, ticket.session, met[0].pattern, met[1], ticket.id)
+
+
+def _short_of(
+    view: View, before: Sequence[Ticket], pattern: Pattern, want: Want, session_id: str
+) -> Iterator[Blocker]:
+    """Why there are not enough units of a resource."""
+    there = units.obstacles(view, before, pattern, want.capacity, session_id)
+    for held in there.held:
+        yield _held(want, held, want.pattern)
+    for one in there.reserved:
+        yield Blocker(want.pattern, one.ticket.session, one.want.pattern, want.pattern, one.ticket.id)
+
+
+def in_line(
+    view: View,
+    before: Sequence[Ticket],
+    pattern: Pattern,
+    mode: str,
+    session_id: str,
+    *,
+    case_sensitive: bool,
+) -> Iterator[conflicts.InTheWay]:
+    """The earlier tickets of others that a claim on `pattern` would overtake, as conflicts."""
+    for ticket in before:
+        if ticket.session == session_id:
+            continue
+        met = tickets.met(ticket, pattern, mode, case_sensitive=case_sensitive)
+        if met is not None:
+            yield conflicts.in_line(view, pattern.text, ticket, met)
+
+
+def in_the_way(
+    view: View, before: Sequence[Ticket], want: Want, session_id: str
+) -> Iterator[conflicts.InTheWay]:
+    """All that keeps a session from one thing that it wants, as conflicts; `before` are the earlier tickets."""
+    pattern = model.parsed(want.pattern)
+    if not pattern.units:
+        yield from conflicts.find(view, pattern, want.mode, session_id)
+        yield from in_line(view, before, pattern, want.mode, session_id, case_sensitive=False)
+        return
+    there = units.obstacles(view, before, pattern, want.capacity, session_id)
+    for held in there.held:
+        yield conflicts.on_path(view, want.pattern, held)
+    for one in there.reserved:
+        yield conflicts.in_line(view, want.pattern, one.ticket, (one.want, want.pattern))
+
+
+def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Changes, list[Claim]]:
+    """Grant, in order, every ticket that fits once `changes` have happened. `changes` with the grants, and the grants.
+
+    A grant is a claim with a deadline to accept (`ACCEPT_WITHIN`); the ticket is gone.
+    """
+    after: Changes = dict(changes)
+    now = Overlay(view, after)
+    granted: list[Claim] = []
+    line = tickets.line(now)
+    waiting: list[Ticket] = []
+    for ticket in line:
+        if session_records.find(now, ticket.session) is None:
+            after[ticket.where] = None
+            continue
+        in_its_way = _blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=ticket.exact_case)
+        if next(in_its_way, None) is not None:
+            waiting.append(ticket)
+            continue
+        after[ticket.where] = None
+        for claim in _claims(now, ticket, generation, at):
+            own = _own_on(now, claim)
+            if any(has.mode in {EXCLUSIVE, claim.mode} and len(has.slots) >= len(claim.slots) for has in own):
+                continue  # the session has come to hold it otherwise
+            for weaker in own:
+                after |= model.drop(now, weaker, at)
+            after |= model.put(claim)
+            granted.append(claim)
+    return after, granted
+
+
+def _own_on(view: View, claim: Claim) -> list[Claim]:
+    """The session's present claims on the very same pattern: a grant replaces a shared one by an exclusive one."""
+    nearby = model.near(view, model.parsed(claim.pattern).prefix_key)
+    mine = [item for item in nearby if isinstance(item, Claim) and item.session == claim.session]
+    return [item for item in mine if (item.pattern == claim.pattern or item.slots) and item.id != claim.id]
+
+
+def deadlock(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | None:
+    """The error for a ticket that would close a cycle of sessions that wait for each other, or None."""
+    all_tickets = sorted([*line, ticket], key=lambda item: item.place)
+
+    @cache
+    def behind(session: str) -> list[Blocker]:
+        """What a session waits for; asked only of those that the search comes by."""
+        own = tickets.of_session(all_tickets, session)
+        return [found for item in own for found in blockers(view, all_tickets, item)]
+
+    cycle = _cycle(behind, ticket.session)
+    if cycle is not None and any(model.parsed(blocker.wanted).units for _, blocker in cycle):
+        stuck = _stuck(view, all_tickets)
+        cycle = None
+        if ticket.session in stuck:
+            cycle = _cycle(lambda who: [b for b in behind(who) if b.session in stuck], ticket.session)
+    if cycle is None:
+        return None
+    steps = [f"{display(who)} waits for {display(b.held)} of {display(b.session)}" for who, b in cycle]
+    return Deadlock(
+        f"Waiting would never end: {'; '.join(steps)}.",
+        hint="Release what the others wait for, or do other work first.",
+        cycle=[{**b.encode(), "session": who, "waits_for": b.session} for who, b in cycle],
+    )
+
+
+def _stuck(view: View, line: Sequence[Ticket]) -> set[SessionId]:
+    """The sessions that would wait for ever: those left when everyone who can go on has gone, and let go of everything."""
+    waiting = {ticket.session for ticket in line}
+    while True:
+        go_on = {
+            session
+            for session in waiting
+            if all(_will_fit(view, line, ticket, waiting) for ticket in tickets.of_session(line, session))
+        }
+        if not go_on:
+            return waiting
+        waiting -= go_on
+
+
+def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[SessionId]) -> bool:
+    """Whether a ticket is served once nobody but the sessions `waiting` has or wants anything."""
+    before = [other for other in earlier(line, ticket.place) if other.session in waiting]
+    for want in ticket.wants:
+        pattern = model.parsed(want.pattern)
+        if pattern.units:
+            near = units.others(model.near(view, pattern.prefix_key), ticket.session)
+            held = [item for item in near if isinstance(item, Claim) and item.session in waiting]
+            aside = units.reserved(before, pattern, ticket.session, held)
+            if not units.fits(pattern, want.capacity, held, aside):
+                return False
+            continue
+        found = _blockers(view, before, [want], ticket.session, case_sensitive=ticket.exact_case)
+        if any(blocker.session in waiting for blocker in found):
+            return False
+    return True
+
+
+def _cycle(behind: Callable[[str], list[Blocker]], start: str) -> list[tuple[str, Blocker]] | None:
+    """The shortest way from `start`, each session being `behind` others, back to it."""
+    seen = {start}
+    ways: list[list[tuple[str, Blocker]]] = [[]]
+    while ways:
+        longer = []
+        for way in ways:
+            here = way[-1][1].session if way else start
+            for blocker in behind(here):
+                if blocker.session == start:
+                    return [*way, (here, blocker)]
+                if blocker.session not in seen:
+                    seen.add(blocker.session)
+                    longer.append([*way, (here, blocker)])
+        ways = longer
+    return None
+
+
+def _claims(view: View, ticket: Ticket, generation: int, at: int) -> Iterator[Claim]:
+    for want in ticket.wants:
+        claim = Claim(
+            id=want.claim, session=ticket.session, node=ticket.node, pattern=want.pattern, mode=want.mode, token=generation,
+            ttl=ticket.terms.ttl, granted_at=at, nonce=ticket.id, reason=ticket.terms.reason,
+            branch=ticket.terms.branch, operation=ticket.operation, accept_within=ACCEPT_WITHIN,
+        )  # fmt: skip
+        pattern = model.parsed(want.pattern)
+        nearby = model.near(view, pattern.prefix_key) if pattern.units else ()
+        yield units.placed(claim, want.capacity, nearby) if pattern.units else claim

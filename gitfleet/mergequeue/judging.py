@@ -1,0 +1,164 @@
+"""What a runner records of entries: how they merge, why they need an approval, why they are rejected; and the words for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from gitfleet.base.names import Oid
+from gitfleet.base.text import counted, display
+from gitfleet.gates import model as gates
+from gitfleet.gates.model import FAILED
+from gitfleet.git.program import Git
+from gitfleet.mergequeue import model, states, trials
+from gitfleet.mergequeue.candidates import ChainStep, Clash, Unknown
+from gitfleet.mergequeue.evidence import Candidate
+from gitfleet.mergequeue.integrity import TakenAway
+from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
+from gitfleet.mergequeue.outlook import MergeFinding, Outlook
+from gitfleet.mergequeue.requests import Marked, Reject
+from gitfleet.mergequeue.site import Site
+from gitfleet.trunk import commit_verdicts, incoming
+
+_MOST_HUNKS = 6000
+_MOST_FILES = 5
+_MARKER = b"<<<<<<< "
+
+
+def marked(site: Site, look: Outlook, found: MergeFinding) -> Marked:
+    """What is recorded of how an entry merges."""
+    entry, put = found.entry, found.put
+    if put is None:
+        return Marked(entry.pin, states.QUEUED)
+    if isinstance(put, Unknown):
+        return Marked(
+            entry.pin, states.HELD, "approval", EntryEvidence(words=f"it cannot be merged: {put.words}")
+        )
+    evidence = EntryEvidence(
+        words=counted(len(put.paths), "file") + " in conflict",
+        paths=tuple(put.paths[:100]),
+        hunks=_hunks(site.chains.git, put),
+        commit=Oid(site.base),
+    )
+    if not put.with_:
+        return Marked(entry.pin, states.CONFLICTED, "conflict", evidence)
+    other = look.entries[put.with_]
+    evidence = EntryEvidence(
+        words=evidence.words, paths=evidence.paths, hunks=evidence.hunks, commit=evidence.commit, entry=other.id,
+        branch=other.branch, session=other.session, title=other.title,
+    )  # fmt: skip
+    return Marked(entry.pin, states.BLOCKED, "conflict-ahead", evidence)
+
+
+def _hunks(git: Git, put: Clash) -> str:
+    """The conflicts as git marks them in the files, the first of them."""
+    found = []
+    for path in put.paths[:_MOST_FILES]:
+        done = git.ask("cat-file", "blob", f"{put.merge.tree}:{path}")
+        if done.code == 0 and _MARKER in done.stdout:
+            lines = done.stdout.split(b"\n")
+            at = [number for number, line in enumerate(lines) if line.startswith((b"<<<<<<< ", b">>>>>>> "))]
+            for first, last in zip(at[::2], at[1::2], strict=False):
+                text = b"\n".join(lines[max(0, first - 1) : last + 2]).decode("utf-8", "replace")
+                found.append(f"{os.fsdecode(path)}:{first + 1}\n{text}")
+    return "\n".join(display(line) for line in "\n".join(found).split("\n"))[:_MOST_HUNKS]
+
+
+def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
+    """The entries of a candidate that may not be tested as they are, each with what is to be recorded: what they would take away
+    from others, or commits that claims do not cover. None for those that somebody has approved.
+    """
+    found = []
+    before = site.base
+    made = look.made(candidate)
+    for entry_id, landing, put in zip(
+        candidate, look.landings(look.entries[one] for one in candidate), made, strict=True
+    ):
+        entry = look.entries[entry_id]
+        if not isinstance(put, ChainStep):
+            return [marked(site, look, MergeFinding(entry, put))]
+        if entry.approved != entry.head:
+            words, paths = _lost(site.chains.losses(before, landing, put))
+            words = words or _uncovered(site, entry)
+            if words:
+                evidence = EntryEvidence(words=words, paths=tuple(paths[:100]), commit=Oid(put.commit))
+                found.append(Marked(entry.pin, states.HELD, "approval", evidence))
+        before = put.commit
+    return found
+
+
+def _lost(losses: TakenAway) -> tuple[str, Sequence[str]]:
+    if losses.vanished:
+        lines = sum(one.lines for one in losses.vanished)
+        what = counted(lines, "line")
+        sample = next((line.strip() for one in losses.vanished for line in one.sample), "")
+        first = losses.vanished[0].path
+        words = f"{what} of others would vanish that its own commits do not touch, first in {display(first)}: {display(sample[:80])}"
+        return words, [one.path for one in losses.vanished]
+    if losses.undone:
+        one = losses.undone[0]
+        words = f"its commit {one.by[:12]} undoes {one.commit[:12]} ({display(one.subject)}) of the target without saying so"
+        return words, one.paths
+    return "", ()
+
+
+def _uncovered(site: Site, entry: QueueEntry) -> str:
+    """What of the entry's commits the claims do not cover, in words; "" for nothing, or where the rules do not stop for it."""
+    policy = site.policy()
+    if policy.commits in {"off", "warn"}:
+        return ""
+    git = site.repository.git
+    rows = commit_verdicts.judged(site.view, policy, git, incoming.commits(git, entry.head, f"^{site.base}"))
+    bad = list(commit_verdicts.stopping(policy, rows))
+    if not bad:
+        return ""
+    row, verdict = bad[0]
+    more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+    return f"claims do not cover its commits: {row.commit.oid[:12]} {display(verdict.path)} ({commit_verdicts.words(verdict)}){more}"
+
+
+def reject(site: Site, look: Outlook, entry_id: str) -> QueueEntry:
+    """Reject an entry, with the log of the gate's last run of it. Raises what the decision raises."""
+    entry = look.entries[entry_id]
+    evidence = EntryEvidence(words="its gate fails")
+    shown = _last_failure(look, entry_id)
+    if shown is not None:
+        evidence = _evidence(site, shown)
+    body = Reject(entry.pin, evidence, look.limits.rejected().window)
+    (after,) = site.request(trials.reject, body).entries
+    return after
+
+
+def _last_failure(look: Outlook, entry_id: str) -> model.CandidateResult | None:
+    """The failure that shows an entry best: of it alone, else of the fewest."""
+    failed = [
+        one
+        for one in look.results
+        if one.outcome == "failed" and any(pin.id == entry_id for pin in one.entries)
+    ]
+    return min(reversed(failed), key=lambda one: len(one.entries), default=None)
+
+
+def _evidence(site: Site, shown: model.CandidateResult) -> EntryEvidence:
+    for key in shown.keys:
+        found = gates.verdict(site.view, key)
+        for outcome in reversed(found.outcomes if found else ()):
+            if outcome.result == FAILED:
+                part = f"part {found.subject.part} of " if found and found.subject.part else ""
+                words = f"{part}its gate ended with exit code {outcome.code} on node {outcome.node}"
+                log = "\n".join(outcome.tail)
+                return EntryEvidence(
+                    words=words, verdict=key, log=log, archive=outcome.log, commit=shown.commit
+                )
+    return EntryEvidence(words="its gate fails", commit=shown.commit)
+
+
+def said(entry: QueueEntry) -> str:
+    """What became of an entry, in one line for people."""
+    name = display(entry.name)
+    if entry.state == states.LANDED:
+        return f"landed: {name} as {entry.landed[:12]}"
+    words = display(entry.evidence.words)
+    paths = ", ".join(display(path) for path in entry.evidence.paths[:3])
+    rest = f" ({paths})" if paths and entry.state in {states.CONFLICTED, states.BLOCKED} else ""
+    return f"{entry.state}: {name}{': ' + words if words else ''}{rest}"

@@ -1,0 +1,224 @@
+"""The queue as one moment shows it: what may be tested, what runs have said, and what to do next.
+
+Turns records of the ledger into what `selection` chooses from. A result counts for the tree that it was of: that of the same
+entries on the present target, however the target came to be there, is looked up by making it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from gitfleet.codec import Struct
+from gitfleet.ledger.model import View
+from gitfleet.mergequeue import model, order, selection, states
+from gitfleet.mergequeue.candidates import Chains, ChainStep, Clash, Landing, Put, Unknown
+from gitfleet.mergequeue.contenders import Contender, Limits, Running
+from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult
+from gitfleet.mergequeue.model import CandidateResult, QueueEntry, QueueState
+from gitfleet.mergequeue.selection import Next
+
+_ENDS = {"passed": GroupEnd.PASSED, "failed": GroupEnd.FAILED, "indeterminate": GroupEnd.UNCLEAR}
+_FACTOR = 4
+_LEAST = 32
+
+
+class Outlook:
+    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave."""
+
+    def __init__(
+        self,
+        view: View,
+        chains: Chains,
+        now: int,
+        most: int,
+        *,
+        notes: Sequence[CandidateResult] = (),
+        absent: frozenset[str] = frozenset(),
+        lapsed: Mapping[str, int] | None = None,
+    ) -> None:
+        self.view = view
+        self.chains = chains
+        self.state: QueueState = model.queue(view)
+        self.entries = {entry.id: entry for entry in model.readable(view)}
+        self._most = most
+        self._absent = absent
+        lapsed = lapsed or {}
+        self.runs = [run for run in model.runs(view) if lapsed.get(run.id) != run.renewed]
+        self.results = [*model.results(view), *notes]
+        self._strength = order.priorities(list(self.entries.values()), now)
+        self._known: dict[str, QueueEntry | None] = {}
+        self.order = self._eligible(now)
+        self.puts: Mapping[str, Put] = self._trial()
+
+    def _eligible(self, now: int) -> list[QueueEntry]:
+        """The entries that may be tested now, in order: none that waits for one that may not."""
+        pause = self.state.pause
+        found: dict[str, QueueEntry] = {}
+        for entry in order.order(list(self.entries.values()), now):
+            kept = pause.mode == "paused" and self._strength[entry.id].standing < pause.floor
+            if entry.state not in states.GOING or kept or entry.id in self._absent:
+                continue
+            if all(need in found or self._has_landed(need) for need in self._needs(entry)):
+                found[entry.id] = entry
+        return list(found.values())
+
+    def _trial(self) -> Mapping[str, Put]:
+        """What came of putting the first of them on top of each other."""
+        first = self.order[: max(_LEAST, _FACTOR * self._most)]
+        return {
+            entry.id: put for entry, put in zip(first, self.chains.chain(self.landings(first)), strict=True)
+        }
+
+    def below_floor(self, candidate: Candidate) -> bool:
+        """Whether an entry of a candidate is one that a pause keeps back."""
+        return any(self._strength[entry].standing < self.state.pause.floor for entry in candidate)
+
+    @property
+    def limits(self) -> Limits:
+        """How large candidates may be now."""
+        window = self.state.window or self._most
+        turn = self.state.counts.get("runs", 0) + len(self.runs)
+        return Limits(min(window, self._most), self._most, turn)
+
+    def choose(self) -> Next:
+        """What a free runner does next."""
+        return selection.choose(self.contenders(), self.evidence(), self.running(), self.limits)
+
+    def contenders(self) -> list[Contender]:
+        """The entries that can be put on the target, as the choice sees them."""
+        avoided: dict[str, set[str]] = {}
+        for entry, put in self.puts.items():
+            if isinstance(put, Clash) and put.with_:
+                avoided.setdefault(entry, set()).add(put.with_)
+                avoided.setdefault(put.with_, set()).add(entry)
+        here = {entry.id for entry in self.order if self._is_fit(entry.id)}
+        return [
+            Contender(
+                entry.id, self._strength[entry.id].effective, entry.seq,
+                needs=frozenset(need for need in self._needs(entry) if need in here),
+                avoids=frozenset(avoided.get(entry.id, ())),
+            )
+            for entry in self.order
+            if entry.id in here and all(need in here or self._has_landed(need) for need in self._needs(entry))
+        ]  # fmt: skip
+
+    def _is_fit(self, entry: str) -> bool:
+        """Whether an entry can be put on the target at all, be it without one that it conflicts with."""
+        put = self.puts.get(entry)
+        return isinstance(put, ChainStep) or (isinstance(put, Clash) and bool(put.with_))
+
+    def evidence(self) -> Evidence:
+        """What the runs have said, as far as it still says something."""
+        return Evidence(tuple(run for result in self.results for run in self._said(result)))
+
+    def _said(self, result: CandidateResult) -> Iterator[RunResult]:
+        end = _ENDS.get(result.outcome)
+        if end is None:
+            return
+        if not result.entries:
+            if result.base == self.chains.base:
+                yield RunResult((), end)
+            return
+        live = tuple(pin.id for pin in result.entries if self._is_live(pin))
+        gone = [pin for pin in result.entries if not self._is_live(pin) and not self._landed_so(pin)]
+        if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._line())):
+            return
+        yield RunResult(live, end, exact=not gone and self._is_exact(live, result))
+
+    def _is_live(self, pin: model.EntryPin) -> bool:
+        entry = self.entries.get(pin.id)
+        return entry is not None and entry.head == pin.head and entry.state in states.GOING
+
+    def _landed_so(self, pin: model.EntryPin) -> bool:
+        entry = self._entry(pin.id)
+        return entry is not None and entry.state == states.LANDED and entry.head == pin.head
+
+    def _is_exact(self, live: Candidate, result: CandidateResult) -> bool:
+        step = self.step(live)
+        return step is not None and step.tree == result.tree
+
+    def _line(self) -> set[str]:
+        """Commits of the target from which it came to where it is by landings of the queue alone."""
+        found = {self.chains.base}
+        at = self.chains.base
+        for note in reversed(self.state.landings):
+            if note.commit == at:
+                at = note.base
+                found.add(at)
+        return found
+
+    def running(self) -> list[Running]:
+        """What live runners test now."""
+        found = []
+        for run in self.runs:
+            live = tuple(pin.id for pin in run.entries if self._is_live(pin))
+            step = self.step(live) if live else None
+            found.append(Running(live, exact=step is not None and step.tree == run.tree))
+        return found
+
+    def step(self, candidate: Candidate) -> ChainStep | None:
+        """The end of the chain of a candidate; None where it cannot be made."""
+        made = self.made(candidate)
+        last = made[-1] if made else None
+        return (
+            last if isinstance(last, ChainStep) and all(isinstance(one, ChainStep) for one in made) else None
+        )
+
+    def made(self, candidate: Candidate) -> list[Put]:
+        """The chain of a candidate."""
+        return self.chains.chain(self.landings([self.entries[entry] for entry in candidate]))
+
+    def landings(self, entries: Iterable[QueueEntry]) -> list[Landing]:
+        """What is to be landed of entries."""
+        return [
+            Landing(entry.id, entry.branch, entry.head, entry.title, entry.session, self._below(entry))
+            for entry in entries
+        ]
+
+    def _below(self, entry: QueueEntry) -> str:
+        below = self._entry(entry.stack) if entry.stack else None
+        return below.head if below else ""
+
+    def _needs(self, entry: QueueEntry) -> Sequence[str]:
+        return [need for need in dict.fromkeys((entry.stack, *entry.needs)) if need]
+
+    def _has_landed(self, entry_id: str) -> bool:
+        found = self._entry(entry_id)
+        return found is not None and found.state == states.LANDED
+
+    def _entry(self, entry_id: str) -> QueueEntry | None:
+        if entry_id in self.entries:
+            return self.entries[entry_id]
+        if entry_id not in self._known:
+            self._known[entry_id] = model.find(self.view, entry_id)
+        return self._known[entry_id]
+
+    def run_of(self, candidate: Candidate, outcome: str) -> CandidateResult | None:
+        """The last result of exactly these entries that ended so."""
+        pins = [self.entries[entry].pin for entry in candidate]
+        found = [one for one in self.results if list(one.entries) == pins and one.outcome == outcome]
+        return found[-1] if found else None
+
+
+class MergeFinding(Struct):
+    """What a look has found of an entry that is to be recorded: how it merges."""
+
+    entry: QueueEntry
+    put: Clash | Unknown | None
+
+
+def merging(look: Outlook) -> list[MergeFinding]:
+    """Entries whose state says something else of how they merge than what was found."""
+    found = []
+    for entry_id, put in look.puts.items():
+        entry = look.entries[entry_id]
+        blocked = entry.state == states.BLOCKED and entry.reason == "conflict-ahead"
+        if isinstance(put, ChainStep) and blocked:
+            found.append(MergeFinding(entry, None))
+        elif (
+            (isinstance(put, Clash) and put.with_ and entry.evidence.entry != put.with_)
+            or isinstance(put, Unknown)
+            or (isinstance(put, Clash) and not put.with_)
+        ):
+            found.append(MergeFinding(entry, put))
+    return found

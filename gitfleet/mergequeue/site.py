@@ -1,0 +1,130 @@
+"""Where a runner works: its clone, the rules as they are on the target, and the candidates on the commit that the target is at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from gitfleet.base import clock
+from gitfleet.base.text import display
+from gitfleet.claims.policy import Policy
+from gitfleet.errors import Unverifiable
+from gitfleet.gates import policy as gate_policy
+from gitfleet.gates import watching
+from gitfleet.gates.policy import GatePolicy
+from gitfleet.gates.runner import GateRunner
+from gitfleet.gates.service import Gates
+from gitfleet.git.repository import Repository
+from gitfleet.ledger.ledger import Ledger
+from gitfleet.ledger.model import View
+from gitfleet.ledger.operations import A, B, Kind
+from gitfleet.mergequeue import candidates, heads, model
+from gitfleet.mergequeue.candidates import Chains
+from gitfleet.mergequeue.commit_text import Person
+from gitfleet.mergequeue.listening import Listener
+from gitfleet.mergequeue.model import CandidateResult, QueueEntry
+from gitfleet.mergequeue.outlook import Outlook
+from gitfleet.trunk import policy_file, position, queue_policy
+from gitfleet.trunk.queue_policy import QueuePolicy
+
+
+class Site:
+    """One runner's place. Not for two threads at once."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        policy: Callable[[], Policy],
+        gates: Gates,
+        listener: Listener,
+    ) -> None:
+        self.repository, self.ledger, self.policy = repository, ledger, policy
+        self.gates, self.listener = gates, listener
+        self.runner: GateRunner = gates.runner()
+        self.rules = QueuePolicy()
+        self._chains: Chains | None = None
+        self._open = ExitStack()
+
+    @property
+    def target(self) -> str:
+        """The branch that entries land on."""
+        return self.ledger.node.trunk
+
+    @property
+    def chains(self) -> Chains:
+        """Candidates on the commit that the target is at."""
+        assert self._chains is not None
+        return self._chains
+
+    @property
+    def base(self) -> str:
+        """That commit."""
+        return self.chains.base
+
+    @property
+    def gate(self) -> GatePolicy:
+        """What a tree must pass, by the rules on the target."""
+        return gate_policy.load(self.ledger.state)
+
+    @property
+    def view(self) -> View:
+        """The ledger as it is known here now."""
+        return self.ledger.current().view
+
+    def live(self) -> list[QueueEntry]:
+        """The entries that may still move."""
+        return model.readable(self.view)
+
+    def request(self, kind: Kind[B, A], body: B) -> A:
+        """Ask the ledger for something in the node's own name. Raises what its decision raises."""
+        return self.ledger.request(kind, self.ledger.itself, body)
+
+    def sync(self) -> None:
+        """Bring here what the hub has of the ledger, the target, and the branches of the queue.
+
+        One connection, and one more where entries are new to us. Raises the hub's errors.
+        """
+        known: set[str] | None = None
+        while self.ledger.node.hub and (known is None or not self._branches() <= known):
+            known = self._branches()
+            self.ledger.sync(*heads.refspecs(self.ledger.node, known))
+        if not self.ledger.node.hub:
+            self.ledger.sync()
+        policy_file.refresh(self.repository, self.ledger.node)
+
+    def _branches(self) -> set[str]:
+        return {entry.branch for entry in self.live()}
+
+    def settle_base(self) -> str:
+        """Have candidates be made on the commit that the target is at, by the rules as they are there; that commit."""
+        base = position.tip(self.repository.git, self.ledger.node)
+        if base is None:
+            words = f"There is no branch '{display(self.target)}' to land on."
+            raise Unverifiable(words, hint="Push it to the hub first.")
+        rules = queue_policy.load(self.ledger.state)
+        if self._chains is None or (self._chains.base, self.rules) != (base, rules):
+            self.close()
+            name, _, mail = rules.committer.rpartition(" ")
+            who = Person(name, mail.strip("<>"))
+            made = candidates.chains(
+                self.repository.git, base, rules.method, drivers=self.policy().merge_drivers, committer=who
+            )
+            self.rules, self._chains = rules, self._open.enter_context(made)
+        return base
+
+    def look(self, notes: Sequence[CandidateResult]) -> Outlook:
+        """The queue as it is now. `notes` are outcomes that no run of the queue gave."""
+        view = self.view
+        live = model.readable(view)
+        absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
+        away = frozenset(entry.id for entry in live if entry.head in absent)
+        lapsed = watching.over(model.runs(view), self.ledger.state, self.ledger.node.id, name="queue")
+        return Outlook(
+            view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away, lapsed=lapsed
+        )
+
+    def close(self) -> None:
+        """Let go of what candidates were made in."""
+        self._open.close()
+        self._chains = None
