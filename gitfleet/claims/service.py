@@ -127,7 +127,9 @@ class Claims:
         check_size(wanted, terms.reason, terms.priority)
         known: Contained = {}
         if terms.wait or terms.partial:
-            known = self.built_upon(_retained(self._ledger.current()), by_effect=False)
+            known = self.built_upon(
+                {c.id: c.keeper_records for c in model.retained(self._ledger.current().view)}, by_effect=False
+            )
         body = self._wanted(wanted, terms, known)
         try:
             answer = self._request(rules.acquire, session, body, timeout)
@@ -380,9 +382,7 @@ class Claims:
     def _request(
         self, kind: Kind[B, A], session: str, body: B, timeout: float = 30.0, *, who: Who = SESSION
     ) -> A:
-        session_records.folder(
-            session
-        )  # a name that is none is refused before anything is left in the outbox
+        session_records.folder(session)  # what is no name is refused before anything is in the outbox
         heard = Reading(self._ledger.state).seen(session)
         try:
             return self._ledger.request(kind, Actor(who, session), body, heard=heard, timeout=timeout)
@@ -392,13 +392,7 @@ class Claims:
 
 def time_left(claim: Claim, session: session_records.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
-    last = session.renewed_at if session else claim.granted_at
-    return max(claim.granted_at, last) + claim.ttl - clock.now()
-
-
-def _retained(state: State) -> dict[str, list[dict[str, str]]]:
-    """The retained claims, each with the records of its keepers."""
-    return {c.id: c.keeper_records for c in model.retained(state.view)}
+    return max(claim.granted_at, session.renewed_at if session else 0) + claim.ttl - clock.now()
 
 
 def _pattern(found: Claim | Unreadable) -> Pattern:

@@ -24,7 +24,7 @@ from gitfleet.mergequeue.branches import Placed
 from gitfleet.mergequeue.model import QueueEntry
 from gitfleet.mergequeue.requests import Add, Added
 from gitfleet.mergequeue.stacks import Stacked
-from gitfleet.sessions import session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.reading import Reading
 from gitfleet.sessions.session_records import Session
 from gitfleet.trunk import commit_verdicts, incoming, policy_file, queue_policy

@@ -61,6 +61,7 @@ BODIES: dict[tuple[Verb, State], Callable[[Queues, QueueEntry], dict[str, Any]]]
     **{("end", to): _end(to) for to in (states.QUEUED, states.SUSPECT, states.TESTING)},
     **{("mark", to): _mark(to) for to in states.STATES},
     ("reject", states.REJECTED): lambda _, entry: {"pin": pin(entry), "evidence": {"words": "it fails"}},
+    ("repair", states.QUEUED): lambda _, entry: {"pin": pin(entry), "head": CANDIDATE},
     ("expire", states.EXPIRED): _pinned,
     ("land", states.LANDED): lambda _, entry: landing(entry),
     ("reconcile", states.LANDED): lambda _, entry: {"entries": [{**pin(entry), "commit": CANDIDATE}]},
