@@ -140,7 +140,7 @@ class Fleet(Clone):
         """Which live branches will conflict with each other and with the trunk."""
         from gitfleet.radar.radar import Radar  # as above
 
-        return Radar(self.repository, self.ledger, self._rules, self._announce)
+        return Radar(self.repository, self.ledger, self._rules, self._announce, self._priorities)
 
     @cached_property
     def queue(self) -> MergeQueue:
@@ -148,6 +148,11 @@ class Fleet(Clone):
         from gitfleet.mergequeue.service import MergeQueue  # as above
 
         return MergeQueue(self.repository, self.ledger, lambda: self.policy)
+
+    def _priorities(self) -> dict[str, int]:
+        from gitfleet.mergequeue import model  # as above
+
+        return {entry.branch: entry.priority for entry in model.readable(self.current().view)}
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -10,6 +10,7 @@ class WorkHead(NamedTuple):
     """One line of work: a branch as it stands somewhere, or a worktree with what is not committed there (`dirty`).
 
     `commit` is its tip; of a dirty one a commit of the radar's own on top of `tip`. `since` tells who came first (0: unknown),
+    `rank` is its priority in the merge queue (-1: it is not there),
     `here` that only this clone can see it. `owner` is the session whose work it is, if any.
     """
 
@@ -22,6 +23,7 @@ class WorkHead(NamedTuple):
     dirty: bool = False
     here: bool = False
     worktree: str = ""
+    rank: int = -1
 
 
 class PathClash(NamedTuple):

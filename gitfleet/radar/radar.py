@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gitfleet.base import files
@@ -43,7 +43,10 @@ class RadarRound(NamedTuple):
 
 
 class Radar:
-    """Conflicts to come, among all live lines of work. Threads may use one at once."""
+    """Conflicts to come, among all live lines of work. Threads may use one at once.
+
+    `ranks` gives the priority of each branch that waits to land: of two, the lower one is told.
+    """
 
     def __init__(
         self,
@@ -51,11 +54,13 @@ class Radar:
         ledger: Ledger,
         policy: Callable[[], Policy],
         announce: Callable[[str], None] | None = None,
+        ranks: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
         self._announce = announce
+        self._ranks = ranks
         self._deltas: dict[tuple[str, str], Delta] = {}
         self._folder = os.path.join(ledger.state, "radar")
 
@@ -103,7 +108,9 @@ class Radar:
 
     def _findings(self, place: Quarantine, base: str, gathered: Gathered) -> Findings:
         cache = Cache(os.path.join(self._folder, "cache.json"))
-        found = RadarSweep(place, cache, base, self._deltas).run(gathered.heads)
+        ranks = self._ranks()
+        live = [head._replace(rank=ranks.get(head.name, -1)) for head in gathered.heads]
+        found = RadarSweep(place, cache, base, self._deltas).run(live)
         cache.save()
         return found
 

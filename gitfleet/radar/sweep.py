@@ -339,8 +339,8 @@ def _stacked(heads: Sequence[WorkHead], lineage: Lineage) -> list[_Two]:
 
 
 def _ordered(one: WorkHead, two: WorkHead) -> tuple[WorkHead, WorkHead]:
-    """Who came first, first; a branch of nobody before a session's."""
-    first, second = sorted((one, two), key=lambda head: (head.since, head.name, head.commit))
+    """Who goes first, first: by the queue's priority, then who came first, and a branch of nobody before a session's."""
+    first, second = sorted((one, two), key=lambda head: (-head.rank, head.since, head.name, head.commit))
     return first, second
 
 

@@ -362,3 +362,14 @@ def test_hundred_branches_off_one_that_has_not_landed_cost_no_more_than_others(
     found = scope.look()
     assert names(found) == scope.brute()[1]
     assert found.effort.merges <= found.effort.pairs / 10
+
+
+def test_pair_in_the_queue_is_ordered_by_priority_before_age(scope: Scope, git: Git) -> None:
+    write(git, scope.path, "main", {"f": TEXT})
+    for name in ("old", "new"):
+        write(git, scope.path, name, {"f": line((5, name))})
+    old, new = (next(head for head in scope.heads() if head.name == name) for name in ("old", "new"))
+    heads = [old._replace(since=1, rank=40), new._replace(since=2, rank=90)]
+    found = scope.look(heads)
+    assert [(clash.one.name, clash.two.name) for clash in found.clashes] == [("new", "old")]
+    assert [head.name for head in found.order] == ["new", "old"]
