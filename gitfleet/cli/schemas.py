@@ -111,10 +111,10 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     **{
-        f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16))
+        f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16), ("ok", "tentative"))
         for verb in ("bump", "hold", "unhold", "drop", "retry", "approve")
     },
-    "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16), ("ok", "tentative")),
     "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
