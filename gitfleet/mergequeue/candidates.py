@@ -131,7 +131,9 @@ class Chains:
         key = (before, landing)
         if key not in self._lost:
             shut = [one for one in (self.base, landing.below) if one]
-            self._lost[key] = integrity.losses(self._place.git, before, step.commit, landing.head, without=shut)
+            self._lost[key] = integrity.losses(
+                self._place.git, before, step.commit, landing.head, without=shut
+            )
         return self._lost[key]
 
     def keep(self, commit: str) -> None:
