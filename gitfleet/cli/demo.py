@@ -55,7 +55,7 @@ class DemoAnswer(TypedDict):
 
 
 def demo(directory: Folder = None, as_json: AsJson = False) -> Reply:
-    """Play the main job on a scratch hub with two clones: claims, refusals, waiting, a crash, worktrees. Takes some seconds."""
+    """Play the main job on a scratch hub with two clones: claims, refusals, waiting, a crash, the merge queue. Takes some 20 seconds."""
     from gitfleet.cli import demo_runner, demo_script  # 10 ms, for this command alone
 
     tell = _silent if as_json else render.out

@@ -23,11 +23,22 @@ kill -9 $$
 """
 """The third agent: a script, so that there is a process to be killed."""
 
+RULES = """
+queue:
+  gate: [sh, test.sh]
+"""
+
+TEST = """\
+twice=$(grep -h '^def ' src/*.py | sort | uniq -d)
+test -z "$twice" || { echo "defined twice: $twice"; exit 1; }
+"""
+
 FILES = {
     "README.md": "# A language\n",
     "docs/guide.md": "# Guide\n",
     "src/lexer.py": "def lex(text):\n    return text.split()\n",
     "src/parser.py": "def parse(words):\n    return list(words)\n",
+    "test.sh": TEST,
 }
 
 
@@ -189,20 +200,64 @@ SCENES = (
         (_ada("gitfleet", "session", "list", words="codex-1"),),
     ),
     Scene(
+        "THE QUEUE: what is to land need not be pushed to the trunk by hand. codex-1 lands a rule: the queue tests with "
+        "`sh test.sh`, which looks for functions that are defined twice.",
+        (
+            _ada("git", "add", "gitfleet.yaml", writes={"gitfleet.yaml": RULES}),
+            _ada("git", "commit", "--quiet", "-m", "Say what must pass"),
+            _ada("git", "push", "--quiet"),
+        ),
+    ),
+    Scene(
+        "Three branches wait in line: what codex-2 has left, a page by codex-1, and a new parser by claude-1.",
+        (
+            _ada("gitfleet", "queue", "add", "--branch", "fleet/codex/codex-2", "--title", "write the readme", words="queued: "),
+            _ada("git", "switch", "--quiet", "--create", "guide"),
+            _ada(
+                "git", "commit", "--quiet", "--all", "-m", "Tell of the parser",
+                writes={"docs/guide.md": "parse() makes a list of words.\n"},
+            ),
+            _ada("gitfleet", "queue", "add", "--branch", "guide", "--title", "tell of the parser", words="queued: "),
+            _ben("git", "pull", "--quiet", "--rebase"),
+            _ben("git", "switch", "--quiet", "--create", "faster"),
+            _ben(
+                "git", "commit", "--quiet", "--all", "-m", "Parse faster",
+                writes={"src/parser.py": "\n\ndef parse(words):\n    return words\n"},
+            ),
+            _ben("gitfleet", "queue", "add", "--branch", "faster", "--title", "a faster parser", words="queued: "),
+        ),
+    ),
+    Scene(
+        "Any clone may work the queue. It merges in memory, tests exactly what would land, and lands what passes: "
+        "two branches. Exit code 21: the third is handed back.",
+        (
+            _ada("gitfleet", "queue", "process", code=21, words="2 landed, 1 rejected"),
+            _ada("git", "log", "--oneline", "--graph", "-5", "origin/main", words="write the readme"),
+        ),
+    ),
+    Scene(
+        "claude-1 is told why, and what to do. A new head of its branch is all that it takes to come back.",
+        (
+            _ben("gitfleet", "sync"),
+            _ben("gitfleet", "queue", "why", "faster", words="defined twice: def parse(words):"),
+        ),
+    ),
+    Scene(
         "Everything that was agreed is in the log, and every step of it can be verified.",
         (
-            _ben("gitfleet", "log", words="codex-1 releases src/parser.py"),
+            _ben("gitfleet", "log", "--limit", "10", words="guide (tell of the parser) lands on main"),
             _ben("gitfleet", "fsck", words="verify"),
         ),
     ),
 )  # fmt: skip
 
 TRY = (
-    ("gitfleet claim src/parser.py", "refused: claude-1 holds it now"),
-    ("gitfleet check docs/guide.md src/parser.py src/new.py", "mine, theirs, free"),
+    ("gitfleet claim src/lexer.py", "refused: claude-1 holds it now"),
+    ("gitfleet check gitfleet.yaml src/lexer.py src/new.py", "mine, theirs, free"),
     ("gitfleet worktree status", "what codex-2 has left, and where"),
-    ("echo mine >> src/parser.py; git commit -a -m x", "stopped by the hook"),
+    ("echo mine >> src/lexer.py; git commit -a -m x", "stopped by the hook"),
     ("gitfleet log src/parser.py", "who had it, and when"),
+    ("gitfleet queue list", "what came back, and what has landed"),
     (f"git log {fleetrefs.COORD}", "the same ledger, with plain git"),
     ("gitfleet doctor", "is everything in order?"),
 )

@@ -144,6 +144,10 @@ class Gates:
         self._ledger = ledger
         self._announce = announce or (lambda _: None)
 
+    def quiet(self) -> Gates:
+        """The same, without a word when a run begins: for whoever has words of its own for that."""
+        return Gates(self._repository, self._ledger)
+
     @property
     def policy(self) -> GatePolicy:
         """What the rules say, as compiled last."""

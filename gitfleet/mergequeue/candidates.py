@@ -22,8 +22,13 @@ from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.integrity import TakenAway
 
 Method = Literal["merge", "squash", "rebase"]
+Drivers = Mapping[str, MergeDriver]
 QUEUE = Person("gitfleet merge queue", "queue@gitfleet.invalid")
 """Who commits, unless the rules name another."""
+
+
+_MOST = 10_000
+"""So many merges are made in one quarantine before another one is begun."""
 
 
 class Landing(NamedTuple):
@@ -78,6 +83,24 @@ class Chains:
         self._method = method
         self._committer = committer
         self._made: dict[tuple[str, Landing], Put] = {}
+        self._lost: dict[tuple[str, Landing], TakenAway] = {}
+        self._kept: set[str] = set()
+        self._when: dict[str, str] = {}
+
+    def move(self, base: str, drivers: Drivers) -> bool:
+        """Go on from another commit of the target, with what still holds of what was made; whether that can be.
+
+        What was merged on top of a commit stays what it is when that commit lands. Commits that are made one by one are
+        made anew, since which ones they are is counted from the target. Raises GitFailed, Unverifiable.
+        """
+        rules = merge_rules.of_tree(self._git, base, drivers)
+        if rules.fingerprint != self._place.rules.fingerprint or len(self._made) > _MOST:
+            return False
+        kept = self._made.items() if self._method == "merge" else ()
+        self._made = {key: put for key, put in kept if not isinstance(put, Unknown)}
+        self._lost.clear()
+        self.base = base
+        return True
 
     @property
     def fingerprint(self) -> str:
@@ -105,12 +128,19 @@ class Chains:
 
     def losses(self, before: str, landing: Landing, step: ChainStep) -> TakenAway:
         """What the entry would take away from the commit `before`. Raises GitFailed."""
-        shut = [one for one in (self.base, landing.below) if one]
-        return integrity.losses(self._place.git, before, step.commit, landing.head, without=shut)
+        key = (before, landing)
+        if key not in self._lost:
+            shut = [one for one in (self.base, landing.below) if one]
+            self._lost[key] = integrity.losses(
+                self._place.git, before, step.commit, landing.head, without=shut
+            )
+        return self._lost[key]
 
     def keep(self, commit: str) -> None:
         """Store a commit of a candidate, and all that it needs, in the clone."""
-        self._place.keep(commit)
+        if commit not in self._kept:
+            self._place.keep(commit)
+            self._kept.add(commit)
 
     def _put(self, before: str, landing: Landing) -> Put:
         known = self._made.get((before, landing))
@@ -190,7 +220,8 @@ class Chains:
         trailers = [("Fleet-Entry", landing.entry), ("Fleet-Head", landing.head)] if named else []
         if named and landing.session and self._method == "merge":
             trailers.append(("Fleet-Session", landing.session))
-        when = commit_text.when(self._git, landing.head)
+        when = self._when.get(landing.head) or commit_text.when(self._git, landing.head)
+        self._when[landing.head] = when
         data = commit_text.commit(
             found.tree,
             parents,
@@ -207,7 +238,7 @@ def chains(
     base: str,
     method: Method,
     *,
-    drivers: Mapping[str, MergeDriver] | None = None,
+    drivers: Drivers | None = None,
     committer: Person = QUEUE,
 ) -> Iterator[Chains]:
     """Candidates on the commit `base` of the target, by the attributes of its tree. Raises GitFailed, Unverifiable."""

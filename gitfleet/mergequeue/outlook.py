@@ -1,7 +1,7 @@
 """The queue as one moment shows it: what may be tested, what runs have said, and what to do next.
 
-Turns records of the ledger into what `selection` chooses from. A result counts for the tree that it was of: that of the same
-entries on the present target, however the target came to be there, is looked up by making it.
+Turns records of the ledger into what `selection` chooses from. A result counts for the tree that it was of. What its
+entries come to by now is made only where just they have landed since: anything else is another tree, or known by its verdict.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Outlook:
         self.results = [*model.results(view), *notes]
         self._strength = order.priorities(list(self.entries.values()), now)
         self._known: dict[str, QueueEntry | None] = {}
+        self._since = self._landed_since()
         self.order = self._eligible(now)
         self.puts: Mapping[str, Put] = self._trial()
 
@@ -120,10 +121,12 @@ class Outlook:
                 yield RunResult((), end)
             return
         live = tuple(pin.id for pin in result.entries if self._is_live(pin))
-        gone = [pin for pin in result.entries if not self._is_live(pin) and not self._landed_so(pin)]
-        if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._line())):
+        landed = sum(self._landed_so(pin) for pin in result.entries)
+        gone = len(result.entries) - len(live) - landed
+        if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._since)):
             return
-        yield RunResult(live, end, exact=not gone and self._is_exact(live, result))
+        exact = not gone and self._since.get(result.base) == landed and self._is_exact(live, result)
+        yield RunResult(live, end, exact=exact)
 
     def _is_live(self, pin: model.EntryPin) -> bool:
         entry = self.entries.get(pin.id)
@@ -137,14 +140,14 @@ class Outlook:
         step = self.step(live)
         return step is not None and step.tree == result.tree
 
-    def _line(self) -> set[str]:
-        """Commits of the target from which it came to where it is by landings of the queue alone."""
-        found = {self.chains.base}
-        at = self.chains.base
+    def _landed_since(self) -> dict[str, int]:
+        """The commits of the target from which it came to where it is by landings of the queue alone, and how many entries landed since."""
+        at, count = self.chains.base, 0
+        found = {at: count}
         for note in reversed(self.state.landings):
             if note.commit == at:
-                at = note.base
-                found.add(at)
+                at, count = note.base, count + note.entries
+                found[at] = count
         return found
 
     def running(self) -> list[Running]:

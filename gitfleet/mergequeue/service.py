@@ -128,7 +128,8 @@ class MergeQueue:
         from gitfleet.mergequeue.processor import Processor  # merging, gates: only who processes pays for it
         from gitfleet.mergequeue.site import Site
 
-        return Processor(Site(self._repository, self._ledger, self._policy, gates, listener or Listener()))
+        site = Site(self._repository, self._ledger, self._policy, gates.quiet(), listener or Listener())
+        return Processor(site)
 
     def _ask(self, kind: Kind[B, A], session: SessionId, body: B, *, who: Who = SESSION) -> A:
         view = self._ledger.current().view

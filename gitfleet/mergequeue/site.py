@@ -103,15 +103,19 @@ class Site:
             words = f"There is no branch '{display(self.target)}' to land on."
             raise Unverifiable(words, hint="Push it to the hub first.")
         rules = queue_policy.load(self.ledger.state)
-        if self._chains is None or (self._chains.base, self.rules) != (base, rules):
-            self.close()
-            name, _, mail = rules.committer.rpartition(" ")
-            who = Person(name, mail.strip("<>"))
-            made = candidates.chains(
-                self.repository.git, base, rules.method, drivers=self.policy().merge_drivers, committer=who
-            )
-            self.rules, self._chains = rules, self._open.enter_context(made)
+        same = self._chains is not None and self.rules == rules
+        if not same or (self.base != base and not self.chains.move(base, self.policy().merge_drivers)):
+            self._begin(base, rules)
         return base
+
+    def _begin(self, base: str, rules: QueuePolicy) -> None:
+        self.close()
+        name, _, mail = rules.committer.rpartition(" ")
+        who = Person(name, mail.strip("<>"))
+        made = candidates.chains(
+            self.repository.git, base, rules.method, drivers=self.policy().merge_drivers, committer=who
+        )
+        self.rules, self._chains = rules, self._open.enter_context(made)
 
     def look(self, notes: Sequence[CandidateResult]) -> Outlook:
         """The queue as it is now. `notes` are outcomes that no run of the queue gave."""

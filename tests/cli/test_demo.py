@@ -67,12 +67,15 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
     shown = [line.strip() for line in lines]
     assert f"Playing in {place.resolve()}." in lines[0]
     assert "ben $ gitfleet claim src/parser.py" in shown
-    assert {code: shown.count(f"({code})") for code in ("exit code 1", "exit code 10", "exit code 11", "killed by signal 9")} == {
-        "exit code 1": 1, "exit code 10": 2, "exit code 11": 1, "killed by signal 9": 1,
+    assert {code: shown.count(f"({code})") for code in ("exit code 1", "exit code 10", "exit code 11", "exit code 21", "killed by signal 9")} == {
+        "exit code 1": 1, "exit code 10": 2, "exit code 11": 1, "exit code 21": 1, "killed by signal 9": 1,
     }  # fmt: skip
     assert max(len(line) for line in lines if str(place) not in line) <= 100
     assert any("its process is gone" in line for line in shown)
     assert "Fleet-Session: codex-1" in shown
+    assert [line.split(" ")[1] for line in shown if line.startswith(("landed: ", "rejected: "))] == [
+        "fleet/codex/codex-2", "guide", "faster",
+    ]  # fmt: skip
     assert all(any(command in line for line in lines) for command, _ in demo_script.TRY)
     assert Path(hostile["GIT_CONFIG_GLOBAL"]).read_text(encoding="utf-8") == config
 
@@ -86,10 +89,11 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
         one["id"]: one for one in gitfleet(ada, "session", "list", "--json").ok().json()["data"]["sessions"]
     }
     assert (sessions["codex-1"]["liveness"], sessions["codex-1"]["pid"]) == ("alive", os.getpid())
-    assert "held by session claude-1" in gitfleet(ada, "claim", "src/parser.py", env=mine).ended(10).stderr
-    (ada / "src/parser.py").write_text("mine\n", encoding="utf-8")
+    assert "held by session claude-1" in gitfleet(ada, "claim", "src/lexer.py", env=mine).ended(10).stderr
+    (ada / "src/lexer.py").write_text("mine\n", encoding="utf-8")
     assert "held by session claude-1" in git.ask(ada, "commit", "-a", "-m", "x", env=mine).ended(1).stderr
-    git(ada, "checkout", "--quiet", "--", "src/parser.py", env=mine)
+    git(ada, "checkout", "--quiet", "--", "src/lexer.py", env=mine)
+    gitfleet(ada, "claim", "docs/guide.md", env=mine).ok()
     (ada / "docs/guide.md").write_text("more\n", encoding="utf-8")
     git.ask(ada, "commit", "-a", "-m", "x", env=mine).ok()
     gitfleet(ada, "doctor", env=mine).ok()
@@ -107,7 +111,7 @@ def test_demo_as_json_in_a_new_directory_lists_every_step_with_the_code_it_expec
         list(command.argv) for scene in demo_script.SCENES for command in scene.commands
     ]
     assert all(step["code"] == step["expected"] for step in data["steps"])
-    assert {step["code"] for step in data["steps"]} == {0, 1, 10, 11, -9}
+    assert {step["code"] for step in data["steps"]} == {0, 1, 10, 11, 21, -9}
 
 
 @pytest.mark.parametrize("kind", ["directory with something in it", "file", "link to nowhere"])
