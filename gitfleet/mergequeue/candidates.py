@@ -27,7 +27,7 @@ QUEUE = Person("gitfleet merge queue", "queue@gitfleet.invalid")
 
 
 class Landing(NamedTuple):
-    """What is to be landed of one entry. `below` is the head of the entry that it is stacked on, or ""."""
+    """What is to be landed of one entry. `below` is the commit of the branch below that it is built upon, or ""."""
 
     entry: str
     branch: str
@@ -107,6 +107,17 @@ class Chains:
         """What the entry would take away from the commit `before`. Raises GitFailed."""
         shut = [one for one in (self.base, landing.below) if one]
         return integrity.losses(self._place.git, before, step.commit, landing.head, without=shut)
+
+    def meets(self, landing: Landing, commits: Sequence[str]) -> str:
+        """The first of some commits of the target, the oldest first, that an entry cannot be put upon; "" when it can be upon the last."""
+        low, high = 0, len(commits)
+        while low < high:
+            middle = (low + high) // 2
+            if isinstance(self._put(commits[middle], landing), Clash):
+                high = middle
+            else:
+                low = middle + 1
+        return commits[low] if low < len(commits) else ""
 
     def keep(self, commit: str) -> None:
         """Store a commit of a candidate, and all that it needs, in the clone."""

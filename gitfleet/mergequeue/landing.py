@@ -52,8 +52,10 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
     step = testing.place(site, look, candidate)
     steps = [one for one in look.made(candidate) if isinstance(one, ChainStep)]
     landing = tuple(
-        EntryLanding(entry, look.entries[entry].head, Oid(one.commit))
-        for entry, one in zip(candidate, steps, strict=True)
+        EntryLanding(entry, look.entries[entry].head, Oid(one.commit), Oid(before))
+        for entry, one, before in zip(
+            candidate, steps, (site.base, *(one.commit for one in steps)), strict=False
+        )
     )
     window = look.limits.landed(candidate).window
     last = look.run_of(candidate, "passed")

@@ -10,6 +10,7 @@ from gitfleet.base.ids import is_oid
 from gitfleet.base.names import Oid
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import UsageError
+from gitfleet.gates import policy as gate_policy
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor, View, Who
@@ -30,7 +31,7 @@ from gitfleet.mergequeue.requests import (
 )
 from gitfleet.sessions import session_rules
 from gitfleet.sessions.reading import Reading
-from gitfleet.trunk import queue_policy
+from gitfleet.trunk import position, queue_policy
 
 if TYPE_CHECKING:
     from gitfleet.gates.service import Gates
@@ -51,7 +52,12 @@ class MergeQueue:
         view = (state or self._ledger.current()).view
         known = model.queue(view)
         ordered = order.order(model.readable(view), clock.now(), window=known.counts.get("landings", 0))
-        return Lineup(view, ordered, model.runs(view), known.pause)
+        rules, node = queue_policy.load(self._ledger.state), self._ledger.node
+        return Lineup(
+            view, ordered, model.runs(view), known.pause, tries=rules.tries,
+            gated=gate_policy.load(self._ledger.state).configured,
+            tip=lambda: position.tip(self._repository.git, node),
+        )  # fmt: skip
 
     def find(self, name: str, view: View | None = None) -> QueueEntry:
         """The entry of that id, the only one whose id ends so (six characters at least), or that of a branch: the live one, else the one
@@ -64,6 +70,15 @@ class MergeQueue:
         lineup = self.lineup()
         entry = self.find(name, lineup.view)
         return entry, explain.why(lineup, entry)
+
+    def log(self, entry: QueueEntry) -> bytes | None:
+        """The whole log of the gate run that an entry failed; None where there is none, or it is kept no more.
+
+        Costs one connection where another node made it. Raises the hub's errors.
+        """
+        from gitfleet.mergequeue import gate_logs  # archives: only who asks for a log pays for it
+
+        return gate_logs.read(self._repository, self._ledger, entry.evidence)
 
     def add(self, session: str, wanted: Wanted, *, timeout: float = 30.0) -> QueuedBranch:
         """Queue a branch for the session, with what it is stacked on, or change the entry that it has. Twice is harmless.
