@@ -106,7 +106,21 @@ class Chains:
     def losses(self, before: str, landing: Landing, step: ChainStep) -> TakenAway:
         """What the entry would take away from the commit `before`. Raises GitFailed."""
         shut = [one for one in (self.base, landing.below) if one]
-        return integrity.losses(self._place.git, before, step.commit, landing.head, without=shut)
+        plain = not self._place.rules.drivers
+        if plain or self._is_plain(before, landing, step):
+            return integrity.losses(self._place, before, step.commit, landing.head, without=shut)
+        return integrity.losses(self._place, before, step.commit, landing.head, without=shut, plain=False)
+
+    def _is_plain(self, before: str, landing: Landing, step: ChainStep) -> bool:
+        """Whether git's own merge, without drivers, comes to the same."""
+        self._place.keep(before)
+        with quarantine.quarantine(self._git, merge_rules.of_tree(self._git, self.base, {})) as place:
+            found = (
+                place.merge_trees(landing.below, before, landing.head)
+                if landing.below and self._method != "merge"
+                else place.merge(before, landing.head)
+            )
+        return isinstance(found, Merged) and found.tree == step.tree
 
     def meets(self, landing: Landing, commits: Sequence[str]) -> str:
         """The first of some commits of the target, the oldest first, that an entry cannot be put upon; "" when it can be upon the last."""

@@ -93,10 +93,13 @@ def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
         if not isinstance(put, ChainStep):
             return [marked(site, look, MergeFinding(entry, put))]
         if entry.approved != entry.head:
-            words, paths = _lost(site.chains.losses(before, landing, put))
+            losses = site.chains.losses(before, landing, put)
+            words, paths = _lost(losses)
             words = words or _uncovered(site, entry)
             if words:
-                evidence = EntryEvidence(words=words, paths=tuple(paths[:100]), commit=Oid(put.commit))
+                evidence = EntryEvidence(
+                    words=words, paths=tuple(paths[:100]), hunks=_gone(losses), commit=Oid(put.commit)
+                )
                 found.append(Marked(entry.pin, states.HELD, "approval", evidence))
         before = put.commit
     return found
@@ -115,6 +118,17 @@ def _lost(losses: TakenAway) -> tuple[str, Sequence[str]]:
         words = f"its commit {one.by[:12]} undoes {one.commit[:12]} ({display(one.subject)}) of the target without saying so"
         return words, one.paths
     return "", ()
+
+
+def _gone(losses: TakenAway) -> str:
+    """The first of the lines that would vanish, by file, as a patch shows them."""
+    found = []
+    for one in losses.vanished[:_MOST_FILES]:
+        found += [
+            f"{display(one.path)}: {counted(one.lines, 'line')}",
+            *(f"-{display(line)}" for line in one.sample),
+        ]
+    return "\n".join(found)[:_MOST_HUNKS]
 
 
 def _uncovered(site: Site, entry: QueueEntry) -> str:

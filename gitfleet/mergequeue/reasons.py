@@ -68,7 +68,7 @@ TOLD: Mapping[Reason, Told] = {
     ),
     "host": Told("It was handed to the host, whose answer is awaited: {words}.", advice.QUEUE_PROCESS),
     "hold": Told("{by} holds it: {words}.", advice.QUEUE_UNHOLD, "entry"),
-    "approval": Told("It needs an approval: {words}.", advice.QUEUE_APPROVE, "entry"),
+    "approval": Told("It needs the approval of a person: {words}.", advice.QUEUE_APPROVE, "entry"),
     "dependency-dropped": Told(
         "What it comes after is gone from the queue: {words}.", advice.QUEUE_UNHOLD, "entry"
     ),

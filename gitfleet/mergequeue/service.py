@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitfleet.base import clock
 from gitfleet.base.ids import is_oid
 from gitfleet.base.names import Oid
 from gitfleet.claims.policy import Policy
-from gitfleet.errors import UsageError
+from gitfleet.errors import HubError, NoEntry, UsageError
 from gitfleet.gates import policy as gate_policy
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger, State
@@ -102,27 +103,27 @@ class MergeQueue:
         """Give an entry another priority or title. Raises NoEntry, PolicyRefused above the ceiling."""
         naming.check_title(title)
         ceiling = queue_policy.load(self._ledger.state).ceiling_for(named=by_another)
-        return self._ask(rules.change, session, Change(self.find(name).id, priority, title, ceiling))
+        return self._ask(rules.change, session, Change(self._meant(name).id, priority, title, ceiling))
 
     def hold(self, session: str, name: str, reason: str = "") -> EntryChanged:
         """Keep an entry from landing, until `unhold`. Raises NoEntry, EntryMoved (one that has landed, too)."""
-        return self._ask(rules.hold, session, Because(self.find(name).id, reason))
+        return self._ask(rules.hold, session, Because(self._meant(name).id, reason))
 
     def unhold(self, session: str, name: str) -> EntryChanged:
         """Let a held entry go on. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.unhold, session, OfEntry(self.find(name).id))
+        return self._ask(rules.unhold, session, OfEntry(self._meant(name).id))
 
     def drop(self, session: str, name: str, reason: str = "") -> EntryChanged:
         """Take an entry out; from then on it does not land. Those above it are held. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.drop, session, Because(self.find(name).id, reason))
+        return self._ask(rules.drop, session, Because(self._meant(name).id, reason))
 
     def retry(self, session: str, name: str) -> EntryChanged:
         """Have an entry that came back tested again as it is. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.retry, session, OfEntry(self.find(name).id))
+        return self._ask(rules.retry, session, OfEntry(self._meant(name).id))
 
     def approve(self, session: str, name: str, head: str = "") -> EntryChanged:
         """Let an entry pass although lines of others vanish: at `head`, or as it is. Persons only. Raises NoEntry, EntryMoved, PolicyRefused."""
-        entry = self.find(name)
+        entry = self._meant(name)
         pin = EntryPin(entry.id, Oid(head)) if is_oid(head) else entry.pin
         if head and not is_oid(head):
             raise UsageError("The head that is approved is named by its whole object id.")
@@ -142,6 +143,17 @@ class MergeQueue:
         from gitfleet.mergequeue.site import Site
 
         return Processor(Site(self._repository, self._ledger, self._policy, gates, listener or Listener()))
+
+    def _meant(self, name: str) -> QueueEntry:
+        """The entry that is to be changed; the hub is asked where it is not known here. Raises NoEntry."""
+        try:
+            return self.find(name)
+        except NoEntry:
+            if not self._ledger.node.hub:
+                raise
+        with suppress(HubError):
+            self._ledger.sync()
+        return self.find(name)
 
     def _ask(self, kind: Kind[B, A], session: str, body: B, *, who: Who = SESSION) -> A:
         view = self._ledger.current().view

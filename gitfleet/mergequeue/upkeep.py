@@ -28,22 +28,23 @@ class OnTarget(NamedTuple):
 
 def settle(site: Site) -> list[QueueEntry]:
     """Record what has become of entries by itself; those that were changed. Raises what the decisions raise."""
-    live = site.live()
+    live = sorted(site.live(), key=lambda entry: entry.seq)
     if not live:
         return []
     there = heads.known(site.repository.git, site.ledger.node, [entry.branch for entry in live])
     landed = list(_landed(site, live))
     if landed:
         return list(site.request(landings.reconcile, Reconcile(tuple(landed))).entries)
+    for entry in live:
+        head = there.get(entry.branch)
+        if head and head != entry.head and _may_come_back(site, entry):
+            return list(site.request(repairs.repair, _repair(site, entry, Oid(head), live)).entries)
     by_id = {entry.id: entry for entry in live}
     found = [_moved(entry, there.get(entry.branch)) or _blocked(site, entry, by_id) for entry in live]
     moved = [one for one in found if one is not None]
     if moved:
         return list(site.request(trials.mark, Mark(tuple(moved[: model.MAX_ENTRIES]))).entries)
-    for entry in sorted(live, key=lambda one: one.seq):
-        head = there.get(entry.branch)
-        if head and head != entry.head and _may_come_back(site, entry):
-            return list(site.request(repairs.repair, _repair(site, entry, Oid(head), live)).entries)
+    for entry in live:
         if _is_late(entry, site.rules.deadline):
             return list(site.request(trials.expire, Expire(entry.pin)).entries)
     return []
