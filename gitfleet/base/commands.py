@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     advice.END: "gitfleet session end {}",
     advice.ENSURE: "gitfleet worktree ensure",
     advice.FSCK: "gitfleet fsck",
+    advice.GATE_STATUS: "gitfleet gate status",
     advice.HELP: "gitfleet --help",
     advice.HUB_HOOK: "gitfleet hub-hook install {}",
     advice.HUB_HOOK_OFF: "gitfleet hub-hook uninstall {}",

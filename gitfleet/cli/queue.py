@@ -8,7 +8,7 @@ from typing import Annotated
 
 from gitfleet.base import clock
 from gitfleet.base.names import SessionId
-from gitfleet.base.text import duration
+from gitfleet.base.text import counted, duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import informed
@@ -26,6 +26,7 @@ from gitfleet.mergequeue.adding import QueuedBranch, Wanted
 from gitfleet.mergequeue.model import Mode
 from gitfleet.mergequeue.requests import EntryChanged
 from gitfleet.mergequeue.service import MergeQueue
+from gitfleet.nodes import log_tails
 from gitfleet.sessions.local import VARIABLE
 
 Session = Annotated[
@@ -59,6 +60,9 @@ Floor = Annotated[
 Freeze = Annotated[bool, Option("--freeze", help="Go on testing; nothing lands.")]
 Drain = Annotated[bool, Option("--drain", help="Go on with what is queued; take nothing more.")]
 Head = Annotated[str, Option("--head", metavar="OID", help="Only if its head still is this commit.")]
+WholeLog = Annotated[
+    bool, Option("--log", help="Print all that the gate wrote; another node's is fetched from the hub.")
+]
 Limit = Annotated[int, Option("--limit", metavar="N", min=1, max=10000, help="At most so many.")]
 
 HEAD = ("POS", "PRIORITY", "STATE", "BRANCH", "SESSION", "TITLE", "WAITED", "EXPECTED", "ENTRY", "WHY")
@@ -142,19 +146,41 @@ def _pause(pause: PauseRow) -> list[str]:
     )
 
 
-def show(entry: OfEntry) -> Reply:
+def show(entry: OfEntry, log: WholeLog = False) -> Reply:
     """Show an entry: what it is, why it is where it is, and all that was found of it."""
     with Fleet.open(announce=render.note) as fleet:
-        found = views.shown(fleet, entry)
+        found = views.shown(fleet, entry, log=log)
+        if log:
+            return _log(fleet, found)
         row = found["entry"]
         lines = [f"{name}: {row[name]}" for name in SHOWN if row[name]]  # type: ignore[literal-required]
-        lines += _evidence(found["evidence"])
-        if found["task"]:
-            to = found["task"]["session"] if found["task"]["receivable"] else "nobody: its session has ended"
-            lines.append(f"to be repaired by: {to}")
+        lines += _evidence(found["evidence"], row["id"])
+        lines += _task(found["task"]) if found["task"] else []
         lines += [f"tested by: node {run['node']}, as {run['commit'][:12]}" for run in found["runs"]]
         lines += [f"before: {one}" for one in found["above"]]
         return informed(fleet, found, lines)
+
+
+def _task(task: views.TaskRow) -> list[str]:
+    to = task["session"] if task["receivable"] else "nobody: its session has ended"
+    left = duration(max(0, task["until"] - clock.now()))
+    return [
+        f"to be repaired by: {to}, within {left}; it may come back {counted(task['left'], 'time')} more"
+        if task["left"]
+        else f"to be repaired by: {to}; it has come back {counted(task['tries'], 'time')}, and no more is accepted"
+    ]
+
+
+def _log(fleet: Fleet, found: views.QueueShowAnswer) -> Reply:
+    """The whole log of an entry's gate, or the end of it."""
+    whole = found["log"]
+    if whole is not None:
+        return informed(fleet, found, log_tails.shown(whole, len(whole)))
+    end = found["evidence"].get("log", "")
+    words = (
+        "its log is kept no more; this is its end" if end else "no gate has failed on it, so there is no log"
+    )
+    return informed(fleet, found, end.splitlines(), [words])
 
 
 SHOWN = (
@@ -163,13 +189,16 @@ SHOWN = (
 )  # fmt: skip
 
 
-def _evidence(found: EvidenceRow) -> list[str]:
+def _evidence(found: EvidenceRow, entry: str) -> list[str]:
     """What was found of an entry, a line each."""
     lines = [f"about: {path}" for path in found.get("paths", ())]
-    other = ", ".join(str(found[key]) for key in ("branch", "session", "title") if found.get(key))
-    lines += [f"the other side: {other}"] if other else []
+    sides = [str(found[key]) for key in ("branch", "session", "author", "title") if found.get(key)]
+    as_commit = [f"commit {found['theirs'][:12]}"] if found.get("theirs") else []
+    lines += [f"the other side: {', '.join([*sides, *as_commit])}"] if sides else []
     for key in ("hunks", "log"):
         lines += [f"  {line}" for line in str(found.get(key, "")).splitlines()]
+    if found.get("archive"):
+        lines.append(f"all of its log: `gitfleet queue show --log {entry}`, from node {found.get('node')}")
     return lines
 
 
@@ -178,7 +207,7 @@ def why(entry: OfEntry) -> Reply:
     with Fleet.open(announce=render.note) as fleet:
         found = views.why(fleet, entry)
         lines = [f"{found['branch']} is {found['state']} ({found['reason']}): {found['why']}"]
-        lines += _evidence(found["evidence"])
+        lines += _evidence(found["evidence"], found["id"])
         lines += [f"next: {found['next']}"] if found["next"] else []
         return informed(fleet, found, lines)
 

@@ -6,7 +6,7 @@ the fleet knows them, enter in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.text import display, one_line
@@ -21,7 +21,7 @@ from gitfleet.ledger.model import PERSON, SESSION, Actor, Changes, Operation, Re
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import branches, model, naming, rules, stacks
 from gitfleet.mergequeue.branches import Placed
-from gitfleet.mergequeue.model import QueueEntry
+from gitfleet.mergequeue.model import EntryPin, QueueEntry
 from gitfleet.mergequeue.requests import Add, Added
 from gitfleet.mergequeue.stacks import Stacked
 from gitfleet.sessions import session_records, session_rules
@@ -75,6 +75,7 @@ class Adding:
         self._policy = policy
         self._wanted = wanted
         self._count = 0
+        self._absent: Sequence[Stacked] = ()
         self._who: Session = session_rules.of_node(ledger.current().view, session, ledger.node.id)
 
     def run(self, timeout: float) -> QueuedBranch:
@@ -97,6 +98,9 @@ class Adding:
         judged = commit_verdicts.judged(self._view, self._policy(), self._git, commits)
         commit_verdicts.settle(self._policy(), judged, warnings.append)
         self._rehearse(self._operations(placed, base, commits))
+        for row in self._absent if placed.on_hub else ():
+            lower = placed._replace(branch=row.branch, head=row.head)
+            branches.push(self._repository, self._ledger.node.hub, lower, who.id)
         if placed.ahead:
             branches.push(self._repository, self._ledger.node.hub, placed, who.id)
         added = self._enter(placed, base, commits, timeout)
@@ -164,19 +168,22 @@ class Adding:
         view = self._view
         entries = [one for one in model.readable(view) if one.target == self._target]
         others = [one for one in entries if one.branch != placed.branch]
-        heads = stacks.heads_of(others, placed.there, stacks.known_branches(view) - {self._target})
-        rows = stacks.stacked(self._git, {**heads, placed.branch: placed.head}, placed.target)
+        heads = stacks.heads_of(self._git, others, placed, stacks.known_branches(view) - {self._target})
+        rows = stacks.stacked(self._git, heads, placed.target)
+        self._absent = [
+            row for row in stacks.chain(rows, placed.branch)[:-1] if row.branch not in placed.there
+        ]
         ids: dict[str, str] = {one.branch: one.id for one in entries}
         made: list[Operation] = []
         for row in stacks.chain(rows, placed.branch)[:-1]:
             if row.branch not in ids:
-                made.append(self._lower(row, ids.get(row.upon, ""), base))
+                made.append(self._lower(row, _upon(rows, ids, row.branch), base))
                 ids[row.branch] = made[-1].id
-        made.append(self._own(placed, base, commits, ids.get(rows[placed.branch].upon, ""), entries))
+        made.append(self._own(placed, base, commits, _upon(rows, ids, placed.branch), entries))
         self._count = len(made)
         own = ids.setdefault(placed.branch, made[-1].id)
         made += [
-            self._above(one, own)
+            self._above(one, EntryPin(own, placed.head))
             for one in others
             if one.branch in rows and rows[one.branch].upon == placed.branch and one.stack != own
         ]
@@ -187,13 +194,14 @@ class Adding:
         placed: Placed,
         base: Oid,
         commits: Sequence[IncomingCommit],
-        stack: str,
+        below: EntryPin | None,
         entries: Sequence[QueueEntry],
     ) -> Operation:
         there = next((one for one in entries if one.branch == placed.branch), None)
         before = [naming.find(self._view, name).id for name in self._wanted.after]
         if there is not None and not self._wanted.after:
-            before = [need for need in there.needs if need != there.stack]
+            before = [need for need in there.needs if need != there.stack and rules.is_open(self._view, need)]
+            below = below or stacks.landed_below(self._view, self._git, there, placed.head)
         title = self._wanted.title
         if title is None and there is None:
             title = one_line(self._who.title or self._subject(placed.head), model.MAX_TITLE)
@@ -206,14 +214,15 @@ class Adding:
                 title=title,
                 priority=self._wanted.priority,
                 needs=tuple(before),
-                stack=stack,
+                stack=below.id if below else "",
+                under=below.head if below else Oid(""),
                 claims=self._claims(placed, commits),
                 ceiling=self._ceiling,
                 most_tries=queue_policy.load(self._ledger.state).tries,
             )
         )
 
-    def _lower(self, row: Stacked, stack: str, base: Oid) -> Operation:
+    def _lower(self, row: Stacked, below: EntryPin | None, base: Oid) -> Operation:
         """What the branch is built upon enters with it, for the session that is on it."""
         owners = [one.id for one in session_records.readable(self._view) if one.branch == row.branch]
         title = one_line(self._subject(row.head), model.MAX_TITLE)
@@ -225,16 +234,24 @@ class Adding:
                 base=base,
                 title=title,
                 needs=(),
-                stack=stack,
+                stack=below.id if below else "",
+                under=below.head if below else Oid(""),
                 owner=owners[0] if len(owners) == 1 else self._who.id,
             )
         )
 
-    def _above(self, entry: QueueEntry, stack: str) -> Operation:
+    def _above(self, entry: QueueEntry, below: EntryPin) -> Operation:
         """An entry that was there before what it is built upon."""
         needs = tuple(need for need in entry.needs if need != entry.stack)
         return self._operation(
-            Add(branch=entry.branch, head=entry.head, target=entry.target, needs=needs, stack=stack)
+            Add(
+                branch=entry.branch,
+                head=entry.head,
+                target=entry.target,
+                needs=needs,
+                stack=below.id,
+                under=below.head,
+            )
         )
 
     def _operation(self, body: Add) -> Operation:
@@ -250,3 +267,9 @@ class Adding:
 
     def _subject(self, head: str) -> str:
         return self._git.line("log", "-1", "--no-show-signature", "--format=%s", head, "--") or ""
+
+
+def _upon(rows: Mapping[str, Stacked], ids: Mapping[str, str], branch: str) -> EntryPin | None:
+    """The entry that a branch is built upon, at the commit of it that the branch has."""
+    upon = rows[branch].upon
+    return EntryPin(ids[upon], rows[upon].head) if upon in ids else None

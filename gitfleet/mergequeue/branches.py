@@ -36,6 +36,7 @@ class Placed(NamedTuple):
     target: Oid
     there: Mapping[str, str]
     ahead: bool
+    on_hub: bool = True
 
 
 def checked(text: str) -> BranchName:
@@ -63,7 +64,7 @@ def find(repository: Repository, ledger: Ledger, branch: BranchName) -> Placed:
     here = refs.read(git, HEADS + branch).get(HEADS + branch)
     if not node.hub:
         names = {ref.removeprefix(HEADS): oid for ref, oid in refs.read(git, HEADS).items()}
-        return _placed(branch, here, names, node.trunk, ahead=False)
+        return _placed(branch, here, names, node.trunk, ahead=False)._replace(on_hub=False)
     found = Remote(git, node.hub, node.push).look(f"{HEADS}*")
     names = {ref.removeprefix(HEADS): oid for ref, oid in found.items()}
     there = names.get(branch)

@@ -32,7 +32,7 @@ _MOST = 10_000
 
 
 class Landing(NamedTuple):
-    """What is to be landed of one entry. `below` is the head of the entry that it is stacked on, or ""."""
+    """What is to be landed of one entry. `below` is the commit of the branch below that it is built upon, or ""."""
 
     entry: str
     branch: str
@@ -131,10 +131,33 @@ class Chains:
         key = (before, landing)
         if key not in self._lost:
             shut = [one for one in (self.base, landing.below) if one]
+            plain = not self._place.rules.drivers or self._is_plain(before, landing, step)
             self._lost[key] = integrity.losses(
-                self._place.git, before, step.commit, landing.head, without=shut
+                self._place, before, step.commit, landing.head, without=shut, plain=plain
             )
         return self._lost[key]
+
+    def _is_plain(self, before: str, landing: Landing, step: ChainStep) -> bool:
+        """Whether git's own merge, without drivers, comes to the same."""
+        self._place.keep(before)
+        with quarantine.quarantine(self._git, merge_rules.of_tree(self._git, self.base, {})) as place:
+            found = (
+                place.merge_trees(landing.below, before, landing.head)
+                if landing.below and self._method != "merge"
+                else place.merge(before, landing.head)
+            )
+        return isinstance(found, Merged) and found.tree == step.tree
+
+    def meets(self, landing: Landing, commits: Sequence[str]) -> str:
+        """The first of some commits of the target, the oldest first, that an entry cannot be put upon; "" when it can be upon the last."""
+        low, high = 0, len(commits)
+        while low < high:
+            middle = (low + high) // 2
+            if isinstance(self._put(commits[middle], landing), Clash):
+                high = middle
+            else:
+                low = middle + 1
+        return commits[low] if low < len(commits) else ""
 
     def keep(self, commit: str) -> None:
         """Store a commit of a candidate, and all that it needs, in the clone."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from gitfleet.base import advice
 from gitfleet.base.advice import Step
 from gitfleet.base.ids import is_name
-from gitfleet.base.text import display, one_line
+from gitfleet.base.text import counted, display, one_line
+from gitfleet.gates import model as gates
 from gitfleet.ledger.model import View
 from gitfleet.mergequeue import model, reasons, states
-from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
+from gitfleet.mergequeue.contenders import HOTFIX
+from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry, QueuePause
 from gitfleet.mergequeue.reasons import Reason
 from gitfleet.mergequeue.trials import below_floor
 from gitfleet.sessions import session_records
 
 _USUAL: dict[str, Reason] = {
+    states.TESTING: "testing",
+    states.SUSPECT: "narrowing",
     states.HELD: "hold",
     states.BLOCKED: "conflict-ahead",
     states.REJECTED: "gate-failed",
@@ -41,12 +46,24 @@ class Lineup:
     """What reasons are told from: the ledger, the live entries in their order, the runs that go on, and the queue's pause."""
 
     def __init__(
-        self, view: View, ordered: Sequence[QueueEntry], runs: Sequence[GateRun], pause: QueuePause
+        self,
+        view: View,
+        ordered: Sequence[QueueEntry],
+        runs: Sequence[GateRun],
+        pause: QueuePause,
+        *,
+        tries: int = 1000,
+        gated: bool = True,
+        tip: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`tries`: how often an entry may come back, by the rules; `gated`: these say what must pass; `tip`: the target, as far as it is known."""
         self.view = view
         self.ordered = ordered
         self.runs = runs
         self.pause = pause
+        self.tries = tries
+        self.gated = gated
+        self._tip = tip
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -65,16 +82,36 @@ class Lineup:
         """The ids of those that the queue's pause keeps back."""
         return {one.id for one in below_floor(self.view, self.ordered, self.pause)}
 
+    @cached_property
+    def ends(self) -> Mapping[tuple[str, str], CandidateResult]:
+        """By id and head, the last run of each entry that has ended."""
+        return {(pin.id, pin.head): one for one in model.results(self.view) for pin in one.entries}
+
+    @cached_property
+    def target_fails(self) -> bool:
+        """Whether the last run of the target by itself has failed, and that is where the target is."""
+        last = next((one for one in reversed(model.results(self.view)) if not one.entries), None)
+        return last is not None and last.outcome == "failed" and last.base == self._tip()
+
 
 def why(lineup: Lineup, entry: QueueEntry) -> Why:
     """The reason for an entry: what keeps it from landing most of all."""
     reason, other = _reason(lineup, entry)
-    told = reasons.TOLD[reason]
+    rebuilt = reason == "dependency-dropped" and entry.stack == other
+    told = reasons.REBUILD if rebuilt else reasons.TOLD[reason]
     words = told.words.format(**_facts(lineup, entry, other))
     if entry.state in states.HANDED_BACK and not receivable(lineup.view, entry):
         words += f" Nobody can receive it: there is no session {display(entry.session)} any more."
+    if is_spent(lineup, entry):
+        words += f" It has come back {counted(entry.tries, 'time')}, and no more is accepted of sessions: a person may add it again."
+        return Why(reason, words, advice.QUEUE_DROP.of(entry.id))
     to = {"": "", "entry": entry.id, "branch": entry.branch, "other": other}[told.of]
     return Why(reason, words, Step(told.step).of(to) if to else told.step)
+
+
+def is_spent(lineup: Lineup, entry: QueueEntry) -> bool:
+    """Whether an entry was handed back after it has come back as often as the rules accept."""
+    return entry.state in states.HANDED_BACK and entry.tries >= lineup.tries
 
 
 def receivable(view: View, entry: QueueEntry) -> bool:
@@ -89,19 +126,37 @@ def _reason(lineup: Lineup, entry: QueueEntry) -> tuple[Reason, str]:
     pause = lineup.pause
     if pause.mode in {"paused", "frozen"} and entry.id in lineup.kept_back:
         return "paused" if pause.mode == "paused" else "frozen", ""
-    if entry.state == states.BLOCKED:
+    if entry.state != states.QUEUED:
         return entry.reason or _USUAL[entry.state], entry.evidence.entry
-    if entry.state in {states.TESTING, states.SUSPECT}:
-        return "testing" if entry.state == states.TESTING else "narrowing", ""
     waits = next((need for need in entry.needs if not _has_landed(lineup.view, need)), "")
     if waits:
         return "stack" if waits == entry.stack else "dependency", waits
-    return ("behind" if lineup.ahead.get(entry.id) else "next"), ""
+    return _waiting(lineup, entry), ""
+
+
+def _waiting(lineup: Lineup, entry: QueueEntry) -> Reason:
+    """The reason of an entry that may be tested as far as its own state goes."""
+    if not lineup.gated:
+        return "no-gate"
+    if lineup.target_fails and entry.priority < HOTFIX:
+        return "target-fails"
+    last = lineup.ends.get((entry.id, entry.head))
+    if last is not None and last.outcome == "indeterminate":
+        return "indeterminate"
+    return "behind" if lineup.ahead.get(entry.id) else "next"
 
 
 def _has_landed(view: View, entry_id: str) -> bool:
     found = model.find(view, entry_id)
     return found is not None and found.state == states.LANDED
+
+
+def _trouble(lineup: Lineup, entry: QueueEntry) -> str:
+    """Why the last run of an entry gave no verdict."""
+    last = lineup.ends.get((entry.id, entry.head))
+    found = [verdict for key in last.keys if (verdict := gates.verdict(lineup.view, key))] if last else []
+    outcomes = [one for verdict in found for one in verdict.outcomes if one.result == gates.INDETERMINATE]
+    return f"{outcomes[-1].reason} on node {outcomes[-1].node}" if outcomes else ""
 
 
 def _facts(lineup: Lineup, entry: QueueEntry, other: str) -> dict[str, str]:
@@ -124,7 +179,8 @@ def _facts(lineup: Lineup, entry: QueueEntry, other: str) -> dict[str, str]:
         "other": name,
         "paths": paths + more or evidence.words or "see its evidence",
         "pause": lineup.pause.reason,
+        "rival": f" ({evidence.rival})" if evidence.rival else "",
         "target": entry.target,
-        "words": evidence.words or "nothing more is known",
+        "words": evidence.words or _trouble(lineup, entry) or "nothing more is known",
     }
     return {key: one_line(value, 500) for key, value in said.items()}

@@ -1,8 +1,8 @@
 """Whether a candidate would take away what others have landed: judged by what it changes, before any gate runs.
 
 Two tests. *Vanished lines*: a line that the candidate takes out of the target although no commit of the branch's own takes it
-out; a merge in the branch that was resolved wrongly, or a merge driver, does that. Merges are not the branch's own work, so
-what they leave out counts; where a merge put something new in its place, both sides have been thought of, and it passes.
+out. Git's own merge never does that, so it is a merge driver, or a merge in the branch that somebody ended by hand; what that
+has dropped of what git would have made is looked at (`resolutions`).
 *Undone commits*: a commit of the branch that puts every path of an earlier commit of the target back to what it was, and does not
 say that it reverts something: work of an old checkout, committed on a new base, does that.
 """
@@ -12,32 +12,24 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.git.program import Git
+from gitfleet.git.quarantine import Quarantine
+from gitfleet.mergequeue import patches, resolutions
 
 _TIME = 300.0
 _RECENT = 200
 """So many commits of the target before the branch began are looked at for one that was undone."""
 _MOST_PATHS = 400
-_PATCH = (
-    "-r",
-    "-p",
-    "-U0",
-    "--text",
-    "--no-renames",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--no-prefix",
-    "--root",
-)
 _RAW = ("-r", "--raw", "-z", "--no-renames", "--no-abbrev", "--root")
-_REVERTS = re.compile(rb"\brevert", re.IGNORECASE)
-_RANGES = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-_QUOTED = re.compile(rb"\\([0-7]{3}|.)")
+_ABSENT = "000000 " + "0" * 40
+_REMOVES = re.compile(
+    rb"\b(revert|remov|delet|drop|renam|mov[ei]|retir|prun|obsolete|dead|unused|no longer)", re.IGNORECASE
+)
+_REVERTS = re.compile(rb"\b(revert|undo|back(s|ed)? out|roll(s|ed)? back)", re.IGNORECASE)
 _WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]")
-_ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
 
 Change = tuple[str, str]
 
@@ -69,50 +61,60 @@ class TakenAway(NamedTuple):
         return bool(self.vanished or self.undone)
 
 
-class _Hunk(NamedTuple):
-    path: str
-    removed: list[bytes]
-    added: list[bytes]
-
-
-def losses(git: Git, before: str, after: str, head: str, *, without: Sequence[str]) -> TakenAway:
+def losses(
+    place: Quarantine, before: str, after: str, head: str, *, without: Sequence[str], plain: bool = True
+) -> TakenAway:
     """What would be lost from the commit `before` if `after` took its place, because of a branch at `head`.
 
-    `without` are the commits whose history is not the branch's own: the target's, and the head of the branch that it is stacked on.
-    Costs five git processes, and the patches of the branch's commits for the paths that lose lines. Raises GitFailed.
+    `without` are the commits whose history is not the branch's own: the target's, and the commit below that the branch is built upon.
+    `plain`: git's own merge made `after`; a merge driver may have lost anything. Costs a few git processes and, where lines
+    vanish that nobody took, one merge in memory for each merge in the branch. Raises GitFailed.
     """
+    git = place.git
     shut = [f"^{commit}" for commit in without if commit]
     rows = git.run("rev-list", "--parents", head, *shut, "--", timeout=_TIME).decode("ascii").splitlines()
     commits = [row.split(" ") for row in rows]
     own = [commit for commit, *parents in commits if len(parents) < 2]
-    merged = [parent for _, *parents in commits if len(parents) > 1 for parent in parents]
-    return TakenAway(tuple(_vanished(git, before, after, own, merged)), tuple(_undone(git, own, without)))
+    merges = [(commit, tuple(parents)) for commit, *parents in commits if len(parents) > 1]
+    vanished: Sequence[Vanished] = ()
+    if merges or not plain:
+        lost = _lost(git, before, after, own)
+        dropped = resolutions.dropped(place, merges) if lost and plain else None
+        vanished = tuple(_vanished(lost, dropped))
+    return TakenAway(tuple(vanished), tuple(_undone(git, own, without)))
 
 
-def _vanished(
-    git: Git, before: str, after: str, own: Sequence[str], merged: Sequence[str]
-) -> Iterator[Vanished]:
-    hunks = list(_hunks(git.run("diff-tree", *_PATCH, before, after, timeout=_TIME)))
-    losing = {hunk.path for hunk in hunks if hunk.removed}
-    if not losing:
-        return
-    taken, put = _work(git, own, {hunk.path for hunk in hunks})
-    known = {path: _lines(git, merged, path) for path in losing} if merged else {}
-    moved = Counter(line for hunk in hunks for line in hunk.added) - put
+def _lost(git: Git, before: str, after: str, own: Sequence[str]) -> Mapping[str, list[bytes]]:
+    """By path, the lines that go although none of the branch's own commits takes them, and that are nowhere else by then."""
+    hunks = list(patches.hunks(git.run("diff-tree", *patches.OPTIONS, before, after, timeout=_TIME)))
     lost: dict[str, list[bytes]] = defaultdict(list)
+    if not any(hunk.removed for hunk in hunks):
+        return lost
+    taken, put = _work(git, own, {hunk.path for hunk in hunks})
+    moved = Counter(line for hunk in hunks for line in hunk.added) - put
     for hunk in hunks:
-        resolved = hunk.path in known and any(
-            _WORD.search(line) and line not in known[hunk.path] for line in hunk.added
-        )
+        still = set(patches.lines(git, [after], hunk.path)) if hunk.removed else set()
         for line in hunk.removed:
             if taken[hunk.path][line] > 0:
                 taken[hunk.path][line] -= 1
             elif moved[line] > 0:
                 moved[line] -= 1
-            elif _WORD.search(line) and not resolved:
+            elif _WORD.search(line) and line not in still:
                 lost[hunk.path].append(line)
+    return lost
+
+
+def _vanished(lost: Mapping[str, list[bytes]], dropped: Counter[bytes] | None) -> Iterator[Vanished]:
+    """Those of the lost lines that merges of the branch have `dropped` (None: all of them)."""
     for path, lines in lost.items():
-        yield Vanished(path, len(lines), tuple(line[:200].decode("utf-8", "replace") for line in lines[:3]))
+        gone = []
+        for line in lines:
+            if dropped is None or dropped[line] > 0:
+                gone.append(line)
+                if dropped is not None:
+                    dropped[line] -= 1
+        if gone:
+            yield Vanished(path, len(gone), tuple(line[:200].decode("utf-8", "replace") for line in gone[:3]))
 
 
 def _work(
@@ -125,49 +127,12 @@ def _work(
         only = ["--", *sorted(paths)] if len(paths) <= _MOST_PATHS else []
         literal = Git(git.git_dir, cwd=git.cwd, env={**git.env, "GIT_LITERAL_PATHSPECS": "1"})
         data = "".join(f"{commit}\n" for commit in own).encode()
-        for hunk in _hunks(literal.run("diff-tree", "--stdin", *_PATCH, *only, data=data, timeout=_TIME)):
+        for hunk in patches.hunks(
+            literal.run("diff-tree", "--stdin", *patches.OPTIONS, *only, data=data, timeout=_TIME)
+        ):
             taken[hunk.path].update(hunk.removed)
             put.update(hunk.added)
     return taken, put
-
-
-def _lines(git: Git, commits: Iterable[str], path: str) -> set[bytes]:
-    """The lines of a path in any of these commits."""
-    data = "".join(f"{commit}:{path}\n" for commit in commits if "\n" not in path).encode(
-        errors="surrogateescape"
-    )
-    return set(git.run("cat-file", "--batch", data=data, timeout=_TIME).split(b"\n"))
-
-
-def _hunks(patch: bytes) -> Iterator[_Hunk]:
-    """The hunks of patches without context."""
-    path, lines = "", iter(patch.split(b"\n"))
-    for line in lines:
-        if line.startswith(b"diff --git "):
-            path = _path(line.removeprefix(b"diff --git "))
-        elif found := _RANGES.match(line):
-            out, put = (1 if count is None else int(count) for count in found.groups())
-            hunk = _Hunk(path, [], [])
-            while len(hunk.removed) < out or len(hunk.added) < put:
-                row = next(lines)
-                if row[:1] == b"-":
-                    hunk.removed.append(row[1:])
-                elif row[:1] == b"+":
-                    hunk.added.append(row[1:])
-            yield hunk
-
-
-def _path(names: bytes) -> str:
-    """The path in the head of a patch, which stands there twice, in quotes where it has odd characters."""
-    name = names[: len(names) // 2]
-    if name[:1] == b'"':
-        name = _QUOTED.sub(_unquote, name[1:-1])
-    return os.fsdecode(name)
-
-
-def _unquote(found: re.Match[bytes]) -> bytes:
-    code = found[1]
-    return bytes([int(code, 8)]) if code.isdigit() else _ESCAPES.get(code, code)
 
 
 def _undone(git: Git, own: Sequence[str], without: Sequence[str]) -> Iterator[Undone]:
@@ -181,7 +146,12 @@ def _undone(git: Git, own: Sequence[str], without: Sequence[str]) -> Iterator[Un
             back = {path: (new, old) for path, (old, new) in others.items()}
             if not back or any(changes.get(path) != how for path, how in back.items()):
                 continue
-            if not _says_so(git, commit) and git.ask("merge-base", "--is-ancestor", other, commit).code == 0:
+            if _says_so(git, commit, deletes=all(new == _ABSENT for _, new in back.values())):
+                continue
+            if (
+                not set(back) <= _renamed(git, commit)
+                and git.ask("merge-base", "--is-ancestor", other, commit).code == 0
+            ):
                 yield Undone(other, _subject(git, other), commit, tuple(sorted(back)))
                 break
 
@@ -215,9 +185,28 @@ def _changes(git: Git, commits: Sequence[str]) -> Iterator[tuple[str, dict[str, 
         yield commit, changes
 
 
-def _says_so(git: Git, commit: str) -> bool:
-    """Whether a commit's message says that it takes something back."""
-    return bool(_REVERTS.search(git.run("show", "--no-patch", "--format=%B", commit)))
+def _says_so(git: Git, commit: str, *, deletes: bool) -> bool:
+    """Whether a commit's message says that it takes something back or, where it only deletes files, that it takes them away."""
+    words = _REMOVES if deletes else _REVERTS
+    return bool(words.search(git.run("show", "--no-patch", "--format=%B", commit)))
+
+
+def _renamed(git: Git, commit: str) -> set[str]:
+    """The paths that a commit brings elsewhere."""
+    how = (
+        "-r",
+        "-z",
+        "-M",
+        "--diff-filter=R",
+        "--name-only",
+        "--raw",
+        "--no-commit-id",
+        "-m",
+        "--first-parent",
+        "--root",
+    )
+    fields = os.fsdecode(git.run("diff-tree", *how, commit, timeout=_TIME)).split("\0")
+    return {fields[at + 1] for at in range(0, len(fields) - 2, 3)}
 
 
 def _subject(git: Git, commit: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from gitfleet.base.names import Oid
 from gitfleet.base.text import counted, display
+from gitfleet.codec import replace
 from gitfleet.gates import model as gates
 from gitfleet.gates.model import FAILED
 from gitfleet.git.program import Git
-from gitfleet.mergequeue import model, states, trials
+from gitfleet.mergequeue import model, other_side, states, trials
 from gitfleet.mergequeue.candidates import ChainStep, Clash, Unknown
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.integrity import TakenAway
@@ -34,24 +35,33 @@ def marked(site: Site, look: Outlook, found: MergeFinding) -> Marked:
         return Marked(
             entry.pin, states.HELD, "approval", EntryEvidence(words=f"it cannot be merged: {put.words}")
         )
-    evidence = EntryEvidence(
-        words=counted(len(put.paths), "file") + " in conflict",
+    ahead = look.entries.get(put.with_)
+    if ahead is None:
+        side = other_side.found(site.chains, site.view, look.landing(entry), put)
+    else:
+        side = EntryEvidence(entry=ahead.id, branch=ahead.branch, session=ahead.session, title=ahead.title)
+    evidence = replace(
+        side,
+        words=_conflicts(put),
         paths=tuple(put.paths[:100]),
-        hunks=_hunks(site.chains.git, put),
+        hunks=_hunks(site.chains.git, put, ahead.branch if ahead else site.target, entry.branch),
         commit=Oid(site.base),
     )
-    if not put.with_:
-        return Marked(entry.pin, states.CONFLICTED, "conflict", evidence)
-    other = look.entries[put.with_]
-    evidence = EntryEvidence(
-        words=evidence.words, paths=evidence.paths, hunks=evidence.hunks, commit=evidence.commit, entry=other.id,
-        branch=other.branch, session=other.session, title=other.title,
-    )  # fmt: skip
-    return Marked(entry.pin, states.BLOCKED, "conflict-ahead", evidence)
+    if ahead is not None:
+        return Marked(entry.pin, states.BLOCKED, "conflict-ahead", evidence)
+    return Marked(entry.pin, states.CONFLICTED, "conflict", evidence)
 
 
-def _hunks(git: Git, put: Clash) -> str:
-    """The conflicts as git marks them in the files, the first of them."""
+def _conflicts(put: Clash) -> str:
+    """How many files are in conflict, and how where git shows no lines for it."""
+    odd = list(
+        dict.fromkeys(note.kind for note in put.merge.notes if note.kind not in {"contents", "auto-merging"})
+    )
+    return counted(len(put.paths), "file") + " in conflict" + (f" ({', '.join(odd[:5])})" if odd else "")
+
+
+def _hunks(git: Git, put: Clash, ours: str, theirs: str) -> str:
+    """The conflicts as git marks them in the files, the first of them, with the names of both sides."""
     found = []
     for path in put.paths[:_MOST_FILES]:
         done = git.ask("cat-file", "blob", f"{put.merge.tree}:{path}")
@@ -59,8 +69,13 @@ def _hunks(git: Git, put: Clash) -> str:
             lines = done.stdout.split(b"\n")
             at = [number for number, line in enumerate(lines) if line.startswith((b"<<<<<<< ", b">>>>>>> "))]
             for first, last in zip(at[::2], at[1::2], strict=False):
-                text = b"\n".join(lines[max(0, first - 1) : last + 2]).decode("utf-8", "replace")
-                found.append(f"{os.fsdecode(path)}:{first + 1}\n{text}")
+                rows = [*lines[max(0, first - 1) : first], b"<<<<<<< " + os.fsencode(ours)]
+                rows += [
+                    *lines[first + 1 : last],
+                    b">>>>>>> " + os.fsencode(theirs),
+                    *lines[last + 1 : last + 2],
+                ]
+                found.append(f"{path}:{first + 1}\n" + b"\n".join(rows).decode("utf-8", "replace"))
     return "\n".join(display(line) for line in "\n".join(found).split("\n"))[:_MOST_HUNKS]
 
 
@@ -78,10 +93,13 @@ def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
         if not isinstance(put, ChainStep):
             return [marked(site, look, MergeFinding(entry, put))]
         if entry.approved != entry.head:
-            words, paths = _lost(site.chains.losses(before, landing, put))
+            losses = site.chains.losses(before, landing, put)
+            words, paths = _lost(losses)
             words = words or _uncovered(site, entry)
             if words:
-                evidence = EntryEvidence(words=words, paths=tuple(paths[:100]), commit=Oid(put.commit))
+                evidence = EntryEvidence(
+                    words=words, paths=tuple(paths[:100]), hunks=_gone(losses), commit=Oid(put.commit)
+                )
                 found.append(Marked(entry.pin, states.HELD, "approval", evidence))
         before = put.commit
     return found
@@ -100,6 +118,17 @@ def _lost(losses: TakenAway) -> tuple[str, Sequence[str]]:
         words = f"its commit {one.by[:12]} undoes {one.commit[:12]} ({display(one.subject)}) of the target without saying so"
         return words, one.paths
     return "", ()
+
+
+def _gone(losses: TakenAway) -> str:
+    """The first of the lines that would vanish, by file, as a patch shows them."""
+    found = []
+    for one in losses.vanished[:_MOST_FILES]:
+        found += [
+            f"{display(one.path)}: {counted(one.lines, 'line')}",
+            *(f"-{display(line)}" for line in one.sample),
+        ]
+    return "\n".join(found)[:_MOST_HUNKS]
 
 
 def _uncovered(site: Site, entry: QueueEntry) -> str:
@@ -148,7 +177,12 @@ def _evidence(site: Site, shown: model.CandidateResult) -> EntryEvidence:
                 words = f"{part}its gate ended with exit code {outcome.code} on node {outcome.node}"
                 log = "\n".join(outcome.tail)
                 return EntryEvidence(
-                    words=words, verdict=key, log=log, archive=outcome.log, commit=shown.commit
+                    words=words,
+                    verdict=key,
+                    log=log,
+                    archive=outcome.log,
+                    node=outcome.node,
+                    commit=shown.commit,
                 )
     return EntryEvidence(words="its gate fails", commit=shown.commit)
 

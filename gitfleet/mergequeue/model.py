@@ -65,7 +65,8 @@ class EntryPin(Struct):
 class EntryEvidence(Struct):
     """What was found, by whoever moved an entry. `words`: one sentence without a full stop; `paths`: the files that it is about.
 
-    `entry`, `branch`, `session`, `title`: the other side. `hunks`: the conflict as git shows it. `verdict`: the key of the gate's
+    `entry`, `branch`, `session`, `title`: the other side; where that is no entry, its `title` is the subject of a commit by `author`.
+    `theirs` is that commit of the target. `node` has the log of the archive. `hunks`: the conflict as git shows it. `verdict`: the key of the gate's
     verdict, `log`: the end of its log, `archive`: the name of all of it. `commit`: where it was found.
     """
 
@@ -80,6 +81,17 @@ class EntryEvidence(Struct):
     log: str = field(_LINES, default="", omit=True)
     archive: str = field(NAME, default="", omit=True)
     commit: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    theirs: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    author: str = field(Text[str](200, cut=True), default="", omit=True)
+    node: str = field(NAME, default="", omit=True)
+
+    @property
+    def rival(self) -> str:
+        """The other side in words; "" where it is not known."""
+        if self.branch:
+            name = f"{self.branch} ({self.title})" if self.title else self.branch
+            return name + (f" of {self.session}" if self.session else "")
+        return f"commit {self.theirs[:12]} ({self.title}) by {self.author}" if self.theirs else ""
 
 
 NOTHING_FOUND = EntryEvidence()
@@ -89,7 +101,7 @@ class QueueEntry(Record):
     """A branch in the queue, pinned to `head`. Times are seconds by the clock of whoever made the operation; for display.
 
     `seq` is given once, by the ledger. `base` is where it left the target when it was added. `needs` are entries that land before
-    it, `stack` the one among them that it is built upon. `approved` is the head that somebody let pass. `tries` counts the
+    it, `stack` the one among them that it is built upon, at the commit `under`, which the branch has. `approved` is the head that somebody let pass. `tries` counts the
     heads that came in repair; `handed` is when its session last got it back (0: it has not). `since` is the generation at which
     this head came, or at which somebody asked for another try: verdicts before it do not speak against the entry. `headed` is when
     this head came. `claims` are the session's claims that it was made under. `by` moved it last.
@@ -117,6 +129,7 @@ class QueueEntry(Record):
     title: str = field(TITLE, default="")
     needs: tuple[str, ...] = field(Many(ULID, most=100), default=(), omit=True)
     stack: str = field(ULID_OR_NONE, default="", omit=True)
+    under: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
     claims: tuple[str, ...] = field(Many(ULID, most=MAX_ENTRIES), default=(), omit=True)
     reason: Reason | Literal[""] = field(REASON, default="", omit=True)
     evidence: EntryEvidence = field(One(EntryEvidence), default=NOTHING_FOUND, omit=True)

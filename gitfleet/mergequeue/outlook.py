@@ -173,14 +173,18 @@ class Outlook:
 
     def landings(self, entries: Iterable[QueueEntry]) -> list[Landing]:
         """What is to be landed of entries."""
-        return [
-            Landing(entry.id, entry.branch, entry.head, entry.title, entry.session, self._below(entry))
-            for entry in entries
-        ]
+        return [self.landing(entry) for entry in entries]
 
-    def _below(self, entry: QueueEntry) -> str:
-        below = self._entry(entry.stack) if entry.stack else None
-        return below.head if below else ""
+    def landing(self, entry: QueueEntry) -> Landing:
+        """What is to be landed of an entry."""
+        return Landing(
+            entry.id,
+            entry.branch,
+            entry.head,
+            entry.title,
+            entry.session,
+            entry.under if entry.stack else "",
+        )
 
     def _needs(self, entry: QueueEntry) -> Sequence[str]:
         return [need for need in dict.fromkeys((entry.stack, *entry.needs)) if need]
@@ -201,6 +205,10 @@ class Outlook:
         pins = [self.entries[entry].pin for entry in candidate]
         found = [one for one in self.results if list(one.entries) == pins and one.outcome == outcome]
         return found[-1] if found else None
+
+    def has_failed(self, tree: str) -> bool:
+        """Whether a run of the queue has failed on that very tree, whatever it was made of."""
+        return any(one.tree == tree and one.outcome == "failed" for one in self.results)
 
 
 class MergeFinding(Struct):

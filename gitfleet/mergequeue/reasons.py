@@ -14,9 +14,9 @@ from gitfleet.codec import Choice
 Reason = Literal[
     "next", "behind", "testing", "narrowing",
     "dependency", "stack", "conflict-ahead",
-    "paused", "frozen", "no-gate", "indeterminate", "host",
+    "paused", "frozen", "no-gate", "target-fails", "indeterminate", "host",
     "hold", "approval", "dependency-dropped",
-    "gate-failed", "conflict", "stale", "branch-gone",
+    "gate-failed", "conflict", "restack", "stale", "branch-gone",
     "landed", "landed-elsewhere", "dropped", "expired",
 ]  # fmt: skip
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -31,6 +31,13 @@ class Told(NamedTuple):
     of: Literal["", "entry", "other", "branch"] = ""
 
 
+REBUILD = Told(
+    "It has the commits of what is gone from the queue: {words}. Rebase it onto {target} without them.",
+    advice.QUEUE_ADD,
+    "branch",
+)
+"""How `dependency-dropped` is told of an entry that is built upon what is gone."""
+
 TOLD: Mapping[Reason, Told] = {
     "next": Told("Nothing is in its way: the next round takes it.", advice.QUEUE_PROCESS),
     "behind": Told("{ahead} before it.", advice.QUEUE),
@@ -38,8 +45,8 @@ TOLD: Mapping[Reason, Told] = {
     "narrowing": Told(
         "A candidate with it failed its gate, and is being narrowed down.", advice.QUEUE_SHOW, "entry"
     ),
-    "dependency": Told("It comes after {other}, which has not landed.", advice.QUEUE_WHY, "other"),
-    "stack": Told("It is stacked on {other}, which has not landed.", advice.QUEUE_WHY, "other"),
+    "dependency": Told("It comes after {other}, which has not landed{because}.", advice.QUEUE_WHY, "other"),
+    "stack": Told("It is stacked on {other}, which has not landed{because}.", advice.QUEUE_WHY, "other"),
     "conflict-ahead": Told(
         "It conflicts with {other}, which is ahead of it: {paths}.", advice.QUEUE_WHY, "other"
     ),
@@ -52,21 +59,42 @@ TOLD: Mapping[Reason, Told] = {
         "No gate is configured, so nothing lands. gitfleet.yaml must name one, or say `gate: none`.",
         advice.SYNC,
     ),
+    "target-fails": Told(
+        "{target} itself fails its gate, so nothing lands but a hotfix (priority 80 or more) that repairs it.",
+        advice.GATE_STATUS,
+    ),
     "indeterminate": Told(
         "The gate could not be run to its end: {words}. It is tried again.", advice.QUEUE_PROCESS
     ),
     "host": Told("It was handed to the host, whose answer is awaited: {words}.", advice.QUEUE_PROCESS),
     "hold": Told("{by} holds it: {words}.", advice.QUEUE_UNHOLD, "entry"),
-    "approval": Told("It needs an approval: {words}.", advice.QUEUE_APPROVE, "entry"),
+    "approval": Told("It needs the approval of a person: {words}.", advice.QUEUE_APPROVE, "entry"),
     "dependency-dropped": Told(
-        "What it is built upon is gone from the queue: {words}.", advice.QUEUE_UNHOLD, "entry"
+        "What it comes after is gone from the queue: {words}.", advice.QUEUE_UNHOLD, "entry"
     ),
-    "gate-failed": Told("It fails its gate: {words}.", advice.QUEUE_ADD, "branch"),
-    "conflict": Told("It conflicts with {target}: {paths}.", advice.QUEUE_ADD, "branch"),
-    "stale": Told("Its branch is no longer at {head}.", advice.QUEUE_ADD, "branch"),
-    "branch-gone": Told("Its branch is gone from the hub.", advice.QUEUE_DROP, "entry"),
+    "gate-failed": Told(
+        "It fails its gate: {words}. Only a new commit on it counts as a repair.", advice.QUEUE_ADD, "branch"
+    ),
+    "conflict": Told(
+        "It conflicts with {target}{rival}: {paths}. Merge {target} into it, and commit how that is settled.",
+        advice.QUEUE_ADD,
+        "branch",
+    ),
+    "restack": Told(
+        "It is built upon a version of {other} that is no more. Rebase it onto what that is now.",
+        advice.QUEUE_ADD,
+        "branch",
+    ),
+    "stale": Told(
+        "Its branch is no longer at {head}: {words}. Add it again, or bring it back there.",
+        advice.QUEUE_ADD,
+        "branch",
+    ),
+    "branch-gone": Told(
+        "Its branch is gone from the hub. Push it there again, or drop it.", advice.QUEUE_DROP, "entry"
+    ),
     "landed": Told("It has landed on {target} as {landed}."),
     "landed-elsewhere": Told("{target} had it already, as {landed}."),
     "dropped": Told("{by} dropped it{because}.", advice.QUEUE_ADD, "branch"),
-    "expired": Told("It was not repaired in time.", advice.QUEUE_ADD, "branch"),
+    "expired": Told("It was not repaired in time{because}.", advice.QUEUE_ADD, "branch"),
 }

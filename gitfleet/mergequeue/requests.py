@@ -41,7 +41,8 @@ REASON_TEXT = Text[str](1000)
 class Add(Struct):
     """A branch at a head, to land on `target`; None keeps what the entry has, if it is there already.
 
-    `base`, `claims`: see `model.QueueEntry`. `needs` are entries that land before it; `stack` is the one of them that it is built upon.
+    `base`, `claims`: see `model.QueueEntry`. `needs` are entries that land before it; `stack` is the one of them that it is built upon,
+    at the commit `under`.
     `ceiling`: the priority that sessions may have, `most_tries`: how often an entry may come back repaired, both by the rules of
     the requester's trunk. `owner`: the session that it belongs to, if that is not the one that asks.
     """
@@ -54,6 +55,7 @@ class Add(Struct):
     priority: int | None = field(Maybe(PRIORITY), default=None, omit=True)
     needs: tuple[str, ...] | None = field(Maybe(Many(ULID, most=100)), default=None, omit=True)
     stack: str | None = field(Maybe(ULID_OR_NONE), default=None, omit=True)
+    under: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
     claims: tuple[str, ...] = field(Many(ULID, most=MAX_ENTRIES), default=(), omit=True)
     ceiling: int = field(PRIORITY, default=100)
     most_tries: int = field(WHOLE, default=1000)

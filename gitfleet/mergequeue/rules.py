@@ -126,7 +126,7 @@ def _new(view: View, operation: Operation, body: Add, generation: int) -> QueueE
         id=operation.id, seq=model.queue(view).seq, branch=body.branch, head=body.head, target=body.target, base=body.base,
         session=_owner(view, operation, body), node=operation.node, title=body.title or "", claims=body.claims,
         priority=model.DEFAULT_PRIORITY if body.priority is None else body.priority,
-        needs=body.needs or (), stack=body.stack or "", state=states.QUEUED, since=generation, at=operation.at,
+        needs=body.needs or (), stack=body.stack or "", under=body.under, state=states.QUEUED, since=generation, at=operation.at,
         headed=operation.at, changed=operation.at, by=operation.session, nonce=operation.nonce,
     )  # fmt: skip
 
@@ -151,13 +151,23 @@ def _again(
     if body.needs is not None and (body.needs, body.stack or "") != (there.needs, there.stack):
         told |= {"needs": body.needs, "stack": body.stack or ""}
         said.append("what it comes after")
+    if body.needs is not None:
+        told["under"] = body.under
     if body.head == there.head:
+        if there.state in states.HANDED_BACK and not said:
+            raise _unrepaired(there)
         kept = {"reason": there.reason, "evidence": there.evidence}
         return moved(there, "change", there.state, operation, **kept, **told), said
     return _repaired(there, operation, body, generation, told), [
         f"its head is {body.head[:12]}: it is tested anew",
         *said,
     ]
+
+
+def _unrepaired(there: QueueEntry) -> EntryMoved:
+    words = f"{display(there.branch)} is {there.state} at {there.head[:12]}: only a new commit on it counts as a repair."
+    hint = f"See {advice.QUEUE_WHY.of(there.id)}; to have the same commit tested again: {advice.QUEUE_RETRY.of(there.id)}."
+    return EntryMoved(words, hint=hint, entry=there.id, state=there.state)
 
 
 def _repaired(
@@ -169,7 +179,7 @@ def _repaired(
             f"{display(there.branch)} was handed back {tries} times, and may come back {counted(body.most_tries, 'time')}.",
             hint=f"Ask a person to look at it, or drop it: {advice.QUEUE_DROP.of(there.id)}.",
         )
-    held = there.state == states.HELD and there.reason != "approval"
+    held = there.state == states.HELD and there.reason == "hold"
     told |= {"reason": there.reason, "evidence": there.evidence} if held else {}
     return moved(
         there, "add", states.HELD if held else states.QUEUED, operation, head=body.head, base=body.base, tries=tries,
@@ -229,7 +239,8 @@ def hold(view: View, operation: Operation, body: Because, generation: int) -> De
 def unhold(view: View, operation: Operation, body: OfEntry, generation: int) -> Decision[EntryChanged]:
     """`queue.unhold`: a held entry waits for its turn again. One that needs an approval is refused (EntryMoved).
 
-    One that was held since an entry below it was dropped needs that no more.
+    One that was held since an entry before it was dropped needs that no more; one that is built upon that is refused, too: its
+    branch has the commits which were not to land.
     """
     del generation
     changes = _alive(view, operation)
@@ -238,13 +249,16 @@ def unhold(view: View, operation: Operation, body: OfEntry, generation: int) -> 
         words = f"{display(entry.branch)} is not held by anybody: it needs an approval ({display(entry.evidence.words)})."
         hint = f"A person approves it: {advice.QUEUE_APPROVE.of(entry.id)}."
         raise EntryMoved(words, hint=hint, entry=entry.id, state=entry.state)
-    needs = tuple(need for need in entry.needs if _is_open(view, need))
-    stack = entry.stack if entry.stack in needs else ""
-    after = moved(entry, "unhold", states.QUEUED, operation, needs=needs, stack=stack)
+    if entry.state == states.HELD and entry.stack and not is_open(view, entry.stack):
+        words = f"{display(entry.branch)} has the commits of what was taken out of the queue ({display(entry.evidence.words)})."
+        hint = f"Rebase it onto {display(entry.target)} without them, and add it again: {advice.QUEUE_ADD.of(entry.branch)}."
+        raise EntryMoved(words, hint=hint, entry=entry.id, state=entry.state)
+    needs = tuple(need for need in entry.needs if is_open(view, need))
+    after = moved(entry, "unhold", states.QUEUED, operation, needs=needs)
     return _changed(view, operation, changes, after, f"{operation.session} lets {after.name} go on")
 
 
-def _is_open(view: View, need: str) -> bool:
+def is_open(view: View, need: str) -> bool:
     """Whether an entry that is needed has landed, or may yet."""
     found = model.find(view, need)
     return found is not None and found.state not in {states.DROPPED, states.EXPIRED}

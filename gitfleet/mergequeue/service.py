@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gitfleet.base import clock
 from gitfleet.base.ids import is_oid
 from gitfleet.base.names import Oid, SessionId
 from gitfleet.claims.policy import Policy
-from gitfleet.errors import UsageError
+from gitfleet.errors import HubError, NoEntry, UsageError
+from gitfleet.gates import policy as gate_policy
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor, View, Who
@@ -30,7 +32,7 @@ from gitfleet.mergequeue.requests import (
 )
 from gitfleet.sessions import session_rules
 from gitfleet.sessions.reading import Reading
-from gitfleet.trunk import queue_policy
+from gitfleet.trunk import position, queue_policy
 
 if TYPE_CHECKING:
     from gitfleet.gates.service import Gates
@@ -51,7 +53,12 @@ class MergeQueue:
         view = (state or self._ledger.current()).view
         known = model.queue(view)
         ordered = order.order(model.readable(view), clock.now(), window=known.counts.get("landings", 0))
-        return Lineup(view, ordered, model.runs(view), known.pause)
+        rules, node = queue_policy.load(self._ledger.state), self._ledger.node
+        return Lineup(
+            view, ordered, model.runs(view), known.pause, tries=rules.tries,
+            gated=gate_policy.load(self._ledger.state).configured,
+            tip=lambda: position.tip(self._repository.git, node),
+        )  # fmt: skip
 
     def find(self, name: str, view: View | None = None) -> QueueEntry:
         """The entry of that id, the only one whose id ends so (six characters at least), or that of a branch: the live one, else the one
@@ -64,6 +71,15 @@ class MergeQueue:
         lineup = self.lineup()
         entry = self.find(name, lineup.view)
         return entry, explain.why(lineup, entry)
+
+    def log(self, entry: QueueEntry) -> bytes | None:
+        """The whole log of the gate run that an entry failed; None where there is none, or it is kept no more.
+
+        Costs one connection where another node made it. Raises the hub's errors.
+        """
+        from gitfleet.mergequeue import gate_logs  # archives: only who asks for a log pays for it
+
+        return gate_logs.read(self._repository, self._ledger, entry.evidence)
 
     def add(self, session: SessionId, wanted: Wanted, *, timeout: float = 30.0) -> QueuedBranch:
         """Queue a branch for the session, with what it is stacked on, or change the entry that it has. Twice is harmless.
@@ -87,27 +103,27 @@ class MergeQueue:
         """Give an entry another priority or title. Raises NoEntry, PolicyRefused above the ceiling."""
         naming.check_title(title)
         ceiling = queue_policy.load(self._ledger.state).ceiling_for(named=by_another)
-        return self._ask(rules.change, session, Change(self.find(name).id, priority, title, ceiling))
+        return self._ask(rules.change, session, Change(self._meant(name).id, priority, title, ceiling))
 
     def hold(self, session: SessionId, name: str, reason: str = "") -> EntryChanged:
         """Keep an entry from landing, until `unhold`. Raises NoEntry, EntryMoved (one that has landed, too)."""
-        return self._ask(rules.hold, session, Because(self.find(name).id, reason))
+        return self._ask(rules.hold, session, Because(self._meant(name).id, reason))
 
     def unhold(self, session: SessionId, name: str) -> EntryChanged:
         """Let a held entry go on. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.unhold, session, OfEntry(self.find(name).id))
+        return self._ask(rules.unhold, session, OfEntry(self._meant(name).id))
 
     def drop(self, session: SessionId, name: str, reason: str = "") -> EntryChanged:
         """Take an entry out; from then on it does not land. Those above it are held. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.drop, session, Because(self.find(name).id, reason))
+        return self._ask(rules.drop, session, Because(self._meant(name).id, reason))
 
     def retry(self, session: SessionId, name: str) -> EntryChanged:
         """Have an entry that came back tested again as it is. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.retry, session, OfEntry(self.find(name).id))
+        return self._ask(rules.retry, session, OfEntry(self._meant(name).id))
 
     def approve(self, session: SessionId, name: str, head: str = "") -> EntryChanged:
         """Let an entry pass although lines of others vanish: at `head`, or as it is. Persons only. Raises NoEntry, EntryMoved, PolicyRefused."""
-        entry = self.find(name)
+        entry = self._meant(name)
         pin = EntryPin(entry.id, Oid(head)) if is_oid(head) else entry.pin
         if head and not is_oid(head):
             raise UsageError("The head that is approved is named by its whole object id.")
@@ -131,7 +147,22 @@ class MergeQueue:
         site = Site(self._repository, self._ledger, self._policy, gates.quiet(), listener or Listener())
         return Processor(site)
 
+<<<<<<< HEAD
     def _ask(self, kind: Kind[B, A], session: SessionId, body: B, *, who: Who = SESSION) -> A:
+=======
+    def _meant(self, name: str) -> QueueEntry:
+        """The entry that is to be changed; the hub is asked where it is not known here. Raises NoEntry."""
+        try:
+            return self.find(name)
+        except NoEntry:
+            if not self._ledger.node.hub:
+                raise
+        with suppress(HubError):
+            self._ledger.sync()
+        return self.find(name)
+
+    def _ask(self, kind: Kind[B, A], session: str, body: B, *, who: Who = SESSION) -> A:
+>>>>>>> h-hand
         view = self._ledger.current().view
         person = session_rules.of_node(view, session, self._ledger.node.id).person
         heard = Reading(self._ledger.state).seen(session)

@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.names import BranchName, Oid
-from gitfleet.claims import model
-from gitfleet.git import lineage
+from gitfleet.claims import model as claims
+from gitfleet.git import lineage, refs
 from gitfleet.git.program import Git
 from gitfleet.ledger.model import View
-from gitfleet.mergequeue.model import QueueEntry
+from gitfleet.mergequeue import model, states
+from gitfleet.mergequeue.branches import HEADS, Placed
+from gitfleet.mergequeue.model import EntryPin, QueueEntry
 from gitfleet.sessions import session_records
 
 
@@ -23,9 +25,10 @@ class Stacked(NamedTuple):
 
 
 def known_branches(view: View) -> set[str]:
-    """The branches that the fleet knows of: those that its sessions are on, and those that claims stay with."""
+    """The branches that the fleet knows of: those that its sessions are on, and those that claims stay with, or were made on."""
     found = {session.branch for session in session_records.readable(view)}
-    found |= {keeper.branch for claim in model.retained(view) for keeper in claim.retained}
+    found |= {keeper.branch for claim in claims.retained(view) for keeper in claim.retained}
+    found |= {claim.branch for claim in claims.everything(view) if isinstance(claim, claims.Claim)}
     return found - {""}
 
 
@@ -57,8 +60,38 @@ def chain(rows: Mapping[str, Stacked], branch: str) -> list[Stacked]:
 
 
 def heads_of(
-    entries: Sequence[QueueEntry], there: Mapping[str, str], names: Collection[str]
+    git: Git, entries: Sequence[QueueEntry], placed: Placed, known: Collection[str]
 ) -> dict[str, str]:
-    """Where branches are: the queued ones at their heads in the queue, those of `names` as the hub has them."""
-    found = {name: there[name] for name in names if name in there}
-    return {**found, **{entry.branch: entry.head for entry in entries}}
+    """Where branches are that the one which is added may be built upon, or that may be built upon it: the queued ones at their heads in
+    the queue; of the hub's, and those here that are `known` and have never been there, whichever its history has.
+
+    Costs two git processes. Raises GitFailed.
+    """
+    rows = git.run("rev-list", placed.head, f"^{placed.target}", "--", timeout=300.0).decode("ascii")
+    history = set(rows.split())
+    found = {ref.removeprefix(HEADS): oid for ref, oid in refs.read(git, HEADS).items()}
+    names = {name: oid for name, oid in found.items() if name in known and name not in placed.there}
+    if placed.on_hub:
+        names |= placed.there
+    else:
+        names = {name: oid for name, oid in placed.there.items() if name in known}
+    below = {name: oid for name, oid in names.items() if oid in history and oid != placed.head}
+    return {**below, **{entry.branch: entry.head for entry in entries}, placed.branch: placed.head}
+
+
+def landed_below(view: View, git: Git, entry: QueueEntry, head: str) -> EntryPin | None:
+    """What an entry was built upon and `head` still has, if that has landed: squashed or rebased, perhaps, so that history does not tell."""
+    below = model.find(view, entry.stack) if entry.stack and entry.under else None
+    if below is None or below.state != states.LANDED:
+        return None
+    done = git.ask("merge-base", "--is-ancestor", entry.under, head, timeout=300.0)
+    return EntryPin(below.id, entry.under) if done.code == 0 else None
+
+
+def rewritten_below(view: View, git: Git, entry: QueueEntry) -> QueueEntry | None:
+    """The live entry below, if its branch no longer has the commit that this one is built upon."""
+    below = model.find(view, entry.stack) if entry.stack and entry.under else None
+    if below is None or below.state in states.FINISHED or below.head == entry.under:
+        return None
+    done = git.ask("merge-base", "--is-ancestor", entry.under, below.head, timeout=300.0)
+    return below if done.code == 1 else None

@@ -92,7 +92,7 @@ MOVES: tuple[Transition, ...] = (
     *_rows("mark", (BLOCKED, SUSPECT, STALE), (QUEUED,), NODES),
     *_rows("mark", (HELD, REJECTED, CONFLICTED), (STALE,), NODES),
     *_rows("reject", GOING, (REJECTED,), NODES),
-    *_rows("repair", HANDED_BACK, (QUEUED,), NODES),
+    *_rows("repair", (*HANDED_BACK, BLOCKED), (QUEUED,), NODES),
     *_rows("expire", (REJECTED, CONFLICTED, STALE), (EXPIRED,), NODES),
     *_rows("land", GOING, (LANDED,), NODES),
     *_rows("reconcile", LIVE, (LANDED,), NODES),

@@ -15,7 +15,7 @@ from gitfleet.gates import keys as gate_keys
 from gitfleet.gates import watching
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateTarget, GateTerms, GateTested
-from gitfleet.mergequeue import model, trials
+from gitfleet.mergequeue import gate_logs, model, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
 from gitfleet.mergequeue.model import CandidateResult, Outcome
@@ -52,11 +52,11 @@ def proof(site: Site, tree: str) -> Proof:
 def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | None:
     """What the fleet knows of a candidate without a run of it: by a verdict of its tree, or since there is no gate. None: nothing.
 
-    One that has failed already is run again, if that is asked for: its verdict alone is not news.
+    A tree that has failed in a run of the queue is run again, if that is asked for: its verdict alone is not news.
     """
     step = place(site, look, candidate)
     word = site.gates.standing(step.tree).word
-    if word not in {PASSED, FAILED} or (word == FAILED and look.run_of(candidate, "failed")):
+    if word not in {PASSED, FAILED} or (word == FAILED and look.has_failed(step.tree)):
         return None
     outcome: Outcome = "passed" if word == PASSED else "failed"
     pins = tuple(look.entries[entry].pin for entry in candidate)
@@ -93,6 +93,8 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
         with renewed(lambda: site.request(trials.renew, OfRun(ticket.id)), _LEASE / 3):
             ended = _gated(site, look, candidate, step)
         outcome = _outcome(ended)
+        if outcome == "failed" and len(_suspects(look, candidate, outcome)) == 1:
+            _keep_logs(site, ended)
     finally:
         seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
         end = EndRun(ticket.id, outcome, seconds, _suspects(look, candidate, outcome))
@@ -103,7 +105,7 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
 
 
 def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateTested:
-    again = look.run_of(candidate, "failed") is not None
+    again = look.has_failed(step.tree)
     variables = (("entries", " ".join(candidate)), ("base", site.base), ("target", site.target))
     terms = GateTerms(by=PROCESSOR, again=again, keep_going=False, variables=variables)
     target = GateTarget(Oid(step.commit), Oid(step.tree))
@@ -120,6 +122,13 @@ def _outcome(ended: GateTested) -> Outcome:
     if ended.word == FAILED:
         return "failed"
     return "indeterminate" if INDETERMINATE in results else "abandoned"
+
+
+def _keep_logs(site: Site, ended: GateTested) -> None:
+    """Have the logs of what failed where other nodes can read them."""
+    for one in ended.parts:
+        if one.end is not None and one.end.result == FAILED and one.end.path:
+            gate_logs.keep(site.repository, site.ledger, one.end.path)
 
 
 def _suspects(look: Outlook, candidate: Candidate, outcome: Outcome) -> tuple[str, ...]:

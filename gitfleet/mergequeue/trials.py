@@ -189,8 +189,12 @@ def mark(view: View, operation: Operation, body: Mark, generation: int) -> Decis
         entry = _marked(entry, found, operation)
         after.append(entry)
         changes |= model.put(entry)
-        if found.state == states.CONFLICTED:
-            words = f"Your branch {entry.branch} conflicts with {entry.target}, and comes back to you: {_paths(entry)}."
+        if found.state == states.CONFLICTED and found.reason == "restack":
+            words = f"Your branch {entry.branch} is built upon a version of {entry.evidence.rival} that is no more, and comes back to you."
+            changes |= _tell(Overlay(view, changes), entry, words, operation, number)
+        elif found.state == states.CONFLICTED:
+            rival = f" ({entry.evidence.rival})" if entry.evidence.rival else ""
+            words = f"Your branch {entry.branch} conflicts with {entry.target}{rival}, and comes back to you: {_paths(entry)}."
             changes |= _tell(Overlay(view, changes), entry, words, operation, number)
         elif found.state == states.HELD:
             words = f"Your branch {entry.branch} needs an approval: {entry.evidence.words}."

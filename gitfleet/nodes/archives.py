@@ -107,6 +107,11 @@ class NodeArchives:
                 except GitFailed as error:
                     raise _broken(ref, "it is no commit") from error
 
+    def own(self) -> list[NodeArchive]:
+        """The archives of this node that are in this clone, sorted. No connection."""
+        node = self._ledger.node.id
+        return sorted(NodeArchive(node, name, oid) for name, oid in self._own().items())
+
     def list(self, node: str | None = None) -> list[NodeArchive]:
         """The archives that the hub has (without a hub: this clone), of all nodes or of one, sorted.
 

@@ -11,7 +11,7 @@ from gitfleet.mergequeue import explain, model, order, reasons, states
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
 from gitfleet.mergequeue.states import State
-from tests.mergequeue.queues import Queues
+from tests.mergequeue.queues import BASE, Queues
 
 Made = Callable[[Queues], QueueEntry]
 
@@ -78,10 +78,12 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "host": (_put("blocked", "host", words="pull request 7"), "pull request 7", "queue process"),
     "hold": (_put("held", "hold", words="wait", session="bob-1"), "bob-1 holds it: wait.", "queue unhold ID"),
     "approval": (_put("held", "approval", words="3 lines vanish"), "3 lines vanish.", "queue approve ID"),
-    "dependency-dropped": (_put("held", "dependency-dropped", words="b was dropped"), "b was dropped.", "queue unhold ID"),
-    "gate-failed": (_put("rejected", "gate-failed", words="2 tests fail"), "2 tests fail.", "queue add --branch a"),
+    "dependency-dropped": (_put("held", "dependency-dropped", words="b was dropped", entry="0" * 26), "b was dropped.", "queue unhold ID"),
+    "restack": (_put("conflicted", "restack", branch="b", words="b was rewritten"), "upon a version of b that is no more", "queue add --branch a"),
+    "target-fails": (_put("blocked", "target-fails"), "main itself fails its gate", "gate status"),
+    "gate-failed": (_put("rejected", "gate-failed", words="2 tests fail"), "2 tests fail. Only a new commit", "queue add --branch a"),
     "conflict": (_put("conflicted", "conflict", paths=tuple("abcdefg")), "main: a, b, c, d, e and 2 more.", "queue add --branch a"),
-    "stale": (_put("stale", "stale"), "Its branch is no longer at 000000000000.", "queue add --branch a"),
+    "stale": (_put("stale", "stale", words="it is gone"), "Its branch is no longer at 000000000000: it is gone.", "queue add --branch a"),
     "branch-gone": (_put("stale", "branch-gone"), "gone from the hub", "queue drop ID"),
     "landed": (_put("landed", "landed"), "It has landed on main as cccccccccccc.", ""),
     "landed-elsewhere": (_put("landed", "landed-elsewhere"), "main had it already, as cccccccccccc.", ""),
@@ -116,6 +118,52 @@ def test_task_that_nobody_can_receive_is_said_to_be_one(world: Queues) -> None:
         "Nobody can receive it: there is no session ada-1 any more."
         in explain.why(lineup(world), entry).words
     )
+
+
+def test_entry_that_came_back_as_often_as_it_may_is_said_to_be_a_persons(world: Queues) -> None:
+    entry = world.put(world.add("a"), "rejected", reason="gate-failed", tries=2)
+    known = lineup(world)
+    known.tries = 2
+    found = explain.why(known, entry)
+    assert "It has come back 2 times, and no more is accepted" in found.words
+    assert spoken(found.step) == f"gitfleet queue drop {entry.id}"
+
+
+def test_nothing_is_next_while_no_gate_is_configured(world: Queues) -> None:
+    entry = world.add("a")
+    known = lineup(world)
+    known.gated = False
+    assert explain.why(known, entry).reason == "no-gate"
+
+
+def test_entry_whose_run_had_no_verdict_says_so(world: Queues) -> None:
+    entry = world.add("a")
+    run = world.run(entry)
+    world.take("ada", "queue.end", run=run, outcome="indeterminate")
+    assert explain.why(lineup(world), world.entry(entry.id)).reason == "indeterminate"
+
+
+@pytest.mark.parametrize(("tip", "reason"), [(BASE, "target-fails"), ("e" * 40, "next"), (None, "next")])
+def test_target_that_fails_by_itself_is_why_entries_wait_while_it_is_there(
+    world: Queues, tip: str | None, reason: str
+) -> None:
+    world.take("ada", "queue.end", run=world.run(), outcome="failed")
+    entry, hot = world.add("a"), world.add("b", priority=90, session="eve-1", at=2)
+    known = Lineup(world.view, model.readable(world.view), [], model.queue(world.view).pause, tip=lambda: tip)
+    assert explain.why(known, entry).reason == reason.replace("next", "next")
+    assert explain.why(known, hot).reason in {"next", "behind"}
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_entry_above_one_that_was_dropped_is_rebased_or_let_go_on(world: Queues, stacked: bool) -> None:
+    low = world.add("low")
+    needs = {"stack": low.id, "needs": []} if stacked else {"needs": [low.id]}
+    top = world.add("top", at=2, **needs)
+    world.take("ada-1", "queue.drop", entry=low.id)
+    found = explain.why(lineup(world), world.entry(top.id))
+    assert found.reason == "dependency-dropped"
+    assert ("Rebase it onto main" in found.words) is stacked
+    assert spoken(found.step).startswith("gitfleet queue add" if stacked else "gitfleet queue unhold")
 
 
 def test_what_records_say_cannot_move_the_cursor(world: Queues) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.git.merge_rules import PLAIN
 from gitfleet.git.program import Git as GitProgram
+from gitfleet.git.quarantine import Merged, quarantine
 from gitfleet.mergequeue import integrity
 from gitfleet.mergequeue.integrity import TakenAway
 from tests.mergequeue.branches import edited
@@ -17,12 +19,15 @@ Branch = Callable[..., str]
 
 
 def lost(target: Path, git: Git, name: str = "work", *, tree: str = "", below: str = "") -> TakenAway:
-    """What the merge of a branch into main would lose; `tree` stands for another outcome of it."""
+    """What the merge of a branch into main would lose; `tree` stands for another outcome of it, as of a driver."""
     made = tree or git(target, "merge-tree", "--write-tree", "main", name).split("\n")[0]
     commit = git(target, "commit-tree", "-p", "main", "-p", name, "-m", "candidate", made)
     program = GitProgram(str(target / ".git"))
     main, head = git(target, "rev-parse", "main"), git(target, "rev-parse", name)
-    return integrity.losses(program, main, commit, head, without=[main, below])
+    with quarantine(program, PLAIN) as place:
+        plain = place.merge(main, head)
+        is_plain = isinstance(plain, Merged) and plain.tree == made
+        return integrity.losses(place, main, commit, head, without=[main, below], plain=is_plain)
 
 
 def merged(target: Path, git: Git, name: str, files: dict[str, str] | None, *how: str) -> None:
@@ -88,6 +93,91 @@ def test_whole_file_taken_from_one_side_is_told_of_the_other_hunks(
     assert [(one.path, one.sample) for one in found] == [("long.txt", ("fifteen",))]
 
 
+def test_resolution_that_puts_both_sides_on_one_line_or_begins_with_new_ones_loses_nothing(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    git.commit(target, {"code.py": "import a, b\n\nrun(a)\n"}, "code")
+    branch(
+        "work",
+        {"code.py": "import a, b, mine, theirs\n\nrun(a)\n", "long.txt": edited({3: "x = 1", 4: "mine"})},
+    )
+    git.commit(
+        target,
+        {"code.py": "import a, b, theirs\n\nrun(a)\n", "long.txt": edited({3: "y = 1", 4: "theirs"})},
+        "on main",
+    )
+    files = {
+        "code.py": "import a, b, mine, theirs\n\nrun(a)\n",
+        "long.txt": edited({3: "z = 1  # as of both", 4: "mine"}),
+    }
+    merged(target, git, "work", files)
+    assert not lost(target, git)
+
+
+def test_refactoring_with_renames_and_moved_blocks_loses_nothing(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    text = {
+        f"part{n}.py": "".join(f"def f{n}_{row}():\n    return {row}\n" for row in range(30))
+        for n in range(6)
+    }
+    git.commit(target, text, "parts")
+    git(target, "checkout", "--quiet", "-b", "work")
+    for n in range(6):
+        git(target, "mv", f"part{n}.py", f"renamed{n}.py")
+    git(target, "commit", "--quiet", "-m", "rename")
+    moved = text["part0.py"].split("def f0_20")
+    git.commit(
+        target,
+        {
+            "renamed0.py": moved[0],
+            "renamed1.py": text["part1.py"] + "def f0_20" + "def f0_20".join(moved[1:]),
+        },
+        "move a block",
+    )
+    git(target, "checkout", "--quiet", "main")
+    git.commit(target, {"part2.py": text["part2.py"].replace("return 7", "return 700")}, "on main")
+    git(target, "checkout", "--quiet", "work")
+    git(target, "merge", "--quiet", "--no-edit", "main")
+    git(target, "checkout", "--quiet", "main")
+    git.commit(target, {"part3.py": text["part3.py"].replace("return 8", "return 800")}, "later on main")
+    assert not lost(target, git)
+
+
+def test_generated_file_that_is_made_anew_in_a_merge_loses_nothing(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    def made(*names: str) -> str:
+        return "".join(f"entry {name} sum {hash(names) & 0xFFFF:04x}\n" for name in names)
+
+    git.commit(target, {"table.txt": made("a", "b")}, "table")
+    branch("work", {"table.txt": made("a", "b", "mine")})
+    git.commit(target, {"table.txt": made("a", "b", "theirs")}, "on main")
+    merged(target, git, "work", {"table.txt": made("a", "b", "mine", "theirs")})
+    assert not lost(target, git)
+
+
+def test_second_merge_does_not_make_the_resolution_of_the_first_one_a_loss(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    branch("work", {"long.txt": edited({3: "mine"})})
+    git.commit(target, {"long.txt": edited({3: "theirs"})}, "on main")
+    merged(target, git, "work", {"long.txt": edited({3: "mine and theirs"})})
+    git.commit(target, {"long.txt": edited({3: "theirs", 15: "fifteen"})}, "later on main")
+    merged(target, git, "work", None)
+    assert not lost(target, git)
+
+
+def test_duplicate_that_a_merge_takes_out_is_no_loss(target: Path, branch: Branch, git: Git) -> None:
+    branch("work", {"other.txt": "mine\n"})
+    git.commit(target, {"long.txt": edited({}) + "twice\ntwice\n"}, "on main")
+    git(target, "checkout", "--quiet", "work")
+    git(target, "merge", "--quiet", "--no-commit", "--no-ff", "main")
+    resolve(target, git, {"long.txt": edited({}) + "twice\n"})
+    git(target, "checkout", "--quiet", "main")
+    assert not lost(target, git)
+
+
 def test_merge_driver_that_keeps_one_side_is_told(target: Path, branch: Branch, git: Git) -> None:
     branch("work", {"long.txt": edited({3: "mine"})})
     git.commit(target, {"long.txt": edited({15: "fifteen"})}, "on main")
@@ -116,6 +206,18 @@ def test_revert_that_says_so_loses_nothing(target: Path, branch: Branch, git: Gi
     assert not lost(target, git)
 
 
+@pytest.mark.parametrize(("message", "told"), [("Drop the old tool", False), ("my work", True)])
+def test_file_that_is_deleted_as_it_was_added_is_told_unless_the_message_says_so(
+    message: str, told: bool, target: Path, branch: Branch, git: Git
+) -> None:
+    git.commit(target, {"tool.py": "print('tool')\n"}, "a tool")
+    git(target, "checkout", "--quiet", "-b", "work")
+    git(target, "rm", "--quiet", "tool.py")
+    git(target, "commit", "--quiet", "-m", message)
+    git(target, "checkout", "--quiet", "main")
+    assert bool(lost(target, git).undone) is told
+
+
 @pytest.mark.parametrize("name", ['quo"te', "new\nline", "tab\t", "ünïcode", "two  blanks ", "-option"])
 def test_odd_name_is_told_as_it_is(name: str, target: Path, branch: Branch, git: Git) -> None:
     git.commit(target, {name: "one\ntwo\n"}, "odd")
@@ -129,8 +231,4 @@ def test_odd_name_is_told_as_it_is(name: str, target: Path, branch: Branch, git:
 def test_stacked_branch_answers_for_its_own_commits_only(target: Path, branch: Branch, git: Git) -> None:
     below = branch("below", {"long.txt": edited({3: "three"})})
     branch("work", {"other.txt": "mine\n"}, start="below")
-    assert not lost(target, git, below=below).undone
-    found = lost(target, git, below=below).vanished
-    assert [one.path for one in found] == [
-        "long.txt"
-    ]  # against main it is the other branch that takes the line
+    assert not lost(target, git, below=below)

@@ -145,8 +145,9 @@ def test_dropping_one_of_a_stack_holds_those_above_and_tells_their_sessions(worl
         d.id: ("queued", ""),
     }
     assert any("b is held: a was dropped" in words for words in told(world, "bob-1"))
-    world.take("bob-1", "queue.unhold", entry=b.id)
-    assert (world.entry(b.id).needs, world.entry(b.id).stack) == ((), "")
+    assert "has the commits of what was taken out" in str(world.refuse("bob-1", "queue.unhold", entry=b.id))
+    world.add("b", session="bob-1", at=7, stack="", needs=[])
+    assert (world.entry(b.id).state, world.entry(b.id).needs, world.entry(b.id).stack) == ("queued", (), "")
 
 
 def test_approval_is_for_persons_at_the_head_that_was_looked_at(world: Queues) -> None:

@@ -15,6 +15,7 @@ from gitfleet.mergequeue.adding import QueuedBranch
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
 from gitfleet.mergequeue.requests import EntryChanged, QueuePaused
+from gitfleet.trunk import queue_policy
 
 if TYPE_CHECKING:
     from gitfleet.mergequeue.processor import (
@@ -45,6 +46,12 @@ class EvidenceRow(TypedDict):
     """The name under which all of the log is kept."""
     commit: NotRequired[Oid]
     """Where it was found."""
+    theirs: NotRequired[Oid]
+    """The commit of the target that is the other side."""
+    author: NotRequired[str]
+    """Who made that, where no entry of the queue brought it; `title` is its subject then."""
+    node: NotRequired[str]
+    """The node that has the log."""
 
 
 class EstimateRow(TypedDict):
@@ -62,8 +69,12 @@ class TaskRow(TypedDict):
     """Whether that session is there to have it back."""
     since: int
     """When it came back, by the clock of the node that sent it."""
+    until: int
+    """Until when it may be repaired."""
     tries: int
     """How often it has come back repaired before."""
+    left: int
+    """How often it may come back yet."""
 
 
 class QueueEntryRow(TypedDict):
@@ -156,6 +167,8 @@ class QueueShowAnswer(Knowledge):
     """The gate runs that have it."""
     above: list[str]
     """Entries that come after it."""
+    log: str | None
+    """With `--log`: all that the gate wrote; null where that was not asked for, or is kept no more."""
 
 
 class QueueWhyAnswer(Knowledge):
@@ -238,17 +251,22 @@ def listed(fleet: Fleet) -> tuple[QueueListAnswer, list[str]]:
     return {"entries": found, "pause": _pause(rows.queue.pause), **knowledge(state)}, broken
 
 
-def shown(fleet: Fleet, name: str) -> QueueShowAnswer:
-    """One entry with all that is known of it. Raises NoEntry."""
+def shown(fleet: Fleet, name: str, *, log: bool = False) -> QueueShowAnswer:
+    """One entry with all that is known of it; with the whole log of its gate, for which another node's archive may be asked.
+
+    Raises NoEntry, and the hub's errors.
+    """
     state = fleet.current()
     rows = _Rows(fleet, state)
     entry = fleet.queue.find(name, state.view)
+    data = fleet.queue.log(entry) if log else None
     return {
         "entry": rows.row(entry),
         "evidence": _evidence(entry),
-        "task": _task(state, entry),
+        "task": _task(fleet, state, entry),
         "runs": [_run(run) for run in rows.lineup.runs if any(pin.id == entry.id for pin in run.entries)],
         "above": [one.id for one in rows.lineup.ordered if entry.id in one.needs],
+        "log": data.decode("utf-8", "replace") if data is not None else None,
         **knowledge(state),
     }
 
@@ -365,12 +383,15 @@ def _run(run: GateRun) -> RunRow:
     }  # fmt: skip
 
 
-def _task(state: State, entry: QueueEntry) -> TaskRow | None:
+def _task(fleet: Fleet, state: State, entry: QueueEntry) -> TaskRow | None:
     if entry.state not in states.HANDED_BACK:
         return None
+    rules = queue_policy.load(fleet.ledger.state)
     return {
         "session": entry.session,
         "receivable": explain.receivable(state.view, entry),
         "since": entry.handed,
+        "until": entry.handed + rules.deadline,
         "tries": entry.tries,
+        "left": max(0, rules.tries - entry.tries),
     }
