@@ -24,7 +24,7 @@ from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.listening import Listener
 from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
-from gitfleet.trunk import policy_file, position, queue_policy
+from gitfleet.trunk import policy_file, queue_policy
 from gitfleet.trunk.queue_policy import QueuePolicy
 
 
@@ -97,8 +97,11 @@ class Site:
         return {entry.branch for entry in self.live()}
 
     def settle_base(self) -> str:
-        """Have candidates be made on the commit that the target is at, by the rules as they are there; that commit."""
-        base = position.tip(self.repository.git, self.ledger.node)
+        """Have candidates be made on the commit that the target was at when it was last looked for, be that back from where it was before;
+        that commit.
+        """
+        node = self.ledger.node
+        base = heads.known(self.repository.git, node, [node.trunk])[node.trunk]
         if base is None:
             words = f"There is no branch '{display(self.target)}' to land on."
             raise Unverifiable(words, hint="Push it to the hub first.")
