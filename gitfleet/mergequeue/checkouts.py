@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from gitfleet.base import canonical, files
+from gitfleet.base import files, statefile
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display, one_line
-from gitfleet.codec import TEXT, Broken, Many, One, Struct, field
+from gitfleet.codec import TEXT, Many, One, Struct, field
 from gitfleet.errors import Blocked
 from gitfleet.git import git_worktrees, refs
 from gitfleet.git.program import Git
@@ -33,7 +33,10 @@ class Following(Struct):
     new: str = field(TEXT)
 
 
-_NOTED = Many(One(Following))
+class FollowingNote(Struct):
+    """What is kept of those that have not followed yet."""
+
+    worktrees: tuple[Following, ...] = field(Many(One(Following)), default=())
 
 
 class CheckoutInTheWay(Blocked):
@@ -58,7 +61,7 @@ class Checkouts:
             self._bring()
             noted = self._found(commit)
             if noted:
-                files.replace(self._note, canonical.dump(_NOTED.encode(noted)))
+                statefile.save(self._note, FollowingNote(noted))
             try:
                 yield
             finally:
@@ -75,16 +78,13 @@ class Checkouts:
         before = self._noted()
         left = tuple(one for one in before if not self._has_followed(one))
         if left:
-            files.replace(self._note, canonical.dump(_NOTED.encode(left)))
+            statefile.save(self._note, FollowingNote(left))
         elif before:
             files.remove(self._note)
 
     def _noted(self) -> Sequence[Following]:
-        try:
-            return _NOTED.decode(canonical.load(files.read(self._note) or b"[]"))
-        except (ValueError, Broken):
-            files.remove(self._note)
-            return ()
+        found = statefile.load(FollowingNote, self._note)
+        return found.worktrees if found else ()
 
     def _has_followed(self, one: Following) -> bool:
         """Bring a worktree along; whether nothing is left to do. What was changed there meanwhile is not touched."""
