@@ -138,7 +138,7 @@ def run() -> Reply:
     code, lines = 70, ["the run ended early"]
     try:
         with Fleet.open(bulk=True) as fleet:
-            done = fleet.upkeep.run(options)
+            done = fleet.upkeep.run(options, processing=True)
         code, lines = done.code, [*done.words(), *[f"warning: {words}" for words in done.warnings]]
     except FleetError as error:
         code, lines = error.exit_code, [error.message]

@@ -24,15 +24,19 @@ class Upkeep:
         """What the system runs regularly: installed, looked at and taken away."""
         return Maintainer(self._clone.repository)
 
-    def run(self, options: Options | None = None, *, dry_run: bool = False) -> Round:
+    def run(
+        self, options: Options | None = None, *, dry_run: bool = False, processing: bool = False
+    ) -> Round:
         """Bring the base in everywhere, clean up, end dead sessions, exchange with the hub: what `worktree maintain` does.
+
+        With `processing` process the merge queue in the end, if policy has the maintainer do it.
 
         Whatever fails is named in the answer, and keeps nothing else from being done. Raises UsageError for options that
         no round could ever follow.
         """
         options = options or Options(reconcile_only=False)
         check(options)
-        return round.run(self._clone, options, dry_run=dry_run)
+        return round.run(self._clone, options, dry_run=dry_run, processing=processing)
 
 
 def check(options: Options) -> None:

@@ -34,7 +34,6 @@ class Outlook:
         *,
         notes: Sequence[CandidateResult] = (),
         absent: frozenset[str] = frozenset(),
-        lapsed: Mapping[str, int] | None = None,
     ) -> None:
         self.view = view
         self.chains = chains
@@ -42,8 +41,7 @@ class Outlook:
         self.entries = {entry.id: entry for entry in model.readable(view)}
         self._most = most
         self._absent = absent
-        lapsed = lapsed or {}
-        self.runs = [run for run in model.runs(view) if lapsed.get(run.id) != run.renewed]
+        self.runs = model.runs(view)
         self.results = [*model.results(view), *notes]
         self._strength = order.priorities(list(self.entries.values()), now)
         self._known: dict[str, QueueEntry | None] = {}
@@ -73,6 +71,14 @@ class Outlook:
     def below_floor(self, candidate: Candidate) -> bool:
         """Whether an entry of a candidate is one that a pause keeps back."""
         return any(self._strength[entry].standing < self.state.pause.floor for entry in candidate)
+
+    def is_hot(self, candidate: Candidate) -> bool:
+        """Whether a candidate is that of a hotfix."""
+        return bool(candidate) and self._strength[candidate[-1]].effective >= order.HOTFIX.least
+
+    def pins(self, candidate: Candidate) -> tuple[model.EntryPin, ...]:
+        """The entries of a candidate, at their heads."""
+        return tuple(self.entries[entry].pin for entry in candidate)
 
     @property
     def limits(self) -> Limits:
@@ -202,8 +208,8 @@ class Outlook:
 
     def run_of(self, candidate: Candidate, outcome: str) -> CandidateResult | None:
         """The last result of exactly these entries that ended so."""
-        pins = [self.entries[entry].pin for entry in candidate]
-        found = [one for one in self.results if list(one.entries) == pins and one.outcome == outcome]
+        pins = self.pins(candidate)
+        found = [one for one in self.results if one.entries == pins and one.outcome == outcome]
         return found[-1] if found else None
 
     def has_failed(self, tree: str) -> bool:

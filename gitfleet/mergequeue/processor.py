@@ -10,24 +10,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from gitfleet.base import clock
 from gitfleet.codec import Struct, replace
-from gitfleet.errors import Blocked, Conflict, EntryMoved, HubError, NoEntry, PolicyRefused, RefMoved
+from gitfleet.errors import Conflict, EntryMoved, HubError, NoEntry, PolicyRefused, RefMoved
 from gitfleet.mergequeue import judging, landing, model, outlook, states, testing, trials, upkeep
-from gitfleet.mergequeue.model import CandidateResult, QueueEntry
+from gitfleet.mergequeue.checkouts import CheckoutInTheWay, Checkouts
+from gitfleet.mergequeue.evidence import Candidate
+from gitfleet.mergequeue.hearing import IDLE, Hearing
+from gitfleet.mergequeue.model import CandidateResult, EntryPin, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import Mark, Marked
 from gitfleet.mergequeue.selection import Await, Halt, Next, ToLand, ToReject, ToTry
 from gitfleet.mergequeue.site import Site
 from gitfleet.mergequeue.states import State
 
-ASK_EVERY = 5.0
-"""Seconds between two looks at the hub while others test."""
 _PATIENCE = 20
 """So often in a row something may come between, and then the round is over."""
 _TRIES = 2
 """So often a candidate is tried again in one round, when its gate could not be run to its end."""
+_LONGEST = 3600.0
+"""Seconds after which it is tried again at the latest, however often that went so."""
 _LOST = (EntryMoved, RefMoved, NoEntry, Conflict, PolicyRefused)
 """What somebody else's change of the queue or the target makes of ours: look again, and decide anew."""
 Word = Literal["landed", "rejected", "conflicted", "held"]
@@ -58,6 +62,17 @@ class Processed(Struct):
         )  # fmt: skip
 
 
+class _Trouble(NamedTuple):
+    """How often in a row the gate could not be run to its end on a candidate, and until when it is left alone."""
+
+    times: int = 0
+    until: float = 0.0
+
+    def again(self) -> _Trouble:
+        """After one more time: it is left alone for four times as long."""
+        return _Trouble(self.times + 1, clock.elapsed() + min(_LONGEST, 0.5 * 4.0**self.times))
+
+
 class Processor:
     """One runner. Not for two threads at once, but for `stop`."""
 
@@ -65,22 +80,31 @@ class Processor:
         self._site = site
         self._notes: list[CandidateResult] = []
         self._stopped = threading.Event()
-        self._done = Processed()
+        self._hearing: Hearing | None = None
+        self._trouble: dict[tuple[EntryPin, ...], _Trouble] = {}
+        self._gave_way = False
+        self.done = Processed()
+        """What came of the last `work`, also where it ended with an error."""
 
     def stop(self) -> None:
         """Have `work` end soon, from another thread: a gate that runs is ended, and says nothing."""
         self._stopped.set()
         self._site.runner.stop()
+        hearing = self._hearing
+        if hearing is not None:
+            hearing.stop()
 
     def work(self) -> Processed:
         """Do all that can be done now. Raises the hub's errors; what was done by then is done."""
-        self._done = Processed()
+        self.done = Processed()
         with closing(self._site):
-            landing.recover(self._site)
+            Checkouts(self._site).recover()
             self._site.sync()
-            self._rounds()
+            with Hearing(self._site.ledger, IDLE) as self._hearing:
+                self._rounds()
         left = tuple(entry for entry in self._site.live() if entry.state not in states.HANDED_BACK)
-        return replace(self._done, waiting=left)
+        self.done = replace(self.done, waiting=left)
+        return self.done
 
     def _rounds(self) -> None:
         lost = 0
@@ -123,9 +147,9 @@ class Processor:
         if isinstance(step, ToTry):
             return self._test(look, step)
         if isinstance(step, Await):
-            self._stopped.wait(ASK_EVERY)
-            self._site.sync()
-            return True
+            return self._await()
+        if self._hearing:
+            self._hearing.anew()
         return self._halt(f"{self._site.target} itself fails its gate") if isinstance(step, Halt) else False
 
     def _land(self, look: Outlook, step: ToLand) -> bool:
@@ -134,8 +158,14 @@ class Processor:
             return self._halt(f"the queue is frozen: {pause.reason}")
         try:
             return self._tell(landing.land(self._site, look, step.candidate))
-        except Blocked as error:
+        except CheckoutInTheWay as error:
             return self._halt(error.message)
+
+    def _await(self) -> bool:
+        """Wait until others have done something; True, since there may be more to do."""
+        if self._hearing:
+            self._hearing.wait(self._site.sync)
+        return True
 
     def _test(self, look: Outlook, step: ToTry) -> bool:
         bad = judging.objections(self._site, look, step.candidate)
@@ -145,16 +175,24 @@ class Processor:
         if known is not None:
             self._notes.append(known)
             return True
-        if step.again > _TRIES:
+        trouble = self._trouble.get(look.pins(step.candidate), _Trouble())
+        if trouble.times > _TRIES and clock.elapsed() < trouble.until:
             return self._halt("the gate could not be run to its end")
-        self._stopped.wait(2.0**step.again if step.again else 0.0)
-        self._done = replace(self._done, runs=self._done.runs + 1)
-        ended = testing.run(self._site, look, step.candidate)
+        self._stopped.wait(max(0.0, trouble.until - clock.elapsed()))
+        return self._stopped.is_set() or self._run(look, step.candidate)
+
+    def _run(self, look: Outlook, candidate: Candidate) -> bool:
+        self.done = replace(self.done, runs=self.done.runs + 1)
+        ended = testing.run(self._site, look, candidate, yields=not self._gave_way)
+        self._gave_way = ended.gave_way or (self._gave_way and look.is_hot(candidate))
+        pins = look.pins(candidate)
+        if ended.outcome == "indeterminate":
+            self._trouble[pins] = self._trouble.get(pins, _Trouble()).again()
+        else:
+            self._trouble.pop(pins, None)
         with suppress(HubError):
             self._site.sync()
-        if not ended:
-            self._stopped.wait(ASK_EVERY)
-        return True
+        return self._await() if ended.outcome == "abandoned" and not ended.useless else True
 
     def _mark(self, found: Sequence[Marked]) -> bool:
         body = Mark(tuple(found[: model.MAX_ENTRIES]))
@@ -166,10 +204,10 @@ class Processor:
             self._site.listener.say(judging.said(entry))
             word = _WORDS.get(entry.state)
             if word:
-                self._done = replace(self._done, **{word: (*getattr(self._done, word), entry)})
+                self.done = replace(self.done, **{word: (*getattr(self.done, word), entry)})
         return True
 
     def _halt(self, why: str) -> bool:
-        self._done = replace(self._done, halted=why)
+        self.done = replace(self.done, halted=why)
         self._site.listener.say(f"stopped: {why}")
         return False

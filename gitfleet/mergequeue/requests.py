@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.statefile import PROCESS
 from gitfleet.claims.model import CLAIMS, Claim
-from gitfleet.codec import FLAG, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Text, Whole, field
+from gitfleet.codec import FLAG, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Text, Whole, field
 from gitfleet.ledger.model import NAME, SESSION_ID, Answer
 from gitfleet.mergequeue.model import (
     BRANCH,
@@ -121,10 +120,7 @@ class QueuePaused(Answer):
 
 
 class Take(Struct):
-    """A run that this node is about to make (see `model.GateRun`).
-
-    `lapsed`: by id, the runs of others whose lease was over as this node watched it, each with the renewals that it saw.
-    """
+    """A run that this node is about to make (see `model.GateRun`)."""
 
     target: BranchName = field(BRANCH)
     base: Oid = field(OID)
@@ -135,7 +131,6 @@ class Take(Struct):
     lease: int = field(Whole(1, 86400), default=180)
     process: ProcessIdentity | None = field(PROCESS, default=None)
     purpose: str = field(WORDS, default="", omit=True)
-    lapsed: Mapping[str, int] = field(Table(WHOLE), default={}, omit=True)
 
 
 class RunTaken(Answer):
@@ -153,7 +148,7 @@ class OfRun(Struct):
 class EndRun(Struct):
     """How a run ended. `suspects`: those of its entries that are to be narrowed down. `flaky`: it failed, and a pass vouches for it.
 
-    `lapsed`: another node ends it, having seen this many renewals for the time of its lease.
+    `lapsed`: whoever ends it has seen it over with this many renewals: it is another node's, or its process is gone.
     """
 
     run: str = field(ULID)

@@ -107,13 +107,6 @@ def choose(
     return _Choice(order, evidence, running, limits).next()
 
 
-def gives_way(order: Sequence[Contender], running: Sequence[Running], mine: Candidate) -> bool:
-    """Whether the run of `mine` should be given up, since a hotfix waits for a runner and all are busy: the youngest run does."""
-    tested = {entry for run in running for entry in run.entries}
-    hot = [one.id for one in order if one.priority >= HOTFIX]
-    return bool(hot) and tested.isdisjoint(hot) and bool(running) and running[-1].entries == mine
-
-
 class _Option(NamedTuple):
     """A group that could be tested. The least one is: urgent ones, by `rank`, then in landing order."""
 

@@ -147,9 +147,6 @@ class MergeQueue:
         site = Site(self._repository, self._ledger, self._policy, gates.quiet(), listener or Listener())
         return Processor(site)
 
-<<<<<<< HEAD
-    def _ask(self, kind: Kind[B, A], session: SessionId, body: B, *, who: Who = SESSION) -> A:
-=======
     def _meant(self, name: str) -> QueueEntry:
         """The entry that is to be changed; the hub is asked where it is not known here. Raises NoEntry."""
         try:
@@ -161,8 +158,7 @@ class MergeQueue:
             self._ledger.sync()
         return self.find(name)
 
-    def _ask(self, kind: Kind[B, A], session: str, body: B, *, who: Who = SESSION) -> A:
->>>>>>> h-hand
+    def _ask(self, kind: Kind[B, A], session: SessionId, body: B, *, who: Who = SESSION) -> A:
         view = self._ledger.current().view
         person = session_rules.of_node(view, session, self._ledger.node.id).person
         heard = Reading(self._ledger.state).seen(session)

@@ -22,9 +22,9 @@ from gitfleet.mergequeue import candidates, heads, model
 from gitfleet.mergequeue.candidates import Chains
 from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.listening import Listener
-from gitfleet.mergequeue.model import CandidateResult, QueueEntry
+from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
-from gitfleet.trunk import policy_file, position, queue_policy
+from gitfleet.trunk import policy_file, queue_policy
 from gitfleet.trunk.queue_policy import QueuePolicy
 
 
@@ -97,8 +97,11 @@ class Site:
         return {entry.branch for entry in self.live()}
 
     def settle_base(self) -> str:
-        """Have candidates be made on the commit that the target is at, by the rules as they are there; that commit."""
-        base = position.tip(self.repository.git, self.ledger.node)
+        """Have candidates be made on the commit that the target was at when it was last looked for, be that back from where it was before;
+        that commit.
+        """
+        node = self.ledger.node
+        base = heads.known(self.repository.git, node, [node.trunk])[node.trunk]
         if base is None:
             words = f"There is no branch '{display(self.target)}' to land on."
             raise Unverifiable(words, hint="Push it to the hub first.")
@@ -123,10 +126,13 @@ class Site:
         live = model.readable(view)
         absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
         away = frozenset(entry.id for entry in live if entry.head in absent)
-        lapsed = watching.over(model.runs(view), self.ledger.state, self.ledger.node.id, name="queue")
-        return Outlook(
-            view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away, lapsed=lapsed
-        )
+        return Outlook(view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away)
+
+    def lapsed(self) -> list[GateRun]:
+        """The runs that are over without having said so: of other nodes by their lease as this one watched it, of this one by their process."""
+        runs = model.runs(self.view)
+        over = watching.over(runs, self.ledger.state, self.ledger.node.id, name="queue")
+        return [run for run in runs if over.get(run.id) == run.renewed]
 
     def close(self) -> None:
         """Let go of what candidates were made in."""

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from typing import NamedTuple
 
 from gitfleet.base import identity
 from gitfleet.base.ids import ulid
 from gitfleet.base.names import BranchName, Oid
 from gitfleet.errors import FleetError
 from gitfleet.gates import keys as gate_keys
-from gitfleet.gates import watching
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateTarget, GateTerms, GateTested
-from gitfleet.mergequeue import gate_logs, model, trials
+from gitfleet.mergequeue import gate_logs, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
 from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
-from gitfleet.mergequeue.requests import EndRun, OfRun, Proof, Take
+from gitfleet.mergequeue.requests import EndRun, Proof, Take
 from gitfleet.mergequeue.site import Site
-
-_LEASE = 180
+from gitfleet.mergequeue.tickets import LEASE, RunTicket
 
 
 def place(site: Site, look: Outlook, candidate: Candidate) -> ChainStep:
@@ -73,8 +70,19 @@ def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | 
     )
 
 
-def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
-    """Run the gate on a candidate, under a ticket, and record how that ended. False when it was stopped, or others do it already.
+class CandidateRun(NamedTuple):
+    """How a run ended: `outcome` "abandoned" when others do it already or it was stopped; `useless` says why, where it
+    was given up, and `gave_way` that this was for a hotfix.
+    """
+
+    outcome: Outcome
+    gave_way: bool = False
+    useless: str = ""
+
+
+def run(site: Site, look: Outlook, candidate: Candidate, *, yields: bool = False) -> CandidateRun:
+    """Run the gate on a candidate, under a ticket, and record how that ended. It ends early when nobody wants to know any more,
+    or (`yields`) when a hotfix waits for a runner.
 
     Raises Conflict and EntryMoved where it may not be run (any more).
     """
@@ -82,26 +90,34 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
     names = ", ".join(look.entries[entry].branch for entry in candidate) or f"{site.target} itself"
     body = Take(
         BranchName(site.target), Oid(site.base), tuple(look.entries[entry].pin for entry in candidate), Oid(step.commit),
-        Oid(step.tree), keys(site, step.tree), _LEASE, identity.identify(os.getpid()), names[:1000],
-        watching.over(model.runs(site.view), site.ledger.state, site.ledger.node.id, name="queue"),
+        Oid(step.tree), keys(site, step.tree), LEASE, identity.identify(os.getpid()), names[:1000],
     )  # fmt: skip
-    ticket = site.request(trials.take, body).run
-    site.listener.say(f"testing {step.commit[:12]}: {names}")
+    ticket = RunTicket(site, site.request(trials.take, body).run, yields=yields)
     outcome: Outcome = "abandoned"
     ended: GateTested | None = None
     try:
-        with renewed(lambda: site.request(trials.renew, OfRun(ticket.id)), _LEASE / 3):
+        site.listener.say(f"testing {step.commit[:12]}: {names}")
+        with ticket.kept():
             ended = _gated(site, look, candidate, step)
         outcome = _outcome(ended)
         if outcome == "failed" and len(_suspects(look, candidate, outcome)) == 1:
             _keep_logs(site, ended)
     finally:
+        if ticket.useless:
+            site.runner = site.gates.runner()  # the last one was stopped, for good
         seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
-        end = EndRun(ticket.id, outcome, seconds, _suspects(look, candidate, outcome))
+        end = EndRun(
+            ticket.run.id,
+            outcome,
+            seconds,
+            _suspects(look, candidate, outcome),
+            words=ticket.useless[:1000],
+        )
         with suppress(FleetError):
             site.request(trials.end, end)
-    site.listener.say(f"{outcome}: {names}")
-    return outcome != "abandoned"
+    why = f" ({ticket.useless})" if ticket.useless and outcome == "abandoned" else ""
+    site.listener.say(f"{outcome}{why}: {names}")
+    return CandidateRun(outcome, ticket.gave_way, ticket.useless)
 
 
 def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateTested:
@@ -138,22 +154,3 @@ def _suspects(look: Outlook, candidate: Candidate, outcome: Outcome) -> tuple[st
     runs = (*look.evidence().runs, RunResult(candidate, GroupEnd.FAILED))
     vouched = infer(Evidence(runs)).vouched
     return tuple(entry for entry in candidate if entry not in vouched)
-
-
-@contextmanager
-def renewed(request: Callable[[], object], every: float) -> Iterator[None]:
-    """Make a request again and again while the body runs; one that fails is left out."""
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(every):
-            with suppress(FleetError):
-                request()
-
-    keeper = threading.Thread(target=renew, name="queue lease", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()

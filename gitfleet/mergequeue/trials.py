@@ -37,19 +37,13 @@ from gitfleet.sessions import inbox
 @operation("queue.take", body=Take, answer=RunTaken, actors=BY_NODES)
 def take(view: View, operation: Operation, body: Take, generation: int) -> Decision[RunTaken]:
     """`queue.take`: this node is about to run the gate on a candidate. Refused when an entry of it may not be tested (any more), and with
-    Conflict when another node has such a run in hand, unless its lease was seen to lapse.
+    Conflict when such a run is in hand already.
     """
     del generation
-    changes: Changes = {}
-    standing = model.runs(view)
-    for other in standing:
-        if body.lapsed.get(other.id) == other.renewed:
-            changes |= _gone(Overlay(view, changes), other, operation)
     found = [transitions.pinned(view, pin, "take") for pin in body.entries]
     check_pause(view, found, modes=("paused",))
-    view = Overlay(view, changes)
     for other in model.runs(view):
-        if (other.tree, other.keys) == (body.tree, body.keys) and other.node != operation.node:
+        if (other.tree, other.keys) == (body.tree, body.keys):
             raise Conflict(
                 f"Node {display(other.node)} runs that gate on that tree already.",
                 hint=f"See {advice.QUEUE}.",
@@ -59,9 +53,9 @@ def take(view: View, operation: Operation, body: Take, generation: int) -> Decis
         keys=body.keys, node=operation.node, lease=body.lease, at=operation.at, nonce=operation.nonce, purpose=body.purpose,
         process=body.process,
     )  # fmt: skip
-    for entry in [transitions.pinned(view, pin, "take") for pin in body.entries]:
+    changes: Changes = {run.where: run.as_bytes()}
+    for entry in found:
         changes |= model.put(moved(entry, "take", states.TESTING, operation, reason="testing"))
-    changes[run.where] = run.as_bytes()
     words = f"node {operation.node} tests {counted(len(found), 'entry').replace('entrys', 'entries')} as {body.commit[:12]}"
     return Accepted(changes, RunTaken(run), one_line(words))
 

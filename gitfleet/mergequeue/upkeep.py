@@ -12,7 +12,7 @@ from gitfleet.mergequeue import heads, landings, model, repairs, stacks, states,
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
 from gitfleet.mergequeue.reasons import Reason
 from gitfleet.mergequeue.repairs import RepairEntry
-from gitfleet.mergequeue.requests import EntryLanding, Expire, Mark, Marked, Reconcile
+from gitfleet.mergequeue.requests import EndRun, EntryLanding, Expire, Mark, Marked, Reconcile
 from gitfleet.mergequeue.site import Site
 
 _TIME = 300.0
@@ -28,6 +28,8 @@ class OnTarget(NamedTuple):
 
 def settle(site: Site) -> list[QueueEntry]:
     """Record what has become of entries by itself; those that were changed. Raises what the decisions raise."""
+    for run in site.lapsed():
+        site.request(trials.end, EndRun(run.id, "abandoned", words="its runner is gone", lapsed=run.renewed))
     live = sorted(site.live(), key=lambda entry: entry.seq)
     if not live:
         return []

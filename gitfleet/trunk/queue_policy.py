@@ -16,6 +16,7 @@ from gitfleet.trunk import policy_file
 
 Method = Literal["merge", "squash", "rebase"]
 Way = Literal["push", "pull-request"]
+Processing = Literal["manual", "maintainer"]
 
 HIGHEST = 100
 
@@ -24,7 +25,7 @@ class QueuePolicy(Struct):
     """What is said of gates is apart (`gates.policy`). `deadline` in seconds. `ceiling`: the priority that sessions may give themselves,
     `ceiling_of_others` what others may give them; the rules set both together.
 
-    `tries`: how often an entry may come back repaired, `deadline`: how long its session has for that. `pull_request`: the command that
+    `process`: whether the maintainer of each clone is a runner too. `tries`: how often an entry may come back repaired, `deadline`: how long its session has for that. `pull_request`: the command that
     hands an order to the host.
     """
 
@@ -36,6 +37,7 @@ class QueuePolicy(Struct):
     tries: int = field(Whole(0), default=2)
     deadline: int = field(WHOLE, default=24 * 3600)
     required: bool = field(FLAG, default=False)
+    process: Processing = field(Choice[Processing]("manual", "maintainer"), default="manual")
     delete_branches: bool = field(FLAG, default=False)
     pull_request: tuple[str, ...] = field(Many(TEXT), default=())
     committer: str = field(TEXT, default="gitfleet merge queue <queue@gitfleet.invalid>")

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gitfleet.trunk import durations, gate_rules
 from gitfleet.trunk.gate_rules import Command, QueueGateRules
-from gitfleet.trunk.queue_policy import Method, QueuePolicy, Way
+from gitfleet.trunk.queue_policy import Method, Processing, QueuePolicy, Way
 
 _DEFAULTS = QueuePolicy()
 
@@ -39,6 +39,7 @@ class QueueRules(QueueGateRules):
     )
     deadline: durations.Seconds = _DEFAULTS.deadline
     required: bool = _DEFAULTS.required
+    process: Processing = _DEFAULTS.process
     delete_branches: bool = Field(default=_DEFAULTS.delete_branches, alias="delete-branches")
     pull_request: Command = Field(
         default=(), alias="pull-request", description="a command, or a list of its words"

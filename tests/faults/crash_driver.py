@@ -33,18 +33,21 @@ import gitfleet
 from gitfleet.base import clock
 from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
-from gitfleet.cli import claiming, main  # noqa: F401 - imported before forking, so that children are warm
+from gitfleet.cli import claiming, main, processing  # noqa: F401 - imported before forking, so that children are warm
 from gitfleet.gates import leases
 from gitfleet.gates.service import GateTerms
+from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Status
+from gitfleet.mergequeue import model
 from gitfleet.trunk import policy_file
 from tests.fleetbench import Chain, Fleets
+from tests.operations import ask
 
 TRACED = tuple(
     os.path.join(os.path.dirname(os.path.abspath(gitfleet.__file__)), name) + os.sep
-    for name in ("ledger", "git", "base", "gates")
+    for name in ("ledger", "git", "base", "gates", "mergequeue")
 )
 EFFECTS = frozenset([
     "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.utime", "os.truncate",
@@ -186,7 +189,72 @@ def _tested(fleets: Fleets) -> None:
         assert list(leases.running(fleet.current().view)) == []
 
 
+_GATE = "version: 1\ncommits: 'off'\nqueue: {gate: [sh, -c, 'echo $GITFLEET_TREE >>%s; test ! -e bad']}\n"
+
+
+def _queued(name: str) -> Callable[[Fleets], None]:
+    """Two branches that wait, one that fails its gate, and rules that name one."""
+
+    def prepare(fleets: Fleets) -> None:
+        place = fleets.clone(name)
+        git = discover(str(place)).here
+        hub = name != "alone"
+        (place / "gitfleet.yaml").write_text(_GATE % (fleets.root.parent / "trees"))
+        for branch, path in (("main", ""), ("a", "a.txt"), ("b", "b.txt"), ("c", "bad")):
+            if path:
+                git.run("checkout", "--quiet", "-b", branch, "main")
+                (place / path).write_text(branch)
+            git.run("add", "--all")
+            git.run("commit", "--quiet", "-m", branch)
+            if hub:
+                git.run("push", "--quiet", "origin", branch)
+        git.run("checkout", "--quiet", "main")
+        with fleets.open(name) as fleet:
+            fleet.ledger.sync()
+            base = refs.resolve(git, "main")
+            for branch in ("a", "b", "c"):
+                body = {"branch": branch, "head": refs.resolve(git, branch), "target": "main", "base": base}
+                ask(fleet.ledger, "queue.add", f"{name}-1", body)
+        (fleets.root.parent / "trees").unlink(missing_ok=True)
+
+    return prepare
+
+
+def _process(name: str) -> Callable[[Fleets], None]:
+    def run(fleets: Fleets) -> None:
+        os.chdir(fleets.clone(name))
+        sys.argv = ["gitfleet", "queue", "process"]
+        assert main.main() in {0, 21}
+
+    return run
+
+
+def _processed(name: str, place: str) -> Callable[[Fleets], None]:
+    def check(fleets: Fleets) -> None:
+        _sound(fleets, name, place)
+        folder = fleets.root / place
+        git = Git(str(folder if place.endswith(".git") else folder / ".git"))
+        form = "--format=%(trailers:key=Fleet-Entry,valueonly)"
+        landed = git.run("log", "--first-parent", form, "refs/heads/main").decode().split()
+        assert len(landed) == len(set(landed)) == 2, landed
+        tested = (fleets.root.parent / "trees").read_text().split()
+        (fleets.root.parent / "trees").unlink()
+        assert refs.resolve(git, "refs/heads/main^{tree}") in tested
+        with fleets.view(place) as view:
+            assert model.runs(view) == []
+            assert model.queue(view).counts["landed"] == 2
+            assert [(one.branch, one.state) for one in model.readable(view)] == [("c", "rejected")]
+        if name == "alone":
+            assert discover(str(folder)).here.run("status", "--porcelain") == b""
+
+    return check
+
+
 SCENARIOS = {
+    "process": Scenario(_queued("ada"), _process("ada"), _process("ada"), _processed("ada", "hub.git")),
+    "process-without-hub": Scenario(
+        _queued("alone"), _process("alone"), _process("alone"), _processed("alone", "alone")
+    ),
     "gate": Scenario(
         _gate_rules, _command("alone", "gate", "run", "--session", "alone-1"), _test_again, _tested
     ),

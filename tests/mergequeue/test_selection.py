@@ -6,7 +6,7 @@ import pytest
 
 from gitfleet.mergequeue.contenders import Contender, Limits, Running
 from gitfleet.mergequeue.evidence import Evidence, RunResult
-from gitfleet.mergequeue.selection import Await, Halt, Idle, Next, ToLand, ToReject, ToTry, choose, gives_way
+from gitfleet.mergequeue.selection import Await, Halt, Idle, Next, ToLand, ToReject, ToTry, choose
 from tests.mergequeue.test_evidence import passed, run
 
 GREEN = passed("")
@@ -204,14 +204,6 @@ def test_window_doubles_with_a_whole_window_and_halves_with_a_rejection() -> Non
     assert Limits(window=12, most=16).landed(tuple("abcdefghijkl")).window == 16
     assert limits.rejected().window == 2
     assert Limits(window=1, most=16).rejected().window == 1
-
-
-def test_gives_way_the_youngest_run_to_a_hotfix_that_waits() -> None:
-    running = [Running(("a",)), Running(("b",))]
-    assert gives_way(order("h:80 a b"), running, ("b",))
-    assert not gives_way(order("h:80 a b"), running, ("a",))
-    assert not gives_way(order("h:79 a b"), running, ("b",))
-    assert not gives_way(order("h:80 a b"), [*running, Running(("h",))], ("b",))
 
 
 def test_running_what_has_landed_is_no_longer_in_it() -> None:

@@ -39,7 +39,9 @@ def test_entry_of_two_runs_is_tested_until_both_are_over(world: Queues) -> None:
     assert (counts["runs"], counts["passed"], counts["failed"]) == (2, 1, 1)
 
 
-def test_two_nodes_do_not_make_the_same_run_unless_the_lease_of_one_was_seen_to_lapse(world: Queues) -> None:
+def test_the_same_run_is_not_made_twice_unless_the_lease_of_the_first_was_seen_to_lapse(
+    world: Queues,
+) -> None:
     entry = world.add("a")
     first = world.run(entry)
     body = {
@@ -50,10 +52,12 @@ def test_two_nodes_do_not_make_the_same_run_unless_the_lease_of_one_was_seen_to_
         "tree": "d" * 40,
         "keys": ["k"],
     }
-    assert isinstance(world.refuse("bob", "queue.take", **body), Conflict)
+    for node in ("bob", "ada"):
+        assert isinstance(world.refuse(node, "queue.take", **body), Conflict)
     world.take("ada", "queue.renew", run=first)
-    assert isinstance(world.refuse("bob", "queue.take", **body, lapsed={first: 0}), Conflict)
-    second = world.take("bob", "queue.take", **body, lapsed={first: 1})["run"]["id"]
+    assert isinstance(world.refuse("bob", "queue.end", run=first, outcome="abandoned", lapsed=0), Conflict)
+    world.take("bob", "queue.end", run=first, outcome="abandoned", lapsed=1)
+    second = world.take("bob", "queue.take", **body)["run"]["id"]
     assert [run.id for run in model.runs(world.view)] == [second]
     assert isinstance(world.refuse("ada", "queue.renew", run=first), Conflict)
     assert isinstance(world.refuse("ada", "queue.end", run=first, outcome="passed"), Conflict)

@@ -1,0 +1,76 @@
+"""Runners at the same moment, in several clones and in one: each tree is tested once, all lands, in its order."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.fleetbench import join
+from tests.queuebench import Queue, hubqueue, queue
+from tests.races.crowd import Crowd, Task
+from tests.workbench import Git, overlaid
+
+__all__ = ["hubqueue", "queue"]
+PROCESS = ("queue", "process")
+
+
+def clones(queue: Queue, git: Git, count: int) -> list[Path]:
+    """So many clones of the hub, each a node of its own."""
+    found = [queue.fleets.clone("ada"), queue.fleets.clone("bob")][:count]
+    for number in range(count - len(found)):
+        place = queue.fleets.root / f"more{number}"
+        git(queue.fleets.root, "clone", "--quiet", "hub.git", place.name)
+        git(place, "remote", "set-url", "origin", "../hub.git")
+        join(place, [])
+        found.append(place)
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_runners_of_several_clones_test_each_tree_once_and_land_all(
+    hubqueue: Queue, crowd: Crowd, git: Git, count: int
+) -> None:
+    entries = [hubqueue.add(f"e{number}") for number in range(6)]
+    bad = hubqueue.add("bad", {"bad": "x"})
+    outcomes = crowd([Task(place, PROCESS) for place in clones(hubqueue, git, count)])
+    assert {outcome.code for outcome in outcomes} <= {0, 21}, outcomes
+    hubqueue.sound(*entries)
+    assert hubqueue.now(bad).state == "rejected"
+    again = Counter(hubqueue.tested())
+    assert sum(times > 1 for times in again.values()) <= 1, "only the failure may be tried once more"
+
+
+def test_runners_of_one_clone_test_each_tree_once_and_land_all(queue: Queue, crowd: Crowd) -> None:
+    entries = [queue.add(f"e{number}") for number in range(4)]
+    outcomes = crowd([Task(queue.clone, PROCESS)] * 3)
+    assert {outcome.code for outcome in outcomes} == {0}, outcomes
+    queue.sound(*entries)
+    assert len(queue.tested()) == len(set(queue.tested()))
+    assert queue.landed() == [entry.id for entry in entries]
+
+
+def test_runner_that_has_nothing_to_do_hears_soon_that_another_has_finished(
+    hubqueue: Queue, git: Git
+) -> None:
+    """Two runners, one entry: the second waits, and ends with the first, having looked at the hub a few times only."""
+    from tests.faults.test_processor import Started
+    from tests.ledger.test_connections import Counter as Connections
+
+    runner = Started(hubqueue)
+    entry = hubqueue.add("a")
+    counter = Connections(hubqueue.fleets.clone("bob"), hubqueue.folder, git)
+    runner.begin()
+    runner.wait()
+    idle = subprocess.Popen(
+        hubqueue.gitfleet.argv("queue", "process"), cwd=hubqueue.fleets.clone("bob"), env=overlaid(hubqueue.gitfleet.environment()), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    runner.let()
+    assert runner.end()[0] == 0
+    out, err = idle.communicate(timeout=300)
+    assert idle.returncode == 0, err
+    assert set(counter.take()) == {"fetch"}, out
+    hubqueue.sound(entry)
