@@ -70,9 +70,14 @@ def judged(view: View, git: Git, target: str, old: str, new: str) -> Arrival:
 
 def check(view: View, git: Git, arrival: Arrival) -> None:
     """Raise PolicyRefused for a change of the target that no entry landed, unless it is a person's who ends that rule."""
-    if arrival.landed or _ends_the_rule(view, git, arrival):
+    if is_allowed(view, git, arrival):
         return
     raise PolicyRefused(f"Stopped: {words(arrival)}", hint=f"Add your branch to the queue: {NEXT}")
+
+
+def is_allowed(view: View, git: Git, arrival: Arrival) -> bool:
+    """Whether entries landed all of a change, or it is a person's who ends that rule."""
+    return arrival.landed or _ends_the_rule(view, git, arrival)
 
 
 NEXT = advice.QUEUE_ADD.of("BRANCH")

@@ -93,6 +93,8 @@ def _reason(lineup: Lineup, entry: QueueEntry) -> tuple[Reason, str]:
         return entry.reason or _USUAL[entry.state], entry.evidence.entry
     if entry.state in {states.TESTING, states.SUSPECT}:
         return "testing" if entry.state == states.TESTING else "narrowing", ""
+    if entry.reason == "host":
+        return "host", ""
     waits = next((need for need in entry.needs if not _has_landed(lineup.view, need)), "")
     if waits:
         return "stack" if waits == entry.stack else "dependency", waits

@@ -66,7 +66,7 @@ class EntryEvidence(Struct):
     """What was found, by whoever moved an entry. `words`: one sentence without a full stop; `paths`: the files that it is about.
 
     `entry`, `branch`, `session`, `title`: the other side. `hunks`: the conflict as git shows it. `verdict`: the key of the gate's
-    verdict, `log`: the end of its log, `archive`: the name of all of it. `commit`: where it was found.
+    verdict, `log`: the end of its log, `archive`: the name of all of it. `commit`: where it was found; `tree`: the tested tree that the host was handed.
     """
 
     words: str = field(WORDS, default="", omit=True)
@@ -80,6 +80,7 @@ class EntryEvidence(Struct):
     log: str = field(_LINES, default="", omit=True)
     archive: str = field(NAME, default="", omit=True)
     commit: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    tree: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
 
 
 NOTHING_FOUND = EntryEvidence()

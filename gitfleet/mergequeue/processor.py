@@ -15,6 +15,7 @@ from typing import Literal
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import Blocked, Conflict, EntryMoved, HubError, NoEntry, PolicyRefused, RefMoved
 from gitfleet.mergequeue import judging, landing, model, outlook, states, testing, trials, upkeep
+from gitfleet.mergequeue.hosting import Host
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import Mark, Marked
@@ -63,6 +64,7 @@ class Processor:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._host = Host(site)
         self._notes: list[CandidateResult] = []
         self._stopped = threading.Event()
         self._done = Processed()
@@ -132,10 +134,20 @@ class Processor:
         pause = look.state.pause
         if pause.mode == "frozen" and look.below_floor(step.candidate):
             return self._halt(f"the queue is frozen: {pause.reason}")
+        if self._site.rules.landing == "pull-request":
+            return self._hand_over(look, step)
         try:
             return self._tell(landing.land(self._site, look, step.candidate))
         except Blocked as error:
             return self._halt(error.message)
+
+    def _hand_over(self, look: Outlook, step: ToLand) -> bool:
+        done = self._host.hand_over(look, step.candidate)
+        self._tell(done.back)
+        if not done.moved:
+            return self._halt(done.words)
+        self._site.sync()
+        return True
 
     def _test(self, look: Outlook, step: ToTry) -> bool:
         bad = judging.objections(self._site, look, step.candidate)

@@ -16,7 +16,8 @@ Reason = Literal[
     "dependency", "stack", "conflict-ahead",
     "paused", "frozen", "no-gate", "indeterminate", "host",
     "hold", "approval", "dependency-dropped",
-    "gate-failed", "conflict", "stale", "branch-gone",
+    "host-differs",
+    "gate-failed", "host-refused", "conflict", "stale", "branch-gone",
     "landed", "landed-elsewhere", "dropped", "expired",
 ]  # fmt: skip
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -61,6 +62,12 @@ TOLD: Mapping[Reason, Told] = {
     "dependency-dropped": Told(
         "What it is built upon is gone from the queue: {words}.", advice.QUEUE_UNHOLD, "entry"
     ),
+    "host-differs": Told(
+        "The host has put it onto {target}, though not as it was tested: {words}. Letting it go on calls it landed.",
+        advice.QUEUE_UNHOLD,
+        "entry",
+    ),
+    "host-refused": Told("The host refuses it: {words}.", advice.QUEUE_ADD, "branch"),
     "gate-failed": Told("It fails its gate: {words}.", advice.QUEUE_ADD, "branch"),
     "conflict": Told("It conflicts with {target}: {paths}.", advice.QUEUE_ADD, "branch"),
     "stale": Told("Its branch is no longer at {head}.", advice.QUEUE_ADD, "branch"),

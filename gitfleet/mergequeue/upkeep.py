@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitfleet.base import clock
 from gitfleet.base.names import Oid
 from gitfleet.git.program import Git
-from gitfleet.mergequeue import heads, landings, model, repairs, states, trials
+from gitfleet.mergequeue import heads, hosting, landings, model, repairs, states, trials
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
 from gitfleet.mergequeue.repairs import RepairEntry
 from gitfleet.mergequeue.requests import EntryLanding, Expire, Mark, Marked, Reconcile
@@ -31,9 +31,13 @@ def settle(site: Site) -> list[QueueEntry]:
     if not live:
         return []
     there = heads.known(site.repository.git, site.ledger.node, [entry.branch for entry in live])
-    landed = list(_landed(site, live))
+    present = on_target(site.repository.git, site.base, [entry.base for entry in live if entry.base])
+    by_host = hosting.outcome(site, live, present.commits, present.landings)
+    landed = [*by_host.landed, *_landed(site, live, present)]
     if landed:
         return list(site.request(landings.reconcile, Reconcile(tuple(landed))).entries)
+    if by_host.otherwise:
+        return list(site.request(trials.mark, Mark(tuple(by_host.otherwise))).entries)
     moved = [found for entry in live if (found := _moved(entry, there.get(entry.branch))) is not None]
     if moved:
         return list(site.request(trials.mark, Mark(tuple(moved[: model.MAX_ENTRIES]))).entries)
@@ -71,10 +75,11 @@ def _is_late(entry: QueueEntry, deadline: int) -> bool:
     return back and clock.now() - max(entry.handed, entry.changed) > deadline
 
 
-def _landed(site: Site, live: list[QueueEntry]) -> Iterator[EntryLanding]:
-    """The entries that the target has already: their head, or a commit that says that it landed them."""
-    there = on_target(site.repository.git, site.base, [entry.base for entry in live if entry.base])
+def _landed(site: Site, live: list[QueueEntry], there: OnTarget) -> Iterator[EntryLanding]:
+    """The entries that the target has already: their head, or a commit that says that it landed them. Not what the host was handed."""
     for entry in live:
+        if entry.reason in {"host", hosting.DIFFERS}:
+            continue
         commit = there.landings.get((entry.id, entry.head), "")
         if not commit and entry.head in there.commits:
             commit = site.base
