@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from gitfleet.base import processes
 from gitfleet.base.text import display, one_line
@@ -34,14 +34,22 @@ class HostAnswer(Struct):
     words: str = ""
 
 
-def order(target: str, base: str, method: str, entries: Sequence[tuple[QueueEntry, str]]) -> dict[str, Any]:
+class Asked(NamedTuple):
+    """An entry that is to land as a tree. `trailers`: what the commit that lands it should name."""
+
+    entry: QueueEntry
+    tree: str
+    trailers: Sequence[str]
+
+
+def order(target: str, base: str, method: str, entries: Sequence[Asked]) -> dict[str, Any]:
     """What the command is asked: entries in the order in which they are to land, each with the tree that was tested."""
     rows = [
         {
-            "id": entry.id, "branch": entry.branch, "head": entry.head, "title": entry.title, "session": entry.session,
-            "priority": entry.priority, "tree": tree,
+            "id": one.entry.id, "branch": one.entry.branch, "head": one.entry.head, "title": one.entry.title,
+            "session": one.entry.session, "priority": one.entry.priority, "tree": one.tree, "trailers": list(one.trailers),
         }
-        for entry, tree in entries
+        for one in entries
     ]  # fmt: skip
     return {"version": VERSION, "target": target, "base": base, "method": method, "entries": rows}
 

@@ -12,19 +12,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.names import BranchName, Oid
-from gitfleet.base.text import counted
+from gitfleet.base.text import counted, one_line
 from gitfleet.codec import Struct
 from gitfleet.errors import HubError
 from gitfleet.git.program import Git
 from gitfleet.mergequeue import host_hook, offers, states, testing, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
-from gitfleet.mergequeue.host_hook import HostAnswer
+from gitfleet.mergequeue.host_hook import Asked, HostAnswer
 from gitfleet.mergequeue.model import EntryEvidence, EntryPin, QueueEntry
 from gitfleet.mergequeue.offers import EntryOffer, Offer
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import EntryLanding, Marked, Reject
 from gitfleet.mergequeue.site import Site
+from gitfleet.trunk import incoming
 
 _FIRST, _LAST = 10.0, 600.0
 """Seconds until the host is asked again about the same order: at first, and at most."""
@@ -57,10 +58,8 @@ class Host:
         waits = f"the host has {counted(len(candidate), 'entry').replace('entrys', 'entries')} in hand"
         if not self._is_due(look, candidate):
             return HandedOver(words=waits)
-        steps = {one.pin.id: one.tree for one in offered.entries}
-        wanted = host_hook.order(
-            self._site.target, self._site.base, self._site.rules.method, [(look.entries[one], steps[one]) for one in candidate]
-        )  # fmt: skip
+        rows = [self._row(look.entries[one.pin.id], one.tree) for one in offered.entries]
+        wanted = host_hook.order(self._site.target, self._site.base, self._site.rules.method, rows)
         folder = self._site.repository.worktree or self._site.repository.common_dir
         try:
             answers = host_hook.ask(self._site.rules.pull_request, wanted, folder)
@@ -85,6 +84,14 @@ class Host:
         if any(_offered(look.entries[one.pin.id]) != (body.base, one.tree) for one in rows):
             self._site.request(offers.offer, body)
         return body
+
+    def _row(self, entry: QueueEntry, tree: str) -> Asked:
+        new = list(incoming.commits(self._site.repository.git, entry.head, f"^{self._site.base}"))
+        sessions = dict.fromkeys(name for one in reversed(new) for name in one.sessions)
+        claims = dict.fromkeys(name for one in reversed(new) for name in one.claims)
+        named = [f"Fleet-Entry: {entry.id}", f"Fleet-Head: {entry.head}"]
+        named += [f"Fleet-Session: {one}" for one in sessions or [entry.session]]
+        return Asked(entry, tree, [one_line(text) for text in (*named, *(f"Fleet-Claim: {one}" for one in claims))])
 
     def _is_due(self, look: Outlook, candidate: Candidate) -> bool:
         now = time.monotonic()
