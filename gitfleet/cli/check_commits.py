@@ -89,7 +89,9 @@ def _answer(
     if report is not None:
         marks.write_report(report, now.policy, rows)
     data = commit_rows.judged(now, rows, *ends, strange=arrival.strange if arrival else ())
-    refused = [arrivals.words(arrival), f"next: add your branch to the queue: {arrivals.NEXT}"] if arrival else []
+    refused = (
+        [arrivals.words(arrival), f"next: add your branch to the queue: {arrivals.NEXT}"] if arrival else []
+    )
     lines = marks.shielded([*_lines(now, rows), *"\n".join(refused).splitlines()])
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]

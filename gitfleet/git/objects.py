@@ -67,7 +67,12 @@ class PlumbingObjects(_Writing):
     """
 
     def __init__(
-        self, git_dir: str, *, limit: int = MAX_OBJECT, kept: int = MAX_KEPT, env: Mapping[str, str] | None = None
+        self,
+        git_dir: str,
+        *,
+        limit: int = MAX_OBJECT,
+        kept: int = MAX_KEPT,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(git_dir)
         self._git_dir = git_dir

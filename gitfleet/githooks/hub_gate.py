@@ -54,7 +54,7 @@ def judge_received(lines: bytes) -> None:
         objects.close()
 
 
-def _judge_target(git: Git, view: Snapshot, rows: Sequence[Update]) -> None:
+def _judge_target(git: Git, view: Snapshot, rows: Sequence[ReceivedRef]) -> None:
     """Raise the refusal of a change of the trunk that no entry landed."""
     trunk = refs.head(git)
     for row in rows:
@@ -63,15 +63,15 @@ def _judge_target(git: Git, view: Snapshot, rows: Sequence[Update]) -> None:
             arrivals.check(view, git, arrivals.judged(view, git, name, row.old, row.new))
 
 
-def _judge_commits(git: Git, objects: Objects, ledger: str, policy: Policy, rows: Sequence[Update]) -> None:
+def _judge_commits(
+    git: Git, objects: Objects, ledger: str, policy: Policy, rows: Sequence[ReceivedRef]
+) -> None:
     """Raise the refusal of new commits that claims do not cover."""
     tips = list(_tips(git, rows))
     if policy.commits == "off" or not tips:
         return
     new = list(incoming.commits(git, *tips, "--not", "--branches", "--tags"))
-    commit_verdicts.settle(
-        policy, commit_verdicts.judged(_view(objects, ledger), policy, git, new), _warn
-    )
+    commit_verdicts.settle(policy, commit_verdicts.judged(_view(objects, ledger), policy, git, new), _warn)
 
 
 def _view(objects: Objects, ledger: str) -> Snapshot:
@@ -84,7 +84,7 @@ def _warn(text: str) -> None:
     note(f"gitfleet: warning: {text}")
 
 
-class Update(NamedTuple):
+class ReceivedRef(NamedTuple):
     """What a push makes of a ref of the hub's."""
 
     old: str
@@ -92,12 +92,12 @@ class Update(NamedTuple):
     ref: str
 
 
-def _rows(lines: bytes) -> list[Update]:
+def _rows(lines: bytes) -> list[ReceivedRef]:
     rows = [os.fsdecode(line).split(" ", 2) for line in lines.split(b"\n")]
-    return [Update(*row) for row in rows if len(row) == 3]
+    return [ReceivedRef(*row) for row in rows if len(row) == 3]
 
 
-def _tips(git: Git, rows: Iterable[Update]) -> Iterator[str]:
+def _tips(git: Git, rows: Iterable[ReceivedRef]) -> Iterator[str]:
     """The commits that branches and tags are to stand at."""
     for row in rows:
         if row.new.strip("0"):

@@ -55,7 +55,9 @@ def _is_hub(fleet: Clone, place: Sequence[str]) -> bool:
     hub = fleet.ledger.node.hub
     if not hub:
         return False
-    urls = os.fsdecode(fleet.repository.git.ask("remote", "get-url", "--push", "--all", "--", hub).stdout).split("\n")
+    urls = os.fsdecode(
+        fleet.repository.git.ask("remote", "get-url", "--push", "--all", "--", hub).stdout
+    ).split("\n")
     return not place or hub == place[0] or any(one in urls for one in place)
 
 

@@ -58,7 +58,7 @@ def judged(view: View, git: Git, target: str, old: str, new: str) -> Arrival:
 
     A target that is not there yet may come from anywhere; one of which the old commit is not here cannot be told, and counts as strange.
     """
-    if old == refs.ZERO or old == new:
+    if old in {refs.ZERO, new}:
         return Arrival(target, old, new)
     if new == refs.ZERO:
         return Arrival(target, old, new, back=True)
@@ -112,7 +112,7 @@ def _line(git: Git, old: str, new: str) -> list[_Commit]:
 def _strange(view: View, git: Git, old: str, line: Sequence[_Commit]) -> list[str]:
     places = {one.oid: number for number, one in enumerate(line)}
     tail = line[-1].parent if line else old
-    notes = {note.commit: note.base for note in model.queue(view).landings}
+    notes: dict[str, str] = {note.commit: note.base for note in model.queue(view).landings}
     handed = _handed(view)
     found, at = [], 0
     while at < len(line):
@@ -138,14 +138,17 @@ def _before(view: View, one: _Commit) -> str:
 
 def _handed(view: View) -> set[str]:
     """The trees that the host was handed, and has not landed as far as the ledger knows."""
-    return {one.evidence.tree for one in model.readable(view) if one.reason == "host"} - {""}
+    found: set[str] = {one.evidence.tree for one in model.readable(view) if one.reason == "host"}
+    return found - {""}
 
 
 def _ends_the_rule(view: View, git: Git, arrival: Arrival) -> bool:
     """Whether a change does nothing but switch the rule off, and its commits name sessions of persons alone."""
     if arrival.back or refs.resolve(git, f"{arrival.new}^{{commit}}") is None:
         return False
-    changed = git.ask("diff", "--name-only", "--no-renames", "-z", arrival.old, arrival.new, "--", timeout=_TIME)
+    changed = git.ask(
+        "diff", "--name-only", "--no-renames", "-z", arrival.old, arrival.new, "--", timeout=_TIME
+    )
     if changed.code or changed.stdout != f"{CONFIG}\0".encode():
         return False
     rules, faults = queue_policy.at(git, arrival.new)

@@ -93,12 +93,10 @@ def _reason(lineup: Lineup, entry: QueueEntry) -> tuple[Reason, str]:
         return entry.reason or _USUAL[entry.state], entry.evidence.entry
     if entry.state in {states.TESTING, states.SUSPECT}:
         return "testing" if entry.state == states.TESTING else "narrowing", ""
-    if entry.reason == "host":
-        return "host", ""
     waits = next((need for need in entry.needs if not _has_landed(lineup.view, need)), "")
-    if waits:
+    if waits and entry.reason != "host":
         return "stack" if waits == entry.stack else "dependency", waits
-    return ("behind" if lineup.ahead.get(entry.id) else "next"), ""
+    return ("host" if entry.reason == "host" else "behind" if lineup.ahead.get(entry.id) else "next"), ""
 
 
 def _has_landed(view: View, entry_id: str) -> bool:

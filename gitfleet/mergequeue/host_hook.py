@@ -54,7 +54,9 @@ def order(target: str, base: str, method: str, entries: Sequence[Asked]) -> dict
     return {"version": VERSION, "target": target, "base": base, "method": method, "entries": rows}
 
 
-def ask(command: Sequence[str], wanted: Mapping[str, Any], folder: str, *, limit: float = TIME) -> dict[str, HostAnswer]:
+def ask(
+    command: Sequence[str], wanted: Mapping[str, Any], folder: str, *, limit: float = TIME
+) -> dict[str, HostAnswer]:
     """Ask the host; by entry, what it says. An entry of which it says nothing waits.
 
     Raises HubUnreachable where the command could not be run to its end, and HubRefused where its answer is none.
@@ -71,7 +73,9 @@ def ask(command: Sequence[str], wanted: Mapping[str, Any], folder: str, *, limit
         raise HubUnreachable(words, hint="Name a program that is on PATH, or its absolute path.") from error
     if done.code:
         said = one_line(display(done.stderr.decode("utf-8", "replace").strip()), _WORDS)
-        raise HubUnreachable(f"{name} (queue.pull-request) ended with exit code {done.code}: {said or 'it said nothing'}")
+        raise HubUnreachable(
+            f"{name} (queue.pull-request) ended with exit code {done.code}: {said or 'it said nothing'}"
+        )
     return dict(_answers(name, done.stdout, [row["id"] for row in wanted["entries"]]))
 
 

@@ -21,8 +21,9 @@ from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.host_hook import Asked, HostAnswer
 from gitfleet.mergequeue.model import EntryEvidence, EntryPin, QueueEntry
-from gitfleet.mergequeue.offers import EntryOffer, Offer
+from gitfleet.mergequeue.offers import EntryOffer, HostOrder
 from gitfleet.mergequeue.outlook import Outlook
+from gitfleet.mergequeue.reasons import Reason
 from gitfleet.mergequeue.requests import EntryLanding, Marked, Reject
 from gitfleet.mergequeue.site import Site
 from gitfleet.trunk import incoming
@@ -30,7 +31,7 @@ from gitfleet.trunk import incoming
 _FIRST, _LAST = 10.0, 600.0
 """Seconds until the host is asked again about the same order: at first, and at most."""
 _TIME = 300.0
-DIFFERS = "host-differs"
+DIFFERS: Reason = "host-differs"
 
 
 class HandedOver(Struct):
@@ -72,15 +73,16 @@ class Host:
         said = [one.words for one in answers.values() if one.state == "waiting" and one.words]
         return HandedOver(tuple(back), merged or bool(back), f"{waits}: {said[0]}" if said else waits)
 
-    def _offer(self, look: Outlook, candidate: Candidate) -> Offer:
+    def _offer(self, look: Outlook, candidate: Candidate) -> HostOrder:
         """What the host is asked for, as the ledger has it from now on."""
         step = testing.place(self._site, look, candidate)
         made = [one for one in look.made(candidate) if isinstance(one, ChainStep)]
         rows = tuple(
-            EntryOffer(look.entries[entry].pin, Oid(one.tree)) for entry, one in zip(candidate, made, strict=True)
+            EntryOffer(look.entries[entry].pin, Oid(one.tree))
+            for entry, one in zip(candidate, made, strict=True)
         )
         proof = testing.proof(self._site, step.tree)
-        body = Offer(BranchName(self._site.target), Oid(self._site.base), rows, proof)
+        body = HostOrder(BranchName(self._site.target), Oid(self._site.base), rows, proof)
         if any(_offered(look.entries[one.pin.id]) != (body.base, one.tree) for one in rows):
             self._site.request(offers.offer, body)
         return body
@@ -91,7 +93,9 @@ class Host:
         claims = dict.fromkeys(name for one in reversed(new) for name in one.claims)
         named = [f"Fleet-Entry: {entry.id}", f"Fleet-Head: {entry.head}"]
         named += [f"Fleet-Session: {one}" for one in sessions or [entry.session]]
-        return Asked(entry, tree, [one_line(text) for text in (*named, *(f"Fleet-Claim: {one}" for one in claims))])
+        return Asked(
+            entry, tree, [one_line(text) for text in (*named, *(f"Fleet-Claim: {one}" for one in claims))]
+        )
 
     def _is_due(self, look: Outlook, candidate: Candidate) -> bool:
         now = time.monotonic()
@@ -108,12 +112,14 @@ class Host:
         for entry in candidate:
             said = answers.get(entry)
             if said is not None and said.state == "refused":
-                evidence = EntryEvidence(words=said.words or "it does not say why", commit=Oid(self._site.base))
+                evidence = EntryEvidence(
+                    words=said.words or "it does not say why", commit=Oid(self._site.base)
+                )
                 body = Reject(look.entries[entry].pin, evidence, reason="host-refused")
                 back += self._site.request(trials.reject, body).entries
         return back
 
-    def _note(self, look: Outlook, offered: Offer, answers: dict[str, HostAnswer]) -> None:
+    def _note(self, look: Outlook, offered: HostOrder, answers: dict[str, HostAnswer]) -> None:
         """Keep what the host says, where that is news."""
         known = {entry.id: entry.evidence.words for entry in self._site.live() if entry.reason == "host"}
         rows = tuple(
@@ -121,7 +127,7 @@ class Host:
             for one in offered.entries
         )
         if any(row.words and row.words != known.get(row.pin.id, "") for row in rows):
-            self._site.request(offers.offer, Offer(offered.target, offered.base, rows, offered.proof))
+            self._site.request(offers.offer, HostOrder(offered.target, offered.base, rows, offered.proof))
 
 
 def _offered(entry: QueueEntry) -> tuple[str, str]:
@@ -135,7 +141,9 @@ class HostOutcome(NamedTuple):
     otherwise: Sequence[Marked]
 
 
-def outcome(site: Site, live: Iterable[QueueEntry], commits: Iterable[str], trailers: Iterable[tuple[str, str]]) -> HostOutcome:
+def outcome(
+    site: Site, live: Iterable[QueueEntry], commits: Iterable[str], trailers: Iterable[tuple[str, str]]
+) -> HostOutcome:
     """What became of the entries that the host was handed. `commits` are those that the target has got, `trailers` the entries and heads
     that these name. Raises GitFailed.
     """
@@ -181,5 +189,3 @@ def _in_line(git: Git, target: str, landed: Sequence[EntryLanding]) -> list[Entr
         found.append(EntryLanding(one.id, one.head, one.commit, Oid(before or one.before)))
         before = one.commit
     return found
-
-

@@ -24,7 +24,7 @@ class EntryOffer(Struct):
     words: str = field(WORDS, default="", omit=True)
 
 
-class Offer(Struct):
+class HostOrder(Struct):
     """Entries that the host is to put onto `target`, which is at `base`, in this order."""
 
     target: BranchName = field(BRANCH)
@@ -33,8 +33,8 @@ class Offer(Struct):
     proof: Proof = field(One(Proof))
 
 
-@operation("queue.offer", body=Offer, answer=EntriesChanged, actors=BY_NODES)
-def offer(view: View, operation: Operation, body: Offer, generation: int) -> Decision[EntriesChanged]:
+@operation("queue.offer", body=HostOrder, answer=EntriesChanged, actors=BY_NODES)
+def offer(view: View, operation: Operation, body: HostOrder, generation: int) -> Decision[EntriesChanged]:
     """`queue.offer`: entries are handed to the host, or it has said something new of them. Refused as a landing would be."""
     del generation
     found = [transitions.pinned(view, one.pin, "offer") for one in body.entries]

@@ -36,9 +36,9 @@ def settle(site: Site) -> list[QueueEntry]:
     landed = [*by_host.landed, *_landed(site, live, present)]
     if landed:
         return list(site.request(landings.reconcile, Reconcile(tuple(landed))).entries)
-    if by_host.otherwise:
-        return list(site.request(trials.mark, Mark(tuple(by_host.otherwise))).entries)
-    moved = [found for entry in live if (found := _moved(entry, there.get(entry.branch))) is not None]
+    told = {one.pin.id for one in by_host.otherwise}
+    rest = [_moved(entry, there.get(entry.branch)) for entry in live if entry.id not in told]
+    moved = [*by_host.otherwise, *(found for found in rest if found is not None)]
     if moved:
         return list(site.request(trials.mark, Mark(tuple(moved[: model.MAX_ENTRIES]))).entries)
     for entry in live:

@@ -22,9 +22,7 @@ import subprocess
 import sys
 from typing import Any
 
-FIELDS = (
-    "number,url,state,headRefOid,isCrossRepository,isDraft,mergeable,mergeStateStatus,reviewDecision,autoMergeRequest"
-)
+FIELDS = "number,url,state,headRefOid,isCrossRepository,isDraft,mergeable,mergeStateStatus,reviewDecision,autoMergeRequest"
 METHODS = {"merge": "--merge", "squash": "--squash", "rebase": "--rebase"}
 
 
@@ -36,7 +34,9 @@ def gh(*arguments: str) -> str:
     """What gh answers. Raises GhFailed."""
     done = subprocess.run(["gh", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise GhFailed(done.stderr.strip() or f"gh {' '.join(arguments[:2])} ended with exit code {done.returncode}")
+        raise GhFailed(
+            done.stderr.strip() or f"gh {' '.join(arguments[:2])} ended with exit code {done.returncode}"
+        )
     return done.stdout
 
 
@@ -44,7 +44,13 @@ def pull_request(order: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]
     """The pull request of a branch of this repository: the open one, else the newest of the very commit that is to land."""
     found = json.loads(
         gh(
-            "pr", "list", f"--head={entry['branch']}", f"--base={order['target']}", "--state=all", "--limit=50", f"--json={FIELDS}"
+            "pr",
+            "list",
+            f"--head={entry['branch']}",
+            f"--base={order['target']}",
+            "--state=all",
+            "--limit=50",
+            f"--json={FIELDS}",
         )
     )
     own = [one for one in found if not one["isCrossRepository"]]  # a fork may have a branch of that name
@@ -70,7 +76,15 @@ def trailers(entry: dict[str, Any]) -> str:
 def merge(order: dict[str, Any], entry: dict[str, Any], number: int) -> None:
     """Have GitHub merge that very commit, at once or when its own rules are met."""
     message = [] if order["method"] == "rebase" else [f"--body={trailers(entry)}"]
-    gh("pr", "merge", str(number), "--auto", METHODS[order["method"]], f"--match-head-commit={entry['head']}", *message)
+    gh(
+        "pr",
+        "merge",
+        str(number),
+        "--auto",
+        METHODS[order["method"]],
+        f"--match-head-commit={entry['head']}",
+        *message,
+    )
 
 
 def advance(order: dict[str, Any], entry: dict[str, Any]) -> dict[str, str]:
@@ -94,21 +108,17 @@ def advance(order: dict[str, Any], entry: dict[str, Any]) -> dict[str, str]:
 
 def judged(entry: dict[str, Any], found: dict[str, Any]) -> dict[str, str] | None:
     """How a pull request stands; None where GitHub is to be asked to merge it."""
-    if found["state"] == "MERGED":
-        return {"state": "merged"}
-    if found["state"] == "CLOSED":
-        return {"state": "refused", "words": "its pull request was closed"}
-    if found["headRefOid"] != entry["head"]:
-        return {"state": "waiting", "words": "GitHub has another commit of the branch"}
-    if found["mergeable"] == "CONFLICTING":
-        return {"state": "refused", "words": "GitHub finds a conflict"}
-    if found["reviewDecision"] == "CHANGES_REQUESTED":
-        return {"state": "refused", "words": "a review asks for changes"}
-    if found["isDraft"]:
-        return {"state": "waiting", "words": "its pull request is a draft"}
-    if found["autoMergeRequest"]:
-        return {"state": "waiting", "words": f"GitHub merges it when its rules are met ({found['mergeStateStatus'].lower()})"}
-    return None
+    automatic = f"GitHub merges it when its rules are met ({found['mergeStateStatus'].lower()})"
+    rows = [
+        (found["state"] == "MERGED", "merged", ""),
+        (found["state"] == "CLOSED", "refused", "its pull request was closed"),
+        (found["headRefOid"] != entry["head"], "waiting", "GitHub has another commit of the branch"),
+        (found["mergeable"] == "CONFLICTING", "refused", "GitHub finds a conflict"),
+        (found["reviewDecision"] == "CHANGES_REQUESTED", "refused", "a review asks for changes"),
+        (found["isDraft"], "waiting", "its pull request is a draft"),
+        (bool(found["autoMergeRequest"]), "waiting", automatic),
+    ]
+    return next(({"state": state, "words": words} for true, state, words in rows if true), None)
 
 
 def main() -> int:

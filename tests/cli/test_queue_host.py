@@ -54,7 +54,7 @@ class GitHub:
 
     def entry(self, name: str) -> dict[str, Any]:
         self.cli("sync").ok()
-        return self.cli("queue", "show", name, "--json").ok().json()["data"]["entry"]
+        return dict(self.cli("queue", "show", name, "--json").ok().json()["data"]["entry"])
 
     def tree(self, revision: str) -> str:
         return self.cli.clone.out("rev-parse", f"{revision}^{{tree}}", at=self.cli.clone.fleets.hub)
@@ -62,7 +62,11 @@ class GitHub:
 
 def policy(cli: Cli, *command: str, extra: str = "") -> None:
     words = json.dumps([str(word) for word in command])
-    unseen(cli, "gitfleet.yaml", f"version: 1\nqueue: {{gate: none, landing: pull-request, pull-request: {words}{extra}}}\n")
+    unseen(
+        cli,
+        "gitfleet.yaml",
+        f"version: 1\nqueue: {{gate: none, landing: pull-request, pull-request: {words}{extra}}}\n",
+    )
     push(cli, "main").ok()
     cli("sync").ok()
 
@@ -78,12 +82,13 @@ def github(hub_cli: Cli, tmp_path: Path) -> GitHub:
     gh.chmod(0o755)
     policy(hub_cli, sys.executable, str(HOOK))
 
-
     return GitHub(hub_cli, folder, f"{programs}:{os.environ['PATH']}")
 
 
 @pytest.mark.parametrize("method", ["merge", "squash"])
-def test_entries_land_as_pull_requests_in_the_order_in_which_they_were_tested(github: GitHub, method: str) -> None:
+def test_entries_land_as_pull_requests_in_the_order_in_which_they_were_tested(
+    github: GitHub, method: str
+) -> None:
     policy(github.cli, sys.executable, str(HOOK), extra=f", method: {method}, required: true")
     base = main(github.cli)
     for name in ("one", "two"):
@@ -120,7 +125,9 @@ def test_order_that_the_host_has_landed_is_known_by_the_target_alone(github: Git
     github.process(11)
     hub = github.cli.clone.fleets.hub
     tree = github.cli.clone.out("merge-tree", "--write-tree", "main", "one", at=hub)
-    made = github.cli.clone.out("commit-tree", tree, "-p", main(github.cli), "-p", head, "-m", "the host's own words", at=hub)
+    made = github.cli.clone.out(
+        "commit-tree", tree, "-p", main(github.cli), "-p", head, "-m", "the host's own words", at=hub
+    )
     github.cli.clone.out("update-ref", "refs/heads/main", made, at=hub)
     assert [entry["landed"] for entry in github.process(0)["landed"]] == [made]
 
@@ -129,10 +136,9 @@ def test_refused_entry_goes_back_to_its_session_and_the_rest_goes_on(github: Git
     queued(github.cli, "one")
     queued(github.cli, "two")
     github.rules(**{"1": {"reviewDecision": "CHANGES_REQUESTED"}})
-    ran = github.run().ended(21)
-    assert [one["branch"] for one in ran.json()["data"]["landed"]] == ["two"]
-    told = github.cli("sync").ok()
-    assert "Your branch one is refused by the host" in ran.stderr + told.stdout + told.stderr
+    assert [one["branch"] for one in github.process(21)["landed"]] == ["two"]
+    with github.cli.clone.open() as fleet:
+        assert "Your branch one is refused by the host" in "\n".join(fleet.messages(github.cli.clone.session))
     row = github.entry("one")
     assert (row["state"], row["reason"]) == ("rejected", "host-refused")
     assert "a review asks for changes" in row["why"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.test_queue_required import main, push, queued, unseen
 from tests.gatebench import Copies
-from tests.workbench import Gitfleet, Ran
+from tests.workbench import Gitfleet, Ran, overlaid
 
 GATE = """import os, sys
 log = sys.argv[1]
@@ -122,9 +123,9 @@ def test_pause_while_a_gate_runs_keeps_the_landing_back_and_its_verdict_counts_l
     os.mkfifo(started)
     os.mkfifo(go)
     before = main(two.ada)
-    runner = two.ada.gitfleet.start(
-        two.ada.clone.path, "queue", "process", "--json", env=two.ada.clone.as_session(two.ada.clone.session)
-    )
+    variables = {**two.ada.gitfleet.environment(), **two.ada.clone.as_session(two.ada.clone.session)}
+    argv = two.ada.gitfleet.argv("queue", "process", "--json")
+    runner = subprocess.Popen(argv, cwd=two.ada.clone.path, env=overlaid(variables), stdout=subprocess.PIPE)
     started.read_bytes()  # the gate runs
     two.pause(*mode)
     go.write_bytes(b"")  # and goes on

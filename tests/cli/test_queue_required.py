@@ -121,7 +121,9 @@ def test_check_of_the_trunk_names_what_no_entry_landed(ada: Cli) -> None:
     ada.clone.out("fetch", "--quiet")
     ada.clone.out("reset", "--quiet", "--hard", "origin/main")
     strange = work(ada, "a.txt")
-    said = ada("check", "--range", "origin/main..HEAD", "--json").ok().json()  # a branch: nothing has come to the trunk
+    said = (
+        ada("check", "--range", "origin/main..HEAD", "--json").ok().json()
+    )  # a branch: nothing has come to the trunk
     assert said["data"]["unlanded"] == []
     push(ada, "main").ok()
     ran = ada("check", "--range", f"{base}..{strange}", "--json").ended(16)
@@ -131,7 +133,9 @@ def test_check_of_the_trunk_names_what_no_entry_landed(ada: Cli) -> None:
     assert WAY_IN in words
 
 
-def test_check_in_a_checkout_of_ci_with_one_commit_names_it_too(ada: Cli, gitfleet: Gitfleet, tmp_path: Path) -> None:
+def test_check_in_a_checkout_of_ci_with_one_commit_names_it_too(
+    ada: Cli, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
     base = main(ada)
     hub_hook.uninstall(str(ada.clone.fleets.hub))
     strange = work(ada, "a.txt")

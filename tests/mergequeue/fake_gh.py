@@ -26,7 +26,9 @@ OPTIONS = {
 def git(*arguments: str) -> str:
     who = {"GIT_AUTHOR_NAME": "GitHub", "GIT_AUTHOR_EMAIL": "noreply@github.com"}
     env = {**os.environ, **who, "GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
-    done = subprocess.run(["git", f"--git-dir={HUB}", *arguments], capture_output=True, text=True, env=env, check=True)
+    done = subprocess.run(
+        ["git", f"--git-dir={HUB}", *arguments], capture_output=True, text=True, env=env, check=True
+    )
     return done.stdout.strip()
 
 

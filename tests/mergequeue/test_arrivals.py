@@ -103,7 +103,9 @@ def test_target_that_goes_back_or_away_or_sideways_is_not_landed(main: Target) -
     assert main.judge(one, old=one).landed
 
 
-def test_merge_that_has_the_target_as_its_second_parent_is_strange(main: Target, branch: Callable[..., str]) -> None:
+def test_merge_that_has_the_target_as_its_second_parent_is_strange(
+    main: Target, branch: Callable[..., str]
+) -> None:
     one = main.landed("one")
     head = branch("side", {"side.txt": "side"}, main.old)
     tree = main.git(main.path, "rev-parse", "main^{tree}")
