@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from gitfleet.base import files
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
 from gitfleet.clone import Clone
@@ -19,7 +20,7 @@ from gitfleet.trunk.incoming import IncomingCommit
 
 
 def judge_push(
-    fleet: Clone, lines: bytes, place: Sequence[str], whoami: Callable[[Clone], str | None]
+    fleet: Clone, lines: bytes, place: Sequence[str], whoami: Callable[[Clone], SessionId | None]
 ) -> None:
     """Judge the commits that are new to the hub, and keep the fleet's refs out of anybody's hands. Raises the refusal.
 
@@ -62,7 +63,7 @@ def _is_hub(fleet: Clone, place: Sequence[str]) -> bool:
 
 
 def judged(
-    fleet: Clone, new: Sequence[IncomingCommit], whoami: Callable[[Clone], str | None]
+    fleet: Clone, new: Sequence[IncomingCommit], whoami: Callable[[Clone], SessionId | None]
 ) -> PathJudgement:
     """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()

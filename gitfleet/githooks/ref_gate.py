@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base.identity import command_line
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.git import refs
 from gitfleet.git.program import Git, GitFailed
@@ -28,7 +29,7 @@ _OBJECTS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
 def judge_moves(
-    fleet: Clone, git: str, tips: Sequence[str], lines: bytes, whoami: Callable[[Clone], str | None]
+    fleet: Clone, git: str, tips: Sequence[str], lines: bytes, whoami: Callable[[Clone], SessionId | None]
 ) -> None:
     """Judge branches that are to stand at `tips`; `git` is the number of the process that moves them, `lines` is what it said.
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base import identity
+from gitfleet.base import clock, identity
+from gitfleet.base.names import SessionId
 from gitfleet.clients import acting
 from gitfleet.git import fleetrefs
 from gitfleet.githooks import permit, shims
@@ -23,6 +24,12 @@ from tests.workbench import Ran
 SHELLS = [name for name in ("dash", "bash", "busybox", "ksh", "mksh", "yash") if shutil.which(name)]
 linux = pytest.mark.skipif(not Path("/proc/uptime").exists(), reason="permits need Linux's clock since boot")
 pytestmark = linux
+
+
+@pytest.fixture(autouse=True)
+def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of an older date may belong to a commit that is amended, and goes to Python: on a busy machine a new one, too."""
+    monkeypatch.setenv("GIT_AUTHOR_DATE", f"@{clock.now() + 3600} +0000")
 
 
 @pytest.fixture
@@ -282,7 +289,7 @@ def at_work(clone: Gated, session: str, process: int = 0) -> None:
     """Register a session of the worktree, of a process or a person, and mark the worktree."""
     with clone.open() as fleet:
         running = identity.identify(process) if process else None
-        here = Here(session, fleet.repository.worktree or "", not process, running)
+        here = Here(SessionId(session), fleet.repository.worktree or "", not process, running)
         fleet.sessions.local.remember(here)
         mark(fleet.repository.git_dir, fleet.sessions.local, here.worktree)
 
