@@ -8,12 +8,12 @@ from __future__ import annotations
 from gitfleet.base.names import BranchName, Oid
 from gitfleet.base.text import one_line
 from gitfleet.codec import Many, One, Struct, field
-from gitfleet.ledger.model import Accepted, Operation, View
+from gitfleet.ledger.model import Accepted, Changes, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.mergequeue import landings, model, states, transitions
 from gitfleet.mergequeue.model import BRANCH, MAX_ENTRIES, OID, WORDS, EntryEvidence, EntryPin
 from gitfleet.mergequeue.requests import EntriesChanged, Proof
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 
 
 class EntryOffer(Struct):
