@@ -8,15 +8,19 @@ from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
 from gitfleet.cli import marks
 from gitfleet.cli.answer import Reply
+from gitfleet.errors import PolicyRefused, Unverifiable
 from gitfleet.fleet import hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.hub_state import Present
 from gitfleet.fleet.views import commit_rows
-from gitfleet.git.repository import discover
+from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import index
+from gitfleet.mergequeue import arrivals
+from gitfleet.mergequeue.arrivals import Arrival
 from gitfleet.obstacles import Obstacle
-from gitfleet.trunk import commit_verdicts, incoming, ranges
+from gitfleet.trunk import commit_verdicts, incoming, landing, ranges
 from gitfleet.trunk.commit_verdicts import Judged
+from gitfleet.trunk.ranges import Range
 
 SHOWN = 200
 
@@ -28,12 +32,29 @@ def commits(text: str, hub: str | None, report: str | None, directory: str = "."
     repository = discover(directory)
     wanted = ranges.ends(text)
     with hub_state.present(repository, hub) as now:
-        if now.policy.commits == "off":
+        if now.policy.commits == "off" and not now.queue.required:
             return _answer(now, [], (wanted.base, wanted.head), report)
         with ranges.opened(repository, now.hub, now.trunk, text) as found:
             new = list(incoming.commits(found.git, *found.revisions))
             rows = commit_verdicts.judged(now.view, now.policy, found.git, new)
-        return _answer(now, rows, (found.base, found.head), report)
+            arrival = _arrival(repository, now, found) if now.queue.required else None
+        return _answer(now, rows, (found.base, found.head), report, arrival=arrival)
+
+
+def _arrival(repository: Repository, now: Present, found: Range) -> Arrival | None:
+    """The range as a change of the trunk, where it is one and no entry landed it: its head is on the trunk of the hub."""
+    if not now.target:
+        return None
+    try:
+        with ranges.opened(repository, now.hub, now.trunk, f"{found.head}..{now.target}") as since:
+            if not landing.contains(since.git, now.target, found.head):
+                return None
+            gone = not landing.contains(since.git, now.target, found.base)
+    except Unverifiable:  # nothing in common
+        return None
+    arrival = arrivals.judged(now.view, found.git, now.trunk, found.base, found.head)
+    arrival = arrival._replace(back=arrival.back and gone)
+    return None if arrivals.is_allowed(now.view, found.git, arrival) else arrival
 
 
 def staged(session: str | None, report: str | None) -> Reply:
@@ -57,13 +78,21 @@ def staged(session: str | None, report: str | None) -> Reply:
 
 
 def _answer(
-    now: Present, rows: Sequence[Judged], ends: tuple[str, str], report: str | None, more: Sequence[str] = ()
+    now: Present,
+    rows: Sequence[Judged],
+    ends: tuple[str, str],
+    report: str | None,
+    more: Sequence[str] = (),
+    arrival: Arrival | None = None,
 ) -> Reply:
-    code = commit_verdicts.worst(now.policy, rows)
+    code = commit_verdicts.worst(now.policy, rows) or (PolicyRefused.exit_code if arrival else 0)
     if report is not None:
         marks.write_report(report, now.policy, rows)
-    data = commit_rows.judged(now, rows, *ends)
-    lines = marks.shielded([*_lines(now, rows)])
+    data = commit_rows.judged(now, rows, *ends, strange=arrival.strange if arrival else ())
+    refused = (
+        [arrivals.words(arrival), f"next: add your branch to the queue: {arrivals.NEXT}"] if arrival else []
+    )
+    lines = marks.shielded([*_lines(now, rows), *"\n".join(refused).splitlines()])
     lines += marks.for_github(now.policy, rows)
     status = _STATUS[code]
     warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]

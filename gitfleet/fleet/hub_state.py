@@ -30,19 +30,24 @@ from gitfleet.git.scratch import Scratch, scratch
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format, own_node
 from gitfleet.ledger.commits import Tip
-from gitfleet.trunk import hub_head, policy_file
+from gitfleet.trunk import hub_head, policy_file, position, queue_policy
+from gitfleet.trunk.queue_policy import QueuePolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What holds now. `hub` is the remote's name ("" when this clone is the hub), `position` the branch with the rules."""
+    """What holds now. `hub` is the remote's name ("" when this clone is the hub), `trunk` the branch with the rules, and `target` the
+    commit that it is at there ("": there is none yet).
+    """
 
     hub: str
     trunk: str
+    target: str
     tip: Tip
     view: Snapshot
     policy: Policy
     gate: GatePolicy
+    queue: QueuePolicy
     warnings: tuple[str, ...] = ()
 
 
@@ -77,9 +82,9 @@ def of_node(fleet: Clone) -> Present:
     warnings = policy_file.refresh(fleet.repository, node)
     view = Snapshot(ledger.objects, tip.tree)
     format.check(view)
-    return Present(
-        node.hub, node.trunk, tip, view, policy.load(ledger.state), gates.load(ledger.state), tuple(warnings)
-    )
+    rules = policy.load(ledger.state), gates.load(ledger.state), queue_policy.load(ledger.state)
+    target = position.tip(fleet.repository.git, node) or ""
+    return Present(node.hub, node.trunk, target, tip, view, *rules, tuple(warnings))
 
 
 def remote_of(git: Git, wanted: str | None) -> str:
@@ -114,8 +119,11 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     format.check(view)
     rules: dict[str, Any] = {}
     warnings: list[str] = []
+    target = ""
     if head.branch:
         place.fetch([f"refs/heads/{head.branch}"], depth=1, contents=False)
-        rules, warnings = policy_file.compiled_at(place.git, place.tip(0))
-    gate = gates.of(rules.get("queue", {}))
-    return Present(place.remote.name, head.branch, tip, view, Policy.decode(rules), gate, tuple(warnings))
+        target = place.tip(0)
+        rules, warnings = policy_file.compiled_at(place.git, target)
+    queue = rules.get("queue", {})
+    said = Policy.decode(rules), gates.of(queue), QueuePolicy.decode(queue)
+    return Present(place.remote.name, head.branch, target, tip, view, *said, tuple(warnings))

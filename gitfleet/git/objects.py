@@ -66,9 +66,17 @@ class PlumbingObjects(_Writing):
     What is to be read ahead is asked for while other answers are outstanding, so git looks for it while we work on those.
     """
 
-    def __init__(self, git_dir: str, *, limit: int = MAX_OBJECT, kept: int = MAX_KEPT) -> None:
+    def __init__(
+        self,
+        git_dir: str,
+        *,
+        limit: int = MAX_OBJECT,
+        kept: int = MAX_KEPT,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(git_dir)
         self._git_dir = git_dir
+        self._env = environment(env)
         self._limit = limit
         self._reader: processes.Conversation | None = None
         self._recent = _Recent(kept)
@@ -97,7 +105,7 @@ class PlumbingObjects(_Writing):
         """The files below a tree: ids by path. None where something cannot be read. One process."""
         argv = ["git", f"--git-dir={self._git_dir}", "ls-tree", "-r", "-z", "--full-tree", tree]
         try:
-            done = processes.run(argv, cwd=None, env=environment(), timeout=TIMEOUT)
+            done = processes.run(argv, cwd=None, env=self._env, timeout=TIMEOUT)
         except processes.TimedOut:
             return None
         rows = [row.partition(b"\t") for row in done.stdout.split(b"\0")[:-1]]
@@ -168,7 +176,7 @@ class PlumbingObjects(_Writing):
     def _reading(self) -> processes.Conversation:
         if self._reader is None:
             argv = ["git", f"--git-dir={self._git_dir}", "cat-file", "--batch-command", "--buffer"]
-            self._reader = processes.Conversation(argv, cwd=None, env=environment())
+            self._reader = processes.Conversation(argv, cwd=None, env=self._env)
         return self._reader
 
     def _head(self, oid: str) -> list[bytes]:
@@ -233,10 +241,13 @@ class BulkObjects(_Writing):
             self._repository.free()
 
 
-def open_objects(git_dir: str, *, bulk: bool = False, limit: int | None = None) -> Objects:
+def open_objects(
+    git_dir: str, *, bulk: bool = False, limit: int | None = None, env: Mapping[str, str] | None = None
+) -> Objects:
     """The store that fits the load; plumbing also where libgit2 refuses the repository's format.
 
-    `limit` is the most bytes that one object may have, for objects that strangers wrote.
+    `limit` is the most bytes that one object may have, for objects that strangers wrote. `env` is for git, where plumbing reads
+    (what is in quarantine, for one).
     """
     if bulk:
         try:
@@ -244,4 +255,4 @@ def open_objects(git_dir: str, *, bulk: bool = False, limit: int | None = None) 
         except Exception as error:
             if type(error).__module__.split(".")[0] not in {"_pygit2", "pygit2", "builtins"}:
                 raise
-    return PlumbingObjects(git_dir, limit=MAX_OBJECT if limit is None else limit)
+    return PlumbingObjects(git_dir, limit=MAX_OBJECT if limit is None else limit, env=env)

@@ -17,7 +17,7 @@ from gitfleet.patterns.casefold import key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _MODES = ("exclusive", "shared")
@@ -47,6 +47,19 @@ class Cover:
 def name(claim: dict[str, Any]) -> str:
     """A claim as commits name it."""
     return f"{claim['id']}@{claim['token']}"
+
+
+def for_the_queue(common_dir: str, wanted: Iterable[str], *, hub: bool) -> bool:
+    """Whether one of these refs is the trunk of the hub (with `hub`; else of a clone that is its own), and the rules may leave that
+    to the merge queue alone. Raises where anything is not as expected.
+    """
+    node = fast_json.load(content(f"{common_dir}/gitfleet/node.json"))
+    if bool(node["hub"]) is not hub or f"refs/heads/{node['trunk']}" not in wanted:
+        return False
+    try:
+        return b'"required":true' in content(f"{common_dir}/gitfleet/policy.json")
+    except FileNotFoundError:
+        return False
 
 
 def covered(

@@ -43,6 +43,8 @@ def quick(lines: bytes) -> bool:
     rows = updates(lines)
     tips = [new for ref, new in rows if new.strip("0") and ref.startswith("refs/heads/")]
     git_dir, common_dir = here()
+    if coverage.for_the_queue(common_dir, [ref for ref, _ in rows], hub=True):
+        return False
     session = session_here(git_dir, common_dir)
     if not tips or any(ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)) for ref, _ in rows):
         return False
@@ -95,10 +97,18 @@ def new_to_hub(tips: list[str], hub: str, begun: bytes) -> list[str]:
     return ["--ignore-missing", *tips, "--not", *hidden]
 
 
-def updates(lines: bytes) -> list[tuple[str, str]]:
-    """What a push would make of the hub's refs: each ref, and its new object (zeros: deleted).
+def moves(lines: bytes) -> list[tuple[str, str, str]]:
+    """What a push would make of the hub's refs: each ref, its new object, and the one that it has there (zeros: none).
 
     Local names may hold blanks, refs any character of Unicode.
     """
     found = [line.rsplit(b" ", 3) for line in lines.split(b"\n") if line]
-    return [(os.fsdecode(row[2]), row[1].decode("ascii", "replace")) for row in found]
+    return [
+        (os.fsdecode(ref), new.decode("ascii", "replace"), old.decode("ascii", "replace"))
+        for _, new, ref, old in found
+    ]
+
+
+def updates(lines: bytes) -> list[tuple[str, str]]:
+    """The same without what is there."""
+    return [(ref, new) for ref, new, _ in moves(lines)]

@@ -40,7 +40,7 @@ def main(git: str) -> int:
             return 0
     except Exception:  # noqa: BLE001, S110 - a doubt of whatever kind is for the full gate, which names it
         pass
-    return hand_over(["reference-transaction", git, *tips(lines)])
+    return hand_over(["reference-transaction", git, *tips(lines)], heard=lines)
 
 
 def tips(lines: bytes) -> list[str]:
@@ -51,6 +51,12 @@ def tips(lines: bytes) -> list[str]:
     rows = [line.split(b" ", 2) for line in lines.split(b"\n") if line]
     new = {row[1].decode("ascii", "replace") for row in rows if len(row) == 3 and _is_branch(row[2])}
     return sorted(oid for oid in new if oid.strip("0"))
+
+
+def moved(lines: bytes) -> dict[str, str]:
+    """The refs that move, each with where it is to be."""
+    rows = [line.decode("utf-8", "replace").split(" ", 2) for line in lines.split(b"\n")]
+    return {row[2]: row[1] for row in rows if len(row) == 3}
 
 
 def _is_branch(ref: bytes) -> bool:
@@ -92,6 +98,8 @@ def quick(lines: bytes) -> bool:
     if not wanted:
         return True
     git_dir, common_dir = here()
+    if coverage.for_the_queue(common_dir, moved(lines), hub=False):
+        return False
     new = _new(wanted, brought(git_dir, common_dir))
     if not new:
         return True

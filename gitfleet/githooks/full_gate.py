@@ -235,16 +235,15 @@ def _committer(fleet: Clone) -> SessionId | None:
 
 
 def _pre_push(fleet: Clone, rest: list[str]) -> int:
-    del rest
     with suppress(FleetError):  # the push may need no session
         session = whoami(fleet)
         _tell(fleet.messages(session) if session else [])
-    push_gate.judge_push(fleet, sys.stdin.buffer.read(), _committer)
+    push_gate.judge_push(fleet, sys.stdin.buffer.read(), rest, _committer)
     return 0
 
 
 def _reference_transaction(fleet: Clone, rest: list[str]) -> int:
-    ref_gate.judge_moves(fleet, rest[0], rest[1:], _committer)
+    ref_gate.judge_moves(fleet, rest[0], rest[1:], sys.stdin.buffer.read(), _committer)
     return 0
 
 

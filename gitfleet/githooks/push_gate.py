@@ -14,12 +14,18 @@ from gitfleet.errors import PolicyRefused
 from gitfleet.git import fleetrefs, refs
 from gitfleet.githooks import check_paths, fast_push, refusal
 from gitfleet.githooks.check_paths import PathJudgement
-from gitfleet.trunk import commit_verdicts, incoming
+from gitfleet.mergequeue import arrivals
+from gitfleet.trunk import commit_verdicts, incoming, queue_policy
 from gitfleet.trunk.incoming import IncomingCommit
 
 
-def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], SessionId | None]) -> None:
+def judge_push(
+    fleet: Clone, lines: bytes, place: Sequence[str], whoami: Callable[[Clone], SessionId | None]
+) -> None:
     """Judge the commits that are new to the hub, and keep the fleet's refs out of anybody's hands. Raises the refusal.
+
+    `place` is where git pushes to: the remote, as it was named, and its URL. Where the rules demand the merge queue, the hub's trunk
+    is not for anybody's hands either.
 
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
     count must be claimed by the session that pushes.
@@ -28,10 +34,32 @@ def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], SessionId |
     for ref, new in rows:
         if ref.startswith((fleetrefs.ROOT, fleetrefs.HUB)):
             raise _hands_off(ref, new)
+    if queue_policy.load(fleet.ledger.state).required and _is_hub(fleet, place):
+        _check_target(fleet, lines)
     tips = [new for ref, new in rows if new != refs.ZERO and ref.startswith("refs/heads/")]
     if not tips or fleet.policy.commits == "off" or not fleet.ledger.node.hub:
         return
     refusal.settle(fleet.policy, lambda: judged(fleet, list(_new_commits(fleet, tips)), whoami))
+
+
+def _check_target(fleet: Clone, lines: bytes) -> None:
+    """Raise the refusal of a change of the trunk that no entry landed, as far as the ledger is known here."""
+    trunk = fleet.ledger.node.trunk
+    for ref, new, old in fast_push.moves(lines):
+        if ref == f"refs/heads/{trunk}":
+            view, git = fleet.current().view, fleet.repository.here
+            arrivals.check(view, git, arrivals.judged(view, git, trunk, old, new))
+
+
+def _is_hub(fleet: Clone, place: Sequence[str]) -> bool:
+    """Whether a push goes to the hub; where git does not say where it goes, it may."""
+    hub = fleet.ledger.node.hub
+    if not hub:
+        return False
+    urls = os.fsdecode(
+        fleet.repository.git.ask("remote", "get-url", "--push", "--all", "--", hub).stdout
+    ).split("\n")
+    return not place or hub == place[0] or any(one in urls for one in place)
 
 
 def judged(

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from gitfleet.base.identity import command_line
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
+from gitfleet.git import refs
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.githooks import fast_refs, push_gate, refusal
 from gitfleet.githooks.warned import Warned
-from gitfleet.trunk import incoming
+from gitfleet.mergequeue import arrivals
+from gitfleet.trunk import incoming, queue_policy
 from gitfleet.trunk.incoming import IncomingCommit
 
 _CARRIERS = frozenset(["fetch", "receive-pack"])
@@ -27,12 +29,19 @@ _OBJECTS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
 def judge_moves(
-    fleet: Clone, git: str, tips: Sequence[str], whoami: Callable[[Clone], SessionId | None]
+    fleet: Clone, git: str, tips: Sequence[str], lines: bytes, whoami: Callable[[Clone], SessionId | None]
 ) -> None:
-    """Judge branches that are to stand at `tips`; `git` is the number of the process that moves them. Raises the refusal."""
-    if fleet.policy.commits == "off" or not fleet.policy.reference_transaction or not tips:
+    """Judge branches that are to stand at `tips`; `git` is the number of the process that moves them, `lines` is what it said.
+
+    In a clone that is its own hub, the trunk is the merge queue's, where the rules say so. Raises the refusal.
+    """
+    if not fleet.policy.reference_transaction:
         return
     if git.isdigit() and _carries(command_line(int(git))):
+        return
+    if queue_policy.load(fleet.ledger.state).required and not fleet.ledger.node.hub:
+        _check_target(fleet, lines)
+    if fleet.policy.commits == "off" or not tips:
         return
     refusal.settle(
         fleet.policy,
@@ -41,11 +50,26 @@ def judge_moves(
     )
 
 
-def _new(fleet: Clone, tips: Iterable[str]) -> list[IncomingCommit]:
-    """The commits to which nothing leads yet. The caller's environment may say where git keeps their objects."""
+def _check_target(fleet: Clone, lines: bytes) -> None:
+    """Raise the refusal of a change of the trunk that no entry landed."""
+    trunk = fleet.ledger.node.trunk
+    new = fast_refs.moved(lines).get(f"refs/heads/{trunk}")
+    if new:  # what git says of where it was may be zeros, where its caller did not care
+        view, git = fleet.current().view, _git(fleet)
+        old = refs.resolve(git, f"refs/heads/{trunk}") or refs.ZERO
+        arrivals.check(view, git, arrivals.judged(view, git, trunk, old, new))
+
+
+def _git(fleet: Clone) -> Git:
+    """Git for the clone. The caller's environment may say where the objects are."""
     here = fleet.repository.here
     objects = {name: os.environ[name] for name in _OBJECTS if name in os.environ}
-    git = Git(here.git_dir, cwd=here.cwd, env=objects)
+    return Git(here.git_dir, cwd=here.cwd, env=objects)
+
+
+def _new(fleet: Clone, tips: Iterable[str]) -> list[IncomingCommit]:
+    """The commits to which nothing leads yet."""
+    git = _git(fleet)
     known = [f"^{oid}" for oid in fast_refs.brought(fleet.repository.git_dir, fleet.repository.common_dir)]
     try:
         return list(incoming.commits(git, *tips, *known, "--not", *fast_refs.KNOWN))

@@ -129,9 +129,9 @@ def _reason(lineup: Lineup, entry: QueueEntry) -> tuple[Reason, str]:
     if entry.state != states.QUEUED:
         return entry.reason or _USUAL[entry.state], entry.evidence.entry
     waits = next((need for need in entry.needs if not _has_landed(lineup.view, need)), "")
-    if waits:
+    if waits and entry.reason != "host":
         return "stack" if waits == entry.stack else "dependency", waits
-    return _waiting(lineup, entry), ""
+    return "host" if entry.reason == "host" else _waiting(lineup, entry), ""
 
 
 def _waiting(lineup: Lineup, entry: QueueEntry) -> Reason:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gitfleet.mergequeue import landings, repairs, rules, trials
+from gitfleet.mergequeue import landings, offers, repairs, rules, trials
 
-KINDS = (*rules.KINDS, *trials.KINDS, *landings.KINDS, *repairs.KINDS)
+KINDS = (*rules.KINDS, *trials.KINDS, *landings.KINDS, *offers.KINDS, *repairs.KINDS)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
-from gitfleet.base.names import Oid, RefName
+from gitfleet.base.names import BranchName, Oid, RefName
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import keepers, retained_claims, waiting_line
 from gitfleet.claims.model import Claim, drop, left, of_keeper, of_session, patterns
@@ -21,7 +21,7 @@ from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, states, transitions, vouching
 from gitfleet.mergequeue.model import LandingNote, QueueEntry, QueueState
-from gitfleet.mergequeue.requests import EntriesLanded, EntryLanding, Land, Reconcile
+from gitfleet.mergequeue.requests import EntriesLanded, EntryLanding, Land, Proof, Reconcile
 from gitfleet.mergequeue.states import Verb
 from gitfleet.mergequeue.transitions import moved
 from gitfleet.mergequeue.trials import check_pause
@@ -43,21 +43,27 @@ def land(view: View, operation: Operation, body: Land, generation: int) -> Decis
     if len({one.id for one in body.entries}) < len(body.entries):
         raise UsageError("An entry lands once.")
     found = [transitions.pinned(view, one.pin, "land") for one in body.entries]
+    check_ready(view, body.target, found, body.proof)
+    decision = _landed(view, operation, "land", found, body.entries, generation)
+    note = LandingNote(body.base, body.commit, operation.at, len(body.entries), 0, body.seconds)
+    state = _noted(view, decision, [note], body.window)
+    move = Move(RefName(f"refs/heads/{body.target}"), body.commit, body.base)
+    return replace(decision, changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
+
+
+def check_ready(view: View, target: BranchName, found: Sequence[QueueEntry], proof: Proof) -> None:
+    """Raise unless entries may land on the target now, in this order: see `land`."""
     for entry in found:
-        if entry.target != body.target:
+        if entry.target != target:
             raise UsageError(
-                f"{display(entry.branch)} is to land on {display(entry.target)}, not on {display(body.target)}."
+                f"{display(entry.branch)} is to land on {display(entry.target)}, not on {display(target)}."
             )
     _check_needs(view, found)
     check_pause(view, found, modes=("paused", "frozen"))
-    lacking = vouching.missing(view, body.proof)
+    lacking = vouching.missing(view, proof)
     if lacking:
-        words = f"What is to land on {display(body.target)} lacks {len(lacking)} of the verdicts that its gate demands."
+        words = f"What is to land on {display(target)} lacks {len(lacking)} of the verdicts that its gate demands."
         raise PolicyRefused(words, hint=f"Have it tested: {advice.QUEUE_PROCESS}.")
-    decision = _landed(view, operation, "land", found, body.entries, generation)
-    state = _noted(view, decision, body, operation.at)
-    move = Move(RefName(f"refs/heads/{body.target}"), body.commit, body.base)
-    return replace(decision, changes={**decision.changes, model.STATE_FILE: state.as_bytes()}, moves=(move,))
 
 
 def _check_needs(view: View, landing: Sequence[QueueEntry]) -> None:
@@ -75,24 +81,39 @@ def _check_needs(view: View, landing: Sequence[QueueEntry]) -> None:
         before.add(entry.id)
 
 
-def _noted(view: View, decision: Accepted[EntriesLanded], body: Land, at: int) -> QueueState:
-    """The state of the queue with this landing among the last ones."""
+def _noted(
+    view: View, decision: Accepted[EntriesLanded], notes: Sequence[LandingNote], window: int = 0
+) -> QueueState:
+    """The state of the queue with these landings among the last ones."""
     data = decision.changes[model.STATE_FILE]
     assert data is not None
     state = model.parse_queue(data)
     runs = state.counts.get("runs", 0)
     since = runs - state.counts.get("runs at last landing", 0)
-    note = LandingNote(body.base, body.commit, at, len(body.entries), since, body.seconds)
-    counts = {**state.counts, "landings": state.counts.get("landings", 0) + 1, "runs at last landing": runs}
-    window = body.window or state.window
-    return replace(state, counts=counts, window=window, landings=(*state.landings, note)[-model.RECENT :])
+    new = (replace(notes[0], runs=since), *notes[1:])
+    count = state.counts.get("landings", 0) + len(notes)
+    counts = {**state.counts, "landings": count, "runs at last landing": runs}
+    last = (*state.landings, *new)[-model.RECENT :]
+    return replace(state, counts=counts, window=window or state.window, landings=last)
 
 
 @operation("queue.reconcile", body=Reconcile, answer=EntriesLanded, actors=BY_NODES, paths=_patterns)
 def reconcile(view: View, operation: Operation, body: Reconcile, generation: int) -> Decision[EntriesLanded]:
-    """`queue.reconcile`: the target has these entries already, whatever the queue thought of them. All of it, or nothing (EntryMoved)."""
+    """`queue.reconcile`: the target has these entries already, whatever the queue thought of them. All of it, or nothing (EntryMoved).
+
+    What the host was handed, and has landed as that was tested, is a landing of the queue.
+    """
     found = [transitions.pinned(view, one.pin, "reconcile") for one in body.entries]
-    return _landed(view, operation, "reconcile", found, body.entries, generation)
+    decision = _landed(view, operation, "reconcile", found, body.entries, generation)
+    notes = [
+        LandingNote(one.before, one.commit, operation.at, 1, 0, 0)
+        for entry, one in zip(found, body.entries, strict=True)
+        if entry.reason == "host" and one.before
+    ]
+    if not notes:
+        return decision
+    changes = {**decision.changes, model.STATE_FILE: _noted(view, decision, notes).as_bytes()}
+    return replace(decision, changes=changes)
 
 
 def _landed(
@@ -103,11 +124,13 @@ def _landed(
     landing: Sequence[EntryLanding],
     generation: int,
 ) -> Accepted[EntriesLanded]:
-    reason = "landed" if verb == "land" else "landed-elsewhere"
     after = [
-        moved(entry, verb, states.LANDED, operation, landed=one.commit, before=one.before, reason=reason)
+        moved(
+            entry, verb, states.LANDED, operation, landed=one.commit, before=one.before,
+            reason="landed" if verb == "land" or entry.reason == "host" else "landed-elsewhere",
+        )
         for entry, one in zip(found, landing, strict=True)
-    ]
+    ]  # fmt: skip
     changes = transitions.finish(view, *after)
     released: list[Claim] = []
     retained: list[Claim] = []

@@ -67,7 +67,8 @@ class EntryEvidence(Struct):
 
     `entry`, `branch`, `session`, `title`: the other side; where that is no entry, its `title` is the subject of a commit by `author`.
     `theirs` is that commit of the target. `node` has the log of the archive. `hunks`: the conflict as git shows it. `verdict`: the key of the gate's
-    verdict, `log`: the end of its log, `archive`: the name of all of it. `commit`: where it was found.
+    verdict, `log`: the end of its log, `archive`: the name of all of it. `commit`: where it was found;
+    `tree`: the tested tree that the host was handed.
     """
 
     words: str = field(WORDS, default="", omit=True)
@@ -81,6 +82,7 @@ class EntryEvidence(Struct):
     log: str = field(_LINES, default="", omit=True)
     archive: str = field(NAME, default="", omit=True)
     commit: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    tree: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
     theirs: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
     author: str = field(Text[str](200, cut=True), default="", omit=True)
     node: str = field(NAME, default="", omit=True)

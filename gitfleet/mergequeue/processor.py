@@ -19,6 +19,7 @@ from gitfleet.mergequeue import judging, landing, model, outlook, states, testin
 from gitfleet.mergequeue.checkouts import CheckoutInTheWay, Checkouts
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.hearing import IDLE, Hearing
+from gitfleet.mergequeue.hosting import Host
 from gitfleet.mergequeue.model import CandidateResult, EntryPin, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import Mark, Marked
@@ -78,6 +79,7 @@ class Processor:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._host = Host(site)
         self._notes: list[CandidateResult] = []
         self._stopped = threading.Event()
         self._hearing: Hearing | None = None
@@ -156,10 +158,20 @@ class Processor:
         pause = look.state.pause
         if pause.mode == "frozen" and look.below_floor(step.candidate):
             return self._halt(f"the queue is frozen: {pause.reason}")
+        if self._site.rules.landing == "pull-request":
+            return self._hand_over(look, step)
         try:
             return self._tell(landing.land(self._site, look, step.candidate))
         except CheckoutInTheWay as error:
             return self._halt(error.message)
+
+    def _hand_over(self, look: Outlook, step: ToLand) -> bool:
+        done = self._host.hand_over(look, step.candidate)
+        self._tell(done.back)
+        if not done.moved:
+            return self._halt(done.words)
+        self._site.sync()
+        return True
 
     def _await(self) -> bool:
         """Wait until others have done something; True, since there may be more to do."""

@@ -16,7 +16,8 @@ Reason = Literal[
     "dependency", "stack", "conflict-ahead",
     "paused", "frozen", "no-gate", "target-fails", "indeterminate", "host",
     "hold", "approval", "dependency-dropped",
-    "gate-failed", "conflict", "restack", "stale", "branch-gone",
+    "host-differs",
+    "gate-failed", "host-refused", "conflict", "restack", "stale", "branch-gone",
     "landed", "landed-elsewhere", "dropped", "expired",
 ]  # fmt: skip
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -93,6 +94,12 @@ TOLD: Mapping[Reason, Told] = {
     "branch-gone": Told(
         "Its branch is gone from the hub. Push it there again, or drop it.", advice.QUEUE_DROP, "entry"
     ),
+    "host-differs": Told(
+        "The host has put it onto {target}, though not as it was tested: {words}. Letting it go on calls it landed.",
+        advice.QUEUE_UNHOLD,
+        "entry",
+    ),
+    "host-refused": Told("The host refuses it: {words}.", advice.QUEUE_ADD, "branch"),
     "landed": Told("It has landed on {target} as {landed}."),
     "landed-elsewhere": Told("{target} had it already, as {landed}."),
     "dropped": Told("{by} dropped it{because}.", advice.QUEUE_ADD, "branch"),

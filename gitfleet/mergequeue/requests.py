@@ -193,6 +193,7 @@ class Reject(Struct):
     pin: EntryPin = field(One(EntryPin))
     evidence: EntryEvidence = field(One(EntryEvidence))
     window: int = field(Whole(0), default=0, omit=True)
+    reason: Reason | Literal[""] = field(REASON, default="gate-failed")
 
 
 class Expire(Struct):

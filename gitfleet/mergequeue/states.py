@@ -16,7 +16,7 @@ State = Literal[
     "queued", "held", "blocked", "testing", "suspect", "rejected", "conflicted", "stale", "landed", "dropped", "expired"
 ]  # fmt: skip
 Verb = Literal[
-    "add", "change", "hold", "unhold", "drop", "retry", "approve", "take", "end", "mark", "reject", "repair", "expire", "land", "reconcile"
+    "add", "change", "hold", "unhold", "drop", "retry", "approve", "take", "end", "mark", "reject", "offer", "repair", "expire", "land", "reconcile"
 ]  # fmt: skip
 
 QUEUED: State = "queued"
@@ -92,6 +92,7 @@ MOVES: tuple[Transition, ...] = (
     *_rows("mark", (BLOCKED, SUSPECT, STALE), (QUEUED,), NODES),
     *_rows("mark", (HELD, REJECTED, CONFLICTED), (STALE,), NODES),
     *_rows("reject", GOING, (REJECTED,), NODES),
+    *_rows("offer", GOING, (QUEUED,), NODES),  # to the host, which lands it
     *_rows("repair", (*HANDED_BACK, BLOCKED), (QUEUED,), NODES),
     *_rows("expire", (REJECTED, CONFLICTED, STALE), (EXPIRED,), NODES),
     *_rows("land", GOING, (LANDED,), NODES),

@@ -26,6 +26,7 @@ _DONE: Mapping[Verb, str] = {
     "end": "judged",
     "mark": "marked",
     "reject": "rejected",
+    "offer": "handed to the host",
     "repair": "called repaired",
     "expire": "called expired",
     "land": "landed",

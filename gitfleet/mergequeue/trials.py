@@ -191,7 +191,8 @@ def mark(view: View, operation: Operation, body: Mark, generation: int) -> Decis
             words = f"Your branch {entry.branch} conflicts with {entry.target}{rival}, and comes back to you: {_paths(entry)}."
             changes |= _tell(Overlay(view, changes), entry, words, operation, number)
         elif found.state == states.HELD:
-            words = f"Your branch {entry.branch} needs an approval: {entry.evidence.words}."
+            need = "needs an approval" if found.reason == "approval" else "is held"
+            words = f"Your branch {entry.branch} {need}: {entry.evidence.words}."
             changes |= _tell(Overlay(view, changes), entry, words, operation, number)
     what = ", ".join(f"{entry.branch} is {entry.state}" for entry in after)
     return Accepted(changes, EntriesChanged(tuple(after)), one_line(what))
@@ -229,11 +230,12 @@ def reject(view: View, operation: Operation, body: Reject, generation: int) -> D
         "reject",
         states.REJECTED,
         operation,
-        reason="gate-failed",
+        reason=body.reason or "gate-failed",
         evidence=body.evidence,
         handed=operation.at,
     )
-    words = f"Your branch {after.branch} fails its gate, and comes back to you: {after.evidence.words}."
+    why = "is refused by the host" if after.reason == "host-refused" else "fails its gate"
+    words = f"Your branch {after.branch} {why}, and comes back to you: {after.evidence.words}."
     changes = model.put(after) | _tell(view, after, words, operation)
     if body.window:
         changes[model.STATE_FILE] = replace(model.queue(view), window=body.window).as_bytes()

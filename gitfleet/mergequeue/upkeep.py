@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitfleet.base import clock
 from gitfleet.base.names import Oid
 from gitfleet.git.program import Git
-from gitfleet.mergequeue import heads, landings, model, repairs, stacks, states, trials
+from gitfleet.mergequeue import heads, hosting, landings, model, repairs, stacks, states, trials
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
 from gitfleet.mergequeue.reasons import Reason
 from gitfleet.mergequeue.repairs import RepairEntry
@@ -34,16 +34,23 @@ def settle(site: Site) -> list[QueueEntry]:
     if not live:
         return []
     there = heads.known(site.repository.git, site.ledger.node, [entry.branch for entry in live])
-    landed = list(_landed(site, live))
+    present = on_target(site.repository.git, site.base, [entry.base for entry in live if entry.base])
+    by_host = hosting.outcome(site, live, present.commits, present.landings)
+    landed = [*by_host.landed, *_landed(site, live, present)]
     if landed:
         return list(site.request(landings.reconcile, Reconcile(tuple(landed))).entries)
+    told = {one.pin.id for one in by_host.otherwise}
     for entry in live:
         head = there.get(entry.branch)
         if head and head != entry.head and _may_come_back(site, entry):
             return list(site.request(repairs.repair, _repair(site, entry, Oid(head), live)).entries)
     by_id = {entry.id: entry for entry in live}
-    found = [_moved(entry, there.get(entry.branch)) or _blocked(site, entry, by_id) for entry in live]
-    moved = [one for one in found if one is not None]
+    rest = [
+        _moved(entry, there.get(entry.branch)) or _blocked(site, entry, by_id)
+        for entry in live
+        if entry.id not in told
+    ]
+    moved = [*by_host.otherwise, *(found for found in rest if found is not None)]
     if moved:
         return list(site.request(trials.mark, Mark(tuple(moved[: model.MAX_ENTRIES]))).entries)
     for entry in live:
@@ -132,10 +139,11 @@ def _is_late(entry: QueueEntry, deadline: int) -> bool:
     return back and clock.now() - max(entry.handed, entry.changed) > deadline
 
 
-def _landed(site: Site, live: list[QueueEntry]) -> Iterator[EntryLanding]:
-    """The entries that the target has already: their head, or a commit that says that it landed them."""
-    there = on_target(site.repository.git, site.base, [entry.base for entry in live if entry.base])
+def _landed(site: Site, live: list[QueueEntry], there: OnTarget) -> Iterator[EntryLanding]:
+    """The entries that the target has already: their head, or a commit that says that it landed them. Not what the host was handed."""
     for entry in live:
+        if entry.reason in {"host", hosting.DIFFERS}:
+            continue
         commit = there.landings.get((entry.id, entry.head), "")
         if not commit and entry.head in there.commits:
             commit = site.base

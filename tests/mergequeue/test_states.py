@@ -49,6 +49,11 @@ def _take(_: Queues, entry: QueueEntry) -> dict[str, Any]:
     return {"target": "main", "base": head(7), "entries": [pin(entry)], "commit": head(8), "tree": head(9)}
 
 
+def _offer(_: Queues, entry: QueueEntry) -> dict[str, Any]:
+    row = {"pin": pin(entry), "tree": head(9)}
+    return {"target": "main", "base": head(7), "entries": [row], "proof": {"gate": "none"}}
+
+
 BODIES: dict[tuple[Verb, State], Callable[[Queues, QueueEntry], dict[str, Any]]] = {
     **{("add", to): _added for to in (states.QUEUED, states.HELD)},
     **{("change", state): lambda _, entry: {"entry": entry.id, "title": "another"} for state in states.STATES},
@@ -61,6 +66,7 @@ BODIES: dict[tuple[Verb, State], Callable[[Queues, QueueEntry], dict[str, Any]]]
     **{("end", to): _end(to) for to in (states.QUEUED, states.SUSPECT, states.TESTING)},
     **{("mark", to): _mark(to) for to in states.STATES},
     ("reject", states.REJECTED): lambda _, entry: {"pin": pin(entry), "evidence": {"words": "it fails"}},
+    ("offer", states.QUEUED): _offer,
     ("repair", states.QUEUED): lambda _, entry: {"pin": pin(entry), "head": CANDIDATE},
     ("expire", states.EXPIRED): _pinned,
     ("land", states.LANDED): lambda _, entry: landing(entry),

@@ -56,9 +56,13 @@ class CheckCommitsAnswer(TypedDict):
     rules: CommitRule
     """`commits` of the rules; with `off`, nothing is judged."""
     commits: list[JudgedCommitRow]
+    unlanded: list[Oid]
+    """Commits on the trunk itself that no entry of the merge queue landed, where the rules demand that (`queue.required`)."""
 
 
-def judged(now: Present, rows: Sequence[Judged], base: str, head: str) -> CheckCommitsAnswer:
+def judged(
+    now: Present, rows: Sequence[Judged], base: str, head: str, strange: Sequence[str] = ()
+) -> CheckCommitsAnswer:
     """What is true of commits, by the rules and the ledger of now."""
     return {
         "base": base,
@@ -69,6 +73,7 @@ def judged(now: Present, rows: Sequence[Judged], base: str, head: str) -> CheckC
         "ledger": Oid(now.tip.oid),
         "rules": now.policy.commits,
         "commits": [_commit(one) for one in rows],
+        "unlanded": [Oid(one) for one in strange],
     }
 
 
