@@ -27,7 +27,7 @@ def test_hub_without_atomic_pushes_is_refused_before_anything_is_sent(bench: Ben
     before = bench.tip()
     bench.git(bench.hub, "config", "receive.advertiseAtomic", "false")
     done = bench.runner("ada")
-    assert done.returncode not in {0, -9}
+    assert done.returncode not in {0, -9}, str(done)
     assert "atomic" in done.stderr, done
     assert (bench.tip(), bench.states(entry)) == (before, ["queued"])
 
