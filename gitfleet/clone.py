@@ -24,7 +24,7 @@ from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
 from gitfleet.ledger.operations import Kind, Registry
-from gitfleet.sessions import inbox, session_rules
+from gitfleet.sessions import inbox, session_rules, told_conflicts
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
@@ -55,6 +55,7 @@ OPERATIONS = Registry(
     [
         *session_rules.KINDS,
         *inbox.KINDS,
+        *told_conflicts.KINDS,
         *rules.KINDS,
         *turns.KINDS,
         *handover.KINDS,

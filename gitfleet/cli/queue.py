@@ -14,11 +14,13 @@ from gitfleet.cli.claiming import informed
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import as_session
 from gitfleet.clients import acting
+from gitfleet.codec import replace
 from gitfleet.errors import NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue as views
 from gitfleet.fleet.views import queue_stats
 from gitfleet.fleet.views.queue import EstimateRow, EvidenceRow, PauseRow, QueueEntryRow
+from gitfleet.ledger.model import Answer
 from gitfleet.mergequeue.adding import QueuedBranch, Wanted
 from gitfleet.mergequeue.model import Mode
 from gitfleet.mergequeue.requests import EntryChanged
@@ -198,7 +200,15 @@ def _change(
             f"held, since it is built upon that: {above['branch']}, entry {above['id']}"
             for above in data["held"]
         ]
-        return Reply(data, lines, warnings=fleet.messages(own), session=own)
+        return _told(done, Reply(data, lines, warnings=fleet.messages(own), session=own))
+
+
+def _told(done: Answer, reply: Reply) -> Reply:
+    """The same; where the hub's answer never came, with what that means: it may come too late."""
+    if not done.tentative:
+        return reply
+    words = "the hub's answer never came, so this may not hold yet; `gitfleet sync` settles it"
+    return replace(reply, code=13, status="tentative", warnings=[*reply.warnings, words])
 
 
 def bump(
@@ -271,8 +281,9 @@ def pause(
         raise UsageError("--freeze and --drain exclude each other.", hint="Leave one of them out.")
     mode: Mode = "frozen" if freeze else "draining" if drain else "paused"
     with as_session(session) as (fleet, own):
-        data = views.paused(own, fleet.queue.pause(own, reason, mode=mode, floor=floor))
-        return Reply(data, _pause(data["pause"]), warnings=fleet.messages(own), session=own)
+        done = fleet.queue.pause(own, reason, mode=mode, floor=floor)
+        data = views.paused(own, done)
+        return _told(done, Reply(data, _pause(data["pause"]), warnings=fleet.messages(own), session=own))
 
 
 def resume(session: Session = None) -> Reply:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
     from gitfleet.mergequeue.service import MergeQueue
+    from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
 
 _Found = TypeVar("_Found")
@@ -135,11 +136,23 @@ class Fleet(Clone):
         return FleetWorktrees(self.repository, self.ledger, announce=self._announce)
 
     @cached_property
+    def radar(self) -> Radar:
+        """Which live branches will conflict with each other and with the trunk."""
+        from gitfleet.radar.radar import Radar  # as above
+
+        return Radar(self.repository, self.ledger, self._rules, self._announce, self._priorities)
+
+    @cached_property
     def queue(self) -> MergeQueue:
         """The merge queue: branches that wait to land."""
         from gitfleet.mergequeue.service import MergeQueue  # as above
 
         return MergeQueue(self.repository, self.ledger, lambda: self.policy)
+
+    def _priorities(self) -> dict[str, int]:
+        from gitfleet.mergequeue import model  # as above
+
+        return {entry.branch: entry.priority for entry in model.readable(self.current().view)}
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -130,7 +130,13 @@ def _remembered(view: View, run: GateRun, body: EndRun, generation: int) -> Chan
     """The changes that keep how a run ended, and let go of results that say nothing of entries which wait."""
     heads = {(entry.id, entry.head) for entry in model.readable(view)}
     known = model.results(view)
-    stale = [one for one in known if one.entries and not any((p.id, p.head) in heads for p in one.entries)]
+    stale = [
+        one
+        for one in known
+        if (
+            one.base != run.base if not one.entries else not any((p.id, p.head) in heads for p in one.entries)
+        )
+    ]
     rest = [one for one in known if one not in stale]
     changes: Changes = {one.where: None for one in (*stale, *rest[: -(model.MAX_RESULTS - 1)])}
     if body.outcome != "abandoned":

@@ -52,6 +52,14 @@ class BehindRow(TypedDict):
     session: SessionId
 
 
+class HotRow(TypedDict):
+    """A claimed path over which branches conflict often."""
+
+    path: RepoPath
+    conflicts: int
+    """Within 30 days, as the radar of this clone has seen them."""
+
+
 class RemarksRow(TypedDict):
     """What to know of claims that were granted just now."""
 
@@ -60,6 +68,8 @@ class RemarksRow(TypedDict):
     behind: list[BehindRow]
     by_name: list[str]
     """Granted with `[…]`, which is read as a name and as a class: both are claimed."""
+    hot: list[HotRow]
+    """Paths of the claims over which branches conflict often."""
 
 
 class ClaimAnswer(DecidedOperation, RemarksRow):
@@ -186,7 +196,8 @@ def broken(session: str, answer: Broke) -> BreakAnswer:
 
 def remarks(said: Remarks) -> RemarksRow:
     """What to know of claims that were granted just now."""
-    return row_of(RemarksRow, said, behind=[row_of(BehindRow, item) for item in said.behind])
+    hot: list[HotRow] = [{"path": RepoPath(path), "conflicts": times} for path, times in said.hot]
+    return row_of(RemarksRow, said, behind=[row_of(BehindRow, item) for item in said.behind], hot=hot)
 
 
 def _decided(session: str, answer: Answer) -> DecidedOperation:
