@@ -18,8 +18,10 @@ from gitfleet.claims.model import Claim
 from gitfleet.codec import TEXT, Broken, Many, One, Struct, field
 from gitfleet.errors import Blocked, FleetError
 from gitfleet.git import git_worktrees, refs
+from gitfleet.git.answers import hub_error
 from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote, Update
+from gitfleet.ledger.model import Status
 from gitfleet.mergequeue import landings, testing
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
@@ -67,7 +69,10 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
         last.seconds if last else 0, window,
     )  # fmt: skip
     before = _checked_out(site, step.commit) if not site.ledger.node.hub else []
-    landed = site.request(landings.land, body).entries
+    answer = site.request(landings.land, body)
+    if answer.receipt.status is Status.TENTATIVE:
+        raise hub_error(site.ledger.node.hub, answer.receipt.hub_error, what="write to", refused=False)
+    landed = answer.entries
     _follow(site, before)
     if site.ledger.node.hub:
         seen = position.seen(site.ledger.node, site.target)

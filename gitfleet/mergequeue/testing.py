@@ -52,11 +52,11 @@ def proof(site: Site, tree: str) -> Proof:
 def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | None:
     """What the fleet knows of a candidate without a run of it: by a verdict of its tree, or since there is no gate. None: nothing.
 
-    One that has failed already is run again, if that is asked for: its verdict alone is not news.
+    A failure of a tree counts once, whatever it was tested as: when it is in question again, its gate runs again.
     """
     step = place(site, look, candidate)
     word = site.gates.standing(step.tree).word
-    if word not in {PASSED, FAILED} or (word == FAILED and look.run_of(candidate, "failed")):
+    if word not in {PASSED, FAILED} or (word == FAILED and look.has_failed(step.tree)):
         return None
     outcome: Outcome = "passed" if word == PASSED else "failed"
     pins = tuple(look.entries[entry].pin for entry in candidate)
@@ -95,15 +95,16 @@ def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
         outcome = _outcome(ended)
     finally:
         seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
-        end = EndRun(ticket.id, outcome, seconds, _suspects(look, candidate, outcome))
+        flaky = outcome == "passed" and look.has_failed(step.tree)
+        end = EndRun(ticket.id, outcome, seconds, _suspects(look, candidate, outcome), flaky)
         with suppress(FleetError):
             site.request(trials.end, end)
-    site.listener.say(f"{outcome}: {names}")
+    site.listener.say(f"{outcome}: {names}{' (flaky: the same files failed before)' if flaky else ''}")
     return outcome != "abandoned"
 
 
 def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateTested:
-    again = look.run_of(candidate, "failed") is not None
+    again = look.has_failed(step.tree)
     variables = (("entries", " ".join(candidate)), ("base", site.base), ("target", site.target))
     terms = GateTerms(by=PROCESSOR, again=again, keep_going=False, variables=variables)
     target = GateTarget(Oid(step.commit), Oid(step.tree))
