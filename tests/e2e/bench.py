@@ -14,7 +14,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,13 +93,20 @@ class Steering:
         for handle in self.pipes.values():
             os.close(handle)
 
-    def hear(self, name: str) -> str:
-        """The next line in a pipe; the test fails when none comes."""
+    def hear(self, name: str, process: Started | None = None) -> str:
+        """The next line in a pipe; "" when the process ended before it came. The test fails when neither happens."""
         line = b""
-        while not line.endswith(b"\n"):
-            ready, _, _ = select.select([self.pipes[name]], [], [], PATIENCE)
-            assert ready, f"nothing came in {name}"
-            line += os.read(self.pipes[name], 1)
+        with ExitStack() as stack:
+            handles = [self.pipes[name]]
+            if process is not None:
+                handles.append(os.pidfd_open(process.pid))
+                stack.callback(os.close, handles[-1])
+            while not line.endswith(b"\n"):
+                ready, _, _ = select.select(handles, [], [], PATIENCE)
+                assert ready, f"nothing came in {name}"
+                if self.pipes[name] not in ready:
+                    return ""
+                line += os.read(self.pipes[name], 1)
         return line.decode().strip()
 
     def say(self, name: str) -> None:
@@ -248,9 +255,9 @@ class Bench:
         """From now on they do not; one that waits goes on."""
         (self.steering.folder / "holds").unlink(missing_ok=True)
 
-    def began(self) -> str:
-        """Wait until a gate begins; the tree that it is on."""
-        return self.steering.hear("began")
+    def began(self, runner: Started | None = None) -> str:
+        """Wait until a gate begins; the tree that it is on. "" when the runner ended without one."""
+        return self.steering.hear("began", runner)
 
     def let_go(self) -> None:
         """One gate that waits goes on."""
@@ -286,19 +293,19 @@ class Bench:
         )
         return [entry for line in out.splitlines() if line for entry in line.split(",")]
 
-    def judge(self) -> Chain:
-        """Nothing landed twice; what landed is what the ledger says; each landing was tested, unless there is no gate; the hub is sound."""
+    def judge(self, *, tested: bool = True) -> Chain:
+        """Nothing landed twice; what landed is what the ledger says; each tree that landed was `tested`; the hub is sound."""
         landed = self.landings()
         assert [entry for entry, count in Counter(landed).items() if count > 1] == []
         with self.fleets.view() as view:
             finished = [entry for entry in model.finished(view) if entry.state == "landed"]
             told = {entry.id for entry in finished if entry.reason == "landed"}
-            tested = [note for note in model.queue(view).landings]
+            notes = model.queue(view).landings if tested else ()
             assert model.runs(view) == []
         assert told == set(landed)
         trees = set(self.runs)
-        for note in tested:
-            assert not trees or self.git(self.hub, "rev-parse", f"{note.commit}^{{tree}}") in trees, note
+        for note in notes:
+            assert self.git(self.hub, "rev-parse", f"{note.commit}^{{tree}}") in trees, note
         assert list(self.hub.rglob("*.lock")) == []
         self.git(self.hub, "fsck", "--no-progress", "--connectivity-only")
         return self.fleets.chain(overlaps=False)
