@@ -242,9 +242,7 @@ class Bench:
     def start(self, clone: str = "ada", *args: str, env: Overlay | None = None) -> Started:
         """`queue process`, or another command, that goes on while the test does."""
         env = {"GITFLEET_SESSION": f"{clone}-1", **(env or {})}
-        self.started.append(
-            self.gitfleet.start(self.clone(clone), *(args or ("queue", "process")), env=env)
-        )
+        self.started.append(self.gitfleet.start(self.clone(clone), *(args or ("queue", "process")), env=env))
         return self.started[-1]
 
     def hold_gates(self) -> None:
@@ -289,7 +287,11 @@ class Bench:
     def landings(self) -> list[str]:
         """The entries that the target's commits say they landed, the first first."""
         out = self.git(
-            self.hub, "log", "--reverse", "--format=%(trailers:key=Fleet-Entry,valueonly,separator=%x2C)", MAIN
+            self.hub,
+            "log",
+            "--reverse",
+            "--format=%(trailers:key=Fleet-Entry,valueonly,separator=%x2C)",
+            MAIN,
         )
         return [entry for line in out.splitlines() if line for entry in line.split(",")]
 

@@ -36,7 +36,7 @@ def round_of(bench: Bench, dice: random.Random, name: str, count: int = EACH) ->
     )
     bench("bob", "sync").ok()
     verbs = {entry.id: dice.choice(VERBS) for entry in entries}
-    met = dice.sample(entries, k=count) if dice.random() < 0.5 else entries
+    met = dice.choice([entries, entries[::-1], dice.sample(entries, k=count)])
     runner = bench.start("ada")
     told = {
         entry.id: bench("bob", "queue", verbs[entry.id], entry.id, *(["7"] if verbs[entry.id] == "bump" else []))

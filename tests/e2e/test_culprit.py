@@ -11,7 +11,10 @@ CULPRITS = (0, 8, 15)
 
 def branches(culprit: int) -> list[Branch]:
     bad = {"bad/parser": "\n"}
-    return [Branch(f"b{number}", {f"f{number}.txt": "1\n"} | (bad if number == culprit else {})) for number in range(16)]
+    return [
+        Branch(f"b{number}", {f"f{number}.txt": "1\n"} | (bad if number == culprit else {}))
+        for number in range(16)
+    ]
 
 
 @pytest.mark.parametrize("flakes", [(), (2,), (3,)], ids=str)

@@ -41,4 +41,6 @@ def test_hub_that_breaks_its_word_never_has_an_entry_landed_that_is_not_on_the_t
     bench.runner("ada")
     bench.runner("bob")
     landed = bench.states(entry) == ["landed"]
-    assert landed == (bench.git.ask(bench.hub, "merge-base", "--is-ancestor", entry.head, "refs/heads/main").returncode == 0)
+    assert landed == (
+        bench.git.ask(bench.hub, "merge-base", "--is-ancestor", entry.head, "refs/heads/main").returncode == 0
+    )

@@ -81,7 +81,12 @@ def test_criss_cross_histories_lose_nothing(bench: Bench) -> None:
 def _merge(bench: Bench, one: str, other: str) -> str:
     """The merge of two commits, as git makes it."""
     tree = bench.git(bench.hub, "merge-tree", "--write-tree", one, other)
-    who = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
+    who = {
+        "GIT_AUTHOR_NAME": "A",
+        "GIT_AUTHOR_EMAIL": "a@b",
+        "GIT_COMMITTER_NAME": "A",
+        "GIT_COMMITTER_EMAIL": "a@b",
+    }
     return bench.git(bench.hub, "commit-tree", tree, "-p", one, "-p", other, "-m", "merge", env=who)
 
 
