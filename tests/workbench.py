@@ -142,7 +142,11 @@ class Gitfleet:
         env = {**self.environment(), **(env or {})}
         if any(name.startswith(_AT_START) for name in env if name != "PYTHONPATH"):
             return run(self.argv(*args), directory, env=env, stdin=stdin)
-        return _forked(self.argv(*args), directory, overlaid(env), stdin)
+        return Started(self.argv(*args), directory, overlaid(env), stdin).ended()
+
+    def start(self, directory: Path, *args: str | Path, env: Overlay | None = None) -> Started:
+        """The same, without waiting for its end. The caller sees to it that it comes."""
+        return Started(self.argv(*args), directory, overlaid({**self.environment(), **(env or {})}))
 
     def argv(self, *args: str | Path) -> tuple[str, ...]:
         """The command line; `-P` keeps modules of the directory it runs in away, as the installed command does."""
@@ -156,26 +160,40 @@ class Gitfleet:
 _AT_START = ("PYTHON", "LC_", "LANG")  # variables that Python reads once
 
 
-def _forked(args: tuple[str, ...], directory: Path, environment: Mapping[str, str], stdin: str) -> Ran:
-    """Run `args`, a command line of `Gitfleet.argv`, in a fork of this process."""
-    with ExitStack() as stack:
-        streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
-        streams[0].write(os.fsencode(stdin))
-        streams[0].seek(0)
+class Started:
+    """A command of ours that runs, in a fork of this process."""
+
+    def __init__(
+        self, args: tuple[str, ...], directory: Path, env: Mapping[str, str], stdin: str = ""
+    ) -> None:
+        self.args = args
+        self._streams = [tempfile.TemporaryFile() for _ in range(3)]
+        self._streams[0].write(os.fsencode(stdin))
+        self._streams[0].seek(0)
         sys.stdout.flush()
         sys.stderr.flush()
-        child = os.fork()
-        if child == 0:
-            _become(args, directory, environment, [stream.fileno() for stream in streams])
-        timer = threading.Timer(PATIENCE, os.kill, (child, signal.SIGKILL))
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become(args, directory, env, [stream.fileno() for stream in self._streams])
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def ended(self) -> Ran:
+        """Wait for its end; after PATIENCE seconds it is killed."""
+        timer = threading.Timer(PATIENCE, os.kill, (self.pid, signal.SIGKILL))
         timer.start()
         try:
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         finally:
             timer.cancel()
-        for stream in streams:
-            stream.seek(0)
-        return Ran(args, code, os.fsdecode(streams[1].read()), os.fsdecode(streams[2].read()))
+        texts = []
+        for stream in self._streams:
+            with stream:
+                stream.seek(0)
+                texts.append(os.fsdecode(stream.read()))
+        return Ran(self.args, code, *texts[1:])
 
 
 def _become(

@@ -128,7 +128,8 @@ def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence
         return Push.UNKNOWN
     if reasons:
         return Push.LOST
-    return Push.REFUSED if not rows and _any(_DENIED, done.stderr) else Push.UNKNOWN
+    unable = re.search(_NO_ATOMIC.encode(), done.stderr)
+    return Push.REFUSED if not rows and (unable or _any(_DENIED, done.stderr)) else Push.UNKNOWN
 
 
 def of_failure(done: Completed, hub: str, git_dir: str, what: str) -> FleetError:

@@ -10,7 +10,9 @@ from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
+from gitfleet.git.answers import hub_error
 from gitfleet.git.remote import Remote, Update
+from gitfleet.ledger.model import Status
 from gitfleet.mergequeue import landings, testing
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.checkouts import Checkouts
@@ -43,7 +45,10 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
         last.seconds if last else 0, window,
     )  # fmt: skip
     with Checkouts(site).following(step.commit):
-        landed = site.request(landings.land, body).entries
+        answer = site.request(landings.land, body)
+        if answer.receipt.status is Status.TENTATIVE:
+            raise hub_error(site.ledger.node.hub, answer.receipt.hub_error, what="write to", refused=False)
+    landed = answer.entries
     if site.ledger.node.hub:
         seen = position.seen(site.ledger.node, site.target)
         with suppress(FleetError):  # else the next look at the hub shows it

@@ -206,15 +206,15 @@ class Outlook:
             self._known[entry_id] = model.find(self.view, entry_id)
         return self._known[entry_id]
 
+    def has_failed(self, tree: str) -> bool:
+        """Whether a result that is known is a failure of this very tree."""
+        return any(one.tree == tree and one.outcome == "failed" for one in self.results)
+
     def run_of(self, candidate: Candidate, outcome: str) -> CandidateResult | None:
         """The last result of exactly these entries that ended so."""
         pins = self.pins(candidate)
         found = [one for one in self.results if one.entries == pins and one.outcome == outcome]
         return found[-1] if found else None
-
-    def has_failed(self, tree: str) -> bool:
-        """Whether a run of the queue has failed on that very tree, whatever it was made of."""
-        return any(one.tree == tree and one.outcome == "failed" for one in self.results)
 
 
 class MergeFinding(Struct):

@@ -49,7 +49,7 @@ def proof(site: Site, tree: str) -> Proof:
 def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | None:
     """What the fleet knows of a candidate without a run of it: by a verdict of its tree, or since there is no gate. None: nothing.
 
-    A tree that has failed in a run of the queue is run again, if that is asked for: its verdict alone is not news.
+    A failure of a tree counts once, whatever it was tested as: when it is in question again, its gate runs again.
     """
     step = place(site, look, candidate)
     word = site.gates.standing(step.tree).word
@@ -106,16 +106,13 @@ def run(site: Site, look: Outlook, candidate: Candidate, *, yields: bool = False
         if ticket.useless:
             site.runner = site.gates.runner()  # the last one was stopped, for good
         seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
-        end = EndRun(
-            ticket.run.id,
-            outcome,
-            seconds,
-            _suspects(look, candidate, outcome),
-            words=ticket.useless[:1000],
-        )
+        flaky = outcome == "passed" and look.has_failed(step.tree)
+        suspects = _suspects(look, candidate, outcome)
+        end = EndRun(ticket.run.id, outcome, seconds, suspects, flaky, words=ticket.useless[:1000])
         with suppress(FleetError):
             site.request(trials.end, end)
     why = f" ({ticket.useless})" if ticket.useless and outcome == "abandoned" else ""
+    why += " (flaky: the same files failed before)" if flaky else ""
     site.listener.say(f"{outcome}{why}: {names}")
     return CandidateRun(outcome, ticket.gave_way, ticket.useless)
 
