@@ -209,6 +209,22 @@ def test_claim_of_the_host_that_it_merged_is_not_believed(hub_cli: Cli) -> None:
     assert (done["landed"], len(done["waiting"])) == ([], 1)
 
 
+def test_runner_that_goes_on_asks_about_the_same_order_less_and_less_often(
+    hub_cli: Cli, tmp_path: Path
+) -> None:
+    log = tmp_path / "asked"
+    script = f"open({str(log)!r}, 'a').write('asked '); print('{{\"version\": 1, \"entries\": []}}')"
+    policy(hub_cli, sys.executable, "-c", script)
+    queued(hub_cli, "one")
+    with hub_cli.clone.open() as fleet:
+        runner = fleet.queue.processor(fleet.gates)
+        halts = [runner.work().halted for _ in range(3)]
+    assert halts == ["the host has 1 entry in hand"] * 3
+    assert log.read_text() == "asked "
+    hub_cli("queue", "process").ended(11)  # another runner asks for itself
+    assert log.read_text() == "asked asked "
+
+
 def test_frozen_queue_hands_nothing_over(github: GitHub) -> None:
     queued(github.cli, "one")
     github.cli("queue", "pause", "--freeze", "--reason", "release day").ok()
