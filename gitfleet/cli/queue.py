@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
@@ -184,9 +185,9 @@ def why(entry: OfEntry) -> Reply:
 
 def _change(
     session: str | None,
-    change: Callable[[MergeQueue, str], EntryChanged],
+    change: Callable[[MergeQueue, SessionId], EntryChanged],
     words: str,
-    who: Callable[[Fleet, str | None], str] = Fleet.whoami,
+    who: Callable[[Fleet, str | None], SessionId] = Fleet.whoami,
 ) -> Reply:
     """Change one entry, and say what it is now."""
     with as_session(session, who) as (fleet, own):
@@ -257,7 +258,7 @@ def approve(entry: OfEntry, head: Head = "", session: Session = None) -> Reply:
     return _change(session, lambda queue, own: queue.approve(own, entry, head), "approved", _person)
 
 
-def _person(fleet: Fleet, flag: str | None) -> str:
+def _person(fleet: Fleet, flag: str | None) -> SessionId:
     """The session that approves. Raises NoSession; among several the one to name is the person's."""
     try:
         return fleet.whoami(flag)

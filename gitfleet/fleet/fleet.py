@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.fleet.services import FleetClaims
 from gitfleet.git.repository import discover
@@ -84,7 +85,7 @@ class Fleet(Clone):
         self,
         path: str | None = None,
         *,
-        session: str | None = None,
+        session: SessionId | None = None,
         kind: str | None = None,
         limit: int | None = None,
     ) -> list[Line]:
@@ -122,7 +123,7 @@ class Fleet(Clone):
 
         return presence.begin(self, start, timeout=timeout)
 
-    def end_session(self, session: str, *, timeout: float = 30.0) -> SessionFinished:
+    def end_session(self, session: SessionId, *, timeout: float = 30.0) -> SessionFinished:
         """End a session: its claims are released but those that its work keeps. Raises NoSession."""
         from gitfleet.fleet import presence  # only for who goes
 
@@ -162,7 +163,7 @@ class Fleet(Clone):
         return Upkeep(self)
 
     @contextmanager
-    def reading(self, session: str) -> Iterator[list[str]]:
+    def reading(self, session: SessionId) -> Iterator[list[str]]:
         """What the session was not told yet: what it lost here, and its inbox. It counts as told when the body ends well."""
         notes: list[Callable[[], object]] = []
 
@@ -211,7 +212,7 @@ class Fleet(Clone):
         return self.wait(waiting.claims(self, paths, after), timeout=timeout, ask_every=ask_every)
 
     def wait_for_messages(
-        self, session: str, *, timeout: float | None = None, ask_every: float = ASK_EVERY
+        self, session: SessionId, *, timeout: float | None = None, ask_every: float = ASK_EVERY
     ) -> bool:
         """Wait until there is something to read for the session, and say whether there is; see `wait` and `reading`."""
         from gitfleet.fleet import waiting  # as above

@@ -14,7 +14,7 @@ from gitfleet.base.names import Oid, SessionId
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
-from gitfleet.ledger.model import PERSON, Accepted, Operation, View
+from gitfleet.ledger.model import PERSON, Accepted, Changes, Operation, View
 from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, states, transitions
@@ -30,7 +30,7 @@ from gitfleet.mergequeue.requests import (
     QueuePaused,
     SetPause,
 )
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 from gitfleet.sessions import inbox, session_records, session_rules
 
 
@@ -65,8 +65,8 @@ def add(view: View, operation: Operation, body: Add, generation: int) -> Decisio
 
 def _alive(view: View, operation: Operation) -> Changes:
     """The changes by which an operation is a sign of life of its session. Raises NoSession, Conflict."""
-    where, data = session_rules.renewed(session_rules.own(view, operation), operation)
-    return {where: data, **inbox.clear(view, operation)}
+    session = session_rules.own(view, operation)
+    return session_rules.renewed(session, operation) | inbox.clear(view, operation)
 
 
 def _check_priority(operation: Operation, priority: int | None, ceiling: int) -> None:

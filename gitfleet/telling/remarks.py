@@ -101,7 +101,7 @@ def _hot(clone: Clone, granted: Sequence[Claim]) -> tuple[tuple[str, int], ...]:
 
 
 def _paths(claims: Iterable[Claim]) -> list[Pattern]:
-    found = [model.parsed(claim.pattern) for claim in claims]
+    found = [claim.meant for claim in claims]
     return [one for one in found if not one.units]
 
 
