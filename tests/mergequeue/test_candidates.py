@@ -211,3 +211,30 @@ def test_nothing_is_left_of_a_candidate_that_is_not_kept(target: Path, branch: B
     with on(target, git) as made:
         made.chain([landing("work", head)])
     assert git(target, "count-objects") == before
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_chains_that_go_on_from_what_landed_make_the_commits_that_are_made_anew(
+    method: Method, target: Path, branch: Branch, git: Git
+) -> None:
+    asked = [landing(name, branch(name, {f"{name}.txt": name})) for name in ("one", "two", "three")]
+    with on(target, git, method) as made:
+        first = made.chain(asked)[0]
+        assert isinstance(first, ChainStep)
+        made.keep(first.commit)
+        git(target, "update-ref", "refs/heads/main", first.commit)
+        assert made.move(first.commit, {})
+        went_on = made.chain(asked[1:])
+    with on(target, git, method) as anew:
+        assert anew.chain(asked[1:]) == went_on
+
+
+def test_chains_whose_target_has_other_attributes_do_not_go_on(
+    target: Path, branch: Branch, git: Git
+) -> None:
+    landed = landing("rules", branch("rules", {".gitattributes": "*.lock binary\n"}))
+    with on(target, git) as made:
+        (step,) = made.chain([landed])
+        assert isinstance(step, ChainStep)
+        made.keep(step.commit)
+        assert not made.move(step.commit, {})
