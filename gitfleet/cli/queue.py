@@ -175,7 +175,8 @@ def _log(fleet: Fleet, found: views.QueueShowAnswer) -> Reply:
     """The whole log of an entry's gate, or the end of it."""
     whole = found["log"]
     if whole is not None:
-        return informed(fleet, found, log_tails.shown(whole, len(whole)))
+        lines = whole.removesuffix("\n")
+        return informed(fleet, found, log_tails.shown(lines, len(whole)))
     end = found["evidence"].get("log", "")
     words = (
         "its log is kept no more; this is its end" if end else "no gate has failed on it, so there is no log"

@@ -168,7 +168,7 @@ class Adding:
         view = self._view
         entries = [one for one in model.readable(view) if one.target == self._target]
         others = [one for one in entries if one.branch != placed.branch]
-        heads = stacks.heads_of(self._git, others, placed, stacks.known_branches(view) - {self._target})
+        heads = stacks.heads_of(self._git, others, placed, self._target)
         rows = stacks.stacked(self._git, heads, placed.target)
         self._absent = [
             row for row in stacks.chain(rows, placed.branch)[:-1] if row.branch not in placed.there

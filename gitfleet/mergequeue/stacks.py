@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.names import BranchName, Oid
-from gitfleet.claims import model as claims
 from gitfleet.git import lineage, refs
 from gitfleet.git.program import Git
 from gitfleet.ledger.model import View
 from gitfleet.mergequeue import model, states
 from gitfleet.mergequeue.branches import HEADS, Placed
 from gitfleet.mergequeue.model import EntryPin, QueueEntry
-from gitfleet.sessions import session_records
 
 
 class Stacked(NamedTuple):
@@ -22,14 +20,6 @@ class Stacked(NamedTuple):
     branch: BranchName
     head: Oid
     upon: str
-
-
-def known_branches(view: View) -> set[str]:
-    """The branches that the fleet knows of: those that its sessions are on, and those that claims stay with, or were made on."""
-    found = {session.branch for session in session_records.readable(view)}
-    found |= {keeper.branch for claim in claims.retained(view) for keeper in claim.retained}
-    found |= {claim.branch for claim in claims.everything(view) if isinstance(claim, claims.Claim)}
-    return found - {""}
 
 
 def stacked(git: Git, heads: Mapping[str, str], target: str) -> dict[str, Stacked]:
@@ -59,23 +49,17 @@ def chain(rows: Mapping[str, Stacked], branch: str) -> list[Stacked]:
     return found[::-1]
 
 
-def heads_of(
-    git: Git, entries: Sequence[QueueEntry], placed: Placed, known: Collection[str]
-) -> dict[str, str]:
+def heads_of(git: Git, entries: Sequence[QueueEntry], placed: Placed, target: str) -> dict[str, str]:
     """Where branches are that the one which is added may be built upon, or that may be built upon it: the queued ones at their heads in
-    the queue; of the hub's, and those here that are `known` and have never been there, whichever its history has.
+    the queue; and of the hub's, and those here that have never been there, whichever its history has.
 
     Costs two git processes. Raises GitFailed.
     """
     rows = git.run("rev-list", placed.head, f"^{placed.target}", "--", timeout=300.0).decode("ascii")
-    history = set(rows.split())
-    found = {ref.removeprefix(HEADS): oid for ref, oid in refs.read(git, HEADS).items()}
-    names = {name: oid for name, oid in found.items() if name in known and name not in placed.there}
-    if placed.on_hub:
-        names |= placed.there
-    else:
-        names = {name: oid for name, oid in placed.there.items() if name in known}
-    below = {name: oid for name, oid in names.items() if oid in history and oid != placed.head}
+    history = set(rows.split()) - {placed.head}
+    here = {ref.removeprefix(HEADS): oid for ref, oid in refs.read(git, HEADS).items()}
+    names = {**here, **placed.there}
+    below = {name: oid for name, oid in names.items() if oid in history and name != target}
     return {**below, **{entry.branch: entry.head for entry in entries}, placed.branch: placed.head}
 
 
