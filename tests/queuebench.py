@@ -83,7 +83,9 @@ class Queue:
                 continue
             blob = git(place, "hash-object", "-w", "--stdin", stdin=text)
             git(place, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", env=index)
-        head = git(place, "commit-tree", git(place, "write-tree", env=index), "-p", base, "-m", f"work of {branch}")
+        head = git(
+            place, "commit-tree", git(place, "write-tree", env=index), "-p", base, "-m", f"work of {branch}"
+        )
         self.put(branch, head)
         return head
 
@@ -141,7 +143,9 @@ class Queue:
 
 
 @pytest.fixture(params=["ada", "alone"], ids=["hub", "alone"])
-def queue(request: pytest.FixtureRequest, fleets: Fleets, git: Git, gitfleet: Gitfleet, tmp_path: Path) -> Queue:
+def queue(
+    request: pytest.FixtureRequest, fleets: Fleets, git: Git, gitfleet: Gitfleet, tmp_path: Path
+) -> Queue:
     """A queue with a gate, of a clone of a hub and of a clone that is its own."""
     folder = tmp_path / "queue"
     folder.mkdir()

@@ -10,7 +10,6 @@ from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.errors import FleetError
 from gitfleet.git import refs
-from gitfleet.git.program import Git
 from gitfleet.git.remote import Remote, Update
 from gitfleet.mergequeue import landings, testing
 from gitfleet.mergequeue.candidates import ChainStep

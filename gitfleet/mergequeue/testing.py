@@ -20,7 +20,7 @@ from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import EndRun, Proof, Take
 from gitfleet.mergequeue.site import Site
-from gitfleet.mergequeue.tickets import LEASE, Ticket
+from gitfleet.mergequeue.run_tickets import LEASE, RunTicket
 
 
 def place(site: Site, look: Outlook, candidate: Candidate) -> ChainStep:
@@ -92,7 +92,7 @@ def run(site: Site, look: Outlook, candidate: Candidate, *, yields: bool = False
         BranchName(site.target), Oid(site.base), tuple(look.entries[entry].pin for entry in candidate), Oid(step.commit),
         Oid(step.tree), keys(site, step.tree), LEASE, identity.identify(os.getpid()), names[:1000],
     )  # fmt: skip
-    ticket = Ticket(site, site.request(trials.take, body).run, yields=yields)
+    ticket = RunTicket(site, site.request(trials.take, body).run, yields=yields)
     outcome: Outcome = "abandoned"
     ended: GateTested | None = None
     try:

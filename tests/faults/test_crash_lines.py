@@ -19,8 +19,17 @@ from tests.workbench import PATIENCE, ROOT, run
 
 EVERY_LINE = bool(os.environ.get("EVERY_LINE"))
 PARTS = 24 if EVERY_LINE else 8
-LONG = 12  # so many times as many parts for what takes so many times as long
-SCENARIOS = ("claim", "claim-without-hub", "claim-offline", "release", "sync", "gate", "process", "process-without-hub")
+LONG = 40  # so many times as many parts for what takes so many times as long
+SCENARIOS = (
+    "claim",
+    "claim-without-hub",
+    "claim-offline",
+    "release",
+    "sync",
+    "gate",
+    "process",
+    "process-without-hub",
+)
 DRIVER = ROOT / "tests/faults/crash_driver.py"
 
 
@@ -28,7 +37,11 @@ DRIVER = ROOT / "tests/faults/crash_driver.py"
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to wait for the processes of a dead one")
 @pytest.mark.parametrize(
     ("scenario", "shard"),
-    [(name, shard) for name in SCENARIOS for shard in shards(f"crash {name}", PARTS * LONG if "process" in name else PARTS)],
+    [
+        (name, shard)
+        for name in SCENARIOS
+        for shard in shards(f"crash {name}", PARTS * LONG if "process" in name else PARTS)
+    ],
 )
 def test_crash_after_every_effect_is_mended_by_the_next_command(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str

@@ -82,7 +82,9 @@ def test_target_that_is_moved_by_hand_while_a_gate_runs_gets_only_what_was_teste
     new = queue.commit("aside", {"other.txt": "x"}, upon=first if moved == "elsewhere" else "")
     queue.put("main", first if moved == "back" else new)
     runner.let()
-    if moved != "back":  # there the entry brings back what was taken away, so its tree is the one that has passed
+    if (
+        moved != "back"
+    ):  # there the entry brings back what was taken away, so its tree is the one that has passed
         runner.wait()
         runner.let()
     code, said = runner.end()
@@ -124,9 +126,7 @@ def test_branch_that_changes_while_it_is_tested_does_not_land_and_its_gate_ends_
     assert queue.runs() == []
 
 
-@pytest.mark.parametrize(
-    ("verb", "state"), [("hold", "held"), ("drop", "dropped"), ("pause", "queued")]
-)
+@pytest.mark.parametrize(("verb", "state"), [("hold", "held"), ("drop", "dropped"), ("pause", "queued")])
 def test_entry_that_is_kept_back_while_it_is_tested_never_lands_and_its_gate_ends_soon(
     queue: Queue, verb: str, state: str
 ) -> None:
@@ -230,9 +230,13 @@ def test_gate_that_cannot_be_run_is_nobodys_fault_and_the_entry_lands_when_it_ca
 
 def test_gate_that_hangs_floods_and_leaves_processes_is_ended_by_its_time_limit(queue: Queue) -> None:
     pids = queue.folder / "pids"
-    more = f'[ -e hang.txt ] || exit 0\nsleep 1000 & echo $! >>{pids}; setsid sleep 1000 & echo $! >>{pids}\n'
+    more = f"[ -e hang.txt ] || exit 0\nsleep 1000 & echo $! >>{pids}; setsid sleep 1000 & echo $! >>{pids}\n"
     queue.rules(more + "exec yes flood")
-    limited = {"version": 1, "commits": "off", "queue": {"gate": [str(queue.folder / "gate")], "time-limit": "1s"}}
+    limited = {
+        "version": 1,
+        "commits": "off",
+        "queue": {"gate": [str(queue.folder / "gate")], "time-limit": "1s"},
+    }
     queue.commit("main", {"gitfleet.yaml": json.dumps(limited)})
     good = queue.add("good")
     hangs = queue.add("hang", needs=[good.id])

@@ -9,9 +9,9 @@ import pytest
 
 from gitfleet.base import statefile
 from gitfleet.mergequeue.checkouts import Following, FollowingNote
+from tests.fleetbench import Fleets
 from tests.queuebench import Queue
 from tests.workbench import UNSEEN, Git, Gitfleet
-from tests.fleetbench import Fleets
 
 
 @pytest.fixture

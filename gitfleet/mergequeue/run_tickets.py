@@ -20,7 +20,7 @@ LEASE = 180
 """Seconds."""
 
 
-class Ticket:
+class RunTicket:
     """The ticket of one run. `yields`: whether the run is given up for a hotfix."""
 
     def __init__(self, site: Site, run: GateRun, *, yields: bool) -> None:
