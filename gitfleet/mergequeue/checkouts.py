@@ -49,7 +49,7 @@ class Checkouts:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._note = os.path.join(site.ledger.state, "queue-checkouts.json")
-        self._lock = NodeLock(os.path.join(site.ledger.state, "queue-checkouts.lock"))
+        self._lock = NodeLock(os.path.join(site.ledger.state, "queue-checkouts-lock"))
 
     @contextmanager
     def following(self, commit: str) -> Iterator[None]:

@@ -100,8 +100,8 @@ class Processor:
         """Do all that can be done now. Raises the hub's errors; what was done by then is done."""
         self.done = Processed()
         with closing(self._site):
-            Checkouts(self._site).recover()
             self._site.sync()
+            Checkouts(self._site).recover()  # after that: it may have landed what a dead runner had asked for
             with Hearing(self._site.ledger, IDLE) as self._hearing:
                 self._rounds()
         left = tuple(entry for entry in self._site.live() if entry.state not in states.HANDED_BACK)

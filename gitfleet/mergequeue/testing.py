@@ -20,7 +20,7 @@ from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import EndRun, Proof, Take
 from gitfleet.mergequeue.site import Site
-from gitfleet.mergequeue.tickets import LEASE, RunTicket
+from gitfleet.mergequeue.run_tickets import LEASE, RunTicket
 
 
 def place(site: Site, look: Outlook, candidate: Candidate) -> ChainStep:

@@ -223,8 +223,11 @@ def _queued(name: str) -> Callable[[Fleets], None]:
 def _process(name: str) -> Callable[[Fleets], None]:
     def run(fleets: Fleets) -> None:
         os.chdir(fleets.clone(name))
-        sys.argv = ["gitfleet", "queue", "process"]
-        assert main.main() in {0, 21}
+        before, sys.argv = sys.argv, ["gitfleet", "queue", "process"]
+        try:
+            assert main.main() in {0, 21}
+        finally:
+            sys.argv = before
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from gitfleet.mergequeue import model
+from tests.clocks import Clock
 from tests.faults import test_uncertain_push as pushes
 from tests.fleetbench import Fleets
+from tests.places import file_system, fill, needs_mount
 from tests.queuebench import Queue, hubqueue, queue
 from tests.races.crowd import Crowd, Task
 from tests.workbench import Git, overlaid
@@ -265,3 +268,71 @@ def test_runner_that_is_killed_while_it_lands_is_settled_by_another_clone(
     hubqueue.sound(entry)
     with fleets.view() as view:
         assert model.queue(view).counts["landed"] == 1
+
+
+def test_runner_that_stood_still_beyond_its_lease_loses_its_ticket_and_does_no_harm(
+    hubqueue: Queue, tmp_path: Path
+) -> None:
+    """By the other node's own clock, which goes on while the runner is stopped."""
+    clock = Clock.make(tmp_path, "bob")
+    runner = Started(hubqueue)
+    entry = hubqueue.add("a")
+    process = runner.begin()
+    runner.wait()
+    process.send_signal(signal.SIGSTOP)
+    bob, environment = hubqueue.fleets.clone("bob"), hubqueue.gitfleet.environment()
+    hubqueue.rules()
+    hubqueue.gitfleet(bob, "sync").ok()
+    other = subprocess.Popen(
+        clock.argv("queue", "process"), cwd=bob, env=overlaid(environment), text=True, stderr=subprocess.PIPE
+    )
+    watched = hubqueue.fleets.state("bob") / "runs/queue.json"
+    while not watched.exists():  # it has seen the ticket
+        assert other.poll() is None
+    clock.go_on(3600, wall=-86400)  # and its wall clock jumps back by a day
+    _, err = other.communicate(timeout=300)
+    assert other.returncode == 0, err
+    landed = hubqueue.main
+    process.send_signal(signal.SIGCONT)
+    code, said = runner.end()
+    assert code == 0, said
+    assert hubqueue.main == landed
+    hubqueue.sound(entry)
+
+
+@needs_mount
+def test_disk_that_is_full_while_candidates_are_made_changes_nothing_and_the_next_round_goes_on(
+    queue: Queue, tmp_path: Path, git: Git
+) -> None:
+    entries = [queue.add(name) for name in ("a", "b")]
+    before = queue.main
+    with file_system(tmp_path / "disk", size="12m") as folder:
+        shutil.copytree(queue.clone, folder / queue.name, symlinks=True)
+        place = folder / queue.name
+        if queue.has_hub:
+            git(place, "remote", "set-url", "origin", str(queue.hub))
+        main = place if not queue.has_hub else queue.hub
+        for pages in (0, 4, 16):
+            filler = fill(folder, leave=pages)
+            done = queue.gitfleet(place, "queue", "process")
+            filler.unlink()
+            assert done.returncode in {0, 11, 20}, done
+            assert "internal error" not in done.stderr, done
+            if done.returncode:
+                assert git(main, "rev-parse", "refs/heads/main") == before
+        queue.gitfleet(place, "queue", "process").ok()
+        form = "--format=%(trailers:key=Fleet-Entry,valueonly)"
+        landed = git(main, "log", "--first-parent", form, "refs/heads/main").split()
+        assert sorted(landed) == sorted(entry.id for entry in entries)
+
+
+def test_maintainer_processes_the_queue_when_policy_says_so(
+    queue: Queue,
+) -> None:
+    entry = queue.add("a")
+    queue.gitfleet(queue.clone, "maintainer", "run").ok()
+    assert queue.now(entry).state == "queued"
+    queue.rules(process="maintainer")
+    queue.gitfleet(queue.clone, "maintainer", "run").ok()
+    assert queue.now(entry).state == "landed"
+    assert len(queue.tested()) == 1
