@@ -6,7 +6,7 @@ entries on the present target, however the target came to be there, is looked up
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
@@ -23,7 +23,10 @@ _LEAST = 32
 
 
 class Outlook:
-    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave."""
+    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave.
+
+    `stands` tells whether there are verdicts for a candidate that a run is said to have passed: without them it cannot land.
+    """
 
     def __init__(
         self,
@@ -35,13 +38,16 @@ class Outlook:
         notes: Sequence[CandidateResult] = (),
         absent: frozenset[str] = frozenset(),
         lapsed: Mapping[str, int] | None = None,
+        target: str = "main",
+        stands: Callable[[ChainStep], bool] = lambda step: True,
     ) -> None:
         self.view = view
         self.chains = chains
         self.state: QueueState = model.queue(view)
-        self.entries = {entry.id: entry for entry in model.readable(view)}
+        self.entries = {entry.id: entry for entry in model.awaiting(view, target)}
         self._most = most
         self._absent = absent
+        self._stands = stands
         lapsed = lapsed or {}
         self.runs = [run for run in model.runs(view) if lapsed.get(run.id) != run.renewed]
         self.results = [*model.results(view), *notes]
@@ -123,7 +129,11 @@ class Outlook:
         gone = [pin for pin in result.entries if not self._is_live(pin) and not self._landed_so(pin)]
         if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._line())):
             return
-        yield RunResult(live, end, exact=not gone and self._is_exact(live, result))
+        step = None if gone else self.step(live)
+        exact = step is not None and step.tree == result.tree
+        if end is GroupEnd.PASSED and exact and step is not None and not self._stands(step):
+            return
+        yield RunResult(live, end, exact=exact)
 
     def _is_live(self, pin: model.EntryPin) -> bool:
         entry = self.entries.get(pin.id)
@@ -132,10 +142,6 @@ class Outlook:
     def _landed_so(self, pin: model.EntryPin) -> bool:
         entry = self._entry(pin.id)
         return entry is not None and entry.state == states.LANDED and entry.head == pin.head
-
-    def _is_exact(self, live: Candidate, result: CandidateResult) -> bool:
-        step = self.step(live)
-        return step is not None and step.tree == result.tree
 
     def _line(self) -> set[str]:
         """Commits of the target from which it came to where it is by landings of the queue alone."""

@@ -76,8 +76,10 @@ def _landed(site: Site, live: list[QueueEntry]) -> Iterator[EntryLanding]:
     there = on_target(site.repository.git, site.base, [entry.base for entry in live if entry.base])
     for entry in live:
         commit = there.landings.get((entry.id, entry.head), "")
-        if not commit and entry.head in there.commits:
-            commit = site.base
+        if entry.head in there.commits:
+            commit = commit or site.base
+        elif commit and not site.brings(commit, entry):
+            commit = ""
         if commit:
             yield EntryLanding(entry.id, entry.head, Oid(commit))
 
