@@ -7,7 +7,6 @@ the gates of `git push`, and only forwards.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -20,11 +19,11 @@ from gitfleet.git.program import Git, redact
 from gitfleet.git.remote import Remote
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
+from gitfleet.mergequeue.model import is_branch
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.trunk import position
 
 HEADS = "refs/heads/"
-_NAME = r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^-./\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*"
 _TIME = 300.0
 
 
@@ -42,12 +41,7 @@ class Placed(NamedTuple):
 def checked(text: str) -> BranchName:
     """The name of a branch, without `refs/heads/`. Raises UsageError for what git would not have, or would take for an option."""
     name = text.removeprefix(HEADS)
-    if (
-        not re.fullmatch(_NAME, name)
-        or name.endswith(("/", "."))
-        or name in {"HEAD", "@"}
-        or len(name) > 1000
-    ):
+    if not is_branch(name) or name in {"HEAD", "@"} or len(name) > 1000:
         raise UsageError(
             f"{display(text[:80])!r} is not the name of a branch.",
             hint="Name one: `git branch --list` shows them.",

@@ -8,6 +8,7 @@ waits, and `queue/state.json` is what is known of the queue as a whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeVar
 
@@ -32,6 +33,7 @@ _FOLDER = 5
 MAX_TITLE = 200
 MAX_LOG = 8000
 MAX_BRANCH = 1024
+MAX_LEASE = 86400
 MAX_RESULTS = 300
 """Results that the queue remembers; it tests again what it has forgotten."""
 MAX_ENTRIES = 1000
@@ -40,11 +42,20 @@ RECENT = 20
 """Landings, and finished entries, that the state of the queue remembers."""
 DEFAULT_PRIORITY = 50
 
+_BRANCH = r"(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^-./\x00-\x20\x7f~^:?*\[\\](?:[^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\/.])?"
+
 ULID = Text[str](26, valid=is_ulid)
 ULID_OR_NONE = Text[str](26, valid=lambda text: not text or is_ulid(text))
 OID = Text[Oid](40, valid=is_oid)
 OID_OR_NONE = Text[Oid](40, valid=lambda text: not text or is_oid(text))
-BRANCH = Text[BranchName](MAX_BRANCH, least=1)
+
+
+def is_branch(text: str) -> bool:
+    """Whether git would have a branch of that name, and a refspec can name it."""
+    return re.fullmatch(_BRANCH, text) is not None
+
+
+BRANCH = Text[BranchName](MAX_BRANCH, least=1, valid=is_branch)
 TITLE = Text[str](MAX_TITLE, cut=True)
 PRIORITY = Whole(0, 100)
 WORDS = Text[str](1000, cut=True)
@@ -173,7 +184,7 @@ class GateRun(Record):
     tree: Oid = field(OID)
     keys: tuple[str, ...] = field(Many(NAME, most=100))
     node: NodeId = field(NODE_ID)
-    lease: int = field(Whole(1))
+    lease: int = field(Whole(1, MAX_LEASE))
     at: int = field(WHOLE)
     nonce: str = field(NAME)
     renewed: int = field(WHOLE, default=0)
@@ -313,6 +324,11 @@ def entries(view: View) -> Iterator[QueueEntry | FleetError]:
 def readable(view: View) -> list[QueueEntry]:
     """The entries that may still move and can be read, by id."""
     return [entry for entry in entries(view) if isinstance(entry, QueueEntry)]
+
+
+def awaiting(view: View, target: str) -> list[QueueEntry]:
+    """Those of them that are to land on `target`. What is for a branch that no node lands on is in nobody's way."""
+    return [entry for entry in readable(view) if entry.target == target]
 
 
 def runs(view: View) -> list[GateRun]:

@@ -6,7 +6,7 @@ entries come to by now is made only where just they have landed since: anything 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
@@ -23,9 +23,12 @@ _LEAST = 32
 
 
 class Outlook:
-    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave."""
+    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave.
 
-    def __init__(
+    `stands` tells whether there are verdicts for a candidate that a run is said to have passed: without them it cannot land.
+    """
+
+    def __init__(  # noqa: PLR0913 - each by name: what one look goes by
         self,
         view: View,
         chains: Chains,
@@ -34,13 +37,16 @@ class Outlook:
         *,
         notes: Sequence[CandidateResult] = (),
         absent: frozenset[str] = frozenset(),
+        target: str = "main",
+        stands: Callable[[ChainStep], bool] = lambda step: True,
     ) -> None:
         self.view = view
         self.chains = chains
         self.state: QueueState = model.queue(view)
-        self.entries = {entry.id: entry for entry in model.readable(view)}
+        self.entries = {entry.id: entry for entry in model.awaiting(view, target)}
         self._most = most
         self._absent = absent
+        self._stands = stands
         self.runs = model.runs(view)
         self.results = [*model.results(view), *notes]
         self._strength = order.priorities(list(self.entries.values()), now)
@@ -131,7 +137,11 @@ class Outlook:
         gone = len(result.entries) - len(live) - landed
         if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._since)):
             return
-        exact = not gone and self._since.get(result.base) == landed and self._is_exact(live, result)
+        exact = not gone and self._since.get(result.base) == landed
+        step = self.step(live) if exact else None
+        exact = step is not None and step.tree == result.tree
+        if end is GroupEnd.PASSED and step is not None and exact and not self._stands(step):
+            return
         yield RunResult(live, end, exact=exact)
 
     def _is_live(self, pin: model.EntryPin) -> bool:
@@ -141,10 +151,6 @@ class Outlook:
     def _landed_so(self, pin: model.EntryPin) -> bool:
         entry = self._entry(pin.id)
         return entry is not None and entry.state == states.LANDED and entry.head == pin.head
-
-    def _is_exact(self, live: Candidate, result: CandidateResult) -> bool:
-        step = self.step(live)
-        return step is not None and step.tree == result.tree
 
     def _landed_since(self) -> dict[str, int]:
         """The commits of the target from which it came to where it is by landings of the queue alone, and how many entries landed since."""

@@ -13,6 +13,7 @@ from gitfleet.ledger.model import NAME, SESSION_ID, Answer
 from gitfleet.mergequeue.model import (
     BRANCH,
     MAX_ENTRIES,
+    MAX_LEASE,
     MODE,
     NOTHING_FOUND,
     OID,
@@ -128,7 +129,7 @@ class Take(Struct):
     commit: Oid = field(OID)
     tree: Oid = field(OID)
     keys: tuple[str, ...] = field(Many(NAME, most=100), default=())
-    lease: int = field(Whole(1, 86400), default=180)
+    lease: int = field(Whole(1, MAX_LEASE), default=180)
     process: ProcessIdentity | None = field(PROCESS, default=None)
     purpose: str = field(WORDS, default="", omit=True)
 

@@ -41,6 +41,8 @@ def add(view: View, operation: Operation, body: Add, generation: int) -> Decisio
     A new head starts its testing anew, with the number that it has. Refused: a priority above the ceiling (PolicyRefused), a need that
     is none or needs this entry itself (UsageError), a repair too many (PolicyRefused).
     """
+    if body.branch == body.target:
+        raise UsageError(f"{display(body.branch)} is what entries land on, and cannot be one itself.")
     changes = _alive(view, operation)
     _check_priority(operation, body.priority, body.ceiling)
     there = next(

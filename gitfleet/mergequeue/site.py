@@ -11,6 +11,7 @@ from gitfleet.claims.policy import Policy
 from gitfleet.errors import Unverifiable
 from gitfleet.gates import policy as gate_policy
 from gitfleet.gates import watching
+from gitfleet.gates.model import PASSED
 from gitfleet.gates.policy import GatePolicy
 from gitfleet.gates.runner import GateRunner
 from gitfleet.gates.service import Gates
@@ -19,7 +20,7 @@ from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import View
 from gitfleet.ledger.operations import A, B, Kind
 from gitfleet.mergequeue import candidates, heads, model
-from gitfleet.mergequeue.candidates import Chains
+from gitfleet.mergequeue.candidates import Chains, ChainStep, Landing
 from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.listening import Listener
 from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry
@@ -44,6 +45,7 @@ class Site:
         self.runner: GateRunner = gates.runner()
         self.rules = QueuePolicy()
         self._chains: Chains | None = None
+        self._brought: dict[tuple[str, str], bool] = {}
         self._open = ExitStack()
 
     @property
@@ -73,8 +75,8 @@ class Site:
         return self.ledger.current().view
 
     def live(self) -> list[QueueEntry]:
-        """The entries that may still move."""
-        return model.readable(self.view)
+        """The entries for this target that may still move."""
+        return model.awaiting(self.view, self.target)
 
     def request(self, kind: Kind[B, A], body: B) -> A:
         """Ask the ledger for something in the node's own name. Raises what its decision raises."""
@@ -123,16 +125,42 @@ class Site:
     def look(self, notes: Sequence[CandidateResult]) -> Outlook:
         """The queue as it is now. `notes` are outcomes that no run of the queue gave."""
         view = self.view
-        live = model.readable(view)
+        live = model.awaiting(view, self.target)
         absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
         away = frozenset(entry.id for entry in live if entry.head in absent)
-        return Outlook(view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away)
+        return Outlook(
+            view,
+            self.chains,
+            clock.now(),
+            self.rules.window,
+            notes=notes,
+            absent=away,
+            target=self.target,
+            stands=self._stands,
+        )
 
     def lapsed(self) -> list[GateRun]:
         """The runs that are over without having said so: of other nodes by their lease as this one watched it, of this one by their process."""
         runs = model.runs(self.view)
         over = watching.over(runs, self.ledger.state, self.ledger.node.id, name="queue")
         return [run for run in runs if over.get(run.id) == run.renewed]
+
+    def _stands(self, step: ChainStep) -> bool:
+        """Whether the verdicts say of a candidate what a run of it is said to have found: that it passes."""
+        self.chains.keep(step.commit)
+        return self.gates.standing(step.tree).word == PASSED
+
+    def brings(self, commit: str, entry: QueueEntry) -> bool:
+        """Whether a commit that says that it landed an entry has all that the entry's head would bring. Anybody can write what it says."""
+        asked = (commit, entry.head)
+        if asked not in self._brought:
+            landing = Landing(entry.id, entry.branch, entry.head, entry.title, entry.session)
+            git = self.repository.git
+            with candidates.chains(git, commit, "merge", drivers=self.policy().merge_drivers) as made:
+                (put,) = made.chain([landing])
+            tree = git.line("rev-parse", f"{commit}^{{tree}}")
+            self._brought[asked] = isinstance(put, ChainStep) and put.tree == tree
+        return self._brought[asked]
 
     def close(self) -> None:
         """Let go of what candidates were made in."""

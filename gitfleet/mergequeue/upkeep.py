@@ -145,8 +145,10 @@ def _landed(site: Site, live: list[QueueEntry], there: OnTarget) -> Iterator[Ent
         if entry.reason in {"host", hosting.DIFFERS}:
             continue
         commit = there.landings.get((entry.id, entry.head), "")
-        if not commit and entry.head in there.commits:
-            commit = site.base
+        if entry.head in there.commits:
+            commit = commit or site.base
+        elif commit and not site.brings(commit, entry):
+            commit = ""
         if commit:
             yield EntryLanding(entry.id, entry.head, Oid(commit))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.e2e.bench import Bench, Branch
 
-COUNT = 12
+COUNT = 9
 
 
 def test_queue_that_is_never_quiet_lands_as_much_in_as_many_runs(bench: Bench) -> None:

@@ -19,7 +19,7 @@ def branches(culprit: int) -> list[Branch]:
 
 @pytest.mark.parametrize("flakes", [(), (2,), (3,)], ids=str)
 @pytest.mark.parametrize("culprit", CULPRITS)
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 def test_culprit_of_a_batch_is_named_and_the_others_land(
     bench: Bench, culprit: int, flakes: tuple[int, ...]
 ) -> None:

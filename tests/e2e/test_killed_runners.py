@@ -18,7 +18,7 @@ STEPS = 120
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("at", counted("killed runners", STEPS, step=30))
+@pytest.mark.parametrize("at", counted("killed runners", STEPS, step=60))
 def test_runner_that_is_killed_at_a_step_leaves_what_the_next_one_finishes(
     bench: Bench, at: int, after: bool
 ) -> None:
