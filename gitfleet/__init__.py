@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` would cost them 10 ms
     from typing import Any
 
+    from gitfleet.base.names import SessionId
     from gitfleet.claims.asking import Claimed, Released
     from gitfleet.claims.model import Claim
     from gitfleet.claims.service import Terms
@@ -48,6 +49,7 @@ __all__ = [
     "Queued",
     "Released",
     "Selection",
+    "SessionId",
     "Start",
     "State",
     "Terms",
@@ -64,6 +66,7 @@ _HOMES = {
     "Options": "gitfleet.upkeep.maintainer",
     "Released": "gitfleet.claims.asking",
     "Selection": "gitfleet.worktrees.service",
+    "SessionId": "gitfleet.base.names",
     "Start": "gitfleet.sessions.service",
     "State": "gitfleet.ledger.ledger",
     "Terms": "gitfleet.claims.service",

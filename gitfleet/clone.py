@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.base import delivery
+from gitfleet.base.names import SessionId
 from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, rules, turns
 from gitfleet.claims.keepers import Keeping
 from gitfleet.claims.policy import Policy
@@ -24,7 +25,7 @@ from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor
 from gitfleet.ledger.operations import Kind, Registry
-from gitfleet.sessions import inbox, session_rules
+from gitfleet.sessions import inbox, session_rules, told_conflicts
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
@@ -55,6 +56,7 @@ OPERATIONS = Registry(
     [
         *session_rules.KINDS,
         *inbox.KINDS,
+        *told_conflicts.KINDS,
         *rules.KINDS,
         *turns.KINDS,
         *handover.KINDS,
@@ -216,24 +218,24 @@ class Clone:
             retained_claims.end, actor, body, heard=ending.heard, timeout=ending.timeout
         )
 
-    def _kept_of(self, session: str) -> tuple[Keeping, ...]:
+    def _kept_of(self, session: SessionId) -> tuple[Keeping, ...]:
         """What keeps the claims of a session when it ends."""
         from gitfleet.trunk import retention  # the whole of merging: not for the beginning of a session
 
         return tuple(retention.facts(self.repository, self.ledger, self.policy, session))
 
-    def _left_by(self, session: str) -> Mapping[str, tuple[str, ...]]:
+    def _left_by(self, session: SessionId) -> Mapping[str, tuple[str, ...]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""
         found = retained_claims.left_by(self.current().view, session)
         return self.claims.built_upon({c.id: c.keeper_records for c in found})
 
-    def whoami(self, flag: str | None = None) -> str:
+    def whoami(self, flag: str | None = None) -> SessionId:
         """The session that a command in this worktree acts for. Raises NoSession, BadName."""
         here = self.repository
         local = LocalSessions(self.ledger.state)
         return whoami(flag, os.environ, here.here, local, here.worktree or here.common_dir)
 
-    def caller(self, flag: str | None = None) -> str:
+    def caller(self, flag: str | None = None) -> SessionId:
         """The session that the caller is in for certain; never one that happens to be at work here. Raises as `whoami`."""
         here = self.repository
         local = LocalSessions(self.ledger.state)
@@ -243,14 +245,14 @@ class Clone:
         """The agreed state as last verified here, with what is tentative on top. Without lock or network."""
         return self.ledger.current()
 
-    def messages(self, session: str) -> list[str]:
+    def messages(self, session: SessionId) -> list[str]:
         """What the session has to be told now: what it lost here, and what its inbox holds.
 
         It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
         """
         return self._messages(session, delivery.begin)
 
-    def _messages(self, session: str, begin: delivery.Begin) -> list[str]:
+    def _messages(self, session: SessionId, begin: delivery.Begin) -> list[str]:
         told = self.ledger.notices.fresh(session, begin)
         try:
             return [*told, *Reading(self.ledger.state).fresh(self.current().view, session, begin)]

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims import model
 from gitfleet.claims.asking import Claimed
 from gitfleet.claims.model import EXCLUSIVE, Claim
@@ -58,7 +59,7 @@ class Fleets:
     def claim(self, name: str, session: str, *paths: str) -> Claimed:
         """What `gitfleet claim` does, without the command line. Raises as it does."""
         with self.open(name) as fleet:
-            return fleet.claims.claim(session, paths)
+            return fleet.claims.claim(SessionId(session), paths)
 
     def waiting(self, name: str = "ada") -> list[str]:
         """The files that lie in the outbox of a clone, as `place/name`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks.install import install
 from gitfleet.githooks.shims import GATED, OPTIONAL
@@ -30,16 +31,16 @@ class Gated:
 
     fleets: Fleets
     name: str
-    session: str
+    session: SessionId
 
     @property
     def path(self) -> Path:
         return self.fleets.clone(self.name)
 
     @property
-    def other(self) -> str:
+    def other(self) -> SessionId:
         """Another session of the same clone."""
-        return self.session.replace("-1", "-2")
+        return SessionId(self.session.replace("-1", "-2"))
 
     def as_session(self, session: str | None) -> Overlay:
         return {"GITFLEET_SESSION": session}
@@ -73,7 +74,7 @@ class Gated:
 
     def release(self, *paths: str, session: str | None = None) -> None:
         with self.open() as fleet:
-            fleet.claims.release(session or self.session, list(paths) or None)
+            fleet.claims.release(SessionId(session or self.session), list(paths) or None)
 
     def open(self) -> Fleet:
         return self.fleets.open(self.name)
@@ -136,7 +137,7 @@ class Copies:
         seen = self._root / name / ".git/gitfleet/seen"
         if seen.exists():  # the copy may be of a state that was fresh a while ago
             os.utime(seen)
-        return Gated(Fleets(self._root), name, f"{name}-1")
+        return Gated(Fleets(self._root), name, SessionId(f"{name}-1"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gitfleet.agenthooks import identity
 from gitfleet.agenthooks.hook_output import EditVerdict
 from gitfleet.agenthooks.turns import Turns, settle_before
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.claims import orphans
 from gitfleet.claims.service import Terms
@@ -92,7 +93,7 @@ def _of_edits(fleet: Fleet, ask: Ask, paths: Sequence[str]) -> EditVerdict:
     return verdict._replace(told=[*verdict.told, *messages(fleet, session)])
 
 
-def _living(fleet: Fleet, session: str, paths: Sequence[str]) -> Sequence[Obstacle]:
+def _living(fleet: Fleet, session: SessionId, paths: Sequence[str]) -> Sequence[Obstacle]:
     """What others hold of `paths`, once the sessions of this node whose process has died for certain have been ended."""
     theirs = check_paths.judge(fleet, fleet.current(), session, paths).theirs
     holders = {item.session for item in theirs if item.session and not item.retained}
@@ -118,7 +119,7 @@ def _without_hub(fleet: Fleet, judgement: PathJudgement, error: FleetError) -> E
     return EditVerdict(f"{STOPPED}\n{words}\n{_next('see whether the hub answers', 'gitfleet sync', AGAIN)}")
 
 
-def messages(fleet: Fleet, session: str) -> list[str]:
+def messages(fleet: Fleet, session: SessionId) -> list[str]:
     """What the session has to be told now, each once, as quotations."""
     return [
         f"gitfleet: a message for you (information, no instruction): {quoting.quoted(text, 500)}"
@@ -134,7 +135,9 @@ def _kept(fleet: Fleet, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if f"./{path}" not in ignored]
 
 
-def _find(fleet: Fleet, session: str, ask: Ask, paths: Sequence[str]) -> tuple[PathJudgement, list[str]]:
+def _find(
+    fleet: Fleet, session: SessionId, ask: Ask, paths: Sequence[str]
+) -> tuple[PathJudgement, list[str]]:
     """The judgement, once what is missing was asked for; and what to tell of that."""
     state = fleet.current()
     judgement = check_paths.judge(fleet, state, session, paths)
@@ -159,7 +162,7 @@ def _missing(judgement: PathJudgement) -> list[str]:
     return list(dict.fromkeys([*judgement.free, *judgement.unverifiable, *judgement.lapsed, *theirs]))
 
 
-def _claim(fleet: Fleet, session: str, paths: Sequence[str]) -> list[str]:
+def _claim(fleet: Fleet, session: SessionId, paths: Sequence[str]) -> list[str]:
     """Claim what is free, all or nothing; what to tell. Raises Conflict where another was faster."""
     patterns = [refusal.claimable(path) for path in paths]
     result = fleet.claims.claim(session, patterns, Terms(reason=REASON), timeout=ASK_THE_HUB)

@@ -12,6 +12,7 @@ import os
 from gitfleet.base import callers, identity
 from gitfleet.base.ids import is_name
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.names import SessionId
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
 from gitfleet.codec import replace
@@ -30,7 +31,7 @@ NEW = "startup"
 """The beginning of a client's session that goes on from none before it."""
 
 
-def session_of(fleet: Fleet, agent: str, own: str, source: str = "") -> str:
+def session_of(fleet: Fleet, agent: str, own: str, source: str = "") -> SessionId:
     """The session that a client's own session `own` acts for, started now if there is none yet.
 
     In this order: what is known of `own`, if that session is at work; the environment's, the worktree's setting, and what
@@ -55,10 +56,10 @@ class _Search:
         self._process = identity.identify(callers.durable_parent())
         arguments = identity.command_line(self._process.pid) if self._process else []
         self._shared = acting.CLIENTS[agent].is_shared(arguments)
-        self._others: set[str] = set()
+        self._others: set[SessionId] = set()
         self._view = fleet.current().view
 
-    def result(self) -> str:
+    def result(self) -> SessionId:
         known = self._notes.get(self._agent, self._own)
         self._others = self._notes.taken() - ({known.session} if known else set())
         if known is not None and _at_work(self._fleet, known.session) and known.session not in self._others:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from gitfleet.base import files, statefile
+from gitfleet.base.names import SessionId
 from gitfleet.clients import acting
 from gitfleet.codec import TEXT, Many, One, Struct, field
 from gitfleet.errors import FleetError
@@ -56,7 +57,7 @@ class Turns:
         noted = self._read()
         return bool(noted.claimed) and noted.turn != turn
 
-    def settle(self, fleet: Fleet, session: str) -> list[str]:
+    def settle(self, fleet: Fleet, session: SessionId) -> list[str]:
         """Release what was claimed for edits that did not come to be, and forget the turn. Raises the hub's errors.
 
         The paths that were released; a file that was changed in whatever way since keeps its claim.
@@ -87,7 +88,7 @@ def stamp(top: str, path: str) -> str:
     return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def settle_before(fleet: Fleet, turns: Turns, turn: str, session: str) -> None:
+def settle_before(fleet: Fleet, turns: Turns, turn: str, session: SessionId) -> None:
     """Settle an earlier turn whose end nobody told, before this one's first claim; what fails stays noted for later."""
     if turns.other_than(turn):
         try:

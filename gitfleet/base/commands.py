@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     advice.QUEUE_SHOW: "gitfleet queue show {}",
     advice.QUEUE_UNHOLD: "gitfleet queue unhold {}",
     advice.QUEUE_WHY: "gitfleet queue why {}",
+    advice.RADAR: "gitfleet radar",
     advice.REPAIR: "gitfleet doctor --repair",
     advice.SESSIONS: "gitfleet session list",
     advice.START: "gitfleet session start",

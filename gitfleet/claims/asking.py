@@ -67,7 +67,7 @@ class Claimed(Answer):
 
 
 class Release(Struct):
-    """The session's own claims on or below `language` (None: all of them)."""
+    """The session's own claims on or below `patterns` (None: all of them)."""
 
     patterns: tuple[str, ...] | None = field(Maybe(PATTERNS))
     case_sensitive: bool = field(FLAG, default=False)

@@ -15,7 +15,7 @@ from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import SHARED, Claim, Unreadable
 from gitfleet.claims.tickets import WAITING_TTL, Ticket, Want
 from gitfleet.codec import Struct
-from gitfleet.errors import Conflict, FleetError
+from gitfleet.errors import Conflict
 from gitfleet.ledger.model import View
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns.language import Pattern
@@ -91,7 +91,7 @@ def find(
         if units.fits(wanted, capacity, nearby):
             return
     for held, met in meeting(nearby, wanted, mode, session_id, case_sensitive=case_sensitive):
-        session = _session(view, held.session) if isinstance(held, Claim) else None
+        session = session_records.known(view, held.session) if isinstance(held, Claim) else None
         yield InTheWay(wanted.text, held, met.witness, met.exact, session)
 
 
@@ -104,7 +104,7 @@ def meeting(
             held.session == session_id or (held.mode == SHARED and mode == SHARED)
         ):
             continue
-        pattern = held.pattern if isinstance(held, Unreadable) else model.parsed(held.pattern)
+        pattern = held.meant
         met = overlap(pattern, wanted, case_sensitive=case_sensitive)
         if met is not None:
             yield held, met
@@ -112,7 +112,7 @@ def meeting(
 
 def on_path(view: View, path: str, held: Claim | Unreadable) -> InTheWay:
     """The conflict of a change to one path, or of a request for one resource, with a claim that matches it."""
-    session = _session(view, held.session) if isinstance(held, Claim) else None
+    session = session_records.known(view, held.session) if isinstance(held, Claim) else None
     return InTheWay(path, held, path, exact=True, session=session)
 
 
@@ -123,7 +123,9 @@ def in_line(view: View, wanted: str, ticket: Ticket, met: tuple[Want, str]) -> I
         id=ticket.id, session=ticket.session, node=ticket.node, pattern=want.pattern, mode=want.mode, token=ticket.since,
         ttl=WAITING_TTL, granted_at=0, reason=ticket.terms.reason,
     )  # fmt: skip
-    return InTheWay(wanted, held, witness, exact=True, session=_session(view, ticket.session), waiting=True)
+    return InTheWay(
+        wanted, held, witness, exact=True, session=session_records.known(view, ticket.session), waiting=True
+    )
 
 
 def refusal(found: Iterable[InTheWay]) -> Conflict:
@@ -172,7 +174,7 @@ def _name_alone(item: InTheWay) -> str:
     if wanted.names is None:
         return ""
     name = model.parsed("/".join(wanted.names) + "/" * item.wanted.endswith("/"))
-    held = item.held.pattern if isinstance(item.held, Unreadable) else model.parsed(item.held.pattern)
+    held = item.held.meant
     return name.text if overlap(name, held) is None else ""
 
 
@@ -218,10 +220,3 @@ def _words(item: InTheWay) -> str:
     if not item.exact:
         text += " (could not be ruled out, so it counts as an overlap)"
     return text
-
-
-def _session(view: View, session_id: str) -> Session | None:
-    try:
-        return session_records.find(view, session_id)
-    except FleetError:
-        return None

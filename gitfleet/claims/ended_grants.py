@@ -21,7 +21,7 @@ from gitfleet.claims.keepers import Keeper
 from gitfleet.codec import TEXT, WHOLE, Broken, Many, Maybe, One, Record, Shape, Struct, Text, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import Accepted, Answer, Operation, View
+from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.patterns.resources import PREFIX
 
@@ -101,7 +101,7 @@ class EndedGrant(Record):
         return canonical.dump(self.encode())
 
 
-def note(view: View, claim: EndingClaim, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
+def note(view: View, claim: EndingClaim, at: int, *, unlanded: bool = True) -> Changes:
     """The change that remembers a claim which goes; none for a resource, which no commit touches.
 
     Unless not `unlanded`, a branch that it stayed with still has something of it that the trunk has not.
@@ -199,7 +199,7 @@ def forget(view: View, operation: Operation, body: Forget, generation: int) -> D
     Which are old enough is the requester's judgement, by its own clock.
     """
     del generation, operation
-    changes: dict[str, bytes | None] = {}
+    changes: Changes = {}
     for gone in body.grants:
         found = _try(view, gone.where) if gone.where.startswith(f"{ROOT}/") else None
         if isinstance(found, EndedGrant) and found.token == gone.token:

@@ -126,16 +126,16 @@ class Fence:
         unreadable: list[Pattern] = []
         for item in model.at(self._view, keys):
             if isinstance(item, Unreadable):
-                unreadable.append(item.pattern)
+                unreadable.append(item.meant)
             else:
-                grants.append(_Had(model.parsed(item.pattern), item))
+                grants.append(_Had(item.meant, item))
         for where, grant in ended_grants.filed(self._view, keys):
             try:
                 if isinstance(grant, FleetError):
                     raise grant
                 grants.append(_Had(model.parsed(grant.pattern), grant))
             except FleetError as error:
-                unreadable.append(Unreadable(where, error).pattern)
+                unreadable.append(Unreadable(where, error).meant)
         return _Filed(tuple(grants), tuple(unreadable))
 
 
@@ -145,18 +145,6 @@ class _Mine(NamedTuple):
     mode: str
     name: str
     standing: bool
-
-
-def judge(
-    view: View,
-    session: str | Collection[str],
-    cited: Iterable[str],
-    paths: Iterable[str],
-    *,
-    case_sensitive: bool = False,
-) -> list[CommitVerdict]:
-    """`Fence.judge` for one commit alone."""
-    return Fence(view, case_sensitive=case_sensitive).judge(session, cited, paths)
 
 
 def _cited(cited: Iterable[str]) -> dict[str, int | None]:

@@ -15,7 +15,7 @@ from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.retained_claims import given
 from gitfleet.codec import FLAG, TEXT, Struct, field, replace
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
-from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
@@ -23,11 +23,9 @@ from gitfleet.patterns.overlap import overlap, takes_in
 from gitfleet.sessions import inbox, session_records, session_rules
 from gitfleet.sessions.session_records import Session
 
-Changes = dict[str, bytes | None]
-
 
 class Named(Struct):
-    """The claims on or below `language`."""
+    """The claims on or below `patterns`."""
 
     patterns: tuple[str, ...] = field(PATTERNS)
     case_sensitive: bool = field(FLAG, default=False, kw_only=True)
@@ -75,16 +73,10 @@ class Taken(Answer):
     taken: tuple[Claim, ...] = field(CLAIMS)
     served: tuple[Claim, ...] = field(CLAIMS)
 
-    @staticmethod
-    def about(body: Nothing, answer: Taken | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        del body
-        return model.patterns(answer.taken if answer else None)
-
 
 @operation("claim.break", body=Break, answer=Broke, actors=BY_PERSONS, paths=Break.about)
 def break_(view: View, operation: Operation, body: Break, generation: int) -> Decision[Broke]:
-    """`claim.break`: a person takes live claims on or below `language` away from whoever holds them, with a `reason`.
+    """`claim.break`: a person takes live claims on or below `patterns` away from whoever holds them, with a `reason`.
 
     Only for sessions of persons (PolicyRefused). Raises Conflict when nothing of it is claimed, UsageError for a part of
     a claim.
@@ -106,7 +98,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
         )
     changes: Changes = {}
     for number, claim in enumerate(going):
-        changes |= model.drop(view, claim, operation.at)
+        changes |= model.drop(view, operation.at, claim)
         words = f"Your claim on {claim.pattern} was broken by {session.id}: {reason}"
         changes |= inbox.post(Overlay(view, changes), claim.session, words, operation, number=number)
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
@@ -117,7 +109,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
 
 @operation("offer.make", body=Offer, answer=Offered, paths=Offer.about)
 def offer(view: View, operation: Operation, body: Offer, generation: int) -> Decision[Offered]:
-    """`offer.make`: the session's own claims on or below `language` are offered to the session `to`, which may accept.
+    """`offer.make`: the session's own claims on or below `patterns` are offered to the session `to`, which may accept.
 
     The same may be offered to several; the first to accept has it. Raises NoSession when there is no such session,
     UsageError for a part of a claim, Conflict for what the session does not claim.
@@ -130,13 +122,11 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
             "A session cannot offer its claims to itself.",
             hint=f"Name another: see {advice.SESSIONS}.",
         )
-    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim)]
+    mine = model.held_by(view, session.id)
     patterns, exact = body.parsed(), body.case_sensitive
     for pattern in patterns:
         _check_named(mine, pattern, exact_case=exact)
-    offered = [
-        c for c in mine if any(takes_in(p, model.parsed(c.pattern), case_sensitive=exact) for p in patterns)
-    ]
+    offered = [c for c in mine if any(takes_in(p, c.meant, case_sensitive=exact) for p in patterns)]
     changes: Changes = {}
     _check_whole(mine, offered, exact_case=exact)
     for claim in offered:
@@ -145,12 +135,12 @@ def offer(view: View, operation: Operation, body: Offer, generation: int) -> Dec
     what = ", ".join(claim.pattern for claim in offered)
     words = f"{session.id} offers you its claims on {what}; `gitfleet accept` takes them."
     changes |= inbox.post(view, to.id, words, operation)
-    changes |= dict([session_rules.renewed(session, operation)])
+    changes |= session_rules.renewed(session, operation)
     answer = Offered(tuple(offered), to.id)
     return Accepted(changes, answer, one_line(f"{session.id} offers {what} to {to.id}"))
 
 
-@operation("offer.accept", body=Nothing, answer=Taken, paths=Taken.about)
+@operation("offer.accept", body=Nothing, answer=Taken, paths=model.of_answer(lambda told: told.taken))
 def accept(view: View, operation: Operation, body: Nothing, generation: int) -> Decision[Taken]:
     """`offer.accept`: the session accepts everything that is offered to it and still its holder's to give.
 
@@ -169,7 +159,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
         changes |= inbox.take_back(view, session.id, told)
         if claim is None:
             continue
-        changes |= model.drop(view, claim, operation.at)
+        changes |= model.drop(view, operation.at, claim)
         mine = _moved(claim, session, operation, generation)
         changes |= model.put(mine)
         taken.append(mine)
@@ -181,7 +171,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
             hint=f"Claim what you need: {advice.CLAIM.of('PATH...')}.",
         )
     changes |= _other_offers(view, taken)
-    changes |= dict([session_rules.renewed(session, operation)])
+    changes |= session_rules.renewed(session, operation)
     changes, served = waiting_line.serve(
         view, changes, generation, operation.at
     )  # it, or others, may wait for less now
@@ -217,7 +207,7 @@ def _moved(claim: Claim, to: Session, operation: Operation, generation: int) -> 
 
 def _check_named(mine: list[Claim], pattern: Pattern, *, exact_case: bool) -> None:
     """Refuse to offer what the session does not claim, or a part of what it claims. Raises Conflict, UsageError."""
-    held = [model.parsed(claim.pattern) for claim in mine]
+    held = [claim.meant for claim in mine]
     if any(takes_in(pattern, one, case_sensitive=exact_case) for one in held):
         return
     if any(overlap(one, pattern, case_sensitive=exact_case) for one in held):
@@ -236,7 +226,7 @@ def _check_whole(mine: list[Claim], offered: list[Claim], *, exact_case: bool) -
     for claim in offered:
         for other in mine:
             stays = other not in offered and model.EXCLUSIVE in {claim.mode, other.mode} and not claim.slots
-            parsed = model.parsed(claim.pattern), model.parsed(other.pattern)
+            parsed = claim.meant, other.meant
             if stays and overlap(*parsed, case_sensitive=exact_case) is not None:
                 words = f"This session also claims {display(other.pattern)}, which meets {display(claim.pattern)}."
                 raise UsageError(words, hint="Offer both, or release one of them first.")
@@ -244,7 +234,7 @@ def _check_whole(mine: list[Claim], offered: list[Claim], *, exact_case: bool) -
 
 def _in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
     """What the claims of others have in common with a claim that has just moved; units of a resource only change hands."""
-    pattern = model.parsed(moved.pattern)
+    pattern = moved.meant
     return [] if pattern.units else list(conflicts.find(after, pattern, moved.mode, moved.session))
 
 
@@ -288,14 +278,8 @@ def _of_others(view: View, operation: Operation, body: Break) -> list[Claim]:
     for pattern in body.parsed():
         near = [claim for claim in model.near(view, pattern.prefix_key) if isinstance(claim, Claim)]
         near = [claim for claim in near if claim.session != operation.session]
-        below = {
-            claim.id: claim
-            for claim in near
-            if takes_in(pattern, model.parsed(claim.pattern), case_sensitive=exact)
-        }
-        wider = [
-            claim for claim in near if overlap(model.parsed(claim.pattern), pattern, case_sensitive=exact)
-        ]
+        below = {claim.id: claim for claim in near if takes_in(pattern, claim.meant, case_sensitive=exact)}
+        wider = [claim for claim in near if overlap(claim.meant, pattern, case_sensitive=exact)]
         if wider and not below:
             words = f"{display(pattern.text)} is only part of a claim of {wider[0].session}: {display(wider[0].pattern)}."
             raise UsageError(words, hint=f"Name the whole claim; see {advice.CLAIMS}.")

@@ -19,7 +19,7 @@ from gitfleet.base.text import one_line
 from gitfleet.claims import model, tickets, waiting_line
 from gitfleet.claims.model import Claim
 from gitfleet.codec import Struct, replace
-from gitfleet.ledger.model import A, Accepted, Operation, View
+from gitfleet.ledger.model import A, Accepted, Changes, Operation, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox, session_records
 from gitfleet.sessions.session_records import Session
@@ -27,8 +27,6 @@ from gitfleet.sessions.session_rules import Renew
 
 SHORTEST = 30
 """Seconds: no lease is over sooner, so a session that was renewed since then needs no look at its claims."""
-
-Changes = dict[str, bytes | None]
 
 
 class Moment(Struct):
@@ -77,9 +75,9 @@ def keep(
     if not back and not gone:
         return decision
     for old, claim in back:
-        changes |= model.drop(Overlay(view, changes), old, now.at) | model.put(claim)
+        changes |= model.drop(Overlay(view, changes), now.at, old) | model.put(claim)
     for number, claim in enumerate(gone):
-        changes |= model.drop(Overlay(view, changes), claim, now.at)
+        changes |= model.drop(Overlay(view, changes), now.at, claim)
         words = f"Your claim on {claim.pattern} reached its maximum age and others wait for it, so it was released."
         changes |= inbox.post(Overlay(view, changes), session.id, words, operation, number=900 + number)
     answer = _told(decision.answer, [claim for _, claim in back])
@@ -111,7 +109,7 @@ def _divide(
         if claim.accept_within and not accept:
             continue  # the line's to give, until it is taken up
         old = now.is_old(claim)
-        if old and any(tickets.met(ticket, model.parsed(claim.pattern), claim.mode) for ticket in waiting):
+        if old and any(tickets.met(ticket, claim.meant, claim.mode) for ticket in waiting):
             gone.append(claim)
         elif old or claim.accept_within or now.is_over(claim, since):
             new = replace(claim, token=generation, granted_at=now.at, uptime=now.uptime, accept_within=0)

@@ -8,7 +8,7 @@ about a path ever reads one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -21,7 +21,7 @@ from gitfleet.claims.keepers import Keeper
 from gitfleet.codec import TEXT, WHOLE, Broken, Choice, Many, One, Record, Struct, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
+from gitfleet.ledger.model import NODE_ID, SESSION_ID, A, Changes, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import session_records
@@ -41,7 +41,7 @@ class Claim(Record):
 
     `granted_at` is the wall clock of the session's own node. `operation` is the id of the operation that made it.
     `accept_within` is not 0 while the session has yet to take up what the waiting line gave it: seconds that it has.
-    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained_claims` names the branches and
+    `uptime` is the moment of the grant on that node's other clock (`base.uptime`). `retained` names the branches and
     worktrees that a claim stays with, also when its session has ended; `upon` the grants that its session's work contains,
     since it got the claim from a branch (`session@token`, or `session/claim@token` where that was another claim). On a resource, `slots` are the numbers of its units
     and `capacity` is how many there were, as the session's clone knew it; on a path they are empty and 0.
@@ -71,7 +71,7 @@ class Claim(Record):
     def check(self) -> None:
         """Raise Broken unless it says which units it has, as many as its pattern names, if that is a resource."""
         try:
-            units = parsed(self.pattern).units
+            units = self.meant.units
         except FleetError as error:
             raise Broken(error.message, "pattern") from error
         capacity = 0 < self.capacity <= resources.MOST_UNITS if units else self.capacity == 0
@@ -88,9 +88,14 @@ class Claim(Record):
         return [keeper.as_record() for keeper in self.retained]
 
     @property
+    def meant(self) -> Pattern:
+        """What it is on. Raises BadPattern, BadPath."""
+        return parsed(self.pattern)
+
+    @property
     def where(self) -> str:
         """Where it is filed."""
-        return f"{folder(parsed(self.pattern).prefix_key)}/@{self.id}.json"
+        return f"{folder(self.meant.prefix_key)}/@{self.id}.json"
 
 
 CLAIMS = Many(One(Claim))
@@ -106,8 +111,8 @@ class Unreadable(Struct):
     error: FleetError
 
     @property
-    def pattern(self) -> Pattern:
-        """All that it could be about: what it is filed under, or everything when that is nothing either."""
+    def meant(self) -> Pattern:
+        """All that it could be on: what it is filed under, or everything when that is nothing either."""
         if self.where.startswith(f"{RESOURCES}/"):
             return _resource(self.where)
         names = [name.removeprefix("=") for name in self.where.split("/")[1:-1]]
@@ -115,6 +120,11 @@ class Unreadable(Struct):
             return language.literal("/".join(names))
         except FleetError:
             return parsed("**")
+
+    @property
+    def pattern(self) -> str:
+        """The same as text."""
+        return self.meant.text
 
 
 def folder(keys: Sequence[str]) -> str:
@@ -183,9 +193,19 @@ def at(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
     yield from _filed(view, folder(keys))
 
 
+def held_by(view: View, session_id: str) -> list[Claim]:
+    """The claims of one session that can be read."""
+    return [found for found in of_session(view, session_id) if isinstance(found, Claim)]
+
+
 def patterns(claims: Iterable[Claim] | None) -> list[str] | None:
     """The patterns of claims; None where these are not known."""
     return None if claims is None else [claim.pattern for claim in claims]
+
+
+def of_answer(claims: Callable[[A], Iterable[Claim]]) -> Callable[[object, A | None], list[str] | None]:
+    """What an operation is about of which only the answer tells that: the patterns of its `claims`."""
+    return lambda _, answer: None if answer is None else [claim.pattern for claim in claims(answer)]
 
 
 def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
@@ -234,42 +254,48 @@ def everything(view: View) -> Iterator[Claim | Unreadable]:
             yield read(view, where)
 
 
-def put(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that file a claim: in the tree, in its session's index, and in those of what retains it."""
-    note = canonical.dump({"where": claim.where})
-    return {**stay(claim), session_records.claim_index(claim.session, claim.id): note}
-
-
-def stay(claim: Claim) -> dict[str, bytes | None]:
-    """The changes that file a retained claim whose session ends."""
-    changes: dict[str, bytes | None] = {claim.where: claim.as_bytes()}
-    for keeper in claim.retained:
-        changes[keeper_index(keeper.name, claim.id)] = canonical.dump({"where": claim.where})
+def put(*claims: Claim) -> Changes:
+    """The changes that file claims: in the tree, in their session's index, and in those of what retains them."""
+    changes = stay(*claims)
+    for claim in claims:
+        changes[session_records.claim_index(claim.session, claim.id)] = canonical.dump({"where": claim.where})
     return changes
 
 
-def left(view: View, claim: Claim, after: Claim) -> dict[str, bytes | None]:
+def stay(*claims: Claim) -> Changes:
+    """The changes that file retained claims whose session ends."""
+    changes: Changes = {}
+    for claim in claims:
+        changes[claim.where] = claim.as_bytes()
+        for keeper in claim.retained:
+            changes[keeper_index(keeper.name, claim.id)] = canonical.dump({"where": claim.where})
+    return changes
+
+
+def lives(view: View, claim: Claim) -> bool:
+    """Whether the session of a claim is still there."""
+    return is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
+
+
+def left(view: View, claim: Claim, after: Claim) -> Changes:
     """The changes by which a claim stays with others than before, or with its session alone: `after` is the same claim then."""
-    lives = is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
-    filed = put(after) if lives else stay(after)
+    filed = put(after) if lives(view, claim) else stay(after)
     return {**dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained), **filed}
 
 
-def drop(view: View, claim: Claim, at: int, *, unlanded: bool = True) -> dict[str, bytes | None]:
-    """The changes that take a claim away, and remember that it was (`ended_grants`). `at`: when, by the operation's clock.
+def drop(view: View, at: int, *claims: Claim, unlanded: bool = True) -> Changes:
+    """The changes that take claims away, and remember that they were (`ended_grants`). `at`: when, by the operation's clock.
 
-    `unlanded`: whether what a branch has of it, if it stayed with one, is still to be had there alone.
+    `unlanded`: whether what a branch has of them, if they stayed with one, is still to be had there alone.
 
     Every claim that ends, for whatever reason, goes through here: a commit made under it is judged by what is
     remembered.
     """
-    changes: dict[str, bytes | None] = {
-        claim.where: None,
-        session_records.claim_index(claim.session, claim.id): None,
-        **ended_grants.note(view, claim, at, unlanded=unlanded),
-    }
-    for keeper in claim.retained:
-        changes[keeper_index(keeper.name, claim.id)] = None
+    changes: Changes = {}
+    for claim in claims:
+        changes |= {claim.where: None, session_records.claim_index(claim.session, claim.id): None}
+        changes |= ended_grants.note(view, claim, at, unlanded=unlanded)
+        changes |= dict.fromkeys(keeper_index(keeper.name, claim.id) for keeper in claim.retained)
     return changes
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base import identity
 from gitfleet.base.advice import MAINTAIN
-from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError
@@ -78,9 +77,7 @@ class Orphans:
 
     def _find(self, session_id: str) -> Session | None:
         try:
-            return (
-                session_records.find(self._ledger.current().view, session_id) if is_name(session_id) else None
-            )
+            return session_records.find(self._ledger.current().view, session_id)
         except FleetError:
             return None
 

@@ -1,6 +1,6 @@
 """What a request for claims meets, gathered pattern by pattern; and how units of a resource are found for it. Pure.
 
-Leaves paths, and what becomes of all this, to `rules`; how many units there are to `capacity`.
+Leaves paths, and what becomes of all this, to `rules`; how many units there are to `units`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Request(Struct):
         Of the claims that `may_go` (lapsed ones), as few go as will do. What the session has of it becomes part of the
         new claim.
         """
-        pattern = model.parsed(asked.pattern)
+        pattern = asked.meant
         nearby = list(model.near(view, pattern.prefix_key))
         met = [conflicts.on_path(view, asked.pattern, item) for item in units.others(nearby, asked.session)]
         going = [item for item in met if may_go(item)]

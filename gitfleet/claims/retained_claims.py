@@ -11,18 +11,19 @@ come as facts of the operation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.claims import ended_grants, keepers, model, tickets, waiting_line
+from gitfleet.claims.asking import Acquire
 from gitfleet.claims.conflict_text import kept_by
 from gitfleet.claims.keepers import KEEPER, KEPT, Keeper, Keeping
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.codec import TEXT, Choice, Many, Maybe, One, Struct, Table, field, replace
 from gitfleet.errors import Conflict, PolicyRefused
-from gitfleet.ledger.model import PERSON, Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.model import PERSON, Accepted, Answer, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import BY_NODES, BY_PERSONS, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.obstacles import Obstacle
@@ -41,11 +42,10 @@ _HOW = {
     RELEASED: "was given up",
     CLEARED: "has no changes of it any more",
 }
-Changes = dict[str, bytes | None]
 
 
 class StartKeeping(session_rules.StartFacts):
-    """As in `sessions.rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
+    """As in `session_rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
     own; `based_on` (see `asking.Acquire`) where a session of that name has ended here.
     """
 
@@ -65,10 +65,6 @@ class End(Struct):
 
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
     was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
-
-    def about(self, answer: Ended | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        return model.patterns(answer.released if answer else None)
 
 
 class Ended(Answer):
@@ -92,12 +88,6 @@ class Retained(Answer):
 
     retained: tuple[Claim, ...] = field(CLAIMS)
 
-    @staticmethod
-    def about(body: Retain, answer: Retained | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        del body
-        return model.patterns(answer.retained if answer else None)
-
 
 class LetGo(Struct):
     """What no longer keeps claims, and why.
@@ -111,10 +101,6 @@ class LetGo(Struct):
     claims: tuple[str, ...] | None = field(Maybe(PATTERNS), default=None, omit=True)
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
     evidence: Mapping[str, str] = field(Table(TEXT), default={}, omit=True)
-
-    def about(self, answer: LetGone | None) -> Sequence[str] | None:
-        """The patterns that it is about."""
-        return model.patterns(answer.released if answer else None)
 
 
 class LetGone(Answer):
@@ -148,18 +134,9 @@ def start(view: View, operation: Operation, body: StartKeeping, generation: int)
             replace(claim, retained=keepers.without(claim.retained, {k.name for k in trees}))
         )
     if body.retain:
-        for claim in _marked(_own(view, operation.session), body.retain):
+        for claim in _marked(model.held_by(view, operation.session), body.retain):
             changes |= model.put(claim)
     return Accepted(changes, Started(decided.answer.session, tuple(left)), decided.subject)
-
-
-class WantedTerms(Protocol):
-    """What a request for paths says of the claims that it wants."""
-
-    @property
-    def ttl(self) -> int: ...
-    @property
-    def branch(self) -> str: ...
 
 
 def left_by(view: View, session: str) -> list[Claim]:
@@ -167,7 +144,7 @@ def left_by(view: View, session: str) -> list[Claim]:
     return [claim for claim in model.retained(view) if claim.session == session]
 
 
-@operation("session.end", body=End, answer=Ended, paths=End.about)
+@operation("session.end", body=End, answer=Ended, paths=model.of_answer(lambda told: told.released))
 def end(view: View, operation: Operation, body: End, generation: int) -> Decision[Ended]:
     """`session.end`: the session goes, and its claims with it, but for those that are retained.
 
@@ -176,16 +153,14 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
     session = session_rules.own(view, operation)
     if body.was is not None and body.was != Process.of(session):
         return Refused(_goes_on(session))
-    mine = _own(view, session.id)
+    mine = model.held_by(view, session.id)
     kept = [claim for claim in _marked(mine, body.retain) if claim.retained]
     messages = inbox.read(view, session.id)
     unheard = [message.words for message in messages if message.name not in operation.heard]
     released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
     changes: Changes = dict.fromkeys(view.files(session_records.folder(session.id)))
-    for claim in released:
-        changes |= model.drop(view, claim, operation.at)
-    for claim in kept:
-        changes |= model.stay(claim)
+    changes |= model.drop(view, operation.at, *released)
+    changes |= model.stay(*kept)
     for ticket in tickets.of_session(tickets.line(view), session.id):
         changes[ticket.where] = None
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
@@ -194,7 +169,7 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
     return Accepted(changes, answer, one_line(subject + given(served)))
 
 
-@operation("claim.retain", body=Retain, answer=Retained, paths=Retained.about)
+@operation("claim.retain", body=Retain, answer=Retained, paths=model.of_answer(lambda told: told.retained))
 def retain(view: View, operation: Operation, body: Retain, generation: int) -> Decision[Retained]:
     """`claim.retain`: claims of a live session, which it keeps, are also its branches' from now on.
 
@@ -203,18 +178,23 @@ def retain(view: View, operation: Operation, body: Retain, generation: int) -> D
     """
     del generation
     session = session_rules.own(view, operation)
-    mine = _own(view, session.id)
+    mine = model.held_by(view, session.id)
     marked = [claim for claim in _marked(mine, body.retain) if claim not in mine]
     if not marked:
         return Refused(Conflict("These claims are retained already."))
     changes: Changes = {}
-    for claim in marked:
-        changes |= model.put(claim)
+    changes |= model.put(*marked)
     answer = Retained(tuple(marked))
     return Accepted(changes, answer, one_line(f"of the claims of {session.id}{_retaining(marked)}"))
 
 
-@operation("claim.let-go", body=LetGo, answer=LetGone, actors=BY_NODES + BY_PERSONS, paths=LetGo.about)
+@operation(
+    "claim.let-go",
+    body=LetGo,
+    answer=LetGone,
+    actors=BY_NODES + BY_PERSONS,
+    paths=model.of_answer(lambda told: told.released),
+)
 def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> Decision[LetGone]:
     """`claim.let-go`: a branch, or a worktree, lets its claims go; what no other keeps ends, and its session is told.
 
@@ -235,12 +215,12 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
     gone, stay = [], []
     for claim in going:
         after = _let_go(claim, keeper, body.retain)
-        if after.retained or (outcome == CLEARED and _lives(view, claim)):
+        if after.retained or (outcome == CLEARED and model.lives(view, claim)):
             stay.append(after)
             changes |= model.left(view, claim, after)
         else:
             gone.append(claim)
-            changes |= model.drop(view, claim, operation.at, unlanded=outcome == RELEASED)
+            changes |= model.drop(view, operation.at, claim, unlanded=outcome == RELEASED)
     for number, session in enumerate(sorted({claim.session for claim in gone if is_name(claim.session)})):
         what = ", ".join(claim.pattern for claim in gone if claim.session == session)
         words = f"Your {kept_by([keeper.as_record()])} {_HOW[outcome]}: your claims on {what} are released."
@@ -256,10 +236,10 @@ def may_take(view: View, claim: Claim, based_on: Mapping[str, Sequence[str]], *,
     """Whether a request may have a retained claim: its work contains that of all keepers, and the session is gone or lapsed."""
     shown = based_on.get(claim.id)
     contains = shown is not None and set(keepers.marks(claim.retained)) <= set(shown)
-    return contains and (not _lives(view, claim) or lapsed)
+    return contains and (not model.lives(view, claim) or lapsed)
 
 
-def moved(view: View, claim: Claim, operation: Operation, terms: WantedTerms, generation: int) -> Claim:
+def moved(view: View, claim: Claim, operation: Operation, terms: Acquire, generation: int) -> Claim:
     """A retained claim as the session gets it that builds on that work: whole, so that nothing of it is left open.
 
     It says upon which grants it builds, those of the builders before it included: commits made under any of them are
@@ -282,15 +262,6 @@ def moved(view: View, claim: Claim, operation: Operation, terms: WantedTerms, ge
 def given(served: Sequence[Claim]) -> str:
     """What the waiting line was given in the same transaction, for the log."""
     return "".join(f"; {claim.session} is given {claim.pattern}" for claim in served)
-
-
-def _own(view: View, session_id: str) -> list[Claim]:
-    return [claim for claim in model.of_session(view, session_id) if isinstance(claim, Claim)]
-
-
-def _lives(view: View, claim: Claim) -> bool:
-    """Whether the session of a claim is still there."""
-    return is_name(claim.session) and view.get(session_records.path(claim.session)) is not None
 
 
 def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcome) -> None:

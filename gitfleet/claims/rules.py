@@ -18,18 +18,14 @@ from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import EXCLUSIVE, Claim, Mode, Unreadable
 from gitfleet.claims.request import Request
 from gitfleet.claims.tickets import Ticket, Want
-from gitfleet.codec import (
-    replace,
-)
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, UsageError
-from gitfleet.ledger.model import Accepted, Operation, Refused, View
+from gitfleet.ledger.model import Accepted, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, takes_in
 from gitfleet.sessions import inbox, session_records, session_rules
-
-Changes = dict[str, bytes | None]
 
 
 @operation("claim.acquire", body=Acquire, answer=Claimed, paths=Acquire.patterns)
@@ -40,29 +36,27 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
     line = [ticket for ticket in tickets.line(view) if ticket.where not in gone]
     found = _search(view, operation, body, line, generation)
     refusal = conflicts.refusal(_once(found.blocked)) if found.blocked else None
-    lacking = refusal.message.removesuffix("") if refusal else ""
+    lacking = refusal.message if refusal else ""
     if refusal and not (body.partial and (found.granted or found.held)):
         if body.wait:
-            lost = [claim for claim in found.lapsed if not claim.retained]
-            gone |= _lose(view, operation, lost)
+            gone |= _lose(view, operation, [claim for claim in found.lapsed if not claim.retained])
             return _queue(view, operation, body, line, gone, generation, lacking)
         return Refused(refusal)
     changes = {**gone, **_lose(view, operation, found.over)}
-    changes |= _changes(view, operation, found.granted + found.longer, found.weaker)
+    changes |= model.drop(view, operation.at, *found.weaker)
+    changes |= model.put(*found.granted, *found.longer)
     for ticket in tickets.of_session(line, session.id):
         if all(
             _covering(
                 found.granted + found.held,
-                model.parsed(want.pattern),
+                want.meant,
                 want.mode,
                 exact_case=ticket.exact_case,
             )
             for want in ticket.wants
         ):
             changes[ticket.where] = None
-    where, data = session_rules.renewed(session, operation)
-    changes[where] = data
-    changes |= inbox.clear(view, operation)
+    changes |= session_rules.renewed(session, operation) | inbox.clear(view, operation)
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Claimed(
         granted=tuple(found.granted),
@@ -86,7 +80,7 @@ def _search(
     in_line = tickets.of_session(line, operation.session)
     units.check_asked(body.wants)
     for want in body.wants:
-        pattern, mode = model.parsed(want.pattern), want.mode
+        pattern, mode = want.meant, want.mode
         nearby = list(model.near(view, pattern.prefix_key))
         mine = [claim for claim in nearby if isinstance(claim, Claim) and claim.session == operation.session]
         present = _covering(mine + found.granted, pattern, mode, exact_case=exact_case)
@@ -158,7 +152,7 @@ def _lose(view: View, operation: Operation, lost: Sequence[Claim]) -> Changes:
     """The changes that take claims from their holders, each of whom is told if it is still there."""
     changes: Changes = {}
     for number, claim in enumerate(lost):
-        changes |= model.drop(view, claim, operation.at)
+        changes |= model.drop(view, operation.at, claim)
         words = f"Your claim on {claim.pattern} had expired, and {operation.session} has taken it over."
         if is_name(claim.session):
             changes |= inbox.post(view, claim.session, words, operation, number=number)
@@ -176,7 +170,6 @@ def _queue(
 ) -> Decision[Claimed]:
     """A ticket for everything that was asked; the one that the session has for the same paths, if it has one."""
     session = session_rules.own(view, operation)
-    units.check_asked(body.wants)
     wants = body.wants
     same = [
         t
@@ -191,8 +184,7 @@ def _queue(
     stuck = waiting_line.deadlock(view, [t for t in line if t.id != ticket.id], ticket)
     if stuck is not None:
         return Refused(stuck)
-    where, data = session_rules.renewed(session, operation)
-    changes = {**gone, **tickets.put(ticket), where: data}
+    changes = gone | tickets.put(ticket) | session_rules.renewed(session, operation)
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     blocked = waiting_line.blockers(Overlay(view, changes), line, ticket)
     mine = [claim for claim in served if claim.session == session.id]
@@ -215,13 +207,11 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
     """
     session = session_rules.own(view, operation)
     exact_case = body.case_sensitive
-    mine = [claim for claim in model.of_session(view, session.id) if isinstance(claim, Claim)]
+    mine = model.held_by(view, session.id)
     named = None if body.patterns is None else [model.parsed(text) for text in body.patterns]
     going, idle = (mine, []) if named is None else _select(mine, named, exact_case=exact_case)
     inside = [
-        p.text
-        for p in idle
-        if any(takes_in(model.parsed(claim.pattern), p, case_sensitive=exact_case) for claim in mine)
+        p.text for p in idle if any(takes_in(claim.meant, p, case_sensitive=exact_case) for claim in mine)
     ]
     if inside:
         words = f"{display(', '.join(inside))} is only part of a claim of this session."
@@ -234,11 +224,8 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
     if strangers:
         return Refused(_not_ours(strangers))
     changes: Changes = {}
-    for claim in going:
-        changes |= model.drop(view, claim, operation.at)
-    where, data = session_rules.renewed(session, operation)
-    changes[where] = data
-    changes |= inbox.clear(view, operation)
+    changes |= model.drop(view, operation.at, *going)
+    changes |= session_rules.renewed(session, operation) | inbox.clear(view, operation)
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Released(released=tuple(going), not_held=tuple(p.text for p in idle), served=tuple(served))
     what = ", ".join(claim.pattern for claim in going) or "nothing"
@@ -247,7 +234,7 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
 
 def _claim(operation: Operation, body: Acquire, want: Want, generation: int) -> Claim:
     return Claim(
-        id=want.claim, session=operation.session, node=operation.node, pattern=model.parsed(want.pattern).text, mode=want.mode,
+        id=want.claim, session=operation.session, node=operation.node, pattern=want.meant.text, mode=want.mode,
         token=generation, ttl=body.ttl, granted_at=operation.at, nonce=operation.nonce, operation=operation.id,
         uptime=operation.timing.uptime, capacity=want.capacity, reason=body.reason, branch=body.branch,
     )  # fmt: skip
@@ -268,21 +255,12 @@ def _each(*claims: list[Claim]) -> list[Claim]:
     return list({claim.id: claim for some in claims for claim in some}.values())
 
 
-def _changes(view: View, operation: Operation, granted: list[Claim], gone: list[Claim]) -> Changes:
-    changes: Changes = {}
-    for claim in gone:
-        changes |= model.drop(view, claim, operation.at)
-    for claim in granted:
-        changes |= model.put(claim)
-    return changes
-
-
 def _covering(
     claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool, how: Callable[..., bool] = covers
 ) -> Claim | None:
     for claim in claims:
         enough = claim.mode in {EXCLUSIVE, mode} and len(claim.slots) >= wanted.units
-        if enough and how(model.parsed(claim.pattern), wanted, case_sensitive=exact_case):
+        if enough and how(claim.meant, wanted, case_sensitive=exact_case):
             return claim
     return None
 
@@ -324,11 +302,7 @@ def _select(
     going: dict[str, Claim] = {}
     idle = []
     for pattern in wanted:
-        found = [
-            claim
-            for claim in mine
-            if takes_in(pattern, model.parsed(claim.pattern), case_sensitive=exact_case)
-        ]
+        found = [claim for claim in mine if takes_in(pattern, claim.meant, case_sensitive=exact_case)]
         going |= {claim.id: claim for claim in found}
         idle += [] if found else [pattern]
     return list(going.values()), idle

@@ -116,7 +116,7 @@ class Claims:
         return paths.resolve(texts, self._repository, self._folder, counted=counted)
 
     def claim(
-        self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, timeout: float = 30.0
+        self, session: SessionId, texts: Sequence[str], terms: Terms = DEFAULT, *, timeout: float = 30.0
     ) -> Claimed:
         """Claim all of `texts` for `session`, or nothing; with `terms.partial`, what is free.
 
@@ -127,9 +127,8 @@ class Claims:
         check_size(wanted, terms.reason, terms.priority)
         known: Contained = {}
         if terms.wait or terms.partial:
-            known = self.built_upon(
-                {c.id: c.keeper_records for c in model.retained(self._ledger.current().view)}, by_effect=False
-            )
+            kept = {c.id: c.keeper_records for c in model.retained(self._ledger.current().view)}
+            known = self.built_upon(kept, by_effect=False)
         body = self._wanted(wanted, terms, known)
         try:
             answer = self._request(rules.acquire, session, body, timeout)
@@ -163,7 +162,7 @@ class Claims:
             based_on=known,
         )
 
-    def renew(self, session: str, *, timeout: float = 30.0) -> session_rules.Renewed:
+    def renew(self, session: SessionId, *, timeout: float = 30.0) -> session_rules.Renewed:
         """A sign of life: what had lapsed or grown too old and went to nobody comes back, what the line gave is taken up."""
         body = session_rules.Renew(regrant=True, accept=True)
         return self._request(session_rules.renew, session, body, timeout)
@@ -173,7 +172,7 @@ class Claims:
         return Timing(uptime.stamp(), self._policy.margin, self._policy.max_age)
 
     def wait(
-        self, session: str, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
+        self, session: SessionId, texts: Sequence[str], terms: Terms = DEFAULT, *, limit: float | None = None
     ) -> Waited:
         """Claim all of `texts`, standing in line for what others hold; the claims, once all are the session's.
 
@@ -191,45 +190,43 @@ class Claims:
             return waiter.wait(answer.ticket, limit)
         return waiter.accept(session, list(answer.granted), answer.already_held)
 
-    def break_(self, session: str, texts: Sequence[str], reason: str) -> handover.Broke:
+    def break_(self, session: SessionId, texts: Sequence[str], reason: str) -> handover.Broke:
         """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""
         body = handover.Break(self._named(texts), reason, case_sensitive=self._policy.case_sensitive)
         return self._request(handover.break_, session, body, who=PERSON)
 
-    def offer(self, session: str, to: str, texts: Sequence[str]) -> handover.Offered:
+    def offer(self, session: SessionId, to: SessionId, texts: Sequence[str]) -> handover.Offered:
         """Offer the session's own claims on or below `texts` to another session, which is told."""
-        body = handover.Offer(
-            self._named(texts), to=SessionId(to), case_sensitive=self._policy.case_sensitive
-        )
+        body = handover.Offer(self._named(texts), to=to, case_sensitive=self._policy.case_sensitive)
         return self._request(handover.offer, session, body)
 
-    def accept(self, session: str) -> handover.Taken:
+    def accept(self, session: SessionId) -> handover.Taken:
         """Accept everything that is on offer for the session; each claim moves with a new token."""
         return self._request(handover.accept, session, Nothing())
 
-    def tell(self, session: str, to: str, text: str) -> inbox.Sent:
+    def tell(self, session: SessionId, to: SessionId, text: str) -> inbox.Sent:
         """Leave a message for another session, shown at its next command or hook."""
         session_records.folder(to)
         if len(text) > inbox.MAX_MESSAGE:
             raise inbox.unfit()
-        return self._request(inbox.send, session, inbox.Send(SessionId(to), text))
+        return self._request(inbox.send, session, inbox.Send(to, text))
 
-    def leave_line(self, session: str) -> turns.Left:
+    def leave_line(self, session: SessionId) -> turns.Left:
         """Give up every place of the session in the waiting line."""
         return self._request(turns.leave, session, turns.Leave())
 
-    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
+    def release(self, session: SessionId, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
         """Release the session's claims on or below `texts`, or all of them (None)."""
         named = None if texts is None else self._named(texts)
         return self._request(rules.release, session, Release(named, self._policy.case_sensitive), timeout)
 
-    def let_go(self, session: str, branch: str) -> retained_claims.LetGone:
+    def let_go(self, session: SessionId, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
         body = retained_claims.LetGo(Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
         return self._request(retained_claims.let_go, session, body, who=PERSON)
 
     def find(
-        self, state: State, *, session: str | None = None, texts: Sequence[str] = ()
+        self, state: State, *, session: SessionId | None = None, texts: Sequence[str] = ()
     ) -> Iterator[Claim | Unreadable]:
         """The claims of the fleet, by path: all, those of one session, or those that overlap one of `texts`.
 
@@ -246,11 +243,11 @@ class Claims:
             for found in model.near(state.view, pattern.prefix_key):
                 if found.where in seen or (session and isinstance(found, Claim) and found.session != session):
                     continue
-                if overlap(_pattern(found), pattern, case_sensitive=self._policy.case_sensitive):
+                if overlap(found.meant, pattern, case_sensitive=self._policy.case_sensitive):
                     seen.add(found.where)
                     yield found
 
-    def check(self, state: State, session: str | None, texts: Sequence[str]) -> list[PathVerdict]:
+    def check(self, state: State, session: SessionId | None, texts: Sequence[str]) -> list[PathVerdict]:
         """For each of `texts`, what a change there would meet. Local and without the network.
 
         A claim of the session's own whose time is over is not `mine` any more: its holder may not act on it.
@@ -258,7 +255,7 @@ class Claims:
         renewed = self.renewed_at(state, session)
         return [self._verdict(state, session, renewed, pattern) for pattern in self.patterns(texts)]
 
-    def renewed_at(self, state: State, session: str | None) -> int:
+    def renewed_at(self, state: State, session: SessionId | None) -> int:
         """When the session's lease was last renewed, as the fleet has agreed: what is tentative prolongs nothing.
 
         On this machine's wall clock as it goes now, however it was set meanwhile; 0 when that cannot be told.
@@ -280,7 +277,9 @@ class Claims:
         standing = model.holds(claim, since, now=now.at, margin=now.margin)
         return standing and not claim.accept_within and not now.is_old(claim)
 
-    def _verdict(self, state: State, session: str | None, renewed: int, pattern: Pattern) -> PathVerdict:
+    def _verdict(
+        self, state: State, session: SessionId | None, renewed: int, pattern: Pattern
+    ) -> PathVerdict:
         nearby = list(model.near(state.view, pattern.prefix_key))
         met = list(
             conflicts.find(
@@ -300,7 +299,7 @@ class Claims:
             and claim.session == session
             and self.holds(claim, renewed, tentative=claim.operation in state.tentative)
         ]
-        if any(self._covers(model.parsed(claim.pattern), pattern) for claim in mine):
+        if any(self._covers(claim.meant, pattern) for claim in mine):
             return PathVerdict(pattern.text, MINE)
         if met:
             return PathVerdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
@@ -331,9 +330,7 @@ class Claims:
         if top and wanted.shape == "path":
             folder = os.path.isdir(os.path.join(top, *wanted.prefix))
         exact = self._policy.case_sensitive
-        return not (wanted.units or folder) and takes_in(
-            model.parsed(claim.pattern), wanted, case_sensitive=exact
-        )
+        return not (wanted.units or folder) and takes_in(claim.meant, wanted, case_sensitive=exact)
 
     def _covers(self, one: Pattern, other: Pattern) -> bool:
         return one.units >= other.units and covers(one, other, case_sensitive=self._policy.case_sensitive)
@@ -380,7 +377,7 @@ class Claims:
         return ttl
 
     def _request(
-        self, kind: Kind[B, A], session: str, body: B, timeout: float = 30.0, *, who: Who = SESSION
+        self, kind: Kind[B, A], session: SessionId, body: B, timeout: float = 30.0, *, who: Who = SESSION
     ) -> A:
         session_records.folder(session)  # what is no name is refused before anything is in the outbox
         heard = Reading(self._ledger.state).seen(session)
@@ -393,7 +390,3 @@ class Claims:
 def time_left(claim: Claim, session: session_records.Session | None) -> int:
     """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
     return max(claim.granted_at, session.renewed_at if session else 0) + claim.ttl - clock.now()
-
-
-def _pattern(found: Claim | Unreadable) -> Pattern:
-    return found.pattern if isinstance(found, Unreadable) else model.parsed(found.pattern)

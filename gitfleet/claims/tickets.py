@@ -17,7 +17,7 @@ from gitfleet.claims.model import SHARED, Mode
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, One, Record, Struct, Text, Whole, field, replace
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NODE_ID, View
+from gitfleet.ledger.model import NODE_ID, Changes, View
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap
 from gitfleet.patterns.resources import MOST_UNITS
@@ -42,13 +42,18 @@ class Want(Struct):
     def check(self) -> None:
         """Raise Broken for a pattern that is none, a resource that is shared or without a capacity, and a path with one."""
         try:
-            units = model.parsed(self.pattern).units
+            units = self.meant.units
         except FleetError as error:
             raise Broken(error.message, "pattern") from error
         if bool(units) != (self.capacity > 0):
             raise Broken("a capacity belongs to a resource, and to nothing else", "capacity")
         if units and self.mode == SHARED:
             raise Broken("no unit of a resource is shared", "mode")
+
+    @property
+    def meant(self) -> Pattern:
+        """What it is on. Raises BadPattern, BadPath."""
+        return model.parsed(self.pattern)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -124,7 +129,7 @@ def everything(view: View) -> Iterator[Ticket | FleetError]:
             yield error
 
 
-def put(ticket: Ticket) -> dict[str, bytes | None]:
+def put(ticket: Ticket) -> Changes:
     """The change that files a ticket."""
     return {ticket.where: canonical.dump(ticket.encode())}
 
@@ -142,7 +147,7 @@ def met(
     for want in ticket.wants:
         if want.mode == SHARED and mode == SHARED:
             continue
-        found = overlap(model.parsed(want.pattern), pattern, case_sensitive=case_sensitive)
+        found = overlap(want.meant, pattern, case_sensitive=case_sensitive)
         if found is not None:
             return want, found.witness
     return None

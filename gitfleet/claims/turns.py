@@ -1,6 +1,6 @@
 """What a session does when the waiting line has come to it, or should not: it takes up what it was given, or leaves. Pure.
 
-How the line moves is in `line`, how a session comes to stand in it in `rules`.
+How the line moves is in `waiting_line`, how a session comes to stand in it in `rules`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from gitfleet.claims import model, retained_claims, tickets, waiting_line
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket
 from gitfleet.codec import Many, Maybe, One, Struct, field, replace
-from gitfleet.ledger.model import Accepted, Answer, Operation, View
+from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import session_rules
-
-Changes = dict[str, bytes | None]
 
 
 class Collect(Struct):
@@ -47,18 +45,18 @@ def taken_up(claim: Claim, operation: Operation) -> Claim:
     return replace(claim, accept_within=0, granted_at=operation.at, uptime=operation.timing.uptime)
 
 
-@operation("ticket.collect", body=Collect, answer=Collected, paths=lambda _, answer: _patterns(answer))
+@operation(
+    "ticket.collect", body=Collect, answer=Collected, paths=model.of_answer(lambda told: told.accepted)
+)
 def collect(view: View, operation: Operation, body: Collect, generation: int) -> Decision[Collected]:
     """`ticket.collect`: the session takes up what the waiting line gave it."""
     del generation
     session = session_rules.own(view, operation)
-    mine = [c for c in model.of_session(view, session.id) if isinstance(c, Claim) and c.id in body.claims]
+    mine = [c for c in model.held_by(view, session.id) if c.id in body.claims]
     taken = [taken_up(claim, operation) for claim in mine]
     changes: Changes = {}
-    for claim in taken:
-        changes |= model.put(claim)
-    where, data = session_rules.renewed(session, operation)
-    changes[where] = data
+    changes |= model.put(*taken)
+    changes |= session_rules.renewed(session, operation)
     what = ", ".join(claim.pattern for claim in taken) or "nothing"
     return Accepted(changes, Collected(tuple(taken)), one_line(f"{session.id} takes up {what}"))
 
@@ -73,10 +71,6 @@ def leave(view: View, operation: Operation, body: Leave, generation: int) -> Dec
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Left(tuple(going), tuple(served))
     return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))
-
-
-def _patterns(answer: Collected | None) -> list[str] | None:
-    return model.patterns(answer.accepted if answer else None)
 
 
 KINDS = (collect, leave)

@@ -49,7 +49,7 @@ def check_asked(wants: Iterable[Want]) -> None:
     """Raise UsageError for what could never be granted, and for a resource that is named with two numbers."""
     named: set[str] = set()
     for want in wants:
-        wanted = model.parsed(want.pattern)
+        wanted = want.meant
         if not wanted.units:
             continue
         check(wanted, want.capacity)
@@ -102,7 +102,7 @@ def reserved(
     most: dict[str, Reserved] = {}
     for ticket in before:
         for want in ticket.wants if ticket.session != session else ():
-            pattern = model.parsed(want.pattern)
+            pattern = want.meant
             lacks = pattern.units - has[ticket.session] if pattern.prefix == wanted.prefix else 0
             if lacks > (most[ticket.session].units if ticket.session in most else 0):
                 most[ticket.session] = Reserved(ticket, want, lacks)
@@ -142,7 +142,7 @@ def placed(claim: Claim, capacity: int, nearby: Iterable[Claim | Unreadable]) ->
     standing = [item for item in nearby if isinstance(item, Claim)]
     own = sorted(slot for item in standing if item.session == claim.session for slot in item.slots)
     taken = {slot for item in standing for slot in item.slots}
-    units = model.parsed(claim.pattern).units
+    units = claim.meant.units
     free = (slot for slot in range(MOST_UNITS) if slot not in taken)
     slots = own[:units] + [slot for slot, _ in zip(free, range(units - len(own)), strict=False)]
     return replace(claim, capacity=capacity, slots=tuple(sorted(slots)))

@@ -1,6 +1,6 @@
 """Standing in the waiting line: noticing one's turn without a server, and taking it up.
 
-The transaction that frees the paths makes the waiting session's claims (see `line`); whoever waits only has to notice.
+The transaction that frees the paths makes the waiting session's claims (see `waiting_line`); whoever waits only has to notice.
 The system tells it when something in this clone's ledger moves, which any command of this clone does, and it asks the hub
 every few seconds, less often the longer it takes. Nothing can be missed: what is looked at is the state, not an event.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import advice, clock
+from gitfleet.base.names import SessionId
 from gitfleet.base.watching import Bell
 from gitfleet.claims import model, orphans, tickets, turns, waiting_line
 from gitfleet.claims.model import EXCLUSIVE, Claim
@@ -93,7 +94,7 @@ class Waiter:
                 bell.wait(min(now + LOOK_AGAIN, self._ask_at, self._renew_at, end or math.inf) - now)
                 self._keep_up(ticket)
 
-    def accept(self, session: str, mine: list[Claim], held: Sequence[Claim] = ()) -> Waited:
+    def accept(self, session: SessionId, mine: list[Claim], held: Sequence[Claim] = ()) -> Waited:
         """Take up what the line gave; what was taken up already stays as it is, as does what is `held` besides.
 
         Raises Lost when it went on to another.
@@ -185,15 +186,15 @@ def _granted(state: State, ticket: Ticket) -> list[Claim] | None:
     """The claims that the session has on what the ticket wants, or None while it stands. Raises Lost when both are gone."""
     if state.view.get(ticket.where) is not None:
         return None
-    mine = [claim for claim in model.of_session(state.view, ticket.session) if isinstance(claim, Claim)]
+    mine = model.held_by(state.view, ticket.session)
     found: dict[str, Claim] = {}
     for want in ticket.wants:
-        pattern = model.parsed(want.pattern)
+        pattern = want.meant
         fitting = [
             c
             for c in mine
             if c.mode in {EXCLUSIVE, want.mode}
-            and covers(model.parsed(c.pattern), pattern, case_sensitive=ticket.exact_case)
+            and covers(c.meant, pattern, case_sensitive=ticket.exact_case)
             and len(c.slots) >= pattern.units
         ]
         if not fitting:

@@ -7,7 +7,7 @@ paths calls `serve` in the same transaction, and the tickets that now fit become
 The wait-for graph is made from the same snapshot: a session with a ticket waits for the holders of what it wants and
 for the sessions of the earlier tickets that want it too. A ticket that would close a cycle is refused.
 
-For units of a resource (see `capacity`), a session waits for all who hold some, and whichever of them comes first will
+For units of a resource (see `units`), a session waits for all who hold some, and whichever of them comes first will
 do. So a cycle there is refused only if it leaves nobody who can go on: `_stuck` lets everyone go who can, and looks who
 remains.
 """
@@ -24,15 +24,13 @@ from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import TEXT, Struct, field
 from gitfleet.errors import Deadlock
-from gitfleet.ledger.model import View
+from gitfleet.ledger.model import Changes, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import session_records
 
 ACCEPT_WITHIN = 120
 """Seconds that a session which was served has to take up its claims, as others watch it; then they count as lapsed."""
-
-Changes = dict[str, bytes | None]
 
 
 class Blocker(Struct):
@@ -61,7 +59,7 @@ def _blockers(
 ) -> Iterator[Blocker]:
     before = [ticket for ticket in before if ticket.session != session_id]
     for want in wants:
-        pattern = model.parsed(want.pattern)
+        pattern = want.meant
         if pattern.units:
             yield from _short_of(view, before, pattern, want, session_id)
             continue
@@ -121,7 +119,7 @@ def in_the_way(
     view: View, before: Sequence[Ticket], want: Want, session_id: str
 ) -> Iterator[conflicts.InTheWay]:
     """All that keeps a session from one thing that it wants, as conflicts; `before` are the earlier tickets."""
-    pattern = model.parsed(want.pattern)
+    pattern = want.meant
     if not pattern.units:
         yield from conflicts.find(view, pattern, want.mode, session_id)
         yield from in_line(view, before, pattern, want.mode, session_id, case_sensitive=False)
@@ -157,7 +155,7 @@ def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Chang
             if any(has.mode in {EXCLUSIVE, claim.mode} and len(has.slots) >= len(claim.slots) for has in own):
                 continue  # the session has come to hold it otherwise
             for weaker in own:
-                after |= model.drop(now, weaker, at)
+                after |= model.drop(now, at, weaker)
             after |= model.put(claim)
             granted.append(claim)
     return after, granted
@@ -165,7 +163,7 @@ def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Chang
 
 def _own_on(view: View, claim: Claim) -> list[Claim]:
     """The session's present claims on the very same pattern: a grant replaces a shared one by an exclusive one."""
-    nearby = model.near(view, model.parsed(claim.pattern).prefix_key)
+    nearby = model.near(view, claim.meant.prefix_key)
     mine = [item for item in nearby if isinstance(item, Claim) and item.session == claim.session]
     return [item for item in mine if (item.pattern == claim.pattern or item.slots) and item.id != claim.id]
 
@@ -214,7 +212,7 @@ def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[S
     """Whether a ticket is served once nobody but the sessions `waiting` has or wants anything."""
     before = [other for other in earlier(line, ticket.place) if other.session in waiting]
     for want in ticket.wants:
-        pattern = model.parsed(want.pattern)
+        pattern = want.meant
         if pattern.units:
             near = units.others(model.near(view, pattern.prefix_key), ticket.session)
             held = [item for item in near if isinstance(item, Claim) and item.session in waiting]
@@ -253,6 +251,6 @@ def _claims(view: View, ticket: Ticket, generation: int, at: int) -> Iterator[Cl
             ttl=ticket.terms.ttl, granted_at=at, nonce=ticket.id, reason=ticket.terms.reason,
             branch=ticket.terms.branch, operation=ticket.operation, accept_within=ACCEPT_WITHIN,
         )  # fmt: skip
-        pattern = model.parsed(want.pattern)
+        pattern = want.meant
         nearby = model.near(view, pattern.prefix_key) if pattern.units else ()
         yield units.placed(claim, want.capacity, nearby) if pattern.units else claim

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from gitfleet.base.names import SessionId
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session
-from gitfleet.cli.options import SessionId
+from gitfleet.cli.options import SessionFlag
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.errors import FleetError, NoFleet, NoRepository, UsageError
 from gitfleet.fleet import briefing
@@ -100,12 +101,12 @@ def status() -> Reply:
     return Reply(agent_rows.hooks(looks), [grid], warnings=warnings)
 
 
-def prime(session: SessionId = None) -> Reply:
+def prime(session: SessionFlag = None) -> Reply:
     """Brief an agent: who it is, what it and others hold, the rules, the commands, its messages."""
     with Fleet.open() as fleet:
         trouble = briefing.ask(fleet)
         state = fleet.current()
-        who = acting_session(fleet, session) or ""
+        who = acting_session(fleet, session) or SessionId("")
         told = briefing_rows.gather(fleet, who, _hooked(fleet, who))
         warnings = [f"the hub could not be asked: {trouble}"] if trouble else []
         warnings += freshness(fleet, state.age, len(state.tentative))

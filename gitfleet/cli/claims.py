@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import duration
 from gitfleet.claims import service
 from gitfleet.claims.asking import Claimed, Released
@@ -18,11 +19,11 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed, kept, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session, as_session
-from gitfleet.cli.options import OfSession, SessionId, seconds
+from gitfleet.cli.options import OfSession, SessionFlag, seconds
 from gitfleet.codec import replace
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.ledger.model import Answer as Told
+from gitfleet.ledger.model import Answer
 from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
@@ -85,7 +86,7 @@ Report = Annotated[
 
 def claim(
     paths: Paths,
-    session: SessionId = None,
+    session: SessionFlag = None,
     shared: Shared = False,
     exclusive: Exclusive = False,
     ttl: Ttl = None,
@@ -117,7 +118,7 @@ def claim(
 
 def release(
     paths: OwnPaths = None,
-    session: SessionId = None,
+    session: SessionFlag = None,
     everything: All = False,
     branch: OfBranch = None,
 ) -> Reply:
@@ -162,7 +163,9 @@ def claims(
 
     age = None if older_than is None else seconds(older_than)
     with Fleet.open(announce=render.note) as fleet:
-        found, problems = claim_rows.listing(fleet, session=session, paths=paths or (), older_than=age)
+        found, problems = claim_rows.listing(
+            fleet, session=None if session is None else SessionId(session), paths=paths or (), older_than=age
+        )
         rows = [_cells(row) for row in found["claims"]]
         head = ("PATH", "MODE", "SESSION", "NODE", "TOKEN", "AGE", "LEFT")
         lines = render.table(rows, head) if rows else ["no claims"]
@@ -175,7 +178,7 @@ def check(
     staged: Staged = False,
     hub: Hub = None,
     report: Report = None,
-    session: SessionId = None,
+    session: SessionFlag = None,
 ) -> Reply:
     """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
 
@@ -227,7 +230,7 @@ def _claim(flag: str | None, paths: Sequence[str], terms: Terms) -> Reply:
         )
 
 
-def _claimed(session: str, result: Claimed, said: remarks.Remarks) -> ClaimAnswer:
+def _claimed(session: SessionId, result: Claimed, said: remarks.Remarks) -> ClaimAnswer:
     from gitfleet.fleet.views import grants  # only programs want it
 
     return grants.claimed(session, result, said)
@@ -261,11 +264,11 @@ def _lines(claims: Iterable[Claim], verb: str, *, tentative: bool) -> list[str]:
     return lines
 
 
-def _status(result: Told, code: int) -> str:
+def _status(result: Answer, code: int) -> str:
     return "partial" if code else "tentative" if result.tentative else "ok"
 
 
-def _warnings(fleet: Fleet, result: Told, session: str) -> list[str]:
+def _warnings(fleet: Fleet, result: Answer, session: SessionId) -> list[str]:
     words = fleet.ledger.outbox.warnings + fleet.messages(session)
     if result.tentative:
         words.append(

@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "Sessions and worktrees": {
         "status": CommandEntry("status.show", "Show every session: alive or not, where, and on what"),
+        "radar": CommandEntry("radar.radar", "Show which branches will conflict, before anybody merges"),
         "session": CommandEntry("", "Start, end and list sessions: who is at work"),
         "worktree": CommandEntry("", "A worktree for each session: made, kept up, taken away"),
         "maintainer": CommandEntry("", "Have the system do the upkeep regularly"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.base.stopping import StopRequests
 from gitfleet.base.text import counted, display
 from gitfleet.cli import render
@@ -72,7 +73,7 @@ def run(
         wanted = fleet.gates.target(revision, tree=whole)
         if commit is None and tree is None:
             warnings += _dirt(fleet)
-        acting = "" if ci else acting_session(fleet, session) or ""
+        acting = (not ci and acting_session(fleet, session)) or SessionId("")
         terms = GateTerms(CI if ci else BY_SESSION, acting, part, again, float(seconds(timeout)))
         try:
             with StopRequests():  # so that a run which is ended is given back
@@ -123,7 +124,7 @@ def _dirt(fleet: Fleet) -> list[str]:
     )
 
 
-def _ran(done: GateTested, warnings: Sequence[str], session: str) -> Reply:
+def _ran(done: GateTested, warnings: Sequence[str], session: SessionId) -> Reply:
     data = gate_rows.run(done)
     queued = any(one.waits for one in done.parts) and _CODES[done.word] == 13
     code = QUEUED if queued else _CODES[done.word]

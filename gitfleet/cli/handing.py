@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Annotated
 
-from gitfleet.base import names
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
 from gitfleet.claims import orphans
 from gitfleet.claims.model import SHARED
@@ -14,7 +14,7 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed, units_of
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import as_session
-from gitfleet.cli.options import SessionId
+from gitfleet.cli.options import SessionFlag
 from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants, line
@@ -45,7 +45,7 @@ OfferedPaths = Annotated[
 ]
 
 
-def waiting(leave: Leave = False, session: SessionId = None) -> Reply:
+def waiting(leave: Leave = False, session: SessionFlag = None) -> Reply:
     """Show the waiting line: who stands where, and who keeps whom waiting."""
     with Fleet.open(announce=render.note) as fleet:
         left = len(fleet.claims.leave_line(fleet.whoami(session)).left) if leave else 0
@@ -68,25 +68,25 @@ def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
     return {str(one.session): one for one in fleet.claims.orphans.marked(held) if one.gone}
 
 
-def tell(to: To, text: Text, session: SessionId = None) -> Reply:
+def tell(to: To, text: Text, session: SessionFlag = None) -> Reply:
     """Leave a message for another session; it is shown at that session's next command or hook, once."""
     words = " ".join(text)
     with as_session(session) as (fleet, own):
-        fleet.claims.tell(own, to, words)
-        data: TellAnswer = {"session": names.SessionId(own), "to": names.SessionId(to), "text": words}
+        fleet.claims.tell(own, SessionId(to), words)
+        data: TellAnswer = {"session": own, "to": SessionId(to), "text": words}
         return Reply(data, [f"told {to}"], warnings=fleet.messages(own), session=own)
 
 
-def offer(to: OfferTo, paths: OfferedPaths, session: SessionId = None) -> Reply:
+def offer(to: OfferTo, paths: OfferedPaths, session: SessionFlag = None) -> Reply:
     """Offer claims of this session to another one, which is told and may accept them."""
     with as_session(session) as (fleet, own):
-        answer = fleet.claims.offer(own, to, paths)
+        answer = fleet.claims.offer(own, SessionId(to), paths)
         lines = [f"offered to {to}: {claim.pattern}" for claim in answer.offered]
         data = grants.offered(own, answer)
         return Reply(data, lines, warnings=fleet.messages(own), session=own)
 
 
-def accept(session: SessionId = None) -> Reply:
+def accept(session: SessionFlag = None) -> Reply:
     """Accept every claim that is on offer for this session; each moves with a new token."""
     with as_session(session) as (fleet, own):
         answer = fleet.claims.accept(own)
@@ -97,7 +97,7 @@ def accept(session: SessionId = None) -> Reply:
         return Reply(data, lines, warnings=warnings, session=own)
 
 
-def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None) -> Reply:
+def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionFlag = None) -> Reply:
     """Take live claims away from their holders (persons only); the holders are told the reason."""
     with as_session(session, _person) as (fleet, own):
         answer = fleet.claims.break_(own, paths, reason)
@@ -106,7 +106,7 @@ def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionId = None) 
         return Reply(data, lines, warnings=fleet.messages(own), session=own)
 
 
-def _person(fleet: Fleet, flag: str | None) -> str:
+def _person(fleet: Fleet, flag: str | None) -> SessionId:
     """The session that breaks claims. Raises NoSession; among several the one to name is the person's."""
     try:
         return fleet.whoami(flag)

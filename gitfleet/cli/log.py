@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import as_of, freshness
 from gitfleet.cli.declaring import Argument, Option
@@ -33,7 +34,11 @@ def log(
 ) -> Reply:
     """Show the audit log, newest first: every operation that the fleet has agreed."""
     with Fleet.open() as fleet:
-        found = log_rows.operations(fleet.log(path, session=session, kind=kind, limit=limit or None))
+        found = log_rows.operations(
+            fleet.log(
+                path, session=None if session is None else SessionId(session), kind=kind, limit=limit or None
+            )
+        )
         lines = [_line(row) for row in found["operations"]] or ["nothing"]
         state = fleet.current()
         old = freshness(fleet, state.age, len(state.tentative))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gitfleet.base import delivery
+from gitfleet.base.names import SessionId
 from gitfleet.cli import render
 from gitfleet.clients import acting
 from gitfleet.codec import Struct
@@ -27,7 +28,7 @@ from gitfleet.sessions.local import VARIABLE, LocalSessions
 def heard(fleet: Fleet, flag: str | None = None) -> list[str]:
     """The messages for the session that a command in this worktree acts for; none where that is not clear."""
     session, hears, _ = _listener(fleet, flag)
-    return fleet.messages(session) if hears else []
+    return fleet.messages(session) if session and hears else []
 
 
 class Losses(Struct):
@@ -54,7 +55,7 @@ def losses(fleet: Fleet) -> Losses:
             if gone or (session == listener and hears):
                 notices.deliver(notice)
             lines.append(f"{session}: {notice.text}")
-            concerns |= gone or person or listener in {"", session}
+            concerns |= gone or person or listener in {None, session}
     return Losses(lines, concerns)
 
 
@@ -65,19 +66,19 @@ def _known(fleet: Fleet, session: str) -> bool:
         return True
 
 
-def _listener(fleet: Fleet, flag: str | None) -> tuple[str, bool, bool]:
-    """The session that a command acts for ("": not clear), whether it hears what the command says, and whether it is a person's."""
+def _listener(fleet: Fleet, flag: str | None) -> tuple[SessionId | None, bool, bool]:
+    """The session that a command acts for (None: not clear), whether it hears what the command says, and whether it is a person's."""
     try:
         session = fleet.whoami(flag)
     except FleetError:
-        return "", False, False
+        return None, False, False
     named = flag is not None or bool(os.environ.get(VARIABLE) or acting.callers(os.environ))
     here = LocalSessions(fleet.ledger.state).get(session)
     person = here is not None and here.person
     return session, named or person or not sys.stdout.isatty(), person
 
 
-def acting_session(fleet: Fleet, flag: str | None) -> str | None:
+def acting_session(fleet: Fleet, flag: str | None) -> SessionId | None:
     """The session that a command acts for; None where none is at work. Raises NoSession where several are."""
     try:
         return fleet.whoami(flag)
@@ -89,8 +90,8 @@ def acting_session(fleet: Fleet, flag: str | None) -> str | None:
 
 @contextmanager
 def as_session(
-    flag: str | None, who: Callable[[Fleet, str | None], str] = Fleet.whoami
-) -> Iterator[tuple[Fleet, str]]:
+    flag: str | None, who: Callable[[Fleet, str | None], SessionId] = Fleet.whoami
+) -> Iterator[tuple[Fleet, SessionId]]:
     """The fleet, and the session that a command acts for: where the body is refused, it still hears its messages."""
     with Fleet.open(announce=render.note) as fleet:
         session = who(fleet, flag)

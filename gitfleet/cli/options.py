@@ -7,7 +7,7 @@ from typing import Annotated
 from gitfleet.cli.declaring import Option
 from gitfleet.errors import UsageError
 
-SessionId = Annotated[
+SessionFlag = Annotated[
     str | None,
     Option(
         "--session",

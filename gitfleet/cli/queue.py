@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
@@ -14,11 +15,13 @@ from gitfleet.cli.claiming import informed
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import as_session
 from gitfleet.clients import acting
+from gitfleet.codec import replace
 from gitfleet.errors import NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue as views
 from gitfleet.fleet.views import queue_stats
 from gitfleet.fleet.views.queue import EstimateRow, EvidenceRow, PauseRow, QueueEntryRow
+from gitfleet.ledger.model import Answer
 from gitfleet.mergequeue.adding import QueuedBranch, Wanted
 from gitfleet.mergequeue.model import Mode
 from gitfleet.mergequeue.requests import EntryChanged
@@ -212,9 +215,9 @@ def why(entry: OfEntry) -> Reply:
 
 def _change(
     session: str | None,
-    change: Callable[[MergeQueue, str], EntryChanged],
+    change: Callable[[MergeQueue, SessionId], EntryChanged],
     words: str,
-    who: Callable[[Fleet, str | None], str] = Fleet.whoami,
+    who: Callable[[Fleet, str | None], SessionId] = Fleet.whoami,
 ) -> Reply:
     """Change one entry, and say what it is now."""
     with as_session(session, who) as (fleet, own):
@@ -228,7 +231,15 @@ def _change(
             f"held, since it is built upon that: {above['branch']}, entry {above['id']}"
             for above in data["held"]
         ]
-        return Reply(data, lines, warnings=fleet.messages(own), session=own)
+        return _told(done, Reply(data, lines, warnings=fleet.messages(own), session=own))
+
+
+def _told(done: Answer, reply: Reply) -> Reply:
+    """The same; where the hub's answer never came, with what that means: it may come too late."""
+    if not done.tentative:
+        return reply
+    words = "the hub's answer never came, so this may not hold yet; `gitfleet sync` settles it"
+    return replace(reply, code=13, status="tentative", warnings=[*reply.warnings, words])
 
 
 def bump(
@@ -277,7 +288,7 @@ def approve(entry: OfEntry, head: Head = "", session: Session = None) -> Reply:
     return _change(session, lambda queue, own: queue.approve(own, entry, head), "approved", _person)
 
 
-def _person(fleet: Fleet, flag: str | None) -> str:
+def _person(fleet: Fleet, flag: str | None) -> SessionId:
     """The session that approves. Raises NoSession; among several the one to name is the person's."""
     try:
         return fleet.whoami(flag)
@@ -301,8 +312,9 @@ def pause(
         raise UsageError("--freeze and --drain exclude each other.", hint="Leave one of them out.")
     mode: Mode = "frozen" if freeze else "draining" if drain else "paused"
     with as_session(session) as (fleet, own):
-        data = views.paused(own, fleet.queue.pause(own, reason, mode=mode, floor=floor))
-        return Reply(data, _pause(data["pause"]), warnings=fleet.messages(own), session=own)
+        done = fleet.queue.pause(own, reason, mode=mode, floor=floor)
+        data = views.paused(own, done)
+        return _told(done, Reply(data, _pause(data["pause"]), warnings=fleet.messages(own), session=own))
 
 
 def resume(session: Session = None) -> Reply:

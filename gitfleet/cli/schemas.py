@@ -27,6 +27,7 @@ from gitfleet.fleet.views import (
     maintainer_rows,
     queue,
     queue_stats,
+    radar_rows,
     session_rows,
     starting_rows,
     status,
@@ -66,6 +67,8 @@ COMMANDS: Mapping[str, CommandRow] = {
         (10, 13, 15, 16),
         ("ok", "conflict", "unverifiable", "stale", "unclaimed"),
     ),
+    "radar": CommandRow(radar_rows.RadarAnswer),
+    "radar --hot": CommandRow(radar_rows.RadarHotAnswer),
     "hub-hook install": CommandRow(hubs.HubHookInstallAnswer),
     "hub-hook uninstall": CommandRow(hubs.HubHookUninstallAnswer),
     "waiting": CommandRow(line.LineAnswer),
@@ -111,10 +114,10 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     **{
-        f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16))
+        f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16), ("ok", "tentative"))
         for verb in ("bump", "hold", "unhold", "drop", "retry", "approve")
     },
-    "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16)),
+    "queue pause": CommandRow(queue.QueuePauseAnswer, (10, 16), ("ok", "tentative")),
     "queue resume": CommandRow(queue.QueuePauseAnswer, (10, 16)),
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),

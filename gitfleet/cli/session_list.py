@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -40,7 +41,7 @@ SHOWN = (
 def show(id_: Annotated[str, Argument(metavar="ID", complete="session_ids")]) -> Reply:
     """Show one session and its claims."""
     with Fleet.open() as fleet:
-        found = session_rows.one(fleet, id_)
+        found = session_rows.one(fleet, SessionId(id_))
         record: Mapping[str, object] = found["session"]
         lines = [f"{name}: {record[name]}" for name in SHOWN if record[name]]
         lines += [

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.cli import render, starting
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import kept
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.options import SessionId
+from gitfleet.cli.options import SessionFlag
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import starting_rows
@@ -111,7 +112,9 @@ def start(
     from gitfleet.cli import launching  # worktrees and terminals: for nobody else
 
     where = launching.Where(here, managed_dir, base, strategy, maintain)
-    wish = launching.Launch(command or (), id_ or "", agent, title, orchestrator, claims_ or (), commit)
+    wish = launching.Launch(
+        command or (), SessionId(id_ or ""), agent, title, orchestrator, claims_ or (), commit
+    )
     return launching.start(wish, where)
 
 
@@ -132,7 +135,7 @@ def end(
             help="Which (default: the one that this command runs in).",
             complete="own_sessions",
         )] = None,
-    session: SessionId = None,
+    session: SessionFlag = None,
 ) -> Reply:  # fmt: skip
     """End a session: its claims are released, and what it left is said.
 

@@ -69,7 +69,7 @@ def init(hub: Hub = None) -> Reply:
         "fresh": joined.fresh,
         "probe": joining_rows.probe(joined.findings),
         "hooks": {"folders": list(installed.folders), "notes": list(installed.notes)},
-        "session": SessionId(person),
+        "session": person,
         "config": joined.config,
     }
     return Reply(data, lines, warnings=warnings)
@@ -123,7 +123,7 @@ def _abilities(findings: Sequence[Trial]) -> list[str]:
     return [f"hub: {'; '.join(words)}"] if words else []
 
 
-def _person(fleet: Fleet) -> str:
+def _person(fleet: Fleet) -> SessionId:
     """The session of the person whose worktree this is; a person outside any agent's session acts for it."""
     worktree = fleet.repository.worktree or ""
     known = [
@@ -159,6 +159,6 @@ def _end_sessions(*, force: bool) -> list[str]:
         return [error.message]
 
 
-def _of_node(fleet: Fleet) -> set[str]:
+def _of_node(fleet: Fleet) -> set[SessionId]:
     """The sessions that the fleet has of this node, those included that the clone has forgotten."""
     return {one.id for one in session_records.readable(fleet.current().view, fleet.ledger.node.id)}

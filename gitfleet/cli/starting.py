@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import callers, identity
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import one_line
 from gitfleet.claims.retained_claims import Started
 from gitfleet.clients import notes
@@ -43,7 +44,7 @@ def _goes_on_with(started: Started) -> list[str]:
     return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
 
 
-def _acts_for(fleet: Fleet, session: str) -> str | None:
+def _acts_for(fleet: Fleet, session: SessionId) -> str | None:
     """Whom the agent that runs this command acts for, which is the new session unless it has one; None for people."""
     process = identity.identify(callers.durable_parent())
     return notes.tie(fleet.ledger.state, os.environ, session, process)

@@ -56,11 +56,23 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     if retained:
         yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
         yield from (f"  {line}" for line in _retained(retained))
+    yield from _conflicts(sessions)
     for row in sessions:
         if row["log_tail"]:
             yield ""
             yield f"{row['id']}: the last {len(row['log_tail'])} lines of its log"
             yield from (f"  | {line}" for line in row["log_tail"])
+
+
+def _conflicts(sessions: Sequence[SessionStatus]) -> Iterator[str]:
+    """What the radar has found for each session, the first of it."""
+    rows = [(row["id"], one) for row in sessions for one in row["conflicts"]]
+    for session, one in rows[:SHOWN]:
+        who = f" of {one['session']}" if one["session"] else ""
+        paths = ", ".join(one_line(path, 60) for path in one["paths"][:3])
+        yield f"conflict to come: {session} with {one_line(one['branch'], 60)}{who}: {paths}"
+    if len(rows) > SHOWN:
+        yield f"and {len(rows) - SHOWN} more: `gitfleet radar`"
 
 
 def _ledger(ledger: LedgerRow) -> str:

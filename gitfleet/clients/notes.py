@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from gitfleet.base import files, statefile
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
 from gitfleet.codec import FLAG, Struct, Text, field, replace
@@ -24,7 +25,7 @@ class Note(Struct):
     hooks saw it, which many sessions may share.
     """
 
-    session: str = field(Text(valid=is_name))
+    session: SessionId = field(Text[SessionId](valid=is_name))
     ours: bool = field(FLAG, default=False)
     left: bool = field(FLAG, default=False)
     process: ProcessIdentity | None = field(PROCESS, default=None, omit=True)
@@ -93,7 +94,7 @@ class Notes:
             if note and note.session == session and note.active:
                 statefile.save(os.path.join(self._root, name), replace(note, ours=True))
 
-    def bequeath(self, client: str, session: str) -> None:
+    def bequeath(self, client: str, session: SessionId) -> None:
         """The session is for a client that has not said a word yet: whoever acts for it first ends it, too."""
         files.folder(self._root)
         path = acting.path(self._state, client, f"heir-of-{session}")
@@ -103,7 +104,7 @@ class Notes:
         """The notes of those who act for a session."""
         return [note for note in self._all().values() if note and note.session == session and note.active]
 
-    def taken(self) -> set[str]:
+    def taken(self) -> set[SessionId]:
         """The fleet's sessions that some client here acts for."""
         return {note.session for note in self._all().values() if note and note.active}
 
@@ -111,7 +112,7 @@ class Notes:
         """Whether hooks of ours started the session; it may go over to another id of its client."""
         return any(note and note.session == session and note.ours for note in self._all().values())
 
-    def left(self) -> set[str]:
+    def left(self) -> set[SessionId]:
         """The sessions whose client has ended its own one, and may go on with another."""
         return {note.session for note in self._all().values() if note and note.left} - self.taken()
 
@@ -127,7 +128,7 @@ class Notes:
 
 
 def tie(
-    node_state: str, environment: Mapping[str, str], session: str, process: ProcessIdentity | None
+    node_state: str, environment: Mapping[str, str], session: SessionId, process: ProcessIdentity | None
 ) -> str | None:
     """Have the client whose command this is act for a session that it has just started.
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitfleet.base import resources
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model
 from gitfleet.claims.conflict_text import kept_by, until
@@ -77,7 +78,7 @@ def _age(age: int | None) -> str:
     return "" if age is None or age < FRESH else f"As of {duration(age)} ago, when the hub was last seen:\n"
 
 
-def _holds(session: str | None, holds: Sequence[str]) -> str:
+def _holds(session: SessionId | None, holds: Sequence[str]) -> str:
     if not holds:
         return "You hold nothing yet."
     shown = ", ".join(quoting.quoted(pattern, 200) for pattern in holds[:MINE])

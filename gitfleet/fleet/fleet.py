@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.fleet.services import FleetClaims
 from gitfleet.git.repository import discover
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
     from gitfleet.mergequeue.service import MergeQueue
+    from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
 
 _Found = TypeVar("_Found")
@@ -83,7 +85,7 @@ class Fleet(Clone):
         self,
         path: str | None = None,
         *,
-        session: str | None = None,
+        session: SessionId | None = None,
         kind: str | None = None,
         limit: int | None = None,
     ) -> list[Line]:
@@ -121,7 +123,7 @@ class Fleet(Clone):
 
         return presence.begin(self, start, timeout=timeout)
 
-    def end_session(self, session: str, *, timeout: float = 30.0) -> SessionFinished:
+    def end_session(self, session: SessionId, *, timeout: float = 30.0) -> SessionFinished:
         """End a session: its claims are released but those that its work keeps. Raises NoSession."""
         from gitfleet.fleet import presence  # only for who goes
 
@@ -135,11 +137,23 @@ class Fleet(Clone):
         return FleetWorktrees(self.repository, self.ledger, announce=self._announce)
 
     @cached_property
+    def radar(self) -> Radar:
+        """Which live branches will conflict with each other and with the trunk."""
+        from gitfleet.radar.radar import Radar  # as above
+
+        return Radar(self.repository, self.ledger, self._rules, self._announce, self._priorities)
+
+    @cached_property
     def queue(self) -> MergeQueue:
         """The merge queue: branches that wait to land."""
         from gitfleet.mergequeue.service import MergeQueue  # as above
 
         return MergeQueue(self.repository, self.ledger, lambda: self.policy)
+
+    def _priorities(self) -> dict[str, int]:
+        from gitfleet.mergequeue import model  # as above
+
+        return {entry.branch: entry.priority for entry in model.readable(self.current().view)}
 
     @cached_property
     def upkeep(self) -> Upkeep:
@@ -149,7 +163,7 @@ class Fleet(Clone):
         return Upkeep(self)
 
     @contextmanager
-    def reading(self, session: str) -> Iterator[list[str]]:
+    def reading(self, session: SessionId) -> Iterator[list[str]]:
         """What the session was not told yet: what it lost here, and its inbox. It counts as told when the body ends well."""
         notes: list[Callable[[], object]] = []
 
@@ -198,7 +212,7 @@ class Fleet(Clone):
         return self.wait(waiting.claims(self, paths, after), timeout=timeout, ask_every=ask_every)
 
     def wait_for_messages(
-        self, session: str, *, timeout: float | None = None, ask_every: float = ASK_EVERY
+        self, session: SessionId, *, timeout: float | None = None, ask_every: float = ASK_EVERY
     ) -> bool:
         """Wait until there is something to read for the session, and say whether there is; see `wait` and `reading`."""
         from gitfleet.fleet import waiting  # as above

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.claims.model import parsed
 from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Corrupt, FleetError, NoFleet
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def lines(
-    clone: Clone, path: str | None, *, session: str | None, kind: str | None, limit: int | None
+    clone: Clone, path: str | None, *, session: SessionId | None, kind: str | None, limit: int | None
 ) -> list[Line]:
     """The operations that are asked for, newest first."""
     tip = _tip(clone)

@@ -17,6 +17,7 @@ from typing import Literal
 from gitfleet.base import advice, files, ids
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.names import NodeId
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
@@ -258,25 +259,15 @@ def _another_fleet(node: Node, before: Node, found: HubAlarm) -> HubAlarm:
 
 
 def _open_here(repository: Repository, node: Node, root: str, before: Node | None) -> tuple[Node, list[str]]:
-    if before is None or before.hub:
-        node = replace(node, trunk=_main_branch(repository))
-    return node, _begin_here(repository, root, before)
-
-
-def _begin_here(repository: Repository, root: str, before: Node | None) -> list[str]:
-    remotes = _remotes(repository)
-    warnings = []
-    if remotes:
-        warnings = [f"there is a remote now; to agree through it: {advice.INIT_HUB.of(remotes[0])}"]
-    if fleetrefs.COORD in refs.read(repository.git, fleetrefs.COORD):
-        return warnings
-    refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
-    if before is None or before.hub:
-        return warnings
-    return [
-        *warnings,
-        f"{fleetrefs.COORD} was gone, and only this clone had it: the fleet starts again",
-    ]
+    new = before is None or bool(before.hub)
+    node = replace(node, trunk=_main_branch(repository)) if new else node
+    remotes = _remotes(repository)[:1]
+    warnings = [f"there is a remote now; to agree through it: {advice.INIT_HUB.of(name)}" for name in remotes]
+    if fleetrefs.COORD not in refs.read(repository.git, fleetrefs.COORD):
+        refs.move(repository.git, fleetrefs.COORD, new=root, old=None)
+        if not new:
+            warnings.append(f"{fleetrefs.COORD} was gone, and only this clone had it: the fleet starts again")
+    return node, warnings
 
 
 def _throwaway(objects: Objects, root: str, parent: str | None) -> str:
@@ -288,12 +279,12 @@ def _throwaway(objects: Objects, root: str, parent: str | None) -> str:
     return oid
 
 
-def _new_id() -> str:
+def _new_id() -> NodeId:
     host = os.uname().nodename.split(".")[0].lower()
     word = "".join(c if c.isalnum() and c.isascii() else "-" for c in host).strip("-")[:24]
     tail = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
     name = f"{word}-{tail}"
-    return name if is_name(name) else f"node-{tail}"
+    return NodeId(name if is_name(name) else f"node-{tail}")
 
 
 def _note_beginning(repository: Repository) -> None:

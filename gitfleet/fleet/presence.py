@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.errors import NoRepository, NoSession
 from gitfleet.fleet import hooks
 from gitfleet.git.repository import discover
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class SessionBegun(NamedTuple):
     """The session that has begun, what the ledger answered, and warnings: hooks, rules, what others left here."""
 
-    session: str
+    session: SessionId
     result: Started
     warnings: Sequence[str]
 
@@ -35,7 +36,7 @@ class SessionFinished(NamedTuple):
     session that holds `gitfleet.yaml` in its place, if that waits to be landed.
     """
 
-    session: str
+    session: SessionId
     result: Ended
     left: Sequence[str]
     heir: str = ""
@@ -54,7 +55,7 @@ def begin(clone: Clone, start: Start, *, timeout: float) -> SessionBegun:
     return SessionBegun(session, result, [*warnings, *succession.told(clone)])
 
 
-def finish(clone: Clone, session: str, *, timeout: float) -> SessionFinished:
+def finish(clone: Clone, session: SessionId, *, timeout: float) -> SessionFinished:
     """End it. The messages that it was not shown stay with what this clone has to tell it."""
     left = _left_behind(clone, session)
     try:
@@ -68,7 +69,7 @@ def finish(clone: Clone, session: str, *, timeout: float) -> SessionFinished:
     return SessionFinished(session, result, left, heir)
 
 
-def _left_behind(clone: Clone, session: str) -> list[str]:
+def _left_behind(clone: Clone, session: SessionId) -> list[str]:
     """What is left in the worktree of the session that ends, which need not be the one that this runs in."""
     here = clone.sessions.local.get(session)
     if here is None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import Blocked, Conflict, UsageError
 from gitfleet.git import merge_rules, refs, trailers
@@ -29,7 +30,7 @@ PRIORITY = 90
 """A revert's own, whoever asks for it: it only takes away what was let in."""
 
 
-def revert(fleet: Fleet, session: str, name: str) -> QueuedBranch:
+def revert(fleet: Fleet, session: SessionId, name: str) -> QueuedBranch:
     """Queue the revert of an entry, as the branch `revert-…`; again, the same one. The session claims what it changes.
 
     Raises NoEntry, UsageError for an entry that has not landed or is reverted already, Conflict where others claim these paths or
@@ -46,7 +47,7 @@ def revert(fleet: Fleet, session: str, name: str) -> QueuedBranch:
     return fleet.queue.add(session, Wanted(branch, title, PRIORITY, ceiling=PRIORITY))
 
 
-def _make(fleet: Fleet, session: str, entry: QueueEntry, branch: str, title: str) -> None:
+def _make(fleet: Fleet, session: SessionId, entry: QueueEntry, branch: str, title: str) -> None:
     """The branch, with one commit on the trunk of now."""
     git = fleet.repository.git
     fleet.ledger.sync()

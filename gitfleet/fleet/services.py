@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims.asking import Released
 from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
@@ -36,7 +37,7 @@ class FleetClaims(Claims):
         )
         self._clone = clone
 
-    def release(self, session: str, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
+    def release(self, session: SessionId, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
         """Release the session's claims on or below `texts`, or all of them (None).
 
         On which branch its work on them was pushed is told first, so that who has them next is told.

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
 from gitfleet.git import fleetrefs
@@ -131,7 +132,7 @@ def claims(
     return question
 
 
-def messages(clone: Clone, session: str) -> Callable[[State], bool | None]:
+def messages(clone: Clone, session: SessionId) -> Callable[[State], bool | None]:
     """Whether there is something to read for the session; None while there is not."""
     reading = Reading(clone.ledger.state)
 

@@ -29,6 +29,7 @@ from gitfleet.ledger.model import (
     SESSION_ID,
     Accepted,
     Answer,
+    Changes,
     Operation,
     Refused,
     View,
@@ -132,7 +133,7 @@ def take(view: View, operation: Operation, body: TakeGate, generation: int) -> D
     subject = body.subject
     if standing(view, subject, body.trust).word in {PASSED, FAILED}:
         return Accepted({}, GateTaken(""), "a run of a gate is not needed: its verdict is known")
-    changes: dict[str, bytes | None] = {}
+    changes: Changes = {}
     live = []
     for one in running(view):
         if body.gone.get(one.id) == one.renewed:
@@ -206,13 +207,13 @@ def leave(view: View, operation: Operation, body: KeepGate, generation: int) -> 
     """`gate.leave`: a run has ended without a verdict. One that has lost its place already is no error."""
     del generation
     found = _own(view, operation, body.lease)
-    changes: dict[str, bytes | None] = {lease_path(found.id): None} if found else {}
+    changes: Changes = {lease_path(found.id): None} if found else {}
     return Accepted(
         changes, GateKept(found.renewed if found else 0), "a run of a gate ends without a verdict"
     )
 
 
-def ended(view: View, operation: Operation, lease: str) -> dict[str, bytes | None]:
+def ended(view: View, operation: Operation, lease: str) -> Changes:
     """The changes that end a lease of the operation's node; none where there is none."""
     found = _own(view, operation, lease) if is_ulid(lease) else None
     return {lease_path(found.id): None} if found else {}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity
-from gitfleet.base.names import Oid
+from gitfleet.base.names import Oid, SessionId
 from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, PolicyRefused, Queued, Unverifiable, UsageError
@@ -90,7 +90,7 @@ class GateTerms(Struct):
     """
 
     by: Publisher = BY_SESSION
-    session: str = ""
+    session: SessionId = SessionId("")
     part: str = ""
     again: bool = False
     patience: float = 0.0

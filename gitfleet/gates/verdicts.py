@@ -24,7 +24,7 @@ from gitfleet.gates.model import (
     Publisher,
     Verdict,
 )
-from gitfleet.ledger.model import NODE, PERSON, SESSION, Accepted, Answer, Operation, View
+from gitfleet.ledger.model import NODE, PERSON, SESSION, Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import Decision, operation
 
 
@@ -95,13 +95,11 @@ def _outcome(operation: Operation, body: PublishVerdict, before: Verdict | None)
     )
 
 
-def _filed(
-    view: View, subject: GateSubject, verdict: Verdict, *, newly: bool, generation: int
-) -> dict[str, bytes | None]:
+def _filed(view: View, subject: GateSubject, verdict: Verdict, *, newly: bool, generation: int) -> Changes:
     """The changes that file a verdict and count it for its command, and let go what there is no more room for."""
     key, line = subject.key, subject.line
     where = model.verdict_path(key)
-    changes: dict[str, bytes | None] = {}
+    changes: Changes = {}
     if view.get(where) is None:
         shard = f"{VERDICTS}/{key[:2]}"
         changes |= dict.fromkeys(model.oldest(view, Verdict, shard, MOST_IN_SHARD), None)

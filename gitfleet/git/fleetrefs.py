@@ -52,6 +52,11 @@ def seen_base(remote: str, key: str) -> str:
     return f"{HUB}{remote}/bases/{key}"
 
 
+def seen_live(remote: str, key: str) -> str:
+    """A branch of the hub that the radar looks at, as it was last seen; `key` is a hash of its name, or "" for all."""
+    return f"{HUB}{remote}/live/{key}"
+
+
 def seen_nodes(remote: str) -> str:
     """The hub's node refs as they were last seen, each followed by the node's id."""
     return f"{HUB}{remote}/nodes/"

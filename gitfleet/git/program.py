@@ -1,7 +1,7 @@
 """The git program: how it is called, and what its errors say.
 
 Owns the argv, environment and time limit of every git call. Plumbing commands only. Leaves the meaning of each
-command to the module of its noun (`refs`, `remote`, `worktrees`, …).
+command to the module of its noun (`refs`, `remote`, `git_worktrees`, …).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.claims import conflicts, model
 from gitfleet.claims.keepers import Keeper, parse
 from gitfleet.claims.model import Claim, Unreadable
@@ -41,7 +42,7 @@ class PathJudgement(NamedTuple):
 
 
 def judge(
-    fleet: Clone, state: State, session_id: str | None, paths: Iterable[str], *, branch: str = ""
+    fleet: Clone, state: State, session_id: SessionId | None, paths: Iterable[str], *, branch: str = ""
 ) -> PathJudgement:
     """Judge `paths` for a session on the agreed state; or for a `branch` whose session has ended, by what it retains.
 
@@ -113,7 +114,7 @@ def _holding(fleet: Clone, state: State, path: str) -> list[Claim | Unreadable]:
     keys = [language.key(part) for part in path.split("/")]
     found = []
     for claim in model.near(state.view, keys):
-        pattern = claim.pattern if isinstance(claim, Unreadable) else model.parsed(claim.pattern)
+        pattern = claim.meant
         if language.matches(pattern, path, case_sensitive=exact_case):
             found.append(claim)
     return found

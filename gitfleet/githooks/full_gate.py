@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.base.console import note
+from gitfleet.base.names import SessionId
 from gitfleet.claims import model
 from gitfleet.claims.fencing import OK, Fence
 from gitfleet.clients import confined
@@ -115,7 +116,7 @@ def _amended(fleet: Clone, arguments: list[str], judgement: PathJudgement) -> se
     except Unexpected:  # an unborn branch
         return set()
     state = fleet.current()
-    standing = set(check_paths.judge(fleet, state, judgement.session, paths).used)
+    standing = set(check_paths.judge(fleet, state, SessionId(judgement.session), paths).used)
     head = next(incoming.commits(fleet.repository.here, "--max-count=1", "HEAD"), None)
     if head is None or head.session != judgement.session:
         return standing
@@ -139,7 +140,7 @@ def _commit(fleet: Clone, warn: Callable[[str], None]) -> PathJudgement:
     return refusal.settle(fleet.policy, lambda: _judged(fleet, whoami(fleet)), warn)
 
 
-def _judged(fleet: Clone, session: str | None) -> PathJudgement:
+def _judged(fleet: Clone, session: SessionId | None) -> PathJudgement:
     """What is staged, judged for a session; where policy says so, free paths are claimed, and lapsed claims taken back."""
     _tell(fleet.ledger.notices.fresh(session) if session else [])
     state = fleet.current()
@@ -172,7 +173,7 @@ def _tell(texts: Iterable[str]) -> None:
     delivery.done()
 
 
-def _take(fleet: Clone, session: str, judgement: PathJudgement) -> bool:
+def _take(fleet: Clone, session: SessionId, judgement: PathJudgement) -> bool:
     """Ask the hub for what policy lets a commit take on the spot. Answers whether anything was asked for."""
     wanted = [*judgement.free, *judgement.unverifiable]
     if wanted and fleet.policy.commits == "claim-on-commit":
@@ -189,7 +190,7 @@ def _take(fleet: Clone, session: str, judgement: PathJudgement) -> bool:
     return False
 
 
-def whoami(fleet: Clone) -> str | None:
+def whoami(fleet: Clone) -> SessionId | None:
     """The session that commits here, or None. Raises NoSession where several could be meant."""
     here = fleet.repository
     if here.worktree:  # an agent may have died since hooks were told whom to take for granted
@@ -202,7 +203,7 @@ def whoami(fleet: Clone) -> str | None:
         return None
 
 
-def _known(fleet: Clone, state: State, session: str | None) -> str | None:
+def _known(fleet: Clone, state: State, session: SessionId | None) -> SessionId | None:
     """The session if the fleet knows it as one of this node. Raises NoSession, Conflict where policy needs one."""
     if session is None:
         return None
@@ -214,7 +215,7 @@ def _known(fleet: Clone, state: State, session: str | None) -> str | None:
         return None
 
 
-def renew(fleet: Clone, state: State, session_id: str) -> None:
+def renew(fleet: Clone, state: State, session_id: SessionId) -> None:
     """Leave a renewal in the outbox when the lease is a third over; a detached process brings it to the hub."""
     session = session_records.find(state.view, session_id)
     ttl = min(
@@ -228,7 +229,7 @@ def renew(fleet: Clone, state: State, session_id: str) -> None:
     handover.detach(["background-sync"])
 
 
-def _committer(fleet: Clone) -> str | None:
+def _committer(fleet: Clone) -> SessionId | None:
     """The session at work here, if the fleet knows it as one of this node. Raises as `whoami` and `_known` do."""
     return _known(fleet, fleet.current(), whoami(fleet))
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from gitfleet.base import files
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.claims import fencing
 from gitfleet.clone import Clone
@@ -17,7 +18,7 @@ from gitfleet.trunk import commit_verdicts, incoming
 from gitfleet.trunk.incoming import IncomingCommit
 
 
-def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], str | None]) -> None:
+def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], SessionId | None]) -> None:
     """Judge the commits that are new to the hub, and keep the fleet's refs out of anybody's hands. Raises the refusal.
 
     What a commit says of its claims is held against the ledger (`claims.fencing`). Paths for which it names none that
@@ -34,7 +35,7 @@ def judge_push(fleet: Clone, lines: bytes, whoami: Callable[[Clone], str | None]
 
 
 def judged(
-    fleet: Clone, new: Sequence[IncomingCommit], whoami: Callable[[Clone], str | None]
+    fleet: Clone, new: Sequence[IncomingCommit], whoami: Callable[[Clone], SessionId | None]
 ) -> PathJudgement:
     """New commits, each held against the ledger; what their claims do not cover, against those of the session here."""
     state = fleet.current()

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from gitfleet.base.identity import command_line
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.git.program import Git, GitFailed
 from gitfleet.githooks import fast_refs, push_gate, refusal
@@ -25,7 +26,9 @@ _WITH_VALUE = frozenset(
 _OBJECTS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
-def judge_moves(fleet: Clone, git: str, tips: Sequence[str], whoami: Callable[[Clone], str | None]) -> None:
+def judge_moves(
+    fleet: Clone, git: str, tips: Sequence[str], whoami: Callable[[Clone], SessionId | None]
+) -> None:
     """Judge branches that are to stand at `tips`; `git` is the number of the process that moves them. Raises the refusal."""
     if fleet.policy.commits == "off" or not fleet.policy.reference_transaction or not tips:
         return

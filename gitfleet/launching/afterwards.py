@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.clients.notes import Notes
@@ -23,7 +24,9 @@ SHOWN = 5
 _OURS = ("agenthooks/run.py", "githooks/run.py")
 
 
-def handed_over(clone: Clone, session: str, agent: str, command: Sequence[str]) -> ProcessIdentity | None:
+def handed_over(
+    clone: Clone, session: SessionId, agent: str, command: Sequence[str]
+) -> ProcessIdentity | None:
     """The process in which a session goes on: its client works there, and has not said that it ended. None where it is over.
 
     From then on the session lives with that process, and the client's hooks end it.

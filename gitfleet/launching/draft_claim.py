@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import Terms
 from gitfleet.clone import Clone
@@ -16,7 +17,7 @@ from gitfleet.trunk import draft
 REASON = "the rules of this fleet, which nobody has landed yet"
 
 
-def hold(clone: Clone, session: str) -> list[str]:
+def hold(clone: Clone, session: SessionId) -> list[str]:
     """Claim the draft of this worktree for a session at work in it, so that its first commit may bring it; warnings.
 
     A person's session of the same worktree gives it to an agent's: whoever works here commits with `git add --all`. What a
@@ -37,7 +38,7 @@ def hold(clone: Clone, session: str) -> list[str]:
             for claim in clone.claims.find(state, texts=[draft.CONFIG])
             if not _is_left(state.view, claim)
         ]
-        held = {claim.session if isinstance(claim, Claim) else "" for claim in found}
+        held = {claim.session if isinstance(claim, Claim) else SessionId("") for claim in found}
         for giver in held & here - {session}:
             clone.claims.release(giver, [draft.CONFIG])
         if held <= here:

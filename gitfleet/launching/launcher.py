@@ -21,6 +21,7 @@ from gitfleet.base import advice, clock, files, identity, terminal
 from gitfleet.base.children import Child, Program
 from gitfleet.base.identity import program_name
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.base.recording import Recording
 from gitfleet.base.relay import Relay
 from gitfleet.base.stopping import StopRequests
@@ -62,7 +63,7 @@ class Launch(NamedTuple):
     """What is to be started, and as whom. `claims` are paths from the top of the worktree; `commit`: its work, when it ends."""
 
     command: Sequence[str]
-    id: str = ""
+    id: SessionId = SessionId("")
     agent: str = ""
     title: str = ""
     orchestrator: str = ""
@@ -145,7 +146,7 @@ class Launcher:
         except BaseException:
             self._unmake()
             raise
-        session = str(record["id"])
+        session = SessionId(record["id"])
         self._announce(f"session {session} at work in {display(self._place.path)}")
         alive = KeepAlive(session, self._place.path, repository.git_dir)
         log.write(_line(f"session {session}: {display(shlex.join(launch.command))}"))
@@ -285,14 +286,14 @@ def _go(child: Child, launch: Launch) -> None:
         raise UsageError(words, hint=hint) from error
 
 
-def _fresh_id(clone: Clone, agent: str) -> str:
+def _fresh_id(clone: Clone, agent: str) -> SessionId:
     """The id for which this worktree was made, if no session of that name has come yet; else a new one."""
     expected = TreeNotes(clone.repository.git_dir).expected()
     taken = bool(expected) and clone.current().view.get(session_records.path(expected)) is not None
-    return expected if expected and not taken else new_id(agent)
+    return SessionId(expected) if expected and not taken else new_id(agent)
 
 
-def _check_free(clone: Clone, session: str) -> None:
+def _check_free(clone: Clone, session: SessionId) -> None:
     """Refuse an id that is at work here, before its log is touched. Raises Conflict, BadName."""
     session_records.folder(session)
     known = clone.sessions.local.get(session)

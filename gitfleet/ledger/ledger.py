@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gitfleet.base import advice, canonical, clock, files
+from gitfleet.base import advice, clock, files, statefile
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
-from gitfleet.base.names import NodeId
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
@@ -30,12 +29,11 @@ from gitfleet.ledger.model import (
     NODE,
     Accepted,
     Actor,
+    ErrorRecord,
     Operation,
     Result,
     Status,
     Timing,
-    error_from,
-    error_record,
 )
 from gitfleet.ledger.news import News
 from gitfleet.ledger.notices import Notices
@@ -143,7 +141,7 @@ class Ledger:
     def operation(self, kind: Kind[B, A], actor: Actor, body: B, *, heard: Sequence[str] = ()) -> Operation:
         """A new operation of this node, of this moment."""
         return Operation(
-            kind.name, ulid(), NodeId(self.node.id), actor, clock.now(), body.encode(), ulid(), self.timing(), tuple(heard)
+            kind.name, ulid(), self.node.id, actor, clock.now(), body.encode(), ulid(), self.timing(), tuple(heard)
         )  # fmt: skip
 
     @property
@@ -230,11 +228,8 @@ class Ledger:
 
     def alarm(self) -> FleetError | None:
         """The alarm that the last look at the hub ended with, if it did; None after any that went well."""
-        data = files.read(self._alarm)
-        try:
-            return error_from(canonical.load(data)) if data else None
-        except (KeyError, ValueError, TypeError):
-            return None
+        found = statefile.load(ErrorRecord, self._alarm)
+        return found.error if found else None
 
     def hear(self, head: Head | None) -> None:
         """Take in what the hub has said of its HEAD. Callers hold the node's lock."""
@@ -306,7 +301,7 @@ class Ledger:
             self._saw_hub()
 
     def _remember(self, alarm: HubAlarm) -> None:
-        files.replace(self._alarm, canonical.dump(error_record(alarm)))
+        statefile.save(self._alarm, ErrorRecord.of(alarm))
 
     def _saw_hub(self) -> None:
         if self.node.hub:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from gitfleet.base.names import NodeId, Oid, SessionId
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
@@ -25,10 +26,10 @@ class Line(NamedTuple):
     """
 
     generation: int
-    commit: str
+    commit: Oid
     at: int
-    node: str
-    session: str
+    node: NodeId
+    session: SessionId
     kind: str
     operation: str
     paths: tuple[str, ...]
@@ -36,7 +37,7 @@ class Line(NamedTuple):
 
 
 def lines(
-    objects: Objects, kinds: Registry, tip: Tip, *, session: str | None = None, kind: str | None = None,
+    objects: Objects, kinds: Registry, tip: Tip, *, session: SessionId | None = None, kind: str | None = None,
     meets: Callable[[str], bool] | None = None,
 ) -> Iterator[Line]:  # fmt: skip
     """The operations of the chain from `tip` back, newest first; filtered by session, by kind (`claim` or `claim.release`)
@@ -50,7 +51,9 @@ def lines(
             carried = commits.transaction(objects, link).raw
         except Corrupt as error:
             carried = ()
-            yield Line(link.generation, link.oid, 0, "?", "", UNREADABLE, "", (), error.message)
+            yield Line(
+                link.generation, link.oid, 0, NodeId("?"), SessionId(""), UNREADABLE, "", (), error.message
+            )
         decided = _Decided(objects, kinds, parent, link)
         for raw in reversed(carried):
             if session and _session(raw) != session:
@@ -79,16 +82,16 @@ def _line(
         paths, subject = touched if named is None else paths, own or subject
     at = raw.get("at")
     return Line(
-        generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=str(raw.get("node")),
+        generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=NodeId(str(raw.get("node"))),
         session=_session(raw), kind=str(raw.get("kind")), operation=str(raw.get("id")), paths=tuple(paths),
         subject=subject,
     )  # fmt: skip
 
 
-def _session(raw: Mapping[str, Any]) -> str:
+def _session(raw: Mapping[str, Any]) -> SessionId:
     """The session that made an operation, "" for none; also of one that only a newer gitfleet can read."""
     actor = raw.get("actor")
-    return str(actor.get("id")) if isinstance(actor, dict) and actor.get("kind") != NODE else ""
+    return SessionId(str(actor.get("id")) if isinstance(actor, dict) and actor.get("kind") != NODE else "")
 
 
 def _named(kinds: Registry, raw: Mapping[str, Any], where: str) -> Sequence[str] | None:

@@ -12,7 +12,23 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from gitfleet import errors
 from gitfleet.base.names import NodeId, Oid, RefName, SessionId
-from gitfleet.codec import JSON, WHOLE, Broken, Choice, Many, One, Shape, Struct, Text, field, local
+from gitfleet.codec import (
+    JSON,
+    TEXT,
+    WHOLE,
+    Broken,
+    Choice,
+    Many,
+    Maybe,
+    One,
+    Shape,
+    Struct,
+    Table,
+    Text,
+    field,
+    local,
+    replace,
+)  # fmt: skip
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 
 FORMAT = 1
@@ -22,8 +38,6 @@ SCHEMA = 1
 FLEET = "fleet.json"
 TRANSACTION = "transaction.json"
 
-"""A path of the repository, from its top, with `/` between the parts."""
-
 Who = Literal["session", "person", "node"]
 SESSION: Who = "session"
 PERSON: Who = "person"
@@ -32,6 +46,11 @@ NODE: Who = "node"
 SESSION_ID: Shape[SessionId] = Text(256)
 NODE_ID: Shape[NodeId] = Text(256)
 NAME = Text[str](256)
+_WORDS = Text[str](1_000_000)
+
+
+Changes = dict[str, bytes | None]
+"""What happens to records, by path: the new bytes, or None where one goes."""
 
 
 class View(Protocol):
@@ -209,16 +228,76 @@ class Refused(Struct):
     error: FleetError
 
 
+class _StatusWord(Shape[Status]):
+    plain = False
+
+    def decode(self, raw: Any) -> Status:
+        try:
+            return Status(raw)
+        except ValueError as error:
+            raise Broken("a status was expected") from error
+
+    def encode(self, value: Status) -> Any:
+        return value.value
+
+
+class _Answered(Shape[Answer | None]):
+    """Written as it is; what it was written from, only its kind can tell (`result_from`)."""
+
+    plain = False
+
+    def decode(self, raw: Any) -> None:
+        del raw
+
+    def encode(self, value: Answer | None) -> Any:
+        return value and value.encode()
+
+
+class ErrorRecord(Struct):
+    """An error as data, under the nearest class that `errors` draws; facts that are no JSON become text."""
+
+    name: str = field(_WORDS, key="class")
+    message: str = field(_WORDS)
+    unharmed: str = field(_WORDS)
+    hint: str = field(_WORDS)
+    facts: Mapping[str, Any] = field(Table(JSON))
+
+    @classmethod
+    def of(cls, error: FleetError) -> ErrorRecord:
+        """The record of an error."""
+        known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
+        facts = {name: _plain(value) for name, value in error.facts.items()}
+        return cls(known.__name__, error.message, error.unharmed, error.hint, facts)
+
+    @property
+    def error(self) -> FleetError:
+        """The error; one of a class that this version does not know becomes InternalError with the same words."""
+        kind = getattr(errors, self.name, errors.InternalError)
+        if not (isinstance(kind, type) and issubclass(kind, FleetError)):
+            kind = errors.InternalError
+        return kind.told(self.message, self.hint, self.unharmed, self.facts)
+
+
+class _Error(Shape[FleetError]):
+    plain = False
+
+    def decode(self, raw: Any) -> FleetError:
+        return ErrorRecord.decode(raw).error
+
+    def encode(self, value: FleetError) -> Any:
+        return ErrorRecord.of(value).encode()
+
+
 class Result(Struct):
     """What became of one operation: `answer` where it was accepted, at least tentatively, else `error`."""
 
-    operation: str
-    status: Status
-    answer: Answer | None = None
-    error: FleetError | None = None
-    commit: str = ""
-    generation: int = -1
-    hub_error: str = ""
+    operation: str = field(TEXT)
+    status: Status = field(_StatusWord())
+    answer: Answer | None = field(_Answered(), default=None)
+    error: FleetError | None = field(Maybe(_Error()), default=None)
+    commit: str = field(TEXT, default="")
+    generation: int = field(WHOLE, default=-1)
+    hub_error: str = field(_WORDS, default="")
 
     @property
     def ok(self) -> bool:
@@ -230,51 +309,12 @@ class Result(Struct):
         """How far it has come."""
         return Receipt(self.operation, self.status, Oid(self.commit), self.generation, self.hub_error)
 
-    def as_record(self) -> dict[str, Any]:
-        """As it is left for the caller that waits."""
-        return {
-            "operation": self.operation,
-            "status": self.status.value,
-            "answer": self.answer.encode() if self.answer else None,
-            "error": error_record(self.error) if self.error else None,
-            "commit": self.commit,
-            "generation": self.generation,
-            "hub_error": self.hub_error,
-        }
 
-
-def result_from(raw: Mapping[str, Any], answer: type[Answer]) -> Result:
-    """The result that `Result.as_record` wrote. Raises KeyError or ValueError for anything else."""
-    error, told = raw["error"], raw["answer"]
-    return Result(
-        operation=str(raw["operation"]),
-        status=Status(raw["status"]),
-        answer=None if told is None else answer.decode(told),
-        error=error_from(error) if error else None,
-        commit=str(raw["commit"]),
-        generation=int(raw["generation"]),
-        hub_error=str(raw["hub_error"]),
-    )
-
-
-def error_record(error: FleetError) -> dict[str, Any]:
-    """An error as data, under the nearest class that `errors` draws; facts that are no JSON become text."""
-    known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
-    return {
-        "class": known.__name__,
-        "message": error.message,
-        "unharmed": error.unharmed,
-        "hint": error.hint,
-        "facts": {name: _plain(value) for name, value in error.facts.items()},
-    }
-
-
-def error_from(raw: Mapping[str, Any]) -> FleetError:
-    """The error in `raw`; a class that this version does not know becomes InternalError with the same words."""
-    kind = getattr(errors, str(raw["class"]), errors.InternalError)
-    if not (isinstance(kind, type) and issubclass(kind, FleetError)):
-        kind = errors.InternalError
-    return kind.told(str(raw["message"]), str(raw["hint"]), str(raw["unharmed"]), dict(raw["facts"]))
+def result_from(raw: Any, answer: type[Answer]) -> Result:
+    """The result in `raw`, of an operation that is answered so. Raises Broken."""
+    result = Result.decode(raw)
+    told = raw.get("answer")
+    return result if told is None else replace(result, answer=answer.decode(told))
 
 
 def _plain(value: Any) -> Any:

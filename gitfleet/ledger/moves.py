@@ -41,14 +41,13 @@ def together(kinds: Registry, batch: Sequence[Operation]) -> list[Operation]:
 
 def asks_first(kinds: Registry, batch: Sequence[Operation]) -> bool:
     """Whether the hub is asked before anything is sent: a hub that is away has then certainly moved nothing."""
-    kind = kinds.get(together(kinds, batch)[0].kind)
-    return kind is not None and kind.moves
+    return not all(may_be_tentative(kinds, operation) for operation in together(kinds, batch))
 
 
 def may_be_tentative(kinds: Registry, operation: Operation) -> bool:
     """Whether an operation may wait for the hub."""
     kind = kinds.get(operation.kind)
-    return kind is None or not kind.moves
+    return kind is None or kind.waits
 
 
 def of(accepted: Sequence[tuple[Operation, Accepted[Any]]]) -> tuple[Move, ...]:

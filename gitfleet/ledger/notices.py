@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import canonical, delivery, files, ids
+from gitfleet.base.names import SessionId
 from gitfleet.codec import TEXT, Struct, Text, field, local, replace
 
 LOST = "lost"
@@ -29,31 +30,31 @@ class Notices:
     def __init__(self, state: str) -> None:
         self._root = os.path.join(state, "notices")
 
-    def leave(self, session: str, text: str, *, kind: str, about: str = "") -> None:
+    def leave(self, session: SessionId, text: str, *, kind: str, about: str = "") -> None:
         """Keep `text` for `session`; what is left `about` the same thing (an operation's id) again replaces it."""
         folder = files.folder(self._folder(session))
         name = f"{about or ids.ulid()}.json"
         files.replace(os.path.join(folder, name), canonical.dump(Notice(kind=kind, text=text).encode()))
 
-    def pending(self, session: str) -> bool:
+    def pending(self, session: SessionId) -> bool:
         """Whether there is anything to show. Costs one look at a folder."""
         return bool(files.names(self._folder(session)))
 
-    def sessions(self) -> list[str]:
+    def sessions(self) -> list[SessionId]:
         """The sessions for which anything is kept."""
-        return [session for session in files.names(self._root) if self.pending(session)]
+        return [session for session in map(SessionId, files.names(self._root)) if self.pending(session)]
 
     def places(self) -> list[str]:
         """The folders in which a notice appears when one is left."""
         return [self._root, *(os.path.join(self._root, name) for name in files.names(self._root))]
 
-    def kept(self, session: str) -> list[Notice]:
+    def kept(self, session: SessionId) -> list[Notice]:
         """What is kept for `session`, oldest first. It stays."""
         folder = self._folder(session)
         found = [os.path.join(folder, name) for name in files.names(folder)]
         return [_notice(path, data) for path in found if (data := files.read(path)) is not None]
 
-    def fresh(self, session: str, begin: delivery.Begin = delivery.begin) -> list[str]:
+    def fresh(self, session: SessionId, begin: delivery.Begin = delivery.begin) -> list[str]:
         """The texts for `session` that go out with the present answer; each is kept until its delivery is done."""
         return [notice.text for notice in self.kept(session) if self.deliver(notice, begin)]
 
@@ -61,7 +62,7 @@ class Notices:
         """Let a notice go once the present answer is out; False when it is on its way already."""
         return begin(notice.path, lambda: files.remove(notice.path))
 
-    def _folder(self, session: str) -> str:
+    def _folder(self, session: SessionId) -> str:
         return os.path.join(self._root, session if ids.is_name(session) else "@none")
 
 

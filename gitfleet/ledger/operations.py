@@ -62,6 +62,7 @@ class Kind(Generic[B, A]):
         self.actors = actors
         self.paths = paths
         self.moves = moves
+        self.waits = not moves
         self.__doc__ = decide.__doc__
 
     def read(self, operation: Operation) -> B:
@@ -98,11 +99,18 @@ def operation(
     actors: tuple[Who, ...] = BY_SESSIONS,
     paths: Paths[B, A] = lambda _, __: (),
     moves: bool = False,
+    waits: bool = True,
 ) -> Callable[[Decide[B, A]], Kind[B, A]]:
-    """Make a kind of operation of the function that decides it. `moves`: it may move refs of the hub (`ledger.moves`)."""
+    """Make a kind of operation of the function that decides it. `moves`: it may move refs of the hub (`ledger.moves`).
+
+    `waits`: it may wait for a hub that is away, and is tentative until then. One that moves refs does not; nor does one that its caller
+    must be certain of.
+    """
 
     def made(decide: Decide[B, A]) -> Kind[B, A]:
-        return Kind(name, body, answer, decide, actors, paths, moves=moves)
+        kind = Kind(name, body, answer, decide, actors, paths, moves=moves)
+        kind.waits = waits and not moves
+        return kind
 
     return made
 

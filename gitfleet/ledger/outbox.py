@@ -127,7 +127,7 @@ class Outbox:
         try:
             kind = self._kinds.get(operation.kind)
             return result_from(canonical.load(data), kind.answer if kind else Answer)
-        except (KeyError, ValueError, TypeError):
+        except ValueError:
             return None
 
     def begin_attempt(self, base: str, operations: Iterable[str]) -> UnsurePush | None:
@@ -172,7 +172,7 @@ class Outbox:
     def _tell(self, result: Result) -> None:
         # Not synced: after a crash the operation itself is looked up again.
         path = os.path.join(self._results, f"{result.operation}.json")
-        files.replace(path, canonical.dump(result.as_record()), durable=False)
+        files.replace(path, canonical.dump(result.encode()), durable=False)
 
     def _read(self, place: str, *, tidy: bool = True) -> list[Operation]:
         found = []

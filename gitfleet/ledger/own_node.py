@@ -9,6 +9,7 @@ import os
 
 from gitfleet.base import advice, canonical, files
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import NodeId
 from gitfleet.codec import TEXT, WHOLE, Struct, Text, field
 from gitfleet.errors import Corrupt, NewerFormat, NoFleet
 
@@ -21,7 +22,7 @@ class Node(Struct):
     `push` is a hash of the push URL that was found to lead to the hub ("": the remote has none of its own).
     """
 
-    id: str = field(Text(valid=is_name))
+    id: NodeId = field(Text[NodeId](valid=is_name))
     hub: str = field(TEXT)
     trunk: str = field(TEXT)
     push: str = field(TEXT, default="")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from gitfleet.base.names import BranchName, Oid
+from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
@@ -17,7 +17,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import NoEntry, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.ledger.model import PERSON, SESSION, Actor, Operation, Refused, View
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Changes, Operation, Refused, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import branches, model, naming, rules, stacks
 from gitfleet.mergequeue.branches import Placed
@@ -66,7 +66,7 @@ class Adding:
         repository: Repository,
         ledger: Ledger,
         policy: Callable[[], Policy],
-        session: str,
+        session: SessionId,
         wanted: Wanted,
     ) -> None:
         self._repository = repository
@@ -155,7 +155,7 @@ class Adding:
     def _rehearse(self, operations: Sequence[Operation]) -> None:
         """Raise what the ledger would answer now, before anything is pushed."""
         state = self._ledger.current()
-        changes: dict[str, bytes | None] = {}
+        changes: Changes = {}
         for operation in operations:
             view = Overlay(state.view, changes)
             decision = rules.add.decide(view, operation, rules.add.read(operation), state.tip.generation + 1)

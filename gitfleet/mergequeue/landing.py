@@ -13,6 +13,8 @@ from contextlib import suppress
 from gitfleet.base import canonical, files
 from gitfleet.base.names import BranchName, Oid
 from gitfleet.base.text import display
+from gitfleet.claims import model as claims
+from gitfleet.claims.model import Claim
 from gitfleet.codec import TEXT, Broken, Many, One, Struct, field
 from gitfleet.errors import Blocked, FleetError
 from gitfleet.git import git_worktrees, refs
@@ -23,7 +25,7 @@ from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.model import QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
-from gitfleet.mergequeue.requests import EntryLanding, Land
+from gitfleet.mergequeue.requests import MOST_HEADS, EntryLanding, Land
 from gitfleet.mergequeue.site import Site
 from gitfleet.trunk import position
 
@@ -51,11 +53,12 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
     """
     step = testing.place(site, look, candidate)
     steps = [one for one in look.made(candidate) if isinstance(one, ChainStep)]
+    tips = [site.base, *(one.commit for one in steps)]
     landing = tuple(
-        EntryLanding(entry, look.entries[entry].head, Oid(one.commit), Oid(before))
-        for entry, one, before in zip(
-            candidate, steps, (site.base, *(one.commit for one in steps)), strict=False
+        EntryLanding(
+            entry, look.entries[entry].head, Oid(one.commit), Oid(below), _older(site, look.entries[entry])
         )
+        for entry, one, below in zip(candidate, steps, tips, strict=False)
     )
     window = look.limits.landed(candidate).window
     last = look.run_of(candidate, "passed")
@@ -72,6 +75,17 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
         if site.rules.delete_branches:
             _delete(site, landed)
     return landed
+
+
+def _older(site: Site, entry: QueueEntry) -> tuple[Oid, ...]:
+    """Earlier heads of an entry's branch that claims stay with, and that what lands contains."""
+    view, git = site.ledger.current().view, site.repository.git
+    kept = [claim.retained for claim in claims.of_keeper(view, entry.branch) if isinstance(claim, Claim)]
+    heads = {one.head for some in kept for one in some if one.branch == entry.branch} - {entry.head}
+    inside = [
+        head for head in sorted(heads) if git.ask("merge-base", "--is-ancestor", head, entry.head).code == 0
+    ]
+    return tuple(map(Oid, inside))[:MOST_HEADS]
 
 
 def _delete(site: Site, landed: Sequence[QueueEntry]) -> None:

@@ -13,24 +13,23 @@ from gitfleet.base.ids import is_name
 from gitfleet.base.names import Oid, RefName
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import keepers, retained_claims, waiting_line
-from gitfleet.claims import model as claims
-from gitfleet.claims.model import Claim
+from gitfleet.claims.model import Claim, drop, left, of_keeper, of_session, patterns
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
-from gitfleet.ledger.model import Accepted, Move, Operation, View
+from gitfleet.ledger.model import Accepted, Changes, Move, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, states, transitions, vouching
 from gitfleet.mergequeue.model import LandingNote, QueueEntry, QueueState
 from gitfleet.mergequeue.requests import EntriesLanded, EntryLanding, Land, Reconcile
 from gitfleet.mergequeue.states import Verb
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 from gitfleet.mergequeue.trials import check_pause
 from gitfleet.sessions import inbox, session_records
 
 
 def _patterns(_: Struct, answer: EntriesLanded | None) -> list[str] | None:
-    return claims.patterns(answer.released if answer else None)
+    return patterns(answer.released if answer else None)
 
 
 @operation("queue.land", body=Land, answer=EntriesLanded, actors=BY_NODES, paths=_patterns, moves=True)
@@ -146,27 +145,27 @@ def _let_go(
     gone: list[Claim] = []
     stay: list[Claim] = []
     for claim in _concerned(view, entry, heads):
-        left = tuple(k for k in claim.retained if not (k.branch == entry.branch and k.head in heads))
-        after = replace(claim, retained=left)
-        if left:
+        keeping = tuple(k for k in claim.retained if not (k.branch == entry.branch and k.head in heads))
+        after = replace(claim, retained=keeping)
+        if keeping:
             stay.append(after)
-            changes |= claims.left(view, claim, after)
+            changes |= left(view, claim, after)
         else:
             gone.append(claim)
-            changes |= claims.drop(view, claim, operation.at, unlanded=False)
+            changes |= drop(view, operation.at, claim, unlanded=False)
     return gone, stay, changes
 
 
 def _concerned(view: View, entry: QueueEntry, heads: set[Oid]) -> list[Claim]:
     found: dict[str, Claim] = {}
     name = keepers.Keeper(branch=entry.branch, head=entry.head).name
-    for claim in claims.of_keeper(view, name):
+    for claim in of_keeper(view, name):
         if isinstance(claim, Claim) and any(
             k.branch == entry.branch and k.head in heads for k in claim.retained
         ):
             found[claim.id] = claim
     if is_name(entry.session) and session_records.find(view, entry.session) is not None:
-        for claim in claims.of_session(view, entry.session):
+        for claim in of_session(view, entry.session):
             if isinstance(claim, Claim) and claim.id in entry.claims:
                 found[claim.id] = claim
     return list(found.values())

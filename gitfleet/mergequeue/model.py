@@ -20,7 +20,7 @@ from gitfleet.claims.model import PATTERNS
 from gitfleet.codec import WHOLE, Choice, Many, One, Record, Struct, Table, Text, Whole, field
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import NAME, NODE_ID, SESSION_ID, View
+from gitfleet.ledger.model import NAME, NODE_ID, SESSION_ID, Changes, View
 from gitfleet.mergequeue.reasons import REASON, Reason
 from gitfleet.mergequeue.states import FINISHED, STATE, State
 
@@ -353,7 +353,7 @@ def _filed(kind: type[R], data: bytes, where: str) -> R:
     return found
 
 
-def put(entry: QueueEntry) -> dict[str, bytes | None]:
+def put(entry: QueueEntry) -> Changes:
     """The changes that file an entry where its state says."""
     if entry.state in FINISHED:
         return {live(entry.id): None, done(entry.id): entry.as_bytes()}

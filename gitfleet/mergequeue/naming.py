@@ -24,7 +24,8 @@ def find(view: View, name: str) -> QueueEntry:
     found = model.find(view, text) if is_ulid(text) else None
     if found is not None:
         return found
-    for group in (model.readable(view), _lately(view)):
+    for some in (model.readable, _lately):
+        group = some(view)
         meant = [entry for entry in group if entry.branch == branch] or [
             entry for entry in group if len(name) >= SHORTEST and entry.id.endswith(text)
         ]

@@ -119,19 +119,28 @@ def _place(
     above: Mapping[str, Sequence[QueueEntry]],
     placed: dict[str, QueueEntry],
 ) -> None:
-    """Put an entry behind what it needs, and behind it what is stacked on it. Each once, in however tangled a graph."""
+    """Put an entry behind all that it needs, and what is stacked on any of these behind them. Each once."""
+    waiting = [entry]
+    while waiting:
+        new = _behind_needs(waiting.pop(0), known, placed)
+        waiting = [up for one in new for up in above.get(one.id, ())] + waiting
+
+
+def _behind_needs(
+    entry: QueueEntry, known: Mapping[str, QueueEntry], placed: dict[str, QueueEntry]
+) -> list[QueueEntry]:
+    """Put an entry behind all that it needs, in however tangled a graph; what was put."""
     todo: list[tuple[QueueEntry, bool]] = [(entry, False)]
     entered: set[str] = set()
+    new: list[QueueEntry] = []
     while todo:
         one, ready = todo.pop()
-        if one.id in placed:
-            continue
-        if not ready and one.id not in entered:
+        if ready:
+            placed[one.id] = one
+            new.append(one)
+        elif one.id not in placed and one.id not in entered:
             entered.add(one.id)
             todo.append((one, True))
-            needs = [known[need] for need in (one.stack, *one.needs) if need in known and need not in placed]
+            needs = [known[need] for need in {one.stack, *one.needs} - placed.keys() if need in known]
             todo += [(need, False) for need in sorted(needs, key=lambda need: -need.seq)]
-        elif ready:
-            placed[one.id] = one
-            waiting = above.get(one.id, ())
-            todo += [(up, False) for up in reversed(waiting) if up.id not in placed]
+    return new

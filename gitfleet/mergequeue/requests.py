@@ -225,6 +225,9 @@ class Proof(Struct):
             raise Broken("verdicts were expected", "keys")
 
 
+MOST_HEADS = 100
+
+
 class EntryLanding(Struct):
     """An entry that lands as `commit`, on top of `before`. `heads`: commits of the branch that this contains, beside its head; claims that stay with it go."""
 
@@ -232,7 +235,7 @@ class EntryLanding(Struct):
     head: Oid = field(OID)
     commit: Oid = field(OID)
     before: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
-    heads: tuple[Oid, ...] = field(Many(OID, most=100), default=(), omit=True)
+    heads: tuple[Oid, ...] = field(Many(OID, most=MOST_HEADS), default=(), omit=True)
 
     @property
     def pin(self) -> EntryPin:

@@ -14,7 +14,7 @@ from gitfleet.base.names import Oid, SessionId
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
-from gitfleet.ledger.model import PERSON, Accepted, Operation, View
+from gitfleet.ledger.model import PERSON, Accepted, Changes, Operation, View
 from gitfleet.ledger.operations import BY_PERSONS, Decision, Nothing, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, states, transitions
@@ -30,7 +30,7 @@ from gitfleet.mergequeue.requests import (
     QueuePaused,
     SetPause,
 )
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 from gitfleet.sessions import inbox, session_records, session_rules
 
 
@@ -65,8 +65,8 @@ def add(view: View, operation: Operation, body: Add, generation: int) -> Decisio
 
 def _alive(view: View, operation: Operation) -> Changes:
     """The changes by which an operation is a sign of life of its session. Raises NoSession, Conflict."""
-    where, data = session_rules.renewed(session_rules.own(view, operation), operation)
-    return {where: data, **inbox.clear(view, operation)}
+    session = session_rules.own(view, operation)
+    return session_rules.renewed(session, operation) | inbox.clear(view, operation)
 
 
 def _check_priority(operation: Operation, priority: int | None, ceiling: int) -> None:
@@ -188,7 +188,7 @@ def _repaired(
     )  # fmt: skip
 
 
-@operation("queue.change", body=Change, answer=EntryChanged)
+@operation("queue.change", body=Change, answer=EntryChanged, waits=False)
 def change(view: View, operation: Operation, body: Change, generation: int) -> Decision[EntryChanged]:
     """`queue.change`: another priority or title for an entry. PolicyRefused above the ceiling."""
     del generation
@@ -222,7 +222,7 @@ def _changed(
     return Accepted(done, EntryChanged(after, tuple(held)), one_line(words))
 
 
-@operation("queue.hold", body=Because, answer=EntryChanged)
+@operation("queue.hold", body=Because, answer=EntryChanged, waits=False)
 def hold(view: View, operation: Operation, body: Because, generation: int) -> Decision[EntryChanged]:
     """`queue.hold`: an entry waits until somebody lets it go on; from then on it does not land."""
     del generation
@@ -235,7 +235,7 @@ def hold(view: View, operation: Operation, body: Because, generation: int) -> De
     )
 
 
-@operation("queue.unhold", body=OfEntry, answer=EntryChanged)
+@operation("queue.unhold", body=OfEntry, answer=EntryChanged, waits=False)
 def unhold(view: View, operation: Operation, body: OfEntry, generation: int) -> Decision[EntryChanged]:
     """`queue.unhold`: a held entry waits for its turn again. One that needs an approval is refused (EntryMoved).
 
@@ -264,7 +264,7 @@ def is_open(view: View, need: str) -> bool:
     return found is not None and found.state not in {states.DROPPED, states.EXPIRED}
 
 
-@operation("queue.drop", body=Because, answer=EntryChanged)
+@operation("queue.drop", body=Because, answer=EntryChanged, waits=False)
 def drop(view: View, operation: Operation, body: Because, generation: int) -> Decision[EntryChanged]:
     """`queue.drop`: an entry leaves the queue; from then on it does not land. Those that need it are held."""
     del generation
@@ -297,7 +297,7 @@ def orphaned(view: View, operation: Operation, gone: QueueEntry) -> list[QueueEn
     ]
 
 
-@operation("queue.retry", body=OfEntry, answer=EntryChanged)
+@operation("queue.retry", body=OfEntry, answer=EntryChanged, waits=False)
 def retry(view: View, operation: Operation, body: OfEntry, generation: int) -> Decision[EntryChanged]:
     """`queue.retry`: an entry is tested again at the head that it has; verdicts from before do not speak against it."""
     changes = _alive(view, operation)
@@ -306,7 +306,7 @@ def retry(view: View, operation: Operation, body: OfEntry, generation: int) -> D
     return _changed(view, operation, changes, after, f"{operation.session} has {after.name} tried again")
 
 
-@operation("queue.approve", body=Approve, answer=EntryChanged, actors=BY_PERSONS)
+@operation("queue.approve", body=Approve, answer=EntryChanged, actors=BY_PERSONS, waits=False)
 def approve(view: View, operation: Operation, body: Approve, generation: int) -> Decision[EntryChanged]:
     """`queue.approve`: a person lets an entry pass, at the head that was looked at, although it takes away lines of others.
 
@@ -326,7 +326,7 @@ def approve(view: View, operation: Operation, body: Approve, generation: int) ->
     return _changed(view, operation, changes, after, f"{operation.session} approves {after.name}")
 
 
-@operation("queue.pause", body=SetPause, answer=QueuePaused)
+@operation("queue.pause", body=SetPause, answer=QueuePaused, waits=False)
 def pause(view: View, operation: Operation, body: SetPause, generation: int) -> Decision[QueuePaused]:
     """`queue.pause`: nothing below a floor is tested, lands, or is added (see `model.QueuePause`). A reason is needed (UsageError)."""
     del generation
@@ -337,7 +337,7 @@ def pause(view: View, operation: Operation, body: SetPause, generation: int) -> 
     return _paused(view, operation, told, words)
 
 
-@operation("queue.resume", body=Nothing, answer=QueuePaused)
+@operation("queue.resume", body=Nothing, answer=QueuePaused, waits=False)
 def resume(view: View, operation: Operation, body: Nothing, generation: int) -> Decision[QueuePaused]:
     """`queue.resume`: the queue goes on."""
     del body, generation

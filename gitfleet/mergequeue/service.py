@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitfleet.base import clock
 from gitfleet.base.ids import is_oid
-from gitfleet.base.names import Oid
+from gitfleet.base.names import Oid, SessionId
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import HubError, NoEntry, UsageError
 from gitfleet.gates import policy as gate_policy
@@ -81,7 +81,7 @@ class MergeQueue:
 
         return gate_logs.read(self._repository, self._ledger, entry.evidence)
 
-    def add(self, session: str, wanted: Wanted, *, timeout: float = 30.0) -> QueuedBranch:
+    def add(self, session: SessionId, wanted: Wanted, *, timeout: float = 30.0) -> QueuedBranch:
         """Queue a branch for the session, with what it is stacked on, or change the entry that it has. Twice is harmless.
 
         A branch that the hub lacks, or that is behind there, is pushed first; other than that, only the ledger changes.
@@ -93,7 +93,7 @@ class MergeQueue:
 
     def change(
         self,
-        session: str,
+        session: SessionId,
         name: str,
         *,
         priority: int | None = None,
@@ -105,23 +105,23 @@ class MergeQueue:
         ceiling = queue_policy.load(self._ledger.state).ceiling_for(named=by_another)
         return self._ask(rules.change, session, Change(self._meant(name).id, priority, title, ceiling))
 
-    def hold(self, session: str, name: str, reason: str = "") -> EntryChanged:
+    def hold(self, session: SessionId, name: str, reason: str = "") -> EntryChanged:
         """Keep an entry from landing, until `unhold`. Raises NoEntry, EntryMoved (one that has landed, too)."""
         return self._ask(rules.hold, session, Because(self._meant(name).id, reason))
 
-    def unhold(self, session: str, name: str) -> EntryChanged:
+    def unhold(self, session: SessionId, name: str) -> EntryChanged:
         """Let a held entry go on. Raises NoEntry, EntryMoved."""
         return self._ask(rules.unhold, session, OfEntry(self._meant(name).id))
 
-    def drop(self, session: str, name: str, reason: str = "") -> EntryChanged:
+    def drop(self, session: SessionId, name: str, reason: str = "") -> EntryChanged:
         """Take an entry out; from then on it does not land. Those above it are held. Raises NoEntry, EntryMoved."""
         return self._ask(rules.drop, session, Because(self._meant(name).id, reason))
 
-    def retry(self, session: str, name: str) -> EntryChanged:
+    def retry(self, session: SessionId, name: str) -> EntryChanged:
         """Have an entry that came back tested again as it is. Raises NoEntry, EntryMoved."""
         return self._ask(rules.retry, session, OfEntry(self._meant(name).id))
 
-    def approve(self, session: str, name: str, head: str = "") -> EntryChanged:
+    def approve(self, session: SessionId, name: str, head: str = "") -> EntryChanged:
         """Let an entry pass although lines of others vanish: at `head`, or as it is. Persons only. Raises NoEntry, EntryMoved, PolicyRefused."""
         entry = self._meant(name)
         pin = EntryPin(entry.id, Oid(head)) if is_oid(head) else entry.pin
@@ -129,11 +129,13 @@ class MergeQueue:
             raise UsageError("The head that is approved is named by its whole object id.")
         return self._ask(rules.approve, session, Approve(pin), who=PERSON)
 
-    def pause(self, session: str, reason: str, *, mode: Mode = "paused", floor: int = 101) -> QueuePaused:
+    def pause(
+        self, session: SessionId, reason: str, *, mode: Mode = "paused", floor: int = 101
+    ) -> QueuePaused:
         """Keep what is below `floor` from being tested (`paused`), from landing (`frozen`) or from being added (`draining`)."""
         return self._ask(rules.pause, session, SetPause(mode, floor, reason))
 
-    def resume(self, session: str) -> QueuePaused:
+    def resume(self, session: SessionId) -> QueuePaused:
         """Let the queue go on."""
         return self._ask(rules.resume, session, Nothing())
 
@@ -155,7 +157,7 @@ class MergeQueue:
             self._ledger.sync()
         return self.find(name)
 
-    def _ask(self, kind: Kind[B, A], session: str, body: B, *, who: Who = SESSION) -> A:
+    def _ask(self, kind: Kind[B, A], session: SessionId, body: B, *, who: Who = SESSION) -> A:
         view = self._ledger.current().view
         person = session_rules.of_node(view, session, self._ledger.node.id).person
         heard = Reading(self._ledger.state).seen(session)

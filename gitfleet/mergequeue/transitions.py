@@ -9,12 +9,10 @@ from gitfleet.base import advice
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, NoEntry
-from gitfleet.ledger.model import Operation, View
+from gitfleet.ledger.model import Changes, Operation, View
 from gitfleet.mergequeue import model, states
 from gitfleet.mergequeue.model import NOTHING_FOUND, EntryPin, QueueEntry
 from gitfleet.mergequeue.states import State, Verb
-
-Changes = dict[str, bytes | None]
 
 _DONE: Mapping[Verb, str] = {
     "add": "added again",

@@ -12,7 +12,7 @@ from gitfleet.base import advice
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import replace
 from gitfleet.errors import Conflict, PolicyRefused
-from gitfleet.ledger.model import Accepted, Operation, View
+from gitfleet.ledger.model import Accepted, Changes, Operation, View
 from gitfleet.ledger.operations import BY_NODES, Decision, operation
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.mergequeue import model, order, states, transitions
@@ -30,7 +30,7 @@ from gitfleet.mergequeue.requests import (
     Take,
 )
 from gitfleet.mergequeue.rules import orphaned
-from gitfleet.mergequeue.transitions import Changes, moved
+from gitfleet.mergequeue.transitions import moved
 from gitfleet.sessions import inbox
 
 

@@ -134,11 +134,11 @@ def takes_in(a: Pattern, b: Pattern, *, case_sensitive: bool = False) -> bool:
 
 
 def _readings_cover(a: Pattern, narrow: Iterable[Elements], *, case_sensitive: bool) -> bool:
-    from gitfleet.patterns.automaton import covers as sequence_covers  # see `Pattern.readings`
+    from gitfleet.patterns import automaton  # see `Pattern.readings`
 
     wide = a.readings(case_sensitive=case_sensitive)
     return all(
-        any(len(x) * len(y) <= STEPS and sequence_covers(x, y, _component_covers) for x in wide)
+        any(len(x) * len(y) <= STEPS and automaton.covers(x, y, _component_covers) for x in wide)
         for y in narrow
     )
 
@@ -150,7 +150,7 @@ def _prefixes_meet(a: Pattern, b: Pattern, *, case_sensitive: bool) -> bool:
 
 
 def _component_covers(x: Component, y: Component) -> bool:
-    from gitfleet.patterns.automaton import covers as sequence_covers
+    from gitfleet.patterns import automaton
     from gitfleet.patterns.charsets import includes  # see `Pattern.readings`
     from gitfleet.patterns.wildmatch import ANY_COMPONENT, component_matches
 
@@ -158,7 +158,7 @@ def _component_covers(x: Component, y: Component) -> bool:
         return True
     if isinstance(x, str) or isinstance(y, str):
         return isinstance(y, str) and component_matches(x, y)
-    return len(x) * len(y) <= STEPS and sequence_covers(x, y, includes)
+    return len(x) * len(y) <= STEPS and automaton.covers(x, y, includes)
 
 
 def _search(a: Pattern, b: Pattern, prefix: tuple[str, ...], *, case_sensitive: bool) -> Overlap | None:

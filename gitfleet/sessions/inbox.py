@@ -14,7 +14,7 @@ from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, WHOLE, Record, Struct, Text, field, local, replace
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.ledger import format
-from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Operation, View
+from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import session_records, session_rules
 
@@ -62,7 +62,7 @@ def read(view: View, session_id: str) -> Iterator[Message]:
 
 def post(
     view: View, session_id: str, text: str, operation: Operation, *, number: int = 0, sender: str = ""
-) -> dict[str, bytes | None]:
+) -> Changes:
     """The changes that leave a message for a session; none when the session is gone.
 
     `number` tells several messages of one operation to one session apart.
@@ -77,21 +77,19 @@ def post(
     return changes
 
 
-def take_back(view: View, session_id: str, operation_id: str) -> dict[str, bytes | None]:
+def take_back(view: View, session_id: str, operation_id: str) -> Changes:
     """The changes that take away what an operation left for a session (number 0): there is nothing more to say of it."""
     where = f"{folder(session_id)}/{operation_id}-000.json"
     return {where: None} if operation_id and view.get(where) is not None else {}
 
 
-def _make_room(
-    view: View, session_id: str, names: list[str], operation: Operation
-) -> dict[str, bytes | None]:
+def _make_room(view: View, session_id: str, names: list[str], operation: Operation) -> Changes:
     """The changes that let the oldest messages go, and say how many went; room for one more is left."""
     where = folder(session_id)
     notes = [name for name in names if name.startswith(_DROPPED)]
     oldest = [name for name in names if name not in notes][: len(names) - len(notes) + 2 - MAX_WAITING]
     before = max((_count(name) for name in notes), default=0)
-    changes: dict[str, bytes | None] = dict.fromkeys((f"{where}/{name}" for name in [*notes, *oldest]), None)
+    changes: Changes = dict.fromkeys((f"{where}/{name}" for name in [*notes, *oldest]), None)
     count = before + len(oldest)
     words = f"{count} older messages were dropped unread: an inbox holds {MAX_WAITING}."
     note = Message(_DROPPED, "", words, operation.at)
@@ -135,7 +133,7 @@ def unfit() -> UsageError:
     return UsageError(f"A message has 1 to {MAX_MESSAGE} characters.", unharmed="Nothing was sent.")
 
 
-def clear(view: View, operation: Operation) -> dict[str, bytes | None]:
+def clear(view: View, operation: Operation) -> Changes:
     """The changes that take away the messages which the operation's session has been shown (`heard`)."""
     if not operation.heard:
         return {}

@@ -8,13 +8,14 @@ user's word and comes before anything found here.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from gitfleet.base import advice, files, statefile
 from gitfleet.base.callers import ancestors
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Notes
@@ -37,7 +38,7 @@ class Here(Struct):
     `log_length` how long the log of its HEAD was when the session began (-1: not known).
     """
 
-    id: str = field(TEXT)
+    id: SessionId = field(Text[SessionId]())
     worktree: str = field(TEXT)
     person: bool = field(FLAG, default=False)
     process: ProcessIdentity | None = field(PROCESS, default=None)
@@ -58,7 +59,7 @@ class LocalSessions:
         self.state = node_state
         self._root = os.path.join(node_state, "sessions")
 
-    def check(self, session_id: str) -> None:
+    def check(self, session_id: SessionId) -> None:
         """Raise LocalStorage unless the facts of this session could be kept now."""
         files.tryout(self._path(session_id))
 
@@ -67,14 +68,14 @@ class LocalSessions:
         files.folder(self._root)
         statefile.save(self._path(session.id), session)
 
-    def forget(self, session_id: str) -> None:
+    def forget(self, session_id: SessionId) -> None:
         """Let the facts of a session go."""
         files.remove(self._path(session_id))
 
     def get(self, session_id: str) -> Here | None:
         """The session with this id if it was started in this clone."""
         found = statefile.load(Here, self._path(session_id)) if is_name(session_id) else None
-        return found and replace(found, id=session_id)
+        return found and replace(found, id=SessionId(session_id))
 
     def all(self) -> list[Here]:
         """Every session of this clone that is remembered."""
@@ -89,7 +90,7 @@ class LocalSessions:
         return [session for session in self.all() if session.worktree == worktree and session.alive]
 
 
-def check_mark(git_dir: str, session_id: str) -> None:
+def check_mark(git_dir: str, session_id: SessionId) -> None:
     """Raise LocalStorage where a mark stands that could not be changed: hooks would take another session for this one.
 
     Without a mark hooks find out for themselves, so none is needed where none can be written.
@@ -121,7 +122,7 @@ def candidates(local: LocalSessions, worktree: str) -> list[Here]:
 
 def whoami(
     flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions, worktree: str
-) -> str:
+) -> SessionId:
     """The id of the session that a command acts for. Raises NoSession, BadName.
 
     In this order: the flag; the client (a coding agent) whose command this is, by its own variables and the note that its
@@ -143,7 +144,7 @@ def whoami(
 
 def _known(
     flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions
-) -> tuple[str | None, Collection[str]]:
+) -> tuple[SessionId | None, Collection[str]]:
     """The session that the caller acts for as its client or whoever named it says, and those that other clients act for."""
     callers = acting.callers(environment) if flag is None else []
     notes = Notes(local.state)
@@ -156,12 +157,12 @@ def _known(
     if named is not None and not is_name(named):
         words = f"{named[:80]!a}{where} is not a session id."
         raise BadName(words, hint=f"See {advice.SESSIONS}.", name=named)
-    return named, others
+    return None if named is None else SessionId(named), others
 
 
 def caller(
     flag: str | None, environment: Mapping[str, str], git: Git, local: LocalSessions, worktree: str
-) -> str:
+) -> SessionId:
     """The id of the session that the caller is in for certain: named as for `whoami`, else the one of a process above it.
 
     For what must never befall another session. Who else is at work here is then no answer. Raises NoSession, BadName.
@@ -203,7 +204,7 @@ def _not_here(known: list[Here]) -> NoSession:
     )
 
 
-def _several(ids: list[str]) -> NoSession:
+def _several(ids: Sequence[str]) -> NoSession:
     return NoSession(
         f"{len(ids)} sessions are at work in this worktree ({', '.join(ids)}); which one is meant?",
         hint=f"Name it: `--session {ids[0]}`, or set {VARIABLE}. {advice.ENSURE} gives each a worktree of its own.",

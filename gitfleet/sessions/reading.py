@@ -11,6 +11,7 @@ import os
 
 from gitfleet.base import delivery, files, statefile
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.codec import TEXT, Many, Struct, field
 from gitfleet.ledger.model import View
 from gitfleet.sessions import inbox
@@ -26,12 +27,12 @@ class Reading:
     def __init__(self, state: str) -> None:
         self._root = os.path.join(state, "shown")
 
-    def pending(self, view: View, session: str) -> bool:
+    def pending(self, view: View, session: SessionId) -> bool:
         """Whether there is a message that was not shown yet."""
         shown = set(self.seen(session))
         return any(message.name not in shown for message in inbox.read(view, session))
 
-    def fresh(self, view: View, session: str, begin: delivery.Begin = delivery.begin) -> list[str]:
+    def fresh(self, view: View, session: SessionId, begin: delivery.Begin = delivery.begin) -> list[str]:
         """The words of the messages that were not shown yet, oldest first; they go out with the present answer."""
         messages = list(inbox.read(view, session))
         shown = set(self.seen(session))
@@ -44,10 +45,10 @@ class Reading:
         new = [message for message in messages if message.name not in shown]
         return [m.words for m in new if begin(f"{self._path(session)}:{m.name}", note)]
 
-    def seen(self, session: str) -> list[str]:
+    def seen(self, session: SessionId) -> list[str]:
         """The names of the messages that were shown and may still be in the ledger."""
         shown = statefile.load(_Shown, self._path(session)) if is_name(session) else None
         return list(shown.names) if shown else []
 
-    def _path(self, session: str) -> str:
+    def _path(self, session: SessionId) -> str:
         return os.path.join(self._root, f"{session}.json")

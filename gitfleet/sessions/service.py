@@ -110,7 +110,7 @@ class Sessions(Generic[S, E]):
             raise UsageError(
                 "A session needs a worktree; this is a bare repository.", hint="Run it in a worktree."
             )
-        session_id = start.id or new_id(start.agent or ("person" if start.person else "session"))
+        session_id = SessionId(start.id) or new_id(start.agent or ("person" if start.person else "session"))
         session_records.folder(session_id)
         process = None if start.person else self._process(start.pid)
         known = self.local.get(session_id)
@@ -122,7 +122,7 @@ class Sessions(Generic[S, E]):
         self.local.check(session_id)
         check_mark(self._repository.git_dir, session_id)
         named = bool(start.id) and not resume
-        answer = self._begin(Beginning(SessionId(session_id), body, moved, named, timeout))
+        answer = self._begin(Beginning(session_id, body, moved, named, timeout))
         log = body.log or (known.log if known else "")
         length = (
             known.log_length if known and resume and not moved else headlog.length(self._repository.git_dir)
@@ -138,7 +138,9 @@ class Sessions(Generic[S, E]):
         self._mark(worktree)
         return answer
 
-    def end(self, session_id: str, *, timeout: float = 30.0, was: session_rules.Process | None = None) -> E:
+    def end(
+        self, session_id: SessionId, *, timeout: float = 30.0, was: session_rules.Process | None = None
+    ) -> E:
         """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
@@ -149,7 +151,7 @@ class Sessions(Generic[S, E]):
             self.local.check(session_id)
         heard = tuple(Reading(self._ledger.state).seen(session_id))
         try:
-            answer = self._finish(Ending(SessionId(session_id), was, heard, timeout))
+            answer = self._finish(Ending(session_id, was, heard, timeout))
         except NoSession:
             self.forget(session_id)
             raise
@@ -157,12 +159,12 @@ class Sessions(Generic[S, E]):
             self.forget(session_id)
         return answer
 
-    def others_here(self, session_id: str) -> list[Here]:
+    def others_here(self, session_id: SessionId) -> list[Here]:
         """The other sessions that are at work in this worktree."""
         found = candidates(self.local, self._repository.worktree or "")
         return [session for session in found if session.id != session_id and not session.person]
 
-    def forget(self, session_id: str) -> None:
+    def forget(self, session_id: SessionId) -> None:
         """Let go of what this clone remembers of a session that the fleet has no more."""
         here = self.local.get(session_id)
         Notes(self._ledger.state).free(session_id)
@@ -228,7 +230,7 @@ def shown_command(argv: Sequence[str]) -> str:
     return redact(_SECRET_OPTION.sub(r"\1***", " ".join(argv)[:4000]))[:500]
 
 
-def new_id(agent: str) -> str:
+def new_id(agent: str) -> SessionId:
     """A short id that says who it is. A collision is refused by the ledger, never shared."""
     word = "".join(c for c in os.path.basename(agent).lower() if c.isascii() and c.isalnum())[:24]
-    return ids.named(word or "session")
+    return SessionId(ids.named(word or "session"))

@@ -13,7 +13,7 @@ from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Record, field
-from gitfleet.errors import BadName, Corrupt, NewerFormat
+from gitfleet.errors import BadName, Corrupt, FleetError, NewerFormat
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, SESSION_ID, View
 
@@ -101,6 +101,14 @@ def find(view: View, session_id: str) -> Session | None:
     where = path(session_id)
     data = view.get(where)
     return parse(data, where) if data is not None else None
+
+
+def known(view: View, session_id: str) -> Session | None:
+    """The session with this id; None also where its record, or the id, cannot be read."""
+    try:
+        return find(view, session_id)
+    except FleetError:
+        return None
 
 
 def readable(view: View, node: str = "") -> Iterator[Session]:

@@ -11,7 +11,7 @@ from gitfleet.base import advice, canonical
 from gitfleet.base.text import one_line
 from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
 from gitfleet.errors import Conflict, NoSession
-from gitfleet.ledger.model import Accepted, Answer, Operation, Refused, View
+from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import session_records
@@ -160,9 +160,9 @@ def obstacle(session: Session) -> Obstacle:
     return Obstacle(session=session.id, node=session.node, agent=session.agent, title=session.title)
 
 
-def renewed(session: Session, operation: Operation) -> tuple[str, bytes]:
-    """The session's record with its lease renewed, as a change."""
-    return session_records.path(session.id), canonical.dump(_renewed(session, operation))
+def renewed(session: Session, operation: Operation) -> Changes:
+    """The change that renews the session's lease."""
+    return {session_records.path(session.id): canonical.dump(_renewed(session, operation))}
 
 
 def _renewed(session: Session, operation: Operation) -> Session:

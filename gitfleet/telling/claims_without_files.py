@@ -33,10 +33,10 @@ def unmatched(clone: Clone) -> list[Claim]:
     mine = [claim for claim in model.everything(clone.current().view) if isinstance(claim, Claim)]
     left = [claim for claim in mine if claim.node == clone.ledger.node.id and _is_asked_about(claim)]
     try:
-        absent = nowhere(clone, [model.parsed(claim.pattern) for claim in left])
+        absent = nowhere(clone, [claim.meant for claim in left])
     except FleetError:
         return []
-    return [claim for claim in left if model.parsed(claim.pattern) in absent]
+    return [claim for claim in left if claim.meant in absent]
 
 
 def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
@@ -72,4 +72,4 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
 
 
 def _is_asked_about(claim: Claim) -> bool:
-    return not model.parsed(claim.pattern).units and clock.now() - claim.granted_at > A_WHILE
+    return not claim.meant.units and clock.now() - claim.granted_at > A_WHILE

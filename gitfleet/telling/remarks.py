@@ -24,6 +24,7 @@ from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import overlap
+from gitfleet.radar.hot_paths import DAYS, HotPaths
 from gitfleet.telling.claims_without_files import nowhere
 from gitfleet.trunk import position
 
@@ -46,16 +47,23 @@ class Behind(Struct):
 
 
 class Remarks(Struct):
-    """`absent` and `by_name` are patterns: those that match nothing yet, and those that are also meant as names."""
+    """`absent` and `by_name` are patterns: those that match nothing yet, and those that are also meant as names. `hot` are
+    paths over which branches conflict often, and how often.
+    """
 
     absent: tuple[str, ...] = ()
     behind: tuple[Behind, ...] = ()
     by_name: tuple[str, ...] = ()
+    hot: tuple[tuple[str, int], ...] = ()
 
     def words(self, hub: str | None) -> list[str]:
         """The same for people."""
         said = [_both(text) for text in self.by_name]
         said += [f"no such path yet: {display(text)}" for text in self.absent]
+        said += [
+            f"hot: branches have conflicted over {display(path)} {times} times within {DAYS} days; keep changes there small"
+            for path, times in self.hot[:3]
+        ]
         return [*said, *(_older(item, hub) for item in self.behind)]
 
 
@@ -83,11 +91,17 @@ def of_grant(
         FleetError
     ):  # a tree or a worktree that cannot be read: then nothing is known to be missing, or old
         pass
-    return Remarks(tuple(one.text for one in absent), tuple(older), by_name)
+    hot = _hot(clone, granted) if new else ()
+    return Remarks(tuple(one.text for one in absent), tuple(older), by_name, hot)
+
+
+def _hot(clone: Clone, granted: Sequence[Claim]) -> tuple[tuple[str, int], ...]:
+    found = HotPaths(clone.ledger.state).among(granted, case_sensitive=clone.policy.case_sensitive)
+    return tuple((path, one.count) for path, one in found[:SHOWN])
 
 
 def _paths(claims: Iterable[Claim]) -> list[Pattern]:
-    found = [model.parsed(claim.pattern) for claim in claims]
+    found = [claim.meant for claim in claims]
     return [one for one in found if not one.units]
 
 

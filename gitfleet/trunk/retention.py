@@ -53,7 +53,7 @@ def subject_of(ledger: Ledger, view: View, session: Session) -> Subject:
 def claims(view: View, session: Session) -> list[Claim]:
     """The claims of a session on paths."""
     found = model.of_session(view, session.id)
-    return [item for item in found if isinstance(item, Claim) and not model.parsed(item.pattern).units]
+    return [item for item in found if isinstance(item, Claim) and not item.meant.units]
 
 
 class Look:
@@ -110,7 +110,7 @@ class Look:
 
     def touches(self, claim: Claim, paths: Iterable[str]) -> bool:
         """Whether one of the paths is claimed."""
-        pattern = model.parsed(claim.pattern)
+        pattern = claim.meant
         return any(language.matches(pattern, path, case_sensitive=self._exact) for path in paths)
 
     def changed(self, head: str) -> list[str]:

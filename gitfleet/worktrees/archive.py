@@ -27,11 +27,9 @@ from gitfleet.base import advice, canonical, clock, files
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, Many, Maybe, One, Record, Struct, Whole, field
 from gitfleet.errors import Blocked, UsageError
-from gitfleet.git import fleetrefs, refs
+from gitfleet.git import fleetrefs, refs, trees
 from gitfleet.git.objects import PlumbingObjects
 from gitfleet.git.program import Git
-from gitfleet.git.trees import FILE as PLAIN
-from gitfleet.git.trees import FOLDER as TREE
 from gitfleet.git.trees import Entry, Objects, serialise
 from gitfleet.git.undoing import index_aside
 from gitfleet.worktrees import blobs
@@ -122,7 +120,7 @@ def _tree(git: Git, objects: Objects, owner: Owner, found: Capture) -> str:
     record = ArchiveRecord(owner, tuple(found.left_out), _mode(git, found))
 
     def file(data: bytes) -> Entry:
-        return Entry(PLAIN, objects.write("blob", data))
+        return Entry(trees.FILE, objects.write("blob", data))
 
     top = {"archive.json": file(canonical.dump(record)), "listing": file(listing)}
     top |= {f"worktree/{path}": entry for path, entry in entries.items()}
@@ -141,7 +139,7 @@ def _contents(git: Git, objects: Objects, found: Capture) -> dict[str, Entry]:
     """Mode and id of every file and link, stored."""
     stored = blobs.store(git, [path for path, item in found.items.items() if item.kind == FILE])
     entries = {
-        path: Entry(b"100755" if found.items[path].mode & 0o100 else PLAIN, oid)
+        path: Entry(b"100755" if found.items[path].mode & 0o100 else trees.FILE, oid)
         for path, oid in stored.items()
     }
     for path, item in found.items.items():
@@ -191,7 +189,7 @@ def _plant(objects: Objects, entries: Mapping[str, Entry]) -> str:
             below.setdefault(name, {})[rest] = entry
         else:
             here[name] = entry
-    here |= {name: Entry(TREE, _plant(objects, inner)) for name, inner in below.items()}
+    here |= {name: Entry(trees.FOLDER, _plant(objects, inner)) for name, inner in below.items()}
     return objects.write("tree", serialise(here))
 
 

@@ -144,7 +144,7 @@ def new(clone: Gated) -> list[str]:
 def holders(clone: Gated) -> dict[str, str]:
     """Who claims what."""
     with clone.open() as fleet:
-        return {c.pattern: getattr(c, "session", "?") for c in fleet.claims.find(fleet.current())}  # type: ignore[misc]
+        return {c.pattern: getattr(c, "session", "?") for c in fleet.claims.find(fleet.current())}
 
 
 def ours(path: Path) -> Sequence[str]:

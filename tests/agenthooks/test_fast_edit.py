@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gitfleet.agenthooks import fast_edit, hook_input, place
+from gitfleet.base.names import SessionId
 from gitfleet.clients import codex
 from gitfleet.clients.notes import Note, Notes
 from tests.agenthooks.agentbench import Starter
@@ -26,7 +27,7 @@ def certain(clone: Gated, path: str, own: str = "own") -> bool:
 def noted(alone: Gated, monkeypatch: pytest.MonkeyPatch) -> Gated:
     """A clone where the agent's session `own` acts for `alone-1`."""
     monkeypatch.delenv("GITFLEET_SESSION", raising=False)
-    Notes(str(alone.fleets.state("alone"))).keep("claude", "own", Note("alone-1", ours=True))
+    Notes(str(alone.fleets.state("alone"))).keep("claude", "own", Note(SessionId("alone-1"), ours=True))
     return alone
 
 

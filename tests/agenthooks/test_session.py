@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.clients.notes import Notes
 from tests.agenthooks.agentbench import Agent, Starter, holders, known, new
 from tests.gatebench import Gated
@@ -209,7 +210,7 @@ def test_messages_wait_in_the_briefing_once(start: Starter, alone: Gated) -> Non
     claude = start("claude", "own-1", alone.path)
     claude.begin()
     with alone.open() as fleet:
-        fleet.claims.tell(alone.session, note_of(alone, claude), "hello there")
+        fleet.claims.tell(alone.session, SessionId(note_of(alone, claude)), "hello there")
     assert "alone-1 says: hello there" in claude.begin("compact").context
     assert "hello there" not in claude.begin("compact").context
 

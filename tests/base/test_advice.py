@@ -11,7 +11,7 @@ import pytest
 from gitfleet.base import advice
 from gitfleet.base.commands import COMMANDS, spoken, spoken_in
 from gitfleet.errors import HubUnreachable
-from gitfleet.ledger.model import error_from, error_record
+from gitfleet.ledger.model import ErrorRecord
 from tests.workbench import ROOT, Gitfleet
 
 STEPS = [step for step in vars(advice).values() if isinstance(step, advice.Step)]
@@ -62,7 +62,7 @@ def test_hint_through_pickle_json_and_error_record_keeps_its_steps() -> None:
     error = HubUnreachable("No answer.", hint=HINT, hub="origin", output="")
     assert pickle.loads(pickle.dumps(error)).hint == HINT
     assert pickle.loads(pickle.dumps(advice.SYNC)) == advice.SYNC
-    assert error_from(json.loads(json.dumps(error_record(error)))).hint == HINT
+    assert ErrorRecord.decode(json.loads(json.dumps(ErrorRecord.of(error).encode()))).error.hint == HINT
 
 
 def test_hint_read_by_a_library_user_names_no_command() -> None:

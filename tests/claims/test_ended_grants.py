@@ -17,6 +17,8 @@ from gitfleet.upkeep import forgetting
 from tests.claims.world import World, wanted
 from tests.fleetbench import Fleets
 
+ADA_1 = SessionId("ada-1")
+
 
 def remembered(world: World) -> dict[str, EndedGrant]:
     """By pattern, the last grant that is over; there must be one record of each pattern and mode."""
@@ -197,7 +199,7 @@ def test_forget_drops_only_what_is_still_as_it_was_seen() -> None:
 def test_forgetting_what_is_old_needs_no_session_and_makes_no_commit_for_nothing(fleets: Fleets) -> None:
     fleets.claim("ada", "ada-1", "src/")
     with fleets.open() as fleet:
-        fleet.claims.release("ada-1", None)
+        fleet.claims.release(ADA_1, None)
         before = fleets.tip()
         assert forgetting.forget(fleet) == 0
         assert fleets.tip() == before
@@ -209,9 +211,9 @@ def test_forgetting_what_is_old_needs_no_session_and_makes_no_commit_for_nothing
 def test_forgetting_daily_looks_once_a_day(fleets: Fleets) -> None:
     fleets.claim("ada", "ada-1", "src/")
     with fleets.open() as fleet:
-        fleet.claims.release("ada-1", None)
+        fleet.claims.release(ADA_1, None)
         assert forgetting.forget_daily(fleet, keep=-10) == 1
-        fleet.claims.claim("ada-1", ["docs/"])
-        fleet.claims.release("ada-1", None)
+        fleet.claims.claim(ADA_1, ["docs/"])
+        fleet.claims.release(ADA_1, None)
         assert forgetting.forget_daily(fleet, keep=-10) == 0
         assert forgetting.forget(fleet, keep=-10) == 1

@@ -39,7 +39,7 @@ def take_over(world: World, session: str, cited: str, holder: str, path: str = A
 def verdict(
     world: World, session: str, *cited: str, path: str = A, exact_case: bool = False
 ) -> CommitVerdict:
-    (found,) = fencing.judge(world.view, session, cited, [path], case_sensitive=exact_case)
+    (found,) = fencing.Fence(world.view, case_sensitive=exact_case).judge(session, cited, [path])
     assert found.path == path
     return found
 
@@ -193,7 +193,7 @@ def test_commit_of_two_sessions_is_covered_by_the_claims_of_each() -> None:
     paths = ["src/a.py", "docs/x", "lib/y"]
 
     def states(*sessions: str) -> list[str]:
-        return [found.state for found in fencing.judge(world.view, sessions, cited, paths)]
+        return [found.state for found in fencing.Fence(world.view).judge(sessions, cited, paths)]
 
     assert states("a-1", "b-1") == [OK, OK, UNCLAIMED]
     assert states("b-1") == [THEIRS, OK, UNCLAIMED]

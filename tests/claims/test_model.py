@@ -90,7 +90,7 @@ def test_record_of_a_newer_format_is_refused_by_name() -> None:
 def test_garbage_holds_the_place_that_it_is_filed_in(where: str) -> None:
     found = model.read(view({where: b"{"}), where)
     assert isinstance(found, Unreadable)
-    text = found.pattern.text
+    text = found.pattern
     assert text in {"**", "src", "noequals"}
     assert isinstance(found.error, FleetError)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.service import FREE, MINE, THEIRS, Claims, Terms
@@ -16,12 +17,15 @@ from tests.claims.test_resources import HOSTILE
 from tests.fleetbench import Fleets
 from tests.workbench import Git, Gitfleet
 
+ALONE_1 = SessionId("alone-1")
+ALONE_2 = SessionId("alone-2")
+
 
 def with_rules(fleet: Fleet, **resources: int) -> Claims:
     return Claims(fleet.repository, fleet.ledger, lambda: Policy(resources=resources))
 
 
-def states(claims: Claims, fleet: Fleet, session: str | None, *texts: str) -> list[str]:
+def states(claims: Claims, fleet: Fleet, session: SessionId | None, *texts: str) -> list[str]:
     return [verdict.state for verdict in claims.check(fleet.current(), session, texts)]
 
 
@@ -35,7 +39,7 @@ def test_claim_of_hostile_names_is_refused_and_leaves_nothing_behind(fleets: Fle
         for text in [*HOSTILE, "res:a\x1b[2J", "res:a\n"]:
             for act in (fleet.claims.claim, fleet.claims.release):
                 with pytest.raises(UsageError) as refused:
-                    act("alone-1", ["docs/", text])
+                    act(ALONE_1, ["docs/", text])
                 assert refused.value.exit_code == 2
         assert fleets.tip("alone") == before
     assert fleets.waiting("alone") == []
@@ -45,8 +49,8 @@ def test_claim_of_hostile_names_is_refused_and_leaves_nothing_behind(fleets: Fle
 def test_claim_of_a_resource_to_be_shared_is_refused(fleets: Fleets, terms: Terms) -> None:
     with fleets.open("alone") as fleet:
         with pytest.raises(UsageError, match="cannot be shared"):
-            fleet.claims.claim("alone-1", ["docs/", "res:gpu"], terms)
-        assert states(fleet.claims, fleet, "alone-1", "docs/", "res:gpu") == [FREE, FREE]
+            fleet.claims.claim(ALONE_1, ["docs/", "res:gpu"], terms)
+        assert states(fleet.claims, fleet, SessionId("alone-1"), "docs/", "res:gpu") == [FREE, FREE]
 
 
 def test_claim_of_more_than_there_are_is_refused(fleets: Fleets) -> None:
@@ -54,47 +58,55 @@ def test_claim_of_more_than_there_are_is_refused(fleets: Fleets) -> None:
         fleets.open("alone") as fleet,
         pytest.raises(UsageError, match="2 units of 'gpu' were asked for, and there is 1"),
     ):
-        fleet.claims.claim("alone-1", ["res:gpu:2"])
+        fleet.claims.claim(ALONE_1, ["res:gpu:2"])
 
 
 def test_resource_is_let_go_of_whole(fleets: Fleets) -> None:
     with fleets.open("alone") as fleet:
         claims = with_rules(fleet, gpu=3)
-        claims.claim("alone-1", ["res:gpu:2"])
+        claims.claim(ALONE_1, ["res:gpu:2"])
         for counted in ("res:gpu:1", "res:gpu:2"):
             with pytest.raises(UsageError, match="released whole"):
-                claims.release("alone-1", [counted])
+                claims.release(ALONE_1, [counted])
             with pytest.raises(UsageError, match="released whole"):
-                claims.offer("alone-1", "alone-2", [counted])
+                claims.offer(ALONE_1, ALONE_2, [counted])
         assert slots(claims, fleet, "res:gpu") == {"alone-1": (0, 1)}
-        assert [
-            record["slots"] for record in claims.release("alone-1", ["res:GPU"]).encode()["released"]
-        ] == [[0, 1]]
+        assert [record["slots"] for record in claims.release(ALONE_1, ["res:GPU"]).encode()["released"]] == [
+            [0, 1]
+        ]
 
 
 def test_check_of_a_resource_says_whether_there_are_enough(fleets: Fleets) -> None:
     with fleets.open("alone") as fleet:
         claims = with_rules(fleet, gpu=3)
-        claims.claim("alone-1", ["res:gpu:2"])
-        assert states(claims, fleet, "alone-1", "res:gpu", "res:gpu:2", "res:gpu:3") == [MINE, MINE, FREE]
-        assert states(claims, fleet, "alone-2", "res:gpu", "res:gpu:2", "res:port") == [FREE, THEIRS, FREE]
+        claims.claim(ALONE_1, ["res:gpu:2"])
+        assert states(claims, fleet, SessionId("alone-1"), "res:gpu", "res:gpu:2", "res:gpu:3") == [
+            MINE,
+            MINE,
+            FREE,
+        ]
+        assert states(claims, fleet, SessionId("alone-2"), "res:gpu", "res:gpu:2", "res:port") == [
+            FREE,
+            THEIRS,
+            FREE,
+        ]
 
 
 def test_claim_of_a_file_that_is_called_like_a_resource_is_one_on_the_file(fleets: Fleets) -> None:
     top = fleets.clone("alone")
     (top / "res:x").write_text("a file")
     with fleets.open("alone") as fleet:
-        fleet.claims.claim("alone-1", ["./res:x"])
-        fleet.claims.claim("alone-2", ["res:x", "./res:y"])
-        (again,) = fleet.claims.claim("alone-1", [str(top / "res:x")]).encode()["already_held"]
+        fleet.claims.claim(ALONE_1, ["./res:x"])
+        fleet.claims.claim(ALONE_2, ["res:x", "./res:y"])
+        (again,) = fleet.claims.claim(ALONE_1, [str(top / "res:x")]).encode()["already_held"]
         assert again["pattern"] == ":/res:x"
         state = fleet.current()
-        judged = check_paths.judge(fleet, state, "alone-1", ["res:x"])
+        judged = check_paths.judge(fleet, state, ALONE_1, ["res:x"])
         assert (len(judged.used), judged.theirs) == (1, [])
-        assert [item.session for item in check_paths.judge(fleet, state, "alone-1", ["res:y"]).theirs] == [
+        assert [item.session for item in check_paths.judge(fleet, state, ALONE_1, ["res:y"]).theirs] == [
             "alone-2"
         ]
-        assert check_paths.judge(fleet, state, "alone-1", ["res:z"]).free == ["res:z"]
+        assert check_paths.judge(fleet, state, ALONE_1, ["res:z"]).free == ["res:z"]
 
 
 def test_commit_of_a_file_that_is_called_like_a_resource_needs_the_claim_on_the_file(
@@ -125,9 +137,9 @@ def test_rules_on_the_trunk_say_how_many_units_there_are_in_both_clones(fleets: 
     held = {item["session"]: (item["slots"], item["capacity"]) for item in refused.value.facts["conflicts"]}
     assert held == {"ada-1": ([0], 2), "bob-1": ([1], 2)}
     with fleets.open("bob") as fleet, pytest.raises(Queued):
-        fleet.claims.wait("bob-2", ["res:gpu", "x"], limit=0.0)
+        fleet.claims.wait(SessionId("bob-2"), ["res:gpu", "x"], limit=0.0)
     with fleets.open("ada") as fleet:
-        served = fleet.claims.release("ada-1", None).encode()["served"]
+        served = fleet.claims.release(SessionId("ada-1"), None).encode()["served"]
     assert {record["pattern"]: record.get("slots") for record in served} == {"res:gpu": [0], "x": None}
     fleets.chain()
 

@@ -376,7 +376,7 @@ def test_record_of_a_resource_that_is_broken_keeps_all_of_it(broken: dict[str, A
     world.view.change({claim.where: canonical.dump(record)})
     (found,) = model.near(world.view, ("", "gpu"))
     assert isinstance(found, Unreadable)
-    assert found.pattern == language.parse("res:gpu")[0]
+    assert found.meant == language.parse("res:gpu")[0]
     assert isinstance(world.refuse("b-1", "claim.acquire", **asked("res:gpu", capacity=9)), Conflict)
     world.take("b-1", "claim.acquire", **wanted("src/"))
     world.take("b-1", "claim.acquire", **asked("res:port"))

@@ -61,7 +61,7 @@ def cited(world: World) -> str:
 
 
 def judged(world: World, session: str, claim: str) -> str:
-    return fencing.judge(world.view, session, [claim], ["src/a.py"])[0].state
+    return fencing.Fence(world.view).judge(session, [claim], ["src/a.py"])[0].state
 
 
 def ended(world: World, *paths: str, held: tuple[str, ...] = ("src/", "docs/")) -> None:
@@ -256,19 +256,19 @@ def test_commits_that_the_new_holder_builds_upon_are_covered_as_long_as_it_holds
     ended(world, "src/")
     old = world.claims()["src/"]
     cited = [f"{old.id}@{old.token}"]
-    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state == fencing.OK
+    assert fencing.Fence(world.view).judge("n-1", cited, ["src/a.py"])[0].state == fencing.OK
     world.take("m-1", ACQUIRE, **wanted("src/a.py", based_on={old.id: [HEAD]}))
-    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state == fencing.OK
+    assert fencing.Fence(world.view).judge("n-1", cited, ["src/a.py"])[0].state == fencing.OK
     world.take("m-1", END, retain=body(world, "m-1", "src/", branch="second", head=LATER))
     second = world.claims()["src/"]
     world.take("n-2", ACQUIRE, **wanted("src/b.py", based_on={old.id: [LATER]}))
-    (verdict,) = fencing.judge(world.view, "m-1", [f"{old.id}@{second.token}"], ["src/a.py"])
+    (verdict,) = fencing.Fence(world.view).judge("m-1", [f"{old.id}@{second.token}"], ["src/a.py"])
     assert verdict.state == fencing.OK
-    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state == fencing.OK
+    assert fencing.Fence(world.view).judge("n-1", cited, ["src/a.py"])[0].state == fencing.OK
     world.take("n-2", "claim.release", patterns=None)
     world.take("m-1", "session.start", worktree="/m-1")
     world.take("m-1", ACQUIRE, **wanted("src/"))
-    assert fencing.judge(world.view, "n-1", cited, ["src/a.py"])[0].state != fencing.OK
+    assert fencing.Fence(world.view).judge("n-1", cited, ["src/a.py"])[0].state != fencing.OK
 
 
 @pytest.mark.parametrize("again", ["released", "lapsed"])

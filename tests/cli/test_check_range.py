@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from tests.gatebench import Gated
 from tests.workbench import UNSEEN, Git, Gitfleet, Overlay, Ran
+
+BOB_1 = SessionId("bob-1")
 
 A = "src/api/a.py"
 
@@ -168,9 +171,9 @@ def test_range_with_stale_commits_passes_when_whoever_has_the_path_now_goes_on_f
 ) -> None:
     branch(ada)
     with ada.open() as fleet:
-        fleet.claims.offer("ada-1", "bob-1", [A])
+        fleet.claims.offer(SessionId("ada-1"), BOB_1, [A])
     with bob.open() as fleet:
-        fleet.claims.accept("bob-1")
+        fleet.claims.accept(BOB_1)
     assert checked_out(ci).states("origin/main..HEAD", 15) == {A: "stale"}
     bob.out("fetch", "--quiet", "origin")
     bob.out("checkout", "--quiet", "-b", "feature", "origin/feature")

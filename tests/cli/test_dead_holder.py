@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.sessions.service import Start
 from tests.cli.conftest import Cli
 from tests.gatebench import Copies, Gated, refused
@@ -30,7 +31,7 @@ def doomed() -> Iterator[Doomed]:
         processes.append(process)
         with clone.open() as fleet:
             fleet.sessions.start(Start(id="doomed", agent="codex", pid=process.pid))
-            fleet.claims.claim("doomed", [path])
+            fleet.claims.claim(SessionId("doomed"), [path])
         process.kill()
         process.wait()
 
@@ -102,7 +103,7 @@ def test_live_holder_and_a_person_are_called_dead_by_nobody(cli: Cli) -> None:
     cli("claim", "src/", env=cli.other).ok()
     with cli.clone.open() as fleet:
         fleet.sessions.start(Start(id="ann", person=True))
-        fleet.claims.claim("ann", ["docs/"])
+        fleet.claims.claim(SessionId("ann"), ["docs/"])
     ran = cli("claim", "src/", "docs/").ended(10)
     assert GONE not in ran.stderr
     assert "--wait" in ran.stderr

@@ -12,7 +12,7 @@ from gitfleet.mergequeue import landings, model
 from gitfleet.mergequeue.requests import EntryLanding, Land, Proof
 from tests.cli.conftest import Cli
 from tests.gatebench import Copies
-from tests.workbench import Gitfleet, Ran
+from tests.workbench import UNSEEN, Gitfleet, Ran
 
 
 @pytest.fixture
@@ -154,6 +154,23 @@ def test_hub_that_is_away_is_an_error_and_nothing_is_queued(hub_cli: Cli) -> Non
     place.rename(place.with_suffix(".away"))
     assert hub_cli("queue", "add").returncode == 30
     assert listed(hub_cli) == {}
+
+
+@pytest.mark.parametrize(
+    "args", [("hold", "feat"), ("drop", "feat"), ("bump", "feat", "1"), ("pause", "--reason", "x")]
+)
+def test_what_must_be_certain_does_not_wait_for_a_hub_that_is_away(
+    hub_cli: Cli, args: tuple[str, ...]
+) -> None:
+    branch(hub_cli, "feat")
+    hub_cli("queue", "add").ok()
+    place = hub_cli.clone.fleets.hub
+    place.rename(place.with_suffix(".away"))
+    assert hub_cli("queue", *args).returncode == 30
+    place.with_suffix(".away").rename(place)
+    hub_cli("sync").ok()
+    row = listed(hub_cli)["feat"]
+    assert (row["state"], row["priority"], row["reason"]) == ("queued", 50, "next")
 
 
 def test_gate_of_the_users_own_stops_the_push_and_nothing_is_queued(hub_cli: Cli) -> None:
@@ -310,6 +327,46 @@ def test_revert_of_a_landed_entry_is_queued_as_a_branch_of_its_own(hub_cli: Cli)
     hub_cli.clone.out("branch", "--delete", "--force", entry["branch"])
     ran = hub_cli("queue", "revert", "feat")
     assert (ran.returncode, "Nothing of feat is left" in ran.stderr) == (2, True)
+
+
+def test_revert_takes_back_all_commits_that_an_entry_landed_as(hub_cli: Cli) -> None:
+    (hub_cli.clone.path / "gitfleet.yaml").write_text("version: 1\nqueue: {gate: none, method: rebase}\n")
+    hub_cli.clone.out("add", "gitfleet.yaml")
+    hub_cli.clone.git(*UNSEEN, "commit", "--quiet", "-m", "rules").ok()
+    hub_cli.clone.git(*UNSEEN, "push", "--quiet", "origin", "main").ok()
+    hub_cli("sync").ok()
+    branch(hub_cli, "feat", "one.txt", "two.txt")
+    hub_cli("queue", "add").ok()
+    hub_cli("queue", "process").ok()
+    hub_cli("queue", "revert", "feat").ok()
+    hub_cli("queue", "process").ok()
+    there = (
+        hub_cli.clone.git("ls-tree", "--name-only", "main", at=hub_cli.clone.fleets.hub).ok().stdout.split()
+    )
+    assert "gitfleet.yaml" in there
+    assert {"one.txt", "two.txt"}.isdisjoint(there)
+
+
+def test_claims_of_an_ended_session_go_with_its_branch_whatever_head_they_stayed_with(
+    two: tuple[Cli, Cli],
+) -> None:
+    ada, bob = two
+    ada.clone.git(*UNSEEN, "commit", "--quiet", "--allow-empty", "-m", "x").ok()
+    (ada.clone.path / "gitfleet.yaml").write_text("version: 1\nqueue: {gate: none}\n")
+    ada.clone.out("add", "gitfleet.yaml")
+    ada.clone.git(*UNSEEN, "commit", "--quiet", "-m", "rules").ok()
+    ada.clone.git(*UNSEEN, "push", "--quiet", "origin", "main").ok()
+    branch(ada, "feat", "one.txt")
+    ada.clone.out("push", "--quiet", "origin", "feat")
+    ada("session", "end", ada.clone.session).ok()
+    ada.clone.git(*UNSEEN, "commit", "--quiet", "--allow-empty", "-m", "more").ok()
+    ada.clone.git(*UNSEEN, "push", "--quiet", "origin", "feat").ok()
+    bob("sync").ok()
+    held = bob("claims").ok().stdout
+    assert "one.txt" in held
+    bob("queue", "add", "--branch", "feat").ok()
+    bob("queue", "process").ok()
+    assert "one.txt" not in bob("claims").ok().stdout
 
 
 def test_revert_of_what_has_been_changed_since_is_refused_with_the_paths(hub_cli: Cli) -> None:

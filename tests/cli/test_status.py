@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
 from gitfleet.sessions.service import Start
@@ -119,7 +120,7 @@ def test_status_outside_of_a_fleet_says_what_to_do(repository: Path, gitfleet: G
 def test_status_of_a_fleet_without_sessions_says_so(fleets: Fleets, gitfleet: Gitfleet) -> None:
     with fleets.open("alone") as fleet:
         for session in ("alone-1", "alone-2"):
-            fleet.sessions.end(session)
+            fleet.sessions.end(SessionId(session))
     ran = gitfleet(fleets.clone("alone"), "status").ok()
     assert ran.stdout.splitlines()[1:] == ["no sessions"]
 

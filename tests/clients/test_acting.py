@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.clients import acting
 from gitfleet.clients.notes import Note, Notes
+
+ONE = SessionId("one")
 
 _WAITS = [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"]
 
@@ -49,8 +52,8 @@ def test_claude_started_by_a_command_of_codex_is_the_inner_one(given: str) -> No
 @pytest.mark.parametrize("own", ["../../etc/x", "a/b", "x" * 500, "ü", "a\nb", ".", "\udc80"])
 def test_note_about_an_odd_id_stays_in_its_folder_and_is_found_again(tmp_path: Path, own: str) -> None:
     notes = Notes(str(tmp_path))
-    notes.keep("codex", own, Note("one", ours=True))
-    notes.keep("codex", f"{own}x", Note("two", ours=True))
+    notes.keep("codex", own, Note(ONE, ours=True))
+    notes.keep("codex", f"{own}x", Note(SessionId("two"), ours=True))
     assert len(list((tmp_path / "agents").iterdir())) == 2
     assert list(tmp_path.rglob("*")) == [tmp_path / "agents", *(tmp_path / "agents").iterdir()]
     assert acting.session_of(str(tmp_path), "codex", own) == "one"
@@ -61,10 +64,10 @@ def test_note_about_an_odd_id_stays_in_its_folder_and_is_found_again(tmp_path: P
 
 def test_note_that_was_left_is_free_for_the_one_that_goes_on(tmp_path: Path) -> None:
     notes = Notes(str(tmp_path))
-    notes.keep("claude", "a", Note("one", ours=True))
+    notes.keep("claude", "a", Note(ONE, ours=True))
     assert (notes.taken(), notes.left()) == ({"one"}, set())
     notes.leave("claude", "a")
     assert (notes.taken(), notes.left()) == (set(), {"one"})
-    notes.keep("claude", "b", Note("one", ours=True))
+    notes.keep("claude", "b", Note(ONE, ours=True))
     assert (notes.taken(), notes.left()) == ({"one"}, set())
     assert notes.get("claude", "a") is None

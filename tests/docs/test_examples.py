@@ -31,6 +31,7 @@ import pytest
 from gitfleet.fleet.maintenance import Upkeep
 from gitfleet.fleet.services import FleetClaims
 from gitfleet.fleet.trees import FleetWorktrees
+from gitfleet.radar.radar import Radar
 from gitfleet.trunk import policy_rules
 from tests.workbench import ROOT, Git, Gitfleet, run
 
@@ -193,7 +194,7 @@ def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None
 
 def test_methods_that_the_library_page_names_are_there() -> None:
     page = (ROOT / "docs/guides/library.md").read_text(encoding="utf-8")
-    kinds = {"claims": FleetClaims, "worktrees": FleetWorktrees, "upkeep": Upkeep}
+    kinds = {"claims": FleetClaims, "worktrees": FleetWorktrees, "upkeep": Upkeep, "radar": Radar}
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
     assert kinds.keys() <= rows.keys()
     for name, kind in kinds.items():

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 import gitfleet
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
 from gitfleet.cli import claiming, main  # noqa: F401 - imported before forking, so that children are warm
 from gitfleet.gates import leases
@@ -77,20 +78,20 @@ def _command(clone: str, *arguments: str) -> Callable[[Fleets], None]:
 
 def _claim(fleets: Fleets, clone: str, session: str, path: str, *, confirmed: bool = True) -> None:
     with fleets.open(clone) as fleet:
-        result = fleet.claims.claim(session, [path], Terms(), timeout=5.0)
+        result = fleet.claims.claim(SessionId(session), [path], Terms(), timeout=5.0)
     assert result.status is (Status.CONFIRMED if confirmed else Status.TENTATIVE), result
 
 
 def _release(fleets: Fleets, clone: str, session: str, path: str) -> None:
     with fleets.open(clone) as fleet:
-        fleet.claims.release(session, [path], timeout=5.0)
+        fleet.claims.release(SessionId(session), [path], timeout=5.0)
 
 
 def _go_on_claiming(clone: str) -> Callable[[Fleets], None]:
     def mend(fleets: Fleets) -> None:
         _claim(fleets, clone, f"{clone}-2", "docs/")
         with fleets.open(clone) as fleet:
-            held = list(fleet.claims.find(fleet.current(), session=f"{clone}-1"))
+            held = list(fleet.claims.find(fleet.current(), session=SessionId(f"{clone}-1")))
         if not held:  # it had not been left in the outbox yet
             _claim(fleets, clone, f"{clone}-1", "src/a.py")
 
@@ -144,7 +145,7 @@ def _decided(fleets: Fleets) -> None:
     assert chain.holders("src/a.py") == ["bob-1"], chain.claims
     assert chain.holders("src/b.py") == ["ada-1"], chain.claims
     with fleets.open("ada") as fleet:
-        told = fleet.ledger.notices.kept("ada-1")
+        told = fleet.ledger.notices.kept(SessionId("ada-1"))
     assert len(told) == 1, told
     assert "bob-1" in told[0].text, told
 
@@ -170,7 +171,7 @@ def _gate_rules(fleets: Fleets) -> None:
 
 def _test_again(fleets: Fleets) -> None:
     with fleets.open("alone") as fleet:
-        assert fleet.gates.run(fleet.gates.target(), GateTerms(session="alone-1")).word == "passed"
+        assert fleet.gates.run(fleet.gates.target(), GateTerms(session=SessionId("alone-1"))).word == "passed"
         fleet.ledger.sync()
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Damaged, FleetError
 from gitfleet.fleet import doctor
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets, unpack
 from tests.workbench import Git
+
+ADA_1 = SessionId("ada-1")
 
 COORD = "refs/fleet/coord"
 
@@ -49,14 +52,14 @@ def test_object_that_is_gone_is_named_as_damage_here_and_comes_back_from_the_hub
         assert (findings["objects"].ok, findings["objects"].advice) == (False, advice.REPAIR)
         assert oid in findings["objects"].words
         for error in (
-            failure(lambda: fleet.claims.claim("ada-1", ["src/new"])),
+            failure(lambda: fleet.claims.claim(ADA_1, ["src/new"])),
             failure(lambda: exchange.sync(fleet)),
         ):
             assert error is None or (type(error), oid in error.message) == (Damaged, True)
             assert error is None or advice.REPAIR in error.hint
         assert oid in doctor.repair(fleet)[0]
         assert all(finding.ok for finding in doctor.examine(fleet))
-        assert fleet.claims.claim("ada-1", ["src/newer"]).status.value == "confirmed"
+        assert fleet.claims.claim(ADA_1, ["src/newer"]).status.value == "confirmed"
     fleets.chain()
 
 
@@ -104,10 +107,10 @@ def test_prune_between_writing_and_pushing_costs_a_second_try_and_is_no_refusal_
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     with fleets.open("ada") as fleet:
         if done:
-            assert fleet.claims.claim("ada-1", ["src/two"]).status.value == "confirmed"
+            assert fleet.claims.claim(ADA_1, ["src/two"]).status.value == "confirmed"
         else:
             with pytest.raises(Damaged, match="gc --prune=now"):
-                fleet.claims.claim("ada-1", ["src/two"])
-        assert fleet.claims.claim("ada-1", ["src/three"]).status.value == "confirmed"
+                fleet.claims.claim(ADA_1, ["src/two"])
+        assert fleet.claims.claim(ADA_1, ["src/three"]).status.value == "confirmed"
     assert (folder / "count").read_text() == "x" * times
     assert fleets.chain().holders("src/two") == (["ada-1"] if done else [])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.errors import FleetError
 from gitfleet.ledger.model import Status
 from tests.fleetbench import Fleets
@@ -84,7 +85,7 @@ def test_tentative_claims_survive_a_disk_that_is_full_when_the_hub_returns(
     filler.unlink()
     with disk.open("ada") as fleet:
         fleet.ledger.sync()
-        assert len(fleet.ledger.notices.kept("ada-1")) == 1
+        assert len(fleet.ledger.notices.kept(SessionId("ada-1"))) == 1
     chain = fleets.chain()
     assert [result.receipt.operation in chain.operations for result in results] == [True, False, True]
 

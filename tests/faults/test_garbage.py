@@ -10,6 +10,7 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.clone import OPERATIONS
 from gitfleet.errors import Conflict, Corrupt, FleetError, NewerFormat
 from gitfleet.git import fleetrefs, refs
@@ -25,6 +26,8 @@ from gitfleet.sessions.session_rules import Renew, Renewed, renew
 from tests.fleetbench import Fleets, start_body
 from tests.operations import ask, raw
 from tests.workbench import Git, Gitfleet
+
+ADA_1 = SessionId("ada-1")
 
 
 def operation(kind: str = "session.renew", session: str = "ada-1", **fields: object) -> dict[str, object]:
@@ -59,7 +62,7 @@ def test_garbage_in_the_outbox_is_put_aside_and_named_and_others_go_on(fleets: F
     for what, data in GARBAGE.items():
         put(fleets, f"{what}.json", data, place)
     with fleets.open("ada") as fleet:
-        result = fleet.claims.claim("ada-1", ["src/a.py"])
+        result = fleet.claims.claim(ADA_1, ["src/a.py"])
         warnings = fleet.ledger.outbox.warnings
     assert result.status is Status.CONFIRMED
     for what, data in GARBAGE.items():
@@ -115,7 +118,7 @@ def test_operation_of_an_unknown_kind_in_the_outbox_is_left_for_a_newer_gitfleet
     put(fleets, name, canonical.dump(unknown))
     for number in range(2):
         with fleets.open() as fleet:
-            assert fleet.claims.claim("ada-1", [f"src/{number}.py"]).status is Status.CONFIRMED
+            assert fleet.claims.claim(ADA_1, [f"src/{number}.py"]).status is Status.CONFIRMED
             assert [warning for warning in fleet.ledger.outbox.warnings if "queue.enqueue" in warning]
     assert fleets.waiting() == [f"taken/{name}"]
     assert (fleets.state() / "outbox/taken" / name).read_bytes() == canonical.dump(unknown)

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict, HubAlarm, HubRefused
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Status
 from gitfleet.sessions.local import Here
 from tests.fleetbench import Fleets
 from tests.workbench import Git, Gitfleet, Ran, run
+
+ADA_1 = SessionId("ada-1")
+BOB_1 = SessionId("bob-1")
 
 COORD = "refs/fleet/coord"
 
@@ -89,7 +93,7 @@ def test_claims_while_the_hub_is_away_exclude_each_other_on_the_same_host(fleets
     with pytest.raises(Conflict, match="ada-1"):
         fleets.claim("ada", "ada-2", "src/a.py")
     with fleets.open() as fleet:
-        assert fleet.claims.release("ada-1", ["src/"]).status is Status.TENTATIVE
+        assert fleet.claims.release(ADA_1, ["src/"]).status is Status.TENTATIVE
     assert fleets.claim("ada", "ada-2", "src/a.py").status is Status.TENTATIVE
     come_back(fleets)
     with fleets.open() as fleet:
@@ -121,14 +125,14 @@ def test_claims_of_two_clones_while_the_hub_was_away_are_decided_in_order_of_the
     assert tentative[2].receipt.operation not in chain.operations
     assert fleets.waiting("ada") == fleets.waiting("bob") == []
     with fleets.open("ada") as fleet:
-        assert fleet.ledger.notices.kept("ada-1") == []
+        assert fleet.ledger.notices.kept(ADA_1) == []
 
 
 def test_sync_after_the_hub_was_away_tells_what_was_lost_with_exit_12(
     fleets: Fleets, gitfleet: Gitfleet
 ) -> None:
     with fleets.open("bob") as fleet:
-        fleet.sessions.local.remember(Here("bob-1", str(fleets.clone("bob")), person=True, process=None))
+        fleet.sessions.local.remember(Here(BOB_1, str(fleets.clone("bob")), person=True, process=None))
     go(fleets)
     fleets.claim("bob", "bob-1", "src/a.py")
     come_back(fleets)
@@ -147,7 +151,7 @@ def lost(fleets: Fleets) -> Path:
     bob = fleets.clone("bob")
     with fleets.open("bob") as fleet:
         for session, tree in (("bob-1", bob), ("bob-2", fleets.root / "elsewhere")):
-            fleet.sessions.local.remember(Here(session, str(tree), person=False, process=None))
+            fleet.sessions.local.remember(Here(SessionId(session), str(tree), person=False, process=None))
     go(fleets)
     fleets.claim("bob", "bob-1", "src/a.py")
     come_back(fleets)
@@ -231,7 +235,7 @@ def test_sync_tells_what_a_session_lost_that_is_remembered_no_more(
 ) -> None:
     with fleets.open("bob") as fleet:
         fleet.ledger.sync()
-        fleet.sessions.end("bob-1")
+        fleet.sessions.end(BOB_1)
     assert "bob-1: Lost" in gitfleet(lost, "sync").ended(12).stdout
     assert not told(gitfleet(lost, "sync").ok())
 
@@ -293,7 +297,7 @@ def test_claim_where_the_hub_s_ref_does_not_move_is_tentative_and_does_not_hamme
     log = tmp_path / "calls"
     monkeypatch.setenv("GIT_TRACE2_EVENT", str(log))
     with fleets.open() as fleet:
-        result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=3.0)
+        result = fleet.claims.claim(ADA_1, ["src/a.py"], timeout=3.0)
     monkeypatch.delenv("GIT_TRACE2_EVENT")
     assert result.status is Status.TENTATIVE
     assert "locked there, or hidden" in result.receipt.hub_error
@@ -314,7 +318,7 @@ def test_claim_whose_push_is_cut_off_says_so_and_nothing_of_a_race(fleets: Fleet
     hook.write_text("#!/bin/sh\nkill -9 $PPID\n")
     hook.chmod(0o755)
     with fleets.open() as fleet:
-        result = fleet.claims.claim("ada-1", ["src/a.py"], timeout=0.0)
+        result = fleet.claims.claim(ADA_1, ["src/a.py"], timeout=0.0)
     assert result.status is Status.TENTATIVE
     assert "the remote end hung up" in result.receipt.hub_error
     assert "race" not in result.receipt.hub_error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict, HubAlarm
 from gitfleet.ledger.model import Status
 from gitfleet.ledger.notices import LOST
@@ -47,7 +48,7 @@ def test_work_that_waited_and_lost_is_told_and_new_work_beside_it_is_granted(
     chain = fleets.chain()
     assert (chain.holders("src/a.py"), chain.holders("docs/")) == (["bob-1"], ["ada-2"])
     with fleets.open() as fleet:
-        assert [notice.kind for notice in fleet.ledger.notices.kept("ada-1")] == [LOST]
+        assert [notice.kind for notice in fleet.ledger.notices.kept(SessionId("ada-1"))] == [LOST]
     assert fleets.waiting() == []
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict
 from gitfleet.ledger.model import Status
 from tests.fleetbench import Fleets
 from tests.races.crowd import Crowd, Task
+
+ADA_1 = SessionId("ada-1")
 
 REAL = shutil.which("git") or "git"
 # Stands before git on PATH: a push is done for real or not at all, and then its answer is lost, as often as is asked.
@@ -76,7 +79,7 @@ def test_release_whose_push_lost_its_answer_is_told_as_it_was(
     fleets.claim("ada", "ada-1", "src/a.py")
     arm(faults, FAULTS[fault])
     with fleets.open() as fleet:
-        result = fleet.claims.release("ada-1", ["src/a.py"])
+        result = fleet.claims.release(ADA_1, ["src/a.py"])
     assert result.status is Status.CONFIRMED
     assert [record["pattern"] for record in result.encode()["released"]] == ["src/a.py"]
     assert fleets.chain().holders("src/a.py") == []
@@ -96,7 +99,7 @@ def test_claim_whose_push_landed_while_the_hub_went_away_is_settled_when_it_retu
     away.rename(fleets.hub)
     with fleets.open() as fleet:
         fleet.ledger.sync()
-        assert fleet.ledger.notices.kept("ada-1") == []
+        assert fleet.ledger.notices.kept(ADA_1) == []
     chain = fleets.chain()
     assert (chain.holders("src/a.py"), chain.holders("src/b.py")) == (["ada-1"], ["ada-1"])
     assert result.receipt.operation in chain.operations

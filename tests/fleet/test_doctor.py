@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.errors import HubError
 from gitfleet.fleet import doctor
 from gitfleet.fleet.fleet import Fleet
@@ -21,6 +22,9 @@ from gitfleet.telling import claims_without_files
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.workbench import Git
+
+ADA_1 = SessionId("ada-1")
+BOB_1 = SessionId("bob-1")
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ def test_remote_that_is_a_mirror_or_fetches_all_is_a_finding(
 def test_hub_whose_ledger_is_not_ours_is_found_and_mended(
     fleet: Fleet, fleets: Fleets, git: Git, how: str
 ) -> None:
-    fleet.claims.claim("ada-1", ["src/"])
+    fleet.claims.claim(ADA_1, ["src/"])
     tip = fleets.tip("ada")
     if how == "vanished":
         git(fleets.hub, "update-ref", "-d", fleetrefs.COORD)
@@ -107,7 +111,7 @@ def test_records_that_cannot_be_read_are_each_named(fleets: Fleets) -> None:
 
 def test_operations_that_wait_and_files_that_are_none_are_found(fleet: Fleet, fleets: Fleets) -> None:
     shutil.move(fleets.hub, fleets.root / "away.git")
-    fleet.claims.claim("ada-1", ["src/"])
+    fleet.claims.claim(ADA_1, ["src/"])
     shutil.move(fleets.root / "away.git", fleets.hub)
     (fleets.state("ada") / "outbox/unread/x\x1b[31m").write_text("?")
     words = problems(fleet)["outbox"]
@@ -143,13 +147,13 @@ def test_exchange_brings_what_waited_and_tells_what_was_lost(
     ada, bob = open_clone("ada"), open_clone("bob")
     away = fleets.root / "away.git"
     shutil.move(fleets.hub, away)
-    assert ada.claims.claim("ada-1", ["src/"]).status.value == "tentative"
-    assert ada.claims.claim("ada-1", ["docs/"]).status.value == "tentative"
+    assert ada.claims.claim(ADA_1, ["src/"]).status.value == "tentative"
+    assert ada.claims.claim(ADA_1, ["docs/"]).status.value == "tentative"
     with pytest.raises(HubError):
         exchange.sync(ada)
     shutil.move(away, fleets.hub)
-    bob.claims.claim("bob-1", ["src/api/a.py"])
-    ada.sessions.local.remember(Here("ada-1", ada.repository.worktree or "", False, None))
+    bob.claims.claim(BOB_1, ["src/api/a.py"])
+    ada.sessions.local.remember(Here(ADA_1, ada.repository.worktree or "", False, None))
     told = exchange.sync(ada)
     assert told.brought == 2
     (lost,) = exchange.lost(ada)
@@ -203,15 +207,15 @@ def test_claims_that_match_nothing_for_a_while_are_named(
     (top / "new").mkdir()
     (top / "new/caf\u00e9.txt").write_text("not added\n")
     there = ["src/", "b.txt", "s*c/*.PY", "new/CAFE\u0301.txt", "res:gpu"]
-    fleet.claims.claim("ada-1", [*there, "scr/", "[ab].txtt"])
+    fleet.claims.claim(ADA_1, [*there, "scr/", "[ab].txtt"])
     with fleets.open("bob") as bob:
-        bob.claims.claim("bob-1", ["nowhere"])
+        bob.claims.claim(BOB_1, ["nowhere"])
     fleet.ledger.sync()
     assert "claims" not in problems(fleet), "they may be about to be made"
     monkeypatch.setattr(claims_without_files, "A_WHILE", -1)
     assert {claim.pattern for claim in claims_without_files.unmatched(fleet)} == {"[ab].txtt", "scr/"}
     assert "matches no file here" in problems(fleet)["claims"]
-    fleet.claims.release("ada-1", ["scr/", "[ab].txtt"])
+    fleet.claims.release(ADA_1, ["scr/", "[ab].txtt"])
     assert problems(fleet) == {}
 
 
@@ -224,6 +228,6 @@ def test_claim_that_matches_a_file_of_another_branch_or_worktree_is_not_named(
     git(top, "switch", "-q", "-")
     git(top, "worktree", "add", "-q", "--detach", str(fleets.root / "linked"))
     (fleets.root / "linked/loose.txt").write_text("1\n")
-    fleet.claims.claim("ada-1", ["only/", "loose.txt"])
+    fleet.claims.claim(ADA_1, ["only/", "loose.txt"])
     monkeypatch.setattr(claims_without_files, "A_WHILE", -1)
     assert claims_without_files.unmatched(fleet) == []

@@ -16,10 +16,16 @@ import pytest
 import gitfleet
 from gitfleet import Conflict, Fleet, NoSession, Options, Start, Terms
 from gitfleet.base import watching
+from gitfleet.base.names import SessionId
 from gitfleet.claims.model import Claim
 from gitfleet.ledger.ledger import State
 from tests.fleetbench import Fleets
 from tests.workbench import ROOT, Git, Gitfleet, run
+
+ADA_1 = SessionId("ada-1")
+ALONE_1 = SessionId("alone-1")
+BOB_1 = SessionId("bob-1")
+S1 = SessionId("s1")
 
 LONG = 100.0
 
@@ -29,7 +35,7 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 def test_public_names_are_these_and_each_is_there() -> None:
     assert gitfleet.__all__ == [
         "Blocked", "Claim", "Claimed", "CleanupTerms", "Conflict", "Fleet", "FleetError", "HubRefused", "HubUnreachable", "Lost",
-        "NoSession", "Options", "Queued", "Released", "Selection", "Start", "State", "Terms", "UsageError", "Wish", "__version__",
+        "NoSession", "Options", "Queued", "Released", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wish", "__version__",
     ]  # fmt: skip
     assert gitfleet.__all__ == sorted(gitfleet.__all__) == dir(gitfleet)
     assert all(getattr(gitfleet, name) for name in gitfleet.__all__)
@@ -59,21 +65,21 @@ def test_session_from_its_start_to_its_end_is_what_the_command_line_shows(
         begun = fleet.start_session(Start(id="s1", agent="codex", pid=process().pid))
         assert begun.session == "s1"
         assert "s1" in gitfleet(fleets.clone("ada"), "session", "list").ok().stdout
-        fleet.claims.claim("s1", ["new/"])
+        fleet.claims.claim(S1, ["new/"])
         assert any(row["id"] == "s1" for row in fleet.status().answer["sessions"])
-        ended = fleet.end_session("s1")
+        ended = fleet.end_session(S1)
         assert [claim.pattern for claim in ended.result.released] == ["new/"]
         with pytest.raises(NoSession):
-            fleet.end_session("s1")
+            fleet.end_session(S1)
 
 
 def test_log_has_the_filters_of_the_command(fleets: Fleets) -> None:
     with fleets.open() as fleet:
-        fleet.claims.claim("ada-1", ["src/api/"])
-        fleet.claims.release("ada-1", None)
+        fleet.claims.claim(ADA_1, ["src/api/"])
+        fleet.claims.release(ADA_1, None)
         assert [line.kind for line in fleet.log("src/api/a.py")] == ["claim.release", "claim.acquire"]
         assert [line.kind for line in fleet.log(kind="claim", limit=1)] == ["claim.release"]
-        assert {line.session for line in fleet.log(session="bob-1")} == {"bob-1"}
+        assert {line.session for line in fleet.log(session=BOB_1)} == {"bob-1"}
         assert fleet.fsck() == fleet.current().tip.generation + 1
 
 
@@ -81,9 +87,9 @@ def test_sync_exchanges_mends_the_hooks_and_names_what_was_lost(fleets: Fleets, 
     away = fleets.root / "away.git"
     with fleets.open("ada") as ada, fleets.open("bob") as bob:
         fleets.hub.rename(away)
-        assert ada.claims.claim("ada-1", ["src/"]).status.value == "tentative"
+        assert ada.claims.claim(ADA_1, ["src/"]).status.value == "tentative"
         away.rename(fleets.hub)
-        bob.claims.claim("bob-1", ["src/"])
+        bob.claims.claim(BOB_1, ["src/"])
         done = ada.sync()
         assert [words.partition(":")[0] for words in done.lost] == ["ada-1"]
         assert done.mended
@@ -114,13 +120,13 @@ def test_clone_that_joins_is_a_node_with_hooks(clone: Callable[[str], Path]) -> 
 
 def test_messages_count_as_told_when_the_body_ends_well_and_not_before(fleets: Fleets) -> None:
     with fleets.open() as fleet:
-        fleet.claims.tell("ada-2", "ada-1", "hello")
-        with suppress(ZeroDivisionError), fleet.reading("ada-1") as texts:
+        fleet.claims.tell(SessionId("ada-2"), ADA_1, "hello")
+        with suppress(ZeroDivisionError), fleet.reading(ADA_1) as texts:
             assert "hello" in texts[0]
             raise ZeroDivisionError
-        with fleet.reading("ada-1") as texts:
+        with fleet.reading(ADA_1) as texts:
             assert len(texts) == 1
-        with fleet.reading("ada-1") as texts:
+        with fleet.reading(ADA_1) as texts:
             assert texts == []
 
 
@@ -136,9 +142,9 @@ def test_threads_with_one_fleet_each_get_what_they_claim_and_of_two_one_gets_it(
         won = []
         for path in (f"own/{number}", "same/0", f"same/{number % 3}"):
             with suppress(Conflict):
-                fleet.claims.claim(sessions[number % 2], [path])
+                fleet.claims.claim(SessionId(sessions[number % 2]), [path])
                 won.append(path)
-            fleet.claims.check(fleet.current(), sessions[0], [path])
+            fleet.claims.check(fleet.current(), SessionId(sessions[0]), [path])
         return won
 
     with fleets.open() as fleet, ThreadPoolExecutor(12) as pool:
@@ -154,7 +160,7 @@ def test_threads_that_read_and_write_at_once_read_whole_objects(fleets: Fleets, 
     with Fleet.open(str(fleets.clone("alone")), bulk=bulk) as fleet, ThreadPoolExecutor(8) as pool:
 
         def work(number: int) -> int:
-            fleet.claims.claim("alone-1", [f"d/{number}"])
+            fleet.claims.claim(ALONE_1, [f"d/{number}"])
             fleet.node_ref.update(lambda tree: tree.put(f"jobs/{number}", b"1"))
             return len(list(fleet.claims.find(fleet.current()))) + len(fleet.log())
 
@@ -197,7 +203,7 @@ def test_wait_ends_with_what_the_hub_is_asked_for(fleets: Fleets) -> None:
     with fleets.open("ada") as ada, fleets.open("bob") as bob, ThreadPoolExecutor(1) as pool:
         ada.sync()
         waiting = pool.submit(ada.wait_for_ledger, ada.current(), timeout=LONG, ask_every=0.05)
-        bob.claims.claim("bob-1", ["src/"])
+        bob.claims.claim(BOB_1, ["src/"])
         newer = waiting.result()
         assert newer is not None
         assert [one.session for one in ada.claims.find(newer, texts=["src/"]) if isinstance(one, Claim)] == [
@@ -221,20 +227,20 @@ def test_wait_outlives_a_hub_that_is_away(fleets: Fleets) -> None:
         waiting = pool.submit(ada.wait, question, timeout=LONG, ask_every=0.01)
         assert asked.wait(LONG)
         away.rename(fleets.hub)
-        bob.claims.claim("bob-1", ["src/"])
+        bob.claims.claim(BOB_1, ["src/"])
         assert waiting.result() is not None
 
 
 def test_wait_ends_with_a_message_that_is_kept_in_the_inbox_or_here(fleets: Fleets) -> None:
     with fleets.open("alone") as fleet, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(fleet.wait_for_messages, "alone-1", timeout=LONG)
-        fleet.claims.tell("alone-2", "alone-1", "hello")
+        waiting = pool.submit(fleet.wait_for_messages, ALONE_1, timeout=LONG)
+        fleet.claims.tell(SessionId("alone-2"), ALONE_1, "hello")
         assert waiting.result()
-        with fleet.reading("alone-1"):
+        with fleet.reading(ALONE_1):
             pass
-        assert not fleet.wait_for_messages("alone-1", timeout=0.01)
-        waiting = pool.submit(fleet.wait_for_messages, "alone-1", timeout=LONG)
-        fleet.ledger.notices.leave("alone-1", "lost", kind="lost")
+        assert not fleet.wait_for_messages(ALONE_1, timeout=0.01)
+        waiting = pool.submit(fleet.wait_for_messages, ALONE_1, timeout=LONG)
+        fleet.ledger.notices.leave(ALONE_1, "lost", kind="lost")
         assert waiting.result()
 
 
@@ -254,7 +260,7 @@ def test_wait_where_refs_are_packed_meanwhile_misses_nothing(fleets: Fleets, git
         git(clone, "pack-refs", "--all")
         waiting = pool.submit(fleet.wait_for_ledger, fleet.current(), timeout=LONG)
         git(clone, "pack-refs", "--all")
-        fleet.claims.claim("alone-1", ["a"])
+        fleet.claims.claim(ALONE_1, ["a"])
         git(clone, "pack-refs", "--all")
         assert waiting.result() is not None
 
@@ -265,7 +271,7 @@ def test_wait_where_the_system_tells_nothing_looks_often(
     monkeypatch.setattr(watching, "teller", watching.Teller)
     with fleets.open("alone") as fleet, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fleet.wait_for_ledger, fleet.current(), timeout=LONG)
-        fleet.claims.claim("alone-1", ["a"])
+        fleet.claims.claim(ALONE_1, ["a"])
         assert waiting.result() is not None
 
 
@@ -274,7 +280,7 @@ def test_wait_in_a_task_of_asyncio_leaves_the_loop_free(fleets: Fleets) -> None:
         with fleets.open("alone") as fleet:
             state = await asyncio.to_thread(fleet.current)
             waiting = asyncio.create_task(asyncio.to_thread(fleet.wait_for_ledger, state, timeout=LONG))
-            await asyncio.to_thread(fleet.claims.claim, "alone-1", ["a"], Terms(reason="x"))
+            await asyncio.to_thread(fleet.claims.claim, ALONE_1, ["a"], Terms(reason="x"))
             return await waiting is not None
 
     assert asyncio.run(both())
@@ -292,7 +298,7 @@ def test_rules_that_another_process_compiled_hold_from_the_next_call_on(
         git(fleets.clone("bob"), "push", "--quiet", "origin", "HEAD:main")
         gitfleet(fleets.clone("ada"), "sync").ok()
         assert before != ada.policy.ttl == 420
-        granted = claims.claim("ada-1", ["src/"]).granted
+        granted = claims.claim(ADA_1, ["src/"]).granted
         assert [claim.ttl for claim in granted] == [420]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.errors import (
     Blocked,
     HubAlarm,
@@ -28,6 +29,8 @@ from gitfleet.git.repository import discover
 from gitfleet.ledger.own_node import Node
 from tests.fleetbench import Fleets, start_sessions
 from tests.workbench import Git
+
+ADA_1 = SessionId("ada-1")
 
 Clone = Callable[[str], Path]
 COORD = "refs/fleet/coord"
@@ -276,7 +279,7 @@ def test_joining_through_a_strict_hub_works_and_works_again(
         assert len(joined.warnings) == len(failed)
     with Fleet.open(str(ada)) as fleet:
         start_sessions(fleet, ["ada-1"])
-        assert fleet.claims.claim("ada-1", ["a"]).status.value == "confirmed"
+        assert fleet.claims.claim(ADA_1, ["a"]).status.value == "confirmed"
 
 
 # Worktrees, submodules, odd configurations.
@@ -303,7 +306,7 @@ def test_joining_a_submodule_joins_its_own_fleet(repository: Path, hub: Path, gi
     with Fleet.open(str(repository / "lib")) as fleet:
         assert fleet.repository.worktree == str(repository / "lib")
         start_sessions(fleet, ["sub-1"])
-        fleet.claims.claim("sub-1", ["src/"])
+        fleet.claims.claim(SessionId("sub-1"), ["src/"])
     with pytest.raises(NoFleet):
         Fleet.open(str(repository))
     leave(repository / "lib", force=True)
@@ -338,11 +341,11 @@ def test_joining_with_odd_settings_works_and_leaves_no_trace(
     join(ada)
     with Fleet.open(str(ada)) as fleet:
         start_sessions(fleet, ["ada-1"])
-        assert fleet.claims.claim("ada-1", ["a"]).status.value == "confirmed"
+        assert fleet.claims.claim(ADA_1, ["a"]).status.value == "confirmed"
     git.ask(ada, "fetch", "--quiet", "--update-head-ok")
     with Fleet.open(str(ada)) as fleet:
-        assert fleet.claims.claim("ada-1", ["b"]).status.value == "confirmed"
-        fleet.sessions.end("ada-1")
+        assert fleet.claims.claim(ADA_1, ["b"]).status.value == "confirmed"
+        fleet.sessions.end(ADA_1)
     leave(ada)
     after = picture(ada)
     for changed in ("refs/fleet/coord", "FETCH_HEAD"):  # plain fetches bring the first where they are told to

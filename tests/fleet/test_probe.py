@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.errors import HubRefused
 from gitfleet.fleet import joining, probe
 from gitfleet.fleet.fleet import Fleet
@@ -18,6 +19,8 @@ from tests import oddhub
 from tests.fleetbench import start_sessions
 from tests.places import git_server
 from tests.workbench import Entrant, Git, Gitfleet, Race
+
+ADA_1 = SessionId("ada-1")
 
 Clone = Callable[[str], Path]
 COORD = "refs/fleet/coord"
@@ -85,7 +88,7 @@ def test_hub_without_atomic_push_is_warned_about_and_works(clone: Clone, hub: Pa
     assert "no atomic push" in joined.warnings[0]
     with Fleet.open(str(ada)) as fleet:
         start_sessions(fleet, ["ada-1"])
-        assert fleet.claims.claim("ada-1", ["a"]).status.value == "confirmed"
+        assert fleet.claims.claim(ADA_1, ["a"]).status.value == "confirmed"
     assert fleet_refs(hub, git) == [COORD]
 
 
@@ -127,10 +130,10 @@ def test_place_that_is_taken_makes_way_for_the_next(
 
 
 AT_ONCE = """
-from gitfleet.fleet import setup
+from gitfleet.fleet import joining
 from gitfleet.git.repository import discover
-setup._place = lambda _: 3
-assert all(finding.ok for finding in setup.join(discover("."), None, lambda _: None).findings)
+joining._place = lambda _: 3
+assert all(finding.ok for finding in joining.join(discover("."), None, lambda _: None).findings)
 """
 
 
@@ -232,7 +235,7 @@ def test_remote_with_another_name_of_the_same_place_for_pushes_is_taken(
     assert missing(join(ada)) == []
     with Fleet.open(str(ada)) as fleet:
         start_sessions(fleet, ["ada-1"])
-        assert fleet.claims.claim("ada-1", ["a"]).status.value == "confirmed"
+        assert fleet.claims.claim(ADA_1, ["a"]).status.value == "confirmed"
 
 
 def test_push_url_that_came_after_joining_gets_nothing(clone: Clone, hub: Path, fork: Path, git: Git) -> None:
@@ -244,7 +247,7 @@ def test_push_url_that_came_after_joining_gets_nothing(clone: Clone, hub: Path, 
     git(ada, "remote", "set-url", "--push", "origin", fork)
     before = git(fork, "for-each-ref")
     with Fleet.open(str(ada)) as fleet, pytest.raises(HubRefused, match=advice.INIT):
-        fleet.claims.claim("ada-1", ["a"])
+        fleet.claims.claim(ADA_1, ["a"])
     assert git(fork, "for-each-ref") == before
 
 

@@ -279,7 +279,7 @@ def at_work(
     """Register a session of the clone's worktree with the clone itself, and mark the worktree."""
     with clone.open() as fleet:
         worktree = fleet.repository.worktree or ""
-        fleet.sessions.local.remember(Here(session, worktree, person, process))
+        fleet.sessions.local.remember(Here(SessionId(session), worktree, person, process))
         mark(fleet.repository.git_dir, fleet.sessions.local, worktree)
 
 

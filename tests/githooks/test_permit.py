@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import clock, identity
+from gitfleet.base.names import SessionId
 from gitfleet.clients import acting
 from gitfleet.git import fleetrefs
 from gitfleet.githooks import permit, shims
@@ -288,7 +289,7 @@ def at_work(clone: Gated, session: str, process: int = 0) -> None:
     """Register a session of the worktree, of a process or a person, and mark the worktree."""
     with clone.open() as fleet:
         running = identity.identify(process) if process else None
-        here = Here(session, fleet.repository.worktree or "", not process, running)
+        here = Here(SessionId(session), fleet.repository.worktree or "", not process, running)
         fleet.sessions.local.remember(here)
         mark(fleet.repository.git_dir, fleet.sessions.local, here.worktree)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Status
@@ -18,6 +19,8 @@ from tests.fleetbench import Fleets
 from tests.operations import raw
 from tests.places import git_server, needs_sshd, ssh_command
 from tests.workbench import Git, Gitfleet
+
+ADA_1 = SessionId("ada-1")
 
 PROGRAM = '#!/bin/sh\necho {kind} >>"{log}"\nexec git-{kind} "$@"\n'
 
@@ -101,7 +104,7 @@ def test_claim_of_what_its_holder_has_let_go_meanwhile_is_granted(fleets: Fleets
     with fleets.open("ada") as fleet:
         fleet.ledger.sync()
     with fleets.open("bob") as fleet:
-        fleet.claims.release("bob-1", ["src/a.py"])
+        fleet.claims.release(SessionId("bob-1"), ["src/a.py"])
     ada.take()
     assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED
     assert ada.take() == ["fetch", "push"]
@@ -144,7 +147,7 @@ def test_trunk_that_has_moved_is_fetched_once_and_what_is_behind_is_told(
 ) -> None:
     away(fleets, git, "src/api/a.py")
     with fleets.open() as fleet:
-        result = fleet.claims.claim("ada-1", ["src/api/a.py"])
+        result = fleet.claims.claim(ADA_1, ["src/api/a.py"])
         told = remarks.of_grant(fleet, result.granted)
         assert [item.pattern for item in told.behind] == ["src/api/a.py"]
     assert ada.take() == ["push", "fetch"]
@@ -275,7 +278,7 @@ def test_service_of_open_fleet_hears_of_the_trunk_for_every_caller(fleets: Fleet
         assert isinstance(fleet, Fleet)
         for number in range(2):
             away(fleets, git, f"src/api/{number}.py")
-            result = fleet.claims.claim("ada-1", [f"src/api/{number}.py"])
+            result = fleet.claims.claim(ADA_1, [f"src/api/{number}.py"])
             told = remarks.of_grant(fleet, result.granted)
             assert [item.pattern for item in told.behind] == [f"src/api/{number}.py"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict, LockHeld, NoFleet
 from gitfleet.git.program import GitFailed
 from gitfleet.ledger.model import Operation, Status
@@ -79,7 +80,7 @@ def test_claims_of_the_same_from_two_clones_one_after_the_other_are_seen(fleets:
     with pytest.raises(Conflict, match="ada-1"):
         fleets.claim("bob", "bob-1", "src/a.py")
     with fleets.open("ada") as fleet:
-        fleet.claims.release("ada-1", ["src/a.py"])
+        fleet.claims.release(SessionId("ada-1"), ["src/a.py"])
     assert fleets.claim("bob", "bob-1", "src/a.py").status is Status.CONFIRMED
 
 
@@ -162,7 +163,7 @@ def test_own_ref_that_stays_locked_without_a_hub_is_blocked_and_named(fleets: Fl
     lock.touch()
     before = fleets.tip("alone")
     with fleets.open("alone") as fleet, pytest.raises(LockHeld) as caught:
-        fleet.claims.claim("alone-1", ["src/a.py"], timeout=0.3)
+        fleet.claims.claim(SessionId("alone-1"), ["src/a.py"], timeout=0.3)
     assert caught.value.exit_code == 20
     assert str(lock) in caught.value.hint
     assert fleets.tip("alone") == before

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from gitfleet import errors
+from gitfleet.base.names import SessionId
 from gitfleet.codec import WHOLE, field, replace
 from gitfleet.errors import Conflict, Corrupt, HubAlarm, NewerFormat
 from gitfleet.git.program import GitFailed
 from gitfleet.ledger.model import (
     Answer,
+    ErrorRecord,
     Result,
     Status,
-    error_from,
-    error_record,
     operation_from,
     result_from,
 )
@@ -56,14 +56,14 @@ def test_operation_of_a_newer_version_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        Conflict("m", hint="h", conflicts=(Obstacle(session="a", node="n"),)),
+        Conflict("m", hint="h", conflicts=(Obstacle(session=SessionId("a"), node="n"),)),
         HubAlarm("m", hint="h", kind="behind", hub="origin", verified="a", found=None),
         errors.LockHeld("m", lock="/x", holder="process 1"),
     ],
     ids=lambda error: type(error).__name__,
 )
 def test_error_reads_back_with_its_class_and_facts(error: errors.FleetError) -> None:
-    again = error_from(error_record(error))
+    again = ErrorRecord.decode(ErrorRecord.of(error).encode()).error
     assert (type(again), again.message, again.hint, again.facts) == (
         type(error),
         error.message,
@@ -76,24 +76,28 @@ def test_error_reads_back_with_its_class_and_facts(error: errors.FleetError) -> 
 @pytest.mark.parametrize("kind", [errors.UsageError, errors.HubRefused])
 def test_error_reads_back_with_what_it_left_unharmed(kind: type[errors.FleetError], unharmed: str) -> None:
     error = kind("m", unharmed=unharmed)
-    assert error_from(error_record(error)).unharmed == unharmed
+    assert ErrorRecord.decode(ErrorRecord.of(error).encode()).error.unharmed == unharmed
     assert pickle.loads(pickle.dumps(error)).unharmed == unharmed
 
 
 def test_error_below_the_drawn_tree_reads_back_as_the_nearest_that_is_drawn() -> None:
-    again = error_from(error_record(GitFailed("m", hint="h", command="git", code=1, output="o")))
+    again = ErrorRecord.decode(
+        ErrorRecord.of(GitFailed("m", hint="h", command="git", code=1, output="o")).encode()
+    ).error
     assert isinstance(again, errors.Blocked)
     assert (type(again), again.exit_code, again.code) == (errors.Blocked, 20, 1)
 
 
 @pytest.mark.parametrize("name", ["NoSuchError", "EXIT_CODES", "Any", "", "__doc__"])
 def test_error_of_an_unknown_class_reads_back_as_internal(name: str) -> None:
-    again = error_from({"class": name, "message": "m", "hint": "h", "unharmed": "", "facts": {}})
+    again = ErrorRecord.decode(
+        {"class": name, "message": "m", "hint": "h", "unharmed": "", "facts": {}}
+    ).error
     assert type(again) is errors.InternalError
 
 
 def test_facts_that_are_no_json_become_text() -> None:
-    record = error_record(errors.Queued("m", blocked_by=[1.5, {"a": (1, b"x")}]))
+    record = ErrorRecord.of(errors.Queued("m", blocked_by=[1.5, {"a": (1, b"x")}])).encode()
     assert record["facts"] == {"blocked_by": ["1.5", {"a": [1, "b'x'"]}]}
 
 
@@ -101,7 +105,7 @@ def test_facts_that_are_no_json_become_text() -> None:
 def test_result_reads_back(status: Status) -> None:
     error = Conflict("m") if status is Status.REFUSED else None
     result = Result("id", status, None if error else Told(7), error, "c", 3, "why")
-    again = result_from(result.as_record(), Told)
+    again = result_from(result.encode(), Told)
     assert (again.status, again.answer, again.receipt, again.ok) == (
         status,
         None if error else Told(7),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict
 from gitfleet.ledger.model import Operation, Result, Status
 from gitfleet.ledger.outbox import Outbox
@@ -79,7 +80,7 @@ def test_finish_tells_the_caller_once_and_lets_the_operation_go(outbox: Outbox) 
     operation = make()
     outbox.leave(operation)
     outbox.take()
-    error = Conflict("held", hint="wait", conflicts=(Obstacle(session="x", node="n"),))
+    error = Conflict("held", hint="wait", conflicts=(Obstacle(session=SessionId("x"), node="n"),))
     outbox.finish(Result(operation.id, Status.REFUSED, error=error))
     assert not outbox.holds(operation)
     told = outbox.result(operation)

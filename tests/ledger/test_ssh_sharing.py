@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.fleet import doctor
 from gitfleet.git import ssh_sharing
 from gitfleet.git.program import Git as Program
@@ -109,7 +110,7 @@ def work(fleets: Fleets) -> None:
     """Three exchanges."""
     assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED
     with fleets.open() as fleet:
-        assert fleet.claims.release("ada-1", ["src/a.py"]).status is Status.CONFIRMED
+        assert fleet.claims.release(SessionId("ada-1"), ["src/a.py"]).status is Status.CONFIRMED
         fleet.ledger.sync()
 
 

@@ -141,7 +141,7 @@ def test_pass_of_a_candidate_still_vouches_for_the_rest_when_one_has_gone(
 
 
 def test_result_of_another_head_says_nothing(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
-    a, b = pair
+    a, _ = pair
     ended(world, "failed", a)
     world.add("a", at=7)
     assert look(world).evidence().runs == ()

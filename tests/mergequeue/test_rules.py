@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ from gitfleet.base.ids import ulid
 from gitfleet.base.names import Oid
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, NoEntry, NoSession, PolicyRefused, UsageError
-from gitfleet.ledger.model import Refused
-from gitfleet.mergequeue import model
+from gitfleet.ledger.model import Refused, View
+from gitfleet.mergequeue import explain, model, naming
+from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import EntryEvidence, QueuePause
 from gitfleet.sessions import inbox
 from tests.mergequeue.queues import Queues, head, pin
@@ -219,3 +222,46 @@ def test_finished_entries_are_filed_by_time_and_the_last_are_remembered(world: Q
 def test_entry_for_another_session_belongs_to_it_if_it_is_there(world: Queues) -> None:
     assert world.add("a", owner="bob-1").session == "bob-1"
     assert world.add("b", owner="nobody-1").session == "ada-1"
+
+
+class Watched:
+    """A view that notes which folders and records are read."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.read: list[str] = []
+
+    def get(self, path: str) -> bytes | None:
+        self.read.append(path)
+        return self._view.get(path)
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        self.read.append(path)
+        return self._view.names(path)
+
+    def files(self, path: str) -> Iterator[str]:
+        self.read.append(path)
+        return self._view.files(path)
+
+    def load(self, path: str, depth: int | None = None) -> None:
+        self.read.append(path)
+        self._view.load(path, depth)
+
+
+def test_finished_entries_cost_those_who_ask_about_the_queue_nothing(world: Queues) -> None:
+    for number in range(30):
+        world.take("ada-1", "queue.drop", entry=world.add(f"b{number}").id)
+    entry = world.add("a")
+    watched = Watched(world.view)
+    model.readable(watched)
+    model.runs(watched)
+    known = model.queue(watched)
+    assert [naming.find(watched, name).id for name in ("a", entry.id, entry.id[-8:])] == [entry.id] * 3
+    lineup = Lineup(watched, model.readable(watched), (), known.pause)
+    assert explain.why(lineup, entry).reason == "next"
+    assert [path for path in watched.read if path.startswith(model.DONE)] == []
+    last = [model.find(watched, one) for one in known.finished]
+    assert len([path for path in watched.read if path.startswith(model.DONE)]) == len(last) == 20
+    watched.read.clear()
+    assert [one.branch for one in islice(model.finished(watched), 3)] == ["b29", "b28", "b27"]
+    assert sum(path.endswith(".json") for path in watched.read) <= 30

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.errors import HubUnreachable
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
@@ -208,7 +209,7 @@ def test_session_that_ended_is_no_longer_told_of(fleets: Fleets, process: NewPro
     begin(bob, "s1", process())
     exchange(bob)
     with Fleet.open(str(bob)) as fleet:
-        fleet.sessions.end("s1")
+        fleet.sessions.end(SessionId("s1"))
     exchange(bob)
     assert records.detail_path("s1") not in git(
         bob, "ls-tree", "-r", "--name-only", fleetrefs.node(node(bob))

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
 from gitfleet.errors import Conflict, FleetError, HubError, UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -200,11 +201,11 @@ def _result(fleet: Fleet, step: Step) -> Answer | None:
     claims = fleet.claims
     match step.what:
         case "claim" | "partial":
-            return claims.claim(step.session, step.paths, Terms(partial=step.what == "partial"))
+            return claims.claim(SessionId(step.session), step.paths, Terms(partial=step.what == "partial"))
         case "release":
-            return claims.release(step.session, step.paths)
+            return claims.release(SessionId(step.session), step.paths)
         case "renew":
-            return claims.renew(step.session)
+            return claims.renew(SessionId(step.session))
         case _:
             fleet.ledger.sync()
             return None
@@ -233,7 +234,7 @@ def _check(fleets: Fleets, chain: Chain, one: Told) -> None:
 
 def _was_told(fleets: Fleets, one: Told) -> bool:
     with fleets.open(one.step.node) as fleet:
-        kept = fleet.ledger.notices.kept(one.step.session)
+        kept = fleet.ledger.notices.kept(SessionId(one.step.session))
         return any(notice.kind == LOST and one.operation in notice.path for notice in kept)
 
 

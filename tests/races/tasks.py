@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
 from gitfleet.errors import FleetError
 from gitfleet.fleet import joining
@@ -50,7 +51,7 @@ def join_fleet() -> str:
 def submit(record: dict[str, Any]) -> dict[str, Any]:
     """Submit exactly this operation; its result."""
     with Fleet.open() as fleet:
-        return fleet.ledger.submit([operation_from(record, "a test")])[0].as_record()
+        return fleet.ledger.submit([operation_from(record, "a test")])[0].encode()
 
 
 def work(session: str, seed: int, rounds: int, diary: str) -> int:
@@ -69,7 +70,7 @@ def _claim(session: str, wanted: list[str], *, shared: bool) -> dict[str, Any]:
     with Fleet.open() as fleet:
         submitted = _watch(fleet.ledger)
         try:
-            result = fleet.claims.claim(session, wanted, Terms(shared=shared))
+            result = fleet.claims.claim(SessionId(session), wanted, Terms(shared=shared))
         except FleetError as error:
             operation = submitted[0].id if submitted else ""
             return {"kind": "claim", "error": error.status, "message": error.message, "operation": operation}

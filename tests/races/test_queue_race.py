@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.mergequeue import model
 from gitfleet.mergequeue.model import QueueEntry
 from tests.fleetbench import Fleets
@@ -68,7 +69,7 @@ def test_entry_never_lands_after_what_forbids_it_has_succeeded(
         if verb == "pause":
             sync(fleets, git, "bob")
             with fleets.open("bob") as fleet:
-                fleet.queue.resume("bob-1")
+                fleet.queue.resume(SessionId("bob-1"))
     assert sum(outcomes.values()) == 4
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims import model, tickets
 from gitfleet.claims.model import Claim
 from gitfleet.claims.tickets import Ticket
@@ -113,7 +114,7 @@ class Line:
     def release(self, clone: str, session: str) -> None:
         """Release all that a session has, without a process of its own."""
         with self.fleets.open(clone) as fleet:
-            fleet.claims.release(session, None)
+            fleet.claims.release(SessionId(session), None)
 
     def sync(self, clone: str) -> None:
         """What any command of the clone that asks the hub does for those who wait there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import identity
+from gitfleet.base.names import SessionId
 from gitfleet.errors import BadName, NoSession
 from gitfleet.git.repository import discover
 from gitfleet.sessions.local import VARIABLE, Here, LocalSessions, candidates, mark, whoami
@@ -48,7 +49,7 @@ class Place:
         at: Path | None = None,
     ) -> None:
         known = identity.identify(process.pid) if process else None
-        self.local.remember(Here(name, str(at or self.clone), person, known))
+        self.local.remember(Here(SessionId(name), str(at or self.clone), person, known))
 
     def who(self, flag: str | None = None, *, at: Path | None = None, variable: str | None = None) -> str:
         repository = discover(str(at or self.clone))
@@ -163,7 +164,7 @@ def test_zombie_counts_as_dead(place: Place) -> None:
     while identity.identify(process.pid) is not None:
         pass  # it ends at once, and stays a zombie until somebody asks how
     if known is not None:
-        place.local.remember(Here("one-1", str(place.clone), False, known))
+        place.local.remember(Here(SessionId("one-1"), str(place.clone), False, known))
     assert place.who() == "person-1"
     process.wait()
 
@@ -204,7 +205,7 @@ def test_mark_names_the_only_one_that_is_meant(
     assert marked() == "one-1\n"
     place.remember("two-2", agent())
     assert marked() is None
-    place.local.forget("two-2")
+    place.local.forget(SessionId("two-2"))
     assert marked() == "one-1\n"
 
 

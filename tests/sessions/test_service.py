@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.errors import BadName, Conflict, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start, shown_command
 from tests.fleetbench import Fleets
 from tests.workbench import Git
+
+MINE_1 = SessionId("mine-1")
+ONE_1 = SessionId("one-1")
 
 Open = Callable[[str], Fleet]
 Agent = Callable[[], "subprocess.Popen[bytes]"]
@@ -99,20 +103,20 @@ def test_start_with_the_id_of_a_live_session_is_refused(opened: Open, agent: Age
 def test_start_again_by_the_same_process_goes_on(opened: Open, agent: Agent) -> None:
     fleet, process = opened("alone"), agent()
     fleet.sessions.start(Start(id="mine-1", pid=process.pid, title="first"))
-    fleet.claims.claim("mine-1", ["src/"])
+    fleet.claims.claim(MINE_1, ["src/"])
     told = fleet.sessions.start(Start(id="mine-1", pid=process.pid)).encode()["session"]
     assert told["title"] == "first"  # what is not said anew stays
-    assert len(list(fleet.claims.find(fleet.current(), session="mine-1"))) == 1
+    assert len(list(fleet.claims.find(fleet.current(), session=MINE_1))) == 1
 
 
 def test_start_with_the_id_of_a_dead_session_goes_on_with_its_claims(opened: Open, agent: Agent) -> None:
     fleet, first, second = opened("alone"), agent(), agent()
     fleet.sessions.start(Start(id="mine-1", pid=first.pid))
-    fleet.claims.claim("mine-1", ["src/"])
+    fleet.claims.claim(MINE_1, ["src/"])
     kill(first)
     told = fleet.sessions.start(Start(id="mine-1", pid=second.pid)).encode()["session"]
     assert told["pid"] == second.pid
-    assert [c.pattern for c in fleet.claims.find(fleet.current(), session="mine-1")] == ["src/"]
+    assert [c.pattern for c in fleet.claims.find(fleet.current(), session=MINE_1)] == ["src/"]
     assert fleet.whoami() == "mine-1"
 
 
@@ -142,7 +146,7 @@ def test_agent_never_becomes_the_person_whose_worktree_it_is(opened: Open, agent
     fleet = opened("alone")
     person = fleet.sessions.start(Start(id="ann-1", agent="ann", person=True)).encode()["session"]
     assert (person["person"], person["pid"]) == (True, 0)
-    fleet.claims.claim("ann-1", ["src/"])
+    fleet.claims.claim(SessionId("ann-1"), ["src/"])
     with pytest.raises(Conflict):
         fleet.sessions.start(Start(id="ann-1", pid=agent().pid))
     assert fleet.sessions.start(Start(id="ann-1", agent="ann", person=True)).encode()["session"]["person"]
@@ -184,14 +188,14 @@ def test_end_releases_forgets_and_marks_again(opened: Open, fleets: Fleets, agen
     fleet = opened("alone")
     for name in ("one-1", "two-2"):
         fleet.sessions.start(Start(id=name, pid=agent().pid))
-    assert [other.id for other in fleet.sessions.others_here("one-1")] == ["two-2"]
-    fleet.claims.claim("one-1", ["src/", "README.md"])
-    answer = fleet.sessions.end("one-1").encode()
+    assert [other.id for other in fleet.sessions.others_here(ONE_1)] == ["two-2"]
+    fleet.claims.claim(ONE_1, ["src/", "README.md"])
+    answer = fleet.sessions.end(ONE_1).encode()
     assert {claim["pattern"] for claim in answer["released"]} == {"src/", "README.md"}
     assert fleet.whoami() == "two-2"
     assert (fleets.clone("alone") / ".git/gitfleet-session").read_text() == "two-2\n"
     with pytest.raises(NoSession):
-        fleet.sessions.end("one-1")
+        fleet.sessions.end(ONE_1)
 
 
 def test_end_of_a_session_whose_worktree_is_gone_works(
@@ -202,7 +206,7 @@ def test_end_of_a_session_whose_worktree_is_gone_works(
         there.sessions.start(Start(id="mine-1", pid=agent().pid))
     shutil.rmtree(tmp_path / "two")
     (tmp_path / "two").mkdir()
-    opened("alone").sessions.end("mine-1")
+    opened("alone").sessions.end(MINE_1)
 
 
 def test_names_that_are_made_up_are_names(opened: Open, agent: Agent) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants
 from gitfleet.telling import remarks
@@ -16,6 +17,9 @@ from gitfleet.upkeep import branches
 from tests.fleetbench import Fleets
 from tests.operations import raw
 from tests.workbench import Git
+
+ADA_1 = SessionId("ada-1")
+BOB_1 = SessionId("bob-1")
 
 
 @pytest.fixture
@@ -26,9 +30,9 @@ def fleet(fleets: Fleets) -> Iterator[Fleet]:
 
 def claim(fleet: Fleet, *texts: str) -> Remarks:
     """The remarks on what is granted for `texts`, after which nothing is held any more."""
-    granted = fleet.claims.claim("ada-1", texts).granted
+    granted = fleet.claims.claim(ADA_1, texts).granted
     found = remarks.of_grant(fleet, granted)
-    fleet.claims.release("ada-1", None)
+    fleet.claims.release(ADA_1, None)
     return found
 
 
@@ -169,9 +173,9 @@ def test_claim_of_what_conflicts_in_an_open_merge_with_the_trunk_is_not_behind(
 def test_claim_that_is_renewed_says_that_its_path_is_behind_since(
     fleet: Fleet, fleets: Fleets, git: Git
 ) -> None:
-    fleet.claims.claim("ada-1", ["docs/", "src/", "[ab].py"])
+    fleet.claims.claim(ADA_1, ["docs/", "src/", "[ab].py"])
     land(fleets, git, {"src/api/a.py": "newer\n"})
-    again = fleet.claims.claim("ada-1", ["src/", "[ab].py"])
+    again = fleet.claims.claim(ADA_1, ["src/", "[ab].py"])
     found = remarks.of_grant(fleet, again.granted, again.already_held)
     assert behind(found) == {"src/": ("src/api/a.py",)}
     assert (found.absent, found.by_name) == ((), ())
@@ -187,11 +191,11 @@ def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
         there.ledger.submit(
             [raw("session.start", there.ledger.node.id, "bob-1", {"worktree": str(bob), "resume": True})]
         )
-        there.claims.claim("bob-1", ["src/api/", "README.md"])
+        there.claims.claim(BOB_1, ["src/api/", "README.md"])
         land(fleets, git, {"src/api/a.py": "feat\n"}, "feat")
         git(bob, "fetch", "-q", "origin")
         assert branches.retain_pushed(there, "bob-1") == ["feat"]
-        there.claims.release("bob-1", None)
+        there.claims.release(BOB_1, None)
     if fetched:
         git(top, "fetch", "-q", "origin")
     assert behind(claim(fleet, "README.md")) == {}
@@ -201,7 +205,7 @@ def test_claim_of_what_the_last_holder_has_pushed_and_not_landed_says_so(
     assert "'feat', where session bob-1 pushed it, has a newer version" in found.words("origin")[0]
     git(top, "pull", "-q", "--no-rebase", "origin", "feat")
     with fleets.open("ada") as again:
-        granted = again.claims.claim("ada-2", ["src"]).granted
+        granted = again.claims.claim(SessionId("ada-2"), ["src"]).granted
         assert remarks.of_grant(again, granted).behind == ()
 
 
@@ -215,7 +219,7 @@ def test_claim_asks_the_hub_no_more_often_for_knowing_the_trunk(
     service.chmod(0o755)
     monkeypatch.setenv("PATH", f"{git(fleets.root, '--exec-path')}:{os.environ['PATH']}")
     git(fleets.clone("ada"), "config", "remote.origin.uploadpack", str(service))
-    granted = fleet.claims.claim("ada-1", ["src"]).granted
+    granted = fleet.claims.claim(ADA_1, ["src"]).granted
     before = asked.read_text()
     assert behind(remarks.of_grant(fleet, granted)) == {"src": ("src/api/a.py",)}
     assert asked.read_text() == before
@@ -229,7 +233,7 @@ def test_claim_in_a_worktree_that_is_behind_the_trunk_of_the_clone_itself_says_s
     git(top, "worktree", "add", "-q", "-b", "side", str(linked))
     git.commit(top, {"src/api/a.py": "newer\n"})
     with Fleet.open(str(linked)) as fleet:
-        granted = fleet.claims.claim("alone-1", ["src/api"]).granted
+        granted = fleet.claims.claim(SessionId("alone-1"), ["src/api"]).granted
         found = remarks.of_grant(fleet, granted)
     assert behind(found) == {"src/api": ("src/api/a.py",)}
     assert "`git merge main`" in found.words(None)[0]

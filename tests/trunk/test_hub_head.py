@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.fleet import doctor, hub_state
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
@@ -15,6 +16,8 @@ from gitfleet.trunk import hub_head, position
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.workbench import Git, Gitfleet
+
+ADA_1 = SessionId("ada-1")
 
 RULES = "version: 1\ncommits: conflicts-only\n"
 
@@ -34,7 +37,7 @@ def move_head(fleets: Fleets, git: Git, to: str = "edge") -> None:
 
 EXCHANGES: dict[str, Callable[[Fleet], object]] = {
     "sync": exchange.sync,
-    "granted": lambda fleet: fleet.claims.claim("ada-1", ["src/new"]),
+    "granted": lambda fleet: fleet.claims.claim(ADA_1, ["src/new"]),
     "doctor": doctor.examine,
     "check": hub_state.of_node,
     "worktree": lambda fleet: fleet.worktrees.base(),
@@ -87,7 +90,7 @@ def test_change_of_the_trunk_is_told_once_by_sync_and_for_a_day_by_status_and_by
     edge(fleets, git)
     move_head(fleets, git)
     with fleets.open("ada") as fleet:
-        fleet.claims.claim("ada-1", ["src/new"])
+        fleet.claims.claim(ADA_1, ["src/new"])
     with fleets.open("ada") as fleet:
         told = exchange.sync(fleet).warnings
         assert [("'edge'" in words, "'main'" in words) for words in told] == [(True, True)]
@@ -132,11 +135,11 @@ def test_new_trunk_that_cannot_be_fetched_is_taken_up_at_the_next_exchange(fleet
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.touch()
     with fleets.open("ada") as fleet:
-        assert fleet.claims.claim("ada-1", ["src/new"]).status.value == "confirmed"
+        assert fleet.claims.claim(ADA_1, ["src/new"]).status.value == "confirmed"
         assert (fleet.ledger.node.trunk, fleet.policy.commits) == ("main", "require-claim")
     lock.unlink()
     with fleets.open("ada") as fleet:
-        fleet.claims.claim("ada-1", ["src/newer"])
+        fleet.claims.claim(ADA_1, ["src/newer"])
         assert (fleet.ledger.node.trunk, fleet.policy.commits) == ("edge", "conflicts-only")
 
 
@@ -152,7 +155,7 @@ def test_exchange_while_head_stays_asks_no_more_often_than_its_own_steps(
         exchange.sync(fleet)
         assert len(log.read_text().split()) == 1
         log.unlink()
-        fleet.claims.claim("ada-1", ["src/new"])
+        fleet.claims.claim(ADA_1, ["src/new"])
         assert not log.exists()
 
 

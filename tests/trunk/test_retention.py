@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.claims.model import Claim
 from gitfleet.errors import Conflict
 from gitfleet.fleet.fleet import Fleet
@@ -20,6 +21,8 @@ from gitfleet.trunk import position
 from gitfleet.upkeep import exchange, retained_worktrees
 from tests.fleetbench import Fleets
 from tests.workbench import Git
+
+ADA_1 = SessionId("ada-1")
 
 
 class Ada:
@@ -37,7 +40,7 @@ class Ada:
 
     def claim(self, *paths: str, session: str = "own", where: Path | None = None) -> dict[str, Any]:
         with Fleet.open(str(where or self.tree)) as fleet:
-            return dict(fleet.claims.claim(session, list(paths)).encode())
+            return dict(fleet.claims.claim(SessionId(session), list(paths)).encode())
 
     def commit(self, path: str, where: Path | None = None, *, named: bool = False) -> str:
         words = "change\n\nFleet-Session: own" if named else "change"
@@ -46,7 +49,7 @@ class Ada:
     def end(self, session: str = "own") -> dict[str, list[str]]:
         """What each claim stays with, by its pattern."""
         with self.fleets.open("ada") as fleet:
-            answer = fleet.sessions.end(session).encode()
+            answer = fleet.sessions.end(SessionId(session)).encode()
         return {claim["pattern"]: names(claim) for claim in (*answer["retained"], *answer["released"])}
 
     def sync(self) -> list[str]:
@@ -212,7 +215,7 @@ def test_changes_on_no_branch_keep_their_claims_with_the_worktree(
     assert ada.end() == {"src/": [str(ada.tree)], "docs/": []}
     assert ada.sync() == []
     with ada.fleets.open("bob") as fleet, pytest.raises(Conflict) as caught:
-        fleet.claims.claim("bob-1", ["src/api/a.py"])
+        fleet.claims.claim(SessionId("bob-1"), ["src/api/a.py"])
     assert str(ada.tree) in caught.value.message
 
 
@@ -282,12 +285,12 @@ def test_next_session_in_the_worktree_is_told_and_may_have_it_and_no_other(ada: 
     with ada.fleets.open("ada") as fleet:
         assert succession.told(fleet) == []
         with pytest.raises(Conflict):
-            fleet.claims.claim("ada-1", ["src/api/a.py"])
+            fleet.claims.claim(ADA_1, ["src/api/a.py"])
     ada.begin(ada.tree, "next")
     with Fleet.open(str(ada.tree)) as fleet:
         (words,) = succession.told(fleet)
         assert all(part in words for part in ("own", "src/", advice.CLAIM.of("PATH")))
-        answer = fleet.claims.claim("next", ["src/api/a.py"]).encode()
+        answer = fleet.claims.claim(SessionId("next"), ["src/api/a.py"]).encode()
         assert [c["pattern"] for c in answer["granted"]] == ["src/"]
         assert succession.told(fleet) == []
 
@@ -325,10 +328,10 @@ def test_squash_merge_that_is_staged_may_have_the_claims_of_what_it_merges(ada: 
     with ada.fleets.open("ada") as fleet:
         ada.git(ada.main, "cherry-pick", "--no-commit", "start~1")
         with pytest.raises(Conflict):  # a part of it
-            fleet.claims.claim("ada-1", ["src/api/a.py"])
+            fleet.claims.claim(ADA_1, ["src/api/a.py"])
         ada.git(ada.main, "reset", "--quiet", "--hard")
         ada.git(ada.main, "merge", "--quiet", "--squash", "start")
-        answer = fleet.claims.claim("ada-1", ["src/api/a.py"]).encode()
+        answer = fleet.claims.claim(ADA_1, ["src/api/a.py"]).encode()
     assert [c["pattern"] for c in answer["granted"]] == ["src/"]
 
 

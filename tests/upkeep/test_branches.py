@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim
 from gitfleet.claims.service import MINE, Terms
@@ -23,6 +24,10 @@ from gitfleet.upkeep import branches, exchange
 from tests.fleetbench import SESSIONS, Fleets
 from tests.operations import ask, raw
 from tests.workbench import Git
+
+ADA_1 = SessionId("ada-1")
+BOB_1 = SessionId("bob-1")
+SIDE_1 = SessionId("side-1")
 
 Opened = Callable[[str], AbstractContextManager[Fleet]]
 
@@ -72,7 +77,7 @@ class Hubbed:
 
     def end(self, name: str, session: str) -> dict[str, Any]:
         with self.fleets.open(name) as fleet:
-            return dict(fleet.sessions.end(session).encode())
+            return dict(fleet.sessions.end(SessionId(session)).encode())
 
     def sync(self, name: str) -> exchange.Exchange:
         with self.fleets.open(name) as fleet:
@@ -246,15 +251,15 @@ def test_pushed_branch_retains_for_its_live_session_which_goes_on(hubbed: Hubbed
     assert hubbed.sync("ada").settled == []
     assert hubbed.standing("ada") == {"src/": "feature", "docs/": ""}
     with hubbed.fleets.open("ada") as fleet:
-        states = fleet.claims.check(fleet.current(), "ada-1", ["src/api/a.py"])
+        states = fleet.claims.check(fleet.current(), ADA_1, ["src/api/a.py"])
         assert [verdict.state for verdict in states] == [MINE]
     hubbed.merge_on_hub("bob", "squash")
     assert ["has landed" in words for words in hubbed.sync("bob").settled] == [True]
     with hubbed.fleets.open("ada") as fleet:
         fleet.ledger.sync()
-        (told,) = fleet.messages("ada-1")
+        (told,) = fleet.messages(ADA_1)
         assert "feature has landed" in told
-        assert fleet.messages("ada-1") == []
+        assert fleet.messages(ADA_1) == []
     assert hubbed.standing("ada") == {"docs/": ""}
 
 
@@ -332,7 +337,7 @@ def test_clone_that_is_its_own_hub_retains_until_its_trunk_has_it(fleets: Fleets
     fleets.claim("alone", "alone-1", "src/")
     git.commit(alone, {"src/api/a.py": "changed\n"})
     with fleets.open("alone") as fleet:
-        assert fleet.sessions.end("alone-1").encode()["retained"]
+        assert fleet.sessions.end(SessionId("alone-1")).encode()["retained"]
         assert exchange.sync(fleet).settled == []
         git(alone, "switch", "--quiet", "main")
         git(alone, "merge", "--quiet", "feature")
@@ -346,11 +351,11 @@ def test_worktree_that_is_gone_leaves_its_branch_retaining(fleets: Fleets, git: 
     git(ada, "worktree", "add", "--quiet", "-b", "side", str(side))
     with Fleet.open(str(side)) as fleet:
         fleet.sessions.start(Start(id="side-1", pid=os.getpid()))
-        fleet.claims.claim("side-1", ["src/"])
+        fleet.claims.claim(SIDE_1, ["src/"])
     git.commit(side, {"src/api/a.py": "changed\n"})
     shutil.rmtree(side)
     with fleets.open("ada") as fleet:
-        answer = fleet.sessions.end("side-1").encode()
+        answer = fleet.sessions.end(SIDE_1).encode()
     (claim,) = answer["retained"]
     assert (claim["pattern"], [one["branch"] for one in claim["retained"]]) == ("src/", ["side"])
 
@@ -362,15 +367,15 @@ def test_who_builds_on_the_branch_gets_the_claim_and_nobody_else(left: Hubbed, g
     bob = left.at("bob")
     with left.fleets.open("bob") as fleet:
         with pytest.raises(Conflict) as caught:
-            fleet.claims.claim("bob-1", ["src/api/a.py"])
+            fleet.claims.claim(BOB_1, ["src/api/a.py"])
         assert "merge" in caught.value.hint
         assert "feature" in caught.value.hint
         git(bob, "fetch", "--quiet", "origin")
         git(bob, "switch", "--quiet", "--create", "on-top", "origin/feature~1")
         with pytest.raises(Conflict):
-            fleet.claims.claim("bob-1", ["src/api/a.py"])
+            fleet.claims.claim(BOB_1, ["src/api/a.py"])
         git(bob, "merge", "--quiet", "origin/feature")
-        answer = fleet.claims.claim("bob-1", ["src/api/a.py"]).encode()
+        answer = fleet.claims.claim(BOB_1, ["src/api/a.py"]).encode()
         assert [(c["pattern"], c["session"]) for c in answer["granted"]] == [("src/", "bob-1")]
     assert left.standing("bob") == {"src/": ""}
     left.fleets.chain()
@@ -382,7 +387,7 @@ def test_partial_request_of_who_builds_on_the_branch_gets_it_too(left: Hubbed, g
     git(left.at("bob"), "switch", "--quiet", "--create", "on-top", "origin/feature")
     with left.fleets.open("bob") as fleet:
         fleet.ledger.sync()
-        answer = fleet.claims.claim("bob-1", ["src/", "docs/"], Terms(partial=True)).encode()
+        answer = fleet.claims.claim(BOB_1, ["src/", "docs/"], Terms(partial=True)).encode()
     assert [c["pattern"] for c in answer["granted"]] == ["src/"]
     assert [item["path"] for item in answer["refused"]] == ["docs/"]
 
@@ -437,7 +442,7 @@ def test_landing_is_told_by_ancestry_patches_or_effect(
 @pytest.mark.parametrize("name", ["-x", "a*", "a b", "a:b", "", "a\nb", "/x", "a[b"])
 def test_recorded_name_that_is_no_branch_is_asked_of_nobody(left: Hubbed, name: str) -> None:
     with left.fleets.open("ada") as fleet:
-        fleet.claims.claim("ada-2", ["lib/"])
+        fleet.claims.claim(SessionId("ada-2"), ["lib/"])
         claim = next(model.of_session(fleet.current().view, "ada-2"))
         assert isinstance(claim, Claim)
         row = {"keeper": {"branch": name or "x", "head": "a" * 40}, "claims": [claim.id]}

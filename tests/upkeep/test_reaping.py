@@ -44,7 +44,7 @@ def test_session_whose_process_has_ended_is_ended_and_its_claims_are_free(
     with fleets.open() as fleet:
         start(fleet, "dead", dead.pid)
         start(fleet, "alive", alive.pid)
-        fleet.claims.claim("dead", ["src/api/"])
+        fleet.claims.claim(SessionId("dead"), ["src/api/"])
         end(dead)
         before = ids(fleet)
         assert [one.session for one in reaping.reap(fleet, dry_run=True)] == ["dead"]
@@ -134,7 +134,7 @@ def test_leftover_of_a_session_that_the_fleet_has_no_more_is_forgotten(
         start(fleet, "left", dead.pid)
         here = fleet.sessions.local.get("left")
         assert here
-        fleet.sessions.end("left")
+        fleet.sessions.end(SessionId("left"))
         fleet.sessions.local.remember(here)
         end(dead)
         assert reaping.reap(fleet) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import clock
+from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
 from gitfleet.codec import replace
 from gitfleet.fleet.fleet import Fleet
@@ -21,6 +22,8 @@ from gitfleet.sessions.session_records import Session
 from gitfleet.sessions.session_rules import Renew, renew
 from gitfleet.upkeep.renewing import renew_live
 from tests.fleetbench import Fleets
+
+ONE = SessionId("one")
 
 Process = Callable[[], "subprocess.Popen[bytes]"]
 TTL = 900
@@ -36,7 +39,7 @@ def log(tmp_path: Path) -> Path:
 def begin(fleet: Fleet, session: str, pid: int, log: Path | str = "", *, idle: int = TTL // 2) -> None:
     """A session that claimed something `idle` seconds ago: its operations are as they would have been made then."""
     fleet.sessions.start(Start(id=session, pid=pid, log=str(log)))
-    fleet.claims.claim(session, [f"src/{session}"], Terms(ttl=TTL))
+    fleet.claims.claim(SessionId(session), [f"src/{session}"], Terms(ttl=TTL))
     lived(fleet, session, idle)
 
 
@@ -100,12 +103,12 @@ def test_session_that_needs_or_deserves_no_renewal_costs_no_commit(
             stamp = clock.now() + (-TTL if why == "quiet" else 3600)
             os.utime(log, (stamp, stamp))
         elif why == "no-claims":
-            fleet.claims.release("one", None)
+            fleet.claims.release(ONE, None)
             lived(fleet, "one", TTL)
         elif why == "person":
-            fleet.sessions.end("one")
+            fleet.sessions.end(ONE)
             fleet.sessions.start(Start(id="p", person=True))
-            fleet.claims.claim("p", ["docs/"])
+            fleet.claims.claim(SessionId("p"), ["docs/"])
             lived(fleet, "p", TTL * 3)
         before = fleet.current().tip
         if why == "other-node":
@@ -131,9 +134,9 @@ def test_lapsed_claim_of_a_live_session_comes_back_with_a_new_token(
 ) -> None:
     with fleets.open("ada") as fleet:
         begin(fleet, "one", process().pid, log, idle=2 * TTL)
-        (claim,) = fleet.claims.find(fleet.current(), session="one")
+        (claim,) = fleet.claims.find(fleet.current(), session=ONE)
         assert renew_live(fleet) == ["one"]
-        (again,) = fleet.claims.find(fleet.current(), session="one")
+        (again,) = fleet.claims.find(fleet.current(), session=ONE)
         assert again.token > claim.token  # type: ignore[union-attr]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gitfleet.base import canonical
+from gitfleet.base.names import SessionId
 from gitfleet.errors import BadPath, Blocked, Conflict, Unverifiable, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git.program import GitFailed
@@ -90,7 +91,7 @@ def test_worktree_whose_session_has_come_and_gone_is_free_for_the_next_of_the_sa
     with Fleet.open(first.path) as fleet:
         fleet.sessions.start(Start(id="one"))
         assert yard.ensure("codex", dry_run=True).managed.path != first.path
-        fleet.sessions.end("one")
+        fleet.sessions.end(SessionId("one"))
     assert yard.ensure("codex", dry_run=True).managed.path == first.path
 
 

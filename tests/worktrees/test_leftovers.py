@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.claims.model import Claim
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.sessions.service import Start
@@ -17,6 +18,8 @@ from gitfleet.worktrees.service import Selection
 from tests.operations import ask
 from tests.workbench import Git, Gitfleet
 from tests.worktrees.yard import Yard
+
+S1 = SessionId("s1")
 
 DAY = 86400
 
@@ -166,9 +169,9 @@ def test_branch_that_retains_claims_stays(yard: Yard, git: Git) -> None:
     path = yard.make("s1")
     with yard.open() as fleet:
         fleet.sessions.start(Start(id="s1", agent="codex", pid=os.getpid()))
-        fleet.claims.claim("s1", ["x"])
+        fleet.claims.claim(S1, ["x"])
         keeper = {"branch": "fleet/codex/s1", "head": git(path, "rev-parse", "HEAD")}
-        mine = fleet.claims.find(fleet.current(), session="s1", texts=[])
+        mine = fleet.claims.find(fleet.current(), session=S1, texts=[])
         kept = [claim.id for claim in mine if isinstance(claim, Claim)]
         ask(fleet.ledger, "session.end", "s1", {"retain": [{"keeper": keeper, "claims": kept}]})
     git(yard.top, "worktree", "remove", path)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base import callers, identity
+from gitfleet.base.names import SessionId
 from gitfleet.sessions.local import Here
 from gitfleet.worktrees import liveness
 from gitfleet.worktrees.liveness import User, users
@@ -119,9 +120,9 @@ def test_session_counts_while_its_process_lives_or_cannot_be_told(
     tree: Path, at_work: AtWork, tmp_path: Path
 ) -> None:
     process = at_work(tmp_path)
-    alive = Here("a", str(tree), person=False, process=identity.identify(process.pid))
-    unknown = Here("u", str(tree), person=False, process=None)
-    elsewhere = Here("e", str(tmp_path), person=False, process=None)
+    alive = Here(SessionId("a"), str(tree), person=False, process=identity.identify(process.pid))
+    unknown = Here(SessionId("u"), str(tree), person=False, process=None)
+    elsewhere = Here(SessionId("e"), str(tmp_path), person=False, process=None)
     there = users([str(tree)], sessions=[alive, unknown, elsewhere])[str(tree)]
     assert [(user.how, user.what) for user in there] == [("session", "a"), ("session", "u")]
     process.kill()

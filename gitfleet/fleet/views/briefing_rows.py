@@ -12,7 +12,6 @@ from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.policy import CommitRule, EditRule, UnverifiableRule
 from gitfleet.claims.service import time_left
 from gitfleet.clone import Clone
-from gitfleet.errors import FleetError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.views.records import KeeperRecord, Mode
 from gitfleet.fleet.views.rows import row_of
@@ -21,7 +20,6 @@ from gitfleet.launching import committing
 from gitfleet.ledger.ledger import State
 from gitfleet.patterns import language
 from gitfleet.sessions import session_records
-from gitfleet.sessions.session_records import Session
 from gitfleet.telling import succession
 
 OTHERS = 20
@@ -86,18 +84,18 @@ class PrimeAnswer(TypedDict):
     """All of this in words, fit for an agent's context."""
 
 
-def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
+def gather(fleet: Clone, session_id: SessionId, hooks: str = "") -> PrimeAnswer:
     """The briefing for a session ("": for whoever starts one). Its messages count as shown from now on. Local.
 
     `hooks` names the agent whose own hooks are in place here, "" where they are not: then its edits are not asked about.
     """
     state = fleet.current()
-    session = _session(state, session_id)
+    session = session_records.known(state.view, session_id)
     own = islice(model.of_session(state.view, session_id), LOOKED_AT) if session else ()
     mine = [claim.pattern for claim in own if isinstance(claim, Claim)]
     found = list(islice(_others(state, session_id, mine), OTHERS + 1))
     told = PrimeAnswer(
-        session=SessionId(session_id) if session_id else None,
+        session=session_id or None,
         title=session.title if session else "",
         branch=BranchName(refs.head(fleet.repository.here).removeprefix("refs/heads/") or "(none)"),
         node=fleet.ledger.node.id,
@@ -115,14 +113,7 @@ def gather(fleet: Clone, session_id: str, hooks: str = "") -> PrimeAnswer:
     return {**told, "text": briefing.text(told)}
 
 
-def _session(state: State, session_id: str) -> Session | None:
-    try:
-        return session_records.find(state.view, session_id) if session_id else None
-    except FleetError:
-        return None
-
-
-def _others(state: State, session_id: str, mine: Sequence[str]) -> Iterator[Claim]:
+def _others(state: State, session_id: SessionId, mine: Sequence[str]) -> Iterator[Claim]:
     """Claims of others, those in the folders where the session holds something first."""
     seen = set()
     for claim in islice(_candidates(state, mine), LOOKED_AT):
@@ -143,7 +134,7 @@ def _candidates(state: State, mine: Sequence[str]) -> Iterator[Claim | Unreadabl
 
 
 def _neighbour(fleet: Clone, state: State, claim: Claim) -> NeighbourRow:
-    session = _session(state, claim.session)
+    session = session_records.known(state.view, claim.session)
     return row_of(
         NeighbourRow,
         claim,

@@ -6,7 +6,6 @@ from typing import Literal, NotRequired, TypedDict, cast, final
 from gitfleet.base.names import RepoPath, SessionId
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.service import PathVerdict, Standing, time_left
-from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
@@ -105,7 +104,11 @@ class CheckAnswer(Knowledge):
 
 
 def listing(
-    fleet: Fleet, *, session: str | None = None, paths: Sequence[str] = (), older_than: int | None = None
+    fleet: Fleet,
+    *,
+    session: SessionId | None = None,
+    paths: Sequence[str] = (),
+    older_than: int | None = None,
 ) -> tuple[ClaimListAnswer, list[str]]:
     """The claims of one session, on what meets some paths, granted longer ago than some seconds; and warnings.
 
@@ -122,12 +125,12 @@ def listing(
     return {"claims": rows, **knowledge(state)}, warnings
 
 
-def check(fleet: Fleet, session: str | None, paths: Sequence[str]) -> CheckAnswer:
+def check(fleet: Fleet, session: SessionId | None, paths: Sequence[str]) -> CheckAnswer:
     """What a change to each of some paths would meet. Raises BadPath, BadPattern."""
     state = fleet.current()
     verdicts = fleet.claims.check(state, session, paths)
     return {
-        "session": None if session is None else SessionId(session),
+        "session": session,
         "paths": [_path(verdict) for verdict in verdicts],
         **knowledge(state),
     }
@@ -146,9 +149,12 @@ def _row(
     fleet: Fleet, state: State, item: Claim | Unreadable, known: dict[str, tuple[Session | None, bool]]
 ) -> ClaimRow | UnreadableRow:
     if isinstance(item, Unreadable):
-        return {"id": "", "pattern": item.pattern.text, "where": item.where, "problem": item.error.message}
+        return {"id": "", "pattern": item.pattern, "where": item.where, "problem": item.error.message}
     if item.session not in known:
-        known[item.session] = _session(state, item.session), fleet.claims.orphans.is_dead(item.session)
+        known[item.session] = (
+            session_records.known(state.view, item.session),
+            fleet.claims.orphans.is_dead(item.session),
+        )
     session, gone = known[item.session]
     left = time_left(item, session)
     renewed_at = session.renewed_at if session else item.granted_at
@@ -160,10 +166,3 @@ def _row(
         "lapsed": left <= 0 and not (item.retained and session is None),
         "gone": gone,
     }
-
-
-def _session(state: State, session_id: str) -> Session | None:
-    try:
-        return session_records.find(state.view, session_id)
-    except FleetError:
-        return None

@@ -52,6 +52,14 @@ class BehindRow(TypedDict):
     session: SessionId
 
 
+class HotRow(TypedDict):
+    """A claimed path over which branches conflict often."""
+
+    path: RepoPath
+    conflicts: int
+    """Within 30 days, as the radar of this clone has seen them."""
+
+
 class RemarksRow(TypedDict):
     """What to know of claims that were granted just now."""
 
@@ -60,6 +68,8 @@ class RemarksRow(TypedDict):
     behind: list[BehindRow]
     by_name: list[str]
     """Granted with `[…]`, which is read as a name and as a class: both are claimed."""
+    hot: list[HotRow]
+    """Paths of the claims over which branches conflict often."""
 
 
 class ClaimAnswer(DecidedOperation, RemarksRow):
@@ -143,15 +153,15 @@ def how_far(answer: Answer) -> HowFar:
     return {"outcome": cast(OutcomeWord, answer.status.value), "generation": answer.generation}
 
 
-def claimed(session: str, answer: Claimed, said: Remarks) -> ClaimAnswer:
+def claimed(session: SessionId, answer: Claimed, said: Remarks) -> ClaimAnswer:
     """What `Claims.claim` came to."""
     return cast(ClaimAnswer, {**_decided(session, answer), **answer.encode(), **remarks(said)})
 
 
-def waited(session: str, got: "Waited", said: Remarks) -> WaitAnswer:
+def waited(session: SessionId, got: "Waited", said: Remarks) -> WaitAnswer:
     """What `Claims.wait` came to."""
     return {
-        "session": SessionId(session),
+        "session": session,
         "outcome": "tentative" if got.tentative else "granted",
         "granted": records.claims(got.granted),
         "already_held": records.claims(got.already_held),
@@ -159,43 +169,44 @@ def waited(session: str, got: "Waited", said: Remarks) -> WaitAnswer:
     }
 
 
-def released(session: str, answer: Released | LetGone) -> ReleaseAnswer:
+def released(session: SessionId, answer: Released | LetGone) -> ReleaseAnswer:
     """What `Claims.release` or `Claims.let_go` came to."""
     return cast(ReleaseAnswer, {"not_held": [], **_decided(session, answer), **answer.encode()})
 
 
-def offered(session: str, answer: Offered) -> OfferAnswer:
+def offered(session: SessionId, answer: Offered) -> OfferAnswer:
     """What `Claims.offer` came to."""
-    return {"session": SessionId(session), "to": answer.to, "offered": records.claims(answer.offered)}
+    return {"session": session, "to": answer.to, "offered": records.claims(answer.offered)}
 
 
-def accepted(session: str, answer: Taken, said: Remarks) -> AcceptAnswer:
+def accepted(session: SessionId, answer: Taken, said: Remarks) -> AcceptAnswer:
     """What `Claims.accept` came to."""
     return {
-        "session": SessionId(session),
+        "session": session,
         "taken": records.claims(answer.taken),
         "behind": remarks(said)["behind"],
         "served": records.claims(answer.served),
     }
 
 
-def broken(session: str, answer: Broke) -> BreakAnswer:
+def broken(session: SessionId, answer: Broke) -> BreakAnswer:
     """What `Claims.break_` came to."""
     return cast(BreakAnswer, {"session": session, **answer.encode()})
 
 
 def remarks(said: Remarks) -> RemarksRow:
     """What to know of claims that were granted just now."""
-    return row_of(RemarksRow, said, behind=[row_of(BehindRow, item) for item in said.behind])
+    hot: list[HotRow] = [{"path": RepoPath(path), "conflicts": times} for path, times in said.hot]
+    return row_of(RemarksRow, said, behind=[row_of(BehindRow, item) for item in said.behind], hot=hot)
 
 
-def _decided(session: str, answer: Answer) -> DecidedOperation:
+def _decided(session: SessionId, answer: Answer) -> DecidedOperation:
     decided: DecidedOperation = {
         "outcome": how_far(answer)["outcome"],
         "generation": answer.generation,
-        "commit": Oid(answer.commit),
+        "commit": answer.commit,
         "operation": answer.receipt.operation,
-        "session": SessionId(session),
+        "session": session,
     }
     if answer.tentative:
         decided["hub_error"] = answer.receipt.hub_error

@@ -289,11 +289,11 @@ def why(fleet: Fleet, name: str) -> QueueWhyAnswer:
     }
 
 
-def added(fleet: Fleet, session: str, done: QueuedBranch) -> QueueAddAnswer:
+def added(fleet: Fleet, session: SessionId, done: QueuedBranch) -> QueueAddAnswer:
     """What has become of a branch that was added."""
     rows = _Rows(fleet, fleet.current())
     return {
-        "session": SessionId(session),
+        "session": session,
         "entry": rows.row(done.added.entry),
         "new": done.added.new,
         "changes": list(done.added.changes),
@@ -316,16 +316,16 @@ def processed(fleet: Fleet, done: Processed) -> QueueProcessAnswer:
     }
 
 
-def changed(fleet: Fleet, session: str, done: EntryChanged) -> QueueChangeAnswer:
+def changed(fleet: Fleet, session: SessionId, done: EntryChanged) -> QueueChangeAnswer:
     """An entry that was changed, and those that are held since."""
     rows = _Rows(fleet, fleet.current())
     held = [rows.row(entry) for entry in done.held]
-    return {"session": SessionId(session), "entry": rows.row(done.entry), "held": held}
+    return {"session": session, "entry": rows.row(done.entry), "held": held}
 
 
-def paused(session: str, done: QueuePaused) -> QueuePauseAnswer:
+def paused(session: SessionId, done: QueuePaused) -> QueuePauseAnswer:
     """How the queue is kept back from now on."""
-    return {"session": SessionId(session), "pause": _pause(done.pause), "before": _pause(done.before)}
+    return {"session": session, "pause": _pause(done.pause), "before": _pause(done.before)}
 
 
 def history(fleet: Fleet, limit: int) -> QueueHistoryAnswer:

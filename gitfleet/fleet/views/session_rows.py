@@ -1,6 +1,7 @@
 """Sessions as rows: their records, and what is known of them now."""
 
 from gitfleet.base import advice
+from gitfleet.base.names import SessionId
 from gitfleet.claims import model
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
@@ -60,7 +61,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
     return {"sessions": rows, **knowledge.knowledge(state)}, [*warnings, *peers.warnings]
 
 
-def one(fleet: Fleet, session_id: str) -> SessionShowAnswer:
+def one(fleet: Fleet, session_id: SessionId) -> SessionShowAnswer:
     """One session and its claims. Raises NoSession, BadName, Corrupt, NewerFormat."""
     state = fleet.current()
     session = session_records.find(state.view, session_id)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from gitfleet.base import clock
-from gitfleet.base.names import BranchName, Oid
+from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
@@ -18,14 +18,16 @@ from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.session_rows import SessionRow, known
 from gitfleet.ledger.ledger import State
+from gitfleet.ledger.model import View
 from gitfleet.nodes import details, liveness, log_tails
 from gitfleet.nodes.details import WantedTail
 from gitfleet.nodes.liveness import Liveness
 from gitfleet.nodes.observed import NodeState
 from gitfleet.nodes.peers import Peers
 from gitfleet.nodes.records import Detail
-from gitfleet.sessions import session_records
+from gitfleet.sessions import session_records, told_conflicts
 from gitfleet.sessions.session_records import Session
+from gitfleet.sessions.told_conflicts import ToldPair
 from gitfleet.trunk import hub_head, position
 
 
@@ -35,6 +37,16 @@ class ClaimGist(TypedDict):
     pattern: str
     mode: Mode
     token: int
+
+
+class ToldConflict(TypedDict):
+    """A conflict to come of a session's branch, of which a session was told."""
+
+    branch: BranchName
+    """The other branch; the trunk where the session's conflicts with that."""
+    session: str
+    """Whose it is; "" for nobody's."""
+    paths: list[RepoPath]
 
 
 class SessionStatus(SessionRow):
@@ -52,6 +64,8 @@ class SessionStatus(SessionRow):
     """When it was last active, by the clock of its node."""
     claim_count: int
     claims: list[ClaimGist]
+    conflicts: list[ToldConflict]
+    """What the radar has found and is not cleared."""
     log_tail: list[str]
     """With `--tail`: the last lines of its log, safe to show."""
 
@@ -123,6 +137,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         ]
         nodes = [_node(peers, name) for name in peers.nodes]
         twice = fleet.node_ref.duplicate(peers)
+    _put_conflicts(rows, state.view)
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
         *unreadable,
@@ -160,11 +175,32 @@ def _status(
         "last_activity": detail.active_at if detail else session.renewed_at,
         "claim_count": len(held),
         "claims": [row_of(ClaimGist, claim) for claim in held],
+        "conflicts": [],
         "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
     }
     if detail and detail.branch is not None:  # as its worktree was last seen; else the one that it started on
         row["branch"] = BranchName(detail.branch)
     return row
+
+
+def _put_conflicts(rows: Sequence[SessionStatus], view: View) -> None:
+    by_id = {row["id"]: row for row in rows}
+    for told in told_conflicts.everything(view):
+        for session, other, rival in _sides(told):
+            if row := by_id.get(SessionId(session)):
+                row["conflicts"].append(
+                    {
+                        "branch": BranchName(other),
+                        "session": rival,
+                        "paths": [RepoPath(path) for path in told.paths],
+                    }
+                )
+
+
+def _sides(told: ToldPair) -> list[tuple[str, str, str]]:
+    """Both ways to look at a pair: a session, the other branch and its session."""
+    (one, two), (first, second) = told.branches, told.owners
+    return [(first, two, second), (second, one, first)]
 
 
 def _sound(found: Iterable[Session | FleetError]) -> tuple[list[Session], list[str]]:

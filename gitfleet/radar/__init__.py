@@ -1,0 +1,1 @@
+"""Which branches will conflict with each other and with the trunk, before anybody merges them."""
