@@ -179,7 +179,7 @@ def _facts(lineup: Lineup, entry: QueueEntry, other: str) -> dict[str, str]:
         "other": name,
         "paths": paths + more or evidence.words or "see its evidence",
         "pause": lineup.pause.reason,
-        "rival": f" ({evidence.rival})" if evidence.rival else "",
+        "against": entry.target + (f" ({evidence.rival})" if evidence.rival else ""),
         "target": entry.target,
         "words": evidence.words or _trouble(lineup, entry) or "nothing more is known",
     }

@@ -31,9 +31,10 @@ def found(chains: Chains, view: View, landing: Landing, clash: Clash) -> EntryEv
     """The evidence that names the other side, and no more; nothing where none can be told.
 
     It is the first commit of the target since the branch left it that touches paths in conflict and cannot be merged with the branch.
-    Costs two git processes and a few merges in memory. Raises GitFailed.
+    Costs three git processes and a few merges in memory. Raises GitFailed.
     """
-    touching = _commits(chains.git, chains.base, landing.head, clash.paths)
+    line = _commits(chains.git, chains.base, landing.head)
+    touching = _touching(chains.git, line, clash.paths) if line else []
     if not touching:
         return EntryEvidence()
     met = chains.meets(landing, [commit.oid for commit in touching])
@@ -61,15 +62,22 @@ def _entry(git: Git, view: View, base: str, commit: _Commit) -> QueueEntry | Non
     return entry if within and git.ask(*within, timeout=_TIME).code == 1 else None
 
 
-def _commits(git: Git, target: str, since: str, paths: Sequence[str] = ()) -> list[_Commit]:
-    """The target's own line since it had `since` in it, the oldest first: what touches these paths."""
-    literal = Git(git.git_dir, cwd=git.cwd, env={**git.env, "GIT_LITERAL_PATHSPECS": "1"})
-    out = literal.run(
-        "log", "--no-show-signature", "--no-color", "--no-mailmap", "--first-parent", f"--max-count={_MOST}", _FORMAT,
-        target, f"^{since}", "--", *paths[:100], timeout=_TIME,
+def _commits(git: Git, target: str, since: str) -> list[_Commit]:
+    """The target's own line since it had `since` in it, the oldest first."""
+    out = git.run(
+        "log", "--no-show-signature", "--no-color", "--no-mailmap", "--first-parent", "--reverse", f"--max-count={_MOST}", _FORMAT,
+        target, f"^{since}", "--", timeout=_TIME,
     )  # fmt: skip
     fields = out.decode("utf-8", "replace").split("\0")
     rows = [fields[at : at + _FIELDS] for at in range(0, len(fields) - _FIELDS + 1, _FIELDS)]
-    return [_Commit(oid.strip(), author, subject, entry.strip()) for oid, author, subject, entry in rows][
-        ::-1
-    ]
+    return [_Commit(oid.strip(), author, subject, entry.strip()) for oid, author, subject, entry in rows]
+
+
+def _touching(git: Git, commits: Sequence[_Commit], paths: Sequence[str]) -> list[_Commit]:
+    """Those of the commits that change one of these paths, as against their first parents (`git log` with paths leaves out merges)."""
+    literal = Git(git.git_dir, cwd=git.cwd, env={**git.env, "GIT_LITERAL_PATHSPECS": "1"})
+    data = "".join(f"{commit.oid}\n" for commit in commits).encode()
+    how = ("-m", "--first-parent", "-r", "-z", "--name-only", "--no-renames", "--root")
+    out = literal.run("diff-tree", "--stdin", *how, "--", *paths[:100], data=data, timeout=_TIME)
+    named = {field.split(b" ")[0].strip().decode("ascii", "replace") for field in out.split(b"\0")}
+    return [commit for commit in commits if commit.oid in named]

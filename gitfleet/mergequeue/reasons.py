@@ -77,7 +77,7 @@ TOLD: Mapping[Reason, Told] = {
         "It fails its gate: {words}. Only a new commit on it counts as a repair.", advice.QUEUE_ADD, "branch"
     ),
     "conflict": Told(
-        "It conflicts with {target}{rival}: {paths}. Merge {target} into it, and commit how that is settled.",
+        "It conflicts with {against}: {paths}. Merge {target} into it, and commit how that is settled.",
         advice.QUEUE_ADD,
         "branch",
     ),

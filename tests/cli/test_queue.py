@@ -59,7 +59,7 @@ def test_queue_of_the_runbook_works_as_it_is_written(hub_cli: Cli) -> None:
     hub_cli("queue", "add", *args, env=hub_cli.nobody).ok()
     row = listed(hub_cli)["codex/parser"]
     assert {key: row[key] for key in ("state", "position", "priority", "band", "title", "session", "reason")} == {
-        "state": "queued", "position": 1, "priority": 70, "band": "security", "title": "The parser", "session": session, "reason": "next",
+        "state": "queued", "position": 1, "priority": 70, "band": "security", "title": "The parser", "session": session, "reason": "no-gate",
     }  # fmt: skip
     assert "codex/parser" in hub_cli("queue", "list").ok().stdout
 
@@ -170,7 +170,7 @@ def test_what_must_be_certain_does_not_wait_for_a_hub_that_is_away(
     place.with_suffix(".away").rename(place)
     hub_cli("sync").ok()
     row = listed(hub_cli)["feat"]
-    assert (row["state"], row["priority"], row["reason"]) == ("queued", 50, "next")
+    assert (row["state"], row["priority"], row["reason"]) == ("queued", 50, "no-gate")
 
 
 def test_gate_of_the_users_own_stops_the_push_and_nothing_is_queued(hub_cli: Cli) -> None:
@@ -201,7 +201,7 @@ def test_stack_enters_with_its_top_and_what_is_below_comes_first(two: tuple[Cli,
     bob("sync").ok()
     rows = listed(bob)
     assert [(rows[name]["position"], rows[name]["reason"]) for name in ("low", "top")] == [
-        (1, "next"),
+        (1, "no-gate"),
         (2, "stack"),
     ]
     ran = bob("queue", "drop", "low", "--reason", "wrong way").ok()
@@ -212,10 +212,12 @@ def test_stack_enters_with_its_top_and_what_is_below_comes_first(two: tuple[Cli,
 
 def test_what_is_queued_after_what_is_built_upon_it_gets_below_it(hub_cli: Cli) -> None:
     branch(hub_cli, "low")
-    hub_cli.clone.out("push", "--quiet", "origin", "low")
     branch(hub_cli, "top", upon="low")
+    hub_cli.clone.out("update-ref", "refs/aside", "low")
+    hub_cli.clone.out("branch", "--quiet", "--delete", "--force", "low")
     top = hub_cli("queue", "add", "--json").ok().json()["data"]
     assert (top["below"], top["entry"]["stack"]) == ([], "")
+    hub_cli.clone.out("branch", "--quiet", "low", "refs/aside")
     low = hub_cli("queue", "add", "--branch", "low", "--json").ok().json()["data"]["entry"]
     rows = listed(hub_cli)
     assert (rows["top"]["stack"], rows["top"]["id"]) == (low["id"], top["entry"]["id"])
@@ -291,7 +293,7 @@ def test_pause_is_shown_with_its_reason_until_it_is_over(hub_cli: Cli) -> None:
     hub_cli("queue", "pause", "--reason", "still", "--freeze").ok()
     assert listed(hub_cli)["feat"]["reason"] == "frozen"
     hub_cli("queue", "resume").ok()
-    assert listed(hub_cli)["feat"]["reason"] == "next"
+    assert listed(hub_cli)["feat"]["reason"] == "no-gate"
 
 
 def test_landed_entry_is_listed_with_its_commit_and_its_claims_are_free(two: tuple[Cli, Cli]) -> None:
