@@ -9,8 +9,8 @@ from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Unverifiable
-from gitfleet.gates import policy as gate_policy
 from gitfleet.gates import leases, watching
+from gitfleet.gates import policy as gate_policy
 from gitfleet.gates.policy import GatePolicy
 from gitfleet.gates.runner import GateRunner
 from gitfleet.gates.service import Gates
@@ -128,7 +128,9 @@ class Site:
         """The runs that are over without having said so: of other nodes by their lease as this one watched it, of this one by their process."""
         view = self.view
         runs = model.runs(view)
-        watching.over(leases.running(view), self.ledger.state, self.ledger.node.id)  # so that both are over together
+        watching.over(
+            leases.running(view), self.ledger.state, self.ledger.node.id
+        )  # so that both are over together
         over = watching.over(runs, self.ledger.state, self.ledger.node.id, name="queue")
         return [run for run in runs if over.get(run.id) == run.renewed]
 

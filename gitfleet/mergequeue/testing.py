@@ -19,8 +19,8 @@ from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResul
 from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import EndRun, Proof, Take
-from gitfleet.mergequeue.site import Site
 from gitfleet.mergequeue.run_tickets import LEASE, RunTicket
+from gitfleet.mergequeue.site import Site
 
 
 def place(site: Site, look: Outlook, candidate: Candidate) -> ChainStep:
