@@ -9,8 +9,8 @@ from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Unverifiable
+from gitfleet.gates import leases, watching
 from gitfleet.gates import policy as gate_policy
-from gitfleet.gates import watching
 from gitfleet.gates.model import PASSED
 from gitfleet.gates.policy import GatePolicy
 from gitfleet.gates.runner import GateRunner
@@ -141,7 +141,11 @@ class Site:
 
     def lapsed(self) -> list[GateRun]:
         """The runs that are over without having said so: of other nodes by their lease as this one watched it, of this one by their process."""
-        runs = model.runs(self.view)
+        view = self.view
+        runs = model.runs(view)
+        watching.over(
+            leases.running(view), self.ledger.state, self.ledger.node.id
+        )  # so that both are over together
         over = watching.over(runs, self.ledger.state, self.ledger.node.id, name="queue")
         return [run for run in runs if over.get(run.id) == run.renewed]
 
