@@ -163,9 +163,11 @@ _AT_START = ("PYTHON", "LC_", "LANG")  # variables that Python reads once
 class Started:
     """A command of ours that runs, in a fork of this process."""
 
-    def __init__(self, args: tuple[str, ...], directory: Path, env: Mapping[str, str], stdin: str = "") -> None:
+    def __init__(
+        self, args: tuple[str, ...], directory: Path, env: Mapping[str, str], stdin: str = ""
+    ) -> None:
         self.args = args
-        self._streams = [tempfile.TemporaryFile() for _ in range(3)]
+        self._streams = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - `ended` closes them
         self._streams[0].write(os.fsencode(stdin))
         self._streams[0].seek(0)
         sys.stdout.flush()

@@ -7,6 +7,7 @@ entries on the present target, however the target came to be there, is looked up
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
@@ -22,35 +23,38 @@ _FACTOR = 4
 _LEAST = 32
 
 
-class Outlook:
-    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave.
+class Around(NamedTuple):
+    """What a runner knows beside the ledger.
 
-    `stands` tells whether there are verdicts for a candidate that a run is said to have passed: without them it cannot land.
+    `notes` are outcomes that no run of the queue's own gave, `absent` the entries whose commits are not here, `lapsed` the runs that are over, each
+    with the renewals that were seen. `stands` tells whether there are verdicts for a candidate that a run is said to have
+    passed: without them it cannot land.
     """
 
+    notes: Sequence[CandidateResult] = ()
+    absent: frozenset[str] = frozenset()
+    lapsed: Mapping[str, int] = {}
+    target: str = "main"
+    stands: Callable[[ChainStep], bool] = lambda step: True
+
+
+NOTHING_MORE = Around()
+
+
+class Outlook:
+    """One look at the queue, on one commit of its target."""
+
     def __init__(
-        self,
-        view: View,
-        chains: Chains,
-        now: int,
-        most: int,
-        *,
-        notes: Sequence[CandidateResult] = (),
-        absent: frozenset[str] = frozenset(),
-        lapsed: Mapping[str, int] | None = None,
-        target: str = "main",
-        stands: Callable[[ChainStep], bool] = lambda step: True,
+        self, view: View, chains: Chains, now: int, most: int, around: Around = NOTHING_MORE
     ) -> None:
         self.view = view
         self.chains = chains
         self.state: QueueState = model.queue(view)
-        self.entries = {entry.id: entry for entry in model.awaiting(view, target)}
+        self.entries = {entry.id: entry for entry in model.awaiting(view, around.target)}
         self._most = most
-        self._absent = absent
-        self._stands = stands
-        lapsed = lapsed or {}
-        self.runs = [run for run in model.runs(view) if lapsed.get(run.id) != run.renewed]
-        self.results = [*model.results(view), *notes]
+        self._around = around
+        self.runs = [run for run in model.runs(view) if around.lapsed.get(run.id) != run.renewed]
+        self.results = [*model.results(view), *around.notes]
         self._strength = order.priorities(list(self.entries.values()), now)
         self._known: dict[str, QueueEntry | None] = {}
         self.order = self._eligible(now)
@@ -62,7 +66,7 @@ class Outlook:
         found: dict[str, QueueEntry] = {}
         for entry in order.order(list(self.entries.values()), now):
             kept = pause.mode == "paused" and self._strength[entry.id].standing < pause.floor
-            if entry.state not in states.GOING or kept or entry.id in self._absent:
+            if entry.state not in states.GOING or kept or entry.id in self._around.absent:
                 continue
             if all(need in found or self._has_landed(need) for need in self._needs(entry)):
                 found[entry.id] = entry
@@ -131,7 +135,7 @@ class Outlook:
             return
         step = None if gone else self.step(live)
         exact = step is not None and step.tree == result.tree
-        if end is GroupEnd.PASSED and exact and step is not None and not self._stands(step):
+        if end is GroupEnd.PASSED and exact and step is not None and not self._around.stands(step):
             return
         yield RunResult(live, end, exact=exact)
 

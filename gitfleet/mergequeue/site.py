@@ -24,7 +24,7 @@ from gitfleet.mergequeue.candidates import Chains, ChainStep, Landing
 from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.listening import Listener
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry
-from gitfleet.mergequeue.outlook import Outlook
+from gitfleet.mergequeue.outlook import Around, Outlook
 from gitfleet.trunk import policy_file, position, queue_policy
 from gitfleet.trunk.queue_policy import QueuePolicy
 
@@ -122,10 +122,8 @@ class Site:
         absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
         away = frozenset(entry.id for entry in live if entry.head in absent)
         lapsed = watching.over(model.runs(view), self.ledger.state, self.ledger.node.id, name="queue")
-        return Outlook(
-            view, self.chains, clock.now(), self.rules.window, notes=notes, absent=away, lapsed=lapsed, target=self.target,
-            stands=self._stands,
-        )  # fmt: skip
+        around = Around(notes, away, lapsed, self.target, self._stands)
+        return Outlook(view, self.chains, clock.now(), self.rules.window, around)
 
     def _stands(self, step: ChainStep) -> bool:
         """Whether the verdicts say of a candidate what a run of it is said to have found: that it passes."""
