@@ -154,6 +154,8 @@ class Processor:
             self._site.sync()
         if not ended:
             self._stopped.wait(ASK_EVERY)
+        elif testing.was_in_vain(self._site, look, step.candidate):
+            return self._halt("the verdict of this node does not count by the rules (`queue: trust`)")
         return True
 
     def _mark(self, found: Sequence[Marked]) -> bool:

@@ -15,6 +15,7 @@ from gitfleet.gates import keys as gate_keys
 from gitfleet.gates import watching
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateTarget, GateTerms, GateTested
+from gitfleet.gates.standing import UNKNOWN
 from gitfleet.mergequeue import model, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
@@ -71,6 +72,11 @@ def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | 
         site.ledger.current().tip.generation,
         names,
     )
+
+
+def was_in_vain(site: Site, look: Outlook, candidate: Candidate) -> bool:
+    """Whether a run of this node has left nothing known of a candidate: another one would not either."""
+    return site.gates.standing(place(site, look, candidate).tree).word == UNKNOWN
 
 
 def run(site: Site, look: Outlook, candidate: Candidate) -> bool:
