@@ -167,7 +167,7 @@ class Started:
         self, args: tuple[str, ...], directory: Path, env: Mapping[str, str], stdin: str = ""
     ) -> None:
         self.args = args
-        self._streams = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - open as long as the process is
+        self._streams = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - `ended` closes them
         self._streams[0].write(os.fsencode(stdin))
         self._streams[0].seek(0)
         sys.stdout.flush()

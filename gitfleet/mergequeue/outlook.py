@@ -7,6 +7,7 @@ entries come to by now is made only where just they have landed since: anything 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
@@ -22,33 +23,36 @@ _FACTOR = 4
 _LEAST = 32
 
 
-class Outlook:
-    """One look at the queue, on one commit of its target. `notes` are outcomes that no run of the queue's own gave.
+class Around(NamedTuple):
+    """What a runner knows beside the ledger.
 
-    `stands` tells whether there are verdicts for a candidate that a run is said to have passed: without them it cannot land.
+    `notes` are outcomes that no run of the queue's own gave, `absent` the entries whose commits are not here. `stands` tells whether there are verdicts for a candidate that a run is said to have
+    passed: without them it cannot land.
     """
 
-    def __init__(  # noqa: PLR0913 - each by name: what one look goes by
-        self,
-        view: View,
-        chains: Chains,
-        now: int,
-        most: int,
-        *,
-        notes: Sequence[CandidateResult] = (),
-        absent: frozenset[str] = frozenset(),
-        target: str = "main",
-        stands: Callable[[ChainStep], bool] = lambda step: True,
+    notes: Sequence[CandidateResult] = ()
+    absent: frozenset[str] = frozenset()
+    target: str = "main"
+    stands: Callable[[ChainStep], bool] = lambda step: True
+
+
+NOTHING_MORE = Around()
+
+
+class Outlook:
+    """One look at the queue, on one commit of its target."""
+
+    def __init__(
+        self, view: View, chains: Chains, now: int, most: int, around: Around = NOTHING_MORE
     ) -> None:
         self.view = view
         self.chains = chains
         self.state: QueueState = model.queue(view)
-        self.entries = {entry.id: entry for entry in model.awaiting(view, target)}
+        self.entries = {entry.id: entry for entry in model.awaiting(view, around.target)}
         self._most = most
-        self._absent = absent
-        self._stands = stands
+        self._around = around
         self.runs = model.runs(view)
-        self.results = [*model.results(view), *notes]
+        self.results = [*model.results(view), *around.notes]
         self._strength = order.priorities(list(self.entries.values()), now)
         self._known: dict[str, QueueEntry | None] = {}
         self._since = self._landed_since()
@@ -61,7 +65,7 @@ class Outlook:
         found: dict[str, QueueEntry] = {}
         for entry in order.order(list(self.entries.values()), now):
             kept = pause.mode == "paused" and self._strength[entry.id].standing < pause.floor
-            if entry.state not in states.GOING or kept or entry.id in self._absent:
+            if entry.state not in states.GOING or kept or entry.id in self._around.absent:
                 continue
             if all(need in found or self._has_landed(need) for need in self._needs(entry)):
                 found[entry.id] = entry
@@ -140,7 +144,7 @@ class Outlook:
         exact = not gone and self._since.get(result.base) == landed
         step = self.step(live) if exact else None
         exact = step is not None and step.tree == result.tree
-        if end is GroupEnd.PASSED and step is not None and exact and not self._stands(step):
+        if end is GroupEnd.PASSED and step is not None and exact and not self._around.stands(step):
             return
         yield RunResult(live, end, exact=exact)
 

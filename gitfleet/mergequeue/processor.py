@@ -204,7 +204,11 @@ class Processor:
             self._trouble.pop(pins, None)
         with suppress(HubError):
             self._site.sync()
-        return self._await() if ended.outcome == "abandoned" and not ended.useless else True
+        if ended.outcome == "abandoned":
+            return True if ended.useless else self._await()
+        if testing.was_in_vain(self._site, look, candidate):
+            return self._halt("the verdict of this node does not count by the rules (`queue: trust`)")
+        return True
 
     def _mark(self, found: Sequence[Marked]) -> bool:
         body = Mark(tuple(found[: model.MAX_ENTRIES]))

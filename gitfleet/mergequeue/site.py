@@ -24,7 +24,7 @@ from gitfleet.mergequeue.candidates import Chains, ChainStep, Landing
 from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.listening import Listener
 from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry
-from gitfleet.mergequeue.outlook import Outlook
+from gitfleet.mergequeue.outlook import Around, Outlook
 from gitfleet.trunk import policy_file, queue_policy
 from gitfleet.trunk.queue_policy import QueuePolicy
 
@@ -128,25 +128,16 @@ class Site:
         live = model.awaiting(view, self.target)
         absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
         away = frozenset(entry.id for entry in live if entry.head in absent)
-        return Outlook(
-            view,
-            self.chains,
-            clock.now(),
-            self.rules.window,
-            notes=notes,
-            absent=away,
-            target=self.target,
-            stands=self._stands,
-        )
+        around = Around(notes, away, self.target, self._stands)
+        return Outlook(view, self.chains, clock.now(), self.rules.window, around)
 
     def lapsed(self) -> list[GateRun]:
         """The runs that are over without having said so: of other nodes by their lease as this one watched it, of this one by their process."""
         view = self.view
         runs = model.runs(view)
-        watching.over(
-            leases.running(view), self.ledger.state, self.ledger.node.id
-        )  # so that both are over together
-        over = watching.over(runs, self.ledger.state, self.ledger.node.id, name="queue")
+        state, node = self.ledger.state, self.ledger.node.id
+        watching.over(leases.running(view), state, node)  # so that both are over together
+        over = watching.over(runs, state, node, name="queue")
         return [run for run in runs if over.get(run.id) == run.renewed]
 
     def _stands(self, step: ChainStep) -> bool:

@@ -13,6 +13,7 @@ from gitfleet.errors import FleetError
 from gitfleet.gates import keys as gate_keys
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateTarget, GateTerms, GateTested
+from gitfleet.gates.standing import UNKNOWN
 from gitfleet.mergequeue import gate_logs, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
@@ -68,6 +69,11 @@ def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | 
         site.ledger.current().tip.generation,
         names,
     )
+
+
+def was_in_vain(site: Site, look: Outlook, candidate: Candidate) -> bool:
+    """Whether a run of this node has left nothing known of a candidate: another one would not either."""
+    return site.gates.standing(place(site, look, candidate).tree).word == UNKNOWN
 
 
 class CandidateRun(NamedTuple):

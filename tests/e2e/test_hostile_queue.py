@@ -107,7 +107,8 @@ def test_run_that_is_said_to_have_passed_without_a_verdict_is_run(bench: Bench) 
     (good,) = bench.queue(Branch("good", {"good.txt": "\n"}))
     _lie(bench, good)
     _lands(bench, good)
-    bench.judge()
+    assert bench.landings() == [good.id]
+    assert bench.git(bench.hub, "rev-parse", "main^{tree}") in bench.runs
 
 
 def _lie(bench: Bench, entry: QueueEntry) -> None:
@@ -122,7 +123,13 @@ def _lie(bench: Bench, entry: QueueEntry) -> None:
     runner.ended()
     bench.release_gates()
     bench.let_go()
-    forged = {**run.encode(), "id": ulid(), "outcome": "passed", "ended": entry.since + 1, "kind": "result"}
+    forged: dict[str, Any] = {
+        **run.encode(),
+        "id": ulid(),
+        "outcome": "passed",
+        "ended": entry.since + 1,
+        "kind": "result",
+    }
     body: dict[str, Any] = {name: forged[name] for name in ("v", "kind", "id", "base", "entries", "commit", "tree", "outcome", "ended", "keys") if name in forged}  # fmt: skip
     plant(bench.fleets, {f"{model.RESULTS}/{body['id']}.json": canonical.dump(body), run.where: None})
 
@@ -167,7 +174,7 @@ def test_session_can_neither_land_nor_judge_as_a_processor(bench: Bench) -> None
         "proof": {"gate": "none"},
     }
     pin = {"id": good.id, "head": good.head}
-    refused: dict[str, Mapping[str, Any]] = {
+    refused: dict[str, dict[str, Any]] = {
         "queue.land": body,
         "queue.reconcile": {"entries": [landing]},
         "queue.reject": {"pin": pin, "evidence": {}},

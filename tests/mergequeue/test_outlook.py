@@ -15,7 +15,7 @@ from gitfleet.mergequeue import model, states
 from gitfleet.mergequeue.candidates import Chains, ChainStep, Clash, Landing, Put
 from gitfleet.mergequeue.evidence import GroupEnd, RunResult
 from gitfleet.mergequeue.model import CandidateResult, QueueEntry
-from gitfleet.mergequeue.outlook import Outlook
+from gitfleet.mergequeue.outlook import Around, Outlook
 from gitfleet.mergequeue.selection import Idle, ToLand, ToTry
 from tests.mergequeue.queues import BASE, Queues, pin
 
@@ -54,7 +54,7 @@ class Trees:
 
 
 def look(world: Queues, chains: Trees | None = None, **more: Any) -> Outlook:
-    return Outlook(world.view, cast(Chains, chains or Trees()), world.now, 16, **more)
+    return Outlook(world.view, cast(Chains, chains or Trees()), world.now, 16, Around(**more))
 
 
 def ended(world: Queues, outcome: str, *entries: QueueEntry, base: str = BASE, found: str = "") -> None:
