@@ -186,7 +186,8 @@ def imported_packages(module: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(module.read_bytes())))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"gitfleet"}
+    own = {"gitfleet", "_sha2"}  # the latter is of Python from 3.12 on
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - own
 
 
 def test_lock_names_no_index_and_no_path_of_a_machine() -> None:

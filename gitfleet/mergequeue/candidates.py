@@ -23,7 +23,7 @@ from gitfleet.mergequeue.integrity import TakenAway
 
 Method = Literal["merge", "squash", "rebase"]
 Drivers = Mapping[str, MergeDriver]
-QUEUE = Person("gitfleet merge queue", "queue@gitfleet.invalid")
+QUEUE = Person("Merge queue", "queue@gitfleet.invalid")
 """Who commits, unless the rules name another."""
 
 

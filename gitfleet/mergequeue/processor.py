@@ -183,7 +183,7 @@ class Processor:
         bad = judging.objections(self._site, look, step.candidate)
         if bad:
             return self._mark(bad)
-        known = testing.known(self._site, look, step.candidate)
+        known = testing.known_first(self._site, look, step.candidate)
         if known is not None:
             self._notes.append(known)
             return True

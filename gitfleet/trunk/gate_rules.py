@@ -18,7 +18,7 @@ AUTO = "auto"
 _MOST = 16 * 1024
 
 
-def _command(value: Any) -> Any:
+def command(value: Any) -> Any:
     """The words of a command: a text is split as a shell splits words, and no shell ever runs it."""
     if isinstance(value, str):
         try:
@@ -51,10 +51,10 @@ def _limit(value: Any) -> Any:
     return 0 if value == AUTO else durations.seconds(value, shortest=1)
 
 
-_COMMAND_SCHEMA: dict[str, Any] = {
+COMMAND_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
 }
-Command = Annotated[tuple[str, ...], BeforeValidator(_command), WithJsonSchema(_COMMAND_SCHEMA)]
+Command = Annotated[tuple[str, ...], BeforeValidator(command), WithJsonSchema(COMMAND_SCHEMA)]
 InputText = Annotated[str, BeforeValidator(_input)]
 
 
@@ -73,7 +73,7 @@ class GatePartRules(_Keys):
 _PART = {
     "type": "object",
     "properties": {
-        "run": _COMMAND_SCHEMA,
+        "run": COMMAND_SCHEMA,
         "inputs": {"type": "array", "items": {"type": "string"}},
         "capacity": {"type": "integer", "minimum": 0, "maximum": 1000},
     },
@@ -87,7 +87,7 @@ def _gate(value: Any) -> Any:
         raise ValueError("must have a part, or be none")
     if value is None or isinstance(value, Mapping):
         return value
-    return {} if value == NONE else {"": {"run": _command(value)}}
+    return {} if value == NONE else {"": {"run": command(value)}}
 
 
 def _named(value: Any) -> Any:
@@ -107,7 +107,7 @@ Gate = Annotated[
     WithJsonSchema({
         "anyOf": [
             {"const": NONE},
-            *_COMMAND_SCHEMA["anyOf"],
+            *COMMAND_SCHEMA["anyOf"],
             {"type": "object", "additionalProperties": _PART, "minProperties": 1},
             {"type": "null"},
         ]

@@ -40,7 +40,7 @@ class QueuePolicy(Struct):
     process: Processing = field(Choice[Processing]("manual", "maintainer"), default="manual")
     delete_branches: bool = field(FLAG, default=False)
     pull_request: tuple[str, ...] = field(Many(TEXT), default=())
-    committer: str = field(TEXT, default="gitfleet merge queue <queue@gitfleet.invalid>")
+    committer: str = field(TEXT, default="Merge queue <queue@gitfleet.invalid>")
 
     def ceiling_for(self, *, named: bool) -> int:
         """The priority that may be given to a session's entry: by the session itself or, where it was `named`, by another."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gitfleet.trunk import durations, gate_rules
-from gitfleet.trunk.gate_rules import Command, QueueGateRules
+from gitfleet.trunk.gate_rules import QueueGateRules
 from gitfleet.trunk.queue_policy import Method, Processing, QueuePolicy, Way
 
 _DEFAULTS = QueuePolicy()
@@ -21,6 +21,15 @@ def _committer(value: Any) -> Any:
     if not isinstance(value, str) or not re.fullmatch(r"[^<>\x00-\x1f]+ <[^<>\x00-\x20]+>", value):
         raise ValueError("must be a name and an address, such as Merge Queue <queue@example.org>")
     return value
+
+
+def _maybe_command(value: Any) -> Any:
+    return () if value == [] else gate_rules.command(value)
+
+
+MaybeCommand = Annotated[
+    tuple[str, ...], BeforeValidator(_maybe_command), WithJsonSchema(gate_rules.COMMAND_SCHEMA)
+]
 
 
 class QueueRules(QueueGateRules):
@@ -41,7 +50,7 @@ class QueueRules(QueueGateRules):
     required: bool = _DEFAULTS.required
     process: Processing = _DEFAULTS.process
     delete_branches: bool = Field(default=_DEFAULTS.delete_branches, alias="delete-branches")
-    pull_request: Command = Field(
+    pull_request: MaybeCommand = Field(
         default=(), alias="pull-request", description="a command, or a list of its words"
     )
     committer: Annotated[str, BeforeValidator(_committer)] = Field(

@@ -17,7 +17,7 @@ SAYS_SO = {
     errors.NoSession, errors.NoEntry, errors.Conflict, errors.EntryMoved, errors.RefMoved, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
 }  # fmt: skip
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FleetError)]
-ITS_PLACES = {"errors.py", "fleet/probe.py", "fleet/setup.py", "ledger/remote_hub.py"}
+ITS_PLACES = {"errors.py", "fleet/probe.py", "fleet/joining.py", "ledger/remote_hub.py"}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
