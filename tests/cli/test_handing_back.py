@@ -111,6 +111,7 @@ def test_conflict_with_a_landed_entry_names_it_and_shows_the_hunks(pair: Pair) -
     assert f"`gitfleet queue why {two['id']}`" in said
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("pair", ["gate: none, method: squash", "gate: none, method: rebase"], indirect=True)
 def test_conflict_with_a_plain_commit_names_its_author_and_subject_among_others(pair: Pair) -> None:
     start = pair.on_main("before", **{"x.txt": "x\n"})
@@ -250,6 +251,7 @@ def stack(pair: Pair) -> None:
     ]
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("pair", METHODS, indirect=True)
 def test_longest_good_part_of_a_stack_lands_in_one_push_and_the_rest_after_its_repair(pair: Pair) -> None:
     stack(pair)
@@ -274,6 +276,7 @@ def test_longest_good_part_of_a_stack_lands_in_one_push_and_the_rest_after_its_r
     assert files == {"s1.txt": "1", "s2.txt": "2", "s3.txt": "good", "s4.txt": "4"}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("pair", METHODS, indirect=True)
 @pytest.mark.parametrize("how", ["merge", "rebase"])
 def test_upper_branch_that_follows_a_repair_below_comes_back_by_itself(pair: Pair, how: str) -> None:

@@ -59,6 +59,7 @@ class Started:
         return self.process.returncode, out + err
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", pushes.FAULTS)
 def test_landing_whose_push_lost_its_answer_has_landed_once(
     hubqueue: Queue, faults: Path, fault: str
@@ -73,6 +74,7 @@ def test_landing_whose_push_lost_its_answer_has_landed_once(
     assert len(hubqueue.tested()) == 1
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("moved", ["forward", "back", "elsewhere"])
 def test_target_that_is_moved_by_hand_while_a_gate_runs_gets_only_what_was_tested_upon_it(
     queue: Queue, moved: str
@@ -111,6 +113,7 @@ def test_hub_whose_target_was_rewound_gets_the_next_landing_upon_what_it_has(hub
     assert hubqueue.git.ask(hubqueue.hub, "merge-base", "--is-ancestor", lost, "main").returncode == 1
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("change", ["amended", "gone"])
 def test_branch_that_changes_while_it_is_tested_does_not_land_and_its_gate_ends_soon(
     queue: Queue, change: str
@@ -129,6 +132,7 @@ def test_branch_that_changes_while_it_is_tested_does_not_land_and_its_gate_ends_
     assert queue.runs() == []
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("verb", "state"), [("hold", "held"), ("drop", "dropped"), ("pause", "queued")])
 def test_entry_that_is_kept_back_while_it_is_tested_never_lands_and_its_gate_ends_soon(
     queue: Queue, verb: str, state: str
@@ -147,6 +151,7 @@ def test_entry_that_is_kept_back_while_it_is_tested_never_lands_and_its_gate_end
     assert (queue.main, queue.runs()) == (before, [])
 
 
+@pytest.mark.sample(1)
 def test_hotfix_that_waits_while_all_runners_are_busy_goes_first(queue: Queue) -> None:
     runner = Started(queue)
     slow = queue.add("slow")
@@ -164,6 +169,7 @@ def test_hotfix_that_waits_while_all_runners_are_busy_goes_first(queue: Queue) -
     assert "the hotfix hot goes first" in said
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_runner_that_is_interrupted_gives_its_ticket_back_and_ends_its_gate(
     queue: Queue, number: signal.Signals
@@ -186,6 +192,7 @@ def test_runner_that_is_interrupted_gives_its_ticket_back_and_ends_its_gate(
     queue.sound(entry)
 
 
+@pytest.mark.sample(1)
 def test_ticket_of_a_runner_that_was_killed_is_free_at_once_in_its_clone(queue: Queue) -> None:
     runner = Started(queue)
     entry = queue.add("a")
@@ -220,6 +227,7 @@ def test_watching_runner_survives_a_hub_that_is_away_and_ends_in_good_order(hubq
     hubqueue.sound(entry)
 
 
+@pytest.mark.sample(1)
 def test_gate_that_cannot_be_run_is_nobodys_fault_and_the_entry_lands_when_it_can(queue: Queue) -> None:
     queue.rules("exit 125")
     entry = queue.add("a")
@@ -231,6 +239,7 @@ def test_gate_that_cannot_be_run_is_nobodys_fault_and_the_entry_lands_when_it_ca
     queue.sound(entry)
 
 
+@pytest.mark.sample(1)
 def test_gate_that_hangs_floods_and_leaves_processes_is_ended_by_its_time_limit(queue: Queue) -> None:
     pids = queue.folder / "pids"
     more = f"[ -e hang.txt ] || exit 0\nsleep 1000 & echo $! >>{pids}; setsid sleep 1000 & echo $! >>{pids}\n"
@@ -253,6 +262,7 @@ def test_gate_that_hangs_floods_and_leaves_processes_is_ended_by_its_time_limit(
     assert 0 < log < 11 * 1024 * 1024
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", pushes.KILLED)
 def test_runner_that_is_killed_while_it_lands_is_settled_by_another_clone(
     hubqueue: Queue, faults: Path, crowd: Crowd, fleets: Fleets, git: Git, fault: str
@@ -300,6 +310,7 @@ def test_runner_that_stood_still_beyond_its_lease_loses_its_ticket_and_does_no_h
     hubqueue.sound(entry)
 
 
+@pytest.mark.sample(1)
 @needs_mount
 def test_disk_that_is_full_while_candidates_are_made_changes_nothing_and_the_next_round_goes_on(
     queue: Queue, tmp_path: Path, git: Git
@@ -326,6 +337,7 @@ def test_disk_that_is_full_while_candidates_are_made_changes_nothing_and_the_nex
         assert sorted(landed) == sorted(entry.id for entry in entries)
 
 
+@pytest.mark.sample(1)
 def test_maintainer_processes_the_queue_when_policy_says_so(
     queue: Queue,
 ) -> None:

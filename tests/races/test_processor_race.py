@@ -29,6 +29,7 @@ def clones(queue: Queue, git: Git, count: int) -> list[Path]:
     return found
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("count", [2, 4])
 def test_runners_of_several_clones_test_each_tree_once_and_land_all(
     hubqueue: Queue, crowd: Crowd, git: Git, count: int
@@ -43,6 +44,7 @@ def test_runners_of_several_clones_test_each_tree_once_and_land_all(
     assert sum(times > 1 for times in again.values()) <= 1, "only the failure may be tried once more"
 
 
+@pytest.mark.sample(1)
 def test_runners_of_one_clone_test_each_tree_once_and_land_all(queue: Queue, crowd: Crowd) -> None:
     entries = [queue.add(f"e{number}") for number in range(4)]
     outcomes = crowd([Task(queue.clone, PROCESS)] * 3)

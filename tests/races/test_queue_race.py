@@ -49,6 +49,7 @@ def now(fleets: Fleets, entry: QueueEntry) -> QueueEntry:
         return found
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("verb", "state"), [("drop", "dropped"), ("hold", "held"), ("bump", "queued"), ("pause", "queued")]
 )
