@@ -52,20 +52,20 @@ def _say(text: str) -> None:
 
 
 def _watched(runner: Processor, stopped: threading.Event) -> Processed:
-    """Round after round, until it is stopped. What fails is said once, and tried again with the next round."""
-    done, told = Processed(), ""
+    """Round after round, until it is stopped. What fails is said once, and tried again, later and later."""
+    done, told, failed = Processed(), "", 0
     while not stopped.is_set():
         try:
             runner.work()
-            told = ""
+            told, failed = "", 0
         except (NewerFormat, UsageError):
             raise
         except FleetError as error:
             if error.message != told:
                 _say(f"warning: {error.message}")
-            told = error.message
+            told, failed = error.message, failed + 1
         done = done.with_(runner.done)
-        stopped.wait(_EVERY)
+        stopped.wait(min(_EVERY, 2.0**failed) if failed else _EVERY)
     return done
 
 
@@ -80,9 +80,8 @@ def _stopping(runner: Processor) -> Iterator[threading.Event]:
         signal.signal(number, before[number])
         os.write(asks, b"!")
 
-    def listen() -> (
-        None
-    ):  # apart from the handler, which may come while this thread's work holds what `stop` needs
+    def listen() -> None:
+        """Apart from the handler, which may come while this thread's work holds what `stop` needs."""
         if os.read(asked, 1):
             stopped.set()
             runner.stop()
