@@ -37,10 +37,10 @@ def until(position: int, landings: Sequence[LandingNote]) -> Estimate | None:
 
 
 def per_hour(landings: Sequence[LandingNote]) -> float | None:
-    """Entries that landed in an hour, over the time of the landings that are known; None for too few."""
+    """Entries that landed in an hour, over the time of the landings that are known, an hour at least; None for too few."""
     if len(landings) < LEAST or landings[-1].at <= landings[0].at:
         return None
-    return 3600 * sum(note.entries for note in landings[1:]) / (landings[-1].at - landings[0].at)
+    return 3600 * sum(note.entries for note in landings[1:]) / max(3600, landings[-1].at - landings[0].at)
 
 
 def waits(finished: Iterable[QueueEntry]) -> dict[str, tuple[int, Estimate]]:
