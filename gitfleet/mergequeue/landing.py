@@ -23,6 +23,8 @@ from gitfleet.mergequeue.requests import MOST_HEADS, EntryLanding, Land
 from gitfleet.mergequeue.site import Site
 from gitfleet.trunk import position
 
+_PATIENCE = 30.0
+
 
 def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, ...]:
     """Land a candidate whose tree has passed; the entries that landed. All of it, or nothing.
@@ -51,7 +53,10 @@ def land(site: Site, look: Outlook, candidate: Candidate) -> tuple[QueueEntry, .
     landed = answer.entries
     if site.ledger.node.hub:
         seen = position.seen(site.ledger.node, site.target)
-        with suppress(FleetError):  # else the next look at the hub shows it
+        with (
+            suppress(FleetError),
+            site.ledger.lock.held(_PATIENCE),
+        ):  # no fetch meets it; else the next look shows it
             refs.move(site.repository.git, seen, new=step.commit, old=site.base)
         if site.rules.delete_branches:
             _delete(site, landed)
