@@ -139,7 +139,7 @@ class Outlook:
         live = tuple(pin.id for pin in result.entries if self._is_live(pin))
         landed = sum(self._landed_so(pin) for pin in result.entries)
         gone = len(result.entries) - len(live) - landed
-        if not live or (end is not GroupEnd.PASSED and (gone or result.base not in self._since)):
+        if not live or (end is not GroupEnd.PASSED and (gone or self._is_past(result, live))):
             return
         exact = not gone and self._since.get(result.base) == landed
         step = self.step(live) if exact else None
@@ -147,6 +147,10 @@ class Outlook:
         if end is GroupEnd.PASSED and step is not None and exact and not self._around.stands(step):
             return
         yield RunResult(live, end, exact=exact)
+
+    def _is_past(self, result: CandidateResult, live: Candidate) -> bool:
+        """Whether what went wrong says nothing any more: others have moved the target, or somebody asked for another try of an entry."""
+        return result.base not in self._since or any(self.entries[one].since > result.ended for one in live)
 
     def _is_live(self, pin: model.EntryPin) -> bool:
         entry = self.entries.get(pin.id)

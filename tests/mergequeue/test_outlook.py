@@ -147,6 +147,19 @@ def test_result_of_another_head_says_nothing(world: Queues, pair: tuple[QueueEnt
     assert look(world).evidence().runs == ()
 
 
+def test_failure_says_nothing_once_somebody_asks_for_another_try(
+    world: Queues, pair: tuple[QueueEntry, ...]
+) -> None:
+    a, _ = pair
+    ended(world, "failed", a)
+    ended(world, "failed", a)
+    world.put(world.entry(a.id), states.REJECTED)
+    world.take("ada-1", "queue.retry", entry=a.id)
+    assert look(world).evidence().runs == ()
+    ended(world, "failed", world.entry(a.id))
+    assert [one.entries for one in look(world).evidence().runs] == [(a.id,)]
+
+
 def test_target_that_failed_by_itself_says_so_only_for_that_commit(
     world: Queues, pair: tuple[QueueEntry, ...]
 ) -> None:
@@ -217,6 +230,6 @@ def test_run_that_was_given_up_says_nothing(world: Queues, pair: tuple[QueueEntr
 def test_notes_count_as_runs(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
     a, _ = pair
     what = Oid(tree(BASE, a.id))
-    note = CandidateResult(ulid(), Oid(BASE), (a.pin,), what, what, "passed", 1)
+    note = CandidateResult(ulid(), Oid(BASE), (a.pin,), what, what, "passed", world.generation)
     assert look(world, notes=[note]).choose() == ToLand((a.id,))
     assert look(world, notes=[replace(note, outcome="failed")]).evidence().runs[0].end is GroupEnd.FAILED

@@ -27,6 +27,26 @@ def test_bad_entry_is_rejected_and_the_others_land(queue: Queue) -> None:
     assert queue.now(bad).state == "rejected"
 
 
+def test_entry_that_is_tried_again_is_run_again_and_lands_when_it_passes(
+    queue: Queue, tmp_path: Path
+) -> None:
+    trouble = tmp_path / "trouble"
+    queue.rules(f"test ! -e '{trouble}'")
+    retry = ("queue", "retry", "b", "--session", f"{queue.name}-1")
+    first = queue.add("a")
+    queue.process().ok()
+    entry = queue.add("b")
+    trouble.touch()
+    queue.process().ended(21)
+    queue.gitfleet(queue.clone, *retry).ok()
+    again = queue.process("", "--json").ended(21).json()["data"]
+    assert (again["runs"], queue.now(entry).state) == (2, "rejected")
+    trouble.unlink()
+    queue.gitfleet(queue.clone, *retry).ok()
+    queue.process().ok()
+    assert queue.states(first, entry) == ["landed", "landed"]
+
+
 def test_round_with_nothing_to_do_is_one_fetch_and_no_gate(hubqueue: Queue, tmp_path: Path, git: Git) -> None:
     counter = Counter(hubqueue.clone, tmp_path, git)
     hubqueue.process().ok()
