@@ -13,9 +13,8 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import informed, units_of
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.messages import as_session
+from gitfleet.cli.messages import as_session, person
 from gitfleet.cli.options import SessionFlag
-from gitfleet.errors import NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import grants, line
 from gitfleet.fleet.views.grants import TellAnswer
@@ -99,23 +98,11 @@ def accept(session: SessionFlag = None) -> Reply:
 
 def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionFlag = None) -> Reply:
     """Take live claims away from their holders (persons only); the holders are told the reason."""
-    with as_session(session, _person) as (fleet, own):
+    with as_session(session, person("breaks claims")) as (fleet, own):
         answer = fleet.claims.break_(own, paths, reason)
         lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]
         data = grants.broken(own, answer)
         return Reply(data, lines, warnings=fleet.messages(own), session=own)
-
-
-def _person(fleet: Fleet, flag: str | None) -> SessionId:
-    """The session that breaks claims. Raises NoSession; among several the one to name is the person's."""
-    try:
-        return fleet.whoami(flag)
-    except NoSession as error:
-        here = fleet.sessions.local.in_worktree(fleet.repository.worktree or "")
-        person = next((session.id for session in here if session.person), None)
-        if person is not None:
-            error.hint = f"Only a person breaks claims: if you are one, add `--session {person}`."
-        raise
 
 
 def _words(row: TicketRow, gone: Collection[str]) -> str:

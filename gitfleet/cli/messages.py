@@ -102,3 +102,22 @@ def as_session(
                 render.note(f"gitfleet: {text}")
             delivery.done()
             raise
+
+
+def person(what: str) -> Callable[[Fleet, str | None], SessionId]:
+    """Finds the session that does what only persons may (`what`, such as "breaks claims"); among several the one to name is the person's.
+
+    What it gives raises NoSession.
+    """
+
+    def found(fleet: Fleet, flag: str | None) -> SessionId:
+        try:
+            return fleet.whoami(flag)
+        except NoSession as error:
+            here = fleet.sessions.local.in_worktree(fleet.repository.worktree or "")
+            theirs = next((session.id for session in here if session.person), None)
+            if theirs is not None:
+                error.hint = f"Only a person {what}: if you are one, add `--session {theirs}`."
+            raise
+
+    return found

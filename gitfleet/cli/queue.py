@@ -13,10 +13,10 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import informed
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.cli.messages import as_session
+from gitfleet.cli.messages import as_session, person
 from gitfleet.clients import acting
 from gitfleet.codec import replace
-from gitfleet.errors import NoSession, UsageError
+from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue as views
 from gitfleet.fleet.views import queue_stats
@@ -285,19 +285,9 @@ def retry(entry: OfEntry, session: Session = None) -> Reply:
 
 def approve(entry: OfEntry, head: Head = "", session: Session = None) -> Reply:
     """Let an entry pass although lines of others vanish by it (persons only)."""
-    return _change(session, lambda queue, own: queue.approve(own, entry, head), "approved", _person)
-
-
-def _person(fleet: Fleet, flag: str | None) -> SessionId:
-    """The session that approves. Raises NoSession; among several the one to name is the person's."""
-    try:
-        return fleet.whoami(flag)
-    except NoSession as error:
-        here = fleet.sessions.local.in_worktree(fleet.repository.worktree or "")
-        person = next((session.id for session in here if session.person), None)
-        if person is not None:
-            error.hint = f"Only a person approves entries: if you are one, add `--session {person}`."
-        raise
+    return _change(
+        session, lambda queue, own: queue.approve(own, entry, head), "approved", person("approves entries")
+    )
 
 
 def pause(

@@ -7,12 +7,12 @@ nodes that would run the same, one runs it and the other has its verdict.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity
 from gitfleet.base.names import Oid, SessionId
+from gitfleet.base.repeating import repeated
 from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, PolicyRefused, Queued, Unverifiable, UsageError
@@ -272,20 +272,15 @@ class _Turn:
     @contextmanager
     def _kept(self, lease: str) -> Iterator[None]:
         """Renew a lease for the body, and give it back at the end where a verdict has not done so."""
-        over = threading.Event()
 
         def renew() -> None:
-            while not over.wait(leases.TTL / 3):
-                with suppress(FleetError):
-                    self._ledger.request(leases.renew, self._actor, KeepGate(lease))
+            with suppress(FleetError):
+                self._ledger.request(leases.renew, self._actor, KeepGate(lease))
 
-        keeper = threading.Thread(target=renew, name="gate lease", daemon=True)
-        keeper.start()
         try:
-            yield
+            with repeated(renew, leases.TTL / 3, "gate lease"):
+                yield
         finally:
-            over.set()
-            keeper.join()
             with suppress(FleetError):
                 if self._ledger.current().view.get(leases.lease_path(lease)) is not None:
                     self._ledger.request(leases.leave, self._actor, KeepGate(lease))

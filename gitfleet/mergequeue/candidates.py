@@ -103,11 +103,6 @@ class Chains:
         return True
 
     @property
-    def fingerprint(self) -> str:
-        """What decides how merges end here, beside the commits."""
-        return self._place.rules.fingerprint
-
-    @property
     def git(self) -> Git:
         """git, where what candidates are made of can be read."""
         return self._place.git

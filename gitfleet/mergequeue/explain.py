@@ -128,7 +128,7 @@ def _reason(lineup: Lineup, entry: QueueEntry) -> tuple[Reason, str]:
         return "paused" if pause.mode == "paused" else "frozen", ""
     if entry.state != states.QUEUED:
         return entry.reason or _USUAL[entry.state], entry.evidence.entry
-    waits = next((need for need in entry.needs if not _has_landed(lineup.view, need)), "")
+    waits = next((need for need in entry.needs if not model.has_landed(lineup.view, need)), "")
     if waits and entry.reason != "host":
         return "stack" if waits == entry.stack else "dependency", waits
     return "host" if entry.reason == "host" else _waiting(lineup, entry), ""
@@ -144,11 +144,6 @@ def _waiting(lineup: Lineup, entry: QueueEntry) -> Reason:
     if last is not None and last.outcome == "indeterminate":
         return "indeterminate"
     return "behind" if lineup.ahead.get(entry.id) else "next"
-
-
-def _has_landed(view: View, entry_id: str) -> bool:
-    found = model.find(view, entry_id)
-    return found is not None and found.state == states.LANDED
 
 
 def _trouble(lineup: Lineup, entry: QueueEntry) -> str:

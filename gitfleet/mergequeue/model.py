@@ -23,7 +23,7 @@ from gitfleet.errors import Corrupt, FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NAME, NODE_ID, SESSION_ID, Changes, View
 from gitfleet.mergequeue.reasons import REASON, Reason
-from gitfleet.mergequeue.states import FINISHED, STATE, State
+from gitfleet.mergequeue.states import FINISHED, LANDED, STATE, State
 
 ROOT = "queue"
 LIVE, DONE, RUNS, RESULTS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs", f"{ROOT}/results"
@@ -160,6 +160,11 @@ class QueueEntry(Record):
     def pin(self) -> EntryPin:
         """The entry at its head."""
         return EntryPin(self.id, self.head)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The entries that land before it, what it is built upon first; each once."""
+        return tuple(need for need in dict.fromkeys((self.stack, *self.needs)) if need)
 
     @property
     def name(self) -> str:
@@ -307,6 +312,12 @@ def find(view: View, entry_id: str) -> QueueEntry | None:
         if data is not None:
             return _filed(QueueEntry, data, where)
     return None
+
+
+def has_landed(view: View, entry_id: str) -> bool:
+    """Whether an entry is known, and has landed. Raises Corrupt, NewerFormat."""
+    found = find(view, entry_id)
+    return found is not None and found.state == LANDED
 
 
 def run(view: View, run_id: str) -> GateRun | None:

@@ -64,12 +64,12 @@ def lent(entries: Sequence[QueueEntry]) -> Mapping[str, int]:
     known = {entry.id: entry for entry in entries}
     found = {entry.id: entry.priority for entry in entries}
     for entry in sorted(entries, key=lambda one: -one.priority):
-        waiting = [*entry.needs, entry.stack]
+        waiting = [*entry.required]
         while waiting:
             below = known.get(waiting.pop())
             if below is not None and found[below.id] < entry.priority:
                 found[below.id] = entry.priority
-                waiting += [*below.needs, below.stack]
+                waiting += below.required
     return found
 
 
@@ -141,6 +141,6 @@ def _behind_needs(
         elif one.id not in placed and one.id not in entered:
             entered.add(one.id)
             todo.append((one, True))
-            needs = [known[need] for need in {one.stack, *one.needs} - placed.keys() if need in known]
+            needs = [known[need] for need in one.required if need in known and need not in placed]
             todo += [(need, False) for need in sorted(needs, key=lambda need: -need.seq)]
     return new

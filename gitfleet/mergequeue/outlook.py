@@ -7,6 +7,7 @@ entries come to by now is made only where just they have landed since: anything 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from gitfleet.codec import Struct
@@ -26,25 +27,21 @@ _LEAST = 32
 class Around(NamedTuple):
     """What a runner knows beside the ledger.
 
-    `notes` are outcomes that no run of the queue's own gave, `absent` the entries whose commits are not here. `stands` tells whether there are verdicts for a candidate that a run is said to have
-    passed: without them it cannot land.
+    `target` is the branch that it lands on, `notes` are outcomes that no run of the queue's own gave, `absent` the entries whose
+    commits are not here. `stands` tells whether there are verdicts for a candidate that a run is said to have passed: without
+    them it cannot land.
     """
 
+    target: str
     notes: Sequence[CandidateResult] = ()
     absent: frozenset[str] = frozenset()
-    target: str = "main"
     stands: Callable[[ChainStep], bool] = lambda step: True
-
-
-NOTHING_MORE = Around()
 
 
 class Outlook:
     """One look at the queue, on one commit of its target."""
 
-    def __init__(
-        self, view: View, chains: Chains, now: int, most: int, around: Around = NOTHING_MORE
-    ) -> None:
+    def __init__(self, view: View, chains: Chains, now: int, most: int, around: Around) -> None:
         self.view = view
         self.chains = chains
         self.state: QueueState = model.queue(view)
@@ -67,7 +64,7 @@ class Outlook:
             kept = pause.mode == "paused" and self._strength[entry.id].standing < pause.floor
             if entry.state not in states.GOING or kept or entry.id in self._around.absent:
                 continue
-            if all(need in found or self._has_landed(need) for need in self._needs(entry)):
+            if all(need in found or self._has_landed(need) for need in entry.required):
                 found[entry.id] = entry
         return list(found.values())
 
@@ -99,7 +96,7 @@ class Outlook:
 
     def choose(self) -> Next:
         """What a free runner does next."""
-        return selection.choose(self.contenders(), self.evidence(), self.running(), self.limits)
+        return selection.choose(self.contenders(), self.evidence, self.running(), self.limits)
 
     def contenders(self) -> list[Contender]:
         """The entries that can be put on the target, as the choice sees them."""
@@ -112,11 +109,11 @@ class Outlook:
         return [
             Contender(
                 entry.id, self._strength[entry.id].effective, entry.seq,
-                needs=frozenset(need for need in self._needs(entry) if need in here),
+                needs=frozenset(need for need in entry.required if need in here),
                 avoids=frozenset(avoided.get(entry.id, ())),
             )
             for entry in self.order
-            if entry.id in here and all(need in here or self._has_landed(need) for need in self._needs(entry))
+            if entry.id in here and all(need in here or self._has_landed(need) for need in entry.required)
         ]  # fmt: skip
 
     def _is_fit(self, entry: str) -> bool:
@@ -124,6 +121,7 @@ class Outlook:
         put = self.puts.get(entry)
         return isinstance(put, ChainStep) or (isinstance(put, Clash) and bool(put.with_))
 
+    @cached_property
     def evidence(self) -> Evidence:
         """What the runs have said, as far as it still says something."""
         return Evidence(tuple(run for result in self.results for run in self._said(result)))
@@ -205,9 +203,6 @@ class Outlook:
             entry.session,
             entry.under if entry.stack else "",
         )
-
-    def _needs(self, entry: QueueEntry) -> Sequence[str]:
-        return [need for need in dict.fromkeys((entry.stack, *entry.needs)) if need]
 
     def _has_landed(self, entry_id: str) -> bool:
         found = self._entry(entry_id)

@@ -128,8 +128,7 @@ def _waiting(view: View, entries: Iterable[QueueEntry]) -> Iterator[QueueEntry]:
     """The entries that a runner could test by themselves now."""
     pause = model.queue(view).pause
     for entry in entries:
-        needs = [model.find(view, need) for need in dict.fromkeys((entry.stack, *entry.needs)) if need]
-        free = all(one is not None and one.state == states.LANDED for one in needs)
+        free = all(model.has_landed(view, need) for need in entry.required)
         kept = pause.mode == "paused" and trials.below_floor(view, [entry], pause)
         if entry.state in {states.QUEUED, states.SUSPECT} and free and not kept:
             yield entry

@@ -128,7 +128,7 @@ class Site:
         live = model.awaiting(view, self.target)
         absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
         away = frozenset(entry.id for entry in live if entry.head in absent)
-        around = Around(notes, away, self.target, self._stands)
+        around = Around(self.target, notes, away, self._stands)
         return Outlook(view, self.chains, clock.now(), self.rules.window, around)
 
     def lapsed(self) -> list[GateRun]:

@@ -57,12 +57,11 @@ def known(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | 
     if word not in {PASSED, FAILED} or (word == FAILED and look.has_failed(step.tree)):
         return None
     outcome: Outcome = "passed" if word == PASSED else "failed"
-    pins = tuple(look.entries[entry].pin for entry in candidate)
     names = () if site.gate.none else keys(site, step.tree)
     return CandidateResult(
         ulid(),
         Oid(site.base),
-        pins,
+        look.pins(candidate),
         Oid(step.commit),
         Oid(step.tree),
         outcome,
@@ -80,7 +79,7 @@ def known_first(site: Site, look: Outlook, candidate: Candidate) -> CandidateRes
     """The same, of the candidate or of those in it that have passed on the target as it was before: that these pass on the
     target of now may be known without a run, by the inputs of the gate's parts, and then they need not wait for the others.
     """
-    vouched = infer(look.evidence()).vouched
+    vouched = infer(look.evidence).vouched
     passed = tuple(entry for entry in candidate if entry in vouched)
     if passed and passed != candidate and look.step(passed) is not None:
         found = known(site, look, passed)
@@ -108,25 +107,26 @@ def run(site: Site, look: Outlook, candidate: Candidate, *, yields: bool = False
     step = place(site, look, candidate)
     names = ", ".join(look.entries[entry].branch for entry in candidate) or f"{site.target} itself"
     body = Take(
-        BranchName(site.target), Oid(site.base), tuple(look.entries[entry].pin for entry in candidate), Oid(step.commit),
+        BranchName(site.target), Oid(site.base), look.pins(candidate), Oid(step.commit),
         Oid(step.tree), keys(site, step.tree), LEASE, identity.identify(os.getpid()), names[:1000],
     )  # fmt: skip
     ticket = RunTicket(site, site.request(trials.take, body).run, yields=yields)
     outcome: Outcome = "abandoned"
     ended: GateTested | None = None
+    suspects: tuple[str, ...] = ()
     try:
         site.listener.say(f"testing {step.commit[:12]}: {names}")
         with ticket.kept():
             ended = _gated(site, look, candidate, step)
         outcome = _outcome(ended)
-        if outcome == "failed" and len(_suspects(look, candidate, outcome)) == 1:
+        suspects = _suspects(look, candidate) if outcome == "failed" else ()
+        if len(suspects) == 1:
             _keep_logs(site, ended)
     finally:
         if ticket.useless:
             site.runner = site.gates.runner()  # the last one was stopped, for good
         seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
         flaky = outcome == "passed" and look.has_failed(step.tree)
-        suspects = _suspects(look, candidate, outcome)
         end = EndRun(ticket.run.id, outcome, seconds, suspects, flaky, words=ticket.useless[:1000])
         with suppress(FleetError):
             site.request(trials.end, end)
@@ -163,10 +163,8 @@ def _keep_logs(site: Site, ended: GateTested) -> None:
             gate_logs.keep(site.repository, site.ledger, one.end.path)
 
 
-def _suspects(look: Outlook, candidate: Candidate, outcome: Outcome) -> tuple[str, ...]:
-    """The entries of a failed candidate that one of them may be at fault."""
-    if outcome != "failed":
-        return ()
-    runs = (*look.evidence().runs, RunResult(candidate, GroupEnd.FAILED))
+def _suspects(look: Outlook, candidate: Candidate) -> tuple[str, ...]:
+    """The entries of a candidate that has failed, of which one may be at fault."""
+    runs = (*look.evidence.runs, RunResult(candidate, GroupEnd.FAILED))
     vouched = infer(Evidence(runs)).vouched
     return tuple(entry for entry in candidate if entry not in vouched)

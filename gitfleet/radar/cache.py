@@ -65,11 +65,6 @@ class Cache:
         self.tables = {}
         files.remove(self._path)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is known."""
-        return not self.tables
-
 
 def _name(key: Hashable) -> str:
     return " ".join(key) if isinstance(key, tuple) else str(key)

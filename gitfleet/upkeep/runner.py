@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
+from gitfleet.base.repeating import repeated
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.mergequeue.listening import Listener
@@ -22,25 +21,12 @@ def process(clone: Clone) -> list[str]:
         return []
     said: list[str] = []
     queue = MergeQueue(clone.repository, clone.ledger, lambda: clone.policy)
-    with _renewing(clone):
+    with repeated(lambda: _renew(clone), _RENEW_EVERY, "renewal"):
         queue.processor(clone.gates, Listener(said.append)).work()
     return [f"queue: {line}" for line in said]
 
 
-@contextmanager
-def _renewing(clone: Clone) -> Iterator[None]:
+def _renew(clone: Clone) -> None:
     """A gate may take long, and the next round of upkeep comes after it: live sessions are renewed meanwhile."""
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(_RENEW_EVERY):
-            with suppress(FleetError, OSError):
-                renewing.renew_live(clone)
-
-    keeper = threading.Thread(target=renew, name="renewal", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()
+    with suppress(FleetError, OSError):
+        renewing.renew_live(clone)

@@ -54,7 +54,7 @@ class Trees:
 
 
 def look(world: Queues, chains: Trees | None = None, **more: Any) -> Outlook:
-    return Outlook(world.view, cast(Chains, chains or Trees()), world.now, 16, Around(**more))
+    return Outlook(world.view, cast(Chains, chains or Trees()), world.now, 16, Around("main", **more))
 
 
 def ended(world: Queues, outcome: str, *entries: QueueEntry, base: str = BASE, found: str = "") -> None:
@@ -100,17 +100,17 @@ def test_pass_says_the_same_once_the_target_is_what_it_began_with(
     ended(world, "passed", a, b)
     world.land(a)
     here = Trees("c" * 40, on=BASE, grown=[a.id])
-    assert look(world, here).evidence().runs == (RunResult((b.id,), GroupEnd.PASSED, exact=True),)
+    assert look(world, here).evidence.runs == (RunResult((b.id,), GroupEnd.PASSED, exact=True),)
     elsewhere = Trees("e" * 40, on="e" * 40)
-    assert look(world, elsewhere).evidence().runs == (RunResult((b.id,), GroupEnd.PASSED, exact=False),)
+    assert look(world, elsewhere).evidence.runs == (RunResult((b.id,), GroupEnd.PASSED, exact=False),)
 
 
 def test_failure_is_forgotten_when_others_have_moved_the_target(
     world: Queues, pair: tuple[QueueEntry, ...]
 ) -> None:
     ended(world, "failed", *pair)
-    assert [one.end for one in look(world).evidence().runs] == [GroupEnd.FAILED]
-    assert look(world, Trees("e" * 40, on="e" * 40)).evidence().runs == ()
+    assert [one.end for one in look(world).evidence.runs] == [GroupEnd.FAILED]
+    assert look(world, Trees("e" * 40, on="e" * 40)).evidence.runs == ()
 
 
 def test_failure_outlives_the_queues_own_landing(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
@@ -118,7 +118,7 @@ def test_failure_outlives_the_queues_own_landing(world: Queues, pair: tuple[Queu
     ended(world, "failed", a, b)
     world.put(world.entry(b.id), states.SUSPECT)
     world.land(world.entry(a.id))
-    (found,) = look(world, Trees("c" * 40, on=BASE, grown=[a.id])).evidence().runs
+    (found,) = look(world, Trees("c" * 40, on=BASE, grown=[a.id])).evidence.runs
     assert (found.entries, found.end) == ((b.id,), GroupEnd.FAILED)
 
 
@@ -128,7 +128,7 @@ def test_failure_of_a_candidate_says_nothing_once_one_of_it_has_gone(
     a, b = pair
     ended(world, "failed", a, b)
     world.take("ada-1", "queue.drop", entry=a.id)
-    assert look(world).evidence().runs == ()
+    assert look(world).evidence.runs == ()
 
 
 def test_pass_of_a_candidate_still_vouches_for_the_rest_when_one_has_gone(
@@ -137,14 +137,14 @@ def test_pass_of_a_candidate_still_vouches_for_the_rest_when_one_has_gone(
     a, b = pair
     ended(world, "passed", a, b)
     world.take("ada-1", "queue.drop", entry=a.id)
-    assert look(world).evidence().runs == (RunResult((b.id,), GroupEnd.PASSED, exact=False),)
+    assert look(world).evidence.runs == (RunResult((b.id,), GroupEnd.PASSED, exact=False),)
 
 
 def test_result_of_another_head_says_nothing(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
     a, _ = pair
     ended(world, "failed", a)
     world.add("a", at=7)
-    assert look(world).evidence().runs == ()
+    assert look(world).evidence.runs == ()
 
 
 def test_failure_says_nothing_once_somebody_asks_for_another_try(
@@ -155,17 +155,17 @@ def test_failure_says_nothing_once_somebody_asks_for_another_try(
     ended(world, "failed", a)
     world.put(world.entry(a.id), states.REJECTED)
     world.take("ada-1", "queue.retry", entry=a.id)
-    assert look(world).evidence().runs == ()
+    assert look(world).evidence.runs == ()
     ended(world, "failed", world.entry(a.id))
-    assert [one.entries for one in look(world).evidence().runs] == [(a.id,)]
+    assert [one.entries for one in look(world).evidence.runs] == [(a.id,)]
 
 
 def test_target_that_failed_by_itself_says_so_only_for_that_commit(
     world: Queues, pair: tuple[QueueEntry, ...]
 ) -> None:
     ended(world, "failed", found=tree(BASE))
-    assert look(world).evidence().runs == (RunResult((), GroupEnd.FAILED, exact=True),)
-    assert look(world, Trees("e" * 40)).evidence().runs == ()
+    assert look(world).evidence.runs == (RunResult((), GroupEnd.FAILED, exact=True),)
+    assert look(world, Trees("e" * 40)).evidence.runs == ()
 
 
 def test_run_of_another_node_is_seen_until_its_lease_is_over(
@@ -224,7 +224,7 @@ def test_results_of_entries_that_have_gone_are_let_go(world: Queues, pair: tuple
 
 def test_run_that_was_given_up_says_nothing(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
     ended(world, "abandoned", *pair)
-    assert look(world).evidence().runs == ()
+    assert look(world).evidence.runs == ()
 
 
 def test_notes_count_as_runs(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
@@ -232,4 +232,4 @@ def test_notes_count_as_runs(world: Queues, pair: tuple[QueueEntry, ...]) -> Non
     what = Oid(tree(BASE, a.id))
     note = CandidateResult(ulid(), Oid(BASE), (a.pin,), what, what, "passed", world.generation)
     assert look(world, notes=[note]).choose() == ToLand((a.id,))
-    assert look(world, notes=[replace(note, outcome="failed")]).evidence().runs[0].end is GroupEnd.FAILED
+    assert look(world, notes=[replace(note, outcome="failed")]).evidence.runs[0].end is GroupEnd.FAILED
