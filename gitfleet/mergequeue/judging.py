@@ -23,7 +23,7 @@ from gitfleet.trunk import commit_verdicts, incoming
 
 _MOST_HUNKS = 6000
 _MOST_FILES = 5
-_MARKER = b"<<<<<<< "
+_MARKER, _END = b"<<<<<<< ", b">>>>>>> "
 
 
 def marked(site: Site, look: Outlook, found: MergeFinding) -> Marked:
@@ -67,12 +67,12 @@ def _hunks(git: Git, put: Clash, ours: str, theirs: str) -> str:
         done = git.ask("cat-file", "blob", f"{put.merge.tree}:{path}")
         if done.code == 0 and _MARKER in done.stdout:
             lines = done.stdout.split(b"\n")
-            at = [number for number, line in enumerate(lines) if line.startswith((b"<<<<<<< ", b">>>>>>> "))]
+            at = [number for number, line in enumerate(lines) if line.startswith((_MARKER, _END))]
             for first, last in zip(at[::2], at[1::2], strict=False):
-                rows = [*lines[max(0, first - 1) : first], b"<<<<<<< " + os.fsencode(ours)]
+                rows = [*lines[max(0, first - 1) : first], _MARKER + os.fsencode(ours)]
                 rows += [
                     *lines[first + 1 : last],
-                    b">>>>>>> " + os.fsencode(theirs),
+                    _END + os.fsencode(theirs),
                     *lines[last + 1 : last + 2],
                 ]
                 found.append(f"{path}:{first + 1}\n" + b"\n".join(rows).decode("utf-8", "replace"))
@@ -150,22 +150,12 @@ def reject(site: Site, look: Outlook, entry_id: str) -> QueueEntry:
     """Reject an entry, with the log of the gate's last run of it. Raises what the decision raises."""
     entry = look.entries[entry_id]
     evidence = EntryEvidence(words="its gate fails")
-    shown = _last_failure(look, entry_id)
+    shown = look.last_failure(entry)
     if shown is not None:
         evidence = _evidence(site, shown)
     body = Reject(entry.pin, evidence, look.limits.rejected().window)
     (after,) = site.request(trials.reject, body).entries
     return after
-
-
-def _last_failure(look: Outlook, entry_id: str) -> model.CandidateResult | None:
-    """The failure that shows an entry best: of it alone, else of the fewest."""
-    failed = [
-        one
-        for one in look.results
-        if one.outcome == "failed" and any(pin.id == entry_id for pin in one.entries)
-    ]
-    return min(reversed(failed), key=lambda one: len(one.entries), default=None)
 
 
 def _evidence(site: Site, shown: model.CandidateResult) -> EntryEvidence:

@@ -219,6 +219,11 @@ class Outlook:
         """Whether a result that is known is a failure of this very tree."""
         return any(one.tree == tree and one.outcome == "failed" for one in self.results)
 
+    def last_failure(self, entry: QueueEntry) -> CandidateResult | None:
+        """The failure that shows an entry, at the head that it has, best: of it alone, else of the fewest."""
+        failed = [one for one in self.results if one.outcome == "failed" and entry.pin in one.entries]
+        return min(reversed(failed), key=lambda one: len(one.entries), default=None)
+
     def run_of(self, candidate: Candidate, outcome: str) -> CandidateResult | None:
         """The last result of exactly these entries that ended so."""
         pins = self.pins(candidate)

@@ -147,6 +147,23 @@ def test_result_of_another_head_says_nothing(world: Queues, pair: tuple[QueueEnt
     assert look(world).evidence.runs == ()
 
 
+def test_failure_that_is_shown_is_of_the_head_that_the_entry_has(
+    world: Queues, pair: tuple[QueueEntry, ...]
+) -> None:
+    a, b = pair
+    ended(world, "failed", a)
+    ended(world, "failed", a, b)
+    found = look(world).last_failure(a)
+    assert found is not None
+    assert found.entries == (a.pin,)
+    world.add("a", at=7)
+    ended(world, "failed", world.entry(a.id), b)
+    found = look(world).last_failure(world.entry(a.id))
+    assert found is not None
+    assert found.entries == (world.entry(a.id).pin, b.pin)
+    assert look(world).last_failure(world.add("c", at=9)) is None
+
+
 def test_failure_says_nothing_once_somebody_asks_for_another_try(
     world: Queues, pair: tuple[QueueEntry, ...]
 ) -> None:
