@@ -44,5 +44,5 @@ def suggest(
     return [heads[one] for one in order]
 
 
-def _age(head: WorkHead) -> tuple[bool, int, int, str, str]:
-    return head.dirty, -head.rank, head.since, head.name, head.commit
+def _age(head: WorkHead) -> tuple[bool, int, int, str, str, str]:
+    return head.dirty, -head.rank, head.since, head.owner, head.name, head.commit

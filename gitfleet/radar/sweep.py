@@ -340,7 +340,9 @@ def _stacked(heads: Sequence[WorkHead], lineage: Lineage) -> list[_Two]:
 
 def _ordered(one: WorkHead, two: WorkHead) -> tuple[WorkHead, WorkHead]:
     """Who goes first, first: by the queue's priority, then who came first, and a branch of nobody before a session's."""
-    first, second = sorted((one, two), key=lambda head: (-head.rank, head.since, head.name, head.commit))
+    first, second = sorted(
+        (one, two), key=lambda head: (-head.rank, head.since, head.owner, head.name, head.commit)
+    )
     return first, second
 
 
