@@ -53,7 +53,9 @@ def test_crash_after_every_effect_is_mended_by_the_next_command(
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []
     assert outcome["all"] > 20
-    assert outcome["missed"] <= outcome["tried"] / 2, outcome  # on a busy machine waiting has fewer turns
+    assert len(outcome["missed"]) <= outcome["tried"] / 2, (
+        outcome
+    )  # on a busy machine waiting has fewer turns
     assert outcome["slowest"][-1][0] < PATIENCE, (
         outcome
     )  # else somebody has waited for a lock that nobody had

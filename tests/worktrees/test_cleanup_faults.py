@@ -76,4 +76,6 @@ def test_kill_after_any_effect_loses_nothing(
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []
     assert outcome["all"] > 20, outcome
-    assert outcome["missed"] <= outcome["tried"] / 2, outcome  # on a busy machine waiting has fewer turns
+    assert len(outcome["missed"]) <= outcome["tried"] / 2, (
+        outcome
+    )  # on a busy machine waiting has fewer turns
