@@ -99,6 +99,7 @@ def test_branch_of_the_hub_alone_is_queued_as_it_is_there(two: tuple[Cli, Cli]) 
     assert bob("queue", "add", "--branch", "feat", "--json").ok().json()["data"]["entry"]["head"] == head
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
@@ -158,6 +159,7 @@ def test_hub_that_is_away_is_an_error_and_nothing_is_queued(hub_cli: Cli) -> Non
     assert listed(hub_cli) == {}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "args", [("hold", "feat"), ("drop", "feat"), ("bump", "feat", "1"), ("pause", "--reason", "x")]
 )

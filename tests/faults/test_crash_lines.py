@@ -18,8 +18,8 @@ from tests.sampling import shards
 from tests.workbench import PATIENCE, ROOT, run
 
 EVERY_LINE = bool(os.environ.get("EVERY_LINE"))
-PARTS = 24 if EVERY_LINE else 8
-LONG = 40  # so many times as many parts for what takes so many times as long
+PARTS = 24 if EVERY_LINE else 16
+LONG = 20  # so many times as many parts for what takes so many times as long
 SCENARIOS = (
     "claim",
     "claim-without-hub",

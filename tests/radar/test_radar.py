@@ -227,6 +227,7 @@ def test_two_radars_at_once_tell_each_conflict_once(pond: Pond, race: Race) -> N
     assert len(pond.told(two, "two")) == 1
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("after", [1, 6, 11, 16])
 def test_radar_killed_in_the_middle_leaves_all_to_the_next_one(
     pond: Pond, git: Git, tmp_path: Path, after: int

@@ -84,6 +84,7 @@ def names(found: Findings) -> set[tuple[str, str]]:
     return {(clash.one.name, clash.two.name) for clash in found.clashes}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", range(6))
 def test_round_over_random_branches_finds_what_brute_force_finds(scope: Scope, seed: int) -> None:
     forest.forest(scope.path, seed, 30, files=30)

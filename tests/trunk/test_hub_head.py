@@ -171,6 +171,7 @@ def test_trace_that_is_not_understood_costs_a_question_of_its_own(
         assert hub_head.is_sound(fleet.repository, fleet.ledger)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "command",
     [

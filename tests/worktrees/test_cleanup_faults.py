@@ -17,6 +17,7 @@ DRIVER = ROOT / "tests/worktrees/cleanup_crashes.py"
 PARTS = {"cleanup": 32, "restore": 24}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("trials", range(3))
 def test_two_cleanups_at_once_lose_nothing(
     yard: Yard, git: Git, gitfleet: Gitfleet, race: Race, trials: int
