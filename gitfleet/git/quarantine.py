@@ -273,10 +273,9 @@ def _fetching(source: Git, common: str) -> list[tuple[str, str]]:
     rows = os.fsdecode(source.run("config", "--list", "-z")).split("\0")
     found = []
     for key, _, value in (row.partition("\n") for row in rows):
-        if key.endswith(".url") and key.startswith("remote.") and _is_relative(value):
-            value = os.path.join(source.cwd, value)
         if _REACHING.match(key):
-            found.append((key, value))
+            relative = key.startswith("remote.") and key.endswith(".url") and _is_relative(value)
+            found.append((key, os.path.join(source.cwd, value) if relative else value))
     return found
 
 
