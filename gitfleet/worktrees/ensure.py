@@ -170,6 +170,11 @@ class Chooser:
         )  # fmt: skip
         if making.under_way(self._state, session):
             raise self._taken(plan, "is being made for another process")
+        if os.path.lexists(plan.path):  # whoever was making it as we looked may be done: that takes no lock
+            self._found = listing.look(self._repository)
+            own = self._own(session)
+            if own is not None:
+                return self._hand_out(own, passed)
         exists = self._check_room(plan)
         if self._wish.dry_run:
             return Chosen(plan, created=True, done=False, passed=passed)

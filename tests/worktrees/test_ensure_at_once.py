@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.worktrees import notes
+from gitfleet.git.repository import discover
+from gitfleet.worktrees import making, notes
+from gitfleet.worktrees.ensure import Chooser, Wish
+from gitfleet.worktrees.upstream import Base
 from tests.workbench import PATIENCE, Entrant, Git, Gitfleet, Race, overlaid
 from tests.worktrees.yard import Yard
 
@@ -73,6 +76,18 @@ def test_one_session_from_many_processes_at_once_gets_one_worktree(
     ran = race([Entrant(entrant, yard.top, gitfleet.environment()) for entrant in own])
     assert {one.returncode for one in ran} <= {0, 10}, ran
     assert [managed.session for managed in yard.managed()] == ["one"]
+
+
+def test_worktree_that_is_finished_after_another_has_looked_is_handed_to_it(yard: Yard, git: Git) -> None:
+    repository = discover(str(yard.top))
+    state, wish = str(yard.top / ".git/gitfleet"), Wish(session="one")
+    base = Base("main", git(yard.top, "rev-parse", "main"), fresh=True)
+    first = Chooser(repository, state, wish, base).choose()
+    second = Chooser(repository, state, wish, base)
+    assert first.begun is not None
+    making.fill(first.begun)
+    chosen = second.choose()
+    assert (chosen.managed.path, chosen.created) == (first.managed.path, False)
 
 
 def test_session_that_starts_where_a_worktree_was_made_for_it_takes_its_id(
