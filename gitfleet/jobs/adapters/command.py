@@ -49,9 +49,9 @@ class CommandAdapter(QuietAdapter):
         """See `Adapter`."""
         usage = Usage(gaps=("a command tells no usage",))
         if ended.well:
-            return AgentResult(AttemptOutcome.SUCCESS, text=self._last, usage=usage)
+            return AgentResult(str(AttemptOutcome.SUCCESS), text=self._last, usage=usage)
         return AgentResult(
-            AttemptOutcome.FAILED,
+            str(AttemptOutcome.FAILED),
             text=self._last,
             usage=usage,
             errors=(f"it ended with {ended.words}", *self._errors),

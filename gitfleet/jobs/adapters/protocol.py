@@ -7,47 +7,47 @@ stream can be replayed. They are loaded by the shepherd, which must stay small: 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Protocol
+from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult
 
-    from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult
 
-    class Adapter(Protocol):
-        """One run of an agent. Made anew for each attempt."""
+class Adapter(Protocol):
+    """One run of an agent. Made anew for each attempt."""
 
-        runtime: str
-        finished: bool
-        """The agent has said how it ended, and has said nothing since that makes it go on."""
-        waiting: bool
-        """The agent waits for a person: its idle limit does not count."""
-        talks: bool
-        """Its standard input stays open for `outgoing`; otherwise it ends after `stdin`."""
+    runtime: str
+    model: str
+    """The model that was asked for, "" where none was: for clients that do not tell which they use."""
+    finished: bool
+    """The agent has said how it ended, and has said nothing since that makes it go on."""
+    waiting: bool
+    """The agent waits for a person: its idle limit does not count."""
+    talks: bool
+    """Its standard input stays open for `outgoing`; otherwise it ends after `stdin`."""
 
-        def argv(self, task: Task) -> list[str]:
-            """The program and its arguments; nothing of the prompt can become an option."""
+    def argv(self, task: Task) -> list[str]:
+        """The program and its arguments; nothing of the prompt can become an option."""
 
-        def stdin(self, task: Task) -> bytes | None:
-            """What it reads; None: its input is closed from the start."""
+    def stdin(self, task: Task) -> bytes | None:
+        """What it reads; None: its input is closed from the start."""
 
-        def environment(self, task: Task) -> dict[str, str | None]:
-            """Variables that it needs or must not see (None)."""
+    def environment(self, task: Task) -> dict[str, str | None]:
+        """Variables that it needs or must not see (None)."""
 
-        def feed(self, source: str, line: bytes, at: int = 0) -> list[AgentEvent]:
-            """What a line of `stdout` or `stderr` (without its end) means, in the order in which it says so.
+    def feed(self, source: str, line: bytes, at: int = 0) -> list[AgentEvent]:
+        """What a line of `stdout` or `stderr` (without its end) means, in the order in which it says so.
 
-            `at`: when it came, in milliseconds since 1970. Never raises, whatever the line is.
-            """
+        `at`: when it came, in milliseconds since 1970. Never raises, whatever the line is.
+        """
 
-        def outgoing(self) -> bytes:
-            """What it is to be told now, where it `talks`. Asked after the start and after each line."""
+    def outgoing(self) -> bytes:
+        """What it is to be told now, where it `talks`. Asked after the start and after each line."""
 
-        def farewell(self) -> bytes:
-            """What it is told when the attempt is stopped, before any signal, where it `talks`."""
+    def farewell(self) -> bytes:
+        """What it is told when the attempt is stopped, before any signal, where it `talks`."""
 
-        def result(self, ended: AgentExit) -> AgentResult:
-            """What came of it, once its process has ended and all output was fed."""
+    def result(self, ended: AgentExit) -> AgentResult:
+        """What came of it, once its process has ended and all output was fed."""
 
 
 class Task:
@@ -80,6 +80,7 @@ class QuietAdapter:
     talks = False
 
     def __init__(self) -> None:
+        self.model = ""
         self.finished = False
         self.waiting = False
 

@@ -38,7 +38,7 @@ class WatchedAttempt:
 
     def __init__(self, folder: str, spec: Spec, writer: StreamWriter, bell: int) -> None:
         self._folder, self._spec, self._writer, self._bell = folder, spec, writer, bell
-        self._adapter = for_runtime(spec.adapter)
+        self._adapter = for_runtime(spec.adapter, model=spec.model)
         self._recorder = Recorder(writer, self._adapter, self._heard)
         self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
         self.asked = False
