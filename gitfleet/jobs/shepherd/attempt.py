@@ -187,7 +187,7 @@ class WatchedAttempt:
             ended=self._ended, gone=clock.milliseconds(), result=result, killed=ladder.killed,
             error="the memory limit of its scope was reached" if starved else "",
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
-            lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps,
+            lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
             memory_limit=self._state.get("memory_limit"),
         )  # fmt: skip
 

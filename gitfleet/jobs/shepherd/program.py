@@ -17,7 +17,9 @@ from gitfleet.jobs.streams.writer import StreamWriter
 def main(arguments: Sequence[str]) -> int:
     """Watch over the attempt in `arguments[0]`: 0 once its end is written down, 1 when it could not be, 2 when it is not ours."""
     folder = arguments[0]
-    if len(arguments) < 2 and not _locked(folder):
+    if len(arguments) > 1:
+        os.set_inheritable(int(arguments[1]), False)  # the lock is ours alone: no agent may hold it
+    elif not _locked(folder):
         return 2
     try:
         spec = records.load(Spec, folder, records.SPEC)

@@ -99,6 +99,11 @@ class StreamWriter:
         with suppress(OSError):
             os.fsync(self._handle)
 
+    @property
+    def untold(self) -> int:
+        """How many lines were lost of which no line tells yet."""
+        return self._lost
+
     def close(self) -> None:
         """Let go of the file. Twice is harmless."""
         if self._handle >= 0:
