@@ -1,12 +1,19 @@
-"""Any program: each of its lines stands for itself, and its exit code decides."""
+"""Any program: each of its lines stands for itself, and its exit code decides.
+
+One kind of line means something: `{"type": "needs_input", "text": "…"}` on standard output says that the program waits for a
+person, until it writes the next line.
+"""
 
 from __future__ import annotations
+
+import json
 
 from gitfleet.jobs.adapters.protocol import QuietAdapter, Task
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage, shown
 from gitfleet.jobs.words import AttemptOutcome
 
 _LAST = 5
+_WAITS, _HEAD = b'"needs_input"', 200
 
 
 class CommandAdapter(QuietAdapter):
@@ -40,10 +47,23 @@ class CommandAdapter(QuietAdapter):
         """See `Adapter`."""
         del at
         if source == "stdout" and line.strip():
+            self.waiting = False
+            if line.startswith(b"{") and _WAITS in line[:_HEAD] and (events := self._asks(line)):
+                return events
             self._last = shown(line[: 4 * 32 * 1024].decode("utf-8", "replace"))
         elif source == "stderr" and line.strip():
             self._errors = [*self._errors[1 - _LAST :], line[:4096].decode("utf-8", "replace")]
         return []
+
+    def _asks(self, line: bytes) -> list[AgentEvent]:
+        try:
+            read = json.loads(line)
+        except (ValueError, RecursionError):
+            return []
+        if read.get("type") != "needs_input":
+            return []
+        self.waiting = True
+        return [AgentEvent("needs_input", text=shown(read.get("text") or ""))]
 
     def result(self, ended: AgentExit) -> AgentResult:
         """See `Adapter`."""

@@ -176,6 +176,7 @@ class WatchedAttempt:
                 self._recorder.drain(output, _LAST_READS)
                 output.close()
         agent.deafen()
+        scoping.forget(self._folder)
         ladder, writer = self._ladder, self._writer
         why = ladder.why or EndCause.EXITED
         outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0)
@@ -188,8 +189,13 @@ class WatchedAttempt:
             error="the memory limit of its scope was reached" if starved else "",
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
-            memory_limit=self._state.get("memory_limit"),
+            memory_limit=self._limited(),
         )  # fmt: skip
+
+    def _limited(self) -> bool | None:
+        """Whether the memory limit was in force; None where none was wished for."""
+        wished = self._spec.scope is not None and self._spec.scope.memory is not None
+        return bool(self._state.get("memory_limit")) if wished else None
 
     def _heard(self, event: AgentEvent) -> None:
         if event.kind == "session" and event.facts.get("id"):

@@ -44,6 +44,12 @@ def wrapped(folder: str, spec: Spec, scope: ScopeSpec) -> tuple[list[str], dict[
     return argv, {"PATH": spec.env.get("PATH", os.defpath), **scope.environment}
 
 
+def forget(folder: str) -> None:
+    """Take the file away that the program in the scope reads, should it not have come to that."""
+    with suppress(OSError):
+        os.unlink(os.path.join(folder, records.SCOPE_START))
+
+
 def group_of(pid: int, unit: str) -> str:
     """The folder of the control group that `pid` is in, if it is the scope of that name; else empty."""
     with (
