@@ -46,9 +46,9 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are processors: tests wait, for processes, pauses and pipes."""
+    """Two for each processor: tests wait, for processes, pauses and pipes."""
     del config
-    return 1 + len(
+    return 2 * len(
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
 

@@ -228,6 +228,7 @@ def test_sizes_are_within_the_limits() -> None:
     assert sizes() == {}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.effect.replace(" ", "-"))
 def test_effect_outside_of_its_door_is_not_used(door: Door) -> None:
     outside = [

@@ -14,6 +14,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import radar_rows
 from gitfleet.fleet.views.radar_rows import ConflictPathRow, HeadRow, RadarAnswer
+from gitfleet.radar import alerts
 
 EVERY = 15.0
 _SHOWN = 5
@@ -89,7 +90,7 @@ def _named(head: HeadRow) -> str:
 
 def _listed(paths: list[ConflictPathRow]) -> str:
     said = [
-        f"{one_line(row['path'], 80)} ({', '.join(row['kinds']) or 'contents'})" for row in paths[:_SHOWN]
+        f"{one_line(row['path'], 80)} ({alerts.what(row['kinds'], row['hunks'])})" for row in paths[:_SHOWN]
     ]
     more = len(paths) - _SHOWN
     return ", ".join(said) + (f" and {more} more" if more > 0 else "")

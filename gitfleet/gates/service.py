@@ -18,12 +18,12 @@ from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, PolicyRefused, Queued, Unverifiable, UsageError
 from gitfleet.gates import judging, keys, leases, model, policy, verdicts, watching
 from gitfleet.gates import standing as standings
-from gitfleet.gates.leases import GateLease, KeepGate, TakeGate
+from gitfleet.gates.leases import GateLease, GateTaken, KeepGate, TakeGate
 from gitfleet.gates.model import BY_SESSION, FAILED, PASSED, GateSubject, Publisher
 from gitfleet.gates.policy import GatePart, GatePolicy
 from gitfleet.gates.runner import GateEnd, GateJob, GateRunner, Progress
 from gitfleet.gates.standing import UNKNOWN, Known, Standing
-from gitfleet.gates.verdicts import VerdictPublished
+from gitfleet.gates.verdicts import PublishVerdict, VerdictPublished
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Objects
@@ -134,6 +134,22 @@ def is_absent(git: Git, oid: str) -> bool:
     return git.ask("cat-file", "-e", oid).code != 0
 
 
+class GateClerk:
+    """Asks the ledger for a lease, and files a verdict. Whoever has more to ask then has a clerk that does both in one push."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def begin(self, actor: Actor, body: TakeGate) -> GateTaken:
+        """Ask for the lease of a run. Raises Queued."""
+        return self.ledger.request(leases.take, actor, body)
+
+    def finish(self, actor: Actor, body: PublishVerdict, *, decides: bool) -> VerdictPublished:
+        """File the verdict of a part. It `decides` whether the tree passes: no other part is run after it."""
+        del decides
+        return self.ledger.request(verdicts.publish, actor, body)
+
+
 class Gates:
     """The gates of a clone. Threads may use one at once."""
 
@@ -172,8 +188,9 @@ class Gates:
         *,
         progress: Progress = lambda line, seconds: None,
         runner: GateRunner | None = None,
+        clerk: GateClerk | None = None,
     ) -> GateTested:
-        """Have every part tested that is not known, one after the other, and publish what came of it.
+        """Have every part tested that is not known, one after the other, and publish what came of it (by the `clerk`).
 
         A part that another node runs is waited for, up to the patience of the `terms`. Raises PolicyRefused where no gate is
         configured, UsageError for a part that there is not; the errors of the hub where a verdict cannot be published.
@@ -184,11 +201,14 @@ class Gates:
             return GateTested(target, PASSED, none=True)
         if not rules.configured:
             raise unconfigured()
-        turn = _Turn(self._repository, self._ledger, rules, target, terms, self._announce)
+        clerk = clerk or GateClerk(self._ledger)
+        turn = _Turn(self._repository, clerk, rules, target, terms, self._announce)
         runner = runner or self.runner()
         done: list[PartRun] = []
-        for part in _chosen(rules, terms.part):
-            done.append(turn.part(part, runner, progress))
+        chosen = _chosen(rules, terms.part)
+        for part in chosen:
+            last = part is chosen[-1] and all(one.standing.word == PASSED for one in done)
+            done.append(turn.part(part, runner, progress, last=last))
             if done[-1].standing.word == FAILED and not terms.keep_going:
                 break
         word = standings.together([one.standing for one in done])
@@ -207,17 +227,18 @@ class _Turn:
     """One run of a gate on one commit."""
 
     def __init__(
-        self, repository: Repository, ledger: Ledger, rules: GatePolicy, target: GateTarget, terms: GateTerms,
+        self, repository: Repository, clerk: GateClerk, rules: GatePolicy, target: GateTarget, terms: GateTerms,
         announce: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self._repository, self._ledger, self._rules = repository, ledger, rules
+        self._repository, self._clerk, self._rules = repository, clerk, rules
         self._target, self._terms, self._announce = target, terms, announce
+        self._ledger = ledger = clerk.ledger
         self._actor = Actor(SESSION, terms.session) if terms.session else ledger.itself
         self._trust: Collection[Publisher] = {*rules.trust, terms.by}
         self._deadline = clock.elapsed() + terms.patience
 
-    def part(self, part: GatePart, runner: GateRunner, progress: Progress) -> PartRun:
-        """Have one part known."""
+    def part(self, part: GatePart, runner: GateRunner, progress: Progress, *, last: bool) -> PartRun:
+        """Have one part known. `last`: all others have passed."""
         subject = _subject(self._ledger.objects, self._target.tree, part, self._rules)
         before = self._known(subject)
         if before.word in {PASSED, FAILED} and not self._terms.again:
@@ -234,7 +255,9 @@ class _Turn:
             end = runner.run(self._job(subject), progress)
             if end.stopped:
                 return PartRun(self._known(subject), end)
-            published = self._publish(subject, end, lease)
+            failed, passed = end.result == FAILED, end.result == PASSED
+            decides = (passed and last) or (failed and not self._terms.keep_going)
+            published = self._clerk.finish(self._actor, self._verdict(subject, end, lease), decides=decides)
         return PartRun(self._known(subject), end, tentative=published.tentative)
 
     def _known(self, subject: GateSubject) -> Standing:
@@ -252,7 +275,7 @@ class _Turn:
                 process=identity.identify(os.getpid()),
             )  # fmt: skip
             try:
-                return self._ledger.request(leases.take, self._actor, body).lease
+                return self._clerk.begin(self._actor, body).lease
             except Queued as error:
                 before, gone = gone, self._gone()
                 if not gone.items() <= before.items():
@@ -291,12 +314,11 @@ class _Turn:
         variables = {"gate_part": subject.part, **dict(self._terms.variables)}
         return GateJob(subject.command, self._target.commit, self._target.tree, limit, variables)
 
-    def _publish(self, subject: GateSubject, end: GateEnd, lease: str) -> VerdictPublished:
-        body = verdicts.PublishVerdict(
+    def _verdict(self, subject: GateSubject, end: GateEnd, lease: str) -> PublishVerdict:
+        return PublishVerdict(
             subject, end.result, self._terms.by, self._target.commit, self._target.tree, seconds=round(end.seconds),
             code=end.code, reason=end.reason, tail=() if end.result == PASSED else end.tail, log=end.log, lease=lease,
         )  # fmt: skip
-        return self._ledger.request(verdicts.publish, self._actor, body)
 
 
 def _chosen(rules: GatePolicy, name: str) -> Sequence[GatePart]:

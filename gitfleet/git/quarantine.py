@@ -8,9 +8,10 @@ reaches it. Nothing of it is left at the end but what was `kept`. Leaves to call
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from gitfleet.base.processes import Completed
 from gitfleet.errors import Damaged
 from gitfleet.git import trees
 from gitfleet.git.merge_rules import PLAIN, MergeRules
-from gitfleet.git.program import Git, redact
+from gitfleet.git.program import Git, redact, with_settings
 from gitfleet.git.writing import Pending
 
 _TIME = 1800.0
@@ -37,11 +38,15 @@ _FIXED = (
     ("core.fsync", "none"), ("core.looseCompression", "1"), ("core.commitGraph", "true"), ("core.bigFileThreshold", "512m"),
     ("merge.conflictStyle", "merge"), ("merge.verbosity", "2"), ("gc.auto", "0"), ("maintenance.auto", "false"),
 )  # fmt: skip
-_ENV: dict[str, str | None] = {
+_ENV: Mapping[str, str | None] = {
     "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1",
     "GIT_CONFIG_PARAMETERS": None, "GIT_CONFIG_COUNT": None, "GIT_CONFIG": None, "GIT_ATTR_SOURCE": None,
     "GIT_GRAFT_FILE": None, "GIT_REPLACE_REF_BASE": None, "GIT_MERGE_VERBOSITY": None,
 }  # fmt: skip
+_REACHING = re.compile(
+    r"(?:remote\..*\.(?:url|promisor|partialclonefilter|proxy|uploadpack)|extensions\.partialclone|core\.(?:sshcommand|gitproxy|askpass)"
+    r"|(?:credential|http|https|url|protocol|ssh)\..*)$", re.DOTALL
+)  # fmt: skip
 _NOBODY = "gitfleet <nobody@gitfleet.invalid> 0 +0000"
 
 
@@ -100,11 +105,11 @@ class Quarantine:
     """One bare directory for merges; see `quarantine`, which makes it and takes it away."""
 
     def __init__(self, source: Git, folder: str, rules: MergeRules) -> None:
-        self.git = Git(folder, env=_ENV)  # type: ignore[arg-type]
+        self._common = common_dir(source.git_dir)
+        reaching = _fetching(source, self._common)
+        self.git = Git(folder, env=with_settings(_ENV, reaching))  # type: ignore[arg-type]
         self.rules = rules
         self.merges = 0
-        self._source = source
-        self._common = common_dir(source.git_dir)
         self._folder = folder
         self._trees: dict[str, str] = {}
         self._prepare()
@@ -171,25 +176,12 @@ class Quarantine:
             pairs = pairs[:1]
         done = self._ask(pairs)
         answers = _answers(done.stdout)[: len(pairs)]
-        if done.code and len(answers) < len(pairs) and self._is_partial:
-            self._fetch(pairs[len(answers) :])
-            done = self._ask(pairs)
-            answers = _answers(done.stdout)[: len(pairs)]
         self.merges += len(answers)
         return answers if len(answers) == len(pairs) else [*answers, _unmergeable(done)]
 
-    def _ask(self, pairs: Sequence[tuple[str, str]], git: Git | None = None) -> Completed:
+    def _ask(self, pairs: Sequence[tuple[str, str]]) -> Completed:
         data = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs).encode()
-        return (git or self.git).ask("merge-tree", "--write-tree", "--stdin", "-z", data=data, timeout=_TIME)
-
-    @property
-    def _is_partial(self) -> bool:
-        return b"promisor" in (files.read(os.path.join(self._common, "config")) or b"").lower()
-
-    def _fetch(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """In a partial clone, have the clone itself fetch what the merges need: it knows its hub, and how to reach it."""
-        ours = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.join(self._folder, "objects")}
-        self._ask(pairs, Git(self._source.git_dir, cwd=self._source.cwd, env={**self._source.env, **ours}))
+        return self.git.ask("merge-tree", "--write-tree", "--stdin", "-z", data=data, timeout=_TIME)
 
     def _doubt(self, ours: str, theirs: str) -> Unmergeable | None:
         """Why a shallow clone cannot tell the bases of a merge: it lacks history between them and the commits."""
@@ -271,6 +263,27 @@ def quarantine(source: Git, rules: MergeRules = PLAIN) -> Iterator[Quarantine]:
         yield Quarantine(source, folder, rules)
 
 
+def _fetching(source: Git, common: str) -> list[tuple[str, str]]:
+    """What a partial clone knows of its hub and of how to reach it, so that git fetches here, too, what the clone lacks.
+
+    Nothing else of its configuration is taken over, and it stands in no file: there may be secrets in it.
+    """
+    if b"promisor" not in (files.read(os.path.join(common, "config")) or b"").lower():
+        return []
+    rows = os.fsdecode(source.run("config", "--list", "-z")).split("\0")
+    found = []
+    for key, _, value in (row.partition("\n") for row in rows):
+        if _REACHING.match(key):
+            relative = key.startswith("remote.") and key.endswith(".url") and _is_relative(value)
+            found.append((key, os.path.join(source.cwd, value) if relative else value))
+    return found
+
+
+def _is_relative(url: str) -> bool:
+    """Whether git takes an address for a path from where it runs."""
+    return not url.startswith(("/", "~")) and ":" not in url.partition("/")[0]
+
+
 def common_dir(git_dir: str) -> str:
     """The directory that a git directory shares with the other worktrees of its clone."""
     said = files.read(os.path.join(git_dir, "commondir"))
@@ -312,7 +325,7 @@ def _answers(out: bytes) -> list[Merge]:
 
 def _notes(fields: Iterator[str]) -> tuple[ConflictNote, ...]:
     notes = []
-    while count := next(fields):
+    while (count := next(fields)).isdecimal():  # git 2.38 to 2.42 end with advice where submodules conflict
         paths = tuple(next(fields) for _ in range(int(count)))
         kind, words = next(fields), next(fields)
         if kind.startswith("CONFLICT ("):

@@ -97,13 +97,13 @@ class Adding:
         base, commits = self._commits(placed)
         judged = commit_verdicts.judged(self._view, self._policy(), self._git, commits)
         commit_verdicts.settle(self._policy(), judged, warnings.append)
-        self._rehearse(self._operations(placed, base, commits))
+        self._rehearse(self._operations(placed, base))
         for row in self._absent if placed.on_hub else ():
             lower = placed._replace(branch=row.branch, head=row.head)
             branches.push(self._repository, self._ledger.node.hub, lower, who.id)
         if placed.ahead:
             branches.push(self._repository, self._ledger.node.hub, placed, who.id)
-        added = self._enter(placed, base, commits, timeout)
+        added = self._enter(placed, base, timeout)
         return QueuedBranch(added[-1], added[:-1], placed.ahead, warnings)
 
     @property
@@ -137,12 +137,10 @@ class Adding:
             raise UsageError(words, hint="Commit something on it first, or name another branch.")
         return Oid(base), list(incoming.commits(self._git, placed.head, f"^{placed.target}"))
 
-    def _enter(
-        self, placed: Placed, base: Oid, commits: Sequence[IncomingCommit], timeout: float
-    ) -> list[Added]:
+    def _enter(self, placed: Placed, base: Oid, timeout: float) -> list[Added]:
         """Have the branch queued, and what belongs to its stack; what was added, the branch last."""
         for tries in range(TRIES):
-            operations = self._operations(placed, base, commits)
+            operations = self._operations(placed, base)
             results = self._ledger.submit(operations, timeout=timeout)
             failed = [result.error for result in results if result.error is not None]
             if not failed:
@@ -163,7 +161,7 @@ class Adding:
                 raise decision.error
             changes |= decision.changes
 
-    def _operations(self, placed: Placed, base: Oid, commits: Sequence[IncomingCommit]) -> list[Operation]:
+    def _operations(self, placed: Placed, base: Oid) -> list[Operation]:
         """One for each branch of the stack that is new or has changed, the lowest first, and then those above that were there before."""
         view = self._view
         entries = [one for one in model.readable(view) if one.target == self._target]
@@ -177,9 +175,9 @@ class Adding:
         made: list[Operation] = []
         for row in stacks.chain(rows, placed.branch)[:-1]:
             if row.branch not in ids:
-                made.append(self._lower(row, _upon(rows, ids, row.branch), base))
+                made.append(self._lower(row, _upon(rows, ids, row.branch), base, placed.target))
                 ids[row.branch] = made[-1].id
-        made.append(self._own(placed, base, commits, _upon(rows, ids, placed.branch), entries))
+        made.append(self._own(placed, base, rows[placed.branch], _upon(rows, ids, placed.branch), entries))
         self._count = len(made)
         own = ids.setdefault(placed.branch, made[-1].id)
         made += [
@@ -193,7 +191,7 @@ class Adding:
         self,
         placed: Placed,
         base: Oid,
-        commits: Sequence[IncomingCommit],
+        row: Stacked,
         below: EntryPin | None,
         entries: Sequence[QueueEntry],
     ) -> Operation:
@@ -216,15 +214,16 @@ class Adding:
                 needs=tuple(before),
                 stack=below.id if below else "",
                 under=below.head if below else Oid(""),
-                claims=self._claims(placed, commits),
+                claims=self._claims(self._who.id, row, placed.target, below),
                 ceiling=self._ceiling,
                 most_tries=queue_policy.load(self._ledger.state).tries,
             )
         )
 
-    def _lower(self, row: Stacked, below: EntryPin | None, base: Oid) -> Operation:
+    def _lower(self, row: Stacked, below: EntryPin | None, base: Oid, target: str) -> Operation:
         """What the branch is built upon enters with it, for the session that is on it."""
         owners = [one.id for one in session_records.readable(self._view) if one.branch == row.branch]
+        owner = owners[0] if len(owners) == 1 else self._who.id
         title = one_line(self._subject(row.head), model.MAX_TITLE)
         return self._operation(
             Add(
@@ -236,7 +235,8 @@ class Adding:
                 needs=(),
                 stack=below.id if below else "",
                 under=below.head if below else Oid(""),
-                owner=owners[0] if len(owners) == 1 else self._who.id,
+                claims=self._claims(owner, row, target, below),
+                owner=owner,
             )
         )
 
@@ -259,11 +259,13 @@ class Adding:
         heard = Reading(self._ledger.state).seen(self._who.id)
         return self._ledger.operation(rules.add, who, body, heard=heard)
 
-    def _claims(self, placed: Placed, commits: Sequence[IncomingCommit]) -> tuple[str, ...]:
-        """The session's claims that go when the branch has landed: those that its commits name, and those made on it."""
+    def _claims(self, owner: SessionId, row: Stacked, target: str, below: EntryPin | None) -> tuple[str, ...]:
+        """A session's claims that go when its branch has landed: those that its own commits name, and those made on it."""
+        lower = [f"^{below.head}"] if below else []
+        commits = incoming.commits(self._git, row.head, f"^{target}", *lower)
         named = {one.partition("@")[0] for commit in commits for one in commit.claims}
-        mine = [one for one in claims.of_session(self._view, self._who.id) if isinstance(one, Claim)]
-        return tuple(one.id for one in mine if one.id in named or one.branch == placed.branch)
+        mine = [one for one in claims.of_session(self._view, owner) if isinstance(one, Claim)]
+        return tuple(one.id for one in mine if one.id in named or one.branch == row.branch)
 
     def _subject(self, head: str) -> str:
         return self._git.line("log", "-1", "--no-show-signature", "--format=%s", head, "--") or ""

@@ -162,7 +162,7 @@ def _let_go(
 ) -> tuple[list[Claim], list[Claim], Changes]:
     """The claims that go with a landed branch: those that stayed with it, and those of its session that it was made under.
 
-    What stays with another branch, or with a worktree, stays. Answers those that went, those that stay, and the changes.
+    What stays with another branch, with a worktree, or with an entry that has yet to land, stays. Answers those that went, those that stay, and the changes.
     """
     changes: Changes = {}
     gone: list[Claim] = []
@@ -188,8 +188,12 @@ def _concerned(view: View, entry: QueueEntry, heads: set[Oid]) -> list[Claim]:
         ):
             found[claim.id] = claim
     if is_name(entry.session) and session_records.find(view, entry.session) is not None:
+        kept = {
+            claim for other in model.readable(view) for claim in other.claims
+        }  # what has landed is there no more
+        wanted = set(entry.claims) - kept
         for claim in of_session(view, entry.session):
-            if isinstance(claim, Claim) and claim.id in entry.claims:
+            if isinstance(claim, Claim) and claim.id in wanted:
                 found[claim.id] = claim
     return list(found.values())
 

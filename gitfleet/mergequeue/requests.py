@@ -92,6 +92,13 @@ class OfEntry(Struct):
     entry: str = field(ULID)
 
 
+class Retry(Struct):
+    """An entry, and how often one may come back by the rules."""
+
+    entry: str = field(ULID)
+    most_tries: int = field(Whole(0, 1000), default=1000)
+
+
 class Approve(Struct):
     """An entry at the head that was looked at."""
 

@@ -28,6 +28,7 @@ from gitfleet.mergequeue.requests import (
     EntryChanged,
     OfEntry,
     QueuePaused,
+    Retry,
     SetPause,
 )
 from gitfleet.mergequeue.transitions import moved
@@ -175,12 +176,7 @@ def _unrepaired(there: QueueEntry) -> EntryMoved:
 def _repaired(
     there: QueueEntry, operation: Operation, body: Add, generation: int, told: dict[str, Any]
 ) -> QueueEntry:
-    tries = there.tries + (there.state in states.HANDED_BACK)
-    if tries > body.most_tries and operation.actor.kind != PERSON:
-        raise PolicyRefused(
-            f"{display(there.branch)} was handed back {tries} times, and may come back {counted(body.most_tries, 'time')}.",
-            hint=f"Ask a person to look at it, or drop it: {advice.QUEUE_DROP.of(there.id)}.",
-        )
+    tries = _tries(there, operation, body.most_tries)
     held = there.state == states.HELD and there.reason == "hold"
     told |= {"reason": there.reason, "evidence": there.evidence} if held else {}
     return moved(
@@ -188,6 +184,17 @@ def _repaired(
         handed=0, since=generation, headed=operation.at, session=operation.session, node=operation.node,
         claims=tuple(dict.fromkeys((*there.claims, *body.claims)))[-model.MAX_ENTRIES :], **told,
     )  # fmt: skip
+
+
+def _tries(there: QueueEntry, operation: Operation, most: int) -> int:
+    """How often an entry has come back, with this time. Raises PolicyRefused where that is too often for a session."""
+    tries = there.tries + (there.state in states.HANDED_BACK)
+    if tries > most and operation.actor.kind != PERSON:
+        raise PolicyRefused(
+            f"{display(there.branch)} was handed back {tries} times, and may come back {counted(most, 'time')}.",
+            hint=f"Ask a person to look at it, or drop it: {advice.QUEUE_DROP.of(there.id)}.",
+        )
+    return tries
 
 
 @operation("queue.change", body=Change, answer=EntryChanged, waits=False)
@@ -299,12 +306,16 @@ def orphaned(view: View, operation: Operation, gone: QueueEntry) -> list[QueueEn
     ]
 
 
-@operation("queue.retry", body=OfEntry, answer=EntryChanged, waits=False)
-def retry(view: View, operation: Operation, body: OfEntry, generation: int) -> Decision[EntryChanged]:
-    """`queue.retry`: an entry is tested again at the head that it has; verdicts from before do not speak against it."""
+@operation("queue.retry", body=Retry, answer=EntryChanged, waits=False)
+def retry(view: View, operation: Operation, body: Retry, generation: int) -> Decision[EntryChanged]:
+    """`queue.retry`: an entry is tested again at the head that it has; verdicts from before do not speak against it.
+
+    That counts as coming back, and is refused (PolicyRefused) where a session's entry has done so too often.
+    """
     changes = _alive(view, operation)
     entry = transitions.required(view, body.entry)
-    after = moved(entry, "retry", states.QUEUED, operation, since=generation, handed=0)
+    tries = _tries(entry, operation, body.most_tries)
+    after = moved(entry, "retry", states.QUEUED, operation, since=generation, handed=0, tries=tries)
     return _changed(view, operation, changes, after, f"{operation.session} has {after.name} tried again")
 
 

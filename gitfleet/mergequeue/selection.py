@@ -336,8 +336,15 @@ class _Choice:
         candidate = self._with_needs(one)
         first = next((entry for entry in candidate if entry not in self.found.vouched), one.id)
         if first != one.id:
-            return self._with_needs(self.by_id[first])
-        return candidate[:-1] or candidate if one.id in self.found.blame else candidate
+            return self._step(self.by_id[first])
+        return self._mergeable(candidate[:-1] or candidate if one.id in self.found.blame else candidate)
+
+    def _mergeable(self, candidate: Candidate) -> Candidate:
+        """What comes in it before the first that does not merge with another in front of it: that lands first."""
+        for number, entry in enumerate(candidate):
+            if not self._avoid(self.by_id[entry]).isdisjoint(candidate[:number]):
+                return candidate[:number]
+        return candidate
 
     def _candidate(self, members: Sequence[Contender]) -> Candidate:
         if len(members) == 1 and (members[0].by_itself or members[0].id in self.suspects):

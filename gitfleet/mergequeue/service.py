@@ -28,6 +28,7 @@ from gitfleet.mergequeue.requests import (
     EntryChanged,
     OfEntry,
     QueuePaused,
+    Retry,
     SetPause,
 )
 from gitfleet.sessions import session_rules
@@ -118,8 +119,9 @@ class MergeQueue:
         return self._ask(rules.drop, session, Because(self._meant(name).id, reason))
 
     def retry(self, session: SessionId, name: str) -> EntryChanged:
-        """Have an entry that came back tested again as it is. Raises NoEntry, EntryMoved."""
-        return self._ask(rules.retry, session, OfEntry(self._meant(name).id))
+        """Have an entry that came back tested again as it is. Raises NoEntry, EntryMoved, PolicyRefused (too often for a session)."""
+        most = queue_policy.load(self._ledger.state).tries
+        return self._ask(rules.retry, session, Retry(self._meant(name).id, most))
 
     def approve(self, session: SessionId, name: str, head: str = "") -> EntryChanged:
         """Let an entry pass although lines of others vanish: at `head`, or as it is. Persons only. Raises NoEntry, EntryMoved, PolicyRefused."""

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import identity
 from gitfleet.base.ids import ulid
 from gitfleet.base.names import BranchName, Oid
-from gitfleet.errors import FleetError
 from gitfleet.gates import keys as gate_keys
 from gitfleet.gates.model import FAILED, INDETERMINATE, PASSED, PROCESSOR
 from gitfleet.gates.service import GateTarget, GateTerms, GateTested
 from gitfleet.gates.standing import UNKNOWN
-from gitfleet.mergequeue import gate_logs, trials
+from gitfleet.mergequeue import gate_logs
 from gitfleet.mergequeue.candidates import ChainStep
-from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
+from gitfleet.mergequeue.evidence import Candidate, infer
 from gitfleet.mergequeue.model import CandidateResult, Outcome
 from gitfleet.mergequeue.outlook import Outlook
-from gitfleet.mergequeue.requests import EndRun, Proof, Take
-from gitfleet.mergequeue.run_tickets import LEASE, RunTicket
+from gitfleet.mergequeue.requests import Proof, Take
+from gitfleet.mergequeue.run_clerk import RunClerk
+from gitfleet.mergequeue.run_tickets import LEASE
 from gitfleet.mergequeue.site import Site
 
 
@@ -100,48 +99,31 @@ class CandidateRun(NamedTuple):
 
 def run(site: Site, look: Outlook, candidate: Candidate, *, yields: bool = False) -> CandidateRun:
     """Run the gate on a candidate, under a ticket, and record how that ended. It ends early when nobody wants to know any more,
-    or (`yields`) when a hotfix waits for a runner.
+    or (`yields`) when a hotfix waits for a runner. Two pushes: one as it begins, one as it ends.
 
     Raises Conflict and EntryMoved where it may not be run (any more).
     """
     step = place(site, look, candidate)
     names = ", ".join(look.entries[entry].branch for entry in candidate) or f"{site.target} itself"
-    body = Take(
+    wanted = Take(
         BranchName(site.target), Oid(site.base), look.pins(candidate), Oid(step.commit),
         Oid(step.tree), keys(site, step.tree), LEASE, identity.identify(os.getpid()), names[:1000],
     )  # fmt: skip
-    ticket = RunTicket(site, site.request(trials.take, body).run, yields=yields)
-    outcome: Outcome = "abandoned"
-    ended: GateTested | None = None
-    suspects: tuple[str, ...] = ()
-    try:
-        site.listener.say(f"testing {step.commit[:12]}: {names}")
-        with ticket.kept():
-            ended = _gated(site, look, candidate, step)
-        outcome = _outcome(ended)
-        suspects = _suspects(look, candidate) if outcome == "failed" else ()
-        if len(suspects) == 1:
-            _keep_logs(site, ended)
-    finally:
-        if ticket.useless:
-            site.runner = site.gates.runner()  # the last one was stopped, for good
-        seconds = round(sum(one.end.seconds for one in ended.parts if one.end)) if ended is not None else 0
-        flaky = outcome == "passed" and look.has_failed(step.tree)
-        end = EndRun(ticket.run.id, outcome, seconds, suspects, flaky, words=ticket.useless[:1000])
-        with suppress(FleetError):
-            site.request(trials.end, end)
-    why = f" ({ticket.useless})" if ticket.useless and outcome == "abandoned" else ""
-    why += " (flaky: the same files failed before)" if flaky else ""
-    site.listener.say(f"{outcome}{why}: {names}")
-    return CandidateRun(outcome, ticket.gave_way, ticket.useless)
-
-
-def _gated(site: Site, look: Outlook, candidate: Candidate, step: ChainStep) -> GateTested:
     again = look.has_failed(step.tree)
-    variables = (("entries", " ".join(candidate)), ("base", site.base), ("target", site.target))
-    terms = GateTerms(by=PROCESSOR, again=again, keep_going=False, variables=variables)
-    target = GateTarget(Oid(step.commit), Oid(step.tree))
-    return site.gates.run(target, terms, progress=site.listener.progress, runner=site.runner)
+    with RunClerk(site, look, candidate, wanted, yields=yields) as clerk:
+        variables = (("entries", " ".join(candidate)), ("base", site.base), ("target", site.target))
+        terms = GateTerms(by=PROCESSOR, again=again, keep_going=False, variables=variables)
+        ended = site.gates.run(
+            GateTarget(Oid(step.commit), Oid(step.tree)), terms,
+            progress=site.listener.progress, runner=site.runner, clerk=clerk,
+        )  # fmt: skip
+        clerk.outcome = outcome = _outcome(ended)
+        if outcome == "failed" and len(clerk.suspects) == 1:
+            _keep_logs(site, ended)
+    why = f" ({clerk.useless})" if clerk.useless and outcome == "abandoned" else ""
+    why += " (flaky: the same files failed before)" if again and outcome == "passed" else ""
+    site.listener.say(f"{outcome}{why}: {names}")
+    return CandidateRun(outcome, clerk.gave_way, clerk.useless)
 
 
 def _outcome(ended: GateTested) -> Outcome:
@@ -161,10 +143,3 @@ def _keep_logs(site: Site, ended: GateTested) -> None:
     for one in ended.parts:
         if one.end is not None and one.end.result == FAILED and one.end.path:
             gate_logs.keep(site.repository, site.ledger, one.end.path)
-
-
-def _suspects(look: Outlook, candidate: Candidate) -> tuple[str, ...]:
-    """The entries of a candidate that has failed, of which one may be at fault."""
-    runs = (*look.evidence.runs, RunResult(candidate, GroupEnd.FAILED))
-    vouched = infer(Evidence(runs)).vouched
-    return tuple(entry for entry in candidate if entry not in vouched)

@@ -102,13 +102,23 @@ def _of_base(broken: BaseClash, trunk: str) -> str:
     )
 
 
+def what(kinds: Sequence[str], hunks: Sequence[Sequence[int]]) -> str:
+    """The kinds of a conflict, and the lines in dispute, in words."""
+    said = [f"{first}" if first == last else f"{first}-{last}" for first, last in hunks[:_SHOWN]]
+    more = " and more" if len(hunks) > _SHOWN else ""
+    several = len(said) > 1 or "-" in "".join(said)
+    lines = [f"line{'s' if several else ''} {' '.join(said)}{more}"] if said else []
+    return ", ".join([*(kinds or ("contents",)), *lines])
+
+
 def named(head: WorkHead) -> str:
     """A head in words."""
-    return f"'{one_line(head.name, 80)}'{' with what is not committed there' if head.dirty else ''}"
+    at = f" at {head.tip[:12]}" if head.tip else ""
+    return f"'{one_line(head.name, 80)}'{at}{' with what is not committed there' if head.dirty else ''}"
 
 
 def listed(paths: Sequence[PathClash]) -> str:
     """The first paths in conflict, each with its kinds."""
-    said = [f"{one_line(one.path, 80)} ({', '.join(one.kinds) or 'contents'})" for one in paths[:_SHOWN]]
+    said = [f"{one_line(one.path, 80)} ({what(one.kinds, one.hunks)})" for one in paths[:_SHOWN]]
     more = len(paths) - _SHOWN
     return ", ".join(said) + (f" and {more} more" if more > 0 else "")

@@ -76,5 +76,18 @@ def apart(one: Ranges, two: Ranges) -> bool:
     return not any(_touch(a, b) for a in one for b in two)
 
 
+def common(one: Ranges, two: Ranges) -> tuple[tuple[int, int], ...]:
+    """The lines of the base where changes of both touch: first and last, counted from 1."""
+    found: list[list[int]] = []
+    for start, end in sorted(
+        (min(a[0], b[0]), max(a[1], b[1])) for a in one or () for b in two or () if _touch(a, b)
+    ):
+        if found and start <= found[-1][1]:
+            found[-1][1] = max(found[-1][1], end)
+        else:
+            found.append([start, end])
+    return tuple((start + 1, max(start + 1, end)) for start, end in found)
+
+
 def _touch(one: Sequence[int], two: Sequence[int]) -> bool:
     return one[0] <= two[1] and two[0] <= one[1]

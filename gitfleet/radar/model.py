@@ -27,10 +27,15 @@ class WorkHead(NamedTuple):
 
 
 class PathClash(NamedTuple):
-    """One path in conflict, and git's words for the kinds of it (`contents`, `modify/delete`, …)."""
+    """One path in conflict, and git's words for the kinds of it (`contents`, `modify/delete`, …).
+
+    `hunks` are the lines of the file, as it was before both, that both replace or add to: first and last, counted from 1.
+    None for what is no dispute about lines.
+    """
 
     path: str
     kinds: tuple[str, ...]
+    hunks: tuple[tuple[int, int], ...] = ()
 
 
 class PairClash(NamedTuple):

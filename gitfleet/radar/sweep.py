@@ -93,7 +93,10 @@ class RadarSweep:
                 self._untold.append(Untold((head.name,), failed.words))
         pairs = self._candidates(heads, apart, trees, lineage)
         verdicts, touching = self._judge(pairs)
-        clashes = [PairClash(*_ordered(p.one.head, p.two.head), paths) for p, paths in verdicts if paths]
+        clashes = [
+            PairClash(*_ordered(pair.one.head, pair.two.head), self._with_hunks(pair, paths))
+            for pair, paths in verdicts if paths
+        ]  # fmt: skip
         doublets = self._doublets([pair for pair, paths in verdicts if paths == ()])
         broken = [
             BaseClash(head, found.paths) for head in heads if isinstance(found := trees[head.commit], _Broken)
@@ -234,6 +237,14 @@ class RadarSweep:
     def _ranges(self, side: tuple[str, str]) -> contents.Ranges:
         found = self._cache.get("ranges", side)
         return found if isinstance(found, list) else None
+
+    def _with_hunks(self, pair: _Pair, paths: Sequence[PathClash]) -> tuple[PathClash, ...]:
+        edits = set(pair.meeting.edits)
+        return tuple(
+            one._replace(hunks=contents.common(*(self._ranges(side) for side in pair.sides(one.path))))
+            if one.path in edits else one
+            for one in paths
+        )  # fmt: skip
 
     def _edits(self, pair: _Pair) -> list[str]:
         """The files that both edit in lines that touch."""

@@ -7,6 +7,7 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 
@@ -185,7 +186,7 @@ class Reconciler:
                 place.keep(told.tree)
         match told:
             case Conflicted():
-                return _conflict(found, told.paths, "nothing was touched")
+                return _conflict(seen, found, told.paths, "nothing was touched", rebasing=rebasing)
             case Unmergeable(too_old=True) if not rebasing:  # what the base has changed, at most
                 return merging.merge_base(here, head, commit), commit
             case Unmergeable(too_old=False):
@@ -239,7 +240,8 @@ class Reconciler:
         if attempt.done:
             return _done(seen, found, here, word, moved)
         if attempt.conflicts and not attempt.stuck:
-            return _conflict(found, attempt.conflicts, "it was undone")
+            rebasing = self._wanted.strategy == REBASE and not found.forward
+            return _conflict(seen, found, attempt.conflicts, "it was undone", rebasing=rebasing)
         if attempt.stuck:
             return found.ended(
                 "failed", "stuck", f"{attempt.words}; it could not be undone: look at `git status` there"
@@ -273,9 +275,13 @@ def _filter(found: ReconcileVerdict, broken: BrokenFilter) -> ReconcileVerdict:
     return found.ended("failed", "filter", words, filter=broken.driver, paths=[broken.path])
 
 
-def _conflict(found: ReconcileVerdict, paths: Sequence[str], state: str) -> ReconcileVerdict:
-    words = f"conflicts in {some(paths)}; {state}"
-    return found.ended("conflict", "conflict", words, conflicts=list(paths[:_SHOWN]))
+def _conflict(
+    seen: Seen, found: ReconcileVerdict, paths: Sequence[str], state: str, *, rebasing: bool
+) -> ReconcileVerdict:
+    ref = seen.base.ref or seen.base.commit or ""
+    command = f"git {'rebase' if rebasing else 'merge'} {shlex.quote(ref)}"
+    words = f"conflicts in {some(paths)}; {state}; to resolve it, run `{command}` there"
+    return found.ended("conflict", "conflict", words, conflicts=list(paths[:_SHOWN]), base_ref=ref)
 
 
 def _outcome(seen: Seen, found: ReconcileVerdict) -> Outcome:

@@ -22,12 +22,16 @@ _LOOK = 20.0  # seconds for the look at the hub's branches
 
 
 class Base(NamedTuple):
-    """The branch `name` at `commit` (None: never seen). `fresh` is whether that was asked of the hub just now; else `error`."""
+    """The branch `name` at `commit` (None: never seen). `fresh` is whether that was asked of the hub just now; else `error`.
+
+    `ref` is the name of that commit in this clone, where it has one.
+    """
 
     name: str
     commit: str | None
     fresh: bool
     error: str = ""
+    ref: str = ""
 
 
 def fetch(git: Git, ledger: Ledger, name: str) -> Base:
@@ -40,7 +44,7 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
         commit = position.known(git, node, [name])[name]
         if commit is None:
             raise _no_branch(name, "this clone")
-        return Base(name, commit, fresh=True)
+        return Base(name, commit, fresh=True, ref=f"refs/heads/{name}")
     seen = position.seen(node, name)
     # With `*`, a trunk that is gone there still lets the hub's HEAD be heard.
     more = "*" if name == node.trunk else ""
@@ -57,7 +61,7 @@ def fetch(git: Git, ledger: Ledger, name: str) -> Base:
     commit = refs.read(git, seen).get(seen)
     if commit is None:
         raise _no_branch(name, f"the hub '{node.hub}'")
-    return Base(name, commit, fresh=True)
+    return Base(name, commit, fresh=True, ref=seen)
 
 
 def fetch_trunk(git: Git, ledger: Ledger) -> Base:

@@ -118,6 +118,7 @@ LEAVES = {
 }
 
 
+@pytest.mark.sample(2)
 @linux
 @pytest.mark.parametrize("script", LEAVES.values(), ids=LEAVES.keys())
 def test_what_a_program_leaves_behind_is_ended(guarded: Any, script: str) -> None:

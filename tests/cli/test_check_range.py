@@ -206,6 +206,7 @@ def test_range_that_touches_what_another_holds_conflicts(ada: Gated, bob: Gated,
     assert ci.states("origin/main..HEAD", 10) == {A: "ok", "docs/readme.md": "theirs"}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "message",
     [

@@ -139,6 +139,7 @@ def test_closed_output_is_nobody_to_tell(cli: Cli, closed: str) -> None:
     cli("check", "src/x").ok()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "args", [["claim", "src/"], ["claim", "src/", "--json"], ["sync"], ["claim", "--ttl", "1h", "x"]]
 )

@@ -77,6 +77,7 @@ def fleet(copies: Copies, git: Git, gitfleet: Gitfleet, tmp_path: Path) -> GateF
     return GateFleet(copies, git, gitfleet, tmp_path)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("script", "word", "code", "said"),
     [
@@ -309,6 +310,7 @@ def test_part_with_a_capacity_is_run_so_often_at_once_in_the_fleet(fleet: GateFl
     assert first.returncode == 0
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_runner_that_is_ended_leaves_no_process_and_the_next_one_goes_on(
     fleet: GateFleet, number: signal.Signals

@@ -126,6 +126,7 @@ EVENTS: list[tuple[Callable[[Two], None], str, str]] = [
 NAMES = [event[0].__name__ for event in EVENTS]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(("happens", "words", "logged"), EVENTS, ids=NAMES)
 def test_other_side_is_told_once_at_its_next_command_and_the_log_shows_it(
     two: Two, happens: Callable[[Two], None], words: str, logged: str

@@ -61,6 +61,7 @@ def said(process: Process, words: bytes) -> None:
         assert line, "it has ended"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_request_before_the_command_runs_leaves_nothing(
     cli: Cli, launched: Launched, number: signal.Signals

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gitfleet.claims import model as claims
+from gitfleet.claims.model import Claim
 from gitfleet.mergequeue import landings, model
 from gitfleet.mergequeue.requests import EntryLanding, Land, Proof
 from tests.cli.conftest import Cli
@@ -97,6 +99,7 @@ def test_branch_of_the_hub_alone_is_queued_as_it_is_there(two: tuple[Cli, Cli]) 
     assert bob("queue", "add", "--branch", "feat", "--json").ok().json()["data"]["entry"]["head"] == head
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
@@ -156,6 +159,7 @@ def test_hub_that_is_away_is_an_error_and_nothing_is_queued(hub_cli: Cli) -> Non
     assert listed(hub_cli) == {}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "args", [("hold", "feat"), ("drop", "feat"), ("bump", "feat", "1"), ("pause", "--reason", "x")]
 )
@@ -182,6 +186,19 @@ def test_gate_of_the_users_own_stops_the_push_and_nothing_is_queued(hub_cli: Cli
     assert ran.returncode == 20, ran
     assert "not on a friday" in ran.stderr
     assert (hub(hub_cli, "feat"), listed(hub_cli)) == ("", {})
+
+
+def test_each_entry_of_a_stack_has_the_claims_that_its_own_commits_were_made_under(hub_cli: Cli) -> None:
+    branch(hub_cli, "low", "low.txt")
+    hub_cli.clone.out("push", "--quiet", "origin", "low")
+    branch(hub_cli, "top", "top.txt", upon="low")
+    data = hub_cli("queue", "add", "--json").ok().json()["data"]
+    with hub_cli.clone.open() as fleet:
+        view = fleet.current().view
+        held = {one.id: one.pattern for one in claims.everything(view) if isinstance(one, Claim)}
+        ids = data["below"][0]["id"], data["entry"]["id"]
+        found = [fleet.queue.find(name) for name in ids]
+        assert [[held[claim] for claim in one.claims] for one in found] == [["low.txt"], ["top.txt"]]
 
 
 def test_stack_enters_with_its_top_and_what_is_below_comes_first(two: tuple[Cli, Cli]) -> None:

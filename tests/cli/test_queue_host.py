@@ -169,6 +169,7 @@ def test_host_that_cannot_be_asked_keeps_the_entry_waiting_and_is_asked_again(gi
     github.process(0)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("script", "words"),
     [

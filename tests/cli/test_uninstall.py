@@ -27,6 +27,7 @@ def uninstall(gitfleet: Gitfleet, clone: Path) -> str:
     return gitfleet(clone, "uninstall").ok().stdout
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("exclude", ["# none\n", "*.log", None])
 @pytest.mark.parametrize("folder", [".worktrees", "deep/er"])
 def test_uninstall_after_worktrees_leaves_the_clone_as_it_was(

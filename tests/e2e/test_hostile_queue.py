@@ -67,6 +67,7 @@ def test_entry_for_another_target_or_of_the_target_itself_stops_nobody(bench: Be
     assert bench.tip("refs/heads/main")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
 def test_commit_that_says_that_it_landed_anothers_entry_is_not_believed(bench: Bench, method: str) -> None:
     bench.rules(f"method: {method}")

@@ -11,6 +11,7 @@ from tests.sampling import RUN
 TRIALS = 50
 
 
+@pytest.mark.sample(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(TRIALS // EACH))
 def test_what_was_dropped_or_held_does_not_land_and_what_has_landed_says_so(bench: Bench, part: int) -> None:

@@ -12,6 +12,7 @@ NEVER = 'echo "fatal: the remote end hung up unexpectedly" >&2; exit 128'
 QUIET = "exit 0"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("fault", [LOST, NEVER, QUIET], ids=["done-and-lost", "never-sent", "said-done"])
 def test_landing_whose_push_says_something_else_than_it_did_happens_once(bench: Bench, fault: str) -> None:
     entries = bench.queue(Branch("one", {"one.txt": "1\n"}), Branch("two", {"two.txt": "2\n"}))
@@ -32,6 +33,7 @@ def test_hub_without_atomic_pushes_is_refused_before_anything_is_sent(bench: Ben
     assert (bench.tip(), bench.states(entry)) == (before, ["queued"])
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("how", ["half", "lies", "hangs-up"])
 def test_hub_that_breaks_its_word_never_has_an_entry_landed_that_is_not_on_the_target(
     bench: Bench, how: str

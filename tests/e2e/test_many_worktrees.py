@@ -91,6 +91,13 @@ def test_trunk_comes_into_the_clean_ones_and_all_others_stay_to_the_byte_with_a_
     assert {
         tuple(found[name].facts["conflicts"]) for name, kind in spoilt.items() if kind == "conflicting"
     } == {("README.md",)}
+    (one, *_) = (name for name, kind in spoilt.items() if kind == "conflicting")
+    ref = found[one].facts["base_ref"]
+    assert git(yard.top, "rev-parse", "--symbolic-full-name", ref) == ref
+    assert git(yard.top, "rev-parse", ref) == base
+    assert found[one].reason.endswith(f"to resolve it, run `git merge {ref}` there")
+    assert git.ask(trees[one], "merge", ref).returncode == 1
+    assert git(trees[one], "diff", "--name-only", "--diff-filter=U") == "README.md"
 
 
 def _state(git: Git, path: Path) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Scenario 9: a hundred branches of three clones; each true conflict is told, and nothing else."""
+"""Scenario 9: a hundred branches of three clones; each true conflict is told with commits and lines, and nothing else."""
 
 from __future__ import annotations
 
@@ -52,6 +52,11 @@ def test_radar_tells_of_a_hundred_branches_what_brute_force_finds_with_a_tenth_o
     assert ("file", "folder") in truth
     assert ("left", "right") in truth
     assert told == {pair for pair in truth if pair != ("left", "stacked")}
+    (named,) = (
+        row for row in found["conflicts"] if {row["a"]["branch"], row["b"]["branch"]} == {"left", "right"}
+    )
+    assert {named["a"]["commit"], named["b"]["commit"]} == {heads["left"], heads["right"]}
+    assert named["paths"] == [{"path": "src/a.txt", "kinds": ["contents"], "hunks": [[31, 32]]}]
     effort = found["effort"]
     assert effort["heads"] >= len(heads)
     assert effort["merges"] <= effort["pairs"] / 10, effort

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.bench import Bench, Branch
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("meanwhile", ["other-runner", "by-hand", "other-entry"])
 def test_runner_that_was_stopped_before_its_push_changes_nothing_and_plans_anew(
     bench: Bench, meanwhile: str
@@ -44,6 +45,7 @@ fi
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("meanwhile", ["other-runner", "by-hand", "claim"])
 def test_landing_that_is_overtaken_inside_its_push_is_refused_as_a_whole(
     bench: Bench, meanwhile: str

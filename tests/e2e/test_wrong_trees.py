@@ -36,6 +36,7 @@ def test_merge_that_was_resolved_for_one_side_is_held(bench: Bench) -> None:
     assert "from others" in after.evidence.words
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
 def test_tree_that_lands_is_the_tested_one_and_each_step_is_what_git_merges(
     bench: Bench, method: str

@@ -353,8 +353,8 @@ def _record(scenario: Scenario, fleets: Fleets, *, by_lines: bool) -> list[Point
     return [(name, line) for name, line in json.loads(text)]
 
 
-def _crash(scenario: Scenario, fleets: Fleets, point: Point) -> str:
-    """Run the command up to `point`. Answers where it was killed; empty when it did not come there."""
+def _crash(scenario: Scenario, fleets: Fleets, point: Point) -> tuple[str, str]:
+    """Run the command up to `point`. Answers where it was killed, empty when it did not come there; and what it said then."""
     reader, writer = os.pipe()
 
     def seen(here: Point) -> None:
@@ -363,17 +363,23 @@ def _crash(scenario: Scenario, fleets: Fleets, point: Point) -> str:
             os.write(writer, f"{frame.f_code.co_filename}:{frame.f_lineno}".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
-    pid = os.fork()
-    if pid == 0:
-        with _ending_here():
-            _trace(seen, by_lines=point[0] != "effect")
-            scenario.run(fleets)
-    os.close(writer)
-    with os.fdopen(reader) as file:
-        where = file.read()
-    _, status = os.waitpid(pid, 0)
-    _wait_for_orphans()
-    return where if os.waitstatus_to_exitcode(status) == -signal.SIGKILL else ""
+    with tempfile.TemporaryFile() as said:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(said.fileno(), 2)
+            with _ending_here():
+                _trace(seen, by_lines=point[0] != "effect")
+                scenario.run(fleets)
+        os.close(writer)
+        with os.fdopen(reader) as file:
+            where = file.read()
+        _, status = os.waitpid(pid, 0)
+        _wait_for_orphans()
+        code = os.waitstatus_to_exitcode(status)
+        if code == -signal.SIGKILL:
+            return where, ""
+        said.seek(0)
+        return "", f"exit code {code}: {said.read().decode(errors='replace')[-2000:]}"
 
 
 @contextmanager
@@ -400,10 +406,10 @@ def _wait_for_orphans() -> None:
 
 
 def _try(scenario: Scenario, fleets: Fleets, point: Point) -> tuple[str, str]:
-    """Where the command was killed at `point` ("" when it did not come there), and what does not hold afterwards."""
-    where = _crash(scenario, fleets, point)
+    """Where the command was killed at `point`, and what does not hold afterwards; "" and what it said when it did not come there."""
+    where, said = _crash(scenario, fleets, point)
     if not where:
-        return "", ""
+        return "", said
     left = [name for clone in ("ada", "alone") for name in fleets.waiting(clone)]
     try:
         scenario.mend(fleets)
@@ -425,8 +431,8 @@ def _run(template: Path, scenario: Scenario, shard: tuple[int, int], *, by_lines
     return {
         "all": len(points),
         "tried": len(tried),
-        "missed": sum(not where for _, where, _ in tried),
-        "failures": [words for _, _, words in tried if words],
+        "missed": [said for _, where, said in tried if not where],
+        "failures": [words for _, where, words in tried if where and words],
         "slowest": sorted(tried)[-3:],
     }
 

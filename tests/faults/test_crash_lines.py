@@ -18,8 +18,8 @@ from tests.sampling import shards
 from tests.workbench import PATIENCE, ROOT, run
 
 EVERY_LINE = bool(os.environ.get("EVERY_LINE"))
-PARTS = 24 if EVERY_LINE else 8
-LONG = 40  # so many times as many parts for what takes so many times as long
+PARTS = 24 if EVERY_LINE else 16
+LONG = 20  # so many times as many parts for what takes so many times as long
 SCENARIOS = (
     "claim",
     "claim-without-hub",
@@ -53,7 +53,9 @@ def test_crash_after_every_effect_is_mended_by_the_next_command(
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []
     assert outcome["all"] > 20
-    assert outcome["missed"] <= outcome["tried"] / 2, outcome  # on a busy machine waiting has fewer turns
+    assert len(outcome["missed"]) <= outcome["tried"] / 2, (
+        outcome
+    )  # on a busy machine waiting has fewer turns
     assert outcome["slowest"][-1][0] < PATIENCE, (
         outcome
     )  # else somebody has waited for a lock that nobody had

@@ -37,6 +37,7 @@ def failure(ask: Callable[[], object]) -> FleetError | None:
     return None
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "what", [f"{COORD}^{{tree}}", f"{COORD}~1", f"{COORD}:fleet.json", f"{COORD}~1^{{tree}}"]
 )

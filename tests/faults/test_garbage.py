@@ -210,6 +210,7 @@ def record_of(fleets: Fleets, path: str) -> tuple[str, dict[str, object]]:
     return claim.where, claim.encode()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("what", ["garbage", "version-2", "wrong-place", "wrong-kind", "float", "empty"])
 def test_claim_record_on_the_hub_that_cannot_be_read_holds_its_place_and_is_named(
     fleets: Fleets, gitfleet: Gitfleet, what: str

@@ -189,6 +189,7 @@ def test_sync_that_cannot_write_what_a_later_step_needs_tells_what_was_lost(
     assert told(first) or told(second), (first, second)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("closed", [">&-", "2>&- >&-", ">/dev/full", "--json >&-", "--json >/dev/full"])
 def test_sync_that_nobody_reads_leaves_what_was_lost_for_the_next(
     lost: Path, gitfleet: Gitfleet, closed: str

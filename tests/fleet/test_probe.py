@@ -38,6 +38,7 @@ def missing(joined: Joined) -> list[str]:
     return [finding.what for finding in joined.findings if not finding.ok]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("how", "more", "what"),
     [

@@ -203,6 +203,21 @@ def test_merge_trees_takes_the_base_that_is_given(repository: Path, git: Git) ->
         )
 
 
+def test_submodules_that_conflict_are_told_and_so_is_what_follows_them(repository: Path, git: Git) -> None:
+    git.commit(repository, {"f": LINES}, "base")
+    oids = []
+    for branch, link in (("ours", "1"), ("theirs", "2")):
+        git(repository, "checkout", "--quiet", "-B", branch, "main")
+        git(repository, "update-index", "--add", "--cacheinfo", f"160000,{link * 40},deep/sub")
+        git(repository, "commit", "--quiet", "-m", branch)
+        oids.append(git(repository, "rev-parse", "HEAD"))
+    with quarantine(Program(str(repository / ".git"))) as place:
+        found = place.merge_all([(oids[0], oids[1]), (oids[0], oids[0])])
+    assert isinstance(found[0], Conflicted)
+    assert found[0].paths == ("deep/sub",)
+    assert found[1] == Merged(git(repository, "rev-parse", "ours^{tree}"))
+
+
 def test_a_batch_with_merges_that_cannot_be_told_answers_all_others(repository: Path, git: Git) -> None:
     git.commit(repository, {"f": LINES}, "base")
     one = side(git, repository, "one", {"f": changed("3", "three")})

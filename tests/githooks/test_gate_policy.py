@@ -38,6 +38,7 @@ def commits(mode: str) -> str:
     return f"version: 1\ncommits: {mode}\n"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("mode", MODES)
 def test_mode_from_the_trunk_decides_about_free_paths(ada: Gated, mode: str) -> None:
     land(ada, commits(mode))
@@ -62,6 +63,7 @@ def test_mode_from_the_trunk_decides_about_free_paths(ada: Gated, mode: str) -> 
     )
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("mode", MODES)
 def test_mode_from_the_trunk_decides_about_paths_of_others(ada: Gated, mode: str) -> None:
     land(ada, commits(mode))
@@ -229,6 +231,7 @@ def test_refusal_names_what_to_type_for_any_path(alone: Gated, tmp_path: Path) -
 FAULT = "warning: gitfleet.yaml as staged cannot be used"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("mode", ["require-claim", "conflicts-only", "off"])
 def test_rules_with_a_fault_are_told_of_when_they_are_committed_and_stop_nothing(
     ada: Gated, mode: str

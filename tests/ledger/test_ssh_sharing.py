@@ -128,6 +128,7 @@ def test_commands_of_a_minute_share_one_connection_through_a_socket_of_the_user_
     assert "fleet.ssh-share" in told.words
 
 
+@pytest.mark.sample(2)
 @needs_sshd
 @pytest.mark.parametrize("how", ["off", "sshCommand", "variable", "ControlPath", "open folder", "a link"])
 def test_connections_are_each_their_own_where_that_is_the_user_s_wish_or_sharing_is_not_safe(

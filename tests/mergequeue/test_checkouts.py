@@ -55,6 +55,7 @@ def test_file_that_was_only_touched_is_not_in_the_way(alone: Queue, place: Path)
     assert (place / "gitfleet.yaml").read_text() == f"{text}\n"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", ["changed", "staged", "untracked"])
 def test_file_that_is_changed_there_and_by_the_landing_keeps_it_back(
     alone: Queue, place: Path, git: Git, kind: str

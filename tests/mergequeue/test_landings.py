@@ -82,6 +82,15 @@ def test_landing_lets_go_what_the_branch_retained_but_not_what_another_branch_ke
     assert [keeper.branch for keeper in left.retained] == ["z"]
 
 
+def test_claim_that_an_entry_yet_to_land_was_made_under_stays_until_that_lands(world: Queues) -> None:
+    both, mine = claim(world, "ada-1", "both"), claim(world, "ada-1", "mine")
+    low = world.add("low", claims=[both, mine])
+    top = world.add("top", stack=low.id, needs=[], claims=[both])
+    assert [row["pattern"] for row in world.land(low)["released"]] == ["mine"]
+    assert [row["pattern"] for row in world.land(top)["released"]] == ["both"]
+    assert holders(world) == {}
+
+
 def test_claims_that_stayed_with_an_older_head_that_landed_too_go_as_well(world: Queues) -> None:
     mine = claim(world, "ada-1", "one")
     keeper = {"branch": "a", "head": head(8)}

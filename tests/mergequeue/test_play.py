@@ -126,6 +126,23 @@ def test_play_with_a_true_gate_rejects_only_what_is_bad_or_fails_with_what_has_l
     assert wrong(world, watched(world)) == []
 
 
+def test_play_a_hotfix_upon_two_that_do_not_merge_lands_when_these_have_been_decided() -> None:
+    features = {
+        2: Contender("", avoids=frozenset(["e0"])),
+        3: Contender("", 90, needs=frozenset(["e0", "e2"])),
+    }
+    done = watched(World(entries=4, bad=0.0, runners=3, depth=4, window=1, features=features))
+    assert len(done.decided) == 4
+
+
+def test_play_a_hotfix_upon_two_that_fail_together_rejects_the_upper_one() -> None:
+    features = {1: Contender("", 0, needs=frozenset(["e0"])), 3: Contender("", 90, needs=frozenset(["e1"]))}
+    done = watched(
+        World(4, bad=0.0, pairs=1.0, known=0.5, runners=2, depth=4, window=1, features=features, seed=1)
+    )
+    assert len(done.decided) == 4
+
+
 @given(worlds(false=False, plain=True))
 @examples(150)
 def test_play_lands_as_many_whatever_the_number_of_runners(world: World) -> None:

@@ -57,3 +57,12 @@ def test_round_with_nothing_to_do_is_one_fetch_and_no_gate(hubqueue: Queue, tmp_
     counter.take()
     hubqueue.process()
     assert (counter.take(), hubqueue.tested()) == (["fetch"], [])
+
+
+def test_entry_lands_with_three_pushes(hubqueue: Queue, git: Git) -> None:
+    """One as its run begins, one as that ends, one as it lands."""
+    entry = hubqueue.add("a")
+    counter = Counter(hubqueue.clone, hubqueue.folder, git)
+    hubqueue.process().ok()
+    assert hubqueue.now(entry).state == "landed"
+    assert counter.take().count("push") == 3

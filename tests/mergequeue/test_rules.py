@@ -12,7 +12,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.base.names import Oid
 from gitfleet.codec import replace
 from gitfleet.errors import EntryMoved, NoEntry, NoSession, PolicyRefused, UsageError
-from gitfleet.ledger.model import Refused, View
+from gitfleet.ledger.model import Accepted, Refused, View
 from gitfleet.mergequeue import explain, model, naming
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import EntryEvidence, QueuePause
@@ -265,3 +265,15 @@ def test_finished_entries_cost_those_who_ask_about_the_queue_nothing(world: Queu
     watched.read.clear()
     assert [one.branch for one in islice(model.finished(watched), 3)] == ["b29", "b28", "b27"]
     assert sum(path.endswith(".json") for path in watched.read) <= 30
+
+
+def test_retry_counts_as_coming_back_and_ends_for_sessions_where_the_rules_say(world: Queues) -> None:
+    entry = world.put(world.add("a"), "rejected")
+    after = world.entry(world.take("ada-1", "queue.retry", entry=entry.id, most_tries=1)["entry"]["id"])
+    assert (after.state, after.tries) == ("queued", 1)
+    world.put(after, "rejected")
+    error = world.refuse("ada-1", "queue.retry", entry=entry.id, most_tries=1)
+    assert isinstance(error, PolicyRefused)
+    assert "was handed back 2 times, and may come back 1 time" in error.message
+    again = world.ask("eve-1", "queue.retry", who="person", entry=entry.id, most_tries=1)
+    assert isinstance(again, Accepted), "a person may"

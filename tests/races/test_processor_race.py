@@ -57,7 +57,7 @@ def test_runners_of_one_clone_test_each_tree_once_and_land_all(queue: Queue, cro
 def test_runner_that_has_nothing_to_do_hears_soon_that_another_has_finished(
     hubqueue: Queue, git: Git
 ) -> None:
-    """Two runners, one entry: the second waits, and ends with the first, having looked at the hub a few times only."""
+    """Two runners, one entry: the second waits and ends with the first. It asks the hub, and tests nothing itself."""
     from tests.faults.test_processor import Started
     from tests.ledger.test_connections import Counter as Connections
 
@@ -74,5 +74,6 @@ def test_runner_that_has_nothing_to_do_hears_soon_that_another_has_finished(
     assert runner.end()[0] == 0
     out, err = idle.communicate(timeout=300)
     assert idle.returncode == 0, err
-    assert set(counter.take()) == {"fetch"}, out
+    assert counter.take().count("push") <= 1, out  # what the first has tested, it may try to land before it
+    assert len(hubqueue.tested()) == 1
     hubqueue.sound(entry)

@@ -236,6 +236,7 @@ def test_waiter_that_is_interrupted_keeps_its_place_and_leaves_nothing_locked(
 # Deadlocks
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("kind", "length"), [("paths", 2), ("paths", 3), ("paths", 4), ("paths", 5), ("mixed", 2), ("mixed", 5)]
 )

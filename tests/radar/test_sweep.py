@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -36,7 +37,7 @@ class Scope:
         ]
 
     def place(self) -> Quarantine:
-        return Quarantine(Program(str(self.path / ".git")), str(self.store), self.rules)
+        return Quarantine(Program(str(self.path / ".git"), cwd=str(self.path)), str(self.store), self.rules)
 
     def look(self, heads: Sequence[WorkHead] | None = None) -> Findings:
         cache = Cache(str(self.store / "cache.json"))
@@ -84,6 +85,7 @@ def names(found: Findings) -> set[tuple[str, str]]:
     return {(clash.one.name, clash.two.name) for clash in found.clashes}
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("seed", range(6))
 def test_round_over_random_branches_finds_what_brute_force_finds(scope: Scope, seed: int) -> None:
     forest.forest(scope.path, seed, 30, files=30)
@@ -287,6 +289,24 @@ def test_round_with_attributes_follows_the_rules_of_the_base(scope: Scope, git: 
     assert names(scope.look()) == {("one", "two")}
     scope.rules = merge_rules.of_tree(source, "main", {"union": MergeDriver()})
     assert names(scope.look()) == {("one", "three")} == scope.brute()[1]
+
+
+@pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
+def test_round_in_a_partial_clone_finds_what_a_whole_one_finds(
+    scope: Scope, git: Git, tmp_path: Path, kind: str
+) -> None:
+    forest.forest(scope.path, 3, 12, files=30)
+    git(scope.path, "config", "uploadpack.allowFilter", "true")
+    git(scope.path, "config", "uploadpack.allowAnySHA1InWant", "true")
+    there = tmp_path / "partial"
+    source = os.path.relpath(scope.path, there)  # a path that is read from where git runs
+    git(tmp_path, "clone", "--quiet", "--no-checkout", f"--filter={kind}", scope.path.as_uri(), str(there))
+    git(there, "fetch", "--quiet", "origin", "+refs/heads/*:refs/heads/*")
+    git(there, "remote", "set-url", "origin", source)
+    git(there, "config", "merge.renames", "false")
+    found = Scope(there, git, tmp_path / "other").look()
+    assert names(found) == names(scope.look()) != set()
+    assert not found.untold
 
 
 def test_round_of_criss_cross_branches_finds_what_brute_force_finds(scope: Scope, git: Git) -> None:

@@ -47,6 +47,7 @@ def behind(found: Remarks) -> dict[str, tuple[str, ...]]:
     return {item.pattern: item.files for item in found.behind}
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("text", "absent"),
     [
@@ -82,6 +83,7 @@ def test_claim_of_what_the_ledger_itself_has_is_no_path_of_the_repository(fleet:
     assert claim(fleet, "sessions", "fleet.json").absent == ("sessions", "fleet.json")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("text", ["src/api/a.py", "src", "src/", "src/api/*.py", "**/*.py", "SRC/API/A.PY"])
 def test_claim_of_what_the_trunk_has_in_a_newer_version_says_merge_first(
     fleet: Fleet, fleets: Fleets, git: Git, text: str
@@ -139,6 +141,7 @@ def test_claim_of_what_both_have_changed_is_behind_until_it_is_the_same(
     assert claim(fleet, "src").behind == ()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "begin", [("merge", "--squash"), ("merge", "--no-commit", "--no-ff"), ("checkout", "HEAD", "--", "src")]
 )

@@ -82,6 +82,7 @@ def test_init_where_the_hub_has_one_that_the_clone_has_not_fetched_leaves_none(
     assert (first / "gitfleet.yaml").read_text() == RULES
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("agent", [False, True])
 @pytest.mark.parametrize("folder", ["", "src"])
 def test_first_commit_of_everything_after_init_passes(
@@ -141,6 +142,7 @@ def test_session_in_another_worktree_leaves_the_draft_with_its_person(
     assert row["session"].startswith("ada-")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("pull", PULLS)
 def test_pull_of_one_that_another_landed_takes_the_place_of_the_draft(
     ada: Path, ben: Path, git: Git, gitfleet: Gitfleet, pull: tuple[str, ...]

@@ -59,7 +59,7 @@ def test_exchange_after_head_has_moved_follows_it_with_rules_and_base(
         assert fleet.policy.commits == "conflicts-only"
         assert position.tip(fleet.repository.git, fleet.ledger.node) == tip
         assert own_node.load(fleet.repository.common_dir).trunk == "edge"
-        assert fleet.worktrees.base() == ("edge", tip, True, "")
+        assert fleet.worktrees.base()[:4] == ("edge", tip, True, "")
     with fleets.open("ada") as fleet:
         assert fleet.policy.commits == "conflicts-only"
 
@@ -171,6 +171,7 @@ def test_trace_that_is_not_understood_costs_a_question_of_its_own(
         assert hub_head.is_sound(fleet.repository, fleet.ledger)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "command",
     [

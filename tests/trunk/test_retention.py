@@ -92,6 +92,7 @@ def to(*arguments: str) -> Callable[[Ada], object]:
     return lambda ada: ada.git(ada.tree, "switch", "--quiet", *arguments)
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "last", [to("start"), to("--detach", "origin/main"), to("--create", "other", "origin/main"), moved, gone, deleted,
              deleted_and_pruned],
@@ -206,6 +207,7 @@ def conflicted(ada: Ada) -> None:
     assert ada.git.ask(ada.tree, "merge", "--quiet", "other").returncode == 1
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("how", [edited, staged, removed, untracked, detached, conflicted])
 def test_changes_on_no_branch_keep_their_claims_with_the_worktree(
     ada: Ada, how: Callable[[Ada], None]
@@ -219,6 +221,7 @@ def test_changes_on_no_branch_keep_their_claims_with_the_worktree(
     assert str(ada.tree) in caught.value.message
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("how", ["discarded", "committed and landed", "removed", "moved and discarded"])
 def test_worktree_lets_go_what_it_does_not_hold_any_more(ada: Ada, how: str) -> None:
     ada.claim("src/", "docs/")

@@ -125,6 +125,7 @@ def left(hubbed: Hubbed) -> Hubbed:
     return hubbed
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("how", ["merge", "fast-forward", "squash", "cherry-pick"])
 def test_branch_that_landed_lets_its_claims_go_whoever_looks(left: Hubbed, how: str) -> None:
     assert left.sync("bob").settled == []
@@ -439,6 +440,7 @@ def test_landing_is_told_by_ancestry_patches_or_effect(
     assert base
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", ["-x", "a*", "a b", "a:b", "", "a\nb", "/x", "a[b"])
 def test_recorded_name_that_is_no_branch_is_asked_of_nobody(left: Hubbed, name: str) -> None:
     with left.fleets.open("ada") as fleet:

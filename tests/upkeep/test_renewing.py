@@ -88,6 +88,7 @@ def test_work_in_the_worktree_is_a_sign_of_life(fleets: Fleets, process: Process
         assert renew_live(fleet) == ["one"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("why", ["dead", "fresh", "quiet", "future", "no-claims", "person", "other-node"])
 def test_session_that_needs_or_deserves_no_renewal_costs_no_commit(
     fleets: Fleets, process: Process, log: Path, why: str

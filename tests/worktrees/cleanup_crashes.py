@@ -119,9 +119,9 @@ def _try(prepared: Path, work: Fleets, scenario: Scenario, point: engine.Point) 
     shutil.rmtree(work.root)
     subprocess.run(["cp", "-a", prepared, work.root], check=True)
     yard = Yard(work, GIT)
-    where = engine._crash(_engines(scenario), work, point)
+    where, said = engine._crash(_engines(scenario), work, point)
     if not where:
-        return "", ""
+        return "", said
     try:
         scenario.mend(yard)
     except Exception:  # noqa: BLE001 - whatever it is, it is what the crash has led to
@@ -148,8 +148,8 @@ def _run(template: Path, scenario: Scenario, shard: tuple[int, int]) -> dict[str
     return {
         "all": len(points),
         "tried": len(tried),
-        "missed": sum(not where for where, _ in tried),
-        "failures": [words for _, words in tried if words],
+        "missed": [said for where, said in tried if not where],
+        "failures": [words for where, words in tried if where and words],
     }
 
 

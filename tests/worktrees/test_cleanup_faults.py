@@ -17,6 +17,7 @@ DRIVER = ROOT / "tests/worktrees/cleanup_crashes.py"
 PARTS = {"cleanup": 32, "restore": 24}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("trials", range(3))
 def test_two_cleanups_at_once_lose_nothing(
     yard: Yard, git: Git, gitfleet: Gitfleet, race: Race, trials: int
@@ -76,4 +77,6 @@ def test_kill_after_any_effect_loses_nothing(
     outcome = json.loads(output.read_text(encoding="utf-8"))
     assert outcome["failures"] == []
     assert outcome["all"] > 20, outcome
-    assert outcome["missed"] <= outcome["tried"] / 2, outcome  # on a busy machine waiting has fewer turns
+    assert len(outcome["missed"]) <= outcome["tried"] / 2, (
+        outcome
+    )  # on a busy machine waiting has fewer turns

@@ -95,6 +95,7 @@ def test_missing_program_of_a_required_filter_is_found_out_before_anything_is_be
     assert (tree / "a.bin").read_text() == "TWO\n"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("apart", [False, True])
 def test_required_filter_that_fails_half_way_is_taken_back_to_the_byte(

@@ -34,6 +34,8 @@ class ConflictPathRow(TypedDict):
     path: RepoPath
     kinds: list[str]
     """In git's words: `contents`, `modify/delete`, `rename/rename`, `file/directory`, …"""
+    hunks: list[list[int]]
+    """The lines that both change, of the file as it was before both: first and last, from 1. Empty for what is no dispute about lines."""
 
 
 class PairRow(TypedDict):
@@ -168,7 +170,10 @@ def _head(head: WorkHead) -> HeadRow:
 
 
 def _paths(paths: Sequence[PathClash]) -> list[ConflictPathRow]:
-    return [{"path": RepoPath(one.path), "kinds": list(one.kinds)} for one in paths]
+    return [
+        {"path": RepoPath(one.path), "kinds": list(one.kinds), "hunks": [list(hunk) for hunk in one.hunks]}
+        for one in paths
+    ]
 
 
 def _effort(effort: Effort) -> EffortRow:

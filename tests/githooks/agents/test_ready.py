@@ -90,6 +90,7 @@ def test_state_of_codex_s_hooks_is_what_codex_says(
     assert all(str(written) in words for words in told)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "answer", ["", "no JSON", '{"id": 1, "error": {}}', '{"id": 1, "result": {"data": 7}}']
 )
