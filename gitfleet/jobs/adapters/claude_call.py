@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from gitfleet.jobs.adapters import flags
-from gitfleet.jobs.adapters.flags import Flag
+from gitfleet.jobs.adapters.flags import ClientFlag
 from gitfleet.jobs.adapters.protocol import Task
 
 OPTIONS = (
-    Flag("model", "--model"),
-    Flag("fallback_model", "--fallback-model"),
-    Flag(
+    ClientFlag("model", "--model"),
+    ClientFlag("fallback_model", "--fallback-model"),
+    ClientFlag(
         "permission_mode",
         "--permission-mode",
         words=("default", "acceptEdits", "plan", "bypassPermissions", "dontAsk"),
     ),
-    Flag("allowed_tools", "--allowedTools", "list"),
-    Flag("disallowed_tools", "--disallowedTools", "list"),
-    Flag("tools", "--tools", "list"),
-    Flag("max_turns", "--max-turns", "number"),
-    Flag("max_budget_usd", "--max-budget-usd", "number"),
-    Flag("system_prompt", "--system-prompt"),
-    Flag("append_system_prompt", "--append-system-prompt"),
-    Flag("mcp_config", "--mcp-config"),
-    Flag("strict_mcp_config", "--strict-mcp-config", "switch"),
-    Flag("settings", "--settings"),
-    Flag("setting_sources", "--setting-sources", "list"),
-    Flag("add_dirs", "--add-dir", "each"),
-    Flag("effort", "--effort"),
-    Flag("bare", "--bare", "switch"),
-    Flag("skip_permissions", "--dangerously-skip-permissions", "switch"),
+    ClientFlag("allowed_tools", "--allowedTools", "list"),
+    ClientFlag("disallowed_tools", "--disallowedTools", "list"),
+    ClientFlag("tools", "--tools", "list"),
+    ClientFlag("max_turns", "--max-turns", "number"),
+    ClientFlag("max_budget_usd", "--max-budget-usd", "number"),
+    ClientFlag("system_prompt", "--system-prompt"),
+    ClientFlag("append_system_prompt", "--append-system-prompt"),
+    ClientFlag("mcp_config", "--mcp-config"),
+    ClientFlag("strict_mcp_config", "--strict-mcp-config", "switch"),
+    ClientFlag("settings", "--settings"),
+    ClientFlag("setting_sources", "--setting-sources", "list"),
+    ClientFlag("add_dirs", "--add-dir", "each"),
+    ClientFlag("effort", "--effort"),
+    ClientFlag("bare", "--bare", "switch"),
+    ClientFlag("skip_permissions", "--dangerously-skip-permissions", "switch"),
 )
 ENVIRONMENT = (
     "HOME", "PATH", "LANG", "LC_*", "TERM", "TMPDIR", "CLAUDE_CONFIG_DIR", "ANTHROPIC_*",

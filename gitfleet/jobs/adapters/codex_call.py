@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from gitfleet.jobs.adapters import flags
-from gitfleet.jobs.adapters.flags import Flag
+from gitfleet.jobs.adapters.flags import ClientFlag
 from gitfleet.jobs.adapters.protocol import Task
 
 OPTIONS = (
-    Flag("model", "--model"),
-    Flag("sandbox", "--sandbox", words=("read-only", "workspace-write", "danger-full-access")),
-    Flag("profile", "--profile"),
-    Flag("config", "--config", "settings"),
-    Flag("add_dirs", "--add-dir", "each"),
-    Flag("output_schema", "--output-schema"),
-    Flag("skip_git_repo_check", "--skip-git-repo-check", "switch"),
-    Flag("bypass_sandbox", "--dangerously-bypass-approvals-and-sandbox", "switch"),
-    Flag("ephemeral", "--ephemeral", "switch", since="0.90"),
+    ClientFlag("model", "--model"),
+    ClientFlag("sandbox", "--sandbox", words=("read-only", "workspace-write", "danger-full-access")),
+    ClientFlag("profile", "--profile"),
+    ClientFlag("config", "--config", "settings"),
+    ClientFlag("add_dirs", "--add-dir", "each"),
+    ClientFlag("output_schema", "--output-schema"),
+    ClientFlag("skip_git_repo_check", "--skip-git-repo-check", "switch"),
+    ClientFlag("bypass_sandbox", "--dangerously-bypass-approvals-and-sandbox", "switch"),
+    ClientFlag("ephemeral", "--ephemeral", "switch", since="0.90"),
 )
 ENVIRONMENT = (
     "HOME",

@@ -19,7 +19,7 @@ class UnusableOption(ValueError):
     """An option that the client (or its version) does not have, or a value that it cannot be given. The text says so in words."""
 
 
-class Flag(NamedTuple):
+class ClientFlag(NamedTuple):
     """One option of a client: its `key` in an agent's file, how it is spelled, and what it takes.
 
     `takes`: text, number, switch (true or false), list (one argument, joined by commas), each (one argument for each item),
@@ -34,7 +34,7 @@ class Flag(NamedTuple):
     since: str = ""
 
 
-def arguments(table: Sequence[Flag], task: Task) -> list[str]:
+def arguments(table: Sequence[ClientFlag], task: Task) -> list[str]:
     """The arguments for the task's options, in the order of the table. Raises UnusableOption."""
     known = {flag.key for flag in table}
     for key in task.options:
@@ -60,7 +60,7 @@ def conversation(identifier: str) -> str:
     return identifier
 
 
-def _spelled(flag: Flag, value: Any) -> list[str]:
+def _spelled(flag: ClientFlag, value: Any) -> list[str]:
     match flag.takes:
         case "switch":
             if value is not True:
@@ -81,7 +81,7 @@ def _spelled(flag: Flag, value: Any) -> list[str]:
             return [f"{flag.spelled}={_text(flag, value)}"]
 
 
-def _text(flag: Flag, value: Any) -> str:
+def _text(flag: ClientFlag, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UnusableOption(f"the option '{flag.key}' is a {flag.takes}")
     if flag.words and value not in flag.words:
@@ -91,7 +91,7 @@ def _text(flag: Flag, value: Any) -> str:
     return str(value)
 
 
-def _toml(flag: Flag, value: Any) -> str:
+def _toml(flag: ClientFlag, value: Any) -> str:
     """A value as TOML spells it: for texts, numbers, truth and lists of these JSON does so, too."""
     if isinstance(value, dict) or value is None:
         raise UnusableOption(f"a value of the option '{flag.key}' is a text, a number, true, false or a list")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
+_SCAN = json.JSONDecoder().scan_once  # without what `loads` does before and after it
 RAW = "raw"
 TORN = "torn"
 
@@ -66,13 +67,16 @@ def encode(
 def decode(data: bytes, *, before: int = 0, end: int = 0) -> StreamLine:
     """The line in `data` (its line end is not needed). What is none, such as one that a crash cut off, is of type `torn`, after `before`."""
     try:
-        read = json.loads(data)
-        raw = a2b_base64(read["raw"]) if "enc" in read else read["raw"].encode("utf-8", "surrogatepass")
+        text = data.decode()
+        read, stop = _SCAN(text, 0)
+        if text[stop:] not in {"", "\n"}:
+            raise ValueError("more than one value")
+        raw = a2b_base64(read["raw"]) if "enc" in read else read["raw"].encode()
         return StreamLine(
-            int(read["seq"]), int(read["at"]), str(read["source"]), raw,
-            type=str(read.get("type", RAW)), event=read.get("event"), cut=bool(read.get("cut")), end=end,
+            int(read["seq"]), int(read["at"]), read["source"], raw,
+            read.get("type", RAW), read.get("event"), "cut" in read, end,
         )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, StopIteration):
         return StreamLine(before + 1, 0, "system", data.rstrip(b"\n"), type=TORN, cut=True, end=end)
 
 
