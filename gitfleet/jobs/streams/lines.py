@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
-_SCAN = json.JSONDecoder().scan_once  # without what `loads` does before and after it
+_SCAN = json.JSONDecoder().raw_decode  # without what `loads` does before and after it
 RAW = "raw"
 TORN = "torn"
 
@@ -68,16 +68,18 @@ def decode(data: bytes, *, before: int = 0, end: int = 0) -> StreamLine:
     """The line in `data` (its line end is not needed). What is none, such as one that a crash cut off, is of type `torn`, after `before`."""
     try:
         text = data.decode()
-        read, stop = _SCAN(text, 0)
-        if text[stop:] not in {"", "\n"}:
-            raise ValueError("more than one value")
+        read, stop = _SCAN(text)
         raw = a2b_base64(read["raw"]) if "enc" in read else read["raw"].encode()
         return StreamLine(
             int(read["seq"]), int(read["at"]), read["source"], raw,
             read.get("type", RAW), read.get("event"), "cut" in read, end,
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, StopIteration):
-        return StreamLine(before + 1, 0, "system", data.rstrip(b"\n"), type=TORN, cut=True, end=end)
+        ) if text[stop:] in {"", "\n"} else _torn(data, before, end)  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _torn(data, before, end)
+
+
+def _torn(data: bytes, before: int, end: int) -> StreamLine:
+    return StreamLine(before + 1, 0, "system", data.rstrip(b"\n"), TORN, cut=True, end=end)
 
 
 def number(head: bytes) -> int:
