@@ -65,6 +65,8 @@ DOORS = [
         r"os\.(posix_spawnp?|exec[vl]\w*)",
         {
             "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
+            "gitfleet/base/processes.py": "the door",
+            "gitfleet/jobs/shepherd/in_scope.py": "becomes the agent, in the scope that it was started in",
             "gitfleet/githooks/handover.py": "the way to yes has no time for `subprocess`",
             "gitfleet/githooks/catfile.py": "the way to yes has no time for `subprocess`",
         },

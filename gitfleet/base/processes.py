@@ -6,6 +6,7 @@ every run has a time limit.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -151,6 +152,26 @@ def _answer(handle: int, answered: Callable[[bytes], bool], end: float) -> bytes
         if not data:
             return None
     return None
+
+
+def detach(argv: Sequence[str], *, env: Mapping[str, str], handles: Mapping[int, int], log: str) -> int:
+    """Start a program that goes on by itself, in a session of its own; its pid. It is ours to reap, should we live that long.
+
+    It has our `handles` open, each under a number of its own (3 and up), reads nothing, and writes to the file `log`.
+    Raises OSError.
+    """
+    actions: list[tuple[int, int, str, int, int] | tuple[int, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    moved = {number: fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, 64) for number, handle in handles.items()}
+    try:
+        actions += [(os.POSIX_SPAWN_DUP2, handle, number) for number, handle in moved.items()]
+        return os.posix_spawn(argv[0], list(argv), env, file_actions=actions, setsid=True)
+    finally:
+        for handle in moved.values():
+            os.close(handle)
 
 
 class Conversation:

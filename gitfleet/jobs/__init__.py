@@ -1,0 +1,1 @@
+"""Agents as jobs: their definitions, schedules, attempts, streams and what watches over them."""

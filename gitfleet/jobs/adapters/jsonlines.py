@@ -1,0 +1,66 @@
+"""What the adapters of clients that print one JSON object a line have in common."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gitfleet.jobs.adapters.protocol import QuietAdapter
+from gitfleet.jobs.adapters.results import AgentEvent
+
+_KEPT = 5
+
+
+class JsonLinesAdapter(QuietAdapter):
+    """Reads what is a JSON object; all other lines stand for themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 0
+        """When the last line came."""
+        self.complaints: list[str] = []
+        """The last lines of standard error."""
+
+    def feed(self, source: str, line: bytes, at: int = 0) -> list[AgentEvent]:
+        """See `Adapter`."""
+        self.at = at
+        if source == "stderr":
+            if line.strip():
+                self.complaints = [
+                    *self.complaints[1 - _KEPT :],
+                    line[:4096].decode("utf-8", "replace").strip(),
+                ]
+            return []
+        if not line.startswith(b"{"):
+            return []
+        try:
+            read = json.loads(line)
+        except (ValueError, RecursionError):
+            return []
+        return self.told(read, at) if isinstance(read, dict) else []
+
+    def told(self, line: dict[str, Any], at: int) -> list[AgentEvent]:
+        """What one object means; none for one that we do not know."""
+        raise NotImplementedError
+
+
+def text_of(value: Any) -> str:
+    """A text where one should be; anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def id_of(value: Any) -> str:
+    """An identifier, of bounded length."""
+    return text_of(value)[:256]
+
+
+def list_of(value: Any) -> list[Any]:
+    """A list where one should be; anything else is none."""
+    return value if isinstance(value, list) else []
+
+
+def tables_of(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none where there is no list."""
+    return [one for one in list_of(value) if isinstance(one, dict)]

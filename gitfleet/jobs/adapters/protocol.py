@@ -1,0 +1,102 @@
+"""What an adapter is: one kind of program that we run as an agent, what it is told, and what its output means.
+
+Adapters are pure: no clock, no files, no processes. What is fed to one in the same order gives the same answers, so a
+stream can be replayed. They are loaded by the shepherd, which must stay small: the light part of the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult
+
+
+class Adapter(Protocol):
+    """One run of an agent. Made anew for each attempt."""
+
+    runtime: str
+    model: str
+    """The model that was asked for, "" where none was: for clients that do not tell which they use."""
+    finished: bool
+    """The agent has said how it ended, and has said nothing since that makes it go on."""
+    waiting: bool
+    """The agent waits for a person: its idle limit does not count."""
+    talks: bool
+    """Its standard input stays open for `outgoing`; otherwise it ends after `stdin`."""
+
+    def argv(self, task: Task) -> list[str]:
+        """The program and its arguments; nothing of the prompt can become an option."""
+
+    def stdin(self, task: Task) -> bytes | None:
+        """What it reads; None: its input is closed from the start."""
+
+    def environment(self, task: Task) -> dict[str, str | None]:
+        """Variables that it needs or must not see (None)."""
+
+    def feed(self, source: str, line: bytes, at: int = 0) -> list[AgentEvent]:
+        """What a line of `stdout` or `stderr` (without its end) means, in the order in which it says so.
+
+        `at`: when it came, in milliseconds since 1970. Never raises, whatever the line is.
+        """
+
+    def outgoing(self) -> bytes:
+        """What it is to be told now, where it `talks`. Asked after the start and after each line."""
+
+    def farewell(self) -> bytes:
+        """What it is told when the attempt is stopped, before any signal, where it `talks`."""
+
+    def result(self, ended: AgentExit) -> AgentResult:
+        """What came of it, once its process has ended and all output was fed."""
+
+
+class Task:
+    """What an agent is to do: `prompt`; `command` (its argv, or what stands in for the client's name); the client's `options`.
+
+    `resume` is the agent's own conversation to go on with, `conversation` the id that a new one gets where the client lets
+    us choose. `version` is the client's, "" where it is not known.
+    """
+
+    __slots__ = ("command", "conversation", "options", "prompt", "resume", "version")
+
+    def __init__(
+        self,
+        prompt: str = "",
+        *,
+        command: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
+        resume: str = "",
+        conversation: str = "",
+        version: str = "",
+    ) -> None:
+        self.prompt, self.command, self.options = prompt, tuple(command), dict(options or {})
+        self.resume, self.conversation, self.version = resume, conversation, version
+
+
+class QuietAdapter:
+    """What most agents have in common: they are told all at the start, and wait for nobody."""
+
+    runtime = ""
+    talks = False
+
+    def __init__(self) -> None:
+        self.model = ""
+        self.finished = False
+        self.waiting = False
+
+    def environment(self, task: Task) -> dict[str, str | None]:
+        """See `Adapter`."""
+        del task
+        return {}
+
+    def stdin(self, task: Task) -> bytes | None:
+        """See `Adapter`."""
+        return task.prompt.encode("utf-8", "surrogateescape") if task.prompt else None
+
+    def outgoing(self) -> bytes:
+        """See `Adapter`."""
+        return b""
+
+    def farewell(self) -> bytes:
+        """See `Adapter`."""
+        return b""

@@ -1,0 +1,171 @@
+"""The files of one attempt: what the shepherd is told, where it stands, and how it ended.
+
+All lie in the attempt's folder, which only its user may enter:
+
+    lock          held by the shepherd for as long as it lives, whatever happens to it
+    spec.json     what is to be done (0600); the values of the environment are taken out once the agent has them
+    stop.json     somebody wants it stopped: why, and how long the agent gets
+    state.json    which processes these are, and what they are at
+    stream.jsonl  all that the agent wrote
+    end.json      how it ended; the last thing that the shepherd writes
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
+from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field, replace
+from gitfleet.jobs.adapters.results import AgentResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    S = TypeVar("S", bound=Struct)
+
+LOCK, SPEC, STOP, STATE = "lock", "spec.json", "stop.json", "state.json"
+STREAM, END, RESERVE = "stream.jsonl", "end.json", "end.reserve"
+SCOPE_START = "scope.json"
+_LONG: Text[str] = Text(1 << 26)
+_MOST = 1 << 28
+
+
+class AttemptLimits(Struct):
+    """In milliseconds; None: no limit. `wall` for the whole, `idle` without a word from the agent (not while it waits for a person),
+    `after_result` from the agent's result to its end; `grace` between TERM and KILL.
+    """
+
+    wall: int | None = field(Maybe(WHOLE), default=None)
+    idle: int | None = field(Maybe(WHOLE), default=None)
+    after_result: int | None = field(Maybe(WHOLE), default=30_000)
+    grace: int = field(WHOLE, default=10_000)
+
+
+class ScopeSpec(Struct):
+    """A systemd scope to run the agent in: its unit's name, and limits (bytes, tasks; None: none).
+
+    `environment` is what `systemd-run` itself needs to find the user's manager.
+    """
+
+    unit: str = field(TEXT)
+    memory: int | None = field(Maybe(WHOLE), default=None)
+    tasks: int | None = field(Maybe(WHOLE), default=None)
+    environment: Mapping[str, str] = field(Table(_LONG), default={})
+
+
+class Spec(Struct):
+    """One attempt. `env` is the agent's whole environment, `stdin` what it reads (None: closed), bytes as UTF-8 with surrogates.
+
+    `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
+    with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
+    `adapters.runtimes`.
+    """
+
+    argv: tuple[str, ...] = field(Many(_LONG, least=1))
+    cwd: str = field(_LONG)
+    env: Mapping[str, str] = field(Table(_LONG))
+    stdin: str | None = field(Maybe(_LONG), default=None)
+    adapter: str = field(TEXT, default="command")
+    model: str = field(TEXT, default="")
+    limits: AttemptLimits = field(One(AttemptLimits), default=AttemptLimits())
+    marker: str = field(TEXT, default="")
+    ends_escaped: bool = field(FLAG, default=True)
+    scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
+
+
+class AttemptState(Struct):
+    """Where an attempt is. `phase`: starting, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
+
+    `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
+    `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
+    """
+
+    phase: str = field(TEXT)
+    shepherd: int = field(WHOLE)
+    agent: int = field(WHOLE, default=0)
+    start: int = field(WHOLE, default=0)
+    boot: str = field(TEXT, default="")
+    marker: str = field(TEXT, default="")
+    started: int = field(WHOLE, default=0)
+    session_id: str = field(TEXT, default="")
+    finished: bool = field(FLAG, default=False)
+    why: str = field(TEXT, default="")
+    cgroup: str = field(_LONG, default="")
+    memory_limit: bool | None = field(Maybe(FLAG), default=None)
+
+
+class StopRequest(Struct):
+    """Somebody wants the attempt stopped. `why` is a word of `words.EndCause`, `grace` in milliseconds (None: as the spec says)."""
+
+    why: str = field(TEXT, default="cancelled")
+    grace: int | None = field(Maybe(WHOLE), default=None)
+
+
+class EndRecord(Struct):
+    """How an attempt ended. `why` is a word of `words.EndCause`; `code` or `signal` is the agent's own end (both None: it never ran).
+
+    Times in milliseconds since 1970: `ended` is when the agent's process ended, `gone` when the rest of its processes had.
+    `outcome` (a word of `words.AttemptOutcome`) and `result` are what came of it. `error` says what could not be
+    started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session (pid, command,
+    whether they were ended); `left` are pids that would not end: while there are any, the worktree is not free.
+    `lines`, `bytes`, `gaps` are of the stream. `killed`: TERM did not suffice.
+    """
+
+    why: str = field(TEXT)
+    outcome: str = field(TEXT)
+    code: int | None = field(Maybe(WHOLE), default=None)
+    signal: int | None = field(Maybe(WHOLE), default=None)
+    started: int = field(WHOLE, default=0)
+    ended: int = field(WHOLE, default=0)
+    gone: int = field(WHOLE, default=0)
+    error: str = field(_LONG, default="")
+    result: AgentResult | None = field(Maybe(One(AgentResult)), default=None)
+    killed: bool = field(FLAG, default=False)
+    leftovers: int = field(WHOLE, default=0)
+    escaped: tuple[Mapping[str, Any], ...] = field(Many(JSON), default=())
+    left: tuple[int, ...] = field(Many(WHOLE), default=())
+    lines: int = field(WHOLE, default=0)
+    bytes: int = field(WHOLE, default=0)
+    gaps: int = field(WHOLE, default=0)
+    memory_limit: bool | None = field(Maybe(FLAG), default=None)
+
+
+def load(kind: type[S], folder: str, name: str) -> S | None:
+    """The record of that name; None where there is none. Raises ValueError for one that is broken."""
+    try:
+        with open(os.path.join(folder, name), "rb") as file:
+            data = file.read(_MOST)
+    except FileNotFoundError:
+        return None
+    return kind.decode(json.loads(data))
+
+
+def save(folder: str, name: str, record: Struct, *, durable: bool = False) -> None:
+    """Put it there at once and whole, for its user only. Raises OSError."""
+    aside = os.path.join(folder, f"{name}.{os.getpid()}.tmp")
+    text = json.dumps(record.encode(), separators=(",", ":"))
+    try:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.rename(aside, os.path.join(folder, name))
+    except OSError:
+        with suppress(OSError):
+            os.unlink(aside)
+        raise
+
+
+def forget_environment(folder: str, spec: Spec) -> None:
+    """Take the values of the agent's environment out of the spec: it has them now. Where that cannot be written, the spec goes."""
+    kept = replace(spec, env=dict.fromkeys(spec.env, ""))
+    try:
+        save(folder, SPEC, kept)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(os.path.join(folder, SPEC))
