@@ -17,7 +17,7 @@ from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.definitions import documents, findings
-from gitfleet.jobs.definitions.documents import Placed, Position, Unusable
+from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
 from gitfleet.jobs.definitions.findings import Flaw
 from gitfleet.jobs.definitions.schema import Agent, FleetSettings
 from gitfleet.jobs.definitions.variables import filled
@@ -40,7 +40,7 @@ class Configuration(NamedTuple):
     fleet: FleetSettings
     files: tuple[str, ...]
     digest: str
-    trees: Mapping[str, Placed]
+    trees: Mapping[str, PlacedValue]
 
 
 def load(path: str, *, environ: Mapping[str, str]) -> Configuration:
@@ -88,7 +88,7 @@ def _found(path: str, whole: str) -> tuple[str, list[str]]:
     fleet_file = os.path.join(folder, FLEET_FILE)
     if not os.path.lexists(fleet_file):
         fleet_file = ""
-    if folder != whole and whole != fleet_file:
+    if whole not in {folder, fleet_file}:
         return fleet_file, [whole]
     try:
         names = sorted(os.listdir(folder))
@@ -108,12 +108,12 @@ class _Reading:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.flaws: list[Flaw] = []
         self._environ = environ
-        self._defaults: Placed | None = None
-        self._profiles: dict[str, Placed] = {}
+        self._defaults: PlacedValue | None = None
+        self._profiles: dict[str, PlacedValue] = {}
 
     def fleet(self, path: str) -> FleetSettings | None:
         """What `fleet.yaml` says; its defaults and profiles are kept for the agents."""
-        tree = self._mapping(path) if path else Placed({}, Position(""))
+        tree = self._mapping(path) if path else PlacedValue({}, Position(""))
         if tree is None:
             return None
         own = {key: value for key, value in tree.data.items() if key not in LAYERS}
@@ -129,7 +129,7 @@ class _Reading:
             self.flaws += findings.of_validation(error, values, _FLEET_KEYS)
             return None
 
-    def _layer(self, value: Placed | None, key: str) -> Placed | None:
+    def _layer(self, value: PlacedValue | None, key: str) -> PlacedValue | None:
         """A part of `fleet.yaml` that holds keys."""
         if value is not None and not isinstance(value.data, dict):
             self.flaws.append(Flaw(value.at, key, "must hold keys with values"))
@@ -148,10 +148,10 @@ class _Reading:
                     )
         return value
 
-    def agents(self, files: list[str]) -> tuple[dict[str, Agent], dict[str, Placed]]:
+    def agents(self, files: list[str]) -> tuple[dict[str, Agent], dict[str, PlacedValue]]:
         """The agents that are right, and the values of each."""
         agents: dict[str, Agent] = {}
-        trees: dict[str, Placed] = {}
+        trees: dict[str, PlacedValue] = {}
         places: dict[str, Position] = {}
         for file in files:
             tree = self._mapping(file)
@@ -169,9 +169,9 @@ class _Reading:
             agents[read.name], trees[read.name] = read, values
         return agents, trees
 
-    def _agent(self, tree: Placed, file: str) -> tuple[Placed, Agent] | None:
+    def _agent(self, tree: PlacedValue, file: str) -> tuple[PlacedValue, Agent] | None:
         stem = os.path.splitext(os.path.basename(file))[0]
-        named = Placed({"name": Placed(stem, Position(file))}, Position(file))
+        named = PlacedValue({"name": PlacedValue(stem, Position(file))}, Position(file))
         values = self._laid(tree)
         if values is None:
             return None
@@ -188,14 +188,14 @@ class _Reading:
         found = agent.model_copy(update={"working_directory": place})
         return (values, found) if len(self.flaws) == known else None
 
-    def _options(self, agent: Agent, values: Placed) -> None:
+    def _options(self, agent: Agent, values: PlacedValue) -> None:
         try:
             if agent.options:
                 flags.arguments(_OPTIONS[agent.runtime], Task(options=agent.options))
         except flags.UnusableOption as error:
             self.flaws.append(Flaw(documents.place(values, ("options",)), "options", str(error)))
 
-    def _laid(self, tree: Placed) -> Placed | None:
+    def _laid(self, tree: PlacedValue) -> PlacedValue | None:
         """The agent's values over those of its profiles and the defaults; None where the chain of profiles is broken."""
         layers, seen = [tree], [""]
         while (wish := layers[-1].data.get(EXTENDS)) is not None:
@@ -224,7 +224,7 @@ class _Reading:
             values = documents.merged(values, layers.pop())
         return values._replace(data={key: one for key, one in values.data.items() if key != EXTENDS})
 
-    def _mapping(self, path: str) -> Placed | None:
+    def _mapping(self, path: str) -> PlacedValue | None:
         try:
             tree = documents.read(path)
         except Unusable as error:
@@ -235,14 +235,14 @@ class _Reading:
             return None
         return tree
 
-    def _filled(self, tree: Placed) -> Placed:
+    def _filled(self, tree: PlacedValue) -> PlacedValue:
         faults: list[Unusable] = []
         values = filled(tree, self._environ, faults)
         self.flaws += [findings.of_unusable(fault) for fault in faults]
         return values
 
     def settle(
-        self, fleet: FleetSettings | None, agents: Mapping[str, Agent], trees: Mapping[str, Placed]
+        self, fleet: FleetSettings | None, agents: Mapping[str, Agent], trees: Mapping[str, PlacedValue]
     ) -> None:
         """What files say about each other."""
         if fleet is None:

@@ -32,8 +32,8 @@ class Position(NamedTuple):
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-class Placed(NamedTuple):
-    """`data`: a scalar, a list of Placed, or a dict of them. `plain`: a scalar without quotes. `key`: where its key is."""
+class PlacedValue(NamedTuple):
+    """`data`: a scalar, a list of PlacedValue, or a dict of them. `plain`: a scalar without quotes."""
 
     data: Any
     at: Position
@@ -48,7 +48,7 @@ class Unusable(Exception):
         self.at, self.words, self.key = at, words, key
 
 
-def read(path: str) -> Placed:
+def read(path: str) -> PlacedValue:
     """The values in the file. Raises Unusable."""
     data = _bytes(path)
     try:
@@ -59,7 +59,7 @@ def read(path: str) -> Placed:
     return parse(text, path)
 
 
-def parse(text: str, path: str) -> Placed:
+def parse(text: str, path: str) -> PlacedValue:
     """The values in the text of the file at `path`. Raises Unusable."""
     yaml = YAML(typ="safe", pure=True)
     try:
@@ -78,8 +78,8 @@ def parse(text: str, path: str) -> Placed:
         said = " ".join(str(error).split())[:200]
         raise Unusable(Position(path), f"not readable as YAML: {said}") from error
     if node is None:
-        return Placed({}, Position(path, 1))
-    return _Reader(path).value(node, "", 0)
+        return PlacedValue({}, Position(path, 1))
+    return _NodeReader(path).value(node, "", 0)
 
 
 def _bytes(path: str) -> bytes:
@@ -110,14 +110,14 @@ def _all(handle: int) -> bytes:
     return found
 
 
-class _Reader:
+class _NodeReader:
     """Turns nodes into values, and counts them: an alias counts as often as it is used."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._count = 0
 
-    def value(self, node: Node, key: str, depth: int, at: Position | None = None) -> Placed:
+    def value(self, node: Node, key: str, depth: int, at: Position | None = None) -> PlacedValue:
         at = at or self._at(node)
         self._count += 1
         if depth > MAX_DEPTH:
@@ -128,16 +128,16 @@ class _Reader:
             )
         match node:
             case MappingNode() if node.tag == f"{_TAG}map":
-                return Placed(self._mapping(node, key, depth), at)
+                return PlacedValue(self._mapping(node, key, depth), at)
             case SequenceNode() if node.tag == f"{_TAG}seq":
                 items = [self.value(one, f"{key}[{n}]", depth + 1) for n, one in enumerate(node.value)]
-                return Placed(items, at)
+                return PlacedValue(items, at)
             case ScalarNode():
-                return Placed(self._scalar(node, at, key), at, node.style is None)
+                return PlacedValue(self._scalar(node, at, key), at, node.style is None)
         raise Unusable(at, f"has a tag ({node.tag!a:.60}); values here are plain YAML", key)
 
-    def _mapping(self, node: MappingNode, key: str, depth: int) -> dict[str, Placed]:
-        found: dict[str, Placed] = {}
+    def _mapping(self, node: MappingNode, key: str, depth: int) -> dict[str, PlacedValue]:
+        found: dict[str, PlacedValue] = {}
         for name, inner in node.value:
             at = self._at(name)
             if not isinstance(name, ScalarNode) or not name.value:
@@ -151,8 +151,9 @@ class _Reader:
     def _scalar(self, node: ScalarNode, at: Position, key: str) -> Any:
         if node.tag == f"{_TAG}null" and not node.value:
             raise Unusable(at, "has no value; write null for none", key)
-        if node.tag.startswith(_TAG) and node.tag[len(_TAG) :] in _KINDS:
-            return scalar(node.value, node.tag)
+        tag = node.tag or ""
+        if tag.startswith(_TAG) and tag[len(_TAG) :] in _KINDS:
+            return scalar(node.value, tag)
         raise Unusable(at, f"has a tag ({node.tag!a:.60}); values here are plain YAML", key)
 
     def _at(self, node: Node) -> Position:
@@ -165,7 +166,7 @@ _KINDS = frozenset(["str", "int", "float", "bool", "null", "timestamp"])
 def resolved(text: str) -> Any:
     """What YAML makes of a plain scalar."""
     node = YAML(typ="safe", pure=True).compose(text) if re.fullmatch(r"[\w.+-]{1,40}", text) else None
-    return scalar(text, node.tag) if isinstance(node, ScalarNode) else text
+    return scalar(text, node.tag or "") if isinstance(node, ScalarNode) else text
 
 
 def scalar(text: str, tag: str) -> Any:
@@ -186,7 +187,7 @@ def scalar(text: str, tag: str) -> Any:
     return text
 
 
-def plain(value: Placed) -> Any:
+def plain(value: PlacedValue) -> Any:
     """The value without its places."""
     match value.data:
         case dict():
@@ -196,17 +197,17 @@ def plain(value: Placed) -> Any:
     return value.data
 
 
-def merged(under: Placed, over: Placed) -> Placed:
+def merged(under: PlacedValue, over: PlacedValue) -> PlacedValue:
     """`over` upon `under`: objects merge key by key, all else replaces."""
     if isinstance(under.data, dict) and isinstance(over.data, dict):
-        both: dict[str, Placed] = dict(under.data)
+        both: dict[str, PlacedValue] = dict(under.data)
         for key, inner in over.data.items():
             both[key] = merged(both[key], inner) if key in both else inner
-        return Placed(both, over.at)
+        return PlacedValue(both, over.at)
     return over
 
 
-def place(value: Placed, location: tuple[int | str, ...]) -> Position:
+def place(value: PlacedValue, location: tuple[int | str, ...]) -> Position:
     """Where the value at the location is written, or the nearest around it that is."""
     at = value.at
     for step in location:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel, ValidationError
 
 from gitfleet.base.text import display
-from gitfleet.jobs.definitions.documents import Placed, Position, Unusable, place
+from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable, place
 
 _ANY = "*"
 _FAULTS = {
@@ -51,7 +51,9 @@ def of_unusable(error: Unusable) -> Flaw:
     return Flaw(error.at, error.key, error.words)
 
 
-def of_validation(error: ValidationError, tree: Placed, keys: list[str], before: str = "") -> Iterator[Flaw]:
+def of_validation(
+    error: ValidationError, tree: PlacedValue, keys: list[str], before: str = ""
+) -> Iterator[Flaw]:
     """The findings about the values in `tree`, where `keys` are valid; `before` is put before their keys."""
     for fault in error.errors(include_url=False):
         location = tuple(step for step in fault["loc"] if step != "[key]")

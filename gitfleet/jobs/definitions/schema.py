@@ -99,13 +99,15 @@ class Section(BaseModel):
 class SetupRules(Section):
     """`setup`: what is made ready in the worktree of an attempt, before its agent starts."""
 
-    command: Argv = Field((), description="A command that is run in the worktree before the agent.")
+    command: Argv = Field(default=(), description="A command that is run in the worktree before the agent.")
     files: Paths = Field(
-        (), description="Files that are copied from the repository's own checkout; git ignores them."
+        default=(), description="Files that are copied from the repository's own checkout; git ignores them."
     )
-    template: Words | None = Field(None, description="A folder whose content is put into the worktree.")
+    template: Words | None = Field(
+        default=None, description="A folder whose content is put into the worktree."
+    )
     resources: Texts = Field(
-        (), description="Units that are claimed, such as `res:port`, and handed on as variables."
+        default=(), description="Units that are claimed, such as `res:port`, and handed on as variables."
     )
 
 
@@ -113,35 +115,37 @@ class EnvRules(Section):
     """`env`: the environment of an attempt; all that is not named stays out."""
 
     allow: Annotated[tuple[Annotated[str, AfterValidator(_variable)], ...], BeforeValidator(_listed)] = Field(
-        (), description="Variables that are handed on, or the beginnings of their names: `AWS_*`."
+        default=(), description="Variables that are handed on, or the beginnings of their names: `AWS_*`."
     )
     set: Mapping[Annotated[str, AfterValidator(_variable)], Words] = Field(
-        {}, description="Variables with the values that they get."
+        default={}, description="Variables with the values that they get."
     )
 
 
 class LimitRules(Section):
     """`limits`: when an attempt is ended."""
 
-    wall: Milliseconds | None = Field(7_200_000, description="For the whole attempt.")
-    idle: Milliseconds | None = Field(1_800_000, description="Without a word from the agent.")
-    after_result: Milliseconds | None = Field(30_000, description="From the agent's result to its end.")
-    grace: Milliseconds = Field(10_000, description="Between the polite signal and the last one.")
-    memory: Bytes | None = Field(
-        None, description="Memory of all its processes, where the system can hold it to that."
+    wall: Milliseconds | None = Field(default=7_200_000, description="For the whole attempt.")
+    idle: Milliseconds | None = Field(default=1_800_000, description="Without a word from the agent.")
+    after_result: Milliseconds | None = Field(
+        default=30_000, description="From the agent's result to its end."
     )
-    disk: Bytes | None = Field(None, description="Disk that its worktree may take.")
+    grace: Milliseconds = Field(default=10_000, description="Between the polite signal and the last one.")
+    memory: Bytes | None = Field(
+        default=None, description="Memory of all its processes, where the system can hold it to that."
+    )
+    disk: Bytes | None = Field(default=None, description="Disk that its worktree may take.")
 
 
 class RetryRules(Section):
     """`retry`: whether an attempt that failed is followed by another."""
 
-    attempts: Count = Field(1, description="Attempts in all.")
+    attempts: Count = Field(default=1, description="Attempts in all.")
     backoff: Milliseconds = Field(
-        60_000, description="Before the second attempt; doubled before each further one."
+        default=60_000, description="Before the second attempt; doubled before each further one."
     )
     outcomes: tuple[AttemptOutcome, ...] = Field(
-        (AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
+        default=(AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
         description="After which outcomes.",
     )
 
@@ -150,16 +154,18 @@ class WorkSourceRules(Section):
     """`work_source`: where tasks come from."""
 
     type: Literal["github", "folder"] = Field(description="`github` or `folder`.")
-    path: Words | None = Field(None, description="folder: where the task files are.")
-    repo: Words | None = Field(None, description="github: OWNER/NAME.")
-    url: Words = Field("https://api.github.com", description="github: where its API is.")
+    path: Words | None = Field(default=None, description="folder: where the task files are.")
+    repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
+    url: Words = Field(default="https://api.github.com", description="github: where its API is.")
     token: Annotated[str, AfterValidator(_variable)] = Field(
-        "GITHUB_TOKEN", description="github: the variable that has the token."
+        default="GITHUB_TOKEN", description="github: the variable that has the token."
     )
-    ready: Words = Field("ready", description="github: the label of issues that are to be done.")
-    in_progress: Words = Field("in-progress", description="github: the label of those that are being done.")
-    done: Words = Field("done", description="github: the label of those that are done.")
-    failed: Words = Field("failed", description="github: the label of those that failed.")
+    ready: Words = Field(default="ready", description="github: the label of issues that are to be done.")
+    in_progress: Words = Field(
+        default="in-progress", description="github: the label of those that are being done."
+    )
+    done: Words = Field(default="done", description="github: the label of those that are done.")
+    failed: Words = Field(default="failed", description="github: the label of those that failed.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -173,18 +179,20 @@ class WorkSourceRules(Section):
 class BudgetRules(Section):
     """`budget`: what may be spent; an attempt that reaches it ends with the outcome `budget`."""
 
-    money: float | None = Field(None, gt=0, allow_inf_nan=False, description="US dollars, as estimated.")
-    tokens: int | None = Field(None, ge=1, strict=True, description="Tokens of all kinds.")
-    time: Milliseconds | None = Field(None, description="Time that attempts run.")
-    of: Name | None = Field(None, description="A budget of `fleet.yaml` that pays, too.")
+    money: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="US dollars, as estimated."
+    )
+    tokens: int | None = Field(default=None, ge=1, strict=True, description="Tokens of all kinds.")
+    time: Milliseconds | None = Field(default=None, description="Time that attempts run.")
+    of: Name | None = Field(default=None, description="A budget of `fleet.yaml` that pays, too.")
 
 
 class QueueWish(Section):
     """`queue`: whether finished branches enter the merge queue by themselves."""
 
-    enabled: bool = Field(True, strict=True, description="Whether they do.")
+    enabled: bool = Field(default=True, strict=True, description="Whether they do.")
     again: int = Field(
-        0, ge=0, le=100, strict=True, description="New attempts after entries that were handed back."
+        default=0, ge=0, le=100, strict=True, description="New attempts after entries that were handed back."
     )
 
 
@@ -192,55 +200,58 @@ class CommitRules(Section):
     """`commit`: what happens to what an attempt leaves."""
 
     leftovers: Literal["commit", "keep", "fail"] = Field(
-        "commit", description="Uncommitted changes: they are committed, kept in the worktree, or a failure."
+        default="commit",
+        description="Uncommitted changes: they are committed, kept in the worktree, or a failure.",
     )
-    push: bool = Field(True, strict=True, description="Whether its branch is pushed.")
+    push: bool = Field(default=True, strict=True, description="Whether its branch is pushed.")
     pull_request: bool = Field(
-        False, strict=True, description="Whether the agent is told to open a pull request."
+        default=False, strict=True, description="Whether the agent is told to open a pull request."
     )
     no_change: Literal["success", "no_change"] = Field(
-        "no_change", description="The outcome where nothing changed."
+        default="no_change", description="The outcome where nothing changed."
     )
 
 
 class SelfScheduleRules(Section):
     """`self_schedule`: how far an agent may schedule itself."""
 
-    count: Count = Field(10, description="Schedules at once.")
-    least_interval: Rhythm = Field(300_000, description="The least interval of each.")
-    end: Milliseconds = Field(7 * 86_400_000, description="After how long each of them ends.")
+    count: Count = Field(default=10, description="Schedules at once.")
+    least_interval: Rhythm = Field(default=300_000, description="The least interval of each.")
+    end: Milliseconds = Field(default=7 * 86_400_000, description="After how long each of them ends.")
 
 
 class Container(Section):
     """`docker`: the container that an attempt runs in."""
 
     image: Words = Field(min_length=1, description="The image.")
-    mounts: Texts = Field((), description="Further mounts, `SOURCE:TARGET[:ro]`.")
-    network: Words | None = Field(None, description="The network, such as none.")
-    cpus: float | None = Field(None, gt=0, allow_inf_nan=False, description="Processors.")
-    user: Words | None = Field(None, description="The user inside.")
+    mounts: Texts = Field(default=(), description="Further mounts, `SOURCE:TARGET[:ro]`.")
+    network: Words | None = Field(default=None, description="The network, such as none.")
+    cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Processors.")
+    user: Words | None = Field(default=None, description="The user inside.")
 
 
 class Schedule(Section):
     """One of an agent's `schedules`: an interval or a cron expression."""
 
     interval: Rhythm | None = Field(
-        None, description="Time from one run to the next: `5m`, `1h`, or milliseconds."
+        default=None, description="Time from one run to the next: `5m`, `1h`, or milliseconds."
     )
     cron: Annotated[str, AfterValidator(_crontab)] | None = Field(
-        None, description="Five fields, or `@daily` and its like."
+        default=None, description="Five fields, or `@daily` and its like."
     )
     timezone: Annotated[str, AfterValidator(_zone)] = Field(
-        "UTC", description="The zone of the cron expression."
+        default="UTC", description="The zone of the cron expression."
     )
-    prompt: Words | None = Field(None, description="Instead of the agent's prompt.")
+    prompt: Words | None = Field(default=None, description="Instead of the agent's prompt.")
     enabled: bool = Field(
-        True, strict=True, description="Whether it fires, unless somebody switched it since."
+        default=True, strict=True, description="Whether it fires, unless somebody switched it since."
     )
     catch_up: Literal["none", "one"] = Field(
-        "none", description="Whether times that were missed are made up for by one run."
+        default="none", description="Whether times that were missed are made up for by one run."
     )
-    work_source: WorkSourceRules | None = Field(None, description="Instead of the agent's work source.")
+    work_source: WorkSourceRules | None = Field(
+        default=None, description="Instead of the agent's work source."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -253,36 +264,44 @@ class Agent(Section):
     """One agent file, `agents/NAME.yaml`."""
 
     name: Name = Field(description="Its name; the file's own where it is not given.")
-    description: Words = Field("", description="What it is for.")
-    runtime: Runtime = Field("command", description="What runs: command, codex, claude, acp or docker.")
+    description: Words = Field(default="", description="What it is for.")
+    runtime: Runtime = Field(
+        default="command", description="What runs: command, codex, claude, acp or docker."
+    )
     command: Argv = Field(
-        (), description="The program with its arguments; for codex and claude instead of theirs."
+        default=(), description="The program with its arguments; for codex and claude instead of theirs."
     )
-    prompt: Words = Field("", description="What it is to do.")
-    options: Mapping[str, Any] = Field({}, description="Options of codex or claude, such as `model`.")
-    docker: Container | None = Field(None, description="The container, for the runtime docker.")
-    working_directory: Words = Field(".", description="A folder in the repository, seen from the file.")
+    prompt: Words = Field(default="", description="What it is to do.")
+    options: Mapping[str, Any] = Field(default={}, description="Options of codex or claude, such as `model`.")
+    docker: Container | None = Field(default=None, description="The container, for the runtime docker.")
+    working_directory: Words = Field(
+        default=".", description="A folder in the repository, seen from the file."
+    )
     repo: Words | None = Field(
-        None, description="The repository, where it is not that of the working directory."
+        default=None, description="The repository, where it is not that of the working directory."
     )
-    base: Words | None = Field(None, description="The branch or commit that attempts begin at.")
-    claims: Texts = Field((), description="Paths that each attempt claims before it starts.")
-    claim_on_edit: bool = Field(True, strict=True, description="Whether it claims what it edits besides.")
+    base: Words | None = Field(default=None, description="The branch or commit that attempts begin at.")
+    claims: Texts = Field(default=(), description="Paths that each attempt claims before it starts.")
+    claim_on_edit: bool = Field(
+        default=True, strict=True, description="Whether it claims what it edits besides."
+    )
     setup: SetupRules = SetupRules()
     env: EnvRules = EnvRules()
-    concurrency: Count | None = Field(None, description="Jobs at once; 1, or what the manager was given.")
-    priority: int = Field(0, ge=-1000, le=1000, strict=True, description="Higher goes first.")
+    concurrency: Count | None = Field(
+        default=None, description="Jobs at once; 1, or what the manager was given."
+    )
+    priority: int = Field(default=0, ge=-1000, le=1000, strict=True, description="Higher goes first.")
     limits: LimitRules = LimitRules()
     retry: RetryRules = RetryRules()
-    schedules: Mapping[Name, Schedule] = Field({}, description="Its schedules by name.")
-    work_source: WorkSourceRules | None = Field(None, description="Where its tasks come from.")
+    schedules: Mapping[Name, Schedule] = Field(default={}, description="Its schedules by name.")
+    work_source: WorkSourceRules | None = Field(default=None, description="Where its tasks come from.")
     budget: BudgetRules = BudgetRules()
-    pool: Name | None = Field(None, description="The account that it shares with others.")
-    verify: Argv = Field((), description="A command that must succeed on what it committed.")
+    pool: Name | None = Field(default=None, description="The account that it shares with others.")
+    verify: Argv = Field(default=(), description="A command that must succeed on what it committed.")
     queue: Annotated[QueueWish, BeforeValidator(_wish)] = QueueWish(enabled=False)
     commit: CommitRules = CommitRules()
     self_schedule: SelfScheduleRules | None = Field(
-        None, description="How far it may schedule itself; not at all."
+        default=None, description="How far it may schedule itself; not at all."
     )
 
     @model_validator(mode="after")
@@ -300,24 +319,28 @@ class HistoryRules(Section):
     """`history`: how many ended jobs are kept."""
 
     max_jobs_per_agent: Annotated[int, Field(ge=1, strict=True)] | None = Field(
-        None, description="Of each agent; 100."
+        default=None, description="Of each agent; 100."
     )
-    max_jobs_total: Annotated[int, Field(ge=1, strict=True)] | None = Field(None, description="Of all.")
+    max_jobs_total: Annotated[int, Field(ge=1, strict=True)] | None = Field(
+        default=None, description="Of all."
+    )
 
 
 class FreeRules(Section):
     """`free`: what the machine must have to spare before another attempt starts."""
 
-    memory: Bytes | None = Field(None, description="Free memory.")
-    disk: Bytes | None = Field(None, description="Free disk.")
+    memory: Bytes | None = Field(default=None, description="Free memory.")
+    disk: Bytes | None = Field(default=None, description="Free disk.")
 
 
 class FleetSettings(Section):
     """`fleet.yaml` beside the agent files. `defaults` and `profiles` hold keys of agents."""
 
-    concurrency: Count | None = Field(None, description="Jobs at once, of all agents.")
-    default_agent: Name | None = Field(None, description="Whose jobs `enqueue` makes.")
+    concurrency: Count | None = Field(default=None, description="Jobs at once, of all agents.")
+    default_agent: Name | None = Field(default=None, description="Whose jobs `enqueue` makes.")
     history: HistoryRules = HistoryRules()
     free: FreeRules = FreeRules()
-    budget: BudgetRules = Field(BudgetRules(), description="What the fleet may spend in a day.")
-    budgets: Mapping[Name, BudgetRules] = Field({}, description="Named budgets, which agents can share.")
+    budget: BudgetRules = Field(default=BudgetRules(), description="What the fleet may spend in a day.")
+    budgets: Mapping[Name, BudgetRules] = Field(
+        default={}, description="Named budgets, which agents can share."
+    )

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from gitfleet.jobs.definitions.documents import Placed, Unusable, resolved
+from gitfleet.jobs.definitions.documents import PlacedValue, Unusable, resolved
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 
 
-def filled(value: Placed, environ: Mapping[str, str], faults: list[Unusable], key: str = "") -> Placed:
+def filled(
+    value: PlacedValue, environ: Mapping[str, str], faults: list[Unusable], key: str = ""
+) -> PlacedValue:
     """The value with its variables in; what cannot be put in is added to `faults`."""
     match value.data:
         case dict():
@@ -32,7 +34,7 @@ def filled(value: Placed, environ: Mapping[str, str], faults: list[Unusable], ke
     return value
 
 
-def _filled(value: Placed, environ: Mapping[str, str], faults: list[Unusable], key: str) -> Placed:
+def _filled(value: PlacedValue, environ: Mapping[str, str], faults: list[Unusable], key: str) -> PlacedValue:
     used = False
 
     def put(found: re.Match[str]) -> str:

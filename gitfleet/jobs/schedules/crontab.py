@@ -63,10 +63,3 @@ def following(expression: str, after: float, where: ZoneInfo) -> float:
         if moment.timestamp() > after:
             return moment.timestamp()
     raise ValueError(f"{expression[:60]!a} never fires again")
-
-
-def shortest(expression: str, *, looks: int = 500) -> float:
-    """The least time between two of its next `looks` firings in UTC, in seconds: what a least interval is held against."""
-    times = CronSim(fields(expression), datetime(_YEAR, 1, 1, tzinfo=UTC))
-    found = [moment.timestamp() for moment, _ in zip(times, range(looks), strict=False)]
-    return min((b - a for a, b in zip(found, found[1:], strict=False)), default=float("inf"))
