@@ -55,6 +55,7 @@ def only(folder: Path) -> Path:
     return entry
 
 
+@pytest.mark.slow
 def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to_play_in(
     gitfleet: Gitfleet, git: Git, hostile: dict[str, str], tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_demo_under_a_hostile_configuration_tells_the_story_and_leaves_clones_to
     gitfleet(ada, "doctor", env=mine).ok()
 
 
+@pytest.mark.slow
 def test_demo_as_json_in_a_new_directory_lists_every_step_with_the_code_it_expected(
     gitfleet: Gitfleet, tmp_path: Path
 ) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.bench import Bench, Branch
 
 COUNT = 9
 
 
+@pytest.mark.slow
 def test_queue_that_is_never_quiet_lands_as_much_in_as_many_runs(bench: Bench) -> None:
     gate = json.dumps(["sh", str(bench.steering.folder / "gate")])
     bench.rules("window: 3", gate=f"gate: {{unit: {{run: {gate}, inputs: [src/, bad/]}}}}")

@@ -240,6 +240,7 @@ def test_gate_that_cannot_be_run_is_nobodys_fault_and_the_entry_lands_when_it_ca
 
 
 @pytest.mark.sample(1)
+@pytest.mark.slow
 def test_gate_that_hangs_floods_and_leaves_processes_is_ended_by_its_time_limit(queue: Queue) -> None:
     pids = queue.folder / "pids"
     more = f"[ -e hang.txt ] || exit 0\nsleep 1000 & echo $! >>{pids}; setsid sleep 1000 & echo $! >>{pids}\n"
@@ -280,6 +281,7 @@ def test_runner_that_is_killed_while_it_lands_is_settled_by_another_clone(
         assert model.queue(view).counts["landed"] == 1
 
 
+@pytest.mark.slow
 def test_runner_that_stood_still_beyond_its_lease_loses_its_ticket_and_does_no_harm(
     hubqueue: Queue, tmp_path: Path
 ) -> None:

@@ -142,9 +142,8 @@ def test_push_with_something_to_be_said_or_found_out_is_for_the_full_gate(
 def test_full_gate_reads_what_the_quick_one_has_read(quick: Gated) -> None:
     named(quick, "README.md")
     refused(quick.git("push", "origin", "main"), "README.md", "has not claimed")
-    lines = "".join(
-        line(quick, f"refs/heads/{number}").decode() for number in range(2000)
-    )  # more than a pipe holds
+    told = line(quick, "refs/heads/NUMBER").decode()
+    lines = "".join(told.replace("NUMBER", str(number)) for number in range(2000))  # more than a pipe holds
     words = [sys.executable, "-I", "-S", str(GATE), "pre-push", "origin", "url"]
     ran = run(words, quick.path, stdin=lines, env={"GITFLEET_SESSION": quick.session})
     assert ran.returncode == 16

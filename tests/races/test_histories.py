@@ -6,12 +6,15 @@ import secrets
 import subprocess
 import sys
 
+import pytest
+
 from tests.races.histories import plan
 from tests.workbench import ROOT
 
 COUNT = 6
 
 
+@pytest.mark.slow
 def test_random_histories_break_no_promise() -> None:
     seed = secrets.randbelow(10**9)
     argv = [sys.executable, "-m", "tests.races.histories", str(seed), str(COUNT)]  # forks: not from threads
