@@ -48,6 +48,7 @@ class Site:
         self._chains: Chains | None = None
         self._here: set[Oid] = set()
         self._brought: dict[tuple[str, str], bool] = {}
+        self._faults: Sequence[str] = ()
         self._open = ExitStack()
 
     @property
@@ -95,7 +96,12 @@ class Site:
             self.ledger.sync(*heads.refspecs(self.ledger.node, known))
         if not self.ledger.node.hub:
             self.ledger.sync()
-        policy_file.refresh(self.repository, self.ledger.node)
+        self._tell_faults(policy_file.refresh(self.repository, self.ledger.node))
+
+    def _tell_faults(self, faults: Sequence[str]) -> None:
+        for fault in faults if faults != self._faults else ():
+            self.listener.say(f"warning: {fault}")
+        self._faults = faults
 
     def _branches(self) -> set[str]:
         return {entry.branch for entry in self.live()}
