@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from gitfleet.base import processes
 from gitfleet.base.text import display, one_line
@@ -17,14 +17,15 @@ from gitfleet.codec import Struct
 from gitfleet.errors import HubRefused, HubUnreachable
 from gitfleet.git.program import environment
 from gitfleet.mergequeue.model import QueueEntry
+from gitfleet.mergequeue.states import FINISHED
 
 VERSION = 1
 TIME = 120.0
 """Seconds that the command may take for one answer."""
 _MOST = 1_000_000
 _WORDS = 400
-HostState = Literal["waiting", "merged", "refused"]
-_STATES: tuple[str, ...] = get_args(HostState)
+HostState = Literal["waiting", "merged", "refused", "closed"]
+_STATES = {"land": ("waiting", "merged", "refused"), "close": ("waiting", "merged", "closed")}
 
 
 class HostAnswer(Struct):
@@ -51,7 +52,28 @@ def order(target: str, base: str, method: str, entries: Sequence[Asked]) -> dict
         }
         for one in entries
     ]  # fmt: skip
-    return {"version": VERSION, "target": target, "base": base, "method": method, "entries": rows}
+    return {
+        "version": VERSION,
+        "action": "land",
+        "target": target,
+        "base": base,
+        "method": method,
+        "entries": rows,
+    }
+
+
+def recall(target: str, entries: Sequence[QueueEntry], kept: Collection[str]) -> dict[str, Any]:
+    """What the command is asked of entries that the host was handed, and is not to land any more: none is among the `entries` that are
+    to land. `final`: the entry is out of the queue, and its branch has no other one; `kept` are the ids of those whose branch has.
+    """
+    rows = [
+        {
+            "id": one.id, "branch": one.branch, "head": one.host.head, "title": one.title, "session": one.session,
+            "state": one.state, "final": one.state in FINISHED and one.id not in kept, "tree": one.host.tree,
+        }
+        for one in entries
+    ]  # fmt: skip
+    return {"version": VERSION, "action": "close", "target": target, "entries": [], "close": rows}
 
 
 def ask(
@@ -76,10 +98,14 @@ def ask(
         raise HubUnreachable(
             f"{name} (queue.pull-request) ended with exit code {done.code}: {said or 'it said nothing'}"
         )
-    return dict(_answers(name, done.stdout, [row["id"] for row in wanted["entries"]]))
+    action = wanted.get("action", "land")
+    asked = [row["id"] for row in wanted["entries" if action == "land" else "close"]]
+    return dict(_answers(name, done.stdout, asked, _STATES[action]))
 
 
-def _answers(name: str, said: bytes, asked: Sequence[str]) -> list[tuple[str, HostAnswer]]:
+def _answers(
+    name: str, said: bytes, asked: Sequence[str], states: Sequence[str]
+) -> list[tuple[str, HostAnswer]]:
     if len(said) > _MOST:
         raise _wrong(name, f"it is longer than {_MOST} bytes")
     try:
@@ -89,15 +115,16 @@ def _answers(name: str, said: bytes, asked: Sequence[str]) -> list[tuple[str, Ho
     rows = answer.get("entries") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or answer.get("version") != VERSION:
         raise _wrong(name, f'it is no object with "version": {VERSION} and "entries"')
-    return [_answer(name, row, asked) for row in rows]
+    return [_answer(name, row, asked, states) for row in rows]
 
 
-def _answer(name: str, row: Any, asked: Sequence[str]) -> tuple[str, HostAnswer]:
+def _answer(name: str, row: Any, asked: Sequence[str], states: Sequence[str]) -> tuple[str, HostAnswer]:
     if not isinstance(row, dict) or row.get("id") not in asked:
         raise _wrong(name, "it tells of an entry that was not asked about")
-    state, texts = row.get("state"), [row.get("words", ""), row.get("url", "")]
-    if state not in _STATES or not all(isinstance(text, str) for text in texts):
-        raise _wrong(name, f"a state is one of {', '.join(_STATES)}, and words and url are texts")
+    state: Any = row.get("state")
+    texts = [row.get("words", ""), row.get("url", "")]
+    if state not in states or not all(isinstance(text, str) for text in texts):
+        raise _wrong(name, f"a state is one of {', '.join(states)}, and words and url are texts")
     words, url = (one_line(display(text), _WORDS) for text in texts)
     return row["id"], HostAnswer(state, f"{words} ({url})" if words and url else words or url)
 

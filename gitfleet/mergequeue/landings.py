@@ -7,6 +7,7 @@ landing means. It is decided on the ledger that it is pushed onto, so what was d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
@@ -125,10 +126,7 @@ def _landed(
     generation: int,
 ) -> Accepted[EntriesLanded]:
     after = [
-        moved(
-            entry, verb, states.LANDED, operation, landed=one.commit, before=one.before,
-            reason="landed" if verb == "land" or entry.reason == "host" else "landed-elsewhere",
-        )
+        moved(entry, verb, states.LANDED, operation, landed=one.commit, before=one.before, **_why(verb, entry))
         for entry, one in zip(found, landing, strict=True)
     ]  # fmt: skip
     changes = transitions.finish(view, *after)
@@ -149,6 +147,16 @@ def _landed(
         f"{what} {'lands' if len(after) == 1 else 'land'} on {after[0].target}{retained_claims.given(served)}"
     )
     return Accepted(changes, answer, one_line(subject))
+
+
+def _why(verb: Verb, entry: QueueEntry) -> dict[str, Any]:
+    """The reason and the evidence of an entry that lands."""
+    if verb == "land" or entry.reason == "host":
+        return {"reason": "landed"}
+    if entry.recalled:
+        words = f"it was {entry.state}" + (f" ({entry.evidence.words})" if entry.evidence.words else "")
+        return {"reason": "landed-by-host", "evidence": replace(entry.evidence, words=words)}
+    return {"reason": "landed-elsewhere"}
 
 
 def _words(entry: QueueEntry, gone: Sequence[Claim]) -> str:

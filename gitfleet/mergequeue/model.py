@@ -3,14 +3,15 @@
 `queue/live/<id>.json` has the entries that may still move, `queue/done/<start of the id>/<id>.json` those that are finished: an id
 begins with its time, so the newest are in the last folders, and nothing that asks about the queue reads the others.
 `queue/runs/<id>.json` are the tickets of gate runs, `queue/results/<id>.json` how they ended while that says anything of an entry that
-waits, and `queue/state.json` is what is known of the queue as a whole.
+waits. `queue/recalled/<id>.json` are the entries that the host was handed and is not to land any more, as long as it has not been heard
+to let go of them. `queue/state.json` is what is known of the queue as a whole.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeVar
+from typing import Literal
 
 from gitfleet.base import canonical
 from gitfleet.base.identity import ProcessIdentity
@@ -19,14 +20,16 @@ from gitfleet.base.names import BranchName, NodeId, Oid, SessionId
 from gitfleet.base.statefile import PROCESS
 from gitfleet.claims.model import PATTERNS
 from gitfleet.codec import WHOLE, Choice, Many, One, Record, Struct, Table, Text, Whole, field
-from gitfleet.errors import Corrupt, FleetError
+from gitfleet.errors import FleetError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import NAME, NODE_ID, SESSION_ID, Changes, View
+from gitfleet.mergequeue import filing
 from gitfleet.mergequeue.reasons import REASON, Reason
-from gitfleet.mergequeue.states import FINISHED, LANDED, STATE, State
+from gitfleet.mergequeue.states import FINISHED, GOING, LANDED, STATE, State
 
 ROOT = "queue"
 LIVE, DONE, RUNS, RESULTS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs", f"{ROOT}/results"
+RECALLED = f"{ROOT}/recalled"
 STATE_FILE = f"{ROOT}/state.json"
 _FOLDER = 5
 """Characters of an id that name the folder of a finished entry: some nine hours."""
@@ -110,6 +113,17 @@ class EntryEvidence(Struct):
 NOTHING_FOUND = EntryEvidence()
 
 
+class HostHolding(Struct):
+    """What the host was handed last and may merge: a branch at `head`, which makes `tree` of the target at `base`."""
+
+    head: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    base: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    tree: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+
+
+NOTHING_HANDED = HostHolding()
+
+
 class QueueEntry(Record):
     """A branch in the queue, pinned to `head`. Times are seconds by the clock of whoever made the operation; for display.
 
@@ -118,7 +132,7 @@ class QueueEntry(Record):
     heads that came in repair; `handed` is when its session last got it back (0: it has not). `since` is the generation at which
     this head came, or at which somebody asked for another try: verdicts before it do not speak against the entry. `headed` is when
     this head came. `claims` are the session's claims that it was made under. `by` moved it last.
-    It has `landed` as that commit, which (or whose first part) is on top of `before`.
+    It has `landed` as that commit, which (or whose first part) is on top of `before`. `host`: what the host has in hand of it.
     """
 
     KIND = "entry"
@@ -151,6 +165,7 @@ class QueueEntry(Record):
     handed: int = field(WHOLE, default=0, omit=True)
     landed: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
     before: Oid = field(OID_OR_NONE, default=Oid(""), omit=True)
+    host: HostHolding = field(One(HostHolding), default=NOTHING_HANDED, omit=True)
 
     def as_bytes(self) -> bytes:
         """The record's canonical bytes."""
@@ -160,6 +175,11 @@ class QueueEntry(Record):
     def pin(self) -> EntryPin:
         """The entry at its head."""
         return EntryPin(self.id, self.head)
+
+    @property
+    def recalled(self) -> bool:
+        """Whether the host was handed it, and is not to land it any more."""
+        return bool(self.host.tree) and self.state not in (*GOING, LANDED)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -279,9 +299,6 @@ class QueueState(Record):
         return canonical.dump(self.encode())
 
 
-R = TypeVar("R", QueueEntry, GateRun, CandidateResult)
-
-
 def live(entry_id: str) -> str:
     """Where an entry is that may still move."""
     return f"{LIVE}/{entry_id}.json"
@@ -290,6 +307,11 @@ def live(entry_id: str) -> str:
 def done(entry_id: str) -> str:
     """Where a finished entry is."""
     return f"{DONE}/{entry_id[:_FOLDER]}/{entry_id}.json"
+
+
+def recall(entry_id: str) -> str:
+    """Where an entry is filed once more as long as the host may land it, and is not to."""
+    return f"{RECALLED}/{entry_id}.json"
 
 
 def queue(view: View) -> QueueState:
@@ -310,7 +332,7 @@ def find(view: View, entry_id: str) -> QueueEntry | None:
     for where in (live(entry_id), done(entry_id)):
         data = view.get(where)
         if data is not None:
-            return _filed(QueueEntry, data, where)
+            return filing.one(QueueEntry, data, where)
     return None
 
 
@@ -324,17 +346,17 @@ def run(view: View, run_id: str) -> GateRun | None:
     """The ticket of a run that has not ended. Raises Corrupt, NewerFormat."""
     where = f"{RUNS}/{run_id}.json"
     data = view.get(where) if is_ulid(run_id) else None
-    return _filed(GateRun, data, where) if data is not None else None
+    return filing.one(GateRun, data, where) if data is not None else None
 
 
 def entries(view: View) -> Iterator[QueueEntry | FleetError]:
     """The entries that may still move, by id; for a record that cannot be read, the error about it."""
-    return _all(view, QueueEntry, LIVE)
+    return filing.each(view, QueueEntry, LIVE)
 
 
 def readable(view: View) -> list[QueueEntry]:
     """The entries that may still move and can be read, by id."""
-    return [entry for entry in entries(view) if isinstance(entry, QueueEntry)]
+    return filing.readable(view, QueueEntry, LIVE)
 
 
 def awaiting(view: View, target: str) -> list[QueueEntry]:
@@ -342,48 +364,33 @@ def awaiting(view: View, target: str) -> list[QueueEntry]:
     return [entry for entry in readable(view) if entry.target == target]
 
 
+def recalled(view: View) -> list[QueueEntry]:
+    """The entries, finished ones too, that the host was handed, is not to land, and has not been heard to let go of; by id."""
+    return filing.readable(view, QueueEntry, RECALLED)
+
+
 def runs(view: View) -> list[GateRun]:
     """The tickets of the runs that have not ended and can be read, by id."""
-    return [found for found in _all(view, GateRun, RUNS) if isinstance(found, GateRun)]
+    return filing.readable(view, GateRun, RUNS)
 
 
 def results(view: View) -> list[CandidateResult]:
     """How runs ended, in the order in which they did."""
-    found = [one for one in _all(view, CandidateResult, RESULTS) if isinstance(one, CandidateResult)]
-    return sorted(found, key=lambda one: (one.ended, one.id))
+    return sorted(filing.readable(view, CandidateResult, RESULTS), key=lambda one: (one.ended, one.id))
 
 
 def finished(view: View) -> Iterator[QueueEntry]:
     """Finished entries, those that were added last first; one that cannot be read is passed over."""
     for folder, _ in reversed(view.names(DONE)):
-        found = [
-            entry for entry in _all(view, QueueEntry, f"{DONE}/{folder}") if isinstance(entry, QueueEntry)
-        ]
-        yield from reversed(found)
-
-
-def _all(view: View, kind: type[R], folder: str) -> Iterator[R | FleetError]:
-    view.load(folder)
-    for name, is_folder in view.names(folder):
-        where = f"{folder}/{name}"
-        if is_folder:
-            continue
-        try:
-            yield _filed(kind, view.get(where) or b"", where)
-        except FleetError as error:
-            yield error
-
-
-def _filed(kind: type[R], data: bytes, where: str) -> R:
-    found = format.read(kind, data, where)
-    if where.rpartition("/")[2] != f"{found.id}.json":
-        words = f"{where} in the ledger is filed under another one's name. It was left alone."
-        raise Corrupt(words, where=where)
-    return found
+        yield from reversed(filing.readable(view, QueueEntry, f"{DONE}/{folder}"))
 
 
 def put(entry: QueueEntry) -> Changes:
     """The changes that file an entry where its state says."""
+    data = entry.as_bytes()
+    changes: Changes = {live(entry.id): data}
     if entry.state in FINISHED:
-        return {live(entry.id): None, done(entry.id): entry.as_bytes()}
-    return {live(entry.id): entry.as_bytes()}
+        changes = {live(entry.id): None, done(entry.id): data}
+    if entry.host.tree:
+        changes[recall(entry.id)] = data if entry.recalled else None
+    return changes

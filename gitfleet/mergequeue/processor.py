@@ -131,6 +131,9 @@ class Processor:
         settled = upkeep.settle(site)
         if settled:
             return self._tell(settled)
+        if self._host.recall():
+            site.sync()
+            return True
         look = site.look(self._notes)
         found = [judging.marked(site, look, one) for one in outlook.merging(look)]
         if found:

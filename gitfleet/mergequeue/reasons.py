@@ -18,7 +18,7 @@ Reason = Literal[
     "hold", "approval", "dependency-dropped",
     "host-differs",
     "gate-failed", "host-refused", "conflict", "restack", "stale", "branch-gone",
-    "landed", "landed-elsewhere", "dropped", "expired",
+    "landed", "landed-by-host", "landed-elsewhere", "dropped", "expired",
 ]  # fmt: skip
 REASONS: tuple[Reason, ...] = get_args(Reason)
 REASON = Choice[Reason | Literal[""]](*REASONS, "")
@@ -101,6 +101,7 @@ TOLD: Mapping[Reason, Told] = {
     ),
     "host-refused": Told("The host refuses it: {words}.", advice.QUEUE_ADD, "branch"),
     "landed": Told("It has landed on {target} as {landed}."),
+    "landed-by-host": Told("The host has put it onto {target}, as {landed}, although {words}."),
     "landed-elsewhere": Told("{target} had it already, as {landed}."),
     "dropped": Told("{by} dropped it{because}.", advice.QUEUE_ADD, "branch"),
     "expired": Told("It was not repaired in time{because}.", advice.QUEUE_ADD, "branch"),

@@ -1,7 +1,7 @@
 """The states of an entry, and every legal move between them: one table, for code, docs and tests. Pure.
 
 A move is one operation of the ledger, `queue.VERB`, with the old state as its precondition. What is no row here is refused.
-An entry's record lives as long as it may still move; `landed`, `dropped` and `expired` are the end.
+An entry's record lives as long as it may still move; `landed`, `dropped` and `expired` are the end, but for what the host was handed before.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ MOVES: tuple[Transition, ...] = (
     *_rows("expire", (REJECTED, CONFLICTED, STALE), (EXPIRED,), NODES),
     *_rows("land", GOING, (LANDED,), NODES),
     *_rows("reconcile", LIVE, (LANDED,), NODES),
+    *_rows("reconcile", (DROPPED, EXPIRED), (LANDED,), NODES),  # by the host, which was handed it before
 )
 """Every legal move."""
 

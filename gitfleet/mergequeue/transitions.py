@@ -51,7 +51,7 @@ def no_entry(name: str) -> NoEntry:
 def pinned(view: View, pin: EntryPin, verb: Verb) -> QueueEntry:
     """The entry, which must still be at that head and live. Raises NoEntry, EntryMoved."""
     entry = required(view, pin.id)
-    if entry.state in states.FINISHED:
+    if entry.state in states.FINISHED and not (verb == "reconcile" and entry.recalled):
         raise illegal(entry, verb)
     if entry.head != pin.head:
         words = f"{display(entry.branch)} has a new head ({entry.head[:12]}) since this was decided."
@@ -89,9 +89,13 @@ def finish(view: View, *gone: QueueEntry) -> Changes:
     changes: Changes = {}
     for entry in gone:
         changes |= model.put(entry)
-    last = (*state.finished, *(entry.id for entry in gone))[-model.RECENT :]
+    new = [entry.id for entry in gone]
+    last = (*(one for one in state.finished if one not in new), *new)[-model.RECENT :]
     counts = dict(state.counts)
     for entry in gone:
+        before = model.find(view, entry.id)
+        if before is not None and before.state in states.FINISHED:
+            counts[before.state] = max(0, counts.get(before.state, 0) - 1)
         counts[entry.state] = counts.get(entry.state, 0) + 1
     changes[model.STATE_FILE] = replace(state, finished=last, counts=counts).as_bytes()
     return changes

@@ -32,12 +32,17 @@ def settle(site: Site) -> list[QueueEntry]:
     for run in site.lapsed():
         site.request(trials.end, EndRun(run.id, "abandoned", words="its runner is gone", lapsed=run.renewed))
     live = sorted(site.live(), key=lambda entry: entry.seq)
-    if not live:
+    out = [
+        one for one in model.recalled(site.view) if one.target == site.target and one.state in states.FINISHED
+    ]
+    if not live and not out:
         return []
     there = heads.known(site.repository.git, site.ledger.node, [entry.branch for entry in live])
-    present = on_target(site.repository.git, site.base, frozenset(entry.base for entry in live if entry.base))
-    by_host = hosting.outcome(site, live, present.commits, present.landings)
-    landed = [*by_host.landed, *_landed(site, live, present)]
+    present = on_target(site.repository.git, site.base, frozenset(one.base for one in [*live, *out] if one.base))
+    by_host = hosting.outcome(site, [*live, *out], present.commits, present.landings)
+    known = {one.id for one in by_host.landed}
+    others = [entry for entry in [*live, *out] if entry.id not in known]
+    landed = [*by_host.landed, *_landed(site, others, present)]
     if landed:
         return list(site.request(landings.reconcile, Reconcile(tuple(landed))).entries)
     told = {one.pin.id for one in by_host.otherwise}

@@ -13,16 +13,20 @@ that GH_REPO names.
 The queue asks with one JSON object on standard input, and reads one from standard output; docs/guides/queue-protected.md has both. Each call
 takes the order as far as it goes now: it opens the pull requests that are missing, asks GitHub to merge the first that has not landed,
 and says how things stand. The next one comes when that has landed, so they land in the order in which they were tested.
+
+The queue also says what is not to land any more (`close`): GitHub merges that no more by itself, and what is out of the queue for good has
+its pull request closed.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
 
-FIELDS = "number,url,state,headRefOid,isCrossRepository,isDraft,mergeable,mergeStateStatus,reviewDecision,autoMergeRequest"
+FIELDS = "number,url,state,headRefOid,isCrossRepository,isDraft,mergeable,mergeStateStatus,reviewDecision,autoMergeRequest,body"
 METHODS = {"merge": "--merge", "squash": "--squash", "rebase": "--rebase"}
 
 
@@ -41,7 +45,10 @@ def gh(*arguments: str) -> str:
 
 
 def pull_request(order: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any] | None:
-    """The pull request of a branch of this repository: the open one, else the newest of the very commit that is to land."""
+    """The pull request of a branch of this repository: the open one, else the newest of the very commit that is to land.
+
+    One that was closed for an earlier entry of the branch does not count.
+    """
     found = json.loads(
         gh(
             "pr",
@@ -55,8 +62,35 @@ def pull_request(order: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]
     )
     own = [one for one in found if not one["isCrossRepository"]]  # a fork may have a branch of that name
     still_open = [one for one in own if one["state"] == "OPEN"]
-    closed = [one for one in own if one["state"] != "OPEN" and one["headRefOid"] == entry["head"]]
+    closed = [
+        one
+        for one in own
+        if one["state"] != "OPEN" and one["headRefOid"] == entry["head"] and not of_another(entry, one)
+    ]
     return max(still_open or closed, key=lambda one: one["number"], default=None)
+
+
+def of_another(entry: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether a pull request was opened for another entry."""
+    named = re.findall(r"^Fleet-Entry: (\w+)", found["body"], re.MULTILINE)
+    return bool(named) and entry["id"] not in named
+
+
+def close(order: dict[str, Any], entry: dict[str, Any]) -> dict[str, str]:
+    """Have GitHub let go of an entry; how that stands."""
+    found = pull_request(order, entry)
+    if found is None or found["state"] == "CLOSED":
+        return {"state": "closed"}
+    if found["state"] == "MERGED":
+        return {"state": "merged", "url": found["url"]}
+    try:
+        if found["autoMergeRequest"]:
+            gh("pr", "merge", str(found["number"]), "--disable-auto")
+        if entry["final"]:
+            gh("pr", "close", str(found["number"]))
+    except GhFailed as error:  # merged a moment ago, say: looked at again at the next call
+        return {"state": "waiting", "words": str(error), "url": found["url"]}
+    return {"state": "closed", "url": found["url"]}
 
 
 def create(order: dict[str, Any], entry: dict[str, Any]) -> None:
@@ -126,6 +160,7 @@ def main() -> int:
     order = json.load(sys.stdin)
     answers: list[dict[str, str]] = []
     try:
+        answers += [{"id": entry["id"], **close(order, entry)} for entry in order.get("close", [])]
         for entry in order["entries"]:
             stands = advance(order, entry)
             answers.append({"id": entry["id"], **stands})

@@ -231,3 +231,90 @@ def test_frozen_queue_hands_nothing_over(github: GitHub) -> None:
     github.cli("queue", "pause", "--freeze", "--reason", "release day").ok()
     github.process(11)
     assert github.requests == []
+
+
+def by_hand(github: GitHub, *parents: str, tree: str = "") -> str:
+    """A commit that somebody has the host put onto the target: the merge of one, or another tree."""
+    hub, before = github.cli.clone.fleets.hub, main(github.cli)
+    tree = tree or github.cli.clone.out("merge-tree", "--write-tree", "main", "one", at=hub)
+    onto = [word for parent in (before, *parents) for word in ("-p", parent)]
+    made = github.cli.clone.out("commit-tree", tree, *onto, "-m", "the host's own words", at=hub)
+    github.cli.clone.out("update-ref", "refs/heads/main", made, at=hub)
+    return made
+
+
+def handed_over(github: GitHub) -> str:
+    """The head of a branch that GitHub merges when a review is there."""
+    github.rules(new={"mergeStateStatus": "BLOCKED"})
+    queued(github.cli, "one")
+    github.process(11)
+    return github.cli.clone.out("rev-parse", "one")
+
+
+def test_entry_that_is_dropped_has_its_pull_request_closed_and_another_one_when_it_comes_again(
+    github: GitHub,
+) -> None:
+    handed_over(github)
+    github.cli("queue", "drop", "one").ok()
+    assert "may land it yet" in github.entry("one")["why"]
+    github.process(0)
+    assert (github.requests[0]["state"], github.requests[0]["autoMergeRequest"]) == ("CLOSED", None)
+    assert "may land it yet" not in github.entry("one")["why"]
+    github.process(0)
+    assert len(github.calls("close")) == 1
+    github.rules()
+    github.cli("queue", "add", "--branch", "one").ok()
+    assert [entry["branch"] for entry in github.process(0)["landed"]] == ["one"]
+    assert [one["state"] for one in github.requests] == ["CLOSED", "MERGED"]
+
+
+def test_entry_that_is_held_is_merged_by_the_host_only_after_it_goes_on(github: GitHub) -> None:
+    handed_over(github)
+    github.cli("queue", "hold", "one").ok()
+    github.process(11)
+    assert (github.requests[0]["state"], github.requests[0]["autoMergeRequest"]) == ("OPEN", None)
+    github.cli("queue", "unhold", "one").ok()
+    github.process(11)
+    assert github.requests[0]["autoMergeRequest"]
+    assert github.entry("one")["reason"] == "host"
+
+
+def test_host_that_does_not_let_go_is_asked_again(github: GitHub) -> None:
+    handed_over(github)
+    github.cli("queue", "drop", "one").ok()
+    github.rules(stubborn=True)
+    github.process(0)
+    github.rules(broken="HTTP 500")
+    assert "could not be asked to let go of one" in github.run().ended(0).stderr
+    assert "may land it yet" in github.entry("one")["why"]
+    github.rules()
+    github.process(0)
+    assert github.requests[0]["state"] == "CLOSED"
+
+
+@pytest.mark.parametrize("word", ["drop", "hold"])
+@pytest.mark.parametrize("how", ["merge", "squash", "stale"])
+def test_entry_that_the_host_lands_although_it_was_kept_back_is_told_as_that(
+    github: GitHub, word: str, how: str
+) -> None:
+    head = handed_over(github)
+    github.cli("queue", word, "one", "--reason", "not yet").ok()
+    if how == "stale":
+        by_hand(github, tree=github.tree("main"))
+    made = by_hand(github, *([] if how == "squash" else [head]))
+    assert [entry["branch"] for entry in github.process(0)["landed"]] == ["one"]
+    row = github.entry("one")
+    state = {"drop": "dropped", "hold": "held"}[word]
+    assert (row["state"], row["reason"], row["landed"]) == ("landed", "landed-by-host", made)
+    assert f"The host has put it onto main, as {made[:12]}, although it was {state} (not yet)." in row["why"]
+    history = github.cli("queue", "history", "--json").ok().json()["data"]["entries"]
+    assert [(one["branch"], one["state"]) for one in history] == [("one", "landed")]
+    assert "one.txt" not in github.cli("claims").ok().stdout
+    assert github.calls("close") == []
+
+
+def test_drop_of_what_the_host_never_had_asks_it_nothing(github: GitHub) -> None:
+    queued(github.cli, "one")
+    github.cli("queue", "drop", "one").ok()
+    github.process(0)
+    assert github.calls("list") == []

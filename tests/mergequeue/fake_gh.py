@@ -17,6 +17,7 @@ from typing import Any
 WORLD = Path(os.environ["GH_WORLD"])
 HUB = (WORLD / "hub").read_text()
 OPTIONS = {
+    "close": {"comment", "delete-branch"},
     "list": {"app", "assignee", "author", "base", "draft", "head", "jq", "json", "label", "limit", "search", "state", "template"},
     "create": {"assignee", "base", "body", "body-file", "draft", "dry-run", "fill", "head", "label", "title"},
     "merge": {"admin", "author-email", "auto", "body", "body-file", "delete-branch", "disable-auto", "match-head-commit", "merge", "rebase", "squash", "subject"},
@@ -67,7 +68,7 @@ def main() -> None:
     if rules.get("broken"):
         print(rules["broken"], file=sys.stderr)
         sys.exit(4)
-    number = words.pop(0) if command == "merge" else ""
+    number = words.pop(0) if command in ("merge", "close") else ""
     wanted = options(command, words)
     if command == "list":
         found = [one for one in known if (one["branch"], one["base"]) == (wanted["head"], wanted["base"])]
@@ -78,13 +79,19 @@ def main() -> None:
     elif command == "create":
         url = f"https://github.example/pull/{len(known) + 1}"
         known.append({
-            "number": len(known) + 1, "url": url, "state": "OPEN", "branch": wanted["head"], "base": wanted["base"], "title": wanted["title"],
+            "number": len(known) + 1, "url": url, "state": "OPEN", "branch": wanted["head"], "base": wanted["base"], "title": wanted["title"], "body": wanted["body"],
             "headRefOid": git("rev-parse", f"refs/heads/{wanted['head']}"), "isCrossRepository": False, "isDraft": False, "mergeable": "MERGEABLE",
             "mergeStateStatus": "CLEAN", "reviewDecision": "", "autoMergeRequest": None, **rules.get("new", {}), **rules.get(str(len(known) + 1), {}),
         })  # fmt: skip
         print(url)
     else:
         one = next(one for one in known if str(one["number"]) == number)
+        if rules.get("stubborn"):
+            sys.exit("GraphQL: Something went wrong.")
+        if command == "close" or "disable-auto" in wanted:
+            one.update({"state": "CLOSED"} if command == "close" else {"autoMergeRequest": None})
+            (WORLD / "requests.json").write_text(json.dumps(known))
+            return
         assert len({"merge", "squash", "rebase"} & wanted.keys()) == 1
         if one["headRefOid"] != wanted["match-head-commit"]:
             sys.exit("GraphQL: Head branch was modified. Review and try the merge again.")

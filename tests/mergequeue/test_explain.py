@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "stale": (_put("stale", "stale", words="it is gone"), "Its branch is no longer at 000000000000: it is gone.", "queue add --branch a"),
     "branch-gone": (_put("stale", "branch-gone"), "gone from the hub", "queue drop ID"),
     "landed": (_put("landed", "landed"), "It has landed on main as cccccccccccc.", ""),
+    "landed-by-host": (_put("landed", "landed-by-host", words="it was held"), "The host has put it onto main, as cccccccccccc, although it was held.", ""),
     "landed-elsewhere": (_put("landed", "landed-elsewhere"), "main had it already, as cccccccccccc.", ""),
     "dropped": (_put("dropped", "dropped", words="obsolete", session="bob-1"), "bob-1 dropped it: obsolete.", "queue add --branch a"),
     "expired": (_put("expired", "expired"), "not repaired in time", "queue add --branch a"),

@@ -55,6 +55,35 @@ def test_entry_that_is_dropped_after_it_was_handed_over_does_not_come_back(world
     assert isinstance(world.refuse("ada", "queue.land", **landing(entry)), EntryMoved)
 
 
+def test_dropped_entry_is_called_landed_only_where_the_host_was_handed_it(world: Queues) -> None:
+    entry, other = world.add("a"), world.add("b", at=2)
+    world.take("ada", "queue.offer", **order(entry))
+    for one in (entry, other):
+        world.take("ada-1", "queue.drop", entry=one.id)
+    rows = [{**pin(one), "commit": CANDIDATE, "before": BASE} for one in (entry, other)]
+    assert isinstance(world.refuse("ada", "queue.reconcile", entries=rows), EntryMoved)
+    world.take("ada", "queue.reconcile", entries=rows[:1])
+    assert [world.entry(one.id).reason for one in (entry, other)] == ["landed-by-host", "dropped"]
+    state = model.queue(world.view)
+    assert (state.finished, state.counts["dropped"], state.counts["landed"]) == ((other.id, entry.id), 1, 1)
+    assert model.recalled(world.view) == []
+
+
+def test_entry_that_was_handed_over_anew_is_not_let_go(world: Queues) -> None:
+    entry = world.add("a")
+    world.take("ada", "queue.offer", **order(entry))
+    world.take("ada-1", "queue.hold", entry=entry.id)
+    assert [one.id for one in model.recalled(world.view)] == [entry.id]
+    world.take("ada-1", "queue.unhold", entry=entry.id)
+    world.take("ada", "queue.offer", **order(entry))
+    assert model.recalled(world.view) == []
+    world.take("ada", "queue.recall", entries=[pin(entry)])
+    assert world.entry(entry.id).host.tree == TREE
+    world.take("ada-1", "queue.hold", entry=entry.id)
+    world.take("ada", "queue.recall", entries=[pin(entry)])
+    assert (world.entry(entry.id).host.tree, model.recalled(world.view)) == ("", [])
+
+
 def test_command_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
     script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     with pytest.raises(HubUnreachable, match="did not answer within"):

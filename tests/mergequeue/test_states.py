@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import Oid
 from gitfleet.clone import OPERATIONS
 from gitfleet.errors import EntryMoved
 from gitfleet.ledger.model import Accepted, Refused, Who
 from gitfleet.mergequeue import states
-from gitfleet.mergequeue.model import QueueEntry
+from gitfleet.mergequeue.model import HostHolding, QueueEntry
 from gitfleet.mergequeue.states import State, Verb
-from tests.mergequeue.queues import CANDIDATE, Queues, head, landing, pin
+from tests.mergequeue.queues import BASE, CANDIDATE, TREE, Queues, head, landing, pin
 
 ACTORS: dict[Who, str] = {"session": "ada-1", "person": "eve-1", "node": "ada"}
 
@@ -76,6 +77,8 @@ BODIES: dict[tuple[Verb, State], Callable[[Queues, QueueEntry], dict[str, Any]]]
 
 def _in_state(world: Queues, state: State, verb: Verb, to: State) -> QueueEntry:
     """An entry in that state, as it can be there for such a move."""
+    if verb == "reconcile" and state in (states.DROPPED, states.EXPIRED):
+        return world.put(world.add("b"), state, host=HostHolding(Oid(head(1)), Oid(BASE), Oid(TREE)))
     reason = {"approve": "approval"}.get(verb, "hold" if to == states.HELD else "")
     return world.put(world.add("b"), state, reason=reason if state == states.HELD else "")
 
@@ -125,9 +128,10 @@ def test_every_row_of_the_table_is_a_case() -> None:
     assert unmade == {("held", "add", "queued")}, "a head that was not approved: see test_rules"
 
 
-def test_finished_states_have_no_way_out_and_every_other_has_one() -> None:
+def test_finished_states_have_no_way_out_but_by_the_host_and_every_other_has_one() -> None:
     left = {move.origin for move in states.MOVES}
-    assert left == {"", *states.LIVE}
+    assert left == {"", *states.LIVE, "dropped", "expired"}
+    assert {move.verb for move in states.MOVES if move.origin in states.FINISHED} == {"reconcile"}
     assert set(states.MEANING) == set(states.STATES)
 
 
