@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeVar
 
 from gitfleet.codec import Record
@@ -13,9 +14,15 @@ from gitfleet.ledger.model import View
 R = TypeVar("R", bound=Record)
 
 
+@lru_cache(maxsize=4096)  # a runner reads the whole queue again and again, and little of it has changed
+def _read(kind: type[Record], data: bytes, where: str) -> Record:
+    return format.read(kind, data, where)
+
+
 def one(kind: type[R], data: bytes, where: str) -> R:
     """The record that is filed there. Raises Corrupt, NewerFormat."""
-    found = format.read(kind, data, where)
+    found = _read(kind, data, where)
+    assert isinstance(found, kind)
     # every record of the queue has an id, which `Record` does not say
     if where.rpartition("/")[2] != f"{getattr(found, 'id')}.json":  # noqa: B009
         words = f"{where} in the ledger is filed under another one's name. It was left alone."

@@ -38,7 +38,9 @@ def settle(site: Site) -> list[QueueEntry]:
     if not live and not out:
         return []
     there = heads.known(site.repository.git, site.ledger.node, [entry.branch for entry in live])
-    present = on_target(site.repository.git, site.base, frozenset(one.base for one in [*live, *out] if one.base))
+    present = on_target(
+        site.repository.git, site.base, frozenset(one.base for one in [*live, *out] if one.base)
+    )
     by_host = hosting.outcome(site, [*live, *out], present.commits, present.landings)
     known = {one.id for one in by_host.landed}
     others = [entry for entry in [*live, *out] if entry.id not in known]
