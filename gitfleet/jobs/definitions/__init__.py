@@ -1,0 +1,1 @@
+"""Agents as files: how they are read, what their keys mean, and what is wrong with them."""
