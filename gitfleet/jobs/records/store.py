@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterator
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
 from gitfleet.codec import Struct
+from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.words import JobStatus
@@ -176,7 +177,7 @@ class JobStore:
         for job_id in names:
             try:
                 yield self.get(job_id)
-            except job_ids.JobNotFoundError:  # it went away just now, or has yet to come
+            except JobNotFoundError:  # it went away just now, or has yet to come
                 continue
 
     def _ids(self, agent: str) -> Iterator[str]:
