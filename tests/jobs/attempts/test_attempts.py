@@ -79,7 +79,7 @@ def test_agent_that_commits_is_a_success_with_its_commit_on_its_branch(bench: Be
     attempt = job.attempts[0]
     assert (job.status, job.outcome, job.error) == (JobStatus.COMPLETED, AttemptOutcome.SUCCESS, "")
     assert git(bench.clone, "rev-parse", attempt.branch) == attempt.commit != attempt.base
-    assert git(bench.clone, "status", "--porcelain") == ""
+    assert git(bench.clone, "status", "--porcelain", "--", ":!gitfleet.yaml") == ""
     assert attempt.session not in bench.sessions()
 
 
@@ -124,7 +124,8 @@ def test_agent_gets_only_what_it_is_allowed_and_whose_it_is(
         job.attempts[0].session,
     )
     assert "SECRET" not in found
-    assert found["TRACEPARENT"].startswith(f"00-{'a' * 32}-") and "b" * 16 not in found["TRACEPARENT"]
+    assert found["TRACEPARENT"].startswith(f"00-{'a' * 32}-")
+    assert "b" * 16 not in found["TRACEPARENT"]
     assert f"gitfleet.job.id={job.id}" in found["OTEL_RESOURCE_ATTRIBUTES"]
     assert bench.said(job)[-1] == "Tidy up"
 
