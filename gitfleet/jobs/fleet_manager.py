@@ -139,11 +139,7 @@ class FleetManager:
                 on_progress(len(self._running))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(self._running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        while self._running:
-            for job_id in list(self._running):
-                with suppress(InvalidStateError):
-                    await self.call(cancelling.ask, self.store, job_id)
-            await asyncio.wait(list(self._running.values()))
+        await self.cancel_all()
         self._bell.ring()
         await self.call(self._ear.join)
         self._bell.close()
@@ -239,6 +235,15 @@ class FleetManager:
             await asyncio.wait([self._running[job_id]])
         await self.look()
         return self.store.get(job_id)
+
+    async def cancel_all(self) -> None:
+        """Cancel every job that runs; it comes back when nothing of them does any more."""
+        while self._running:
+            for job_id in list(self._running):
+                with suppress(InvalidStateError):
+                    await self.call(cancelling.ask, self.store, job_id)
+            if left := list(self._running.values()):
+                await asyncio.wait(left)
 
     # Dispatch.
 

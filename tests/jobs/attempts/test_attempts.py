@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, UsageError
 from gitfleet.jobs.attempts import barrier, conclusion, environment, plan, start
@@ -21,6 +22,7 @@ from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from gitfleet.sessions import session_records
+from gitfleet.sessions.service import Start
 from tests.workbench import PATIENCE, Git, Gitfleet
 
 Run = Callable[..., JobRecord]
@@ -139,9 +141,8 @@ def test_claims_are_held_before_the_agent_runs(bench: Bench, gitfleet: Gitfleet)
 
 def test_agent_whose_claims_are_taken_does_not_run(bench: Bench, gitfleet: Gitfleet) -> None:
     with Clone.open(str(bench.clone)) as clone:
-        own = clone.sessions.start(start.Start("other", "codex", pid=os.getpid()))
-        assert own
-        clone.claims.claim(start.SessionId("other"), ["src/"])
+        clone.sessions.start(Start("other", "codex", pid=os.getpid()))
+        clone.claims.claim(SessionId("other"), ["src/"])
     job = bench.taken("echo ran > ran.txt", claims=["src/"])
     with pytest.raises(Conflict) as caught:
         start.start(bench.store, job.id, os.environ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def store(tmp_path: Path) -> JobStore:
     return JobStore(str(tmp_path / "state"))
 
 
-def made(store: JobStore, agent: str = "tidy", **more: object) -> JobRecord:
+def made(store: JobStore, agent: str = "tidy", **more: Any) -> JobRecord:
     return store.create(JobRecord(job_ids.new(), agent, JobStatus.QUEUED, **more))
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ def manager(place: Path, **more: Any) -> FleetManager:
     return FleetManager(config_path=str(place / "agents"), **more)
 
 
+def _note(found: list[tuple[str, Any]], name: str, event: Any) -> None:
+    found.append((name, event))
+
+
 def recorded(fleet: FleetManager) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name in (
@@ -59,7 +64,7 @@ def recorded(fleet: FleetManager) -> list[tuple[str, Any]]:
         "started",
         "stopped",
     ):
-        fleet.on(name, lambda event, name=name: found.append((name, event)))
+        fleet.on(name, partial(_note, found, name))
     return found
 
 
