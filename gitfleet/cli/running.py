@@ -51,7 +51,7 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    waits = [loop.create_task(asked.wait())]
+    waits: list[asyncio.Task[Any]] = [loop.create_task(asked.wait())]
     if until_idle:
         waits.append(loop.create_task(fleet.until_idle()))
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
