@@ -29,13 +29,22 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
     words = list(arguments)
     if COMPLETING not in os.environ:
-        words = helping.asked(words)
+        words = _verb_first(helping.asked(words))
         code = _plain(words)
         if code is not None:
             return code
     from gitfleet.cli import usage  # the framework: more than most commands take
 
     return usage.run(whole(), words)
+
+
+def _verb_first(words: list[str]) -> list[str]:
+    """The words with a verb before the `--json` that was said of its noun: that is meant for the verb."""
+    start = 2 if words[:1] == ["-C"] else 0
+    noun, option, verb = (*words[start : start + 3], "", "", "")[:3]
+    if option in JSON.opts and verb in contents.VERBS.get(noun, ()):
+        words[start + 1 : start + 3] = [verb, option]
+    return words
 
 
 def whole() -> Group:

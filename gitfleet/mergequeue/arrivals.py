@@ -7,7 +7,6 @@ it was handed counts too: the host is faster than the ledger.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,21 +17,14 @@ from gitfleet.errors import PolicyRefused
 from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.ledger.model import View
-from gitfleet.mergequeue import model, states
+from gitfleet.mergequeue import model, states, target_line
+from gitfleet.mergequeue.target_line import TargetCommit
 from gitfleet.sessions import session_records
 from gitfleet.trunk import incoming, landing, queue_policy
 from gitfleet.trunk.draft import CONFIG
 
 _TIME = 300.0
-_FORMAT = "%H%x00%T%x00%P%x00%(trailers:key=Fleet-Entry,valueonly,separator=%x2C)"
 _SHOWN = 10
-
-
-class _Arrived(NamedTuple):
-    oid: str
-    tree: str
-    parent: str
-    entry: str
 
 
 class Arrival(NamedTuple):
@@ -65,7 +57,7 @@ def judged(view: View, git: Git, target: str, old: str, new: str) -> Arrival:
     if refs.resolve(git, f"{old}^{{commit}}") is None:
         return Arrival(target, old, new, strange=(new,))
     back = git.ask("merge-base", "--is-ancestor", old, new, timeout=_TIME).code != 0
-    return Arrival(target, old, new, tuple(_strange(view, git, old, _line(git, old, new))), back)
+    return Arrival(target, old, new, tuple(_strange(view, git, old, target_line.since(git, old, new))), back)
 
 
 def check(view: View, git: Git, arrival: Arrival) -> None:
@@ -97,19 +89,7 @@ def words(arrival: Arrival) -> str:
     return f"{rule}, and no entry has landed {counted(len(arrival.strange), 'commit')} of this.{shown}{more}"
 
 
-def _line(git: Git, old: str, new: str) -> list[_Arrived]:
-    """The target's own line from `new` down to what `old` has already."""
-    out = git.run(
-        "log", "--no-show-signature", "--no-color", "--first-parent", f"--format={_FORMAT}", new, f"^{old}", "--", timeout=_TIME,
-    )  # fmt: skip
-    rows = [row.split("\0") for row in os.fsdecode(out).split("\n") if row]
-    return [
-        _Arrived(oid, tree, parents.partition(" ")[0], named.rpartition(",")[2].strip())
-        for oid, tree, parents, named in rows
-    ]
-
-
-def _strange(view: View, git: Git, old: str, line: Sequence[_Arrived]) -> list[str]:
+def _strange(view: View, git: Git, old: str, line: Sequence[TargetCommit]) -> list[str]:
     places = {one.oid: number for number, one in enumerate(line)}
     tail = line[-1].parent if line else old
     notes: dict[str, str] = {note.commit: note.base for note in model.queue(view).landings}
@@ -128,7 +108,7 @@ def _strange(view: View, git: Git, old: str, line: Sequence[_Arrived]) -> list[s
     return found
 
 
-def _before(view: View, one: _Arrived) -> str:
+def _before(view: View, one: TargetCommit) -> str:
     """What was on the target before a commit that an entry landed as; "" where that did not land so."""
     entry = model.find(view, one.entry)
     if entry is None or entry.state != states.LANDED or (entry.landed, entry.reason) != (one.oid, "landed"):

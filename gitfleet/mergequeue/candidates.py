@@ -20,6 +20,7 @@ from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.mergequeue import commit_text, integrity
 from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.integrity import TakenAway
+from gitfleet.mergequeue.past import Past
 
 Method = Literal["merge", "squash", "rebase"]
 Drivers = Mapping[str, MergeDriver]
@@ -86,6 +87,7 @@ class Chains:
         self._lost: dict[tuple[str, Landing], TakenAway] = {}
         self._kept: set[str] = set()
         self._when: dict[str, str] = {}
+        self._past = Past(place.git)
 
     def move(self, base: str, drivers: Drivers) -> bool:
         """Go on from another commit of the target, with what still holds of what was made; whether that can be.
@@ -102,6 +104,12 @@ class Chains:
         self.base = base
         return True
 
+    def _ask_times(self, landings: Sequence[Landing]) -> None:
+        """Ask git for the times of all commits that are to be landed at once."""
+        heads = {landing.head for landing in landings} - self._when.keys()
+        if len(heads) > 1:
+            self._when |= commit_text.times(self._git, sorted(heads))
+
     @property
     def git(self) -> Git:
         """git, where what candidates are made of can be read."""
@@ -109,6 +117,7 @@ class Chains:
 
     def chain(self, landings: Sequence[Landing]) -> list[Put]:
         """One part after the other; an entry that cannot be put there is left out, with the reason in its place."""
+        self._ask_times(landings)
         made: list[Put] = []
         ahead: list[tuple[Landing, str]] = []
         for landing in landings:
@@ -121,6 +130,12 @@ class Chains:
             made.append(part)
         return made
 
+    def read_ahead(self, landings: Sequence[Landing]) -> None:
+        """Read at once what `losses` looks at of entries. Raises GitFailed."""
+        self._past.read(
+            self.base, [one for landing in landings for one in (landing.head, landing.below) if one]
+        )
+
     def losses(self, before: str, landing: Landing, step: ChainStep) -> TakenAway:
         """What the entry would take away from the commit `before`. Raises GitFailed."""
         key = (before, landing)
@@ -128,7 +143,7 @@ class Chains:
             shut = [one for one in (self.base, landing.below) if one]
             plain = not self._place.rules.drivers or self._is_plain(before, landing, step)
             self._lost[key] = integrity.losses(
-                self._place, before, step.commit, landing.head, without=shut, plain=plain
+                self._place, self._past, before, step.commit, landing.head, without=shut, plain=plain
             )
         return self._lost[key]
 

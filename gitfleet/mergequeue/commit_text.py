@@ -61,6 +61,15 @@ def when(git: Git, commit: str) -> str:
     return out.decode("ascii", "replace").strip()
 
 
+def times(git: Git, commits: Sequence[str]) -> dict[str, str]:
+    """The same of many, in one git process; of some at most where a commit is not here."""
+    data = "".join(f"{commit}\n" for commit in commits).encode()
+    how = ("--no-show-signature", "--date=raw", "--format=%H %cd", "--no-walk=unsorted", "--ignore-missing")
+    done = git.ask("log", *how, "--stdin", data=data, timeout=_TIME)
+    rows = (row.partition(" ") for row in done.stdout.decode("ascii", "replace").splitlines())
+    return {} if done.code else {commit: time.strip() for commit, _, time in rows}
+
+
 def squashed(commits: Sequence[Own], title: str) -> str:
     """The message of the one commit that stands for these: its own where it is one, else the title and their first lines.
 

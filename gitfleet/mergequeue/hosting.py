@@ -6,17 +6,16 @@ target alone. An entry has landed when the target has a commit of the very tree 
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gitfleet.base.names import BranchName, Oid
 from gitfleet.base.text import counted, one_line
 from gitfleet.codec import Struct
 from gitfleet.errors import HubError
-from gitfleet.git.program import Git
-from gitfleet.mergequeue import host_hook, offers, states, testing, trials
+from gitfleet.git.program import Git, GitFailed
+from gitfleet.mergequeue import host_hook, offers, states, target_line, testing, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.host_hook import Asked, HostAnswer
@@ -26,11 +25,11 @@ from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.reasons import Reason
 from gitfleet.mergequeue.requests import EntryLanding, Marked, Reject
 from gitfleet.mergequeue.site import Site
+from gitfleet.mergequeue.target_line import TargetCommit
 from gitfleet.trunk import incoming
 
 _FIRST, _LAST = 10.0, 600.0
 """Seconds until the host is asked again about the same order: at first, and at most."""
-_TIME = 300.0
 DIFFERS: Reason = "host-differs"
 
 
@@ -163,27 +162,23 @@ def outcome(
 
 def _commit_of(git: Git, target: str, entry: QueueEntry) -> str:
     """The first commit on the target's own line, since the entry was handed over, that has the tree which was tested."""
-    for commit, tree in _line(git, target, entry.evidence.commit):
-        if tree == entry.evidence.tree:
-            return commit
-    return ""
+    line = _line(git, target, entry.evidence.commit)
+    return next((one.oid for one in line if one.tree == entry.evidence.tree), "")
 
 
-def _line(git: Git, target: str, since: str) -> Iterator[tuple[str, str]]:
-    done = git.ask(
-        "log", "--no-show-signature", "--no-color", "--first-parent", "--reverse", "--format=%H %T", target, f"^{since}", "--",
-        timeout=_TIME,
-    )  # fmt: skip
-    for row in os.fsdecode(done.stdout).splitlines():
-        commit, _, tree = row.partition(" ")
-        yield commit, tree
+def _line(git: Git, target: str, since: str) -> list[TargetCommit]:
+    """The target's own line from there on, oldest first; nothing where that commit is not here."""
+    try:
+        return target_line.since(git, since, target)[::-1]
+    except GitFailed:
+        return []
 
 
 def _in_line(git: Git, target: str, landed: Sequence[EntryLanding]) -> list[EntryLanding]:
     """Landings in the order in which the target got them, each on top of the one before."""
     if not landed:
         return []
-    places = {commit: number for number, (commit, _) in enumerate(_line(git, target, landed[0].before))}
+    places = {one.oid: number for number, one in enumerate(_line(git, target, landed[0].before))}
     found, before = [], ""
     for one in sorted(landed, key=lambda one: places.get(one.commit, -1)):
         found.append(EntryLanding(one.id, one.head, one.commit, Oid(before or one.before)))

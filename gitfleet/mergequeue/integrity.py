@@ -18,20 +18,15 @@ from typing import NamedTuple
 from gitfleet.git.program import Git
 from gitfleet.git.quarantine import Quarantine
 from gitfleet.mergequeue import patches, resolutions
+from gitfleet.mergequeue.past import ABSENT, Past
 
 _TIME = 300.0
-_RECENT = 200
-"""So many commits of the target before the branch began are looked at for one that was undone."""
 _MOST_PATHS = 400
-_RAW = ("-r", "--raw", "-z", "--no-renames", "--no-abbrev", "--root")
-_ABSENT = "000000 " + "0" * 40
 _REMOVES = re.compile(
     rb"\b(revert|remov|delet|drop|renam|mov[ei]|retir|prun|obsolete|dead|unused|no longer)", re.IGNORECASE
 )
 _REVERTS = re.compile(rb"\b(revert|undo|back(s|ed)? out|roll(s|ed)? back)", re.IGNORECASE)
 _WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]")
-
-Change = tuple[str, str]
 
 
 class Vanished(NamedTuple):
@@ -62,26 +57,32 @@ class TakenAway(NamedTuple):
 
 
 def losses(
-    place: Quarantine, before: str, after: str, head: str, *, without: Sequence[str], plain: bool = True
+    place: Quarantine,
+    past: Past,
+    before: str,
+    after: str,
+    head: str,
+    *,
+    without: Sequence[str],
+    plain: bool = True,
 ) -> TakenAway:
     """What would be lost from the commit `before` if `after` took its place, because of a branch at `head`.
 
-    `without` are the commits whose history is not the branch's own: the target's, and the commit below that the branch is built upon.
-    `plain`: git's own merge made `after`; a merge driver may have lost anything. Costs a few git processes and, where lines
+    `without` are the commits whose history is not the branch's own: the target's, and then the commit below that the branch is built upon.
+    `plain`: git's own merge made `after`; a merge driver may have lost anything. Costs what `past` does and, where lines
     vanish that nobody took, one merge in memory for each merge in the branch. Raises GitFailed.
     """
-    git = place.git
-    shut = [f"^{commit}" for commit in without if commit]
-    rows = git.run("rev-list", "--parents", head, *shut, "--", timeout=_TIME).decode("ascii").splitlines()
-    commits = [row.split(" ") for row in rows]
-    own = [commit for commit, *parents in commits if len(parents) < 2]
-    merges = [(commit, tuple(parents)) for commit, *parents in commits if len(parents) > 1]
+    target, *below = without
+    commits = past.own(target, head, below)
+    own = [one.oid for one in commits if len(one.parents) < 2]
+    merges = [one for one in commits if len(one.parents) > 1]
     vanished: Sequence[Vanished] = ()
     if merges or not plain:
-        lost = _lost(git, before, after, own)
+        lost = _lost(place.git, before, after, own)
         dropped = resolutions.dropped(place, merges) if lost and plain else None
         vanished = tuple(_vanished(lost, dropped))
-    return TakenAway(tuple(vanished), tuple(_undone(git, own, without)))
+    undone = _undone(place.git, past, own, past.begun(target, commits, below))
+    return TakenAway(tuple(vanished), tuple(undone))
 
 
 def _lost(git: Git, before: str, after: str, own: Sequence[str]) -> Mapping[str, list[bytes]]:
@@ -135,18 +136,17 @@ def _work(
     return taken, put
 
 
-def _undone(git: Git, own: Sequence[str], without: Sequence[str]) -> Iterator[Undone]:
-    """What the branch's own commits undo of the target's commits that they are built on."""
-    if not own or not without:
+def _undone(git: Git, past: Past, own: Sequence[str], begun: str) -> Iterator[Undone]:
+    """What the branch's own commits undo of the target's commits that they are built on, up to that one."""
+    if not own or not begun:
         return
-    brought = {commit: changes for commit, changes in _changes(git, own) if changes}
-    theirs = list(_target_commits(git, own[-1], without[0]))
-    for commit, changes in brought.items():
-        for other, others in theirs:
+    theirs = past.changes(past.before(begun))
+    for commit, changes in past.changes(own).items():
+        for other, others in theirs.items():
             back = {path: (new, old) for path, (old, new) in others.items()}
             if not back or any(changes.get(path) != how for path, how in back.items()):
                 continue
-            if _says_so(git, commit, deletes=all(new == _ABSENT for _, new in back.values())):
+            if _says_so(git, commit, deletes=all(new == ABSENT for _, new in back.values())):
                 continue
             if (
                 not set(back) <= _renamed(git, commit)
@@ -154,35 +154,6 @@ def _undone(git: Git, own: Sequence[str], without: Sequence[str]) -> Iterator[Un
             ):
                 yield Undone(other, _subject(git, other), commit, tuple(sorted(back)))
                 break
-
-
-def _target_commits(git: Git, first: str, target: str) -> Iterator[tuple[str, dict[str, Change]]]:
-    """The newest commits of the target that a branch was begun on, each with what it changed by path."""
-    base = git.line("merge-base", target, first)
-    if not base:
-        return
-    newest = git.run(
-        "rev-list", "--first-parent", f"--max-count={_RECENT}", base, "--", timeout=_TIME
-    ).split()
-    yield from _changes(git, [oid.decode("ascii") for oid in newest])
-
-
-def _changes(git: Git, commits: Sequence[str]) -> Iterator[tuple[str, dict[str, Change]]]:
-    """What each commit changes against its first parent: by path, its blob (with the mode) before and after."""
-    data = "".join(f"{commit}\n" for commit in commits).encode()
-    out = git.run("diff-tree", "--stdin", "-m", "--first-parent", *_RAW, data=data, timeout=_TIME)
-    commit, changes = "", dict[str, Change]()
-    fields = iter(os.fsdecode(out).split("\0"))
-    for field in fields:
-        if field[:1] == ":":
-            old_mode, new_mode, old, new, _ = field[1:].split(" ")
-            changes[next(fields)] = (f"{old_mode} {old}", f"{new_mode} {new}")
-        elif field:
-            if commit:
-                yield commit, changes
-            commit, changes = field.split(" ")[0].strip(), {}
-    if commit:
-        yield commit, changes
 
 
 def _says_so(git: Git, commit: str, *, deletes: bool) -> bool:

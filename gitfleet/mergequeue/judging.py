@@ -86,9 +86,9 @@ def objections(site: Site, look: Outlook, candidate: Candidate) -> list[Marked]:
     found = []
     before = site.base
     made = look.made(candidate)
-    for entry_id, landing, put in zip(
-        candidate, look.landings(look.entries[one] for one in candidate), made, strict=True
-    ):
+    landings = look.landings(look.entries[one] for one in candidate)
+    site.chains.read_ahead(landings)
+    for entry_id, landing, put in zip(candidate, landings, made, strict=True):
         entry = look.entries[entry_id]
         if not isinstance(put, ChainStep):
             return [marked(site, look, MergeFinding(entry, put))]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from gitfleet.base import clock
+from gitfleet.base.names import Oid
 from gitfleet.base.text import display
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Unverifiable
@@ -45,6 +46,7 @@ class Site:
         self.runner: GateRunner = gates.runner()
         self.rules = QueuePolicy()
         self._chains: Chains | None = None
+        self._here: set[Oid] = set()
         self._brought: dict[tuple[str, str], bool] = {}
         self._open = ExitStack()
 
@@ -126,10 +128,14 @@ class Site:
         """The queue as it is now. `notes` are outcomes that no run of the queue gave."""
         view = self.view
         live = model.awaiting(view, self.target)
-        absent = set(heads.lacking(self.repository.git, [entry.head for entry in live]))
-        away = frozenset(entry.id for entry in live if entry.head in absent)
+        self._here |= self._come({entry.head for entry in live} - self._here)
+        away = frozenset(entry.id for entry in live if entry.head not in self._here)
         around = Around(self.target, notes, away, self._stands)
         return Outlook(view, self.chains, clock.now(), self.rules.window, around)
+
+    def _come(self, commits: set[Oid]) -> set[Oid]:
+        """Those of the commits that are in this clone."""
+        return commits.difference(heads.lacking(self.repository.git, sorted(commits)))
 
     def lapsed(self) -> list[GateRun]:
         """The runs that are over without having said so: of other nodes by their lease as this one watched it, of this one by their process."""
@@ -158,6 +164,7 @@ class Site:
         return self._brought[asked]
 
     def close(self) -> None:
-        """Let go of what candidates were made in."""
+        """Let go of what candidates were made in, and of what was known to be here."""
+        self._here.clear()
         self._open.close()
         self._chains = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gitfleet.base import clock
@@ -34,7 +35,7 @@ def settle(site: Site) -> list[QueueEntry]:
     if not live:
         return []
     there = heads.known(site.repository.git, site.ledger.node, [entry.branch for entry in live])
-    present = on_target(site.repository.git, site.base, [entry.base for entry in live if entry.base])
+    present = on_target(site.repository.git, site.base, frozenset(entry.base for entry in live if entry.base))
     by_host = hosting.outcome(site, live, present.commits, present.landings)
     landed = [*by_host.landed, *_landed(site, live, present)]
     if landed:
@@ -153,13 +154,13 @@ def _landed(site: Site, live: list[QueueEntry], there: OnTarget) -> Iterator[Ent
             yield EntryLanding(entry.id, entry.head, Oid(commit))
 
 
-def on_target(git: Git, target: str, since: list[str]) -> OnTarget:
-    """What has come to the target since it was at all of the commits `since`. One git process. Raises GitFailed."""
-    shut = (
-        git.ask("merge-base", "--octopus", *dict.fromkeys([target, *since]), timeout=_TIME)
-        .stdout.decode()
-        .split()
-    )
+@lru_cache(maxsize=1)  # what commits contain stays so
+def on_target(git: Git, target: str, since: frozenset[str]) -> OnTarget:
+    """What has come to the target since it was at all of the commits `since`. Two git processes; none where that was asked last, too.
+
+    Raises GitFailed.
+    """
+    shut = git.ask("merge-base", "--octopus", *{target, *since}, timeout=_TIME).stdout.decode().split()
     out = git.run(
         "log", "--no-show-signature", "--no-color", f"--format={_FORMAT}", target, *(f"^{commit}" for commit in shut), "--",
         timeout=_TIME,

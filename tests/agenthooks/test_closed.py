@@ -28,7 +28,8 @@ def codex(start: Starter, alone: Gated) -> Agent:
 
 @pytest.fixture
 def silent(ada: Gated) -> Iterator[Gated]:
-    """A clone whose hub accepts, and says nothing."""
+    """A clone whose hub accepts, and says nothing, since another session has claimed `held/`."""
+    ada.claim("held/", session=ada.other)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"git://127.0.0.1:{server.getsockname()[1]}/hub.git"
         ada.git("remote", "set-url", "origin", url).ok()
@@ -151,10 +152,10 @@ def test_session_of_a_client_that_was_killed_does_not_lock_the_next_one_out(
 
 
 def test_hub_that_stays_silent_keeps_held_files_held_and_lets_free_ones_be_claimed_tentatively(
-    start: Starter, silent: Gated, bob: Gated
+    start: Starter, silent: Gated
 ) -> None:
-    silent.claim("held/", session=silent.other) if silent.other else None
     codex = start("codex", "own-1", silent.path)
+    assert silent.other in codex.patch(PATCH.format("held/a.py")).denied
     said = codex.patch(PATCH.format("free.py"))
     assert said.denied == ""
     assert "tentatively" in said.context

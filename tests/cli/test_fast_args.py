@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gitfleet.cli import app, fast_args, usage
 from gitfleet.cli.declaring import Command, Group
 from tests.gatebench import Copies, Gated
+from tests.workbench import Gitfleet
 
 # Arguments that both lanes understand; `{other}` is the other session.
 PLAIN: list[list[str]] = [
@@ -71,7 +72,7 @@ NOT_PLAIN: list[list[str]] = [
     ["claim"], ["claim", "-x"], ["claim", "x", "--session"], ["claim", "x", "--session", "--json"], ["claim", "--help"],
     ["--help"], ["-C", ".", "claim", "x"], ["check", "x", "--shared"], ["release", "x", "--partial"], ["status", "x"],
     ["status", "--tail", "-1"], ["status", "--tail", "x"], ["claim", "x", "--json=yes"], ["claim", "x", "--priority", "101"],
-    ["log", "-n5"], ["log", "-n=5"], ["nosuch"], ["session", "nosuch"], ["offer", "x"], ["session", "--json", "list"],
+    ["log", "-n5"], ["log", "-n=5"], ["nosuch"], ["session", "nosuch"], ["offer", "x"]
 ]  # fmt: skip
 
 
@@ -211,3 +212,14 @@ def test_words_that_are_understood_are_understood_as_the_framework_does(data: st
 def _plain(value: Any) -> Any:
     """Nothing given for a list is None or empty."""
     return (list(value) or None) if isinstance(value, (list, tuple)) else value
+
+
+@pytest.mark.parametrize(
+    "words", [["session", "list"], ["queue", "list"], ["agent", "status"], ["-C", ".", "session", "list"]]
+)
+def test_json_that_is_said_of_the_noun_is_meant_for_the_verb(
+    words: list[str], alone: Gated, gitfleet: Gitfleet
+) -> None:
+    *start, noun, verb = words
+    answer = gitfleet(alone.path, *start, noun, "--json", verb).ok().json()
+    assert answer["command"] == f"{noun} {verb}"

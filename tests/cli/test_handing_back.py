@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base import clock
 from tests.cli.conftest import Cli
 from tests.gatebench import Copies
+from tests.operations import ask
 from tests.workbench import Gitfleet
 
 LINES = [f"line {number}" for number in range(20)]
@@ -354,6 +356,37 @@ def test_lines_of_others_that_vanish_hold_an_entry_before_any_gate_runs(pair: Pa
     assert pair.ada("queue", "approve", "feat").returncode == 16
     assert pair.ada("queue", "unhold", "feat").returncode == 10
     assert pair.process(11)["runs"] == 0
+
+
+def test_entry_that_a_person_approves_lands_and_with_a_new_head_needs_it_again(pair: Pair) -> None:
+    spoiled(pair)
+    pair.add()
+    pair.process(11)
+    with pair.bob.clone.open() as fleet:
+        ask(fleet.ledger, "session.start", "eve", {"worktree": str(pair.bob.clone.path), "person": True})
+    pair.bob("queue", "approve", "feat", "--session", "eve").ok()
+    pair.commit("more.txt", "more\n", push=True)
+    pair.ada("queue", "add", "--branch", "feat").ok()
+    assert [row["reason"] for row in pair.process(11)["held"]] == ["approval"], (
+        "what was looked at is no more"
+    )
+    pair.bob("queue", "approve", "feat", "--session", "eve").ok()
+    assert [row["branch"] for row in pair.process(0)["landed"]] == ["feat"]
+
+
+def test_entry_that_is_not_repaired_in_time_expires(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.branch("feat", "BAD")
+    pair.add()
+    pair.process(21)
+    pair.process(0)
+    assert pair.states()["feat"] == ("rejected", "gate-failed")
+    later = clock.now() + 25 * 3600  # beyond the 24 hours of the rules
+    monkeypatch.setattr(clock, "now", lambda: later)
+    pair.process(0)
+    assert pair.states()["feat"] == ("expired", "expired")
+    (row,) = pair.bob("queue", "history", "--json").ok().json()["data"]["entries"]
+    assert (row["branch"], row["state"]) == ("feat", "expired")
+    assert "was not repaired in time" in told(pair.ada)
 
 
 def test_honest_merge_of_main_is_not_held(pair: Pair) -> None:

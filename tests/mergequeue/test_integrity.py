@@ -12,6 +12,7 @@ from gitfleet.git.program import Git as GitProgram
 from gitfleet.git.quarantine import Merged, quarantine
 from gitfleet.mergequeue import integrity
 from gitfleet.mergequeue.integrity import TakenAway
+from gitfleet.mergequeue.past import Past
 from tests.mergequeue.branches import edited
 from tests.workbench import Git
 
@@ -27,7 +28,8 @@ def lost(target: Path, git: Git, name: str = "work", *, tree: str = "", below: s
     with quarantine(program, PLAIN) as place:
         plain = place.merge(main, head)
         is_plain = isinstance(plain, Merged) and plain.tree == made
-        return integrity.losses(place, main, commit, head, without=[main, below], plain=is_plain)
+        without = [main, below] if below else [main]
+        return integrity.losses(place, Past(place.git), main, commit, head, without=without, plain=is_plain)
 
 
 def merged(target: Path, git: Git, name: str, files: dict[str, str] | None, *how: str) -> None:
