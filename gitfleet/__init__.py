@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
         UsageError,
     )
     from gitfleet.fleet.fleet import Fleet
+    from gitfleet.jobs.fleet_manager import FleetManager
     from gitfleet.ledger.ledger import State
     from gitfleet.sessions.service import Start
     from gitfleet.upkeep.maintainer import Options
@@ -41,6 +42,7 @@ __all__ = [
     "Conflict",
     "Fleet",
     "FleetError",
+    "FleetManager",
     "HubRefused",
     "HubUnreachable",
     "Lost",
@@ -63,6 +65,7 @@ _HOMES = {
     "Claimed": "gitfleet.claims.asking",
     "CleanupTerms": "gitfleet.worktrees.removable",
     "Fleet": "gitfleet.fleet.fleet",
+    "FleetManager": "gitfleet.jobs.fleet_manager",
     "Options": "gitfleet.upkeep.maintainer",
     "Released": "gitfleet.claims.asking",
     "Selection": "gitfleet.worktrees.service",

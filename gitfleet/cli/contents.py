@@ -62,6 +62,13 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
         "agent": CommandEntry("", "Put hooks into an agent's settings, so that it asks first"),
     },
+    "Jobs": {
+        "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
+        "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
+        "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
+        "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
+        "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+    },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
         "log": CommandEntry("log.log", "Show what the fleet has agreed, newest first"),
@@ -127,6 +134,12 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "logs": CommandEntry("maintaining.logs", "Show the end of the log of its runs"),
         "run": CommandEntry("maintaining.run", "One run, as the system starts it"),
     },
+    "job": {
+        "list": CommandEntry("jobs.listing", "List jobs, those that have not ended first (the default)"),
+        "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
+        "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
+        "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
+    },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
@@ -142,6 +155,7 @@ NOUNS: Mapping[str, Noun] = {
     "gate": Noun("What says whether a tree may land, and what it has said.", ""),
     "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
+    "job": Noun("Jobs of agents. Without a verb: list.", "list"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }
 

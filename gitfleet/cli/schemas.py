@@ -20,6 +20,7 @@ from gitfleet.fleet.views import (
     gate_rows,
     grants,
     hubs,
+    job_rows,
     joining_rows,
     ledger,
     line,
@@ -122,6 +123,14 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
+    "run": CommandRow(job_rows.RunAnswer),
+    **{
+        command: CommandRow(job_rows.JobAnswer)
+        for command in ("trigger", "enqueue", "job show", "job cancel")
+    },
+    "job list": CommandRow(job_rows.JobListAnswer),
+    "job logs": CommandRow(job_rows.JobLogsAnswer),
+    "history": CommandRow(job_rows.HistoryAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

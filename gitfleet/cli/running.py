@@ -1,0 +1,68 @@
+"""`run`: the jobs of this clone, run in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+from typing import Annotated, Any
+
+from gitfleet.cli import render
+from gitfleet.cli.answer import Reply
+from gitfleet.cli.declaring import Option
+from gitfleet.cli.jobs import Config, StateDir, config_path
+from gitfleet.jobs.fleet_manager import FleetManager, state_folder
+
+UntilIdle = Annotated[
+    bool, Option("--until-idle", help="End when nothing runs, and nothing waits that could.")
+]
+_ENDS = ("completed", "failed", "cancelled")
+
+
+def run(until_idle: UntilIdle = False, config: Config = "", state_dir: StateDir = "") -> Reply:
+    """Run the jobs of this clone until Ctrl-C, which starts nothing more and waits for those that run; a second one cancels them.
+
+    Killed, it harms no job: those that run go on, and the next `gitfleet run` takes them up.
+    """
+    counts = asyncio.run(_run(config_path(config), state_dir or state_folder(), until_idle=until_idle))
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return Reply(counts, [told])
+
+
+async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
+    fleet = FleetManager(config_path=path, state_dir=state)
+    counts = dict.fromkeys(_ENDS, 0)
+
+    def count(word: str, event: Any) -> None:
+        counts[word] += 1
+        why = f": {event.error}" if word == "failed" else ""
+        render.note(f"{event.job_id} {word}{why}")
+
+    for word in _ENDS:
+        fleet.on(f"job:{word}", partial(count, word))
+    fleet.on("agent:started", lambda event: render.note(f"{event.job_id} started, agent {event.agent_name}"))
+    await fleet.initialize()
+    await fleet.start()
+    asked, again = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        (again if asked.is_set() else asked).set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    waits: list[asyncio.Task[Any]] = [loop.create_task(asked.wait())]
+    if until_idle:
+        waits.append(loop.create_task(fleet.until_idle()))
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    ending = loop.create_task(
+        fleet.stop(timeout=None, on_progress=lambda left: render.note(f"{left} still at work"))
+    )
+    hurry = loop.create_task(again.wait())
+    await asyncio.wait([ending, hurry], return_when=asyncio.FIRST_COMPLETED)
+    if not ending.done():
+        await fleet.cancel_all()
+    await ending
+    for task in (*waits, hurry):
+        task.cancel()
+    return counts

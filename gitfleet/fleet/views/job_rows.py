@@ -1,0 +1,150 @@
+"""Jobs as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+from gitfleet.fleet.views.rows import row_of
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.streams.lines import StreamLine
+
+
+class AttemptRow(TypedDict):
+    """One attempt of a job. Times are in milliseconds since 1970; 0: not yet."""
+
+    number: int
+    session: str
+    """The session that it works as."""
+    worktree: str
+    branch: str
+    base: str
+    """The commit that it began at."""
+    commit: str
+    """Where its branch stood at the end."""
+    started_at: int
+    ended_at: int
+    outcome: str | None
+    why: str
+    """Why it is over: it exited, a limit was reached, somebody asked."""
+    code: int | None
+    signal: int | None
+    conversation: str
+    """The agent's own conversation."""
+    text: str
+    """The agent's last words."""
+    error: str
+    kept: str
+    """What was left uncommitted in its worktree, and why."""
+
+
+class JobRow(TypedDict):
+    """One job. Times are in milliseconds since 1970; 0: not yet."""
+
+    id: str
+    agent_name: str
+    schedule_name: str
+    status: str
+    outcome: str | None
+    priority: int
+    created_at: int
+    started_at: int
+    completed_at: int
+    error: str
+
+
+class JobDetail(JobRow):
+    """One job with all that is known of it."""
+
+    prompt: str
+    working_directory: str
+    """Where it was asked for; empty: the agent's own."""
+    attempts: list[AttemptRow]
+
+
+class JobAnswer(TypedDict):
+    """`trigger`, `enqueue`, `job show`, `job cancel`."""
+
+    job: JobDetail
+
+
+class JobListAnswer(TypedDict):
+    """`job list`: those that have not ended, then the others, each newest first."""
+
+    jobs: list[JobRow]
+
+
+class JobLogsAnswer(TypedDict):
+    """`job logs`."""
+
+    job: str
+    output: str
+    """What its agent wrote."""
+
+
+class StreamLineRow(TypedDict):
+    """One line of a job's stream."""
+
+    attempt: int
+    seq: int
+    at: int
+    """Milliseconds since 1970."""
+    source: str
+    """`stdout`, `stderr`, `json` (as its adapter knows it) or `system` (ours)."""
+    type: str
+    """What it means, e.g. `message` or `result`; `raw`: nothing that is known."""
+    text: str
+    event: dict[str, Any] | None
+
+
+class HistoryAnswer(TypedDict):
+    """`history`."""
+
+    job: JobDetail
+    lines: list[StreamLineRow]
+
+
+class RunAnswer(TypedDict):
+    """`run`: how many jobs ended meanwhile, by the event that told of it."""
+
+    completed: int
+    failed: int
+    cancelled: int
+
+
+def job_row(job: JobRecord) -> JobRow:
+    """A job in a list."""
+    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome))
+
+
+def job_answer(job: JobRecord) -> JobAnswer:
+    """A job with all that is known of it."""
+    return {"job": job_detail(job)}
+
+
+def job_detail(job: JobRecord) -> JobDetail:
+    """The same without the answer around it."""
+    return {
+        **job_row(job),
+        "prompt": job.prompt,
+        "working_directory": job.working_directory,
+        "attempts": [_attempt(one) for one in job.attempts],
+    }
+
+
+def history(job: JobRecord, found: Iterable[tuple[int, StreamLine]]) -> HistoryAnswer:
+    """The lines of each attempt, behind its number."""
+    return {"job": job_detail(job), "lines": [_line(number, line) for number, line in found]}
+
+
+def _line(number: int, line: StreamLine) -> StreamLineRow:
+    event: Mapping[str, Any] | None = line.event
+    return row_of(StreamLineRow, line, attempt=number, event=None if event is None else dict(event))
+
+
+def _attempt(attempt: AttemptRecord) -> AttemptRow:
+    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome))
+
+
+def _word(outcome: object) -> str | None:
+    return None if outcome is None else str(outcome)

@@ -1,0 +1,115 @@
+"""Events of the FleetManager: what each tells, and who listens. Times are in milliseconds since 1970.
+
+For each job: `job:created`, `agent:started`, `job:output`…, `agent:stopped`, and exactly one of `job:completed`, `job:failed`
+(which an interrupted one is, too) and `job:cancelled`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from gitfleet.codec import Struct
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+
+Listener = Callable[[Any], object]
+
+
+class ManagerStarted(Struct):
+    """`started`."""
+
+    timestamp: int
+
+
+class ManagerStopped(Struct):
+    """`stopped`."""
+
+    timestamp: int
+    reason: str = ""
+
+
+class AgentStarted(Struct):
+    """`agent:started`: an attempt's agent runs."""
+
+    agent_name: str
+    job_id: str
+
+
+class AgentStopped(Struct):
+    """`agent:stopped`: an attempt of it is over; `reason` is its outcome."""
+
+    agent_name: str
+    job_id: str
+    reason: str
+
+
+class JobCreated(Struct):
+    """`job:created`."""
+
+    job: JobRecord
+
+
+class JobOutput(Struct):
+    """`job:output`: what the agent wrote, as it wrote it: not made safe for a terminal."""
+
+    job_id: str
+    chunk: str
+
+
+class JobCompleted(Struct):
+    """`job:completed`."""
+
+    job_id: str
+    result: AttemptRecord | None
+
+
+class JobFailed(Struct):
+    """`job:failed`, in words."""
+
+    job_id: str
+    error: str
+
+
+class JobCancelled(Struct):
+    """`job:cancelled`: nothing of it runs any more."""
+
+    job_id: str
+
+
+NAMES = (
+    "started", "stopped", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
+    "job:failed", "job:cancelled",
+)  # fmt: skip
+
+
+class Listeners:
+    """Who listens to what. One that raises is logged, and harms nobody."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._by_name: dict[str, list[Listener]] = {}
+
+    def add(self, name: str, listener: Listener) -> None:
+        """Tell this one of each event of that name. Raises ValueError for a name that no event has."""
+        if name not in NAMES:
+            raise ValueError(f"there is no event {name!r}; there are: {', '.join(NAMES)}")
+        self._by_name.setdefault(name, []).append(listener)
+
+    def remove(self, name: str, listener: Listener) -> None:
+        """Do not any more. Harmless where it did not."""
+        found = self._by_name.get(name, [])
+        if listener in found:
+            self._by_name[name] = [one for one in found if one != listener]
+
+    def any(self, name: str) -> bool:
+        """Whether anybody listens."""
+        return bool(self._by_name.get(name))
+
+    def tell(self, name: str, event: Struct) -> None:
+        """Tell all of them, in the order in which they came."""
+        for listener in list(self._by_name.get(name, ())):
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - whatever a listener does is its own affair
+                self._log.exception("a listener to %s failed", name)

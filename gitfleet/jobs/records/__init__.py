@@ -1,0 +1,1 @@
+"""What is kept of jobs on this machine: their records, where each lies, and how long."""

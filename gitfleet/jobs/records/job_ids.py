@@ -1,0 +1,42 @@
+"""Ids of jobs: `job-` and a ULID in small letters, so that they sort by the time at which they were made."""
+
+from __future__ import annotations
+
+from gitfleet.base import ids
+from gitfleet.base.text import display
+from gitfleet.jobs.errors import JobNotFoundError
+
+PREFIX = "job-"
+_MINUTES, _SECOND = 6, 8
+"""Characters of a ULID up to some 17 minutes, and up to a second."""
+
+
+def new() -> str:
+    """A new id; within one process they rise strictly."""
+    return PREFIX + ids.ulid().lower()
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is the id of a job in full, and hence safe in a path."""
+    word = text.removeprefix(PREFIX)
+    return text.startswith(PREFIX) and word == word.lower() and ids.is_ulid(word.upper())
+
+
+def check(text: str) -> str:
+    """`text`, which is the id of a job. Raises JobNotFoundError."""
+    if not is_id(text):
+        raise missing(text)
+    return text
+
+
+def missing(text: str) -> JobNotFoundError:
+    """The error for an id that names no job here."""
+    return JobNotFoundError(
+        f"There is no job '{display(text[:80])}' here.", hint="List the jobs.", job_id=text[:200]
+    )
+
+
+def place(text: str) -> tuple[str, str]:
+    """The two folders, one in the other, in which a job of this id is filed: by time, so that the newest are found without the rest."""
+    word = check(text).removeprefix(PREFIX)
+    return word[:_MINUTES], word[_MINUTES:_SECOND]

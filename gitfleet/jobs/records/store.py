@@ -1,0 +1,215 @@
+"""The jobs of one state directory, for any number of processes, with no event loop and no daemon.
+
+    jobs/AAAAAA/BB/ID/record.json    a job, filed by its time; beside it a folder for each attempt
+    open/ID                          empty: this job has not ended
+    ended/AGENT/ID.STATUS            empty: this job has
+
+A record is replaced whole, under `lock`; who only reads takes no lock. A job is in `open` before it has a record, and leaves it
+after the record says how it ended: so a crash at any point leaves one that `mend` or the next daemon puts right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator
+
+from gitfleet.base import files
+from gitfleet.base.locks import NodeLock
+from gitfleet.codec import Struct
+from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.words import JobStatus
+
+RECORD = "record.json"
+KEPT = 100
+"""Ended jobs of each agent that are kept, unless told otherwise."""
+_PATIENCE = 30.0
+
+
+class JobFilter(Struct):
+    """Which jobs are asked for, newest first: of an agent, with one of these statuses, made in `since` <= time < `until` (ms)."""
+
+    agent_name: str = ""
+    statuses: Collection[str] = ()
+    since: int = 0
+    until: int = 0
+    limit: int = 0
+
+    def admits(self, job: JobRecord) -> bool:
+        """Whether a job is one of these."""
+        return (
+            (not self.agent_name or job.agent_name == self.agent_name)
+            and (not self.statuses or job.status in self.statuses)
+            and job.created_at >= self.since
+            and (not self.until or job.created_at < self.until)
+        )
+
+
+class JobStore:
+    """See the module."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = os.path.abspath(folder)
+
+    @property
+    def lock(self) -> NodeLock:
+        """Held while a record changes, for a moment. A new object each time."""
+        files.folder(self.folder, mode=0o700)
+        return NodeLock(os.path.join(self.folder, "store.lock"))
+
+    def create(self, job: JobRecord) -> JobRecord:
+        """Keep a new job. Raises LocalStorage."""
+        with self.lock.held(_PATIENCE):
+            home = self._home(job.id)
+            files.touch(os.path.join(files.folder(self._open()), job.id))
+            files.folder(home, mode=0o700)
+            _save(home, job)
+        return job
+
+    def get(self, job_id: str) -> JobRecord:
+        """The job as it is now. Raises JobNotFoundError."""
+        data = files.read(os.path.join(self._home(job_id), RECORD))
+        try:
+            if data is not None:
+                return JobRecord.decode(json.loads(data))
+        except ValueError:
+            pass
+        raise job_ids.missing(job_id)
+
+    def update(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        """The job after `change`, which sees it as it is, and nobody changes it meanwhile. Raises JobNotFoundError, LocalStorage.
+
+        One that has ended stays as it is.
+        """
+        with self.lock.held(_PATIENCE):
+            before = self.get(job_id)
+            after = before if before.ended else change(before)
+            if after != before:
+                _save(self._home(job_id), after)
+            if after.ended:
+                self._file(after)
+        return after
+
+    def open_ids(self) -> list[str]:
+        """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""
+        return [name for name in files.names(self._open()) if job_ids.is_id(name)]
+
+    def open_jobs(self) -> list[JobRecord]:
+        """The same as records."""
+        return [job for job in self._read(self.open_ids()) if not job.ended]
+
+    def find(self, wanted: JobFilter) -> list[JobRecord]:
+        """The jobs that are asked for, newest first."""
+        found = []
+        for job in self._read(self._ids(wanted.agent_name)):
+            if job.created_at < wanted.since:
+                break
+            if wanted.admits(job):
+                found.append(job)
+                if len(found) == wanted.limit:
+                    break
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs have ended with each status, of those that are kept."""
+        counts = dict.fromkeys(JobStatus, 0)
+        for agent in files.names(self._ended()):
+            for name in files.names(os.path.join(self._ended(), agent)):
+                status = name.partition(".")[2]
+                if status in counts:
+                    counts[JobStatus(status)] += 1
+        return {str(status): count for status, count in counts.items() if count}
+
+    def attempt_folder(self, job_id: str, number: int) -> str:
+        """Where an attempt has its files; made, for its user alone."""
+        return files.folder(os.path.join(self._home(job_id), f"attempt-{number}"), mode=0o700)
+
+    def job_lock(self, job_id: str) -> NodeLock:
+        """Held by whoever starts or ends an attempt of the job."""
+        return NodeLock(os.path.join(self._home(job_id), "lock"))
+
+    def mend(self) -> None:
+        """Put right what a crash has left half done."""
+        with self.lock.held(_PATIENCE):
+            for job_id in self.open_ids():
+                jobs = list(self._read([job_id]))
+                if not jobs:
+                    files.remove(os.path.join(self._open(), job_id))
+                elif jobs[0].ended:
+                    self._file(jobs[0])
+
+    def retain(self, per_agent: int = KEPT, total: int | None = None) -> list[str]:
+        """Let go of the oldest ended jobs beyond these numbers, with all their files; their ids. One that has not ended is never touched."""
+        with self.lock.held(_PATIENCE):
+            ended = {agent: self._marks(agent) for agent in files.names(self._ended())}
+            old = [
+                (name, agent)
+                for agent, names in ended.items()
+                for name in names[: max(0, len(names) - per_agent)]
+            ]
+            if total is not None:
+                rest = sorted((name, agent) for agent, names in ended.items() for name in names[-per_agent:])
+                old += rest[: max(0, len(rest) - total)]
+            for name, agent in old:
+                self._forget(name, agent)
+        return [name.partition(".")[0] for name, _ in old]
+
+    def _forget(self, name: str, agent: str) -> None:
+        home = self._home(name.partition(".")[0])
+        with files.storage(home):
+            shutil.rmtree(home, ignore_errors=True)
+            for folder in (os.path.dirname(home), os.path.dirname(os.path.dirname(home))):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    break
+        files.remove(os.path.join(self._ended(), agent, name))
+
+    def _file(self, job: JobRecord) -> None:
+        folder = files.folder(os.path.join(self._ended(), job.agent_name))
+        files.touch(os.path.join(folder, f"{job.id}.{job.status}"))
+        files.remove(os.path.join(self._open(), job.id))
+
+    def _read(self, names: Collection[str] | Iterator[str]) -> Iterator[JobRecord]:
+        for job_id in names:
+            try:
+                yield self.get(job_id)
+            except JobNotFoundError:  # it went away just now, or has yet to come
+                continue
+
+    def _ids(self, agent: str) -> Iterator[str]:
+        """Newest first."""
+        if agent:
+            marks = (name.partition(".")[0] for name in self._marks(agent))
+            yield from sorted({*marks, *self.open_ids()}, reverse=True)
+            return
+        top = os.path.join(self.folder, "jobs")
+        for minutes in reversed(files.names(top)):
+            for second in reversed(files.names(os.path.join(top, minutes))):
+                for name in reversed(files.names(os.path.join(top, minutes, second))):
+                    if job_ids.is_id(name):
+                        yield name
+
+    def _marks(self, agent: str) -> list[str]:
+        if os.path.basename(agent) != agent or agent in {"", ".", ".."}:
+            return []
+        names = files.names(os.path.join(self._ended(), agent))
+        return [name for name in names if job_ids.is_id(name.partition(".")[0])]
+
+    def _home(self, job_id: str) -> str:
+        return os.path.join(self.folder, "jobs", *job_ids.place(job_id), job_id)
+
+    def _open(self) -> str:
+        return os.path.join(self.folder, "open")
+
+    def _ended(self) -> str:
+        return os.path.join(self.folder, "ended")
+
+
+def _save(home: str, job: JobRecord) -> None:
+    """Costs are fractions, which canonical JSON has none of."""
+    text = json.dumps(job.encode(), separators=(",", ":"))
+    files.replace(os.path.join(home, RECORD), text.encode(), mode=0o600)

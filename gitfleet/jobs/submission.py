@@ -1,0 +1,61 @@
+"""New jobs: what an agent is to do, for whichever daemon of the state directory comes to it. Works without one, too."""
+
+from __future__ import annotations
+
+from gitfleet.base import clock
+from gitfleet.base.text import display
+from gitfleet.git.repository import discover
+from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.words import JobStatus
+
+
+def agent_of(configuration: Configuration, name: str) -> Agent:
+    """The agent of that name. Raises AgentNotFoundError."""
+    if name not in configuration.agents:
+        known = ", ".join(configuration.agents) or "none"
+        raise AgentNotFoundError(
+            f"There is no agent '{display(name[:80])}'.", hint=f"The agents are: {known}.", agent_name=name
+        )
+    return configuration.agents[name]
+
+
+def default_agent(configuration: Configuration) -> Agent:
+    """Whose jobs `enqueue` makes: `default_agent` of the fleet file, else the only agent. Raises AgentNotFoundError."""
+    named = configuration.fleet.default_agent
+    if named is None and len(configuration.agents) != 1:
+        raise AgentNotFoundError("There are several agents.", hint="Say `default_agent: NAME` in fleet.yaml.")
+    return agent_of(configuration, named or next(iter(configuration.agents)))
+
+
+def submit(
+    store: JobStore,
+    agent: Agent,
+    *,
+    schedule: str = "",
+    prompt: str | None = None,
+    priority: int | None = None,
+    working_directory: str = "",
+) -> JobRecord:
+    """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
+    if schedule and schedule not in agent.schedules:
+        words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
+        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
+        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=schedule)
+    said = agent.schedules[schedule].prompt if schedule else None
+    discover(working_directory or agent.repo or agent.working_directory)
+    job = JobRecord(
+        id=job_ids.new(),
+        agent_name=agent.name,
+        status=JobStatus.QUEUED,
+        prompt=next((text for text in (prompt, said) if text is not None), agent.prompt),
+        schedule_name=schedule,
+        priority=agent.priority if priority is None else priority,
+        working_directory=working_directory,
+        created_at=clock.milliseconds(),
+    )
+    return store.create(job)

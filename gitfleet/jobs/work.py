@@ -1,0 +1,114 @@
+"""One job at work, in the event loop: started or taken up again, its output told, its end waited for and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from gitfleet.errors import FleetError, NoRepository
+from gitfleet.git.repository import discover
+from gitfleet.jobs import outputs
+from gitfleet.jobs.attempts import conclusion, start
+from gitfleet.jobs.events import AgentStarted, AgentStopped, JobOutput, Listeners
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd.control import Shepherd
+from gitfleet.jobs.streams import reader
+from gitfleet.launching.keep_alive import EVERY, KeepAlive
+
+OUTPUT = "job:output"
+
+
+class JobWork:
+    """`call` does what blocks beside the loop, `tell` tells of an event."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        job: JobRecord,
+        call: Callable[..., Awaitable[Any]],
+        tell: Callable[[str, Any], None],
+        listeners: Listeners,
+    ) -> None:
+        self._store, self._job, self._call, self._tell = store, job, call, tell
+        self._listeners = listeners
+
+    async def run(self) -> JobRecord:
+        """The job, ended."""
+        job, failure = self._job, ""
+        environ = dict(os.environ)
+        try:
+            shepherd = await self._call(start.start, self._store, job.id, environ)
+        except start.AttemptOver:
+            await self._call(_ended, self._store, job.id)
+        except (FleetError, OSError) as error:
+            failure = str(error)
+            await self._call(_ended, self._store, job.id)
+        else:
+            await self._watched(shepherd)
+        ended: JobRecord = await self._call(
+            lambda: conclusion.conclude(self._store, job.id, environ, failure=failure)
+        )
+        self._tell("agent:stopped", AgentStopped(job.agent_name, job.id, str(ended.outcome)))
+        return ended
+
+    async def _watched(self, shepherd: Shepherd) -> None:
+        job = self._job
+        self._tell("agent:started", AgentStarted(job.agent_name, job.id))
+        kept = asyncio.create_task(self._kept_alive())
+        said = asyncio.create_task(self._said()) if self._listeners.any(OUTPUT) else None
+        try:
+            await _gone(shepherd)
+            await self._call(shepherd.wait)
+            if said is not None:
+                await said
+        finally:
+            kept.cancel()
+            shepherd.close()
+
+    async def _said(self) -> None:
+        path = outputs.streams(self._store, self._job.id)[-1]
+        folder = os.path.dirname(path)
+        async for line in reader.follow_in_loop(path, ended=lambda: not control.alive(folder)):
+            if chunk := outputs.text(line):
+                self._tell(OUTPUT, JobOutput(self._job.id, chunk))
+
+    async def _kept_alive(self) -> None:
+        """Renew the session of the attempt while it shows signs of life."""
+        job = self._store.get(self._job.id)
+        attempt = job.attempts[-1]
+        with suppress(NoRepository):
+            alive = KeepAlive(attempt.session, attempt.worktree, discover(attempt.worktree).git_dir)
+            stream = outputs.streams(self._store, job.id)[-1]
+            while True:
+                await asyncio.sleep(EVERY)
+                with suppress(OSError):
+                    alive.written = os.path.getsize(stream)
+                await self._call(alive.look)
+
+
+def _ended(store: JobStore, job_id: str) -> None:
+    """Have an attempt that was not let go end, and wait for it."""
+    folder = store.attempt_folder(job_id, len(store.get(job_id).attempts))
+    shepherd = Shepherd(folder)
+    shepherd.stop()
+    shepherd.wait()
+    shepherd.close()
+
+
+async def _gone(shepherd: Shepherd) -> None:
+    """Wait for the end of a shepherd without a thread, where the system tells of it."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        handle = shepherd.fileno()
+    except (AttributeError, OSError):
+        return
+    loop.add_reader(handle, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(handle)

@@ -1,0 +1,92 @@
+"""The commands for jobs, without a daemon, with one, and with one that is asked to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gitfleet.cli import schemas
+from gitfleet.fleet.views import schema
+from tests.workbench import Gitfleet
+
+
+@pytest.fixture
+def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
+    path = clone("ada")
+    gitfleet(path, "init").ok()
+    agents = path / "agents"
+    agents.mkdir()
+    (agents / "fleet.yaml").write_text(
+        "default_agent: tidy\ndefaults: {working_directory: .., limits: {grace: 1s}}\n"
+    )
+    (agents / "tidy.yaml").write_text(
+        "command: [sh, -c, 'cat > task.txt; printf \"said \\033[31mred\\n\"']\n"
+    )
+    (agents / "slow.yaml").write_text("command: [sh, -c, 'echo ready; : > $HOME/ready; exec sleep 1000']\n")
+    return path
+
+
+def test_task_goes_from_its_instruction_to_its_history(ada: Path, gitfleet: Gitfleet) -> None:
+    told = gitfleet(ada, "enqueue", "--working-dir", ada, "Tidy up", "--json").ok().json()
+    job = told["data"]["job"]["id"]
+    schema.validate(schemas.COMMANDS["enqueue"].data, told["data"])
+    assert "queued" in gitfleet(ada, "job").ok().stdout
+    ran = gitfleet(ada, "run", "--until-idle", "--json").ok().json()
+    assert ran["data"] == {"completed": 1, "failed": 0, "cancelled": 0}
+    shown = gitfleet(ada, "job", "show", job, "--json").ok().json()["data"]
+    schema.validate(schemas.COMMANDS["job show"].data, shown)
+    assert Path(shown["job"]["attempts"][0]["worktree"], "task.txt").read_text() == "Tidy up"
+    assert gitfleet(ada, "job", "logs", job).ok().stdout == "said \\x1b[31mred\n"
+    for command in (("history", job), ("job", "list"), ("job", "logs", job)):
+        data = gitfleet(ada, *command, "--json").ok().json()["data"]
+        schema.validate(schemas.COMMANDS[" ".join(word for word in command if word != job)].data, data)
+    assert "stdout raw" in gitfleet(ada, "history", job).ok().stdout
+
+
+def test_job_that_waits_is_cancelled_without_a_daemon(ada: Path, gitfleet: Gitfleet) -> None:
+    job = gitfleet(ada, "trigger", "slow", "--json").ok().json()["data"]["job"]["id"]
+    assert "cancelled" in gitfleet(ada, "job", "cancel", job).ok().stdout
+    assert "ended already" in gitfleet(ada, "job", "cancel", job).ended(20).stderr
+    assert job in gitfleet(ada, "job", "list", "--status", "cancelled", "--agent", "slow").ok().stdout
+
+
+def test_bad_requests_say_what_is_known(ada: Path, gitfleet: Gitfleet) -> None:
+    assert "slow, tidy" in gitfleet(ada, "trigger", "nobody").ended(2).stderr
+    assert "../x" in gitfleet(ada, "job", "show", "../x").ended(2).stderr
+    gitfleet(ada, "job", "list", "--status", "odd").ended(2)
+    gitfleet(ada, "enqueue", "--working-dir", "/", "Tidy").ended(2)
+    (ada / "agents/tidy.yaml").write_text("comand: x\n")
+    assert "command" in gitfleet(ada, "run").ended(2).stderr
+
+
+def test_job_of_a_daemon_that_was_killed_is_cancelled_by_the_command_line(
+    ada: Path, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
+    job = gitfleet(ada, "trigger", "slow", "--json").ok().json()["data"]["job"]["id"]
+    gate = ada / ".git/ready"
+
+    os.mkfifo(gate)
+    (ada / "agents/slow.yaml").write_text(f"command: [sh, -c, 'echo on > {gate}; exec sleep 1000']\n")
+    daemon = gitfleet.start(ada, "run")
+    assert gate.read_text() == "on\n"
+    daemon.send(signal.SIGKILL)
+    daemon.ended()
+    assert "running" in gitfleet(ada, "job", "show", job).ok().stdout
+    assert "cancelled" in gitfleet(ada, "job", "cancel", job).ok().stdout
+
+
+def test_daemon_that_is_asked_to_stop_twice_cancels_what_runs(ada: Path, gitfleet: Gitfleet) -> None:
+
+    gate = ada / ".git/ready"
+    os.mkfifo(gate)
+    (ada / "agents/slow.yaml").write_text(f"command: [sh, -c, 'echo on > {gate}; exec sleep 1000']\n")
+    gitfleet(ada, "trigger", "slow").ok()
+    daemon = gitfleet.start(ada, "run", "--json")
+    assert gate.read_text() == "on\n"
+    daemon.send(signal.SIGINT)
+    daemon.send(signal.SIGTERM)
+    assert daemon.ended().ok().json()["data"]["cancelled"] == 1

@@ -1,0 +1,205 @@
+"""Attempts from their start to their end, with real agents (shell commands), sessions, claims and worktrees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet.base.names import SessionId
+from gitfleet.clone import Clone
+from gitfleet.errors import Conflict, UsageError
+from gitfleet.jobs.attempts import barrier, conclusion, environment, plan, start
+from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.streams import reader
+from gitfleet.jobs.words import AttemptOutcome, JobStatus
+from gitfleet.sessions import session_records
+from gitfleet.sessions.service import Start
+from tests.workbench import PATIENCE, Git, Gitfleet
+
+Run = Callable[..., JobRecord]
+
+
+class Bench:
+    """One clone of a fleet, with a store of jobs."""
+
+    def __init__(self, clone: Path) -> None:
+        self.clone = clone
+        self.store = JobStore(str(clone / ".git/gitfleet/jobs"))
+
+    def taken(self, script: str, **more: Any) -> JobRecord:
+        """A job of an agent that is this shell script, about to begin."""
+        given = {"command": ["sh", "-c", script], **more}
+        agent = Agent.model_validate({"name": "tidy", "working_directory": str(self.clone), **given})
+        job = JobRecord(job_ids.new(), "tidy", JobStatus.QUEUED, prompt="Tidy up")
+        return plan.take(self.store, self.store.create(job).id, agent)
+
+    def started(self, script: str, **more: Any) -> tuple[JobRecord, control.Shepherd]:
+        job = self.taken(script, **more)
+        shepherd = start.start(self.store, job.id, os.environ)
+        return self.store.get(job.id), shepherd
+
+    def ran(self, script: str, **more: Any) -> JobRecord:
+        job, shepherd = self.started(script, **more)
+        assert shepherd.wait(PATIENCE)
+        shepherd.close()
+        return self.conclude(job)
+
+    def conclude(self, job: JobRecord, **more: Any) -> JobRecord:
+        return conclusion.conclude(self.store, job.id, os.environ, **more)
+
+    def folder(self, job: JobRecord) -> str:
+        return self.store.attempt_folder(job.id, len(job.attempts))
+
+    def said(self, job: JobRecord) -> list[str]:
+        return [
+            line.text for line in reader.read(f"{self.folder(job)}/stream.jsonl") if line.source == "stdout"
+        ]
+
+    def sessions(self) -> list[str]:
+        with Clone.open(str(self.clone)) as clone:
+            return [one.id for one in session_records.readable(clone.current().view)]
+
+
+@pytest.fixture
+def bench(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Bench:
+    path = clone("ada")
+    gitfleet(path, "init").ok()
+    return Bench(path)
+
+
+def test_agent_that_commits_is_a_success_with_its_commit_on_its_branch(bench: Bench, git: Git) -> None:
+    job = bench.ran("echo B=3 > src/api/b.py && git commit -qam work && echo done", claims=["src/"])
+    attempt = job.attempts[0]
+    assert (job.status, job.outcome, job.error) == (JobStatus.COMPLETED, AttemptOutcome.SUCCESS, "")
+    assert git(bench.clone, "rev-parse", attempt.branch) == attempt.commit != attempt.base
+    assert git(bench.clone, "status", "--porcelain", "--", ":!gitfleet.yaml") == ""
+    assert attempt.session not in bench.sessions()
+
+
+def test_what_an_agent_leaves_is_committed_for_it(bench: Bench, git: Git) -> None:
+    job = bench.ran("echo new > new.txt; echo B=3 > src/api/b.py")
+    assert (job.outcome, job.error, job.attempts[0].kept) == (AttemptOutcome.SUCCESS, "", "")
+    assert git(bench.clone, "show", f"{job.attempts[0].branch}:new.txt") == "new"
+
+
+def test_agent_that_fails_keeps_its_work_and_its_worktree(bench: Bench, git: Git) -> None:
+    job = bench.ran("echo half > half.txt; echo oops >&2; exit 3")
+    attempt = job.attempts[0]
+    assert (job.status, job.outcome, attempt.code) == (JobStatus.FAILED, AttemptOutcome.FAILED, 3)
+    assert "oops" in job.error
+    assert git(bench.clone, "show", f"{attempt.branch}:half.txt") == "half"
+    assert Path(attempt.worktree).is_dir()
+
+
+@pytest.mark.parametrize("script", ["true", "git commit -q --allow-empty -m nothing"])
+def test_agent_that_changes_nothing_is_told_by_the_diff(bench: Bench, script: str) -> None:
+    job = bench.ran(script)
+    assert (job.status, job.outcome) == (JobStatus.COMPLETED, AttemptOutcome.NO_CHANGE)
+
+
+def test_work_that_does_not_pass_its_check_is_a_failure(bench: Bench) -> None:
+    job = bench.ran("echo bad > word.txt", verify=["sh", "-c", "cat word.txt; ! grep -q bad word.txt"])
+    assert job.outcome is AttemptOutcome.FAILED
+    assert "verify ended with 1: bad" in job.error
+
+
+def test_agent_gets_only_what_it_is_allowed_and_whose_it_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "s")
+    monkeypatch.setenv("MY_ONE", "1")
+    monkeypatch.setenv("TRACEPARENT", f"00-{'a' * 32}-{'b' * 16}-01")
+    job = bench.ran("env; cat", env={"allow": "MY_*", "set": {"MODE": "fast"}})
+    found = dict(line.partition("=")[::2] for line in bench.said(job) if "=" in line)
+    assert (found["MY_ONE"], found["MODE"], found["GITFLEET_SESSION"]) == (
+        "1",
+        "fast",
+        job.attempts[0].session,
+    )
+    assert "SECRET" not in found
+    assert found["TRACEPARENT"].startswith(f"00-{'a' * 32}-")
+    assert "b" * 16 not in found["TRACEPARENT"]
+    assert f"gitfleet.job.id={job.id}" in found["OTEL_RESOURCE_ATTRIBUTES"]
+    assert bench.said(job)[-1] == "Tidy up"
+
+
+def test_claims_are_held_before_the_agent_runs(bench: Bench, gitfleet: Gitfleet) -> None:
+    job = bench.ran(
+        f"{' '.join(gitfleet.argv('claims', '--json'))}", claims=["src/"], env={"set": gitfleet.environment()}
+    )
+    assert f'"{job.attempts[0].session}"' in "".join(bench.said(job))
+
+
+def test_agent_whose_claims_are_taken_does_not_run(bench: Bench, gitfleet: Gitfleet) -> None:
+    with Clone.open(str(bench.clone)) as clone:
+        clone.sessions.start(Start("other", "codex", pid=os.getpid()))
+        clone.claims.claim(SessionId("other"), ["src/"])
+    job = bench.taken("echo ran > ran.txt", claims=["src/"])
+    with pytest.raises(Conflict) as caught:
+        start.start(bench.store, job.id, os.environ)
+    control.stop(bench.folder(job))
+    control.Shepherd(bench.folder(job)).wait(PATIENCE)
+    job = bench.conclude(job, failure=caught.value.message)
+    assert job.status is JobStatus.FAILED
+    assert "other" in job.error
+    assert bench.said(job) == []
+    assert not Path(job.attempts[0].worktree, "ran.txt").exists()
+
+
+def test_program_that_is_not_there_is_said_before_anything_runs(bench: Bench) -> None:
+    job = bench.taken("", command=["no-such-program"])
+    with pytest.raises(UsageError, match="no-such-program"):
+        start.start(bench.store, job.id, os.environ)
+
+
+def test_attempt_that_runs_is_not_concluded(bench: Bench) -> None:
+    job, shepherd = bench.started("echo ready; exec sleep 1000")
+    with pytest.raises(InvalidStateError):
+        bench.conclude(job)
+    shepherd.stop(grace=1000)
+    assert shepherd.wait(PATIENCE)
+    shepherd.close()
+    job = bench.conclude(job)
+    assert (job.status, job.outcome) == (JobStatus.CANCELLED, AttemptOutcome.CANCELLED)
+    assert bench.conclude(job) == job
+
+
+def test_start_that_was_cut_short_is_gone_on_with_and_nothing_runs_twice(bench: Bench) -> None:
+    job = bench.taken("echo once >> runs.txt; git add runs.txt; git commit -qm once", claims=["runs.txt"])
+    agent = plan.agent_of(bench.folder(job))
+    placed = start._placed(bench.store, job, agent)
+    first = start._shepherd(bench.folder(job), agent, placed, os.environ)
+    assert barrier.closed(bench.folder(job))
+    for _ in range(2):
+        start.start(bench.store, job.id, os.environ).close()
+    assert first.wait(PATIENCE)
+    first.close()
+    with pytest.raises(start.AttemptOver):
+        start.start(bench.store, job.id, os.environ)
+    job = bench.conclude(job)
+    assert job.outcome is AttemptOutcome.SUCCESS
+    assert Path(job.attempts[0].worktree, "runs.txt").read_text() == "once\n"
+
+
+def test_attempt_whose_shepherd_was_killed_is_interrupted_and_nothing_of_it_runs_on(bench: Bench) -> None:
+    job, shepherd = bench.started("echo part > part.txt; exec sleep 1000")
+    os.kill(shepherd.pid, 9)
+    shepherd.wait(PATIENCE)
+    shepherd.close()
+    job = bench.conclude(job)
+    assert (job.status, job.outcome) == (JobStatus.INTERRUPTED, AttemptOutcome.INTERRUPTED)
+    assert control.leftovers(bench.folder(job)) == []
+
+
+def test_pattern_of_allowed_variables_admits_beginnings_only() -> None:
+    assert environment._admits(["LC_*"], "LC_ALL")
+    assert not environment._admits(["LC_*", "PATH"], "MY_PATH")

@@ -1,0 +1,115 @@
+"""Records of jobs: ids, what a reader sees, filters, what a crash leaves, and how long they are kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet.codec import replace
+from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.words import AttemptOutcome, JobStatus
+from tests.workbench import ROOT, Entrant, Race
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> JobStore:
+    return JobStore(str(tmp_path / "state"))
+
+
+def made(store: JobStore, agent: str = "tidy", **more: Any) -> JobRecord:
+    return store.create(JobRecord(job_ids.new(), agent, JobStatus.QUEUED, **more))
+
+
+def ended(store: JobStore, agent: str = "tidy", status: JobStatus = JobStatus.COMPLETED) -> JobRecord:
+    return store.update(made(store, agent).id, lambda job: replace(job, status=status))
+
+
+def test_ids_that_are_made_in_a_row_are_unique_and_rise() -> None:
+    many = [job_ids.new() for _ in range(100_000)]
+    assert sorted(set(many)) == many
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "job-",
+        "../../etc/passwd",
+        "job-../../../../../../../../../x",
+        "job-" + "0" * 25 + "/",
+        "job-" + "Z" * 26,
+    ],
+)
+def test_id_that_is_none_is_refused(store: JobStore, text: str) -> None:
+    with pytest.raises(JobNotFoundError) as caught:
+        store.get(text)
+    assert caught.value.code == "JOB_NOT_FOUND"
+
+
+def test_record_that_was_kept_is_read_as_it_was(store: JobStore) -> None:
+    attempt = AttemptRecord(1, "tidy-1", outcome=AttemptOutcome.SUCCESS, cost=0.25, text="broken \udc80")
+    job = made(store, prompt="Tidy up", attempts=(attempt,), priority=-3)
+    assert JobStore(store.folder).get(job.id) == job
+
+
+def test_job_that_has_ended_does_not_change_any_more(store: JobStore) -> None:
+    job = ended(store, status=JobStatus.CANCELLED)
+    assert store.update(job.id, lambda job: replace(job, status=JobStatus.RUNNING)) == job
+    assert store.open_ids() == []
+
+
+def test_jobs_that_are_asked_for_come_newest_first(store: JobStore) -> None:
+    jobs = [ended(store), made(store, "other"), ended(store, status=JobStatus.FAILED), made(store)]
+    ids = [job.id for job in jobs]
+    assert [job.id for job in store.find(JobFilter())] == ids[::-1]
+    assert [job.id for job in store.find(JobFilter(limit=2))] == ids[:1:-1]
+    assert [job.id for job in store.find(JobFilter("tidy"))] == [ids[3], ids[2], ids[0]]
+    assert [job.id for job in store.find(JobFilter(statuses=("failed",)))] == [ids[2]]
+    assert [job.id for job in store.find(JobFilter("../.."))] == [ids[3], ids[1]][:0]
+    assert store.counts() == {"completed": 1, "failed": 1}
+
+
+def test_what_a_crash_left_half_done_is_mended(store: JobStore) -> None:
+    job = ended(store)
+    open_folder = Path(store.folder, "open")
+    (open_folder / job.id).touch()
+    (open_folder / job_ids.new()).touch()
+    store.mend()
+    assert store.open_ids() == []
+    assert store.find(JobFilter("tidy")) == [job]
+
+
+def test_retention_takes_the_oldest_that_have_ended_and_none_that_runs(store: JobStore) -> None:
+    running = made(store)
+    jobs = [ended(store) for _ in range(5)]
+    others = [ended(store, "other") for _ in range(2)]
+    assert store.retain(per_agent=2) == [job.id for job in jobs[:3]]
+    assert {job.id for job in store.find(JobFilter())} == {job.id for job in [running, *jobs[3:], *others]}
+    assert len(store.retain(per_agent=2, total=1)) == 3
+    assert {job.id for job in store.find(JobFilter())} == {running.id, others[1].id}
+
+
+COUNT = """
+import sys
+from gitfleet.codec import replace
+from gitfleet.jobs.records.store import JobStore
+for _ in range(20):
+    JobStore(sys.argv[1]).update(sys.argv[2], lambda job: replace(job, priority=job.priority + 1))
+"""
+
+
+def test_record_that_many_change_at_once_loses_no_change(store: JobStore, race: Race, tmp_path: Path) -> None:
+    job = made(store)
+    argv = (sys.executable, "-c", COUNT, store.folder, job.id)
+    env = {"PYTHONPATH": str(ROOT)}
+    for done in race([Entrant(argv, tmp_path, env)] * 4):
+        done.ok()
+    assert store.get(job.id).priority == 80
+    assert not [name for _, _, names in os.walk(store.folder) for name in names if name.endswith(".tmp")]
