@@ -104,7 +104,7 @@ def test_nothing_lands_while_no_gate_is_configured(bench: Bench) -> None:
 
 
 def test_rules_that_cannot_be_read_are_named_by_the_runner(bench: Bench) -> None:
-    bench.rules(gate="gate: \"echo 'a\"")
+    bench.rules(gate='gate: "echo \'a"')
     (entry,) = bench.queue(Branch("one", {"one.txt": "1\n"}))
     done = bench.runner("ada").ended(11)
     assert done.stderr.count("queue.gate: cannot be split into words") == 1

@@ -66,7 +66,7 @@ def test_job_of_a_manager_that_was_killed_ends_once(
     (place / "agents/once.yaml").write_text(
         "command: [sh, -c, 'echo 1 >> runs.txt']\nworking_directory: ..\nclaims: runs.txt\n"
     )
-    argv = [sys.executable, "-c", DIES.format(step=step), place / "agents"]
+    argv: list[str | Path] = [sys.executable, "-c", DIES.format(step=step), place / "agents"]
     run_program(argv, place, env={"PYTHONPATH": str(ROOT)}).ended(-signal.SIGKILL)
 
     async def main() -> None:
