@@ -7,7 +7,7 @@ from gitfleet.base.text import display
 from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
+from gitfleet.jobs.errors import AgentNotFoundError, ConfigurationError, ScheduleNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -42,6 +42,7 @@ def submit(
     working_directory: str = "",
 ) -> JobRecord:
     """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
+    _demand_known(agent)
     if schedule and schedule not in agent.schedules:
         words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
         hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
@@ -59,3 +60,27 @@ def submit(
         created_at=clock.milliseconds(),
     )
     return store.create(job)
+
+
+_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "pool", "queue", "self_schedule")
+"""Keys of agent files that nothing heeds yet."""
+_RUNTIMES = ("command", "codex", "claude")
+
+
+def _demand_known(agent: Agent) -> None:
+    """Raise ConfigurationError where a file asks for what would not be done: better no job than one without its limits."""
+    fields = Agent.model_fields
+    said = [
+        key
+        for key in _WITHOUT_EFFECT
+        if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
+    ]
+    said += ["commit.pull_request"] if agent.commit.pull_request else []
+    said += [f"limits.{key}" for key in ("memory", "disk") if getattr(agent.limits, key) is not None]
+    said += [f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else []
+    if said:
+        raise ConfigurationError(
+            f"The agent {agent.name} asks for {', '.join(said)}, which this gitfleet cannot do.",
+            hint="Take that out of its file.",
+            validation_errors=tuple(said),
+        )
