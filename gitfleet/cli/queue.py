@@ -153,12 +153,16 @@ def show(entry: OfEntry, log: WholeLog = False) -> Reply:
         if log:
             return _log(fleet, found)
         row = found["entry"]
-        lines = [f"{name}: {row[name]}" for name in SHOWN if row[name]]  # type: ignore[literal-required]
+        lines = [f"{name}: {_value(row[name])}" for name in SHOWN if row[name]]  # type: ignore[literal-required]
         lines += _evidence(found["evidence"], row["id"])
         lines += _task(found["task"]) if found["task"] else []
         lines += [f"tested by: node {run['node']}, as {run['commit'][:12]}" for run in found["runs"]]
         lines += [f"before: {one}" for one in found["above"]]
         return informed(fleet, found, lines)
+
+
+def _value(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _task(task: views.TaskRow) -> list[str]:
@@ -195,7 +199,8 @@ def _evidence(found: EvidenceRow, entry: str) -> list[str]:
     lines = [f"about: {path}" for path in found.get("paths", ())]
     sides = [str(found[key]) for key in ("branch", "session", "author", "title") if found.get(key)]
     as_commit = [f"commit {found['theirs'][:12]}"] if found.get("theirs") else []
-    lines += [f"the other side: {', '.join([*sides, *as_commit])}"] if sides else []
+    if as_commit or found.get("branch"):
+        lines.append(f"the other side: {', '.join([*sides, *as_commit])}")
     for key in ("hunks", "log"):
         lines += [f"  {line}" for line in str(found.get(key, "")).splitlines()]
     if found.get("archive"):

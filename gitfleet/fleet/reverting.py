@@ -6,19 +6,21 @@ however many commits it landed as. What landed later stays; where it has changed
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gitfleet.base import advice
-from gitfleet.base.names import SessionId
+from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import Blocked, Conflict, UsageError
 from gitfleet.git import merge_rules, refs, trailers
 from gitfleet.git.program import Git
 from gitfleet.git.quarantine import Conflicted, Merged, quarantine
-from gitfleet.mergequeue import states
+from gitfleet.mergequeue import stacks, states
 from gitfleet.mergequeue.adding import QueuedBranch, Wanted
+from gitfleet.mergequeue.branches import Placed
 from gitfleet.mergequeue.model import MAX_TITLE, QueueEntry
 from gitfleet.patterns import language
 from gitfleet.trunk import position
@@ -31,7 +33,7 @@ PRIORITY = 90
 
 
 def revert(fleet: Fleet, session: SessionId, name: str) -> QueuedBranch:
-    """Queue the revert of an entry, as the branch `revert-…`; again, the same one. The session claims what it changes.
+    """Queue the revert of an entry, as the branch `revert-…`; again, the same one until that has landed. The session claims what it changes.
 
     Raises NoEntry, UsageError for an entry that has not landed or is reverted already, Conflict where others claim these paths or
     what landed later has changed them, and as `queue.add`.
@@ -41,8 +43,11 @@ def revert(fleet: Fleet, session: SessionId, name: str) -> QueuedBranch:
         words = f"{display(entry.branch)} is {entry.state}: only what has landed can be reverted."
         raise UsageError(words, hint=f"To keep it from landing: {advice.QUEUE_DROP.of(entry.id)}.")
     title = one_line(f"Revert {entry.title or entry.branch}", MAX_TITLE)
-    branch = f"revert-{entry.id[-8:].lower()}"
-    if f"refs/heads/{branch}" not in refs.read(fleet.repository.git, f"refs/heads/{branch}"):
+    fleet.ledger.sync()
+    name = f"revert-{entry.id[-8:].lower()}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    branch = next(one for one in names if not _has_landed(fleet, one))
+    if _head(fleet, branch) is None:
         _make(fleet, session, entry, branch, title)
     return fleet.queue.add(session, Wanted(branch, title, PRIORITY, ceiling=PRIORITY))
 
@@ -50,7 +55,6 @@ def revert(fleet: Fleet, session: SessionId, name: str) -> QueuedBranch:
 def _make(fleet: Fleet, session: SessionId, entry: QueueEntry, branch: str, title: str) -> None:
     """The branch, with one commit on the trunk of now."""
     git = fleet.repository.git
-    fleet.ledger.sync()
     tip = position.tip(git, fleet.ledger.node)
     before = entry.before or refs.resolve(git, f"{entry.landed}^1")
     if not (tip and before and _contains(git, tip, entry.landed)):
@@ -83,6 +87,21 @@ def _make(fleet: Fleet, session: SessionId, entry: QueueEntry, branch: str, titl
         raise Conflict(
             f"There is a branch {branch} already.", hint=f"Queue it: {advice.QUEUE_ADD.of(branch)}."
         )
+
+
+def _head(fleet: Fleet, branch: str) -> str | None:
+    return refs.read(fleet.repository.git, f"refs/heads/{branch}").get(f"refs/heads/{branch}")
+
+
+def _has_landed(fleet: Fleet, branch: str) -> bool:
+    """Whether a revert of before is on the trunk: what it took away may be back since."""
+    git, head = fleet.repository.git, _head(fleet, branch)
+    tip = position.tip(git, fleet.ledger.node)
+    if not (head and tip):
+        return False
+    placed = Placed(BranchName(branch), Oid(head), Oid(tip), {}, ahead=False)
+    landed = stacks.landed_part(fleet.ledger.current().view, git, placed)
+    return _contains(git, tip, head) or (landed is not None and landed.head == head)
 
 
 def _contains(git: Git, commit: str, other: str) -> bool:

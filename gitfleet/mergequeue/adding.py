@@ -30,6 +30,7 @@ from gitfleet.sessions.session_records import Session
 from gitfleet.trunk import commit_verdicts, incoming, policy_file, queue_policy
 from gitfleet.trunk.incoming import IncomingCommit
 
+_COMMIT_FIRST = "Commit something on it first, or name another branch."
 TRIES = 3
 """How often what an entry is stacked on may change while it is asked for."""
 
@@ -76,6 +77,7 @@ class Adding:
         self._wanted = wanted
         self._count = 0
         self._absent: Sequence[Stacked] = ()
+        self._landed: QueueEntry | None = None
         self._who: Session = session_rules.of_node(ledger.current().view, session, ledger.node.id)
 
     def run(self, timeout: float) -> QueuedBranch:
@@ -134,8 +136,13 @@ class Adding:
             raise UsageError(words, hint="Make the branch from what it is to land on.")
         if base == placed.head:
             words = f"{name} has nothing to land: {target} has all its commits."
-            raise UsageError(words, hint="Commit something on it first, or name another branch.")
-        return Oid(base), list(incoming.commits(self._git, placed.head, f"^{placed.target}"))
+            raise UsageError(words, hint=_COMMIT_FIRST)
+        landed = self._landed = stacks.landed_part(self._view, self._git, placed)
+        if landed and landed.head == placed.head:
+            words = f"{name} has nothing to land: it has landed on {target} as {landed.landed[:12]}."
+            raise UsageError(words, hint=_COMMIT_FIRST)
+        shut = [f"^{landed.head}"] if landed else []
+        return Oid(base), list(incoming.commits(self._git, placed.head, f"^{placed.target}", *shut))
 
     def _enter(self, placed: Placed, base: Oid, timeout: float) -> list[Added]:
         """Have the branch queued, and what belongs to its stack; what was added, the branch last."""
@@ -166,7 +173,7 @@ class Adding:
         view = self._view
         entries = [one for one in model.readable(view) if one.target == self._target]
         others = [one for one in entries if one.branch != placed.branch]
-        heads = stacks.heads_of(self._git, others, placed, self._target)
+        heads = stacks.heads_of(self._git, others, placed, self._target, self._landed)
         rows = stacks.stacked(self._git, heads, placed.target)
         self._absent = [
             row for row in stacks.chain(rows, placed.branch)[:-1] if row.branch not in placed.there
@@ -175,9 +182,11 @@ class Adding:
         made: list[Operation] = []
         for row in stacks.chain(rows, placed.branch)[:-1]:
             if row.branch not in ids:
-                made.append(self._lower(row, _upon(rows, ids, row.branch), base, placed.target))
+                made.append(self._lower(row, self._upon(rows, ids, row.branch), base, placed.target))
                 ids[row.branch] = made[-1].id
-        made.append(self._own(placed, base, rows[placed.branch], _upon(rows, ids, placed.branch), entries))
+        made.append(
+            self._own(placed, base, rows[placed.branch], self._upon(rows, ids, placed.branch), entries)
+        )
         self._count = len(made)
         own = ids.setdefault(placed.branch, made[-1].id)
         made += [
@@ -254,6 +263,13 @@ class Adding:
             )
         )
 
+    def _upon(self, rows: Mapping[str, Stacked], ids: Mapping[str, str], branch: str) -> EntryPin | None:
+        """The entry that a branch is built upon, at the commit of it that the branch has."""
+        upon = rows[branch].upon
+        if upon in ids:
+            return EntryPin(ids[upon], rows[upon].head)
+        return self._landed.pin if self._landed else None
+
     def _operation(self, body: Add) -> Operation:
         who = Actor(PERSON if self._who.person else SESSION, self._who.id)
         heard = Reading(self._ledger.state).seen(self._who.id)
@@ -269,9 +285,3 @@ class Adding:
 
     def _subject(self, head: str) -> str:
         return self._git.line("log", "-1", "--no-show-signature", "--format=%s", head, "--") or ""
-
-
-def _upon(rows: Mapping[str, Stacked], ids: Mapping[str, str], branch: str) -> EntryPin | None:
-    """The entry that a branch is built upon, at the commit of it that the branch has."""
-    upon = rows[branch].upon
-    return EntryPin(ids[upon], rows[upon].head) if upon in ids else None

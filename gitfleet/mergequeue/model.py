@@ -385,6 +385,12 @@ def finished(view: View) -> Iterator[QueueEntry]:
         yield from reversed(filing.readable(view, QueueEntry, f"{DONE}/{folder}"))
 
 
+def lately(view: View) -> list[QueueEntry]:
+    """The entries that were finished last, the newest first."""
+    found = [find(view, entry_id) for entry_id in reversed(queue(view).finished)]
+    return [entry for entry in found if entry is not None]
+
+
 def put(entry: QueueEntry) -> Changes:
     """The changes that file an entry where its state says."""
     data = entry.as_bytes()

@@ -24,7 +24,7 @@ def find(view: View, name: str) -> QueueEntry:
     found = model.find(view, text) if is_ulid(text) else None
     if found is not None:
         return found
-    for some in (model.readable, _lately):
+    for some in (model.readable, model.lately):
         group = some(view)
         meant = [entry for entry in group if entry.branch == branch] or [
             entry for entry in group if len(name) >= SHORTEST and entry.id.endswith(text)
@@ -36,12 +36,6 @@ def find(view: View, name: str) -> QueueEntry:
             words = f"{display(name[:80])!r} could be several entries: {ids}."
             raise NoEntry(words, hint=f"Name one by its id; see {advice.QUEUE}.", entry=name)
     raise transitions.no_entry(name)
-
-
-def _lately(view: View) -> list[QueueEntry]:
-    """The entries that were finished last, the newest first."""
-    found = [model.find(view, entry_id) for entry_id in reversed(model.queue(view).finished)]
-    return [entry for entry in found if entry is not None]
 
 
 def check_title(title: str | None) -> None:

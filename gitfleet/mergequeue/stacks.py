@@ -9,9 +9,11 @@ from gitfleet.base.names import BranchName, Oid
 from gitfleet.git import lineage, refs
 from gitfleet.git.program import Git
 from gitfleet.ledger.model import View
-from gitfleet.mergequeue import model, states
+from gitfleet.mergequeue import model, states, target_log
 from gitfleet.mergequeue.branches import HEADS, Placed
 from gitfleet.mergequeue.model import EntryPin, QueueEntry
+
+_TIME = 300.0
 
 
 class Stacked(NamedTuple):
@@ -49,18 +51,41 @@ def chain(rows: Mapping[str, Stacked], branch: str) -> list[Stacked]:
     return found[::-1]
 
 
-def heads_of(git: Git, entries: Sequence[QueueEntry], placed: Placed, target: str) -> dict[str, str]:
+def heads_of(
+    git: Git, entries: Sequence[QueueEntry], placed: Placed, target: str, landed: QueueEntry | None
+) -> dict[str, str]:
     """Where branches are that the one which is added may be built upon, or that may be built upon it: the queued ones at their heads in
-    the queue; and of the hub's, and those here that have never been there, whichever its history has.
+    the queue; and of the hub's, and those here that have never been there, whichever its history has. `landed`: see `landed_part`.
 
     Costs two git processes. Raises GitFailed.
     """
-    rows = git.run("rev-list", placed.head, f"^{placed.target}", "--", timeout=300.0).decode("ascii")
-    history = set(rows.split()) - {placed.head}
+    history = set(_history(git, placed, landed)) - {placed.head}
     here = {ref.removeprefix(HEADS): oid for ref, oid in refs.read(git, HEADS).items()}
     names = {**here, **placed.there}
     below = {name: oid for name, oid in names.items() if oid in history and name != target}
     return {**below, **{entry.branch: entry.head for entry in entries}, placed.branch: placed.head}
+
+
+def landed_part(view: View, git: Git, placed: Placed) -> QueueEntry | None:
+    """The entry at the newest commit of a branch that has landed as another one (squashed or rebased): history does not tell of it.
+
+    Costs five git processes. Raises GitFailed.
+    """
+    said = target_log.on_target(git, placed.target, frozenset({placed.head})).landings
+    known = [*(model.find(view, entry_id) for entry_id, _ in said), *model.lately(view)]
+    heads = {entry.head: entry for entry in known if entry and entry.state == states.LANDED}
+    found = next((heads[oid] for oid in _history(git, placed, None) if oid in heads), None)
+    if found is None:
+        return None
+    done = git.ask("merge-base", "--is-ancestor", found.landed, placed.target, timeout=_TIME)
+    return found if done.code == 0 else None
+
+
+def _history(git: Git, placed: Placed, landed: QueueEntry | None) -> list[str]:
+    """The commits of a branch that have not landed, the newest first."""
+    shut = [f"^{landed.head}"] if landed else []
+    rows = git.run("rev-list", "--topo-order", placed.head, f"^{placed.target}", *shut, "--", timeout=_TIME)
+    return rows.decode("ascii").split()
 
 
 def landed_below(view: View, git: Git, entry: QueueEntry, head: str) -> EntryPin | None:
@@ -68,7 +93,7 @@ def landed_below(view: View, git: Git, entry: QueueEntry, head: str) -> EntryPin
     below = model.find(view, entry.stack) if entry.stack and entry.under else None
     if below is None or below.state != states.LANDED:
         return None
-    done = git.ask("merge-base", "--is-ancestor", entry.under, head, timeout=300.0)
+    done = git.ask("merge-base", "--is-ancestor", entry.under, head, timeout=_TIME)
     return EntryPin(below.id, entry.under) if done.code == 0 else None
 
 
@@ -77,5 +102,5 @@ def rewritten_below(view: View, git: Git, entry: QueueEntry) -> QueueEntry | Non
     below = model.find(view, entry.stack) if entry.stack and entry.under else None
     if below is None or below.state in states.FINISHED or below.head == entry.under:
         return None
-    done = git.ask("merge-base", "--is-ancestor", entry.under, below.head, timeout=300.0)
+    done = git.ask("merge-base", "--is-ancestor", entry.under, below.head, timeout=_TIME)
     return below if done.code == 1 else None

@@ -44,6 +44,20 @@ def hub(cli: Cli, name: str) -> str:
     ).stdout.strip()
 
 
+def there(cli: Cli) -> list[str]:
+    """The files on the trunk of the hub."""
+    return cli.clone.git("ls-tree", "--name-only", "main", at=cli.clone.fleets.hub).ok().stdout.split()
+
+
+def rules(cli: Cli, queue: str) -> None:
+    """Have the trunk's rules say this of the queue."""
+    (cli.clone.path / "gitfleet.yaml").write_text(f"version: 1\nqueue: {queue}\n")
+    cli.clone.out("add", "gitfleet.yaml")
+    cli.clone.git(*UNSEEN, "commit", "--quiet", "-m", "rules").ok()
+    cli.clone.git(*UNSEEN, "push", "--quiet", "origin", "main").ok()
+    cli("sync").ok()
+
+
 def land(cli: Cli, *names: str) -> None:
     """Have entries land as the commit of the last one, which is on top of the target."""
     with cli.clone.open() as fleet:
@@ -348,22 +362,52 @@ def test_revert_of_a_landed_entry_is_queued_as_a_branch_of_its_own(hub_cli: Cli)
     assert (ran.returncode, "Nothing of feat is left" in ran.stderr) == (2, True)
 
 
+def test_revert_can_be_made_again_once_what_it_took_away_is_back(hub_cli: Cli) -> None:
+    rules(hub_cli, "{gate: none}")
+    branch(hub_cli, "feat")
+    hub_cli("queue", "add").ok()
+    hub_cli("queue", "process").ok()
+    for _ in range(2):
+        entry = hub_cli("queue", "revert", "feat", "--json").ok().json()["data"]["entry"]
+        hub_cli("queue", "process").ok()
+        assert "feat.txt" not in there(hub_cli)
+        hub_cli("queue", "revert", entry["branch"]).ok()
+        hub_cli("queue", "process").ok()
+        assert "feat.txt" in there(hub_cli)
+
+
+@pytest.mark.parametrize("method", ["squash", "rebase"])
+def test_branch_that_landed_as_other_commits_has_nothing_to_land_until_it_goes_on(
+    hub_cli: Cli, method: str
+) -> None:
+    rules(hub_cli, f"{{gate: none, method: {method}}}")
+    branch(hub_cli, "below", "one.txt", "two.txt")
+    branch(hub_cli, "feat", "three.txt", upon="below")
+    hub_cli("queue", "add").ok()
+    hub_cli("queue", "process").ok()
+    for name in ("below", "feat"):
+        ran = hub_cli("queue", "add", "--branch", name)
+        assert (ran.returncode, "nothing to land: it has landed on main as" in ran.stderr) == (2, True)
+    assert listed(hub_cli)["feat"]["state"] == "landed"
+    hub_cli.clone.claim("three.txt")
+    hub_cli.clone.write("three.txt", "changed")
+    hub_cli.clone.commit("-m", "more").ok()
+    data = hub_cli("queue", "add", "--json").ok().json()["data"]
+    assert (data["entry"]["branch"], data["below"]) == ("feat", [])
+    hub_cli("queue", "process").ok()
+    tip = hub(hub_cli, "main")
+    assert hub_cli.clone.git("show", "--name-only", "--format=%s", tip, at=hub_cli.clone.fleets.hub).stdout.split() == ["more", "three.txt"]  # fmt: skip
+
+
 def test_revert_takes_back_all_commits_that_an_entry_landed_as(hub_cli: Cli) -> None:
-    (hub_cli.clone.path / "gitfleet.yaml").write_text("version: 1\nqueue: {gate: none, method: rebase}\n")
-    hub_cli.clone.out("add", "gitfleet.yaml")
-    hub_cli.clone.git(*UNSEEN, "commit", "--quiet", "-m", "rules").ok()
-    hub_cli.clone.git(*UNSEEN, "push", "--quiet", "origin", "main").ok()
-    hub_cli("sync").ok()
+    rules(hub_cli, "{gate: none, method: rebase}")
     branch(hub_cli, "feat", "one.txt", "two.txt")
     hub_cli("queue", "add").ok()
     hub_cli("queue", "process").ok()
     hub_cli("queue", "revert", "feat").ok()
     hub_cli("queue", "process").ok()
-    there = (
-        hub_cli.clone.git("ls-tree", "--name-only", "main", at=hub_cli.clone.fleets.hub).ok().stdout.split()
-    )
-    assert "gitfleet.yaml" in there
-    assert {"one.txt", "two.txt"}.isdisjoint(there)
+    assert "gitfleet.yaml" in there(hub_cli)
+    assert {"one.txt", "two.txt"}.isdisjoint(there(hub_cli))
 
 
 def test_claims_of_an_ended_session_go_with_its_branch_whatever_head_they_stayed_with(
