@@ -73,7 +73,7 @@ def landed_part(view: View, git: Git, placed: Placed) -> QueueEntry | None:
     """
     said = target_log.on_target(git, placed.target, frozenset({placed.head})).landings
     known = [*(model.find(view, entry_id) for entry_id, _ in said), *model.lately(view)]
-    heads = {entry.head: entry for entry in known if entry and entry.state == states.LANDED}
+    heads: dict[str, QueueEntry] = {one.head: one for one in known if one and one.state == states.LANDED}
     found = next((heads[oid] for oid in _history(git, placed, None) if oid in heads), None)
     if found is None:
         return None
