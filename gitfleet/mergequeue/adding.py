@@ -15,6 +15,8 @@ from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
 from gitfleet.codec import Struct
 from gitfleet.errors import NoEntry, UsageError
+from gitfleet.git import merge_rules
+from gitfleet.git.quarantine import Merged, quarantine
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import PERSON, SESSION, Actor, Changes, Operation, Refused, View
@@ -141,8 +143,17 @@ class Adding:
         if landed and landed.head == placed.head:
             words = f"{name} has nothing to land: it has landed on {target} as {landed.landed[:12]}."
             raise UsageError(words, hint=_COMMIT_FIRST)
+        if self._changes_nothing(placed):
+            words = f"{name} has nothing to land: {target} has all that it changes."
+            raise UsageError(words, hint=_COMMIT_FIRST)
         shut = [f"^{landed.head}"] if landed else []
         return Oid(base), list(incoming.commits(self._git, placed.head, f"^{placed.target}", *shut))
+
+    def _changes_nothing(self, placed: Placed) -> bool:
+        """Whether the target would have the same files with the branch: its changes came there by hand, say."""
+        with quarantine(self._git, merge_rules.of_tree(self._git, placed.target, {})) as place:
+            found = place.merge(placed.target, placed.head)
+            return isinstance(found, Merged) and found.tree == place.tree(placed.target)
 
     def _enter(self, placed: Placed, base: Oid, timeout: float) -> list[Added]:
         """Have the branch queued, and what belongs to its stack; what was added, the branch last."""

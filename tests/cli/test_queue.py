@@ -376,6 +376,16 @@ def test_revert_can_be_made_again_once_what_it_took_away_is_back(hub_cli: Cli) -
         assert "feat.txt" in there(hub_cli)
 
 
+def test_branch_whose_changes_came_to_the_trunk_by_hand_has_nothing_to_land(hub_cli: Cli) -> None:
+    head = branch(hub_cli, "feat")
+    tree = hub_cli.clone.out("rev-parse", f"{head}^{{tree}}")
+    by_hand = hub_cli.clone.out("commit-tree", tree, "-p", "origin/main", "-m", "by hand")
+    hub_cli.clone.git(*UNSEEN, "push", "--quiet", "--no-verify", "origin", f"{by_hand}:main").ok()
+    ran = hub_cli("queue", "add")
+    assert (ran.returncode, "main has all that it changes" in ran.stderr) == (2, True)
+    assert (listed(hub_cli), hub(hub_cli, "feat")) == ({}, "")
+
+
 @pytest.mark.parametrize("method", ["squash", "rebase"])
 def test_branch_that_landed_as_other_commits_has_nothing_to_land_until_it_goes_on(
     hub_cli: Cli, method: str
