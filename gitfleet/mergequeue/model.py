@@ -28,8 +28,9 @@ from gitfleet.mergequeue.reasons import REASON, Reason
 from gitfleet.mergequeue.states import FINISHED, GOING, LANDED, STATE, State
 
 ROOT = "queue"
-LIVE, DONE, RUNS, RESULTS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs", f"{ROOT}/results"
-RECALLED = f"{ROOT}/recalled"
+LIVE, DONE, RUNS, RESULTS, RECALLED = (
+    f"{ROOT}/{name}" for name in ("live", "done", "runs", "results", "recalled")
+)
 STATE_FILE = f"{ROOT}/state.json"
 _FOLDER = 5
 """Characters of an id that name the folder of a finished entry: some nine hours."""
@@ -387,8 +388,7 @@ def finished(view: View) -> Iterator[QueueEntry]:
 
 def lately(view: View) -> list[QueueEntry]:
     """The entries that were finished last, the newest first."""
-    found = [find(view, entry_id) for entry_id in reversed(queue(view).finished)]
-    return [entry for entry in found if entry is not None]
+    return [entry for one in reversed(queue(view).finished) if (entry := find(view, one)) is not None]
 
 
 def put(entry: QueueEntry) -> Changes:
