@@ -3,8 +3,7 @@
 `queue/live/<id>.json` has the entries that may still move, `queue/done/<start of the id>/<id>.json` those that are finished: an id
 begins with its time, so the newest are in the last folders, and nothing that asks about the queue reads the others.
 `queue/runs/<id>.json` are the tickets of gate runs, `queue/results/<id>.json` how they ended while that says anything of an entry that
-waits. `queue/recalled/<id>.json` are the entries that the host was handed and is not to land any more, as long as it has not been heard
-to let go of them. `queue/state.json` is what is known of the queue as a whole.
+waits. `queue/recalled/<id>.json` are entries that the host has and is to let go. `queue/state.json` is about the queue as a whole.
 """
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ from gitfleet.mergequeue.reasons import REASON, Reason
 from gitfleet.mergequeue.states import FINISHED, GOING, LANDED, STATE, State
 
 ROOT = "queue"
-LIVE, DONE, RUNS, RESULTS, RECALLED = (
-    f"{ROOT}/{name}" for name in ("live", "done", "runs", "results", "recalled")
-)
+LIVE, DONE, RUNS, RESULTS = f"{ROOT}/live", f"{ROOT}/done", f"{ROOT}/runs", f"{ROOT}/results"
+RECALLED = f"{ROOT}/recalled"
 STATE_FILE = f"{ROOT}/state.json"
 _FOLDER = 5
 """Characters of an id that name the folder of a finished entry: some nine hours."""
