@@ -87,7 +87,9 @@ class Past:
             return False
         wanted = {**self._heads, **fresh}  # all anew, so that they stand in one order
         data = "".join(f"{head}\n" for head in [*wanted, f"^{target}"]).encode()
-        out = self._git.run("rev-list", "--parents", "--stdin", data=data, timeout=_TIME).decode("ascii")
+        out = self._git.run(
+            "rev-list", "--topo-order", "--parents", "--stdin", data=data, timeout=_TIME
+        ).decode("ascii")
         rows = [row.split(" ") for row in out.splitlines()]
         self._heads, self._commits = wanted, {oid: tuple(parents) for oid, *parents in rows}
         return True
