@@ -64,5 +64,9 @@ def some(items: Sequence[str], most: int = 3) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural unless it is one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """A number with its noun, in the plural unless it is one: `2 files`, `2 entries`."""
+    if number == 1:
+        return f"{number} {noun}"
+    return (
+        f"{number} {noun[:-1]}ies" if noun[-1:] == "y" and noun[-2:-1] not in "aeiou" else f"{number} {noun}s"
+    )

@@ -17,10 +17,10 @@ from gitfleet.base.names import NodeId, Oid, SessionId
 from gitfleet.base.statefile import PROCESS
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import WHOLE, Broken, Many, One, Record, Struct, Table, Text, Whole, field, replace
-from gitfleet.errors import Conflict, Corrupt, NewerFormat, PolicyRefused, Queued
+from gitfleet.errors import Conflict, PolicyRefused, Queued
 from gitfleet.gates.model import BY_SESSION, FAILED, GATE_OID, PASSED, PUBLISHER, GateSubject, Publisher
 from gitfleet.gates.standing import standing
-from gitfleet.ledger import format
+from gitfleet.ledger import filing, format
 from gitfleet.ledger.model import (
     NODE,
     NODE_ID,
@@ -79,17 +79,7 @@ class GateLease(Record):
 
 def running(view: View) -> Iterator[GateLease]:
     """The runs that are under way, the oldest first. One that cannot be read is passed over."""
-    view.load(RUNS)
-    for name, is_folder in view.names(RUNS):
-        where = f"{RUNS}/{name}"
-        if is_folder:
-            continue
-        try:
-            found = format.read(GateLease, view.get(where) or b"", where)
-        except (Corrupt, NewerFormat):
-            continue
-        if lease_path(found.id) == where:
-            yield found
+    yield from filing.readable(view, GateLease, RUNS)
 
 
 def lease_path(id_: str) -> str:

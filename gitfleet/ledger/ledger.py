@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gitfleet.base import advice, clock, files, statefile
 from gitfleet.base.ids import ulid
 from gitfleet.base.locks import NodeLock, Wait
-from gitfleet.codec import Struct, replace
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, HubAlarm, LocalStorage, LockHeld, NoFleet, Unverifiable
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
@@ -133,10 +133,7 @@ class Ledger:
     ) -> A:
         """Make one operation of `actor` and submit it; its answer, with how far it has come. Raises what its decision raises."""
         result = self.submit([self.operation(kind, actor, body, heard=heard)], timeout=timeout)[0]
-        if result.error is not None:
-            raise result.error
-        assert isinstance(result.answer, kind.answer)
-        return replace(result.answer, receipt=result.receipt)
+        return result.answered(kind.answer)
 
     def operation(self, kind: Kind[B, A], actor: Actor, body: B, *, heard: Sequence[str] = ()) -> Operation:
         """A new operation of this node, of this moment."""

@@ -304,6 +304,13 @@ class Result(Struct):
         """Whether it was accepted, at least tentatively."""
         return self.error is None
 
+    def answered(self, kind: type[A]) -> A:
+        """The answer of an operation of such a kind, with how far it has come. Raises the error that there is instead."""
+        if self.error is not None:
+            raise self.error
+        assert isinstance(self.answer, kind)
+        return replace(self.answer, receipt=self.receipt)
+
     @property
     def receipt(self) -> Receipt:
         """How far it has come."""

@@ -71,7 +71,7 @@ class Host:
         Raises what the decisions raise. A host that cannot be asked, or answers nonsense, is asked again later.
         """
         offered = self._offer(look, candidate)
-        waits = f"the host has {counted(len(candidate), 'entry').replace('entrys', 'entries')} in hand"
+        waits = f"the host has {counted(len(candidate), 'entry')} in hand"
         if not self._order.is_due((self._site.base, *(look.entries[one].pin for one in candidate))):
             return HandedOver(words=waits)
         rows = [self._row(look.entries[one.pin.id], one.tree) for one in offered.entries]

@@ -20,9 +20,8 @@ from gitfleet.base.statefile import PROCESS
 from gitfleet.claims.model import PATTERNS
 from gitfleet.codec import WHOLE, Choice, Many, One, Record, Struct, Table, Text, Whole, field
 from gitfleet.errors import FleetError
-from gitfleet.ledger import format
+from gitfleet.ledger import filing, format
 from gitfleet.ledger.model import NAME, NODE_ID, SESSION_ID, Changes, View
-from gitfleet.mergequeue import filing
 from gitfleet.mergequeue.reasons import REASON, Reason
 from gitfleet.mergequeue.states import FINISHED, GOING, LANDED, STATE, State
 

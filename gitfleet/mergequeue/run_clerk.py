@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from typing import Self, TypeVar
+from typing import Self
 
-from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.gates import leases, verdicts
 from gitfleet.gates.leases import GateTaken, KeepGate, TakeGate
 from gitfleet.gates.model import PASSED
 from gitfleet.gates.service import GateClerk
 from gitfleet.gates.verdicts import PublishVerdict, VerdictPublished
-from gitfleet.ledger.model import Actor, Answer, Result
+from gitfleet.ledger.model import Actor
 from gitfleet.mergequeue import trials
 from gitfleet.mergequeue.evidence import Candidate, Evidence, GroupEnd, RunResult, infer
 from gitfleet.mergequeue.model import Outcome
@@ -20,8 +19,6 @@ from gitfleet.mergequeue.outlook import Outlook
 from gitfleet.mergequeue.requests import EndRun, RunTaken, Take
 from gitfleet.mergequeue.run_tickets import RunTicket
 from gitfleet.mergequeue.site import Site
-
-A = TypeVar("A", bound=Answer)
 
 
 class RunClerk(GateClerk):
@@ -74,27 +71,27 @@ class RunClerk(GateClerk):
         """See `GateClerk`. Raises what the ledger says of the ticket, or of the lease."""
         lease = self.ledger.operation(leases.take, actor, body)
         if self._ticket is not None:
-            return _answer(self.ledger.submit([lease])[0], GateTaken)
+            return self.ledger.submit([lease])[0].answered(GateTaken)
         wanted = self.ledger.operation(trials.take, self.ledger.itself, self._wanted)
         ticket, taken = self.ledger.submit([wanted, lease])
         if ticket.error is not None and taken.error is None:
             with suppress(FleetError):
-                self.ledger.request(leases.leave, actor, KeepGate(_answer(taken, GateTaken).lease))
-        self._ticket = RunTicket(self._site, _answer(ticket, RunTaken).run, yields=self._yields)
+                self.ledger.request(leases.leave, actor, KeepGate(taken.answered(GateTaken).lease))
+        self._ticket = RunTicket(self._site, ticket.answered(RunTaken).run, yields=self._yields)
         self._site.listener.say(f"testing {self._wanted.commit[:12]}: {self._wanted.purpose}")
         self._kept.enter_context(self._ticket.kept())
-        return _answer(taken, GateTaken)
+        return taken.answered(GateTaken)
 
     def finish(self, actor: Actor, body: PublishVerdict, *, decides: bool) -> VerdictPublished:
         """See `GateClerk`."""
         self._seconds += body.seconds
         verdict = self.ledger.operation(verdicts.publish, actor, body)
         if self._ticket is None or not decides:
-            return _answer(self.ledger.submit([verdict])[0], VerdictPublished)
+            return self.ledger.submit([verdict])[0].answered(VerdictPublished)
         outcome: Outcome = "passed" if body.result == PASSED else "failed"
         end = self.ledger.operation(trials.end, self.ledger.itself, self._end(self._ticket, outcome))
         filed, _ = self.ledger.submit([verdict, end])  # a run that has lost its ticket has ended already
-        answer = _answer(filed, VerdictPublished)
+        answer = filed.answered(VerdictPublished)
         self.outcome, self._ended = outcome, True
         return answer
 
@@ -102,11 +99,3 @@ class RunClerk(GateClerk):
         flaky = outcome == "passed" and self._look.has_failed(self._wanted.tree)
         suspects = self.suspects if outcome == "failed" else ()
         return EndRun(ticket.run.id, outcome, self._seconds, suspects, flaky, words=ticket.useless[:1000])
-
-
-def _answer(result: Result, kind: type[A]) -> A:
-    """The answer of one operation. Raises its error."""
-    if result.error is not None:
-        raise result.error
-    assert isinstance(result.answer, kind)
-    return replace(result.answer, receipt=result.receipt)

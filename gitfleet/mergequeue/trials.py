@@ -56,7 +56,7 @@ def take(view: View, operation: Operation, body: Take, generation: int) -> Decis
     changes: Changes = {run.where: run.as_bytes()}
     for entry in found:
         changes |= model.put(moved(entry, "take", states.TESTING, operation, reason="testing"))
-    words = f"node {operation.node} tests {counted(len(found), 'entry').replace('entrys', 'entries')} as {body.commit[:12]}"
+    words = f"node {operation.node} tests {counted(len(found), 'entry')} as {body.commit[:12]}"
     return Accepted(changes, RunTaken(run), one_line(words))
 
 

@@ -135,11 +135,11 @@ class JobStore:
         """Put right what a crash has left half done."""
         with self.lock.held(_PATIENCE):
             for job_id in self.open_ids():
-                jobs = list(self._read([job_id]))
-                if not jobs:
+                if not os.path.lexists(os.path.join(self._home(job_id), RECORD)):
                     files.remove(os.path.join(self._open(), job_id))
-                elif jobs[0].ended:
-                    self._file(jobs[0])
+                for job in self._read([job_id]):  # one that cannot be read stays where it is
+                    if job.ended:
+                        self._file(job)
 
     def retain(self, per_agent: int = KEPT, total: int | None = None) -> list[str]:
         """Let go of the oldest ended jobs beyond these numbers, with all their files; their ids. One that has not ended is never touched."""

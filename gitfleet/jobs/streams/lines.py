@@ -38,11 +38,6 @@ class StreamLine(NamedTuple):
         return self.raw.decode("utf-8", "replace")
 
 
-def encoded(line: StreamLine) -> bytes:
-    """The line as it lies in the file, its line end included."""
-    return encode(line.seq, line.at, line.source, line.raw, type=line.type, event=line.event, cut=line.cut)
-
-
 def encode(
     seq: int,
     at: int,

@@ -8,7 +8,7 @@ there is room.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from gitfleet.jobs.streams.lines import RAW, encode, number
@@ -65,14 +65,6 @@ class StreamWriter:
         self.seq += 1
         self._waiting.append(encode(self.seq, at, source, raw, type=type, event=event, cut=cut))
         return self.seq
-
-    def raws(self, source: str, lines: Iterable[bytes], *, at: int) -> None:
-        """`add` of many whole lines that mean nothing to us."""
-        seq, waiting = self.seq, self._waiting
-        for raw in lines:
-            seq += 1
-            waiting.append(encode(seq, at, source, raw))
-        self.seq = seq
 
     def flush(self, *, at: int) -> bool:
         """Write what waits; whether it is kept."""

@@ -76,6 +76,15 @@ def test_jobs_that_are_asked_for_come_newest_first(store: JobStore) -> None:
     assert store.counts() == {"completed": 1, "failed": 1}
 
 
+def test_job_whose_record_cannot_be_read_is_kept(store: JobStore) -> None:
+    job = made(store)
+    (record,) = Path(store.folder).glob(f"jobs/*/*/{job.id}/record.json")
+    record.write_bytes(b"{broken")
+    store.mend()
+    assert store.open_ids() == [job.id]
+    assert record.read_bytes() == b"{broken"
+
+
 def test_what_a_crash_left_half_done_is_mended(store: JobStore) -> None:
     job = ended(store)
     open_folder = Path(store.folder, "open")

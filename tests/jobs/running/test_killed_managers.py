@@ -15,23 +15,19 @@ from gitfleet import FleetManager
 from gitfleet.clone import Clone
 from gitfleet.jobs.words import JobStatus
 from gitfleet.sessions import session_records
+from tests.jobs.dying import DIES_IN
 from tests.workbench import ROOT, Gitfleet
 from tests.workbench import run as run_program
 
-DIES = """
-import asyncio, os, signal, sys
+DIES = (
+    DIES_IN
+    + """
+import asyncio, sys
 from gitfleet import FleetManager
 from gitfleet.jobs.attempts import barrier, conclusion, plan, start
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
 from gitfleet.worktrees.service import Worktrees
-def dies_in(owner, name, *, after=False):
-    real = getattr(owner, name)
-    def dying(*args, **more):
-        if after:
-            real(*args, **more)
-        os.kill(os.getpid(), signal.SIGKILL)
-    setattr(owner, name, dying)
 dies_in({step})
 async def main():
     async with FleetManager(config_path=sys.argv[1]) as fleet:
@@ -39,6 +35,7 @@ async def main():
         await fleet.until_idle()
 asyncio.run(main())
 """
+)
 
 STEPS = [
     "plan, 'take'",

@@ -14,6 +14,7 @@ import pytest
 from gitfleet.base import identity, processes
 from gitfleet.jobs.shepherd import control, family, records, run
 from gitfleet.jobs.shepherd.records import AttemptState
+from tests.jobs.dying import DIES_IN
 from tests.jobs.shepherd.agents import (
     DEAF,
     FORK,
@@ -31,20 +32,16 @@ from tests.jobs.shepherd.agents import (
 from tests.workbench import PATIENCE, ROOT, overlaid
 from tests.workbench import run as run_program
 
-STEPS = """
-import os, signal, sys
+STEPS = (
+    DIES_IN
+    + """
+import sys
 sys.path.insert(0, {root!r})
 from gitfleet.jobs.shepherd import agent, endings, program, records
-def dies_in(owner, name, *, after=False):
-    real = getattr(owner, name)
-    def dying(*args, **more):
-        if after:
-            real(*args, **more)
-        os.kill(os.getpid(), signal.SIGKILL)
-    setattr(owner, name, dying)
 dies_in({step})
 program.main([sys.argv[1]])
 """
+)
 
 BEFORE = ["endings, 'reserve'", "agent.AgentProcess, '_fork'", "agent.AgentProcess, 'go'"]
 """Where it dies before the agent runs."""

@@ -1,4 +1,4 @@
-"""Records of the queue as they are filed: each under its own id. Pure."""
+"""Records that are filed in a folder, each under its own id. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from gitfleet.ledger.model import View
 R = TypeVar("R", bound=Record)
 
 
-@lru_cache(maxsize=4096)  # a runner reads the whole queue again and again, and little of it has changed
+@lru_cache(
+    maxsize=4096
+)  # whoever goes on for long reads the same again and again, and little of it has changed
 def _read(kind: type[Record], data: bytes, where: str) -> Record:
     return format.read(kind, data, where)
 
@@ -23,7 +25,7 @@ def one(kind: type[R], data: bytes, where: str) -> R:
     """The record that is filed there. Raises Corrupt, NewerFormat."""
     found = _read(kind, data, where)
     assert isinstance(found, kind)
-    # every record of the queue has an id, which `Record` does not say
+    # a record of such a folder has an id, which `Record` does not say
     if where.rpartition("/")[2] != f"{getattr(found, 'id')}.json":  # noqa: B009
         words = f"{where} in the ledger is filed under another one's name. It was left alone."
         raise Corrupt(words, where=where)
