@@ -14,7 +14,6 @@ from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, submission
 from gitfleet.jobs.attempts import cancelling
-from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
@@ -57,7 +56,7 @@ def config_path(config: str) -> str:
 
 def loaded(config: str) -> Configuration:
     """What they say. Raises ConfigurationError."""
-    return configuration.load(config_path(config), environ=os.environ)
+    return submission.load(config_path(config))
 
 
 def store_at(state_dir: str) -> JobStore:

@@ -23,7 +23,6 @@ from gitfleet.codec import replace
 from gitfleet.git.repository import discover
 from gitfleet.jobs import admission, events, outputs, submission
 from gitfleet.jobs.attempts import cancelling, plan
-from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import InvalidStateError
@@ -92,7 +91,7 @@ class FleetManager:
     async def initialize(self) -> None:
         """Read the agent files, and prepare the state directory. Raises ConfigurationError, InvalidStateError, LocalStorage."""
         self._expect("initialize", UNINITIALIZED, STOPPED)
-        self._configuration = configuration.load(self._config_path, environ=os.environ)
+        self._configuration = submission.load(self._config_path)
         with self.store.lock.held(_LOOK_EVERY):
             os.makedirs(os.path.join(self.store.folder, "open"), exist_ok=True)
         self._state = INITIALIZED

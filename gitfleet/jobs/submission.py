@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.git.repository import discover
+from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import AgentNotFoundError, ConfigurationError, ScheduleNotFoundError
@@ -13,23 +16,53 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
+_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "pool", "queue", "self_schedule")
+"""Keys of agent files that nothing heeds yet."""
+_RUNTIMES = ("command", "codex", "claude")
 
-def agent_of(configuration: Configuration, name: str) -> Agent:
-    """The agent of that name. Raises AgentNotFoundError."""
-    if name not in configuration.agents:
-        known = ", ".join(configuration.agents) or "none"
-        raise AgentNotFoundError(
-            f"There is no agent '{display(name[:80])}'.", hint=f"The agents are: {known}.", agent_name=name
+
+def load(path: str) -> Configuration:
+    """The agent files at `path`, of which all is heeded. Raises ConfigurationError, also for what a job would have to do without."""
+    found = configuration.load(path, environ=os.environ)
+    said = [f"agent {agent.name}: {key}" for agent in found.agents.values() for key in _unheeded(agent)]
+    if said:
+        raise ConfigurationError(
+            f"The agent files ask for what this gitfleet cannot do: {'; '.join(said)}.",
+            hint="Take that out of the files.",
+            config_path=path,
+            validation_errors=tuple(said),
         )
-    return configuration.agents[name]
+    return found
 
 
-def default_agent(configuration: Configuration) -> Agent:
+def _unheeded(agent: Agent) -> list[str]:
+    fields = Agent.model_fields
+    said = [
+        key
+        for key in _WITHOUT_EFFECT
+        if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
+    ]
+    said += ["commit.pull_request"] if agent.commit.pull_request else []
+    said += [f"limits.{key}" for key in ("memory", "disk") if getattr(agent.limits, key) is not None]
+    return said + ([f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else [])
+
+
+def agent_of(known: Configuration, name: str) -> Agent:
+    """The agent of that name. Raises AgentNotFoundError."""
+    if name not in known.agents:
+        names = ", ".join(known.agents) or "none"
+        raise AgentNotFoundError(
+            f"There is no agent '{display(name[:80])}'.", hint=f"The agents are: {names}.", agent_name=name
+        )
+    return known.agents[name]
+
+
+def default_agent(known: Configuration) -> Agent:
     """Whose jobs `enqueue` makes: `default_agent` of the fleet file, else the only agent. Raises AgentNotFoundError."""
-    named = configuration.fleet.default_agent
-    if named is None and len(configuration.agents) != 1:
+    named = known.fleet.default_agent
+    if named is None and len(known.agents) != 1:
         raise AgentNotFoundError("There are several agents.", hint="Say `default_agent: NAME` in fleet.yaml.")
-    return agent_of(configuration, named or next(iter(configuration.agents)))
+    return agent_of(known, named or next(iter(known.agents)))
 
 
 def submit(
@@ -42,7 +75,6 @@ def submit(
     working_directory: str = "",
 ) -> JobRecord:
     """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
-    _demand_known(agent)
     if schedule and schedule not in agent.schedules:
         words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
         hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
@@ -60,27 +92,3 @@ def submit(
         created_at=clock.milliseconds(),
     )
     return store.create(job)
-
-
-_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "pool", "queue", "self_schedule")
-"""Keys of agent files that nothing heeds yet."""
-_RUNTIMES = ("command", "codex", "claude")
-
-
-def _demand_known(agent: Agent) -> None:
-    """Raise ConfigurationError where a file asks for what would not be done: better no job than one without its limits."""
-    fields = Agent.model_fields
-    said = [
-        key
-        for key in _WITHOUT_EFFECT
-        if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
-    ]
-    said += ["commit.pull_request"] if agent.commit.pull_request else []
-    said += [f"limits.{key}" for key in ("memory", "disk") if getattr(agent.limits, key) is not None]
-    said += [f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else []
-    if said:
-        raise ConfigurationError(
-            f"The agent {agent.name} asks for {', '.join(said)}, which this gitfleet cannot do.",
-            hint="Take that out of its file.",
-            validation_errors=tuple(said),
-        )

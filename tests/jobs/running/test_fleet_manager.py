@@ -108,14 +108,14 @@ def test_queries_need_no_event_loop(place: Path) -> None:
 @pytest.mark.parametrize(
     "key", ["budget: {tokens: 5}", "retry: {attempts: 2}", "pool: shared", "setup: {command: [make]}"]
 )
-def test_job_without_what_its_agent_file_asks_for_is_refused(place: Path, key: str) -> None:
+def test_agent_file_that_asks_for_what_is_not_heeded_is_refused(place: Path, key: str) -> None:
     agent(place, "tidy", QUICK, key + "\n")
 
     async def main() -> None:
-        async with manager(place) as fleet:
-            with pytest.raises(ConfigurationError, match=key.partition(":")[0]):
-                await fleet.trigger("tidy")
-            assert fleet.get_jobs() == []
+        fleet = manager(place)
+        with pytest.raises(ConfigurationError, match=key.partition(":")[0]):
+            await fleet.initialize()
+        assert fleet.get_jobs() == []
 
     asyncio.run(main())
 
