@@ -17,7 +17,9 @@ from collections.abc import Callable, Collection, Iterator
 
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
+from gitfleet.base.text import display
 from gitfleet.codec import Struct
+from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
@@ -49,10 +51,14 @@ class JobFilter(Struct):
 
 
 class JobStore:
-    """See the module."""
+    """See the module. Raises UsageError where something else than a folder is there."""
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
+        if os.path.lexists(self.folder) and not os.path.isdir(self.folder):
+            raise UsageError(
+                f"{display(self.folder)} is no folder.", hint="Name the folder that jobs are kept in."
+            )
 
     @property
     def lock(self) -> NodeLock:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gitfleet.codec import replace
+from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
@@ -74,6 +75,12 @@ def test_jobs_that_are_asked_for_come_newest_first(store: JobStore) -> None:
     assert [job.id for job in store.find(JobFilter(statuses=("failed",)))] == [ids[2]]
     assert [job.id for job in store.find(JobFilter("../.."))] == [ids[3], ids[1]][:0]
     assert store.counts() == {"completed": 1, "failed": 1}
+
+
+def test_state_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is no folder"):
+        JobStore(str(tmp_path / "file"))
 
 
 def test_job_whose_record_cannot_be_read_is_kept(store: JobStore) -> None:
