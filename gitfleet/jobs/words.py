@@ -45,7 +45,7 @@ class LineSource(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What a line of a stream means. RAW: nothing that we know. The last five are ours."""
+    """What a line of a stream means. RAW: nothing that we know. The last six are ours."""
 
     RAW = "raw"
     SESSION = "session"
@@ -60,6 +60,7 @@ class EventKind(StrEnum):
     NEEDS_INPUT = "needs_input"
     RESULT = "result"
     STARTED = "started"
+    SETUP = "setup"
     STOPPING = "stopping"
     ENDED = "ended"
     GAP = "gap"

@@ -24,6 +24,7 @@ from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.setup import records as setup_records
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
@@ -118,7 +119,7 @@ def _judged(
     try:
         agent = plan.agent_of(folder)
         with Clone.open(attempt.worktree) as clone:
-            kept = _committed(clone, attempt, agent, str(outcome))
+            kept = _committed(clone, attempt, agent, folder, str(outcome))
             head = refs.resolve(clone.repository.here, "HEAD") or ""
             branch = refs.head(clone.repository.here).removeprefix("refs/heads/")
             verdict = _Verdict(outcome, error, head, branch, kept)
@@ -154,14 +155,16 @@ def _changed(git: Git, base: str, head: str) -> bool:
     return refs.resolve(git, f"{base}^{{tree}}") != refs.resolve(git, f"{head}^{{tree}}")
 
 
-def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, how: str) -> str:
-    """Commit what the agent left; "", or why something is left uncommitted.
+def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, how: str) -> str:
+    """Commit what the agent left, but for what its setup had left before; "", or why something is left uncommitted.
 
     The commit runs as any other: the user's hooks and ours judge it, and a refusal leaves every file as it is.
     """
     repository = clone.repository
     rows = checkout.differing(repository.here, submodules="dirty")
     paths = [path for _, path in rows if not path.endswith("/")]
+    ours = setup_records.untouched(folder, attempt.worktree, paths)
+    paths = [path for path in paths if path not in ours]
     if not paths:
         return ""
     left = f"{counted(len(paths), 'path')} left uncommitted"
@@ -201,6 +204,7 @@ def _verified(job: JobRecord, folder: str, agent: Agent, environ: Mapping[str, s
         return ""
     attempt, task = job.attempts[-1], Task(job.prompt)
     env = environment.of_attempt(agent, job, attempt, for_runtime(agent.runtime), task, environ)
+    env |= setup_records.units(folder)
     limit = agent.limits.wall / 1000 if agent.limits.wall else _VERIFY_TIME
     try:
         done = processes.run(

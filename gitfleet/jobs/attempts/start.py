@@ -1,4 +1,4 @@
-"""The start of an attempt, step by step: worktree, shepherd, session, claims; and only then does its agent run.
+"""The start of an attempt, step by step: worktree, shepherd, session, claims; and only then is its setup made, and its agent run.
 
 Each step is written down or can be done again, so that one that was cut short by a crash is gone on with by calling `start` again.
 """
@@ -15,7 +15,7 @@ from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
-from gitfleet.jobs.attempts import barrier, environment, plan
+from gitfleet.jobs.attempts import barrier, environment, plan, preparation
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -97,6 +97,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
     argv = adapter.argv(task)
     _check(argv[0], attempt, env)
+    argv, setup = preparation.planned(folder, agent, attempt, argv, agent.setup.command)
     data = adapter.stdin(task)
     limits = agent.limits
     return Spec(
@@ -108,6 +109,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         model=model,
         limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace),
         marker=attempt.session,
+        setup=setup,
     )
 
 
@@ -150,8 +152,9 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
                     command=tuple(agent.command or (agent.runtime,)),
                 )
             )
-        if agent.claims:
+        if wanted := preparation.wanted(agent):
             try:
-                clone.claims.claim(session, list(agent.claims))
+                granted = clone.claims.claim(session, wanted)
             except Conflict as error:
                 raise error.again(hint="Trigger it again when they are free.") from error
+            preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

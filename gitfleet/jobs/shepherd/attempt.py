@@ -20,7 +20,7 @@ from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
 from gitfleet.jobs.shepherd.stopping import Ladder
 from gitfleet.jobs.streams.writer import StreamWriter
-from gitfleet.jobs.words import EndCause
+from gitfleet.jobs.words import AttemptOutcome, EndCause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class WatchedAttempt:
     def __init__(self, folder: str, spec: Spec, writer: StreamWriter, bell: int) -> None:
         self._folder, self._spec, self._writer, self._bell = folder, spec, writer, bell
         self._adapter = for_runtime(spec.adapter, model=spec.model)
-        self._recorder = Recorder(writer, self._adapter, self._heard)
+        self._recorder = Recorder(writer, self._adapter, self._heard, spec.setup)
         self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
         self.asked = False
         """Somebody has sent a signal to stop it."""
@@ -72,12 +72,13 @@ class WatchedAttempt:
             agent=agent.pid, start=agent.start, boot=identity.boot_id(), started=clock.milliseconds()
         )  # written down before it runs: whoever finds us dead finds it
         agent.go()
-        self._set(phase="running")
+        self._set(phase=self._phase())
         self._recorder.note("started", f"process {agent.pid} was started", pid=agent.pid)
         if fed:
             agent.say((data or b"") + self._adapter.outgoing(), last=not self._adapter.talks)
         records.forget_environment(self._folder, spec)
         self._limits = Deadlines(spec.limits, time.monotonic())
+        self._tell_limits()
         return agent
 
     def _watch(self, agent: AgentProcess) -> None:
@@ -108,15 +109,23 @@ class WatchedAttempt:
         with suppress(BlockingIOError):
             if not self._recorder.take(output):
                 return False
-            now = time.monotonic()
-            self._limits.heard(now)
-            self._limits.told(now, waiting=self._adapter.waiting, finished=self._adapter.finished)
+            self._limits.heard(time.monotonic())
+            self._tell_limits()
             if self._adapter.talks and (words := self._adapter.outgoing()):
                 agent.say(words, last=False)
-            phase = "needs_input" if self._adapter.waiting else "running"
             if not self._ladder.why:
-                self._set(phase=phase, finished=self._adapter.finished)
+                self._set(phase=self._phase(), finished=self._adapter.finished)
         return True
+
+    def _tell_limits(self) -> None:
+        """The setup may be silent for as long as it likes: it has a limit of its own."""
+        waiting = self._adapter.waiting or self._recorder.preparing
+        self._limits.told(time.monotonic(), waiting=waiting, finished=self._adapter.finished)
+
+    def _phase(self) -> str:
+        if self._recorder.preparing:
+            return "setup"
+        return "needs_input" if self._adapter.waiting else "running"
 
     def _turn(self, agent: AgentProcess) -> bool:
         """What the time and the processes ask for; whether all is over."""
@@ -181,12 +190,15 @@ class WatchedAttempt:
         why = ladder.why or EndCause.EXITED
         outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0)
         starved = bool(ladder.scope) and scoping.out_of_memory(ladder.scope)
+        error = "the memory limit of its scope was reached" if starved else ""
+        if self._recorder.preparing and why == EndCause.EXITED:
+            outcome, error = AttemptOutcome.FAILED, error or endings.unprepared(self._recorder.setup_said)
         self._recorder.note("ended", f"it ended with {ended.words}: {outcome}", why=why, outcome=str(outcome))
         writer.sync()
         return EndRecord(
             why, str(outcome), code=ended.code, signal=ended.signal, started=self._state["started"],
             ended=self._ended, gone=clock.milliseconds(), result=result, killed=ladder.killed,
-            error="the memory limit of its scope was reached" if starved else "",
+            error=error,
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
             memory_limit=self._limited(),

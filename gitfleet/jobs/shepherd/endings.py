@@ -47,6 +47,11 @@ def judged(why: str, adapter: Adapter, status: int) -> tuple[str, AgentResult, A
     return str(_OUTCOMES.get(EndCause(why), result.outcome)), result, ended
 
 
+def unprepared(said: str) -> str:
+    """Why an agent never ran that something was to be made ready for, by the last lines of that."""
+    return f"what `setup` asks for failed, and the agent was not started: {said or 'it was killed'}"
+
+
 def reserve(folder: str) -> None:
     """Keep room on the disk for the end record."""
     with suppress(OSError), open(os.path.join(folder, records.RESERVE), "xb") as file:

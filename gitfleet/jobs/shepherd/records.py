@@ -61,7 +61,7 @@ class Spec(Struct):
 
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
-    `adapters.runtimes`.
+    `adapters.runtimes`. `setup`: the line that ends what is made ready before the agent runs, on each of its outputs ("": nothing is).
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -74,10 +74,11 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
+    setup: str = field(TEXT, default="")
 
 
 class AttemptState(Struct):
-    """Where an attempt is. `phase`: starting, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
+    """Where an attempt is. `phase`: starting, setup, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
 
     `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
     `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
