@@ -19,7 +19,7 @@ from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
-from gitfleet.jobs.attempts import environment, plan
+from gitfleet.jobs.attempts import confinement, environment, plan
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
@@ -78,7 +78,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
-        plan.change(store, job_id, **_facts(end, verdict, said))
+        notes = (*job.attempts[-1].notes, *confinement.noted(end))
+        plan.change(store, job_id, **_facts(end, verdict, said), notes=notes)
         return store.update(job_id, lambda job: _ended(job, verdict.outcome, said))
 
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clone import Clone
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
-from gitfleet.jobs.attempts import barrier, environment, plan, preparation
+from gitfleet.jobs.attempts import barrier, confinement, environment, plan, preparation
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -43,7 +44,7 @@ def start(store: JobStore, job_id: str, environ: Mapping[str, str]) -> Shepherd:
         job = _placed(store, job, agent)
         if job.cancelled or job.ended:
             raise AttemptOver("It was cancelled before it began.")
-        shepherd = _shepherd(folder, agent, job, environ)
+        shepherd = _shepherd(store, agent, job, environ)
         try:
             _let_go(store, job, agent, shepherd)
         except BaseException:
@@ -75,7 +76,8 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
     return plan.change(store, job.id, **facts)
 
 
-def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+    folder = store.attempt_folder(job.id, len(job.attempts))
     if control.alive(folder):
         return Shepherd(folder)
     if control.state(folder) or control.end(folder):
@@ -83,8 +85,11 @@ def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, s
     if agent.runtime not in RUNTIMES:
         raise UsageError(f"The runtime {agent.runtime} is not there yet.", hint="Choose another runtime.")
     barrier.make(folder)
+    scope, notes = confinement.chosen(agent, job.attempts[-1], environ)
+    if notes:
+        plan.change(store, job.id, notes=notes)
     try:
-        return control.start(folder, _spec(folder, agent, job, environ))
+        return control.start(folder, replace(_spec(folder, agent, job, environ), scope=scope))
     except control.AttemptTaken as error:
         raise AttemptOver("It ended before it began.") from error
 

@@ -45,7 +45,8 @@ class AttemptRecord(Struct):
     """One attempt. `number` counts from 1; `session` is the one that it works as, `conversation` the agent's own.
 
     `base` is the commit that it began at, `branch` where its work is, `commit` where that stood at the end. `why` is a word of
-    `words.EndCause`. `kept`: what was left uncommitted in its worktree, and why.
+    `words.EndCause`. `kept`: what was left uncommitted in its worktree, and why. `notes`: what else there is to say of it,
+    such as a limit that the system could not hold it to.
     """
 
     number: int = field(WHOLE)
@@ -66,6 +67,7 @@ class AttemptRecord(Struct):
     kept: str = field(_CUT, default="")
     usage: Usage = field(One(Usage), default=Usage())
     cost: float | None = field(JSON, default=None)
+    notes: tuple[str, ...] = field(Many(_CUT), default=())
 
 
 class JobRecord(Record):
