@@ -43,7 +43,6 @@ def _unheeded(agent: Agent) -> list[str]:
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
     said += ["commit.pull_request"] if agent.commit.pull_request else []
-    said += [f"limits.{key}" for key in ("disk",) if getattr(agent.limits, key) is not None]
     return said + ([f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else [])
 
 

@@ -75,6 +75,7 @@ class EndCause(StrEnum):
     IDLE = "idle"
     AFTER_RESULT = "after_result"
     BUDGET = "budget"
+    DISK = "disk"
     CANCELLED = "cancelled"
     TERMINATED = "terminated"
     START_FAILED = "start_failed"

@@ -118,7 +118,7 @@ def _judged(
     if not os.path.isdir(attempt.worktree):
         return _Verdict(outcome, error)
     try:
-        agent = plan.agent_of(folder)
+        agent = _as_it_ended(plan.agent_of(folder), end)
         with Clone.open(attempt.worktree) as clone:
             kept = _committed(clone, attempt, agent, folder, str(outcome))
             head = refs.resolve(clone.repository.here, "HEAD") or ""
@@ -136,6 +136,13 @@ def _judged(
         return _Verdict(worse, error or words, kept=words)
     why = _verified(job, folder, agent, environ)
     return replace(verdict, outcome=AttemptOutcome.FAILED, error=why) if why else verdict
+
+
+def _as_it_ended(agent: Agent, end: EndRecord | None) -> Agent:
+    """What takes more disk than it may is not put into the repository besides."""
+    if end is None or end.why != EndCause.DISK:
+        return agent
+    return agent.model_copy(update={"commit": agent.commit.model_copy(update={"leftovers": "keep"})})
 
 
 def _told(job: JobRecord, end: EndRecord | None, failure: str) -> tuple[AttemptOutcome, str]:

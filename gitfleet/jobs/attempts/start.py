@@ -112,9 +112,10 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         stdin=None if data is None else data.decode("utf-8", "surrogateescape"),
         adapter=agent.runtime,
         model=model,
-        limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace),
+        limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace, limits.disk),
         marker=attempt.session,
         setup=setup,
+        worktree=attempt.worktree,
     )
 
 

@@ -15,6 +15,7 @@ from gitfleet.base import clock, identity
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
+from gitfleet.jobs.shepherd.disk import DiskWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
@@ -45,6 +46,8 @@ class WatchedAttempt:
         """Somebody has sent a signal to stop it."""
         self._ladder = Ladder(spec)
         self._scope_due = time.monotonic() if spec.scope else 0.0
+        disk = spec.limits.disk
+        self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
         self._ended = 0
 
     def run(self) -> EndRecord:
@@ -144,6 +147,8 @@ class WatchedAttempt:
             self._stop(agent, stop.why, stop.grace)
         elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
             self._stop(agent, limit[1], None)
+        elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
+            self._stop(agent, EndCause.DISK, None)
         return self._ladder.climb(agent, now)
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
@@ -163,6 +168,8 @@ class WatchedAttempt:
             moments.append(limit[0])
         if self._scope_due:
             moments.append(self._scope_due)
+        if self._disk and not self._ladder.begun:
+            moments.append(self._disk.due)
         if not moments:
             return None
         return max(0, int((min(moments) - time.monotonic()) * 1000) + 1)
@@ -191,6 +198,8 @@ class WatchedAttempt:
         outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0)
         starved = bool(ladder.scope) and scoping.out_of_memory(ladder.scope)
         error = "the memory limit of its scope was reached" if starved else ""
+        if why == EndCause.DISK and self._disk:
+            error = self._disk.words()
         if self._recorder.preparing and why == EndCause.EXITED:
             outcome, error = AttemptOutcome.FAILED, error or endings.unprepared(self._recorder.setup_said)
         self._recorder.note("ended", f"it ended with {ended.words}: {outcome}", why=why, outcome=str(outcome))

@@ -26,6 +26,7 @@ _OUTCOMES = {
     EndCause.WALL: AttemptOutcome.TIMEOUT,
     EndCause.IDLE: AttemptOutcome.STALLED,
     EndCause.BUDGET: AttemptOutcome.BUDGET,
+    EndCause.DISK: AttemptOutcome.FAILED,
     EndCause.CANCELLED: AttemptOutcome.CANCELLED,
     EndCause.TERMINATED: AttemptOutcome.INTERRUPTED,
     EndCause.START_FAILED: AttemptOutcome.FAILED,

@@ -35,13 +35,14 @@ _MOST = 1 << 28
 
 class AttemptLimits(Struct):
     """In milliseconds; None: no limit. `wall` for the whole, `idle` without a word from the agent (not while it waits for a person),
-    `after_result` from the agent's result to its end; `grace` between TERM and KILL.
+    `after_result` from the agent's result to its end; `grace` between TERM and KILL. `disk` in bytes, of the worktree.
     """
 
     wall: int | None = field(Maybe(WHOLE), default=None)
     idle: int | None = field(Maybe(WHOLE), default=None)
     after_result: int | None = field(Maybe(WHOLE), default=30_000)
     grace: int = field(WHOLE, default=10_000)
+    disk: int | None = field(Maybe(WHOLE), default=None)
 
 
 class ScopeSpec(Struct):
@@ -62,6 +63,7 @@ class Spec(Struct):
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
     `adapters.runtimes`. `setup`: the line that ends what is made ready before the agent runs, on each of its outputs ("": nothing is).
+    `worktree` is the folder that a limit of the disk is about.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -75,6 +77,7 @@ class Spec(Struct):
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
     setup: str = field(TEXT, default="")
+    worktree: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
