@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+from gitfleet.base import clock
 from gitfleet.base.watching import Bell
 from gitfleet.codec import Struct
-from gitfleet.jobs import admission, events
+from gitfleet.jobs import admission, events, waiting
 from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
@@ -68,7 +69,8 @@ class Dispatcher:
         self._queued: dict[str, JobRecord] = {}
         self._agents: dict[str, str] = {}
         self._told: set[str] = set()
-        self._done: set[str] = set()
+        self._done: dict[str, int] = {}
+        self._alarm: asyncio.TimerHandle | None = None
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -92,6 +94,8 @@ class Dispatcher:
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us."""
         self.open = False
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._bell.ring()
         await self.call(self._ear.join)
         self._bell.close()
@@ -115,7 +119,8 @@ class Dispatcher:
             if self.open:
                 for job in self._admitted():
                     await self._take(job)
-            if not self.running and not self._admitted():
+            self._wake_in_time()
+            if not self.running and not self._admitted() and self._alarm is None:
                 self.idle.set()
             else:
                 self.idle.clear()
@@ -135,21 +140,36 @@ class Dispatcher:
         return (agent.concurrency or self._bounds.per_agent or 1) if agent else 0
 
     async def _hear(self) -> None:
-        before = set(self._done)
+        before = dict(self._done)
         found = await self.call(self._store.open_jobs)
         there = {job.id for job in found}
-        jobs = [job for job in found if job.id not in self._done]  # some may have ended since they were read
-        self._done -= before - there
+        jobs = [job for job in found if not self._outdated(job)]
+        for job_id in before.keys() - there:
+            self._done.pop(job_id, None)
         for job_id in self._queued.keys() - there:
             self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
             if job.id not in self._told:
                 self._told.add(job.id)
                 self._tell("job:created", events.JobCreated(job))
+            if job.id in self.running:
+                continue  # also one whose attempt has ended just now: its task has yet to hear of that
             if job.status is JobStatus.QUEUED:
                 self._queued[job.id] = job
-            elif job.id not in self.running and self.open:
+            elif self.open:
                 self._run(job)
+
+    def _outdated(self, job: JobRecord) -> bool:
+        """Whether the attempt that it is at has ended since it was read."""
+        return job.status is JobStatus.RUNNING and len(job.attempts) <= self._done.get(job.id, -1)
+
+    def _wake_in_time(self) -> None:
+        """Look again when the first of those comes due that may not start before some moment."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        now = clock.milliseconds()
+        due = [job.not_before - now for job in self._queued.values() if job.not_before > now]
+        self._alarm = self._loop.call_later(min(due) / 1000, self.nudge) if due and self.open else None
 
     def _admitted(self) -> list[JobRecord]:
         self.waits = {}
@@ -161,7 +181,7 @@ class Dispatcher:
 
     def _held(self, job: JobRecord) -> bool:
         agent = self._configuration().agents[job.agent_name]
-        why = next(filter(None, (hold.why(job, agent) for hold in self._holds)), "")
+        why = waiting.again_at(job) or next(filter(None, (hold.why(job, agent) for hold in self._holds)), "")
         if why:
             self.waits[job.id] = why
         return bool(why)
@@ -180,14 +200,15 @@ class Dispatcher:
     async def _worked(self, job: JobRecord) -> None:
         try:
             ended = await JobWork(self._store, job, self.call, self._tell, self._listeners).run()
-            self._over(ended)
+            if ended.ended:
+                self._over(ended)
             kept, own = self._configuration().fleet.history, self._bounds
             per_agent = own.kept_per_agent or kept.max_jobs_per_agent or KEPT
             await self.call(self._store.retain, per_agent, own.kept_total or kept.max_jobs_total)
         except Exception:  # noqa: BLE001 - the store still says that it runs, and the next start looks after it
             self._log.exception("%s could not be looked after", job.id)
         finally:
-            self._done.add(job.id)
+            self._done[job.id] = len(job.attempts)
             del self.running[job.id], self._agents[job.id]
             self.nudge()
 

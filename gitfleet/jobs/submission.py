@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "pool", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("setup", "docker", "work_source", "budget", "pool", "queue", "self_schedule")
 """Keys of agent files that nothing heeds yet."""
 _RUNTIMES = ("command", "codex", "claude")
 

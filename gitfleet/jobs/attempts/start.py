@@ -15,7 +15,7 @@ from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
-from gitfleet.jobs.attempts import barrier, environment, plan
+from gitfleet.jobs.attempts import barrier, environment, plan, successors, traces
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -69,10 +69,15 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
     if attempt.worktree:
         return job
     with Clone.open(job.working_directory or agent.repo or agent.working_directory) as clone:
-        wish = Wish(agent=agent.name, base=agent.base or "", session=attempt.session, pid=os.getpid())
+        before = successors.origin(job)
+        session = before.session if before else attempt.session
+        wish = Wish(agent=agent.name, base=agent.base or "", session=session, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
     facts = {"worktree": managed.path, "branch": managed.branch, "base": managed.base_commit}
-    return plan.change(store, job.id, **facts)
+    placed = plan.change(store, job.id, **facts)
+    if before is None:
+        return placed
+    return plan.change(store, job.id, resumed=traces.conversation(store, placed, agent))
 
 
 def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
@@ -93,7 +98,8 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
     adapter: Adapter = for_runtime(agent.runtime, model=model)
-    task = Task(job.prompt, command=agent.command, options=agent.options)
+    told = successors.prompt(job, agent.runtime, attempt.resumed)
+    task = Task(told, command=agent.command, options=agent.options, resume=attempt.resumed)
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
     argv = adapter.argv(task)
     _check(argv[0], attempt, env)

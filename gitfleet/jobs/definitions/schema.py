@@ -146,8 +146,14 @@ class RetryRules(Section):
     )
     outcomes: tuple[AttemptOutcome, ...] = Field(
         default=(AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
-        description="After which outcomes.",
+        description="After which outcomes; not `success` or `cancelled`.",
     )
+
+    @model_validator(mode="after")
+    def _open(self) -> Self:
+        if {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED} & set(self.outcomes):
+            raise ValueError("what was a success, or was cancelled, is not tried again")
+        return self
 
 
 class WorkSourceRules(Section):
