@@ -18,7 +18,7 @@ from gitfleet.jobs.words import JobStatus
 
 _WITHOUT_EFFECT = ("setup", "docker", "work_source", "budget", "pool", "queue", "self_schedule")
 """Keys of agent files that nothing heeds yet."""
-_RUNTIMES = ("command", "codex", "claude")
+_RUNTIMES = ("command", "codex", "claude", "acp")
 
 
 def load(path: str) -> Configuration:

@@ -75,6 +75,7 @@ class EndCause(StrEnum):
     WALL = "wall"
     IDLE = "idle"
     AFTER_RESULT = "after_result"
+    HANDSHAKE = "handshake"
     BUDGET = "budget"
     CANCELLED = "cancelled"
     TERMINATED = "terminated"

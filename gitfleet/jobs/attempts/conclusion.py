@@ -129,7 +129,7 @@ def _judged(
             if kept and agent.commit.leftovers == "fail":
                 return replace(verdict, outcome=AttemptOutcome.FAILED, error=kept)
             if not kept and not _changed(clone.repository.here, attempt.base, head):
-                return replace(verdict, outcome=AttemptOutcome(agent.commit.no_change))
+                return _unchanged(verdict, agent, end)
     except (FleetError, OSError) as problem:
         words = f"its work could not be looked at: {one_line(str(problem))}"
         worse = AttemptOutcome.FAILED if outcome is AttemptOutcome.SUCCESS else outcome
@@ -154,6 +154,14 @@ def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> t
         return outcome, ""
     said = "; ".join(end.result.errors) if end.result else ""
     return outcome, end.error or said or f"it was ended: {end.why}"
+
+
+def _unchanged(verdict: _Verdict, agent: Agent, end: EndRecord | None) -> _Verdict:
+    """What a success is that has changed nothing: what the file says, or none, where the agent itself gives reason to doubt."""
+    if end and end.result and end.result.doubts:
+        said = "; ".join(("nothing was changed", *end.result.doubts))
+        return replace(verdict, outcome=AttemptOutcome.FAILED, error=said)
+    return replace(verdict, outcome=AttemptOutcome(agent.commit.no_change))
 
 
 def _changed(git: Git, base: str, head: str) -> bool:

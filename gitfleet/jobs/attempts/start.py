@@ -98,8 +98,13 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
     adapter: Adapter = for_runtime(agent.runtime, model=model)
-    told = successors.prompt(job, agent.runtime, attempt.resumed)
-    task = Task(told, command=agent.command, options=agent.options, resume=attempt.resumed)
+    task = Task(
+        successors.prompt(job, agent.runtime, attempt.resumed),
+        command=agent.command,
+        options=agent.options,
+        resume=attempt.resumed,
+        permissions={str(kind): str(rule) for kind, rule in agent.permissions.items()},
+    )
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
     argv = adapter.argv(task)
     _check(argv[0], attempt, env)
@@ -114,6 +119,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         model=model,
         limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace),
         marker=attempt.session,
+        brief=adapter.brief(task),
     )
 
 

@@ -74,6 +74,10 @@ def _zone(value: str) -> str:
     return value
 
 
+def _ruled(value: Any) -> Any:
+    return {"default": value} if isinstance(value, str) else value
+
+
 def _wish(value: Any) -> Any:
     return {"enabled": value} if isinstance(value, bool) else value
 
@@ -88,6 +92,10 @@ Rhythm = Annotated[int, BeforeValidator(_rhythm)]
 Bytes = Annotated[int, BeforeValidator(size)]
 Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Runtime = Literal["command", "codex", "claude", "acp", "docker"]
+Tool = Literal[
+    "default", "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"
+]
+Permissions = Annotated[Mapping[Tool, Literal["allow", "reject", "ask"]], BeforeValidator(_ruled)]
 
 
 class Section(BaseModel):
@@ -278,7 +286,13 @@ class Agent(Section):
         default=(), description="The program with its arguments; for codex and claude instead of theirs."
     )
     prompt: Words = Field(default="", description="What it is to do.")
-    options: Mapping[str, Any] = Field(default={}, description="Options of codex or claude, such as `model`.")
+    options: Mapping[str, Any] = Field(
+        default={}, description="Options of codex, claude or acp, such as `model`."
+    )
+    permissions: Permissions = Field(
+        default={},
+        description="acp: what it is answered when it asks: allow, reject, or ask (a person); by kind of tool, or `default`.",
+    )
     docker: Container | None = Field(default=None, description="The container, for the runtime docker.")
     working_directory: Words = Field(
         default=".", description="A folder in the repository, seen from the file."
@@ -316,8 +330,10 @@ class Agent(Section):
             raise ValueError(f"the runtime {self.runtime} needs `command`")
         if (self.runtime == "docker") != (self.docker is not None):
             raise ValueError("the runtime docker and the section `docker` go together")
-        if self.options and self.runtime not in {"codex", "claude"}:
-            raise ValueError("`options` are for the runtimes codex and claude")
+        if self.options and self.runtime not in {"codex", "claude", "acp"}:
+            raise ValueError("`options` are for the runtimes codex, claude and acp")
+        if self.permissions and self.runtime != "acp":
+            raise ValueError("`permissions` are for the runtime acp")
         return self
 
 

@@ -16,6 +16,7 @@ from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
 from gitfleet.jobs.shepherd.limits import Deadlines
+from gitfleet.jobs.shepherd.parting import TIMES, Parting
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
 from gitfleet.jobs.shepherd.stopping import Ladder
@@ -44,6 +45,7 @@ class WatchedAttempt:
         self.asked = False
         """Somebody has sent a signal to stop it."""
         self._ladder = Ladder(spec)
+        self._parting: Parting | None = None
         self._scope_due = time.monotonic() if spec.scope else 0.0
         self._ended = 0
 
@@ -64,6 +66,7 @@ class WatchedAttempt:
         spec = self._spec
         data = None if spec.stdin is None else spec.stdin.encode("utf-8", "surrogateescape")
         fed = data is not None or self._adapter.talks
+        self._adapter.begin(spec.cwd, spec.brief)
         argv, env = (
             scoping.wrapped(self._folder, spec, spec.scope) if spec.scope else (list(spec.argv), spec.env)
         )
@@ -78,6 +81,7 @@ class WatchedAttempt:
             agent.say((data or b"") + self._adapter.outgoing(), last=not self._adapter.talks)
         records.forget_environment(self._folder, spec)
         self._limits = Deadlines(spec.limits, time.monotonic())
+        self._limits.told(time.monotonic(), waiting=False, finished=False, awaits=self._adapter.awaits)
         return agent
 
     def _watch(self, agent: AgentProcess) -> None:
@@ -110,13 +114,18 @@ class WatchedAttempt:
                 return False
             now = time.monotonic()
             self._limits.heard(now)
-            self._limits.told(now, waiting=self._adapter.waiting, finished=self._adapter.finished)
-            if self._adapter.talks and (words := self._adapter.outgoing()):
-                agent.say(words, last=False)
-            phase = "needs_input" if self._adapter.waiting else "running"
-            if not self._ladder.why:
-                self._set(phase=phase, finished=self._adapter.finished)
+            self._heed(agent, now)
         return True
+
+    def _heed(self, agent: AgentProcess, now: float) -> None:
+        """Go by what the adapter makes of what has come."""
+        adapter = self._adapter
+        self._limits.told(now, waiting=adapter.waiting, finished=adapter.finished, awaits=adapter.awaits)
+        if adapter.talks:
+            agent.say(adapter.outgoing(), last=adapter.hangs_up)
+        if not self._ladder.why:
+            phase = "needs_input" if adapter.waiting else "running"
+            self._set(phase=phase, finished=adapter.finished)
 
     def _turn(self, agent: AgentProcess) -> bool:
         """What the time and the processes ask for; whether all is over."""
@@ -134,23 +143,41 @@ class WatchedAttempt:
             stop = self._request() or StopRequest(EndCause.TERMINATED)
             self._stop(agent, stop.why, stop.grace)
         elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
-            self._stop(agent, limit[1], None)
+            if limit[1] == EndCause.HANDSHAKE and records.at_gate(self._folder):
+                self._limits.restart(now)  # it has not run yet, so it cannot have answered
+            else:
+                self._stop(agent, limit[1], None)
+        parting = self._parting
+        if parting and not self._ladder.begun and not self._ended and parting.over(now):
+            self._ladder.stop(agent, "", round(parting.grace * 1000), now)
         return self._ladder.climb(agent, now)
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
         if self._ended and not self._ladder.why:
             why = ""  # it ended by itself; only the rest is hurried up
-        if why and not self._ladder.why:
+        now, adapter = time.monotonic(), self._adapter
+        first = bool(why) and not self._ladder.why
+        if first:
             self._recorder.note("stopping", f"it is stopped: {why}", why=why)
             self._set(phase="stopping", why=why)
-            if self._adapter.talks:
-                agent.say(self._adapter.farewell(), last=True)
-        self._ladder.stop(agent, why, grace, time.monotonic())
+        if first and adapter.talks and adapter.met and not adapter.hangs_up:
+            self._ladder.why = why
+            whole = TIMES * self._spec.limits.grace if grace is None else grace
+            self._parting = Parting(adapter, agent, whole / 1000, now)
+        elif self._parting and not self._ladder.begun:
+            if grace is not None:
+                self._parting.hurry(grace / 1000, now)
+        else:
+            self._ladder.stop(agent, why, grace, now)
 
     def _pause(self) -> int | None:
         """Milliseconds until something is due; None: until something comes."""
-        moments = [self._ladder.due()] if self._ladder.begun else []
-        if not self._ladder.begun and (limit := self._limits.next()):
+        moments = []
+        if self._ladder.begun:
+            moments.append(self._ladder.due())
+        elif self._parting:
+            moments.append(self._parting.due)
+        elif limit := self._limits.next():
             moments.append(limit[0])
         if self._scope_due:
             moments.append(self._scope_due)
