@@ -165,6 +165,7 @@ def _shown(job: JobRecord) -> Iterator[str]:
             yield f"  commit {attempt.commit[:12]}"
         if attempt.kept:
             yield f"  {attempt.kept}"
+        yield from (f"  {note}" for note in attempt.notes)
     if job.error:
         yield f"why: {job.error}"
 

@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("setup", "docker", "work_source", "budget", "pool", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("docker", "work_source", "budget", "pool", "queue", "self_schedule")
 """Keys of agent files that nothing heeds yet."""
 _RUNTIMES = ("command", "codex", "claude", "acp")
 
@@ -43,7 +43,6 @@ def _unheeded(agent: Agent) -> list[str]:
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
     said += ["commit.pull_request"] if agent.commit.pull_request else []
-    said += [f"limits.{key}" for key in ("memory", "disk") if getattr(agent.limits, key) is not None]
     return said + ([f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else [])
 
 

@@ -45,7 +45,7 @@ class LineSource(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What a line of a stream means. RAW: nothing that we know. The last five are ours."""
+    """What a line of a stream means. RAW: nothing that we know. The last six are ours."""
 
     RAW = "raw"
     SESSION = "session"
@@ -60,6 +60,7 @@ class EventKind(StrEnum):
     NEEDS_INPUT = "needs_input"
     RESULT = "result"
     STARTED = "started"
+    SETUP = "setup"
     STOPPING = "stopping"
     ENDED = "ended"
     GAP = "gap"
@@ -77,6 +78,7 @@ class EndCause(StrEnum):
     AFTER_RESULT = "after_result"
     HANDSHAKE = "handshake"
     BUDGET = "budget"
+    DISK = "disk"
     CANCELLED = "cancelled"
     TERMINATED = "terminated"
     START_FAILED = "start_failed"

@@ -36,6 +36,8 @@ class AttemptRow(TypedDict):
     error: str
     kept: str
     """What was left uncommitted in its worktree, and why."""
+    notes: list[str]
+    """What else there is to say of it, such as a limit that the system could not hold it to."""
 
 
 class JobRow(TypedDict):

@@ -19,11 +19,12 @@ from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
-from gitfleet.jobs.attempts import environment, plan, successors, traces
+from gitfleet.jobs.attempts import confinement, environment, plan, successors, traces
 from gitfleet.jobs.definitions.schema import Agent, RetryRules
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.setup import records as setup_records
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
@@ -78,7 +79,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
-        plan.change(store, job_id, **facts)
+        notes = (*job.attempts[-1].notes, *confinement.noted(end))
+        plan.change(store, job_id, **facts, notes=notes)
         rules, resets = traces.rules(folder), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
@@ -118,9 +120,9 @@ def _judged(
     if not os.path.isdir(attempt.worktree):
         return _Verdict(outcome, error)
     try:
-        agent = plan.agent_of(folder)
+        agent = _as_it_ended(plan.agent_of(folder), end)
         with Clone.open(attempt.worktree) as clone:
-            kept = _committed(clone, attempt, agent, str(outcome))
+            kept = _committed(clone, attempt, agent, folder, str(outcome))
             head = refs.resolve(clone.repository.here, "HEAD") or ""
             branch = refs.head(clone.repository.here).removeprefix("refs/heads/")
             verdict = _Verdict(outcome, error, head, branch, kept)
@@ -136,6 +138,13 @@ def _judged(
         return _Verdict(worse, error or words, kept=words)
     why = _verified(job, folder, agent, environ)
     return replace(verdict, outcome=AttemptOutcome.FAILED, error=why) if why else verdict
+
+
+def _as_it_ended(agent: Agent, end: EndRecord | None) -> Agent:
+    """What takes more disk than it may is not put into the repository besides."""
+    if end is None or end.why != EndCause.DISK:
+        return agent
+    return agent.model_copy(update={"commit": agent.commit.model_copy(update={"leftovers": "keep"})})
 
 
 def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> tuple[AttemptOutcome, str]:
@@ -168,14 +177,16 @@ def _changed(git: Git, base: str, head: str) -> bool:
     return refs.resolve(git, f"{base}^{{tree}}") != refs.resolve(git, f"{head}^{{tree}}")
 
 
-def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, how: str) -> str:
-    """Commit what the agent left; "", or why something is left uncommitted.
+def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, how: str) -> str:
+    """Commit what the agent left, but for what its setup had left before; "", or why something is left uncommitted.
 
     The commit runs as any other: the user's hooks and ours judge it, and a refusal leaves every file as it is.
     """
     repository = clone.repository
     rows = checkout.differing(repository.here, submodules="dirty")
     paths = [path for _, path in rows if not path.endswith("/")]
+    ours = setup_records.untouched(folder, attempt.worktree, paths)
+    paths = [path for path in paths if path not in ours]
     if not paths:
         return ""
     left = f"{counted(len(paths), 'path')} left uncommitted"
@@ -215,6 +226,7 @@ def _verified(job: JobRecord, folder: str, agent: Agent, environ: Mapping[str, s
         return ""
     attempt, task = job.attempts[-1], Task(job.prompt)
     env = environment.of_attempt(agent, job, attempt, for_runtime(agent.runtime), task, environ)
+    env |= setup_records.units(folder)
     limit = agent.limits.wall / 1000 if agent.limits.wall else _VERIFY_TIME
     try:
         done = processes.run(

@@ -1,4 +1,4 @@
-"""The start of an attempt, step by step: worktree, shepherd, session, claims; and only then does its agent run.
+"""The start of an attempt, step by step: worktree, shepherd, session, claims; and only then is its setup made, and its agent run.
 
 Each step is written down or can be done again, so that one that was cut short by a crash is gone on with by calling `start` again.
 """
@@ -12,10 +12,19 @@ from collections.abc import Mapping
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clone import Clone
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
-from gitfleet.jobs.attempts import barrier, environment, plan, successors, traces
+from gitfleet.jobs.attempts import (
+    barrier,
+    confinement,
+    environment,
+    plan,
+    preparation,
+    successors,
+    traces,
+)
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -43,7 +52,7 @@ def start(store: JobStore, job_id: str, environ: Mapping[str, str]) -> Shepherd:
         job = _placed(store, job, agent)
         if job.cancelled or job.ended:
             raise AttemptOver("It was cancelled before it began.")
-        shepherd = _shepherd(folder, agent, job, environ)
+        shepherd = _shepherd(store, agent, job, environ)
         try:
             _let_go(store, job, agent, shepherd)
         except BaseException:
@@ -80,7 +89,8 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
     return plan.change(store, job.id, resumed=traces.conversation(store, placed, agent))
 
 
-def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+    folder = store.attempt_folder(job.id, len(job.attempts))
     if control.alive(folder):
         return Shepherd(folder)
     if control.state(folder) or control.end(folder):
@@ -88,8 +98,11 @@ def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, s
     if agent.runtime not in RUNTIMES:
         raise UsageError(f"The runtime {agent.runtime} is not there yet.", hint="Choose another runtime.")
     barrier.make(folder)
+    scope, notes = confinement.chosen(agent, job.attempts[-1], environ)
+    if notes:
+        plan.change(store, job.id, notes=notes)
     try:
-        return control.start(folder, _spec(folder, agent, job, environ))
+        return control.start(folder, replace(_spec(folder, agent, job, environ), scope=scope))
     except control.AttemptTaken as error:
         raise AttemptOver("It ended before it began.") from error
 
@@ -108,6 +121,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
     argv = adapter.argv(task)
     _check(argv[0], attempt, env)
+    argv, setup = preparation.planned(folder, agent, attempt, argv, agent.setup.command)
     data = adapter.stdin(task)
     limits = agent.limits
     return Spec(
@@ -117,9 +131,11 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         stdin=None if data is None else data.decode("utf-8", "surrogateescape"),
         adapter=agent.runtime,
         model=model,
-        limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace),
+        limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace, limits.disk),
         marker=attempt.session,
         brief=adapter.brief(task),
+        setup=setup,
+        worktree=attempt.worktree,
     )
 
 
@@ -162,8 +178,9 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
                     command=tuple(agent.command or (agent.runtime,)),
                 )
             )
-        if agent.claims:
+        if wanted := preparation.wanted(agent):
             try:
-                clone.claims.claim(session, list(agent.claims))
+                granted = clone.claims.claim(session, wanted)
             except Conflict as error:
                 raise error.again(hint="Trigger it again when they are free.") from error
+            preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

@@ -184,9 +184,7 @@ class _Reading:
             self.flaws += findings.of_validation(error, values, _AGENT_KEYS)
             return None
         self._options(agent, values)
-        folder = os.path.dirname(documents.place(values, ("working_directory",)).file or file)
-        place = os.path.normpath(os.path.join(folder, os.path.expanduser(agent.working_directory)))
-        found = agent.model_copy(update={"working_directory": place})
+        found = _placed(agent, values, file)
         return (values, found) if len(self.flaws) == known else None
 
     def _options(self, agent: Agent, values: PlacedValue) -> None:
@@ -254,3 +252,17 @@ class _Reading:
                 near = tuple(findings.nearest(agent.budget.of, list(fleet.budgets)))
                 words = f"there is no budget {agent.budget.of} in {FLEET_FILE}"
                 self.flaws.append(Flaw(at, "budget.of", words, near))
+
+
+def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:
+    """The agent with its folders as absolute paths: each is seen from the file that names it."""
+
+    def seen(path: str, *key: str) -> str:
+        folder = os.path.dirname(documents.place(values, key).file or file)
+        return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+
+    facts: dict[str, object] = {"working_directory": seen(agent.working_directory, "working_directory")}
+    if agent.setup.template is not None:
+        template = seen(agent.setup.template, "setup", "template")
+        facts["setup"] = agent.setup.model_copy(update={"template": template})
+    return agent.model_copy(update=facts)

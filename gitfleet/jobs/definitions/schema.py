@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from gitfleet.errors import BadPattern
 from gitfleet.jobs.durations import milliseconds, size
 from gitfleet.jobs.schedules import crontab
 from gitfleet.jobs.words import AttemptOutcome
+from gitfleet.patterns import language, resources
 
 LEAST_INTERVAL = 1000
 """Milliseconds between two runs of a schedule, at least."""
@@ -60,6 +62,16 @@ def _inside(value: str) -> str:
     return value
 
 
+def _resource(value: str) -> str:
+    if not value.startswith(resources.PREFIX):
+        raise ValueError(f"{value[:80]!a} is not a resource, such as res:port or res:gpu:2")
+    try:
+        language.parse(value)
+    except BadPattern as error:
+        raise ValueError(error.message) from error
+    return value
+
+
 def _rhythm(value: Any) -> int:
     return milliseconds(value, least=LEAST_INTERVAL)
 
@@ -87,6 +99,7 @@ Words = Annotated[str, AfterValidator(_text)]
 Argv = Annotated[tuple[Words, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[Words, ...], BeforeValidator(_listed)]
 Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeValidator(_listed)]
+Resources = Annotated[tuple[Annotated[str, AfterValidator(_resource)], ...], BeforeValidator(_listed)]
 Milliseconds = Annotated[int, BeforeValidator(milliseconds)]
 Rhythm = Annotated[int, BeforeValidator(_rhythm)]
 Bytes = Annotated[int, BeforeValidator(size)]
@@ -107,15 +120,21 @@ class Section(BaseModel):
 class SetupRules(Section):
     """`setup`: what is made ready in the worktree of an attempt, before its agent starts."""
 
-    command: Argv = Field(default=(), description="A command that is run in the worktree before the agent.")
+    command: Argv = Field(
+        default=(),
+        description="A command that is run where the agent will be, before it; the agent runs if it ends with 0.",
+    )
+    timeout: Milliseconds | None = Field(default=900_000, description="For the command.")
     files: Paths = Field(
-        default=(), description="Files that are copied from the repository's own checkout; git ignores them."
+        default=(),
+        description="Files that git ignores, copied from the repository's own checkout; names as in `.gitignore`.",
     )
     template: Words | None = Field(
-        default=None, description="A folder whose content is put into the worktree."
+        default=None, description="A folder, seen from the file, whose content is put into the worktree."
     )
-    resources: Texts = Field(
-        default=(), description="Units that are claimed, such as `res:port`, and handed on as variables."
+    resources: Resources = Field(
+        default=(),
+        description="Units that are claimed, such as `res:port`; their numbers are in `GITFLEET_RES_PORT`.",
     )
 
 

@@ -46,7 +46,8 @@ class AttemptRecord(Struct):
 
     `base` is the commit that its branch began at, `branch` where its work is, `commit` where that stood at the end. `why` is a word of
     `words.EndCause`. `kept`: what was left uncommitted in its worktree, and why. `left`: processes of it that would not end.
-    `resumed`: the conversation that it was to go on with; `lost`: that was gone.
+    `resumed`: the conversation that it was to go on with; `lost`: that was gone. `notes`: what else there is to say of it,
+    such as a limit that the system could not hold it to.
     """
 
     number: int = field(WHOLE)
@@ -70,6 +71,7 @@ class AttemptRecord(Struct):
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     resumed: str = field(TEXT, default="")
     lost: bool = field(FLAG, default=False)
+    notes: tuple[str, ...] = field(Many(_CUT), default=())
 
 
 class JobRecord(Record):

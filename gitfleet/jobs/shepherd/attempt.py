@@ -15,13 +15,14 @@ from gitfleet.base import clock, identity
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
+from gitfleet.jobs.shepherd.disk import DiskWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.parting import TIMES, Parting
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
 from gitfleet.jobs.shepherd.stopping import Ladder
 from gitfleet.jobs.streams.writer import StreamWriter
-from gitfleet.jobs.words import EndCause
+from gitfleet.jobs.words import AttemptOutcome, EndCause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ class WatchedAttempt:
     def __init__(self, folder: str, spec: Spec, writer: StreamWriter, bell: int) -> None:
         self._folder, self._spec, self._writer, self._bell = folder, spec, writer, bell
         self._adapter = for_runtime(spec.adapter, model=spec.model)
-        self._recorder = Recorder(writer, self._adapter, self._heard)
+        self._recorder = Recorder(writer, self._adapter, self._heard, spec.setup)
         self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
         self.asked = False
         """Somebody has sent a signal to stop it."""
         self._ladder = Ladder(spec)
         self._parting: Parting | None = None
         self._scope_due = time.monotonic() if spec.scope else 0.0
+        disk = spec.limits.disk
+        self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
         self._ended = 0
 
     def run(self) -> EndRecord:
@@ -75,13 +78,13 @@ class WatchedAttempt:
             agent=agent.pid, start=agent.start, boot=identity.boot_id(), started=clock.milliseconds()
         )  # written down before it runs: whoever finds us dead finds it
         agent.go()
-        self._set(phase="running")
+        self._set(phase=self._phase())
         self._recorder.note("started", f"process {agent.pid} was started", pid=agent.pid)
         if fed:
             agent.say((data or b"") + self._adapter.outgoing(), last=not self._adapter.talks)
         records.forget_environment(self._folder, spec)
         self._limits = Deadlines(spec.limits, time.monotonic())
-        self._limits.told(time.monotonic(), waiting=False, finished=False, awaits=self._adapter.awaits)
+        self._tell_limits()
         return agent
 
     def _watch(self, agent: AgentProcess) -> None:
@@ -114,18 +117,28 @@ class WatchedAttempt:
                 return False
             now = time.monotonic()
             self._limits.heard(now)
-            self._heed(agent, now)
+            self._heed(agent)
         return True
 
-    def _heed(self, agent: AgentProcess, now: float) -> None:
+    def _heed(self, agent: AgentProcess) -> None:
         """Go by what the adapter makes of what has come."""
         adapter = self._adapter
-        self._limits.told(now, waiting=adapter.waiting, finished=adapter.finished, awaits=adapter.awaits)
+        self._tell_limits()
         if adapter.talks:
             agent.say(adapter.outgoing(), last=adapter.hangs_up)
         if not self._ladder.why:
-            phase = "needs_input" if adapter.waiting else "running"
-            self._set(phase=phase, finished=adapter.finished)
+            self._set(phase=self._phase(), finished=adapter.finished)
+
+    def _tell_limits(self) -> None:
+        """The setup may be silent for as long as it likes: it has a limit of its own."""
+        adapter = self._adapter
+        waiting = adapter.waiting or self._recorder.preparing
+        self._limits.told(time.monotonic(), waiting=waiting, finished=adapter.finished, awaits=adapter.awaits)
+
+    def _phase(self) -> str:
+        if self._recorder.preparing:
+            return "setup"
+        return "needs_input" if self._adapter.waiting else "running"
 
     def _turn(self, agent: AgentProcess) -> bool:
         """What the time and the processes ask for; whether all is over."""
@@ -143,10 +156,12 @@ class WatchedAttempt:
             stop = self._request() or StopRequest(EndCause.TERMINATED)
             self._stop(agent, stop.why, stop.grace)
         elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
-            if limit[1] == EndCause.HANDSHAKE and records.at_gate(self._folder):
+            if limit[1] == EndCause.HANDSHAKE and (records.at_gate(self._folder) or self._recorder.preparing):
                 self._limits.restart(now)  # it has not run yet, so it cannot have answered
             else:
                 self._stop(agent, limit[1], None)
+        elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
+            self._stop(agent, EndCause.DISK, None)
         parting = self._parting
         if parting and not self._ladder.begun and not self._ended and parting.over(now):
             self._ladder.stop(agent, "", round(parting.grace * 1000), now)
@@ -181,6 +196,8 @@ class WatchedAttempt:
             moments.append(limit[0])
         if self._scope_due:
             moments.append(self._scope_due)
+        if self._disk and not self._ladder.begun:
+            moments.append(self._disk.due)
         if not moments:
             return None
         return max(0, int((min(moments) - time.monotonic()) * 1000) + 1)
@@ -208,12 +225,17 @@ class WatchedAttempt:
         why = ladder.why or EndCause.EXITED
         outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0)
         starved = bool(ladder.scope) and scoping.out_of_memory(ladder.scope)
+        error = "the memory limit of its scope was reached" if starved else ""
+        if why == EndCause.DISK and self._disk:
+            error = self._disk.words()
+        if self._recorder.preparing and why == EndCause.EXITED:
+            outcome, error = AttemptOutcome.FAILED, error or endings.unprepared(self._recorder.setup_said)
         self._recorder.note("ended", f"it ended with {ended.words}: {outcome}", why=why, outcome=str(outcome))
         writer.sync()
         return EndRecord(
             why, str(outcome), code=ended.code, signal=ended.signal, started=self._state["started"],
             ended=self._ended, gone=clock.milliseconds(), result=result, killed=ladder.killed,
-            error="the memory limit of its scope was reached" if starved else "",
+            error=error,
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
             memory_limit=self._limited(),

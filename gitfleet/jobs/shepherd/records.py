@@ -37,13 +37,14 @@ _MOST = 1 << 28
 
 class AttemptLimits(Struct):
     """In milliseconds; None: no limit. `wall` for the whole, `idle` without a word from the agent (not while it waits for a person),
-    `after_result` from the agent's result to its end; `grace` between TERM and KILL.
+    `after_result` from the agent's result to its end; `grace` between TERM and KILL. `disk` in bytes, of the worktree.
     """
 
     wall: int | None = field(Maybe(WHOLE), default=None)
     idle: int | None = field(Maybe(WHOLE), default=None)
     after_result: int | None = field(Maybe(WHOLE), default=30_000)
     grace: int = field(WHOLE, default=10_000)
+    disk: int | None = field(Maybe(WHOLE), default=None)
 
 
 class ScopeSpec(Struct):
@@ -63,7 +64,8 @@ class Spec(Struct):
 
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
-    `adapters.runtimes`, `brief` what that is told where it talks with the agent.
+    `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
+    the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -77,10 +79,12 @@ class Spec(Struct):
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
     brief: Any = field(JSON, default=None)
+    setup: str = field(TEXT, default="")
+    worktree: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
-    """Where an attempt is. `phase`: starting, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
+    """Where an attempt is. `phase`: starting, setup, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
 
     `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
     `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
