@@ -17,6 +17,7 @@ from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
 from gitfleet.jobs.attempts import barrier, environment, plan
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
@@ -93,7 +94,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
     adapter: Adapter = for_runtime(agent.runtime, model=model)
-    task = Task(job.prompt, command=agent.command, options=agent.options)
+    task = Task(prompts.of_attempt(folder, agent, job), command=agent.command, options=agent.options)
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
     argv = adapter.argv(task)
     _check(argv[0], attempt, env)

@@ -19,6 +19,7 @@ from gitfleet.codec import (
 )
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
 TYPE_CHECKING = False
@@ -66,10 +67,11 @@ class AttemptRecord(Struct):
     kept: str = field(_CUT, default="")
     usage: Usage = field(One(Usage), default=Usage())
     cost: float | None = field(JSON, default=None)
+    delivery: Delivery = field(One(Delivery), default=Delivery(), omit=True)
 
 
 class JobRecord(Record):
-    """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own.
+    """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own. `back`: the work that it goes on with.
 
     `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
     """
@@ -89,6 +91,7 @@ class JobRecord(Record):
     error: str = field(_CUT, default="")
     cancelled: bool = field(FLAG, default=False)
     attempts: tuple[AttemptRecord, ...] = field(Many(One(AttemptRecord)), default=())
+    back: WorkBack = field(One(WorkBack), default=WorkBack(), omit=True)
     output: str = local(default="")
 
     @property
