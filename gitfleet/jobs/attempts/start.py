@@ -26,6 +26,7 @@ from gitfleet.jobs.attempts import (
     traces,
 )
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
@@ -111,8 +112,9 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
     adapter: Adapter = for_runtime(agent.runtime, model=model)
+    said = successors.prompt(job, agent.runtime, attempt.resumed)
     task = Task(
-        successors.prompt(job, agent.runtime, attempt.resumed),
+        prompts.of_attempt(folder, agent, job, said),
         command=agent.command,
         options=agent.options,
         resume=attempt.resumed,

@@ -236,9 +236,18 @@ class CommitRules(Section):
         default="commit",
         description="Uncommitted changes: they are committed, kept in the worktree, or a failure.",
     )
-    push: bool = Field(default=True, strict=True, description="Whether its branch is pushed.")
+    push: bool = Field(
+        default=True,
+        strict=True,
+        description="Whether the branch of a success is pushed, where there is a hub.",
+    )
     pull_request: bool = Field(
-        default=False, strict=True, description="Whether the agent is told to open a pull request."
+        default=False, strict=True, description="Whether a pull request is opened for it, by `gh` or `glab`."
+    )
+    instruct: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether the prompt ends with how to hand over the work; for codex, claude and acp it does.",
     )
     no_change: Literal["success", "no_change"] = Field(
         default="no_change", description="The outcome where nothing changed."
@@ -353,6 +362,10 @@ class Agent(Section):
             raise ValueError("`options` are for the runtimes codex, claude and acp")
         if self.permissions and self.runtime != "acp":
             raise ValueError("`permissions` are for the runtime acp")
+        if not self.commit.push and (self.queue.enabled or self.commit.pull_request):
+            raise ValueError(
+                "`queue` and `commit.pull_request` are for branches that are pushed: `commit.push`"
+            )
         return self
 
 

@@ -19,6 +19,7 @@ from gitfleet.codec import (
 )
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
 TYPE_CHECKING = False
@@ -72,10 +73,11 @@ class AttemptRecord(Struct):
     resumed: str = field(TEXT, default="")
     lost: bool = field(FLAG, default=False)
     notes: tuple[str, ...] = field(Many(_CUT), default=())
+    delivery: Delivery = field(One(Delivery), default=Delivery(), omit=True)
 
 
 class JobRecord(Record):
-    """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own.
+    """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own. `back`: the work that it goes on with.
 
     Its next attempt does not start before `not_before`. `earlier`: attempts that were made before somebody asked for it once more.
     `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
@@ -99,6 +101,7 @@ class JobRecord(Record):
     not_before: int = field(WHOLE, default=0)
     earlier: int = field(WHOLE, default=0)
     forked_from: str = field(TEXT, default="")
+    back: WorkBack = field(One(WorkBack), default=WorkBack(), omit=True)
     output: str = local(default="")
 
     @property
