@@ -14,15 +14,19 @@ def admitted(
     *,
     limit_of: Callable[[str], int],
     fleet_limit: int | None,
+    held: Callable[[JobRecord], object] = lambda _: False,
 ) -> list[JobRecord]:
-    """The queued jobs to start, in order. `running` has the agent of each job that runs; `limit_of` an agent 0: not now."""
+    """The queued jobs to start, in order. `running` has the agent of each job that runs; `limit_of` an agent 0: not now.
+
+    One that is `held` waits for something else, and keeps no place from those behind it.
+    """
     counts = Counter(running)
     total = sum(counts.values())
     chosen = []
     for job in sorted(queued, key=lambda one: (-one.priority, one.id)):
         if fleet_limit is not None and total >= fleet_limit:
             break
-        if counts[job.agent_name] < limit_of(job.agent_name):
+        if counts[job.agent_name] < limit_of(job.agent_name) and not held(job):
             counts[job.agent_name] += 1
             total += 1
             chosen.append(job)

@@ -10,34 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any, Self, TypeVar
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
-from gitfleet.base.watching import Bell
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import admission, events, outputs, submission
-from gitfleet.jobs.attempts import cancelling, plan
+from gitfleet.jobs import events, outputs, submission
+from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
 from gitfleet.jobs.records.job_record import JobRecord
-from gitfleet.jobs.records.store import KEPT, JobFilter, JobStore
+from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
-from gitfleet.jobs.words import JobStatus
-from gitfleet.jobs.work import JobWork
 
-_T = TypeVar("_T")
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
 )  # fmt: skip
-_THREADS = 8
 _LOOK_EVERY = 60.0
 WAIT = 30_000
 """Milliseconds that `stop` waits for jobs, unless told otherwise."""
@@ -68,18 +61,12 @@ class FleetManager:
         self._config_path = os.path.abspath(config_path)
         self.store = JobStore(state_dir or state_folder(_nearest(self._config_path)))
         self._log = logger or logging.getLogger("gitfleet.jobs")
-        self._per_agent, self._fleet_wide = per_agent, fleet_wide
-        self._kept = (max_jobs_per_agent, max_jobs_total)
         self._listeners = Listeners(self._log)
+        bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
+        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds)
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._lock = NodeLock(os.path.join(self.store.folder, "lock"))
-        self._queued: dict[str, JobRecord] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._agents: dict[str, str] = {}
-        self._told: set[str] = set()
-        self._done: set[str] = set()
-        self._idle = asyncio.Event()
 
     @property
     def state(self) -> str:
@@ -105,15 +92,9 @@ class FleetManager:
                 hint="Stop that one first, or name another state directory.",
                 current_state="taken", expected_state="free", operation="start",
             )  # fmt: skip
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="jobs")
-        self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
         self._state, self._since = RUNNING, clock.elapsed()
-        self._bell = Bell()
-        await self.call(self.store.mend)
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
-        await self.look()
-        self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
-        self._ear.start()
+        await self._dispatcher.start()
 
     async def stop(
         self,
@@ -130,19 +111,17 @@ class FleetManager:
         if self._state == STOPPED:
             return
         self._expect("stop", RUNNING)
-        self._state = STOPPING
+        self._state, self._dispatcher.open = STOPPING, False
         limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
         until = None if limit is None else clock.elapsed() + limit
-        while wait_for_jobs and self._running and (until is None or clock.elapsed() < until):
+        running = self._dispatcher.running
+        while wait_for_jobs and running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
-                on_progress(len(self._running))
+                on_progress(len(running))
             left = None if until is None else max(0.0, until - clock.elapsed())
-            await asyncio.wait(self._running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         await self.cancel_all()
-        self._bell.ring()
-        await self.call(self._ear.join)
-        self._bell.close()
-        self._pool.shutdown()
+        await self._dispatcher.close()
         self._lock.release()
         self._state = STOPPED
         self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
@@ -157,7 +136,7 @@ class FleetManager:
 
     async def until_idle(self) -> None:
         """Wait until nothing runs, and nothing that could run waits."""
-        await self._idle.wait()
+        await self._dispatcher.idle.wait()
 
     # Who listens.
 
@@ -218,124 +197,35 @@ class FleetManager:
         """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError."""
         self._expect("trigger", RUNNING)
         agent = submission.agent_of(self._known("trigger"), agent_name)
-        job = await self.call(
+        job = await self._dispatcher.call(
             lambda: submission.submit(
                 self.store, agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
             )
         )
-        await self.look()
+        await self._dispatcher.look()
         return job
 
     async def cancel_job(self, job_id: str) -> JobRecord:
         """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError."""
         self._expect("cancel_job", RUNNING)
-        await self.call(cancelling.ask, self.store, job_id)
-        if job_id in self._running:
-            await asyncio.wait([self._running[job_id]])
-        await self.look()
+        await self._dispatcher.call(cancelling.ask, self.store, job_id)
+        if task := self._dispatcher.running.get(job_id):
+            await asyncio.wait([task])
+        await self._dispatcher.look()
         return self.store.get(job_id)
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
-        while self._running:
-            for job_id in list(self._running):
-                with suppress(InvalidStateError):
-                    await self.call(cancelling.ask, self.store, job_id)
-            if left := list(self._running.values()):
-                await asyncio.wait(left)
-
-    # Dispatch.
-
-    async def look(self) -> None:
-        """Hear of what is new in the store, and start what may start."""
-        async with self._turn:
-            await self._hear()
-            if self._state == RUNNING:
-                for job in self._admitted():
-                    await self._take(job)
-            if not self._running and not self._admitted():
-                self._idle.set()
-            else:
-                self._idle.clear()
-
-    async def _hear(self) -> None:
-        before = set(self._done)
-        found = await self.call(self.store.open_jobs)
-        there = {job.id for job in found}
-        jobs = [job for job in found if job.id not in self._done]  # some may have ended since they were read
-        self._done -= before - there
-        for job_id in self._queued.keys() - there:
-            self._over(await self.call(self.store.get, self._queued.pop(job_id).id))
-        for job in jobs:
-            if job.id not in self._told:
-                self._told.add(job.id)
-                self._tell("job:created", events.JobCreated(job))
-            if job.status is JobStatus.QUEUED:
-                self._queued[job.id] = job
-            elif job.id not in self._running and self._state == RUNNING:
-                self._run(job)
-
-    def _admitted(self) -> list[JobRecord]:
-        fleet = self._known("dispatch").fleet.concurrency or self._fleet_wide
-        running = self._agents.values()
-        return admission.admitted(self._queued.values(), running, limit_of=self._limit, fleet_limit=fleet)
-
-    async def _take(self, job: JobRecord) -> None:
-        agent = self._known("dispatch").agents[job.agent_name]
-        taken = await self.call(plan.take, self.store, job.id, agent)
-        if taken.status is JobStatus.RUNNING:
-            del self._queued[job.id]
-            self._run(taken)
-
-    def _run(self, job: JobRecord) -> None:
-        self._agents[job.id] = job.agent_name
-        self._running[job.id] = self._loop.create_task(self._worked(job), name=job.id)
-
-    async def _worked(self, job: JobRecord) -> None:
-        try:
-            ended = await JobWork(self.store, job, self.call, self._tell, self._listeners).run()
-            self._over(ended)
-            kept = self._known("retain").fleet.history
-            per_agent = self._kept[0] or kept.max_jobs_per_agent or KEPT
-            await self.call(self.store.retain, per_agent, self._kept[1] or kept.max_jobs_total)
-        except Exception:  # noqa: BLE001 - the store still says that it runs, and the next start looks after it
-            self._log.exception("%s could not be looked after", job.id)
-        finally:
-            self._done.add(job.id)
-            del self._running[job.id], self._agents[job.id]
-            self._nudge()
-
-    def _over(self, job: JobRecord) -> None:
-        self._told.discard(job.id)
-        if job.status is JobStatus.COMPLETED:
-            self._tell("job:completed", events.JobCompleted(job.id, job.result))
-        elif job.status is JobStatus.CANCELLED:
-            self._tell("job:cancelled", events.JobCancelled(job.id))
-        else:
-            self._tell("job:failed", events.JobFailed(job.id, job.error or str(job.outcome)))
-
-    def _listen(self) -> None:
-        folder = os.path.join(self.store.folder, "open")
-        while not self._bell.rung:
-            self._bell.arm([folder])
-            with suppress(RuntimeError):  # the loop is gone
-                self._loop.call_soon_threadsafe(self._nudge)
-            self._bell.wait(_LOOK_EVERY)
-
-    def _nudge(self) -> None:
-        if self._state == RUNNING:
-            self._looking = self._loop.create_task(self.look())
-
-    def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
-        """Do what blocks beside the event loop."""
-        return self._loop.run_in_executor(self._pool, lambda: function(*args))
+        await self._dispatcher.cancel_all()
 
     def _limit(self, agent_name: str) -> int:
-        agent = self._known("dispatch").agents.get(agent_name)
-        return (agent.concurrency or self._per_agent or 1) if agent else 0
+        return self._dispatcher.limit(agent_name)
 
     def _tell(self, name: str, event: Any) -> None:
         self._listeners.tell(name, event)
+
+    def _current(self) -> Configuration:
+        return self._known("dispatch")
 
     def _known(self, operation: str) -> Configuration:
         if self._configuration is None:

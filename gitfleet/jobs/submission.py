@@ -16,9 +16,9 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("docker", "retry", "work_source", "budget", "pool", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("docker", "work_source", "budget", "pool", "queue", "self_schedule")
 """Keys of agent files that nothing heeds yet."""
-_RUNTIMES = ("command", "codex", "claude")
+_RUNTIMES = ("command", "codex", "claude", "acp")
 
 
 def load(path: str) -> Configuration:

@@ -68,14 +68,19 @@ class EventKind(StrEnum):
 
 
 class EndCause(StrEnum):
-    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, or it never began."""
+    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, or it was never heard
+    of again: its machine was started anew (`rebooted`), its shepherd was killed (`lost`).
+    """
 
     EXITED = "exited"
     WALL = "wall"
     IDLE = "idle"
     AFTER_RESULT = "after_result"
+    HANDSHAKE = "handshake"
     BUDGET = "budget"
     DISK = "disk"
     CANCELLED = "cancelled"
     TERMINATED = "terminated"
     START_FAILED = "start_failed"
+    REBOOTED = "rebooted"
+    LOST = "lost"

@@ -19,8 +19,8 @@ from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
-from gitfleet.jobs.attempts import confinement, environment, plan
-from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.attempts import confinement, environment, plan, successors, traces
+from gitfleet.jobs.definitions.schema import Agent, RetryRules
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -53,14 +53,14 @@ class _Verdict(Struct):
 
 
 def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failure: str = "") -> JobRecord:
-    """The job, ended, after its last attempt has. `failure`: why its agent was not started.
+    """The job after its last attempt has ended: ended, too, or queued for another one. `failure`: why its agent was not started.
 
     Ends what a killed shepherd has left. Of several who conclude one job, one does, and all get the same answer. Raises
     InvalidStateError while its shepherd lives.
     """
     with store.job_lock(job_id).held(2 * _VERIFY_TIME):
         job = store.get(job_id)
-        if job.ended:
+        if job.status is not JobStatus.RUNNING and job.attempts:
             return job
         if not job.attempts:
             return store.update(job_id, lambda job: _ended(job, AttemptOutcome.CANCELLED, ""))
@@ -78,9 +78,16 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
+        facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         notes = (*job.attempts[-1].notes, *confinement.noted(end))
-        plan.change(store, job_id, **_facts(end, verdict, said), notes=notes)
-        return store.update(job_id, lambda job: _ended(job, verdict.outcome, said))
+        plan.change(store, job_id, **facts, notes=notes)
+        rules, resets = traces.rules(folder), traces.resets_at(end)
+        return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
+
+
+def _over(job: JobRecord, rules: RetryRules, outcome: AttemptOutcome, error: str, resets: int) -> JobRecord:
+    now = clock.milliseconds()
+    return successors.follows(job, rules, outcome, now, resets_at=resets) or _ended(job, outcome, error)
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:
@@ -100,12 +107,7 @@ def _facts(end: EndRecord | None, verdict: _Verdict, said: str) -> dict[str, obj
         facts |= {"started_at": end.started, "ended_at": end.gone or end.ended or clock.milliseconds()}
     if end and end.result:
         result = end.result
-        facts |= {
-            "text": result.text,
-            "conversation": result.session_id,
-            "usage": result.usage,
-            "cost": result.cost,
-        }
+        facts |= {"text": result.text, "cost": result.cost}
     return facts
 
 
@@ -113,7 +115,7 @@ def _judged(
     job: JobRecord, folder: str, environ: Mapping[str, str], end: EndRecord | None, failure: str
 ) -> _Verdict:
     """The outcome as the shepherd and the adapter have it; then as the diff and the `verify` command have it."""
-    outcome, error = _told(job, end, failure)
+    outcome, error = _told(job, folder, end, failure)
     attempt = job.attempts[-1]
     if not os.path.isdir(attempt.worktree):
         return _Verdict(outcome, error)
@@ -129,7 +131,7 @@ def _judged(
             if kept and agent.commit.leftovers == "fail":
                 return replace(verdict, outcome=AttemptOutcome.FAILED, error=kept)
             if not kept and not _changed(clone.repository.here, attempt.base, head):
-                return replace(verdict, outcome=AttemptOutcome(agent.commit.no_change))
+                return _unchanged(verdict, agent, end)
     except (FleetError, OSError) as problem:
         words = f"its work could not be looked at: {one_line(str(problem))}"
         worse = AttemptOutcome.FAILED if outcome is AttemptOutcome.SUCCESS else outcome
@@ -145,18 +147,30 @@ def _as_it_ended(agent: Agent, end: EndRecord | None) -> Agent:
     return agent.model_copy(update={"commit": agent.commit.model_copy(update={"leftovers": "keep"})})
 
 
-def _told(job: JobRecord, end: EndRecord | None, failure: str) -> tuple[AttemptOutcome, str]:
+def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> tuple[AttemptOutcome, str]:
     if job.cancelled and (end is None or end.why != EndCause.EXITED):
         return AttemptOutcome.CANCELLED, ""
     if failure:
         return AttemptOutcome.FAILED, failure
     if end is None:
-        return AttemptOutcome.INTERRUPTED, "its shepherd was killed, or the machine was restarted"
+        rebooted = traces.why(folder) == EndCause.REBOOTED
+        return (
+            AttemptOutcome.INTERRUPTED,
+            "the machine was restarted" if rebooted else "its shepherd was killed",
+        )
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
     said = "; ".join(end.result.errors) if end.result else ""
     return outcome, end.error or said or f"it was ended: {end.why}"
+
+
+def _unchanged(verdict: _Verdict, agent: Agent, end: EndRecord | None) -> _Verdict:
+    """What a success is that has changed nothing: what the file says, or none, where the agent itself gives reason to doubt."""
+    if end and end.result and end.result.doubts:
+        said = "; ".join(("nothing was changed", *end.result.doubts))
+        return replace(verdict, outcome=AttemptOutcome.FAILED, error=said)
+    return replace(verdict, outcome=AttemptOutcome(agent.commit.no_change))
 
 
 def _changed(git: Git, base: str, head: str) -> bool:

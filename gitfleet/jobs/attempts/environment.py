@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from gitfleet.jobs.adapters import claude_call, codex_call
+from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
@@ -29,13 +30,14 @@ def of_attempt(
 ) -> dict[str, str]:  # fmt: skip
     """The whole environment of one attempt, out of ours (`environ`)."""
     allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.runtime, ()), *agent.env.allow]
+    allowed += acp_call.agent_of(task).passed if agent.runtime == "acp" else ()
     env = {name: value for name, value in environ.items() if _admits(allowed, name)}
-    env.update(agent.env.set)
     for name, value in adapter.environment(task).items():
         if value is None:
             env.pop(name, None)
         else:
             env[name] = value
+    env.update(agent.env.set)
     facts = {
         "gitfleet.job.id": job.id,
         "gitfleet.agent.name": agent.name,

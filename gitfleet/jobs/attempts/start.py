@@ -16,8 +16,17 @@ from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
-from gitfleet.jobs.attempts import barrier, confinement, environment, plan, preparation
+from gitfleet.jobs.attempts import (
+    barrier,
+    confinement,
+    environment,
+    plan,
+    preparation,
+    successors,
+    traces,
+)
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
@@ -70,10 +79,15 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
     if attempt.worktree:
         return job
     with Clone.open(job.working_directory or agent.repo or agent.working_directory) as clone:
-        wish = Wish(agent=agent.name, base=agent.base or "", session=attempt.session, pid=os.getpid())
+        before = successors.origin(job)
+        session = before.session if before else attempt.session
+        wish = Wish(agent=agent.name, base=agent.base or "", session=session, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
     facts = {"worktree": managed.path, "branch": managed.branch, "base": managed.base_commit}
-    return plan.change(store, job.id, **facts)
+    placed = plan.change(store, job.id, **facts)
+    if before is None:
+        return placed
+    return plan.change(store, job.id, resumed=traces.conversation(store, placed, agent))
 
 
 def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
@@ -98,7 +112,14 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
     adapter: Adapter = for_runtime(agent.runtime, model=model)
-    task = Task(job.prompt, command=agent.command, options=agent.options)
+    said = successors.prompt(job, agent.runtime, attempt.resumed)
+    task = Task(
+        prompts.of_attempt(folder, agent, job, said),
+        command=agent.command,
+        options=agent.options,
+        resume=attempt.resumed,
+        permissions={str(kind): str(rule) for kind, rule in agent.permissions.items()},
+    )
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
     argv = adapter.argv(task)
     _check(argv[0], attempt, env)
@@ -114,6 +135,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         model=model,
         limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace, limits.disk),
         marker=attempt.session,
+        brief=adapter.brief(task),
         setup=setup,
         worktree=attempt.worktree,
     )

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
+from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.definitions import documents, findings
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
@@ -30,7 +31,7 @@ LAYERS = ("defaults", "profiles")
 _ENDS = (".yaml", ".yml")
 _AGENT_KEYS = [*findings.keys_of(Agent), EXTENDS]
 _FLEET_KEYS = [*findings.keys_of(FleetSettings), *LAYERS]
-_OPTIONS = {"codex": codex_call.OPTIONS, "claude": claude_call.OPTIONS}
+_OPTIONS = {"codex": codex_call.OPTIONS, "claude": claude_call.OPTIONS, "acp": acp_call.OPTIONS}
 
 
 class Configuration(NamedTuple):

@@ -86,6 +86,10 @@ def _zone(value: str) -> str:
     return value
 
 
+def _ruled(value: Any) -> Any:
+    return {"default": value} if isinstance(value, str) else value
+
+
 def _wish(value: Any) -> Any:
     return {"enabled": value} if isinstance(value, bool) else value
 
@@ -101,6 +105,10 @@ Rhythm = Annotated[int, BeforeValidator(_rhythm)]
 Bytes = Annotated[int, BeforeValidator(size)]
 Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Runtime = Literal["command", "codex", "claude", "acp", "docker"]
+Tool = Literal[
+    "default", "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"
+]
+Permissions = Annotated[Mapping[Tool, Literal["allow", "reject", "ask"]], BeforeValidator(_ruled)]
 
 
 class Section(BaseModel):
@@ -165,8 +173,14 @@ class RetryRules(Section):
     )
     outcomes: tuple[AttemptOutcome, ...] = Field(
         default=(AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
-        description="After which outcomes.",
+        description="After which outcomes; not `success` or `cancelled`.",
     )
+
+    @model_validator(mode="after")
+    def _open(self) -> Self:
+        if {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED} & set(self.outcomes):
+            raise ValueError("what was a success, or was cancelled, is not tried again")
+        return self
 
 
 class WorkSourceRules(Section):
@@ -222,9 +236,18 @@ class CommitRules(Section):
         default="commit",
         description="Uncommitted changes: they are committed, kept in the worktree, or a failure.",
     )
-    push: bool = Field(default=True, strict=True, description="Whether its branch is pushed.")
+    push: bool = Field(
+        default=True,
+        strict=True,
+        description="Whether the branch of a success is pushed, where there is a hub.",
+    )
     pull_request: bool = Field(
-        default=False, strict=True, description="Whether the agent is told to open a pull request."
+        default=False, strict=True, description="Whether a pull request is opened for it, by `gh` or `glab`."
+    )
+    instruct: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether the prompt ends with how to hand over the work; for codex, claude and acp it does.",
     )
     no_change: Literal["success", "no_change"] = Field(
         default="no_change", description="The outcome where nothing changed."
@@ -291,7 +314,13 @@ class Agent(Section):
         default=(), description="The program with its arguments; for codex and claude instead of theirs."
     )
     prompt: Words = Field(default="", description="What it is to do.")
-    options: Mapping[str, Any] = Field(default={}, description="Options of codex or claude, such as `model`.")
+    options: Mapping[str, Any] = Field(
+        default={}, description="Options of codex, claude or acp, such as `model`."
+    )
+    permissions: Permissions = Field(
+        default={},
+        description="acp: what it is answered when it asks: allow, reject, or ask (a person); by kind of tool, or `default`.",
+    )
     docker: Container | None = Field(default=None, description="The container, for the runtime docker.")
     working_directory: Words = Field(
         default=".", description="A folder in the repository, seen from the file."
@@ -329,8 +358,14 @@ class Agent(Section):
             raise ValueError(f"the runtime {self.runtime} needs `command`")
         if (self.runtime == "docker") != (self.docker is not None):
             raise ValueError("the runtime docker and the section `docker` go together")
-        if self.options and self.runtime not in {"codex", "claude"}:
-            raise ValueError("`options` are for the runtimes codex and claude")
+        if self.options and self.runtime not in {"codex", "claude", "acp"}:
+            raise ValueError("`options` are for the runtimes codex, claude and acp")
+        if self.permissions and self.runtime != "acp":
+            raise ValueError("`permissions` are for the runtime acp")
+        if not self.commit.push and (self.queue.enabled or self.commit.pull_request):
+            raise ValueError(
+                "`queue` and `commit.pull_request` are for branches that are pushed: `commit.push`"
+            )
         return self
 
 

@@ -99,6 +99,20 @@ class JobStore:
                 self._file(after)
         return after
 
+    def reopen(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        """The job after `change`, which sees it ended, and may raise; from then on it counts among those that have not.
+
+        Raises JobNotFoundError, LocalStorage.
+        """
+        with self.lock.held(_PATIENCE):
+            before = self.get(job_id)
+            after = change(before)
+            files.touch(os.path.join(files.folder(self._open()), job_id))
+            # Its mark goes first: retention goes by it, and would take a job that runs.
+            files.remove(os.path.join(self._ended(), before.agent_name, f"{job_id}.{before.status}"))
+            _save(self._home(job_id), after)
+        return after
+
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""
         return [name for name in files.names(self._open()) if job_ids.is_id(name)]

@@ -17,6 +17,7 @@ from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
 from gitfleet.jobs.shepherd.disk import DiskWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
+from gitfleet.jobs.shepherd.parting import TIMES, Parting
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
 from gitfleet.jobs.shepherd.stopping import Ladder
@@ -45,6 +46,7 @@ class WatchedAttempt:
         self.asked = False
         """Somebody has sent a signal to stop it."""
         self._ladder = Ladder(spec)
+        self._parting: Parting | None = None
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
         self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
@@ -67,6 +69,7 @@ class WatchedAttempt:
         spec = self._spec
         data = None if spec.stdin is None else spec.stdin.encode("utf-8", "surrogateescape")
         fed = data is not None or self._adapter.talks
+        self._adapter.begin(spec.cwd, spec.brief)
         argv, env = (
             scoping.wrapped(self._folder, spec, spec.scope) if spec.scope else (list(spec.argv), spec.env)
         )
@@ -112,18 +115,25 @@ class WatchedAttempt:
         with suppress(BlockingIOError):
             if not self._recorder.take(output):
                 return False
-            self._limits.heard(time.monotonic())
-            self._tell_limits()
-            if self._adapter.talks and (words := self._adapter.outgoing()):
-                agent.say(words, last=False)
-            if not self._ladder.why:
-                self._set(phase=self._phase(), finished=self._adapter.finished)
+            now = time.monotonic()
+            self._limits.heard(now)
+            self._heed(agent)
         return True
+
+    def _heed(self, agent: AgentProcess) -> None:
+        """Go by what the adapter makes of what has come."""
+        adapter = self._adapter
+        self._tell_limits()
+        if adapter.talks:
+            agent.say(adapter.outgoing(), last=adapter.hangs_up)
+        if not self._ladder.why:
+            self._set(phase=self._phase(), finished=adapter.finished)
 
     def _tell_limits(self) -> None:
         """The setup may be silent for as long as it likes: it has a limit of its own."""
-        waiting = self._adapter.waiting or self._recorder.preparing
-        self._limits.told(time.monotonic(), waiting=waiting, finished=self._adapter.finished)
+        adapter = self._adapter
+        waiting = adapter.waiting or self._recorder.preparing
+        self._limits.told(time.monotonic(), waiting=waiting, finished=adapter.finished, awaits=adapter.awaits)
 
     def _phase(self) -> str:
         if self._recorder.preparing:
@@ -146,25 +156,43 @@ class WatchedAttempt:
             stop = self._request() or StopRequest(EndCause.TERMINATED)
             self._stop(agent, stop.why, stop.grace)
         elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
-            self._stop(agent, limit[1], None)
+            if limit[1] == EndCause.HANDSHAKE and (records.at_gate(self._folder) or self._recorder.preparing):
+                self._limits.restart(now)  # it has not run yet, so it cannot have answered
+            else:
+                self._stop(agent, limit[1], None)
         elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
             self._stop(agent, EndCause.DISK, None)
+        parting = self._parting
+        if parting and not self._ladder.begun and not self._ended and parting.over(now):
+            self._ladder.stop(agent, "", round(parting.grace * 1000), now)
         return self._ladder.climb(agent, now)
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
         if self._ended and not self._ladder.why:
             why = ""  # it ended by itself; only the rest is hurried up
-        if why and not self._ladder.why:
+        now, adapter = time.monotonic(), self._adapter
+        first = bool(why) and not self._ladder.why
+        if first:
             self._recorder.note("stopping", f"it is stopped: {why}", why=why)
             self._set(phase="stopping", why=why)
-            if self._adapter.talks:
-                agent.say(self._adapter.farewell(), last=True)
-        self._ladder.stop(agent, why, grace, time.monotonic())
+        if first and adapter.talks and adapter.met and not adapter.hangs_up:
+            self._ladder.why = why
+            whole = TIMES * self._spec.limits.grace if grace is None else grace
+            self._parting = Parting(adapter, agent, whole / 1000, now)
+        elif self._parting and not self._ladder.begun:
+            if grace is not None:
+                self._parting.hurry(grace / 1000, now)
+        else:
+            self._ladder.stop(agent, why, grace, now)
 
     def _pause(self) -> int | None:
         """Milliseconds until something is due; None: until something comes."""
-        moments = [self._ladder.due()] if self._ladder.begun else []
-        if not self._ladder.begun and (limit := self._limits.next()):
+        moments = []
+        if self._ladder.begun:
+            moments.append(self._ladder.due())
+        elif self._parting:
+            moments.append(self._parting.due)
+        elif limit := self._limits.next():
             moments.append(limit[0])
         if self._scope_due:
             moments.append(self._scope_due)

@@ -25,6 +25,7 @@ _TRIES, _PAUSE = 120, 1.0
 _OUTCOMES = {
     EndCause.WALL: AttemptOutcome.TIMEOUT,
     EndCause.IDLE: AttemptOutcome.STALLED,
+    EndCause.HANDSHAKE: AttemptOutcome.STALLED,
     EndCause.BUDGET: AttemptOutcome.BUDGET,
     EndCause.DISK: AttemptOutcome.FAILED,
     EndCause.CANCELLED: AttemptOutcome.CANCELLED,

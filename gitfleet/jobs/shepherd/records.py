@@ -7,6 +7,7 @@ All lie in the attempt's folder, which only its user may enter:
     stop.json     somebody wants it stopped: why, and how long the agent gets
     state.json    which processes these are, and what they are at
     stream.jsonl  all that the agent wrote
+    go            a pipe at which the agent waits until it is let go; gone once it runs
     end.json      how it ended; the last thing that the shepherd writes
 """
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LOCK, SPEC, STOP, STATE = "lock", "spec.json", "stop.json", "state.json"
 STREAM, END, RESERVE = "stream.jsonl", "end.json", "end.reserve"
 SCOPE_START = "scope.json"
+GATE = "go"
 _LONG: Text[str] = Text(1 << 26)
 _MOST = 1 << 28
 
@@ -62,8 +64,8 @@ class Spec(Struct):
 
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
-    `adapters.runtimes`. `setup`: the line that ends what is made ready before the agent runs, on each of its outputs ("": nothing is).
-    `worktree` is the folder that a limit of the disk is about.
+    `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
+    the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -76,6 +78,7 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
+    brief: Any = field(JSON, default=None)
     setup: str = field(TEXT, default="")
     worktree: str = field(_LONG, default="")
 
@@ -135,6 +138,11 @@ class EndRecord(Struct):
     bytes: int = field(WHOLE, default=0)
     gaps: int = field(WHOLE, default=0)
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
+
+
+def at_gate(folder: str) -> bool:
+    """Whether the agent still waits at the pipe that it is let go by."""
+    return os.path.lexists(os.path.join(folder, GATE))
 
 
 def load(kind: type[S], folder: str, name: str) -> S | None:
