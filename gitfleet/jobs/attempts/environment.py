@@ -29,8 +29,8 @@ def of_attempt(
     agent: Agent, job: JobRecord, attempt: AttemptRecord, adapter: Adapter, task: Task, environ: Mapping[str, str]
 ) -> dict[str, str]:  # fmt: skip
     """The whole environment of one attempt, out of ours (`environ`)."""
-    allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.runtime, ()), *agent.env.allow]
-    allowed += acp_call.agent_of(task).passed if agent.runtime == "acp" else ()
+    allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.adapter, ()), *agent.env.allow]
+    allowed += acp_call.agent_of(task).passed if agent.adapter == "acp" else ()
     env = {name: value for name, value in environ.items() if _admits(allowed, name)}
     for name, value in adapter.environment(task).items():
         if value is None:

@@ -15,6 +15,7 @@ from gitfleet.base import clock, identity
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
+from gitfleet.jobs.shepherd.containers import ContainerWatch
 from gitfleet.jobs.shepherd.disk import DiskWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.parting import TIMES, Parting
@@ -47,6 +48,7 @@ class WatchedAttempt:
         """Somebody has sent a signal to stop it."""
         self._ladder = Ladder(spec)
         self._parting: Parting | None = None
+        self._boxes = ContainerWatch(spec.container, folder) if spec.container else None
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
         self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
@@ -165,7 +167,10 @@ class WatchedAttempt:
         parting = self._parting
         if parting and not self._ladder.begun and not self._ended and parting.over(now):
             self._ladder.stop(agent, "", round(parting.grace * 1000), now)
-        return self._ladder.climb(agent, now)
+        over = self._ladder.climb(agent, now)
+        if self._boxes and (over or self._ladder.killed):
+            return self._boxes.look(agent, now, over=over)
+        return over
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
         if self._ended and not self._ladder.why:
@@ -194,6 +199,8 @@ class WatchedAttempt:
             moments.append(self._parting.due)
         elif limit := self._limits.next():
             moments.append(limit[0])
+        if self._boxes and (due := self._boxes.due()):
+            moments.append(due)
         if self._scope_due:
             moments.append(self._scope_due)
         if self._disk and not self._ladder.begun:
@@ -238,7 +245,7 @@ class WatchedAttempt:
             error=error,
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
-            memory_limit=self._limited(),
+            memory_limit=self._limited(), containers=self._boxes.left if self._boxes else (),
         )  # fmt: skip
 
     def _limited(self) -> bool | None:
