@@ -86,7 +86,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         notes = (*job.attempts[-1].notes, *confinement.noted(end))
         plan.change(store, job_id, **facts, notes=notes)
-        rules, resets = traces.rules(folder), traces.resets_at(end)
+        free = not left and not boxes  # nothing follows while something of it may be at work there
+        rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
 

@@ -1,7 +1,8 @@
 """The runtime docker: the command line that runs an attempt's program in a container of its own.
 
-The worktree and git's folder of the clone are mounted where they are outside, since a worktree names that folder by its path. Variables
-are handed on by their names alone, so no value is in an argument that others can see; those that tell of this machine (its
+The worktree and git's folder of the clone are mounted where they are outside, since a worktree names that folder by its path. The latter
+cannot be written to, unless the agent file says so, and neither can the worktree's link to it: they decide what git runs outside,
+and the gates of the clone, which a commit needs, are outside. Variables are handed on by their names alone, so no value is in an argument that others can see; those that tell of this machine (its
 paths, its user) stay outside unless the agent file names them. The user inside is whoever runs gitfleet, without capabilities.
 """
 
@@ -122,10 +123,13 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
     options += [f"--cpus={box.cpus:g}"] if box.cpus else []
     memory = agent.limits.memory
     options += [f"--memory={memory}", f"--memory-swap={memory}"] if memory else []
-    for folder in dict.fromkeys([attempt.worktree, common]):
-        options.append(_mount(folder, folder))
-    for folder in _borrowed(common):
-        options.append(_mount(folder, folder, "ro"))
+    options.append(_mount(attempt.worktree, attempt.worktree))
+    if box.git == "read":
+        link = os.path.join(attempt.worktree, ".git")
+        options += [_mount(common, common, "ro"), _mount(link, link, "ro")]
+    else:
+        options.append(_mount(common, common))
+    options += [_mount(folder, folder, "ro") for folder in _borrowed(common)]
     for text in box.mounts:
         found = MOUNT.fullmatch(text)
         assert found is not None

@@ -289,6 +289,10 @@ class Container(Section):
         default=(),
         description="Further mounts, `SOURCE:TARGET[:ro]`; a source is a path, seen from the file, or the name of a volume.",
     )
+    git: Literal["read", "write"] = Field(
+        default="read",
+        description="Whether git's folder of the clone can be written to there: it holds what runs outside, such as hooks.",
+    )
     network: Words | None = Field(default=None, description="The network, such as none.")
     cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Processors.")
     user: Words | None = Field(default=None, description="The user inside; whoever runs gitfleet.")

@@ -38,7 +38,7 @@ class Place(Struct):
 def wanted(agent: Agent) -> bool:
     """Whether the agent is told: as `commit.instruct` says, else where its runtime talks. A program gets its prompt as it was written."""
     asked = agent.commit.instruct
-    return agent.adapter in _TALK if asked is None else asked
+    return agent.runtime in _TALK if asked is None else asked
 
 
 def prompt(agent: Agent, task: str, place: Place) -> str:

@@ -91,7 +91,8 @@ def test_agent_works_in_a_container_with_the_worktree_and_gits_folder_where_they
         "--rm", "--init", "--interactive", "--cap-drop=ALL", "--security-opt=no-new-privileges",
         f"--name=gitfleet-{attempt.session}-1", f"--workdir={attempt.worktree}", f"--user={os.getuid()}:{os.getgid()}",
         f"--mount=type=bind,source={attempt.worktree},target={attempt.worktree}",
-        f"--mount=type=bind,source={bench.clone}/.git,target={bench.clone}/.git",
+        f"--mount=type=bind,source={bench.clone}/.git,target={bench.clone}/.git,readonly",
+        f"--mount=type=bind,source={attempt.worktree}/.git,target={attempt.worktree}/.git,readonly",
     } <= set(argv[:at])  # fmt: skip
     assert docker.containers() == []
 
@@ -113,14 +114,18 @@ def test_variables_go_by_their_names_and_this_machines_paths_stay_outside(
 
 def test_what_the_file_says_of_the_container_is_told(bench: Bench, docker: Docker) -> None:
     box = boxed(
-        mounts=["/etc/hosts:/hosts:ro", "cache:/cache", "/a,b:/c"], network="none", cpus=1.5, user="agent"
+        mounts=["/etc/hosts:/hosts:ro", "cache:/cache", "/a,b:/c"],
+        network="none",
+        cpus=1.5,
+        user="agent",
+        git="write",
     )
     bench.ran("true", limits={"memory": "1G"}, **box)
     ((argv, _),) = docker.told("run")
     assert {
         "--network=none", "--cpus=1.5", "--user=agent", "--memory=1073741824", "--memory-swap=1073741824",
         "--mount=type=bind,source=/etc/hosts,target=/hosts,readonly", "--mount=type=volume,source=cache,target=/cache",
-        '--mount=type=bind,"source=/a,b",target=/c',
+        '--mount=type=bind,"source=/a,b",target=/c', f"--mount=type=bind,source={bench.clone}/.git,target={bench.clone}/.git",
     } <= set(argv)  # fmt: skip
 
 
@@ -185,13 +190,15 @@ def test_container_whose_shepherd_was_killed_is_removed_when_that_is_seen(
 def test_container_that_cannot_be_removed_keeps_the_worktree_and_is_told(
     bench: Bench, docker: Docker, trouble: str
 ) -> None:
-    job, shepherd, pid = started(bench, "trap '' TERM; while :; do sleep 1; done")
+    retry = {"attempts": 2, "outcomes": ["interrupted"]}
+    job, shepherd, pid = started(bench, "trap '' TERM; while :; do sleep 1; done", retry=retry)
     (docker.folder / trouble).touch()
     os.kill(shepherd.pid, 9)
     shepherd.wait(PATIENCE)
     shepherd.close()
     job = bench.conclude(job)
     os.kill(pid, 9)
+    assert job.status is JobStatus.INTERRUPTED  # and nothing follows
     assert "containers that could not be removed" in job.attempts[0].kept
     assert ("label" in job.attempts[0].kept) == (trouble == "silent")
 
