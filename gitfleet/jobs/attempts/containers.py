@@ -18,7 +18,8 @@ from functools import cache
 
 from gitfleet.base import processes
 from gitfleet.codec import Struct
-from gitfleet.errors import UsageError
+from gitfleet.errors import Blocked, UsageError
+from gitfleet.git.program import redact
 from gitfleet.git.repository import discover
 from gitfleet.jobs.attempts import preparation
 from gitfleet.jobs.definitions.schema import MOUNT, Agent
@@ -34,6 +35,7 @@ _OUTSIDE = frozenset([
 _OF_THE_CLIENT = ("PATH", "HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "DOCKER_*")
 _PROGRAM = "docker"
 _PATIENCE = 20.0
+_SHOWN = 500
 
 
 class ContainedCall(Struct):
@@ -56,7 +58,10 @@ class ContainedCall(Struct):
 
 
 def call(agent: Agent, attempt: AttemptRecord, environ: Mapping[str, str]) -> ContainedCall | None:
-    """How the programs of this attempt are run; None where they run in no container. Raises UsageError where docker is not there."""
+    """How the programs of this attempt are run; None where they run in no container. One docker process.
+
+    Raises UsageError where there is no docker, Blocked where it does not answer.
+    """
     if agent.docker is None:
         return None
     program = shutil.which(_PROGRAM, path=environ.get("PATH", os.defpath))
@@ -64,8 +69,10 @@ def call(agent: Agent, attempt: AttemptRecord, environ: Mapping[str, str]) -> Co
         raise UsageError(
             "There is no program 'docker' here.", hint="Install docker, or choose another runtime."
         )
+    environment = _of_the_client(environ)
+    _demand_answer(program, environment)
     name = re.sub(r"[^a-zA-Z0-9_.-]", "_", f"gitfleet-{attempt.session}-{attempt.number}")
-    box = ContainerSpec(os.path.abspath(program), name, _of_the_client(environ))
+    box = ContainerSpec(os.path.abspath(program), name, environment)
     return ContainedCall(box, name, tuple(_options(agent, attempt)), agent.docker.image)
 
 
@@ -135,6 +142,19 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
         assert found is not None
         options.append(_mount(found[1], found[2], found[3] or "rw"))
     return options
+
+
+def _demand_answer(program: str, environ: Mapping[str, str]) -> None:
+    """Before anything begins: of a docker that does not answer it cannot be told what runs in its containers."""
+    try:
+        done = processes.run(
+            [program, "version", "--format={{.Server.Version}}"], cwd=None, env=environ, timeout=_PATIENCE
+        )
+        why = redact(done.stderr.decode("utf-8", "replace")).strip() if done.code else ""
+    except (OSError, processes.TimedOut) as error:
+        why = str(error)
+    if why:
+        raise Blocked(f"Docker does not answer: {why[:_SHOWN]}", hint="Start it, then trigger the job again.")
 
 
 def _mount(source: str, target: str, mode: str = "rw") -> str:

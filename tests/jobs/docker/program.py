@@ -31,11 +31,15 @@ def run(words: list[str]) -> int:
         if equals or key in os.environ:
             env[key] = value if equals else os.environ[key]
     env.pop("GITFLEET_SESSION", None)  # of another user, as far as can be seen
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     child = subprocess.Popen(command, cwd=told["workdir"], env=env, start_new_session=True)
     box = HOME / "containers" / f"{child.pid:064x}"
     box.parent.mkdir(exist_ok=True)
     box.write_text(json.dumps([told["label"], child.pid]))
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child.pid, signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda number, _: child.send_signal(number))
+    for number in asked:
+        child.send_signal(number)
     code = child.wait()
     box.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
@@ -63,6 +67,14 @@ def rm(words: list[str]) -> int:
     return 0
 
 
+def version(_: list[str]) -> int:
+    """Tell that it is there."""
+    if (HOME / "silent").exists():
+        sys.exit("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
+    print("28.2.2")
+    return 0
+
+
 def info(_: list[str]) -> int:
     """Tell whether memory can be limited."""
     print("false" if (HOME / "unlimited").exists() else "true")
@@ -72,4 +84,4 @@ def info(_: list[str]) -> int:
 if __name__ == "__main__":
     with (HOME / "told.jsonl").open("a") as file:
         file.write(json.dumps([sys.argv[1:], dict(os.environ)]) + "\n")
-    sys.exit({"run": run, "ps": ps, "rm": rm, "info": info}[sys.argv[1]](sys.argv[2:]))
+    sys.exit({"run": run, "ps": ps, "rm": rm, "info": info, "version": version}[sys.argv[1]](sys.argv[2:]))

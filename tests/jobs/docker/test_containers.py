@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from gitfleet.errors import UsageError
-from gitfleet.jobs.attempts import containers, plan
+from gitfleet.errors import Blocked, UsageError
+from gitfleet.jobs.attempts import containers, plan, start
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.agent import AgentProcess
@@ -208,6 +208,15 @@ def test_machine_without_docker_is_told_so(bench: Bench, tmp_path: Path) -> None
     agent = plan.agent_of(bench.folder(job))
     with pytest.raises(UsageError, match="docker"):
         containers.call(agent, job.attempts[0], {"PATH": str(tmp_path)})
+
+
+def test_docker_that_does_not_answer_is_told_before_anything_begins(bench: Bench, docker: Docker) -> None:
+    (docker.folder / "silent").touch()
+    job = bench.taken("true", **boxed())
+    with pytest.raises(Blocked, match="Cannot connect to the Docker daemon"):
+        start.start(bench.store, job.id, os.environ)
+    job = bench.conclude(job, failure="no docker")
+    assert (job.status, job.attempts[0].kept) == (JobStatus.FAILED, "")
 
 
 class Reaped:
