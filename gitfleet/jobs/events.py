@@ -1,7 +1,8 @@
 """Events of the FleetManager: what each tells, and who listens. Times are in milliseconds since 1970.
 
 For each job: `job:created`, `agent:started`, `job:output`…, `agent:stopped`, and exactly one of `job:completed`, `job:failed`
-(which an interrupted one is, too) and `job:cancelled`.
+(which an interrupted one is, too) and `job:cancelled`. `agent:started` and `agent:stopped` come with each of its attempts. A job that
+ended and is retried by hand begins with `job:created` once more.
 """
 
 from __future__ import annotations

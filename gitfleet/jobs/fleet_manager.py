@@ -17,7 +17,7 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, submission
+from gitfleet.jobs import events, outputs, reruns, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
@@ -213,6 +213,32 @@ class FleetManager:
             await asyncio.wait([task])
         await self._dispatcher.look()
         return self.store.get(job_id)
+
+    async def retry_job(self, job_id: str) -> JobRecord:
+        """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.
+
+        Raises JobNotFoundError, AgentNotFoundError, InvalidStateError.
+        """
+        self._expect("retry_job", RUNNING)
+        job = await self._dispatcher.call(reruns.retry, self.store, self._known("retry_job"), job_id)
+        await self._dispatcher.look()
+        return job
+
+    async def fork_job(
+        self, job_id: str, *, prompt_override: str | None = None, priority: int | None = None,
+        agent_name: str | None = None, working_directory: str | None = None,
+    ) -> JobRecord:  # fmt: skip
+        """A new job that is a copy of this one but for what is given. Raises JobNotFoundError, AgentNotFoundError, NoRepository."""
+        self._expect("fork_job", RUNNING)
+        known = self._known("fork_job")
+        job = await self._dispatcher.call(
+            lambda: reruns.fork(
+                self.store, known, job_id, agent_name=agent_name, prompt=prompt_override, priority=priority,
+                working_directory=working_directory,
+            )
+        )  # fmt: skip
+        await self._dispatcher.look()
+        return job
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""

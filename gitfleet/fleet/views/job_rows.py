@@ -31,6 +31,8 @@ class AttemptRow(TypedDict):
     signal: int | None
     conversation: str
     """The agent's own conversation."""
+    resumed: str
+    """The conversation that it was to go on with; empty: a new one."""
     text: str
     """The agent's last words."""
     error: str
@@ -59,11 +61,15 @@ class JobDetail(JobRow):
     prompt: str
     working_directory: str
     """Where it was asked for; empty: the agent's own."""
+    forked_from: str
+    """The job that it is a copy of."""
+    not_before: int
+    """When its next attempt may start; 0: at once."""
     attempts: list[AttemptRow]
 
 
 class JobAnswer(TypedDict):
-    """`trigger`, `enqueue`, `job show`, `job cancel`."""
+    """`trigger`, `enqueue`, `job show`, `job cancel`, `job retry`, `job fork`."""
 
     job: JobDetail
 
@@ -128,6 +134,8 @@ def job_detail(job: JobRecord) -> JobDetail:
         **job_row(job),
         "prompt": job.prompt,
         "working_directory": job.working_directory,
+        "forked_from": job.forked_from,
+        "not_before": job.not_before,
         "attempts": [_attempt(one) for one in job.attempts],
     }
 

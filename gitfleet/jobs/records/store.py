@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator
 
 from gitfleet.base import files
@@ -112,6 +113,12 @@ class JobStore:
             files.remove(os.path.join(self._ended(), before.agent_name, f"{job_id}.{before.status}"))
             _save(self._home(job_id), after)
         return after
+
+    def ring(self) -> None:
+        """Have the daemon look: a change of a record alone makes no news."""
+        path = os.path.join(files.folder(self._open()), f".ring-{os.getpid()}-{threading.get_ident()}")
+        files.touch(path)
+        files.remove(path)
 
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""

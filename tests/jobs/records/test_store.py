@@ -32,6 +32,28 @@ def ended(store: JobStore, agent: str = "tidy", status: JobStatus = JobStatus.CO
     return store.update(made(store, agent).id, lambda job: replace(job, status=status))
 
 
+def test_job_that_ended_is_opened_again_and_retention_does_not_know_it(store: JobStore) -> None:
+    job = ended(store, status=JobStatus.FAILED)
+    again = store.reopen(job.id, lambda one: replace(one, status=JobStatus.QUEUED))
+    assert store.open_jobs() == [again]
+    assert store.counts() == {}
+    assert store.retain(0) == []
+    assert store.find(JobFilter("tidy")) == [again]
+    store.update(job.id, lambda one: replace(one, status=JobStatus.COMPLETED))
+    assert (store.open_ids(), store.counts()) == ([], {"completed": 1})
+
+
+def test_job_that_is_not_opened_again_after_all_stays_as_it_was(store: JobStore) -> None:
+    job = ended(store, status=JobStatus.FAILED)
+
+    def refuse(one: JobRecord) -> JobRecord:
+        raise UsageError(one.id)
+
+    with pytest.raises(UsageError):
+        store.reopen(job.id, refuse)
+    assert (store.open_ids(), store.counts(), store.get(job.id)) == ([], {"failed": 1}, job)
+
+
 def test_ids_that_are_made_in_a_row_are_unique_and_rise() -> None:
     many = [job_ids.new() for _ in range(100_000)]
     assert sorted(set(many)) == many
