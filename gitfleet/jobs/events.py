@@ -58,6 +58,15 @@ class JobOutput(Struct):
     chunk: str
 
 
+class JobNeedsInput(Struct):
+    """`job:needs_input`: its agent waits for a person. What it asks is not made safe for a terminal; `since` when."""
+
+    job_id: str
+    agent_name: str
+    text: str
+    since: int
+
+
 class JobCompleted(Struct):
     """`job:completed`."""
 
@@ -80,7 +89,7 @@ class JobCancelled(Struct):
 
 NAMES = (
     "started", "stopped", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
-    "job:failed", "job:cancelled",
+    "job:failed", "job:cancelled", "job:needs_input",
 )  # fmt: skip
 
 

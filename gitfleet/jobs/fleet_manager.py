@@ -24,8 +24,10 @@ from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.spare_room import SpareRoom
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
@@ -63,7 +65,11 @@ class FleetManager:
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
-        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds)
+        holds = (
+            Predecessors(self.store),
+            SpareRoom(lambda: self._current().fleet.free, self.store.folder),
+        )
+        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds, holds)
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._lock = NodeLock(os.path.join(self.store.folder, "lock"))

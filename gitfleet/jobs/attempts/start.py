@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clone import Clone
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
@@ -43,7 +44,7 @@ def start(store: JobStore, job_id: str, environ: Mapping[str, str]) -> Shepherd:
         job = _placed(store, job, agent)
         if job.cancelled or job.ended:
             raise AttemptOver("It was cancelled before it began.")
-        shepherd = _shepherd(folder, agent, job, environ)
+        shepherd = _shepherd(store.bell, folder, agent, job, environ)
         try:
             _let_go(store, job, agent, shepherd)
         except BaseException:
@@ -80,7 +81,7 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
     return plan.change(store, job.id, resumed=traces.conversation(store, placed, agent))
 
 
-def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+def _shepherd(bell: str, folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
     if control.alive(folder):
         return Shepherd(folder)
     if control.state(folder) or control.end(folder):
@@ -89,7 +90,7 @@ def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, s
         raise UsageError(f"The runtime {agent.runtime} is not there yet.", hint="Choose another runtime.")
     barrier.make(folder)
     try:
-        return control.start(folder, _spec(folder, agent, job, environ))
+        return control.start(folder, replace(_spec(folder, agent, job, environ), bell=bell))
     except control.AttemptTaken as error:
         raise AttemptOver("It ended before it began.") from error
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterator
 
 from gitfleet.base import files
@@ -22,7 +21,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
-from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.words import JobStatus
 
@@ -60,6 +59,11 @@ class JobStore:
             raise UsageError(
                 f"{display(self.folder)} is no folder.", hint="Name the folder that jobs are kept in."
             )
+
+    @property
+    def bell(self) -> str:
+        """The folder that daemons watch."""
+        return self._open()
 
     @property
     def lock(self) -> NodeLock:
@@ -116,9 +120,7 @@ class JobStore:
 
     def ring(self) -> None:
         """Have the daemon look: a change of a record alone makes no news."""
-        path = os.path.join(files.folder(self._open()), f".ring-{os.getpid()}-{threading.get_ident()}")
-        files.touch(path)
-        files.remove(path)
+        news.ring(self.bell)
 
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""

@@ -61,7 +61,7 @@ class Spec(Struct):
 
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
-    `adapters.runtimes`.
+    `adapters.runtimes`. `bell` is a folder that has news when its agent begins or ceases to wait for a person ("": none).
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -74,6 +74,7 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
+    bell: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
@@ -81,6 +82,7 @@ class AttemptState(Struct):
 
     `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
     `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
+    `asks` is what it wants to know from a person, since `asked_at`, while it needs input.
     """
 
     phase: str = field(TEXT)
@@ -95,6 +97,8 @@ class AttemptState(Struct):
     why: str = field(TEXT, default="")
     cgroup: str = field(_LONG, default="")
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
+    asks: str = field(_LONG, default="")
+    asked_at: int = field(WHOLE, default=0)
 
 
 class StopRequest(Struct):

@@ -177,7 +177,7 @@ def test_start_that_was_cut_short_is_gone_on_with_and_nothing_runs_twice(bench: 
     job = bench.taken("echo once >> runs.txt; git add runs.txt; git commit -qm once", claims=["runs.txt"])
     agent = plan.agent_of(bench.folder(job))
     placed = start._placed(bench.store, job, agent)
-    first = start._shepherd(bench.folder(job), agent, placed, os.environ)
+    first = start._shepherd(bench.store.bell, bench.folder(job), agent, placed, os.environ)
     assert barrier.closed(bench.folder(job))
     for _ in range(2):
         start.start(bench.store, job.id, os.environ).close()
