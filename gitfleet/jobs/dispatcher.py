@@ -27,7 +27,7 @@ from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
-from gitfleet.jobs.waiting import Notice
+from gitfleet.jobs.waiting import HeldNotice
 from gitfleet.jobs.words import JobStatus
 from gitfleet.jobs.work import JobWork
 
@@ -75,7 +75,7 @@ class Dispatcher:
         self._done: dict[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._questions = Questions()
-        self._notice = Notice(store)
+        self._notice = HeldNotice(store)
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}

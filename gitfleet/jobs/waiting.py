@@ -22,7 +22,7 @@ FILE = "waits.json"
 NOBODY = "nobody runs the jobs here"
 
 
-class Waits(Struct):
+class HeldBack(Struct):
     """What the daemon `process` goes by: jobs at once of each agent that it knows (`limits`), and of all (`fleet`, None: any number);
     `held`: why jobs that these would admit do not start, by id.
     """
@@ -57,7 +57,7 @@ def reasons(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, str]:
     return {job.id: again_at(job) or _why(job, waits, running) for job in queued}
 
 
-def _why(job: JobRecord, waits: Waits, running: Mapping[str, int]) -> str:
+def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:
     if not waits.alive:
         return NOBODY
     if held := waits.held.get(job.id):
@@ -73,22 +73,22 @@ def _why(job: JobRecord, waits: Waits, running: Mapping[str, int]) -> str:
     return "it is about to start"
 
 
-def load(store: JobStore) -> Waits:
+def load(store: JobStore) -> HeldBack:
     """What the daemon has written down; nothing where none has."""
-    return statefile.load(Waits, os.path.join(store.folder, FILE)) or Waits()
+    return statefile.load(HeldBack, os.path.join(store.folder, FILE)) or HeldBack()
 
 
-class Notice:
+class HeldNotice:
     """The daemon's side: writes it down when it has changed."""
 
     def __init__(self, store: JobStore) -> None:
         self._path = os.path.join(store.folder, FILE)
         self._process = identity.identify(os.getpid())
-        self._said = Waits()
+        self._said = HeldBack()
 
     def tell(self, limits: Mapping[str, int], fleet: int | None, held: Mapping[str, str]) -> None:
         """Write it down. Raises LocalStorage."""
-        now = Waits(self._process, limits, fleet, held)
+        now = HeldBack(self._process, limits, fleet, held)
         if now != self._said:
             statefile.save(self._path, now, mode=0o600, durable=False)
             self._said = now

@@ -63,7 +63,8 @@ def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
         async with FleetManager(config_path=str(place / "agents")) as fleet:
             asked, thanked = asyncio.Event(), asyncio.Event()
             told: list[Any] = []
-            fleet.on("job:needs_input", lambda event: (told.append(event), asked.set()))
+            fleet.on("job:needs_input", told.append)
+            fleet.on("job:needs_input", lambda _: asked.set())
             fleet.on("job:output", lambda event: thanked.set() if "thanks" in event.chunk else None)
             job = await fleet.trigger("asks")
             await asked.wait()
@@ -169,7 +170,7 @@ def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> Non
         "next": queued(store),
     }
     assert set(waiting.reasons(store, [jobs["held"], running(store)]).values()) == {waiting.NOBODY}
-    notice = waiting.Notice(store)
+    notice = waiting.HeldNotice(store)
     notice.tell({"tidy": 3, "busy": 2}, None, {jobs["held"].id: "no money"})
     found = waiting.reasons(store, jobs.values())
     said = {name: found[job.id] for name, job in jobs.items()}
@@ -186,7 +187,7 @@ def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> Non
 
 def test_notice_of_a_daemon_that_was_killed_counts_for_nothing(store: JobStore) -> None:
     job = queued(store)
-    notice = waiting.Notice(store)
+    notice = waiting.HeldNotice(store)
     notice.tell({"tidy": 1}, None, {})
     path = Path(store.folder, waiting.FILE)
     path.write_text(path.read_text().replace(f'"pid":{os.getpid()}', '"pid":1'))
