@@ -84,6 +84,7 @@ class Dispatcher:
         """Set while nothing runs, and nothing that could run waits."""
         self.open = False
         """Whether new attempts are started."""
+        self._closed = False
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
@@ -91,7 +92,7 @@ class Dispatcher:
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
         self._bell = Bell()
         await self.call(self._store.mend)
-        self.open = True
+        self.open, self._closed = True, False
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
@@ -104,6 +105,8 @@ class Dispatcher:
         self._bell.ring()
         await self.call(self._ear.join)
         self._bell.close()
+        async with self._turn:
+            self._closed = True
         await self.call(self._notice.forget)
         self._pool.shutdown()
 
@@ -119,6 +122,8 @@ class Dispatcher:
     async def look(self) -> None:
         """Hear of what is new in the store, and start what may start."""
         async with self._turn:
+            if self._closed:
+                return
             await self._hear()
             for hold in self._holds if self._queued else ():
                 await self.call(hold.refresh)
