@@ -34,6 +34,8 @@ UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
 )  # fmt: skip
 _LOOK_EVERY = 60.0
+_FORKS = 1.0
+"""Seconds for which what a killed manager had just forked may hold its lock: until that has become another program."""
 WAIT = 30_000
 """Milliseconds that `stop` waits for jobs, unless told otherwise."""
 
@@ -92,7 +94,7 @@ class FleetManager:
     async def start(self) -> None:
         """Begin: take up what runs already, and dispatch what waits. Raises InvalidStateError, also where another one runs here."""
         self._expect("start", INITIALIZED)
-        if not self._lock.acquire():
+        if not await asyncio.to_thread(self._lock.acquire, _FORKS):
             raise InvalidStateError(
                 f"The jobs in {self.store.folder} are run by {self._lock.holder()}.",
                 hint="Stop that one first, or name another state directory.",
