@@ -139,6 +139,8 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
         "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
+        "retry": CommandEntry("rerunning.retry", "Have a job that failed go on where it stopped"),
+        "fork": CommandEntry("rerunning.fork", "Queue a copy of a job, changed or not"),
     },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),

@@ -12,10 +12,11 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
-from gitfleet.jobs import outputs, submission
+from gitfleet.jobs import outputs, present, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
+from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.streams import reader
@@ -42,6 +43,7 @@ OfStatus = Annotated[
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
     "running": "cyan",
+    "needs_input": "magenta",
     "completed": "green",
     "failed": "red",
     "interrupted": "red",
@@ -101,11 +103,11 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             raise UsageError(
                 f"'{text.display(word[:40])}' is no status.", hint=f"One of {', '.join(JobStatus)}."
             )
-    found = store_at(state_dir).find(JobFilter(agent, tuple(status), limit=limit))
+    store = store_at(state_dir)
+    found = store.find(JobFilter(agent, tuple(status), limit=limit))
     found.sort(key=lambda job: job.ended)
-    rows = [
-        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(job.error, 60)) for job in found
-    ]
+    now = present.of(store, found)
+    rows = [_cells(job, now[job.id]) for job in found]
     grid = Grid(
         ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
         rows,
@@ -113,13 +115,17 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
         colours=_COLOURS,
         optional=("WHY", "CREATED"),
     )
-    return Reply({"jobs": [job_rows.job_row(job) for job in found]}, [grid] if rows else ["no jobs"])
+    return Reply(
+        {"jobs": [job_rows.job_row(job, now[job.id]) for job in found]}, [grid] if rows else ["no jobs"]
+    )
 
 
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
-    found = store_at(state_dir).get(job)
-    return Reply(job_rows.job_answer(found), _shown(found))
+    store = store_at(state_dir)
+    found = store.get(job)
+    now = present.of(store, [found])[job]
+    return Reply(job_rows.job_answer(found, now), _shown(found, now))
 
 
 def logs(job: JobId, state_dir: StateDir = "") -> Reply:
@@ -154,7 +160,13 @@ def _queued(job: JobRecord) -> Reply:
     return Reply(job_rows.job_answer(job), [f"{job.id}: {job.status}, for {job.agent_name}"])
 
 
-def _shown(job: JobRecord) -> Iterator[str]:
+def _cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
+    status = now.phase if now.asked_at else str(job.status)
+    why = now.asks or now.waits or job.error
+    return job.id, job.agent_name, status, _when(job), text.one_line(why, 80)
+
+
+def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B008 - frozen
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
     for attempt in job.attempts:
@@ -166,8 +178,12 @@ def _shown(job: JobRecord) -> Iterator[str]:
         if attempt.kept:
             yield f"  {attempt.kept}"
         yield from (f"  {note}" for note in attempt.notes)
-    if job.error:
-        yield f"why: {job.error}"
+    if now.asked_at:
+        yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
+    if job.forked_from:
+        yield f"a copy of {job.forked_from}"
+    if why := job.error or now.waits:
+        yield f"why: {why}"
 
 
 def _when(job: JobRecord) -> str:

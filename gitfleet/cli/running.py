@@ -41,6 +41,7 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     for word in _ENDS:
         fleet.on(f"job:{word}", partial(count, word))
     fleet.on("agent:started", lambda event: render.note(f"{event.job_id} started, agent {event.agent_name}"))
+    fleet.on("job:needs_input", lambda event: render.note(f"{event.job_id} needs input: {event.text}"))
     await fleet.initialize()
     await fleet.start()
     asked, again = asyncio.Event(), asyncio.Event()

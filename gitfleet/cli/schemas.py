@@ -126,7 +126,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "run": CommandRow(job_rows.RunAnswer),
     **{
         command: CommandRow(job_rows.JobAnswer)
-        for command in ("trigger", "enqueue", "job show", "job cancel")
+        for command in ("trigger", "enqueue", "job show", "job cancel", "job retry", "job fork")
     },
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),

@@ -17,21 +17,25 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, submission
+from gitfleet.jobs import events, outputs, reruns, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.spare_room import SpareRoom
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
 )  # fmt: skip
 _LOOK_EVERY = 60.0
+_FORKS = 1.0
+"""Seconds for which what a killed manager had just forked may hold its lock: until that has become another program."""
 WAIT = 30_000
 """Milliseconds that `stop` waits for jobs, unless told otherwise."""
 
@@ -63,7 +67,11 @@ class FleetManager:
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
-        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds)
+        holds = (
+            Predecessors(self.store),
+            SpareRoom(lambda: self._current().fleet.free, self.store.folder),
+        )
+        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds, holds)
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._lock = NodeLock(os.path.join(self.store.folder, "lock"))
@@ -86,7 +94,7 @@ class FleetManager:
     async def start(self) -> None:
         """Begin: take up what runs already, and dispatch what waits. Raises InvalidStateError, also where another one runs here."""
         self._expect("start", INITIALIZED)
-        if not self._lock.acquire():
+        if not await asyncio.to_thread(self._lock.acquire, _FORKS):
             raise InvalidStateError(
                 f"The jobs in {self.store.folder} are run by {self._lock.holder()}.",
                 hint="Stop that one first, or name another state directory.",
@@ -213,6 +221,32 @@ class FleetManager:
             await asyncio.wait([task])
         await self._dispatcher.look()
         return self.store.get(job_id)
+
+    async def retry_job(self, job_id: str) -> JobRecord:
+        """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.
+
+        Raises JobNotFoundError, AgentNotFoundError, InvalidStateError.
+        """
+        self._expect("retry_job", RUNNING)
+        job = await self._dispatcher.call(reruns.retry, self.store, self._known("retry_job"), job_id)
+        await self._dispatcher.look()
+        return job
+
+    async def fork_job(
+        self, job_id: str, *, prompt_override: str | None = None, priority: int | None = None,
+        agent_name: str | None = None, working_directory: str | None = None,
+    ) -> JobRecord:  # fmt: skip
+        """A new job that is a copy of this one but for what is given. Raises JobNotFoundError, AgentNotFoundError, NoRepository."""
+        self._expect("fork_job", RUNNING)
+        known = self._known("fork_job")
+        job = await self._dispatcher.call(
+            lambda: reruns.fork(
+                self.store, known, job_id, agent_name=agent_name, prompt=prompt_override, priority=priority,
+                working_directory=working_directory,
+            )
+        )  # fmt: skip
+        await self._dispatcher.look()
+        return job
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""

@@ -72,6 +72,7 @@ def submit(
     prompt: str | None = None,
     priority: int | None = None,
     working_directory: str = "",
+    forked_from: str = "",
 ) -> JobRecord:
     """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
     if schedule and schedule not in agent.schedules:
@@ -89,5 +90,6 @@ def submit(
         priority=agent.priority if priority is None else priority,
         working_directory=working_directory,
         created_at=clock.milliseconds(),
+        forked_from=forked_from,
     )
     return store.create(job)

@@ -21,7 +21,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
-from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.words import JobStatus
 
@@ -59,6 +59,11 @@ class JobStore:
             raise UsageError(
                 f"{display(self.folder)} is no folder.", hint="Name the folder that jobs are kept in."
             )
+
+    @property
+    def bell(self) -> str:
+        """The folder that daemons watch."""
+        return self._open()
 
     @property
     def lock(self) -> NodeLock:
@@ -112,6 +117,10 @@ class JobStore:
             files.remove(os.path.join(self._ended(), before.agent_name, f"{job_id}.{before.status}"))
             _save(self._home(job_id), after)
         return after
+
+    def ring(self) -> None:
+        """Have the daemon look: a change of a record alone makes no news."""
+        news.ring(self.bell)
 
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""
