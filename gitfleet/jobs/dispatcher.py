@@ -25,7 +25,7 @@ from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
-from gitfleet.jobs.words import JobStatus
+from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
 _T = TypeVar("_T")
@@ -125,6 +125,19 @@ class Dispatcher:
             else:
                 self.idle.clear()
 
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
+
+        `keep` may have a reason of its own. `look` starts the job.
+        """
+        async with self._turn:
+            await self._hear()
+            for hold in () if queues else self._holds:
+                await self.call(hold.refresh)
+            if not queues and (not self.open or job not in self._admitted(job)):
+                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+            return await self.call(keep)
+
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""
         if self.open:
@@ -171,12 +184,12 @@ class Dispatcher:
         due = [job.not_before - now for job in self._queued.values() if job.not_before > now]
         self._alarm = self._loop.call_later(min(due) / 1000, self.nudge) if due and self.open else None
 
-    def _admitted(self) -> list[JobRecord]:
+    def _admitted(self, *more: JobRecord) -> list[JobRecord]:
         self.waits = {}
         fleet = self._configuration().fleet.concurrency or self._bounds.fleet_wide
         running = self._agents.values()
         return admission.admitted(
-            self._queued.values(), running, limit_of=self.limit, fleet_limit=fleet, held=self._held
+            [*self._queued.values(), *more], running, limit_of=self.limit, fleet_limit=fleet, held=self._held
         )
 
     def _held(self, job: JobRecord) -> bool:

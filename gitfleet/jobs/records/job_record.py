@@ -103,6 +103,7 @@ class JobRecord(Record):
     forked_from: str = field(TEXT, default="")
     back: WorkBack = field(One(WorkBack), default=WorkBack(), omit=True)
     output: str = local(default="")
+    planned_at: int = field(WHOLE, default=0)
 
     @property
     def ended(self) -> bool:

@@ -23,6 +23,7 @@ SHORTHANDS = {
 }
 _YEAR = 2000  # to see whether an expression ever fires; cronsim looks 50 years ahead
 _FIELDS = 5
+_DAYS = 8
 
 
 def zone(name: str) -> ZoneInfo:
@@ -63,3 +64,25 @@ def following(expression: str, after: float, where: ZoneInfo) -> float:
         if moment.timestamp() > after:
             return moment.timestamp()
     raise ValueError(f"{expression[:60]!a} never fires again")
+
+
+def fixed(expression: str) -> bool:
+    """Whether it is for times of the day, by its minute and hour; else it goes on by the time that passes."""
+    return not any(field.startswith("*") for field in fields(expression).split()[:2])
+
+
+def closer_than(expression: str, least: float, after: float, where: ZoneInfo) -> float | None:
+    """Seconds between two runs that follow each other in less than `least`; None where none do. Raises ValueError as `fields` does.
+
+    Looks at the first days on which it fires; its minutes and hours are the same on each.
+    """
+    last, days = None, set()
+    for moment in CronSim(fields(expression), datetime.fromtimestamp(int(after), where)):
+        now = moment.timestamp()
+        if last is not None and 0 < now - last < least:
+            return now - last
+        last = now
+        days.add(moment.date())
+        if len(days) > _DAYS:
+            break
+    return None

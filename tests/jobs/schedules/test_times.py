@@ -73,7 +73,7 @@ def test_what_is_no_length_of_time_is_refused(value: object) -> None:
     ("catch_up", "planned", "expected"),
     [
         ("none", 1000, Due(True, 1060, False)),
-        ("none", 999, Due(True, 1060, False)),
+        ("none", 999, Due(True, 1059, False)),
         ("none", 100, Due(False, 1060, True)),
         ("one", 100, Due(True, 1060, True)),
         ("one", 1030, Due(False, 1030, False)),

@@ -1,0 +1,138 @@
+"""Schedules that agents gave themselves, as far as their files let them: `self_schedule` bounds their number, rhythm and end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gitfleet.base import clock, ids
+from gitfleet.base.text import counted, display
+from gitfleet.codec import FLAG, TEXT, WHOLE, Maybe, Struct, Text, field
+from gitfleet.errors import PolicyRefused, UsageError
+from gitfleet.jobs.attempts import plan
+from gitfleet.jobs.definitions.schema import Schedule, SelfScheduleRules
+from gitfleet.jobs.durations import words
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.schedules import crontab, plans, switches
+from gitfleet.jobs.schedules.shelf import OWN, Shelf
+from gitfleet.jobs.words import JobStatus
+
+_LONG: Text[str] = Text(1 << 16)
+_PATIENCE = 30.0
+
+
+class OwnSchedule(Struct):
+    """One of these: `interval` (ms) or `cron`; with `once`, a single job after the interval. `job_id`: whose agent made it.
+
+    Times are in milliseconds since 1970; from `ends_at` on it is no more.
+    """
+
+    created_at: int = field(WHOLE)
+    ends_at: int = field(WHOLE)
+    interval: int | None = field(Maybe(WHOLE), default=None)
+    cron: str | None = field(Maybe(TEXT), default=None)
+    timezone: str = field(TEXT, default="UTC")
+    prompt: str | None = field(Maybe(_LONG), default=None)
+    once: bool = field(FLAG, default=False)
+    job_id: str = field(TEXT, default="")
+
+    @property
+    def rules(self) -> Schedule:
+        """The same as an agent file has it. A single job is made up for when it was missed. Raises ValueError."""
+        catch_up = "one" if self.once else "none"
+        facts = {
+            "interval": self.interval,
+            "cron": self.cron,
+            "timezone": self.timezone,
+            "prompt": self.prompt,
+        }
+        return Schedule.model_validate({**facts, "catch_up": catch_up})
+
+
+class Added(NamedTuple):
+    """A new one, and whose it is."""
+
+    agent_name: str
+    name: str
+    schedule: OwnSchedule
+
+
+def shelf(state: str) -> Shelf[OwnSchedule]:
+    """Those of a state directory."""
+    return Shelf(OwnSchedule, state, OWN)
+
+
+def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> Added:
+    """Give the agent of the attempt that works as `session` another schedule. Of any number at once, only as many as it may have.
+
+    Raises UsageError where no attempt does, PolicyRefused where its agent file does not allow this one, LocalStorage.
+    """
+    job, agent_name, allowed = _allowed(store, session)
+    now = clock.milliseconds()
+    _check(wish, allowed, now / 1000, once=once)
+    made = OwnSchedule(
+        now, now + allowed.end, wish.interval, wish.cron, wish.timezone, wish.prompt, once, job.id
+    )
+    with store.lock.held(_PATIENCE):
+        kept = shelf(store.folder)
+        there = [name for agent, name in kept.names() if agent == agent_name]
+        count = sum(not over(kept.get(agent_name, name), now) for name in there)
+        if count >= allowed.count:
+            raise PolicyRefused(
+                f"The agent {agent_name} has {counted(count, 'schedule')} of its own, and may have no more.",
+                hint="Remove one of them, or wait until one ends.",
+            )
+        name = ids.named("self")
+        kept.put(agent_name, name, made)
+    return Added(agent_name, name, made)
+
+
+def over(schedule: OwnSchedule | None, now: int) -> bool:
+    """Whether it has ended at `now` (ms). One that cannot be read has not."""
+    return schedule is not None and schedule.ends_at <= now
+
+
+def remove(store: JobStore, agent: str, name: str) -> bool:
+    """Take one away, with its plan and its switch; whether it was there. A job of it that is there already goes on."""
+    there = shelf(store.folder).drop(agent, name)
+    plans.shelf(store.folder).drop(agent, name)
+    switches.shelf(store.folder).drop(agent, name)
+    return there
+
+
+def _allowed(store: JobStore, session: str) -> tuple[JobRecord, str, SelfScheduleRules]:
+    """The job that the session works on, its agent, and how far that may schedule itself."""
+    for job in store.open_jobs():
+        if session and job.status is JobStatus.RUNNING and job.attempts[-1].session == session:
+            agent = plan.agent_of(store.attempt_folder(job.id, len(job.attempts)))
+            if agent.self_schedule is None:
+                raise PolicyRefused(
+                    f"The agent {agent.name} may not schedule itself.",
+                    hint="A person can allow it: `self_schedule` in its agent file.",
+                )
+            return job, agent.name, agent.self_schedule
+    who = (
+        f"The session '{display(session[:80])}' works on no job here."
+        if session
+        else "This is no agent of a job."
+    )
+    raise UsageError(who, hint="People write schedules into the agent file.")
+
+
+def _check(wish: Schedule, allowed: SelfScheduleRules, now: float, *, once: bool) -> None:
+    """Raise PolicyRefused where it would run too often, or not before its end."""
+    least, gap = allowed.least_interval, wish.interval
+    if wish.cron is not None:
+        zone = crontab.zone(wish.timezone)
+        close = crontab.closer_than(wish.cron, least / 1000, now, zone)
+        gap = None if close is None else int(close * 1000)
+        if crontab.following(wish.cron, now, zone) >= now + allowed.end / 1000:
+            raise PolicyRefused(f"It would not run before its end, in {words(allowed.end)}.")
+    if gap is not None and gap < least:
+        raise PolicyRefused(f"It would run every {words(gap)}; the least that is allowed is {words(least)}.")
+    if wish.interval is not None and wish.interval >= allowed.end:
+        raise PolicyRefused(
+            f"It would not run before its end, in {words(allowed.end)}."
+            if not once
+            else f"{words(wish.interval)} is too far away: it has to be before {words(allowed.end)} are over."
+        )
