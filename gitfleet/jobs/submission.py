@@ -90,10 +90,8 @@ def new(
     planned_at: int = 0,
 ) -> JobRecord:
     """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository."""
-    if schedule and schedule not in agent.schedules:
-        words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
-        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
-        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=schedule)
+    if schedule:
+        check_schedule(agent, schedule)
     said = agent.schedules[schedule].prompt if schedule else None
     discover(working_directory or agent.repo or agent.working_directory)
     return JobRecord(
@@ -107,3 +105,11 @@ def new(
         created_at=clock.milliseconds(),
         planned_at=planned_at,
     )
+
+
+def check_schedule(agent: Agent, name: str) -> None:
+    """Raise ScheduleNotFoundError unless the file of the agent has a schedule of that name."""
+    if name not in agent.schedules:
+        words = f"The agent {agent.name} has no schedule '{display(name[:80])}'."
+        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
+        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=name)

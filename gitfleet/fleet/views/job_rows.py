@@ -59,6 +59,8 @@ class JobDetail(JobRow):
     """One job with all that is known of it."""
 
     prompt: str
+    planned_at: int
+    """For when its schedule had it; 0: nothing was planned."""
     working_directory: str
     """Where it was asked for; empty: the agent's own."""
     attempts: list[AttemptRow]
@@ -129,6 +131,7 @@ def job_detail(job: JobRecord) -> JobDetail:
     return {
         **job_row(job),
         "prompt": job.prompt,
+        "planned_at": job.planned_at,
         "working_directory": job.working_directory,
         "attempts": [_attempt(one) for one in job.attempts],
     }

@@ -7,7 +7,7 @@ the schedule goes on by the time that passes: nothing fires in a gap, and what c
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -86,3 +86,13 @@ def closer_than(expression: str, least: float, after: float, where: ZoneInfo) ->
         if len(days) > _DAYS:
             break
     return None
+
+
+def local_time(stamp: float, name: str) -> str:
+    """A moment as the clocks of that zone show it: `2026-11-30 09:00 CET`; in UTC where there is no such zone any more."""
+    try:
+        where: tzinfo = zone(name)
+    except ValueError:
+        where = UTC
+    shown = datetime.fromtimestamp(stamp, where)
+    return shown.strftime("%Y-%m-%d %H:%M:%S %Z" if shown.second else "%Y-%m-%d %H:%M %Z")

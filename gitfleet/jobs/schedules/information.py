@@ -7,6 +7,7 @@ from gitfleet.codec import Struct
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.schedules import known, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
+from gitfleet.jobs.schedules.own import Added
 
 
 class ScheduleInfo(Struct):
@@ -52,6 +53,18 @@ def switch(
     found = known.find(state, configuration, agent_name, name, clock.milliseconds())
     switches.turn(state, agent_name, name, enabled=enabled, now_enabled=found.enabled)
     return schedule(state, configuration, agent_name, name)
+
+
+def of_own(added: Added) -> ScheduleInfo:
+    """One that an agent has just given itself."""
+    agent_name, name, made = added
+    rules = made.rules
+    first = made.created_at / 1000
+    next_trigger = round(times.next_run(rules, first) * 1000)
+    return ScheduleInfo(
+        agent_name, name, True, next_trigger, rules.interval, rules.cron, rules.timezone, rules.prompt,
+        own=True, once=made.once, ends_at=made.ends_at,
+    )  # fmt: skip
 
 
 def scheduler(state: str, configuration: Configuration) -> dict[str, int | None]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from gitfleet.base import clock, ids
 from gitfleet.base.text import counted, display
 from gitfleet.codec import FLAG, TEXT, WHOLE, Maybe, Struct, Text, field
-from gitfleet.errors import PolicyRefused, UsageError
+from gitfleet.errors import FleetError, PolicyRefused, UsageError
+from gitfleet.jobs import submission
 from gitfleet.jobs.attempts import plan
+from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Schedule, SelfScheduleRules
 from gitfleet.jobs.durations import words
 from gitfleet.jobs.records.job_record import JobRecord
@@ -62,6 +66,24 @@ def shelf(state: str) -> Shelf[OwnSchedule]:
     return Shelf(OwnSchedule, state, OWN)
 
 
+def wish(
+    *, after: str = "", every: str = "", cron: str = "", timezone: str = "", prompt: str | None = None
+) -> Schedule:
+    """A schedule as it is asked for: one of `after`, `every` (lengths of time) and `cron`. Raises UsageError."""
+    if sum(map(bool, (after, every, cron))) != 1:
+        raise UsageError(
+            "When is it to run?", hint="Say after how long, or how often, or give a cron expression."
+        )
+    facts = {"interval": after or every or None, "cron": cron or None, "timezone": timezone or "UTC"}
+    try:
+        found = Schedule.model_validate({**facts, "prompt": prompt})
+    except ValidationError as error:
+        raise UsageError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from error
+    if timezone and not cron:
+        raise UsageError("A zone is for a cron expression.", hint="Leave the zone out.")
+    return found
+
+
 def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> Added:
     """Give the agent of the attempt that works as `session` another schedule. Of any number at once, only as many as it may have.
 
@@ -92,12 +114,26 @@ def over(schedule: OwnSchedule | None, now: int) -> bool:
     return schedule is not None and schedule.ends_at <= now
 
 
+def not_own(known: Configuration, agent: str, name: str) -> FleetError:
+    """Why one that no agent gave itself is not removed. Raises AgentNotFoundError, ScheduleNotFoundError."""
+    submission.check_schedule(submission.agent_of(known, agent), name)
+    return UsageError(
+        f"The schedule {name} stands in the file of {agent}.", hint="Take it out of the file, or disable it."
+    )
+
+
 def remove(store: JobStore, agent: str, name: str) -> bool:
-    """Take one away, with its plan and its switch; whether it was there. A job of it that is there already goes on."""
-    there = shelf(store.folder).drop(agent, name)
-    plans.shelf(store.folder).drop(agent, name)
-    switches.shelf(store.folder).drop(agent, name)
-    return there
+    """Take one away because somebody asks for it; whether there was one. A job of it that is there already goes on."""
+    if not (ids.is_name(agent) and ids.is_name(name) and shelf(store.folder).there(agent, name)):
+        return False
+    forget(store, agent, name)
+    return True
+
+
+def forget(store: JobStore, agent: str, name: str) -> None:
+    """Let go of one that is over, with its plan and its switch."""
+    for kept in (shelf(store.folder), plans.shelf(store.folder), switches.shelf(store.folder)):
+        kept.drop(agent, name)
 
 
 def _allowed(store: JobStore, session: str) -> tuple[JobRecord, str, SelfScheduleRules]:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from gitfleet.base import files, statefile
+from gitfleet.base import files, ids, statefile
 from gitfleet.codec import Struct
 from gitfleet.jobs.definitions import schema
 
@@ -48,15 +48,8 @@ class Shelf(Generic[S]):
         """Agent and name of each schedule that something is kept of."""
         for file in files.names(self.folder):
             agent, _, schedule = file.removesuffix(_END).partition(_BETWEEN)
-            if file.endswith(_END) and _is_name(agent) and _is_name(schedule):
+            if file.endswith(_END) and ids.is_name(agent) and ids.is_name(schedule):
                 yield agent, schedule
 
     def _path(self, agent: str, schedule: str) -> str:
         return os.path.join(self.folder, schema.name(agent) + _BETWEEN + schema.name(schedule) + _END)
-
-
-def _is_name(word: str) -> bool:
-    try:
-        return bool(schema.name(word))
-    except ValueError:
-        return False

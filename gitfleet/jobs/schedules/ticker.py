@@ -9,30 +9,44 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
 from gitfleet.jobs import submission
 from gitfleet.jobs.definitions.configuration import Configuration
-from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
+from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules import known, own, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
 from gitfleet.jobs.words import SkipReason
 
+_T = TypeVar("_T")
 CHECK_INTERVAL = 60_000
 """Milliseconds between two looks at most: the clock may have been moved."""
 _DAY = 86_400.0
 _KEPT = 30 * 86_400_000
 """Milliseconds that the plan of a schedule that is no more is kept."""
+
+
+class Desk(Protocol):
+    """What starts jobs: the dispatcher, of which this is all that schedules need."""
+
+    def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
+        """Do what blocks beside the event loop."""
+
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not."""
+
+    async def look(self) -> None:
+        """Start what may start."""
 
 
 def check_interval(options: Mapping[str, int | str] | None) -> int:
@@ -45,18 +59,18 @@ def check_interval(options: Mapping[str, int | str] | None) -> int:
 
 
 class Ticker:
-    """For one event loop, beside its dispatcher. `tell` tells of an event."""
+    """For one event loop, beside what starts jobs. `tell` tells of an event."""
 
     def __init__(
         self,
         store: JobStore,
-        dispatcher: Dispatcher,
+        desk: Desk,
         configuration: Callable[[], Configuration],
         tell: Callable[[str, Any], None],
         log: logging.Logger,
         check_interval: int = CHECK_INTERVAL,
     ) -> None:
-        self._store, self._dispatcher, self._configuration = store, dispatcher, configuration
+        self._store, self._desk, self._configuration = store, desk, configuration
         self._tell, self._log, self._every = tell, log, check_interval / 1000
         self._late = max(times.LATE, 2 * self._every)
         self._plans = plans.shelf(store.folder)
@@ -74,7 +88,7 @@ class Ticker:
                     self._log.exception("the schedule %s of %s could not be mended", name, agent)
 
     async def start(self) -> None:
-        """Make the jobs of the times that have come, and go on with that. The dispatcher runs already."""
+        """Make the jobs of the times that have come, and go on with that. The desk is open already."""
         self._loop, self._news, self._bell = asyncio.get_running_loop(), asyncio.Event(), Bell()
         self._closed = False
         wait = await self._looked()
@@ -88,7 +102,7 @@ class Ticker:
         self._news.set()
         await self._going
         self._bell.ring()
-        await self._dispatcher.call(self._ear.join)
+        await self._desk.call(self._ear.join)
         self._bell.close()
 
     def wake(self) -> None:
@@ -99,7 +113,7 @@ class Ticker:
         """Deal with every time that has come; seconds until there is more to do."""
         now = clock.milliseconds()
         soonest = now + 1000 * self._every
-        for one, plan in await self._dispatcher.call(self._read, now):
+        for one, plan in await self._desk.call(self._read, now):
             if self._closed:
                 break
             try:
@@ -152,7 +166,7 @@ class Ticker:
         made = own.shelf(self._store.folder)
         for agent, name in made.names():
             if own.over(made.get(agent, name), now):
-                own.remove(self._store, agent, name)
+                own.forget(self._store, agent, name)
         for agent, name in set(self._plans.names()) - there:
             plan = self._plans.get(agent, name)
             if plan is not None and plan.changed_at < now - _KEPT:
@@ -184,7 +198,7 @@ class Ticker:
         """
         agent = one.agent.model_copy(update={"schedules": {**one.agent.schedules, one.name: one.rules}})
         try:
-            job = await self._dispatcher.call(
+            job = await self._desk.call(
                 lambda: submission.new(agent, schedule=one.name, planned_at=plan.planned)
             )
         except FleetError as error:  # its repository is not there
@@ -198,11 +212,11 @@ class Ticker:
             self._store.create(job)
             return ""
 
-        if reason := await self._dispatcher.offer(job, keep, queues=one.once):
+        if reason := await self._desk.offer(job, keep, queues=one.once):
             return plan, reason
         self._tell("schedule:triggered", ScheduleTriggered(agent.name, one.name, job.id))
         fired = await self._kept(one, plans.fired(firing))
-        await self._dispatcher.look()
+        await self._desk.look()
         return fired, ""
 
     def _at_work(self, job_id: str) -> bool:
@@ -220,7 +234,7 @@ class Ticker:
             self._bell.wait(_DAY)
 
     async def _kept(self, one: KnownSchedule, plan: SchedulePlan) -> SchedulePlan:
-        await self._dispatcher.call(self._keep, one.agent.name, one.name, plan)
+        await self._desk.call(self._keep, one.agent.name, one.name, plan)
         return plan
 
     def _keep(self, agent: str, name: str, plan: SchedulePlan) -> None:
@@ -228,4 +242,4 @@ class Ticker:
         if plan.planned:
             self._plans.put(agent, name, plan)
         else:
-            own.remove(self._store, agent, name)
+            own.forget(self._store, agent, name)
