@@ -148,19 +148,29 @@ class Ticker:
         found = []
         there = known.schedules(self._store.folder, self._configuration(), now)
         for one in there:
-            plan = self._plans.get(one.agent.name, one.name)
-            if not one.enabled:
+            try:
+                plan = self._planned(one, now)
+            except (FleetError, OSError, ValueError):
+                self._log.exception("the schedule %s of %s cannot be planned", one.name, one.agent.name)
                 continue
-            if plan is None or plan.basis != one.basis:
-                try:
-                    plan = plans.moved(plan, one.basis, one.first(now))
-                except ValueError:
-                    self._log.exception("the schedule %s of %s cannot be planned", one.name, one.agent.name)
-                    continue
-                self._plans.put(one.agent.name, one.name, plan)
-            found.append((one, plans.settled(self._store, plan)))
+            if plan is not None:
+                found.append((one, plan))
         self._tidy({(one.agent.name, one.name) for one in there}, now)
         return found
+
+    def _planned(self, one: KnownSchedule, now: int) -> SchedulePlan | None:
+        """The plan of a schedule that holds; None while it is switched off: what it is when it is switched on again is a new one."""
+        before = self._plans.get(one.agent.name, one.name)
+        plan = before and plans.settled(self._store, before)
+        if plan is not None and not plan.planned:
+            own.forget(self._store, one.agent.name, one.name)
+            return None
+        basis = one.basis if one.enabled else ""
+        if (plan.basis if plan else "") != basis:
+            plan = plans.moved(plan, basis, one.first(now))
+        if plan is not None and plan != before:
+            self._keep(one.agent.name, one.name, plan)
+        return plan if one.enabled else None
 
     def _tidy(self, there: set[tuple[str, str]], now: int) -> None:
         made = own.shelf(self._store.folder)
@@ -185,6 +195,8 @@ class Ticker:
         reason = "" if then.fires else str(SkipReason.MISSED)
         if not reason:
             plan, reason = await self._fire(one, plan, after)
+        if reason and self._closed:  # nobody starts anything any more: the next one decides
+            return plan.planned
         if reason:
             plan = await self._kept(one, plans.skipped(plan, after, reason))
             self._log.info("schedule %s of %s skipped: %s", one.name, one.agent.name, reason)
