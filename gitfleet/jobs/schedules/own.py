@@ -87,14 +87,14 @@ def wish(
 def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> Added:
     """Give the agent of the attempt that works as `session` another schedule. Of any number at once, only as many as it may have.
 
-    Raises UsageError where no attempt does, PolicyRefused where its agent file does not allow this one, LocalStorage.
+    It ends as the agent's file says; one given by a job that such a schedule made ends with that at the latest, so that
+    a chain of them ends. Raises UsageError where no attempt does, PolicyRefused where its agent file does not allow this one, LocalStorage.
     """
     job, agent_name, allowed = _allowed(store, session)
     now = clock.milliseconds()
-    _check(wish, allowed, now / 1000, once=once)
-    made = OwnSchedule(
-        now, now + allowed.end, wish.interval, wish.cron, wish.timezone, wish.prompt, once, job.id
-    )
+    ends_at = min(now + allowed.end, job.own_until or now + allowed.end)
+    _check(wish, allowed.least_interval, now, ends_at, once=once)
+    made = OwnSchedule(now, ends_at, wish.interval, wish.cron, wish.timezone, wish.prompt, once, job.id)
     with store.lock.held(_PATIENCE):
         kept = shelf(store.folder)
         there = [name for agent, name in kept.names() if agent == agent_name]
@@ -155,20 +155,19 @@ def _allowed(store: JobStore, session: str) -> tuple[JobRecord, str, SelfSchedul
     raise UsageError(who, hint="People write schedules into the agent file.")
 
 
-def _check(wish: Schedule, allowed: SelfScheduleRules, now: float, *, once: bool) -> None:
-    """Raise PolicyRefused where it would run too often, or not before its end."""
-    least, gap = allowed.least_interval, wish.interval
+def _check(wish: Schedule, least: int, now: int, ends_at: int, *, once: bool) -> None:
+    """Raise PolicyRefused where it would run too often, or not before its end; times in milliseconds."""
+    gap, first = wish.interval, now + (wish.interval or 0)
     if wish.cron is not None:
         zone = crontab.zone(wish.timezone)
-        close = crontab.closer_than(wish.cron, least / 1000, now, zone)
+        close = crontab.closer_than(wish.cron, least / 1000, now / 1000, zone)
         gap = None if close is None else int(close * 1000)
-        if crontab.following(wish.cron, now, zone) >= now + allowed.end / 1000:
-            raise PolicyRefused(f"It would not run before its end, in {words(allowed.end)}.")
+        first = int(crontab.following(wish.cron, now / 1000, zone) * 1000)
     if gap is not None and gap < least:
-        raise PolicyRefused(f"It would run every {words(gap)}; the least that is allowed is {words(least)}.")
-    if wish.interval is not None and wish.interval >= allowed.end:
+        far = "after" if once else "every"
+        raise PolicyRefused(f"It would run {far} {words(gap)}; the least that is allowed is {words(least)}.")
+    if first >= ends_at:
         raise PolicyRefused(
-            f"It would not run before its end, in {words(allowed.end)}."
-            if not once
-            else f"{words(wish.interval)} is too far away: it has to be before {words(allowed.end)} are over."
+            f"It would not run before its end: {clock.iso(ends_at // 1000)}.",
+            hint="What an agent gives itself ends by `self_schedule` of its file; what comes of that ends with it.",
         )

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
+from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.jobs import submission
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -210,11 +211,12 @@ class Ticker:
         """
         agent = one.agent.model_copy(update={"schedules": {**one.agent.schedules, one.name: one.rules}})
         try:
-            job = await self._desk.call(
+            made = await self._desk.call(
                 lambda: submission.new(agent, schedule=one.name, planned_at=plan.planned)
             )
         except FleetError as error:  # its repository is not there
             return plan, error.message
+        job = replace(made, own_until=one.own.ends_at if one.own else 0)
         firing = plans.firing(plan, job.id, after)
 
         def keep() -> str:

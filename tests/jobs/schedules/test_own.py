@@ -13,7 +13,7 @@ from gitfleet.jobs.attempts import plan
 from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
 from gitfleet.jobs.schedules import own
 from gitfleet.jobs.words import JobStatus
-from tests.jobs.schedules.desks import DAY, NINE, Timeline
+from tests.jobs.schedules.desks import DAY, HOUR, NINE, Timeline
 
 ALLOWED = "self_schedule: {count: 2, least_interval: 5m, end: 1d}\nschedules: {s: {interval: 1h}}"
 
@@ -51,12 +51,12 @@ def test_schedule_within_the_bounds_is_kept_as_it_was_asked_for(line: Timeline, 
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ({"after": "1m"}, "every 1m; the least that is allowed is 5m"),
+        ({"after": "1m"}, "after 1m; the least that is allowed is 5m"),
         ({"every": "299s"}, "every 299s; the least that is allowed is 5m"),
         ({"cron": "*/4 * * * *"}, "every 4m; the least that is allowed is 5m"),
-        ({"after": "2d"}, "2d is too far away"),
-        ({"every": "1d"}, "would not run before its end, in 1d"),
-        ({"cron": "0 0 1 1 *"}, "would not run before its end, in 1d"),
+        ({"after": "2d"}, "before its end: 2026-06-02T09:00:00Z"),
+        ({"every": "1d"}, "before its end: 2026-06-02T09:00:00Z"),
+        ({"cron": "0 0 1 1 *"}, "before its end: 2026-06-02T09:00:00Z"),
     ],
 )
 def test_schedule_beyond_the_bounds_is_refused(line: Timeline, wish: dict[str, str], words: str) -> None:
@@ -92,6 +92,14 @@ def test_number_of_schedules_is_bounded_and_those_that_ended_do_not_count(line: 
     add(line, session, every="5m")
     line.now += DAY
     add(line, session, every="5m")
+
+
+def test_schedule_given_by_a_job_of_another_one_ends_with_that(line: Timeline) -> None:
+    session = at_work(line)
+    line.store.update(line.jobs()[0].id, lambda job: replace(job, own_until=NINE + HOUR))
+    assert add(line, session, after="59m").schedule.ends_at == NINE + HOUR
+    with pytest.raises(PolicyRefused, match="before its end"):
+        add(line, session, after="1h")
 
 
 def test_agent_whose_file_does_not_allow_it_is_refused(line: Timeline) -> None:

@@ -247,7 +247,7 @@ def test_single_job_of_an_agents_own_schedule_waits_in_the_queue_and_is_made_up_
     own_schedule(line, once=True)
     line.desk.reason = "concurrency_limit"
     assert line.at(NINE + 3 * HOUR) == [NINE + HOUR]
-    assert line.jobs()[0].prompt == "look again"
+    assert (line.jobs()[0].prompt, line.jobs()[0].own_until) == ("look again", NINE + DAY)
     assert line.at(NINE + 4 * HOUR) == []
     for kept in (own.shelf(line.store.folder), plans.shelf(line.store.folder)):
         assert list(kept.names()) == []
