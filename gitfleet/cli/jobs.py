@@ -13,7 +13,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, present, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.attempts import cancelling, environment
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.present import JobNow
@@ -63,7 +63,7 @@ def loaded(config: str) -> Configuration:
 
 def store_at(state_dir: str) -> JobStore:
     """The jobs that are meant."""
-    return JobStore(state_dir or state_folder())
+    return JobStore(state_dir or os.environ.get(environment.STATE) or state_folder())
 
 
 def trigger(
@@ -109,11 +109,11 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
     now = present.of(store, found)
     rows = [_cells(job, now[job.id]) for job in found]
     grid = Grid(
-        ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
+        ("JOB", "AGENT", "STATUS", "SCHEDULE", "CREATED", "WHY"),
         rows,
         coloured="STATUS",
         colours=_COLOURS,
-        optional=("WHY", "CREATED"),
+        optional=("WHY", "CREATED", "SCHEDULE"),
     )
     return Reply(
         {"jobs": [job_rows.job_row(job, now[job.id]) for job in found]}, [grid] if rows else ["no jobs"]
@@ -163,12 +163,15 @@ def _queued(job: JobRecord) -> Reply:
 def _cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
     status = now.phase if now.asked_at else str(job.status)
     why = now.asks or now.waits or job.error
-    return job.id, job.agent_name, status, _when(job), text.one_line(why, 80)
+    return job.id, job.agent_name, status, job.schedule_name, _when(job), text.one_line(why, 80)
 
 
 def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B008 - frozen
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
+    if job.schedule_name:
+        planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
+        yield f"schedule {job.schedule_name}{planned}"
     for attempt in job.attempts:
         yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
         if attempt.worktree:

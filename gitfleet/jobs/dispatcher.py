@@ -28,7 +28,7 @@ from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
 from gitfleet.jobs.waiting import HeldNotice
-from gitfleet.jobs.words import JobStatus
+from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
 _T = TypeVar("_T")
@@ -145,6 +145,19 @@ class Dispatcher:
         with suppress(LocalStorage):
             await self.call(self._notice.tell, limits, self._fleet_limit(), dict(self.waits))
 
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
+
+        `keep` may have a reason of its own. `look` starts the job.
+        """
+        async with self._turn:
+            await self._hear()
+            for hold in () if queues else self._holds:
+                await self.call(hold.refresh)
+            if not queues and (not self.open or job not in self._admitted(job)):
+                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+            return await self.call(keep)
+
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""
         if self.open:
@@ -200,11 +213,11 @@ class Dispatcher:
         due = [job.not_before - now for job in self._queued.values() if job.not_before > now]
         self._alarm = self._loop.call_later(min(due) / 1000, self.nudge) if due and self.open else None
 
-    def _admitted(self) -> list[JobRecord]:
+    def _admitted(self, *more: JobRecord) -> list[JobRecord]:
         self.waits = {}
         running, fleet = self._agents.values(), self._fleet_limit()
         return admission.admitted(
-            self._queued.values(), running, limit_of=self.limit, fleet_limit=fleet, held=self._held
+            [*self._queued.values(), *more], running, limit_of=self.limit, fleet_limit=fleet, held=self._held
         )
 
     def _fleet_limit(self) -> int | None:

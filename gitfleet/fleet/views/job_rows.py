@@ -69,6 +69,8 @@ class JobDetail(JobRow):
     """One job with all that is known of it."""
 
     prompt: str
+    planned_at: int
+    """For when its schedule had it; 0: nothing was planned."""
     working_directory: str
     """Where it was asked for; empty: the agent's own."""
     forked_from: str
@@ -144,6 +146,7 @@ def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B0
     return {
         **job_row(job, now),
         "prompt": job.prompt,
+        "planned_at": job.planned_at,
         "working_directory": job.working_directory,
         "forked_from": job.forked_from,
         "not_before": job.not_before,

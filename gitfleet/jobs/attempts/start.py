@@ -53,7 +53,7 @@ def start(store: JobStore, job_id: str, environ: Mapping[str, str]) -> Shepherd:
         job = _placed(store, job, agent)
         if job.cancelled or job.ended:
             raise AttemptOver("It was cancelled before it began.")
-        shepherd = _shepherd(store, agent, job, environ)
+        shepherd = _shepherd(store, agent, job, {**environ, environment.STATE: store.folder})
         try:
             _let_go(store, job, agent, shepherd)
         except BaseException:

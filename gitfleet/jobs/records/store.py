@@ -90,6 +90,10 @@ class JobStore:
             pass
         raise job_ids.missing(job_id)
 
+    def has(self, job_id: str) -> bool:
+        """Whether a job of this id was kept, readable or not."""
+        return os.path.lexists(os.path.join(self._home(job_id), RECORD))
+
     def update(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
         """The job after `change`, which sees it as it is, and nobody changes it meanwhile. Raises JobNotFoundError, LocalStorage.
 
