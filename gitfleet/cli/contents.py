@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
+        "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
     },
     "The hub and the ledger": {
@@ -139,6 +140,15 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
         "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
+        "retry": CommandEntry("rerunning.retry", "Have a job that failed go on where it stopped"),
+        "fork": CommandEntry("rerunning.fork", "Queue a copy of a job, changed or not"),
+    },
+    "schedule": {
+        "list": CommandEntry("schedules.listing", "List schedules, and when each fires next (the default)"),
+        "enable": CommandEntry("schedules.enable", "Have a schedule fire, from now on"),
+        "disable": CommandEntry("schedules.disable", "Have a schedule not fire, until it is enabled again"),
+        "add": CommandEntry("schedules.add", "Give yourself a schedule (agents of jobs only)"),
+        "remove": CommandEntry("schedules.remove", "Take away one that an agent gave itself"),
     },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
@@ -156,6 +166,7 @@ NOUNS: Mapping[str, Noun] = {
     "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),
+    "schedule": Noun("When agents run by themselves. Without a verb: list.", "list"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }
 

@@ -12,10 +12,11 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
-from gitfleet.jobs import outputs, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs import outputs, present, submission
+from gitfleet.jobs.attempts import cancelling, environment
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
+from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.streams import reader
@@ -42,6 +43,7 @@ OfStatus = Annotated[
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
     "running": "cyan",
+    "needs_input": "magenta",
     "completed": "green",
     "failed": "red",
     "interrupted": "red",
@@ -61,7 +63,7 @@ def loaded(config: str) -> Configuration:
 
 def store_at(state_dir: str) -> JobStore:
     """The jobs that are meant."""
-    return JobStore(state_dir or state_folder())
+    return JobStore(state_dir or os.environ.get(environment.STATE) or state_folder())
 
 
 def trigger(
@@ -101,25 +103,29 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             raise UsageError(
                 f"'{text.display(word[:40])}' is no status.", hint=f"One of {', '.join(JobStatus)}."
             )
-    found = store_at(state_dir).find(JobFilter(agent, tuple(status), limit=limit))
+    store = store_at(state_dir)
+    found = store.find(JobFilter(agent, tuple(status), limit=limit))
     found.sort(key=lambda job: job.ended)
-    rows = [
-        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(job.error, 60)) for job in found
-    ]
+    now = present.of(store, found)
+    rows = [_cells(job, now[job.id]) for job in found]
     grid = Grid(
-        ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
+        ("JOB", "AGENT", "STATUS", "SCHEDULE", "CREATED", "WHY"),
         rows,
         coloured="STATUS",
         colours=_COLOURS,
-        optional=("WHY", "CREATED"),
+        optional=("WHY", "CREATED", "SCHEDULE"),
     )
-    return Reply({"jobs": [job_rows.job_row(job) for job in found]}, [grid] if rows else ["no jobs"])
+    return Reply(
+        {"jobs": [job_rows.job_row(job, now[job.id]) for job in found]}, [grid] if rows else ["no jobs"]
+    )
 
 
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
-    found = store_at(state_dir).get(job)
-    return Reply(job_rows.job_answer(found), _shown(found))
+    store = store_at(state_dir)
+    found = store.get(job)
+    now = present.of(store, [found])[job]
+    return Reply(job_rows.job_answer(found, now), _shown(found, now))
 
 
 def logs(job: JobId, state_dir: StateDir = "") -> Reply:
@@ -154,9 +160,18 @@ def _queued(job: JobRecord) -> Reply:
     return Reply(job_rows.job_answer(job), [f"{job.id}: {job.status}, for {job.agent_name}"])
 
 
-def _shown(job: JobRecord) -> Iterator[str]:
+def _cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
+    status = now.phase if now.asked_at else str(job.status)
+    why = now.asks or now.waits or job.error
+    return job.id, job.agent_name, status, job.schedule_name, _when(job), text.one_line(why, 80)
+
+
+def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B008 - frozen
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
+    if job.schedule_name:
+        planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
+        yield f"schedule {job.schedule_name}{planned}"
     for attempt in job.attempts:
         yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
         if attempt.worktree:
@@ -166,8 +181,12 @@ def _shown(job: JobRecord) -> Iterator[str]:
         if attempt.kept:
             yield f"  {attempt.kept}"
         yield from (f"  {note}" for note in attempt.notes)
-    if job.error:
-        yield f"why: {job.error}"
+    if now.asked_at:
+        yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
+    if job.forked_from:
+        yield f"a copy of {job.forked_from}"
+    if why := job.error or now.waits:
+        yield f"why: {why}"
 
 
 def _when(job: JobRecord) -> str:

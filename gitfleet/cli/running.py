@@ -41,6 +41,9 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     for word in _ENDS:
         fleet.on(f"job:{word}", partial(count, word))
     fleet.on("agent:started", lambda event: render.note(f"{event.job_id} started, agent {event.agent_name}"))
+    fleet.on("job:needs_input", lambda event: render.note(f"{event.job_id} needs input: {event.text}"))
+    fleet.on("schedule:triggered", lambda event: render.note(f"{event.job_id} made by {_schedule(event)}"))
+    fleet.on("schedule:skipped", lambda event: render.note(f"{_schedule(event)} skipped: {event.reason}"))
     await fleet.initialize()
     await fleet.start()
     asked, again = asyncio.Event(), asyncio.Event()
@@ -66,3 +69,7 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     for task in (*waits, hurry):
         task.cancel()
     return counts
+
+
+def _schedule(event: Any) -> str:
+    return f"schedule {event.schedule_name} of {event.agent_name}"

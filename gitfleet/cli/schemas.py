@@ -29,6 +29,7 @@ from gitfleet.fleet.views import (
     queue,
     queue_stats,
     radar_rows,
+    schedule_rows,
     session_rows,
     starting_rows,
     status,
@@ -126,11 +127,16 @@ COMMANDS: Mapping[str, CommandRow] = {
     "run": CommandRow(job_rows.RunAnswer),
     **{
         command: CommandRow(job_rows.JobAnswer)
-        for command in ("trigger", "enqueue", "job show", "job cancel")
+        for command in ("trigger", "enqueue", "job show", "job cancel", "job retry", "job fork")
     },
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
+    "schedule list": CommandRow(schedule_rows.ScheduleListAnswer),
+    "schedule enable": CommandRow(schedule_rows.ScheduleAnswer),
+    "schedule disable": CommandRow(schedule_rows.ScheduleAnswer),
+    "schedule add": CommandRow(schedule_rows.ScheduleAnswer, (16,)),
+    "schedule remove": CommandRow(schedule_rows.ScheduleRemoveAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

@@ -17,7 +17,9 @@ from typing import Any, Protocol, TypeVar
 from gitfleet.base import clock
 from gitfleet.base.watching import Bell
 from gitfleet.codec import Struct
-from gitfleet.jobs import admission, events, waiting
+from gitfleet.errors import LocalStorage
+from gitfleet.jobs import admission, asking, events, waiting
+from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
@@ -25,7 +27,8 @@ from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
-from gitfleet.jobs.words import JobStatus
+from gitfleet.jobs.waiting import HeldNotice
+from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
 _T = TypeVar("_T")
@@ -71,6 +74,8 @@ class Dispatcher:
         self._told: set[str] = set()
         self._done: dict[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
+        self._questions = Questions()
+        self._notice = HeldNotice(store)
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -79,6 +84,7 @@ class Dispatcher:
         """Set while nothing runs, and nothing that could run waits."""
         self.open = False
         """Whether new attempts are started."""
+        self._closed = False
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
@@ -86,7 +92,7 @@ class Dispatcher:
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
         self._bell = Bell()
         await self.call(self._store.mend)
-        self.open = True
+        self.open, self._closed = True, False
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
@@ -99,6 +105,9 @@ class Dispatcher:
         self._bell.ring()
         await self.call(self._ear.join)
         self._bell.close()
+        async with self._turn:
+            self._closed = True
+        await self.call(self._notice.forget)
         self._pool.shutdown()
 
     async def cancel_all(self) -> None:
@@ -113,6 +122,8 @@ class Dispatcher:
     async def look(self) -> None:
         """Hear of what is new in the store, and start what may start."""
         async with self._turn:
+            if self._closed:
+                return
             await self._hear()
             for hold in self._holds if self._queued else ():
                 await self.call(hold.refresh)
@@ -120,10 +131,32 @@ class Dispatcher:
                 for job in self._admitted():
                     await self._take(job)
             self._wake_in_time()
-            if not self.running and not self._admitted() and self._alarm is None:
+            admitted = self._admitted()
+            await self._say_what_holds()
+            if not self.running and not admitted and self._alarm is None:
                 self.idle.set()
             else:
                 self.idle.clear()
+
+    async def _say_what_holds(self) -> None:
+        """For those who ask why a job waits. A full disk keeps nobody from work."""
+        known = self._configuration()
+        limits = {name: self.limit(name) for name in known.agents}
+        with suppress(LocalStorage):
+            await self.call(self._notice.tell, limits, self._fleet_limit(), dict(self.waits))
+
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
+
+        `keep` may have a reason of its own. `look` starts the job.
+        """
+        async with self._turn:
+            await self._hear()
+            for hold in () if queues else self._holds:
+                await self.call(hold.refresh)
+            if not queues and (not self.open or job not in self._admitted(job)):
+                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+            return await self.call(keep)
 
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""
@@ -158,6 +191,15 @@ class Dispatcher:
                 self._queued[job.id] = job
             elif self.open:
                 self._run(job)
+        await self._ask(found)
+
+    async def _ask(self, jobs: Iterable[JobRecord]) -> None:
+        """Tell of agents that wait for a person."""
+        names = {job.id: job.agent_name for job in jobs}
+        found = await self.call(asking.everything, self._store, jobs)
+        for job_id, asked in self._questions.new(found).items():
+            event = events.JobNeedsInput(job_id, names[job_id], asked.text, asked.since)
+            self._tell("job:needs_input", event)
 
     def _outdated(self, job: JobRecord) -> bool:
         """Whether the attempt that it is at has ended since it was read."""
@@ -171,13 +213,15 @@ class Dispatcher:
         due = [job.not_before - now for job in self._queued.values() if job.not_before > now]
         self._alarm = self._loop.call_later(min(due) / 1000, self.nudge) if due and self.open else None
 
-    def _admitted(self) -> list[JobRecord]:
+    def _admitted(self, *more: JobRecord) -> list[JobRecord]:
         self.waits = {}
-        fleet = self._configuration().fleet.concurrency or self._bounds.fleet_wide
-        running = self._agents.values()
+        running, fleet = self._agents.values(), self._fleet_limit()
         return admission.admitted(
-            self._queued.values(), running, limit_of=self.limit, fleet_limit=fleet, held=self._held
+            [*self._queued.values(), *more], running, limit_of=self.limit, fleet_limit=fleet, held=self._held
         )
+
+    def _fleet_limit(self) -> int | None:
+        return self._configuration().fleet.concurrency or self._bounds.fleet_wide
 
     def _held(self, job: JobRecord) -> bool:
         agent = self._configuration().agents[job.agent_name]

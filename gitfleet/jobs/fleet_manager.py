@@ -10,28 +10,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, submission
+from gitfleet.jobs import events, outputs, reruns, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.schedules import information
+from gitfleet.jobs.schedules.information import ScheduleInfo
+from gitfleet.jobs.schedules.ticker import Ticker, check_interval
+from gitfleet.jobs.spare_room import SpareRoom
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
 )  # fmt: skip
 _LOOK_EVERY = 60.0
+_FORKS = 1.0
+"""Seconds for which what a killed manager had just forked may hold its lock: until that has become another program."""
 WAIT = 30_000
 """Milliseconds that `stop` waits for jobs, unless told otherwise."""
 
@@ -45,9 +53,10 @@ class FleetManager:
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
+    `scheduler`: `check_interval`, how long it sleeps at most between two looks at the clock (60 s).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options by name
         self,
         *,
         config_path: str = "agents",
@@ -57,13 +66,21 @@ class FleetManager:
         fleet_wide: int | None = None,
         max_jobs_per_agent: int | None = None,
         max_jobs_total: int | None = None,
+        scheduler: Mapping[str, int | str] | None = None,
     ) -> None:
         self._config_path = os.path.abspath(config_path)
         self.store = JobStore(state_dir or state_folder(_nearest(self._config_path)))
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
-        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds)
+        holds = (
+            Predecessors(self.store),
+            SpareRoom(lambda: self._current().fleet.free, self.store.folder),
+        )
+        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds, holds)
+        self._ticker = Ticker(
+            self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
+        )
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._lock = NodeLock(os.path.join(self.store.folder, "lock"))
@@ -86,7 +103,7 @@ class FleetManager:
     async def start(self) -> None:
         """Begin: take up what runs already, and dispatch what waits. Raises InvalidStateError, also where another one runs here."""
         self._expect("start", INITIALIZED)
-        if not self._lock.acquire():
+        if not await asyncio.to_thread(self._lock.acquire, _FORKS):
             raise InvalidStateError(
                 f"The jobs in {self.store.folder} are run by {self._lock.holder()}.",
                 hint="Stop that one first, or name another state directory.",
@@ -94,7 +111,9 @@ class FleetManager:
             )  # fmt: skip
         self._state, self._since = RUNNING, clock.elapsed()
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
+        await asyncio.to_thread(self._ticker.mend)
         await self._dispatcher.start()
+        await self._ticker.start()
 
     async def stop(
         self,
@@ -112,6 +131,7 @@ class FleetManager:
             return
         self._expect("stop", RUNNING)
         self._state, self._dispatcher.open = STOPPING, False
+        await self._ticker.close()
         limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
         until = None if limit is None else clock.elapsed() + limit
         running = self._dispatcher.running
@@ -153,7 +173,9 @@ class FleetManager:
     def get_status(self) -> FleetState:
         """How it all stands. Raises InvalidStateError before `initialize`."""
         uptime = int((clock.elapsed() - self._since) * 1000) if self._state in {RUNNING, STOPPING} else 0
-        return fleet_state(self.store, self._known("get_status"), self._state, uptime)
+        known = self._known("get_status")
+        scheduler = information.scheduler(self.store.folder, known)
+        return replace(fleet_state(self.store, known, self._state, uptime), scheduler=scheduler)
 
     def get_agents(self) -> list[AgentInfo]:
         """Every agent with what it is at. Raises InvalidStateError."""
@@ -166,6 +188,15 @@ class FleetManager:
         """One of them. Raises AgentNotFoundError, InvalidStateError."""
         agent = submission.agent_of(self._known("get_agent"), name)
         return agent_info(self.store, agent, self.store.open_jobs(), self._limit(name))
+
+    def get_schedules(self) -> list[ScheduleInfo]:
+        """Every schedule, with when it fires next. Raises InvalidStateError."""
+        return information.schedules(self.store.folder, self._known("get_schedules"))
+
+    def get_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
+        """One of them. Raises AgentNotFoundError, ScheduleNotFoundError, InvalidStateError."""
+        known = self._known("get_schedule")
+        return information.schedule(self.store.folder, known, agent_name, schedule_name)
 
     def get_jobs(
         self,
@@ -205,6 +236,14 @@ class FleetManager:
         await self._dispatcher.look()
         return job
 
+    async def enable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
+        """Have a schedule fire, from now on and whatever its file says. Raises AgentNotFoundError, ScheduleNotFoundError."""
+        return await self._switched(agent_name, schedule_name, enabled=True)
+
+    async def disable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
+        """Have it not fire, until it is enabled; a restart changes nothing. Raises AgentNotFoundError, ScheduleNotFoundError."""
+        return await self._switched(agent_name, schedule_name, enabled=False)
+
     async def cancel_job(self, job_id: str) -> JobRecord:
         """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError."""
         self._expect("cancel_job", RUNNING)
@@ -214,9 +253,40 @@ class FleetManager:
         await self._dispatcher.look()
         return self.store.get(job_id)
 
+    async def retry_job(self, job_id: str) -> JobRecord:
+        """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.
+
+        Raises JobNotFoundError, AgentNotFoundError, InvalidStateError.
+        """
+        self._expect("retry_job", RUNNING)
+        job = await self._dispatcher.call(reruns.retry, self.store, self._known("retry_job"), job_id)
+        await self._dispatcher.look()
+        return job
+
+    async def fork_job(
+        self, job_id: str, *, prompt_override: str | None = None, priority: int | None = None,
+        agent_name: str | None = None, working_directory: str | None = None,
+    ) -> JobRecord:  # fmt: skip
+        """A new job that is a copy of this one but for what is given. Raises JobNotFoundError, AgentNotFoundError, NoRepository."""
+        self._expect("fork_job", RUNNING)
+        known = self._known("fork_job")
+        job = await self._dispatcher.call(
+            lambda: reruns.fork(
+                self.store, known, job_id, agent_name=agent_name, prompt=prompt_override, priority=priority,
+                working_directory=working_directory,
+            )
+        )  # fmt: skip
+        await self._dispatcher.look()
+        return job
+
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
         await self._dispatcher.cancel_all()
+
+    async def _switched(self, agent_name: str, schedule_name: str, *, enabled: bool) -> ScheduleInfo:
+        known, state = self._known("enable_schedule" if enabled else "disable_schedule"), self.store.folder
+        switch = partial(information.switch, state, known, agent_name, schedule_name, enabled=enabled)
+        return await asyncio.to_thread(switch)
 
     def _limit(self, agent_name: str) -> int:
         return self._dispatcher.limit(agent_name)

@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("work_source", "budget", "pool", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("work_source", "budget", "pool", "queue")
 """Keys of agent files that nothing heeds yet."""
 
 
@@ -41,6 +41,7 @@ def _unheeded(agent: Agent) -> list[str]:
         for key in _WITHOUT_EFFECT
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
+    said += [f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source]
     return said + (["commit.pull_request"] if agent.commit.pull_request else [])
 
 
@@ -70,15 +71,37 @@ def submit(
     prompt: str | None = None,
     priority: int | None = None,
     working_directory: str = "",
+    forked_from: str = "",
 ) -> JobRecord:
     """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
-    if schedule and schedule not in agent.schedules:
-        words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
-        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
-        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=schedule)
+    return store.create(
+        new(
+            agent,
+            schedule=schedule,
+            prompt=prompt,
+            priority=priority,
+            working_directory=working_directory,
+            forked_from=forked_from,
+        )
+    )
+
+
+def new(
+    agent: Agent,
+    *,
+    schedule: str = "",
+    prompt: str | None = None,
+    priority: int | None = None,
+    working_directory: str = "",
+    planned_at: int = 0,
+    forked_from: str = "",
+) -> JobRecord:
+    """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository."""
+    if schedule:
+        check_schedule(agent, schedule)
     said = agent.schedules[schedule].prompt if schedule else None
     discover(working_directory or agent.repo or agent.working_directory)
-    job = JobRecord(
+    return JobRecord(
         id=job_ids.new(),
         agent_name=agent.name,
         status=JobStatus.QUEUED,
@@ -87,5 +110,14 @@ def submit(
         priority=agent.priority if priority is None else priority,
         working_directory=working_directory,
         created_at=clock.milliseconds(),
+        forked_from=forked_from,
+        planned_at=planned_at,
     )
-    return store.create(job)
+
+
+def check_schedule(agent: Agent, name: str) -> None:
+    """Raise ScheduleNotFoundError unless the file of the agent has a schedule of that name."""
+    if name not in agent.schedules:
+        words = f"The agent {agent.name} has no schedule '{display(name[:80])}'."
+        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
+        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=name)

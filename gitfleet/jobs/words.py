@@ -1,4 +1,4 @@
-"""The words of jobs: what a job or an attempt can be, how it can end, where a line comes from and what it can mean."""
+"""The words of jobs: what a job or an attempt can be, how it can end, where a line comes from and what it can mean, and why there is none."""
 
 from __future__ import annotations
 
@@ -84,3 +84,11 @@ class EndCause(StrEnum):
     START_FAILED = "start_failed"
     REBOOTED = "rebooted"
     LOST = "lost"
+
+
+class SkipReason(StrEnum):
+    """Why a schedule made no job at a planned time: limits, its last job has not ended, or nothing ran here then."""
+
+    CONCURRENCY_LIMIT = "concurrency_limit"
+    OVERLAP = "overlap"
+    MISSED = "missed"

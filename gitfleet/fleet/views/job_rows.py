@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from gitfleet.fleet.views.rows import row_of
+from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.streams.lines import StreamLine
 
@@ -31,6 +32,8 @@ class AttemptRow(TypedDict):
     signal: int | None
     conversation: str
     """The agent's own conversation."""
+    resumed: str
+    """The conversation that it was to go on with; empty: a new one."""
     text: str
     """The agent's last words."""
     error: str
@@ -53,19 +56,32 @@ class JobRow(TypedDict):
     started_at: int
     completed_at: int
     error: str
+    waits: str
+    """Why it is queued and does not start; empty for one that is not."""
+    phase: str
+    """Where its attempt is, e.g. `running`, `needs_input`, `stopping`; empty where none runs."""
+    asks: str
+    """What its agent wants to know from a person, while it needs input."""
+    asked_at: int
 
 
 class JobDetail(JobRow):
     """One job with all that is known of it."""
 
     prompt: str
+    planned_at: int
+    """For when its schedule had it; 0: nothing was planned."""
     working_directory: str
     """Where it was asked for; empty: the agent's own."""
+    forked_from: str
+    """The job that it is a copy of."""
+    not_before: int
+    """When its next attempt may start; 0: at once."""
     attempts: list[AttemptRow]
 
 
 class JobAnswer(TypedDict):
-    """`trigger`, `enqueue`, `job show`, `job cancel`."""
+    """`trigger`, `enqueue`, `job show`, `job cancel`, `job retry`, `job fork`."""
 
     job: JobDetail
 
@@ -114,22 +130,26 @@ class RunAnswer(TypedDict):
     cancelled: int
 
 
-def job_row(job: JobRecord) -> JobRow:
+def job_row(job: JobRecord, now: JobNow = JobNow()) -> JobRow:  # noqa: B008 - frozen
     """A job in a list."""
-    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome))
+    said = {"waits": now.waits, "phase": now.phase, "asks": now.asks, "asked_at": now.asked_at}
+    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome), **said)
 
 
-def job_answer(job: JobRecord) -> JobAnswer:
+def job_answer(job: JobRecord, now: JobNow = JobNow()) -> JobAnswer:  # noqa: B008 - frozen
     """A job with all that is known of it."""
-    return {"job": job_detail(job)}
+    return {"job": job_detail(job, now)}
 
 
-def job_detail(job: JobRecord) -> JobDetail:
+def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B008 - frozen
     """The same without the answer around it."""
     return {
-        **job_row(job),
+        **job_row(job, now),
         "prompt": job.prompt,
+        "planned_at": job.planned_at,
         "working_directory": job.working_directory,
+        "forked_from": job.forked_from,
+        "not_before": job.not_before,
         "attempts": [_attempt(one) for one in job.attempts],
     }
 

@@ -15,7 +15,10 @@ from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.sessions.local import VARIABLE
 
+STATE = "GITFLEET_JOBS"
+"""The variable that tells an attempt where its job is kept."""
 ALLOWED = (
+    STATE,
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TERM", "TMPDIR",
     "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",

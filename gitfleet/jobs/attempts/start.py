@@ -54,7 +54,7 @@ def start(store: JobStore, job_id: str, environ: Mapping[str, str]) -> Shepherd:
         job = _placed(store, job, agent)
         if job.cancelled or job.ended:
             raise AttemptOver("It was cancelled before it began.")
-        shepherd = _shepherd(store, agent, job, environ)
+        shepherd = _shepherd(store, agent, job, {**environ, environment.STATE: store.folder})
         try:
             _let_go(store, job, agent, shepherd)
         except BaseException:
@@ -85,10 +85,9 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
         wish = Wish(agent=agent.name, base=agent.base or "", session=session, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
     facts = {"worktree": managed.path, "branch": managed.branch, "base": managed.base_commit}
-    placed = plan.change(store, job.id, **facts)
-    if before is None:
-        return placed
-    return plan.change(store, job.id, resumed=traces.conversation(store, placed, agent))
+    placed = replace(attempt, **facts)
+    resumed = traces.conversation(store, replace(job, attempts=(*job.attempts[:-1], placed)), agent)
+    return plan.change(store, job.id, **facts, resumed=resumed)
 
 
 def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
@@ -102,7 +101,8 @@ def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[st
     if notes:
         plan.change(store, job.id, notes=notes)
     try:
-        return control.start(folder, replace(_spec(folder, agent, job, environ), scope=scope))
+        spec = replace(_spec(folder, agent, job, environ), scope=scope, bell=store.bell)
+        return control.start(folder, spec)
     except control.AttemptTaken as error:
         raise AttemptOver("It ended before it began.") from error
 

@@ -80,7 +80,8 @@ class JobRecord(Record):
     """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own. `back`: the work that it goes on with.
 
     Its next attempt does not start before `not_before`. `earlier`: attempts that were made before somebody asked for it once more.
-    `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
+    `planned_at`: for when its schedule had it. `own_until`: until when schedules last that its agent gives itself, where such a one
+    made it. `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
     """
 
     KIND = "job"
@@ -103,6 +104,8 @@ class JobRecord(Record):
     forked_from: str = field(TEXT, default="")
     back: WorkBack = field(One(WorkBack), default=WorkBack(), omit=True)
     output: str = local(default="")
+    planned_at: int = field(WHOLE, default=0)
+    own_until: int = field(WHOLE, default=0)
 
     @property
     def ended(self) -> bool:

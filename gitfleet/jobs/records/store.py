@@ -21,7 +21,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
-from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.words import JobStatus
 
@@ -61,6 +61,11 @@ class JobStore:
             )
 
     @property
+    def bell(self) -> str:
+        """The folder that daemons watch."""
+        return self._open()
+
+    @property
     def lock(self) -> NodeLock:
         """Held while a record changes, for a moment. A new object each time."""
         files.folder(self.folder, mode=0o700)
@@ -84,6 +89,10 @@ class JobStore:
         except ValueError:
             pass
         raise job_ids.missing(job_id)
+
+    def has(self, job_id: str) -> bool:
+        """Whether a job of this id was kept, readable or not."""
+        return os.path.lexists(os.path.join(self._home(job_id), RECORD))
 
     def update(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
         """The job after `change`, which sees it as it is, and nobody changes it meanwhile. Raises JobNotFoundError, LocalStorage.
@@ -112,6 +121,10 @@ class JobStore:
             files.remove(os.path.join(self._ended(), before.agent_name, f"{job_id}.{before.status}"))
             _save(self._home(job_id), after)
         return after
+
+    def ring(self) -> None:
+        """Have the daemon look: a change of a record alone makes no news."""
+        news.ring(self.bell)
 
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""

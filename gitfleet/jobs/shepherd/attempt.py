@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from gitfleet.base import clock, identity
 from gitfleet.jobs.adapters.runtimes import for_runtime
+from gitfleet.jobs.records import news
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
 from gitfleet.jobs.shepherd.containers import ContainerWatch
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gitfleet.jobs.shepherd.outputs import AgentOutput
 
 _SCOPE_LOOK = 0.05
+_ASKED = 4096
 _LAST_READS = 256  # of 64 KiB: what lies in the pipes, and no more from who goes on writing
 
 
@@ -53,6 +55,7 @@ class WatchedAttempt:
         disk = spec.limits.disk
         self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
         self._ended = 0
+        self._asks, self._asked_at = "", 0
 
     def run(self) -> EndRecord:
         """Run it to its end, and say how that was. Raises OSError when it cannot be begun."""
@@ -256,6 +259,9 @@ class WatchedAttempt:
     def _heard(self, event: AgentEvent) -> None:
         if event.kind == "session" and event.facts.get("id"):
             self._set(session_id=str(event.facts["id"])[:256])
+        if event.kind == "needs_input":
+            said = event.facts.get("text") or event.facts.get("question") or ""
+            self._asks, self._asked_at = str(said)[:_ASKED], clock.milliseconds()
 
     def _request(self) -> StopRequest | None:
         try:
@@ -264,9 +270,22 @@ class WatchedAttempt:
             return StopRequest()
 
     def _set(self, **facts: Any) -> None:
+        if "phase" in facts:
+            facts |= self._asking(str(facts["phase"]))
+        before = self._state.get("asked_at", 0)
         if any(self._state.get(name) != value for name, value in facts.items()):
             self._state.update(facts)
             self._save()
+        if self._spec.bell and before != self._state.get("asked_at", 0):
+            news.ring(self._spec.bell)
+
+    def _asking(self, phase: str) -> dict[str, Any]:
+        """What the agent waits for, where it does."""
+        if phase != "needs_input":
+            self._asks, self._asked_at = "", 0
+            return {"asks": "", "asked_at": 0}
+        self._asked_at = self._asked_at or clock.milliseconds()
+        return {"asks": self._asks, "asked_at": self._asked_at}
 
     def _save(self) -> None:
         with suppress(OSError):  # a full disk: who asks is told by the lock and by the mark

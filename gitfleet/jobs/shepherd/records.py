@@ -73,8 +73,9 @@ class Spec(Struct):
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
     `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
-    the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about.
-    `container`: the agent runs in one.
+    the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about. `bell` is a
+    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the
+    agent runs in one.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -90,6 +91,7 @@ class Spec(Struct):
     brief: Any = field(JSON, default=None)
     setup: str = field(TEXT, default="")
     worktree: str = field(_LONG, default="")
+    bell: str = field(_LONG, default="")
     container: ContainerSpec | None = field(Maybe(One(ContainerSpec)), default=None)
 
 
@@ -98,6 +100,7 @@ class AttemptState(Struct):
 
     `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
     `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
+    `asks` is what it wants to know from a person, since `asked_at`, while it needs input.
     """
 
     phase: str = field(TEXT)
@@ -112,6 +115,8 @@ class AttemptState(Struct):
     why: str = field(TEXT, default="")
     cgroup: str = field(_LONG, default="")
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
+    asks: str = field(_LONG, default="")
+    asked_at: int = field(WHOLE, default=0)
 
 
 class StopRequest(Struct):

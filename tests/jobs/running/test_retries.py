@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gitfleet import FleetManager
+from gitfleet.jobs.errors import AgentNotFoundError, InvalidStateError
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.workbench import Git, Gitfleet
 
@@ -156,6 +157,59 @@ def test_client_whose_conversation_is_gone_begins_a_new_one(place: Place) -> Non
     assert [one.lost for one in job.attempts] == [False, True, False]
     assert ["--resume" in one for one in (notes / "argv").read_text().splitlines()] == [False, True, False]
     assert "An earlier attempt" in (notes / "prompts").read_text()
+
+
+def test_job_that_failed_is_retried_by_hand_and_a_copy_of_it_begins_anew(place: Place, git: Git) -> None:
+    place.agent("odd", f"command: [sh, -c, {THIRD_TIME!r}]\n")
+
+    async def main() -> None:
+        async with place.manager() as fleet:
+            created: list[str] = []
+            fleet.on("job:created", lambda event: created.append(event.job.id))
+            job = await fleet.trigger("odd", prompt_override="Tidy up", priority=3)
+            for _ in range(2):
+                await fleet.until_idle()
+                assert (await fleet.retry_job(job.id)).status is JobStatus.QUEUED
+            await fleet.until_idle()
+            job = fleet.get_job(job.id)
+            assert (job.status, job.error, len(job.attempts)) == (JobStatus.COMPLETED, "", 3)
+            with pytest.raises(InvalidStateError, match="ended well"):
+                await fleet.retry_job(job.id)
+            copy = await fleet.fork_job(job.id, priority=5)
+            assert (copy.prompt, copy.priority, copy.forked_from) == ("Tidy up", 5, job.id)
+            other = await fleet.fork_job(job.id, prompt_override="Only the guides")
+            assert (other.prompt, other.priority) == ("Only the guides", 3)
+            with pytest.raises(AgentNotFoundError):
+                await fleet.fork_job(job.id, agent_name="nobody")
+            await fleet.until_idle()
+            copy = fleet.get_job(copy.id)
+            assert (copy.status, len(copy.attempts)) == (JobStatus.FAILED, 1)
+            assert copy.attempts[0].branch != job.attempts[0].branch
+            assert git(place.path, "show", f"{job.attempts[-1].branch}:tries.txt") == "try\ntry\ntry"
+            assert created == [job.id, job.id, job.id, copy.id, other.id]
+
+    asyncio.run(main())
+    ends = ["job:failed", "job:failed", "job:completed", "job:failed", "job:failed"]
+    assert place.ends == ends
+
+
+def test_job_that_waits_to_be_tried_again_is_tried_at_once_when_somebody_asks_from_another_process(
+    place: Place, gitfleet: Gitfleet
+) -> None:
+    place.agent("bad", "command: [sh, -c, 'exit 3']\nretry: {attempts: 2, backoff: 1h, outcomes: [failed]}\n")
+
+    async def main() -> None:
+        async with place.manager() as fleet:
+            over = asyncio.Event()
+            fleet.on("agent:stopped", lambda _: over.set())
+            job = await fleet.trigger("bad")
+            await over.wait()
+            await asyncio.to_thread(lambda: gitfleet(place.path, "job", "retry", job.id).ok())
+            await fleet.until_idle()
+            assert len(fleet.get_job(job.id).attempts) == 2
+
+    asyncio.run(main())
+    assert place.ends == ["job:failed"]
 
 
 def conversed(place: Place, second: str) -> tuple[Path, Any]:
