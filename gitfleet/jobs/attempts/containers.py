@@ -21,7 +21,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import discover
-from gitfleet.jobs.attempts import preparation
+from gitfleet.jobs.attempts import barrier, preparation
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.definitions.values import MOUNT
 from gitfleet.jobs.records.job_record import AttemptRecord
@@ -127,6 +127,7 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
         "--security-opt=no-new-privileges",
         f"--user={box.user or f'{os.getuid()}:{os.getgid()}'}",
     ]
+    options.append(f"--oom-score-adj={barrier.WILLING}")
     options += [f"--network={box.network}"] if box.network else []
     options += [f"--cpus={box.cpus:g}"] if box.cpus else []
     memory = agent.limits.memory
