@@ -153,7 +153,7 @@ class AcpAdapter(JsonLinesAdapter):
         else:
             turn = judging.EndedTurn(
                 self._reason, told.error, told.fault, tuple(self._denied),
-                any(any(counts.values()) for answer in self._usage for counts in answer.values()),
+                any(self._usage),
                 self._agent.tells_usage, bool(told.words),
             )  # fmt: skip
             verdict = judging.of_turn(turn)
@@ -236,8 +236,8 @@ class AcpAdapter(JsonLinesAdapter):
         return [self._introduced(result)]
 
     def _introduced(self, result: dict[str, Any]) -> AgentEvent:
-        models = table(result.get("models")).get("currentModelId")
-        return AgentEvent("session", id=self._session, model=text_of(models)[:256], mode=self._mode[:256])
+        self.model = self.model or settings.model_of(result)
+        return AgentEvent("session", id=self._session, model=self.model, mode=self._mode[:256])
 
     def _set(self, result: dict[str, Any]) -> list[AgentEvent]:
         """The first of the settings was taken; or so the agent says."""
@@ -281,6 +281,7 @@ class AcpAdapter(JsonLinesAdapter):
         if told.method != "session/request_permission":
             self._out.append(wire.refusal(reply_to, told.method))
             return [AgentEvent("notice", what=told.method[:80], text="there is no such method here")]
+        self._transcript.interrupt()
         call = table(told.params.get("toolCall"))
         known, _ = self._transcript.calls.get(id_of(call.get("toolCallId")), ("", ""))
         kind = permissions.kind_of(call.get("kind") or known)

@@ -58,6 +58,17 @@ def mode_of(told: dict[str, Any]) -> str:
     return ""
 
 
+def model_of(told: dict[str, Any]) -> str:
+    """The model that a session's answer says it uses; "" where it does not say."""
+    for value in (
+        (_of_category(told, "model") or {}).get("currentValue"),
+        table(told.get("models")).get("currentModelId"),
+    ):
+        if isinstance(value, str) and value:
+            return value[:256]
+    return ""
+
+
 def _mode(session: dict[str, Any], mode: str) -> SessionSetting:
     modes = _ids(table(session.get("modes")).get("availableModes"), "id")
     option = _of_category(session, "mode")
