@@ -13,7 +13,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
@@ -118,8 +118,12 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
 
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
-    found = store_at(state_dir).get(job)
-    return Reply(job_rows.job_answer(found), _shown(found))
+    store = store_at(state_dir)
+    found = store.get(job)
+    asked = [
+        f"it waits for an answer ({one}): {words}" for one, words in answering.questions(store, found).items()
+    ]
+    return Reply(job_rows.job_answer(found), [*_shown(found), *asked])
 
 
 def logs(job: JobId, state_dir: StateDir = "") -> Reply:

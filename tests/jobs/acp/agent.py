@@ -57,7 +57,8 @@ class Agent:
     """An agent with its words. `how` are those that say how it answers, rather than what it does."""
 
     def __init__(self, words: list[str]) -> None:
-        self.words = dict(word.partition("=")[::2] for word in words)
+        self.acts = [word.partition("=")[::2] for word in words]
+        self.words = dict(self.acts)
         self.reason, self.usage, self.number = "end_turn", USAGE, 100
         self.prompt: Any = None
 
@@ -86,7 +87,7 @@ class Agent:
     def work(self, message: dict[str, Any]) -> None:
         with open(os.environ.get("HEARD", os.devnull), "w", encoding="utf-8") as file:
             json.dump(message["params"], file)
-        for name, value in self.words.items():
+        for name, value in self.acts:
             if done := getattr(self, f"do_{name}", None):
                 done(value)
         if "hang" not in self.words and self.prompt is not None:

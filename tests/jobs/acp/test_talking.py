@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base import watching
 from gitfleet.jobs.adapters.acp import call
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import AttemptLimits, EndRecord, Spec
 from tests.jobs.acp.replays import CAPTURES
 from tests.jobs.shepherd.agents import PYTHON, ended, ran, runs, spec, stream
+from tests.workbench import PATIENCE
 
 AGENT = str(Path(__file__).with_name("agent.py"))
 MIB = 1 << 20
@@ -198,3 +200,43 @@ def test_children_that_an_agent_leaves_are_ended_before_it_counts_as_gone(tmp_pa
 def test_agent_that_lives_on_after_its_turn_is_ended_and_was_a_success(tmp_path: Path) -> None:
     end = told(tmp_path, "say=done", "deaf", limits=AttemptLimits(grace=40, after_result=40))
     assert (end.why, end.outcome, end.killed) == ("after_result", "success", True)
+
+
+def asked(folder: Path, question: str) -> None:
+    """Wait until the shepherd shows that its agent waits for an answer to this."""
+    with watching.Bell() as bell:
+        bell.arm([str(folder)])
+        while (state := control.state(str(folder))) is None or list(state.questions) != [question]:
+            assert control.alive(str(folder)), stream(folder)
+            assert bell.wait(PATIENCE)
+    assert state.phase == "needs_input"
+
+
+def test_question_without_a_rule_waits_for_a_person_and_counts_for_no_idle_limit(tmp_path: Path) -> None:
+    folder = tmp_path / "attempt"
+    folder.mkdir(mode=0o700)
+    limits = AttemptLimits(grace=10_000, idle=5_000)
+    made = talk(tmp_path, "ask=edit", "ask=execute", limits=limits)
+    shepherd = control.start(str(folder), made)
+    asked(folder, "101")
+    assert not control.answer(str(tmp_path), "101", allow=True)
+    control.answer(str(folder), "no-such-question", allow=True)
+    control.answer(str(folder), "101", allow=True)
+    asked(folder, "102")
+    control.answer(str(folder), "102", allow=False)
+    end = ended(folder, shepherd)
+    assert end.result is not None
+    assert (end.outcome, end.result.denials) == ("success", ("the execute thing",))
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["edit.txt"]
+    assert not list(folder.glob("answer-*"))
+
+
+def test_question_that_is_open_when_its_agent_is_stopped_is_cancelled(tmp_path: Path) -> None:
+    folder = tmp_path / "attempt"
+    folder.mkdir(mode=0o700)
+    shepherd = control.start(str(folder), talk(tmp_path, "ask=edit"))
+    asked(folder, "101")
+    shepherd.stop()
+    end = ended(folder, shepherd)
+    assert (end.outcome, end.killed) == ("cancelled", False)
+    assert b"answered cancelled" in b"".join(line.raw for line in stream(folder))
