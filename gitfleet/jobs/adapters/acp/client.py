@@ -155,7 +155,7 @@ class AcpAdapter(JsonLinesAdapter):
             turn = judging.EndedTurn(
                 self._reason, told.error, told.fault, tuple(self._denied),
                 any(self._usage),
-                self._agent.tells_usage, bool(told.words),
+                self._agent.tells_usage, bool(told.words), self._leaving,
             )  # fmt: skip
             verdict = judging.of_turn(turn)
         said = "\n".join(verdict.errors)

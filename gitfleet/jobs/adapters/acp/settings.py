@@ -71,12 +71,13 @@ def model_of(told: dict[str, Any]) -> str:
 
 def _mode(session: dict[str, Any], mode: str) -> SessionSetting:
     modes = _ids(table(session.get("modes")).get("availableModes"), "id")
-    option = _of_category(session, "mode")
+    option = _of_category(session, "mode") or {}
     if mode in modes:
         return SessionSetting("session/set_mode", {"modeId": mode}, f"the mode {mode}", mode)
-    if option is not None:
+    values = list(_values(option.get("options")))
+    if mode in values:
         return _option(option, mode, "the mode")._replace(mode=mode)
-    raise UnusableSetting(f"the session has no mode '{mode}'; it has {_listed(modes)}")
+    raise UnusableSetting(f"the session has no mode '{mode}'; it has {_listed(modes or values)}")
 
 
 def _model(session: dict[str, Any], model: str) -> SessionSetting:
