@@ -139,6 +139,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("jobs.listing", "List jobs, those that have not ended first (the default)"),
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
         "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
+        "answer": CommandEntry("answering.answer", "Answer what an agent asks, or see what that is"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
         "retry": CommandEntry("rerunning.retry", "Have a job that failed go on where it stopped"),
         "fork": CommandEntry("rerunning.fork", "Queue a copy of a job, changed or not"),

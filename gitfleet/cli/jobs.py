@@ -13,7 +13,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, present, submission
-from gitfleet.jobs.attempts import cancelling, environment
+from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.present import JobNow
@@ -125,7 +125,10 @@ def show(job: JobId, state_dir: StateDir = "") -> Reply:
     store = store_at(state_dir)
     found = store.get(job)
     now = present.of(store, [found])[job]
-    return Reply(job_rows.job_answer(found, now), _shown(found, now))
+    asked = [
+        f"it waits for an answer ({one}): {words}" for one, words in answering.questions(store, found).items()
+    ]
+    return Reply(job_rows.job_answer(found, now), [*_shown(found, now), *asked])
 
 
 def logs(job: JobId, state_dir: StateDir = "") -> Reply:

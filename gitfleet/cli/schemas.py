@@ -129,6 +129,7 @@ COMMANDS: Mapping[str, CommandRow] = {
         command: CommandRow(job_rows.JobAnswer)
         for command in ("trigger", "enqueue", "job show", "job cancel", "job retry", "job fork")
     },
+    "job answer": CommandRow(job_rows.JobQuestionsAnswer),
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),

@@ -86,6 +86,20 @@ class JobAnswer(TypedDict):
     job: JobDetail
 
 
+class QuestionRow(TypedDict):
+    """What an agent waits to be answered."""
+
+    id: str
+    text: str
+
+
+class JobQuestionsAnswer(TypedDict):
+    """`job answer`: the questions that are open now."""
+
+    job: str
+    questions: list[QuestionRow]
+
+
 class JobListAnswer(TypedDict):
     """`job list`: those that have not ended, then the others, each newest first."""
 
@@ -152,6 +166,11 @@ def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B0
         "not_before": job.not_before,
         "attempts": [_attempt(one) for one in job.attempts],
     }
+
+
+def questions(job_id: str, known: Mapping[str, str]) -> JobQuestionsAnswer:
+    """What the agent of a job waits for."""
+    return {"job": job_id, "questions": [{"id": one, "text": known[one]} for one in known]}
 
 
 def history(job: JobRecord, found: Iterable[tuple[int, StreamLine]]) -> HistoryAnswer:

@@ -47,6 +47,8 @@ class WatchedAttempt:
         self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
         self.asked = False
         """Somebody has sent a signal to stop it."""
+        self.answered = False
+        """Somebody has answered a question of its agent's."""
         self._ladder = Ladder(spec)
         self._parting: Parting | None = None
         self._scope_due = time.monotonic() if spec.scope else 0.0
@@ -118,8 +120,7 @@ class WatchedAttempt:
         with suppress(BlockingIOError):
             if not self._recorder.take(output):
                 return False
-            now = time.monotonic()
-            self._limits.heard(now)
+            self._limits.heard(time.monotonic())
             self._heed(agent)
         return True
 
@@ -130,7 +131,7 @@ class WatchedAttempt:
         if adapter.talks:
             agent.say(adapter.outgoing(), last=adapter.hangs_up)
         if not self._ladder.why:
-            self._set(phase=self._phase(), finished=adapter.finished)
+            self._set(phase=self._phase(), finished=adapter.finished, questions=adapter.questions)
 
     def _tell_limits(self) -> None:
         """The setup may be silent for as long as it likes: it has a limit of its own."""
@@ -154,6 +155,9 @@ class WatchedAttempt:
                 if output.handle >= 0:
                     self._recorder.drain(output, _LAST_READS)
             self._ladder.agent_ended(agent, now)
+        if self.answered:
+            self.answered = False
+            self._answer(agent)
         if self.asked:
             self.asked = False
             stop = self._request() or StopRequest(EndCause.TERMINATED)
@@ -169,6 +173,16 @@ class WatchedAttempt:
         if parting and not self._ladder.begun and not self._ended and parting.over(now):
             self._ladder.stop(agent, "", round(parting.grace * 1000), now)
         return self._ladder.climb(agent, now)
+
+    def _answer(self, agent: AgentProcess) -> None:
+        """Hand on what persons have answered."""
+        for one in records.take_answers(self._folder):
+            if self._adapter.answer(one.question, allow=one.allow):
+                word = "allow" if one.allow else "reject"
+                self._recorder.note(
+                    "notice", f"a person has answered {one.question}: {word}", what="answered", answer=word
+                )
+        self._heed(agent)
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
         if self._ended and not self._ladder.why:
