@@ -16,9 +16,8 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("docker", "work_source", "budget", "pool", "queue")
+_WITHOUT_EFFECT = ("work_source", "budget", "pool", "queue")
 """Keys of agent files that nothing heeds yet."""
-_RUNTIMES = ("command", "codex", "claude", "acp")
 
 
 def load(path: str) -> Configuration:
@@ -43,8 +42,7 @@ def _unheeded(agent: Agent) -> list[str]:
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
     said += [f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source]
-    said += ["commit.pull_request"] if agent.commit.pull_request else []
-    return said + ([f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else [])
+    return said + (["commit.pull_request"] if agent.commit.pull_request else [])
 
 
 def agent_of(known: Configuration, name: str) -> Agent:

@@ -14,7 +14,7 @@ RUNTIMES = {
     "codex": "codex.CodexAdapter",
     "command": "command.CommandAdapter",
 }
-"""The docker runtime runs a command."""
+"""`docker` is none: in its container runs one of these."""
 
 
 def for_runtime(name: str, *, model: str = "") -> Adapter:

@@ -19,7 +19,7 @@ from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
-from gitfleet.jobs.attempts import confinement, environment, plan, successors, traces
+from gitfleet.jobs.attempts import confinement, containers, environment, plan, successors, traces
 from gitfleet.jobs.definitions.schema import Agent, RetryRules
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
@@ -72,16 +72,22 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
             )  # fmt: skip
         end = control.end(folder)
         left = end.left if end else control.clear(folder)
+        boxes = end.containers if end else control.clear_containers(folder)
         verdict = _judged(job, folder, environ, end, failure)
         if left:
             pids = ", ".join(map(str, left))
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
+        if boxes:
+            verdict = replace(
+                verdict, kept=f"containers that could not be removed may be at work there: {', '.join(boxes)}"
+            )
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         notes = (*job.attempts[-1].notes, *confinement.noted(end))
         plan.change(store, job_id, **facts, notes=notes)
-        rules, resets = traces.rules(folder), traces.resets_at(end)
+        free = not left and not boxes  # nothing follows while something of it may be at work there
+        rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
 
@@ -225,15 +231,17 @@ def _verified(job: JobRecord, folder: str, agent: Agent, environ: Mapping[str, s
     if not agent.verify:
         return ""
     attempt, task = job.attempts[-1], Task(job.prompt)
-    env = environment.of_attempt(agent, job, attempt, for_runtime(agent.runtime), task, environ)
+    env = environment.of_attempt(agent, job, attempt, for_runtime(agent.adapter), task, environ)
     env |= setup_records.units(folder)
     limit = agent.limits.wall / 1000 if agent.limits.wall else _VERIFY_TIME
     try:
+        argv, env = containers.outside(agent, attempt, agent.verify, env, environ)
         done = processes.run(
-            agent.verify, cwd=attempt.worktree, env=env, timeout=min(limit, _VERIFY_TIME),
+            argv, cwd=attempt.worktree, env=env, timeout=min(limit, _VERIFY_TIME),
             own_session=True, leaves=True,
         )  # fmt: skip
-    except (OSError, processes.TimedOut) as error:
+    except (OSError, FleetError, processes.TimedOut) as error:
+        control.clear_containers(folder)
         return f"verify: {error}"
     output = done.stdout + done.stderr
     files.replace(os.path.join(folder, VERIFY_LOG), output, mode=0o600)

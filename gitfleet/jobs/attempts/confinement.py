@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from gitfleet.jobs.attempts import containers
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord
 from gitfleet.jobs.shepherd import scopes
@@ -21,6 +22,8 @@ def chosen(
     agent: Agent, attempt: AttemptRecord, environ: Mapping[str, str]
 ) -> tuple[ScopeSpec | None, tuple[str, ...]]:
     """The scope of the attempt (None: it has none), and what is to be said of it."""
+    if agent.docker is not None:
+        return None, containers.unlimited(agent, environ)
     memory, found = agent.limits.memory, _support(tuple(sorted(_concerning(environ).items())))
     if not found.usable:
         return None, (f"limits.memory is not in force: {found.why}",) if memory is not None else ()

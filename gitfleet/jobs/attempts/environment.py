@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -25,15 +26,16 @@ ALLOWED = (
 )  # fmt: skip
 """What every attempt gets where we have it. No credentials: those are for the agent file to allow."""
 _OF_CLIENTS = {"codex": codex_call.ENVIRONMENT, "claude": claude_call.ENVIRONMENT}
-_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+"""https://www.w3.org/TR/trace-context/#traceparent-header: ids of zeros are none."""
 
 
 def of_attempt(
     agent: Agent, job: JobRecord, attempt: AttemptRecord, adapter: Adapter, task: Task, environ: Mapping[str, str]
 ) -> dict[str, str]:  # fmt: skip
     """The whole environment of one attempt, out of ours (`environ`)."""
-    allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.runtime, ()), *agent.env.allow]
-    allowed += acp_call.agent_of(task).passed if agent.runtime == "acp" else ()
+    allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.adapter, ()), *agent.env.allow]
+    allowed += acp_call.agent_of(task).passed if agent.adapter == "acp" else ()
     env = {name: value for name, value in environ.items() if _admits(allowed, name)}
     for name, value in adapter.environment(task).items():
         if value is None:
@@ -50,7 +52,7 @@ def of_attempt(
     told = ",".join(f"{name}={quote(value, safe='')}" for name, value in facts.items())
     before = env.get("OTEL_RESOURCE_ATTRIBUTES", "")
     env["OTEL_RESOURCE_ATTRIBUTES"] = f"{before},{told}" if before else told
-    env["TRACEPARENT"] = _trace(environ.get("TRACEPARENT", ""))
+    env |= _trace(environ, job.id)
     env["PWD"] = attempt.worktree
     env[VARIABLE] = attempt.session
     return env
@@ -62,8 +64,11 @@ def _admits(allowed: Iterable[str], name: str) -> bool:
     )
 
 
-def _trace(parent: str) -> str:
-    """A span of its own: in the trace that we are in ourselves, else in a new one."""
-    found = _PARENT.fullmatch(parent)
-    trace = found[1] if found else os.urandom(16).hex()
-    return f"00-{trace}-{os.urandom(8).hex()}-01"
+def _trace(environ: Mapping[str, str], job_id: str) -> dict[str, str]:
+    """A span of its own: in the trace that we are in ourselves, with its state, else in the one of the job, whatever its attempt."""
+    span = os.urandom(8).hex()
+    found = _PARENT.fullmatch(environ.get("TRACEPARENT", ""))
+    if found is None:
+        return {"TRACEPARENT": f"00-{hashlib.sha256(job_id.encode()).hexdigest()[:32]}-{span}-01"}
+    state = {"TRACESTATE": environ["TRACESTATE"]} if environ.get("TRACESTATE") else {}
+    return {"TRACEPARENT": f"00-{found[1]}-{span}-{found[2]}", **state}

@@ -19,7 +19,7 @@ from gitfleet.jobs.records.job_record import AttemptRecord
 from gitfleet.jobs.setup import ignored_files
 from gitfleet.jobs.setup.records import PLAN, UNITS, GrantedUnits, SetupPlan
 from gitfleet.jobs.shepherd import records
-from gitfleet.patterns import resources
+from gitfleet.patterns import language, resources
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "setup", "run.py")
 
@@ -61,6 +61,12 @@ def wanted(agent: Agent) -> list[str]:
 def named(agent: Agent) -> bool:
     """Whether it claims resources."""
     return any(text.startswith(resources.PREFIX) for text in wanted(agent))
+
+
+def variables(agent: Agent) -> set[str]:
+    """The variables that tell of the resources that it claims."""
+    texts = [text for text in wanted(agent) if text.startswith(resources.PREFIX)]
+    return {variable(pattern.resource) for text in texts for pattern in language.parse(text) if pattern.units}
 
 
 def keep_units(folder: str, claims: Iterable[Claim]) -> None:

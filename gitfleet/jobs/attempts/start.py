@@ -15,10 +15,11 @@ from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
-from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
+from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.attempts import (
     barrier,
     confinement,
+    containers,
     environment,
     plan,
     preparation,
@@ -95,8 +96,6 @@ def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[st
         return Shepherd(folder)
     if control.state(folder) or control.end(folder):
         raise AttemptOver("It is over.")
-    if agent.runtime not in RUNTIMES:
-        raise UsageError(f"The runtime {agent.runtime} is not there yet.", hint="Choose another runtime.")
     barrier.make(folder)
     scope, notes = confinement.chosen(agent, job.attempts[-1], environ)
     if notes:
@@ -111,8 +110,8 @@ def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[st
 def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Spec:
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
-    adapter: Adapter = for_runtime(agent.runtime, model=model)
-    said = successors.prompt(job, agent.runtime, attempt.resumed)
+    adapter: Adapter = for_runtime(agent.adapter, model=model)
+    said = successors.prompt(job, agent.adapter, attempt.resumed)
     task = Task(
         prompts.of_attempt(folder, agent, job, said),
         command=agent.command,
@@ -121,23 +120,29 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         permissions={str(kind): str(rule) for kind, rule in agent.permissions.items()},
     )
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
-    argv = adapter.argv(task)
+    argv, command, cwd = adapter.argv(task), agent.setup.command, _cwd(agent, job, attempt)
+    if box := containers.call(agent, attempt, environ):
+        names = containers.variables(agent, env)
+        argv = box.argv(argv, cwd, names)
+        command = tuple(box.argv(command, cwd, names, "setup")) if command else ()
+        env = containers.with_client(agent, env, box.box)
     _check(argv[0], attempt, env)
-    argv, setup = preparation.planned(folder, agent, attempt, argv, agent.setup.command)
+    argv, setup = preparation.planned(folder, agent, attempt, argv, command)
     data = adapter.stdin(task)
     limits = agent.limits
     return Spec(
         argv=barrier.argv(folder, argv),
-        cwd=_cwd(agent, job, attempt),
+        cwd=cwd,
         env=env,
         stdin=None if data is None else data.decode("utf-8", "surrogateescape"),
-        adapter=agent.runtime,
+        adapter=agent.adapter,
         model=model,
         limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace, limits.disk),
         marker=attempt.session,
         brief=adapter.brief(task),
         setup=setup,
         worktree=attempt.worktree,
+        container=box.box if box else None,
     )
 
 

@@ -54,7 +54,7 @@ def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
         before = plan.agent_of(store.attempt_folder(job.id, len(job.attempts) - 1))
     except FleetManagerError:
         return ""
-    return successors.conversation(job, agent.runtime, before.runtime)
+    return successors.conversation(job, agent.adapter, before.adapter)
 
 
 def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:

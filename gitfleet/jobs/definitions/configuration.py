@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -190,7 +190,7 @@ class _Reading:
     def _options(self, agent: Agent, values: PlacedValue) -> None:
         try:
             if agent.options:
-                flags.arguments(_OPTIONS[agent.runtime], Task(options=agent.options))
+                flags.arguments(_OPTIONS[agent.adapter], Task(options=agent.options))
         except flags.UnusableOption as error:
             self.flaws.append(Flaw(documents.place(values, ("options",)), "options", str(error)))
 
@@ -265,4 +265,14 @@ def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:
     if agent.setup.template is not None:
         template = seen(agent.setup.template, "setup", "template")
         facts["setup"] = agent.setup.model_copy(update={"template": template})
+    if agent.docker is not None:
+        mounts = tuple(_mount(mount, seen) for mount in agent.docker.mounts)
+        facts["docker"] = agent.docker.model_copy(update={"mounts": mounts})
     return agent.model_copy(update=facts)
+
+
+def _mount(text: str, seen: Callable[..., str]) -> str:
+    """The same with an absolute source, unless that is the name of a volume."""
+    source, colon, rest = text.partition(":")
+    path = source.startswith((".", "~")) or "/" in source
+    return f"{seen(source, 'docker', 'mounts') if path else source}{colon}{rest}"

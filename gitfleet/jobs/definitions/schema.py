@@ -18,6 +18,9 @@ from gitfleet.patterns import language, resources
 LEAST_INTERVAL = 1000
 """Milliseconds between two runs of a schedule, at least."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MOUNT = re.compile(r"([^:\s][^:]*):(/[^:]*)(?::(ro|rw))?")
+"""A mount: its source, its target, and how."""
+_IMAGE = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,500}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
 
@@ -62,6 +65,18 @@ def _inside(value: str) -> str:
     return value
 
 
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError(f"{value[:80]!a} is not an image, such as python:3.12")
+    return value
+
+
+def _mount(value: str) -> str:
+    if not MOUNT.fullmatch(value):
+        raise ValueError(f"{value[:80]!a} is not a mount, such as ~/.codex:/home/agent/.codex:ro")
+    return value
+
+
 def _resource(value: str) -> str:
     if not value.startswith(resources.PREFIX):
         raise ValueError(f"{value[:80]!a} is not a resource, such as res:port or res:gpu:2")
@@ -100,6 +115,7 @@ Argv = Annotated[tuple[Words, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[Words, ...], BeforeValidator(_listed)]
 Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeValidator(_listed)]
 Resources = Annotated[tuple[Annotated[str, AfterValidator(_resource)], ...], BeforeValidator(_listed)]
+Mounts = Annotated[tuple[Annotated[Words, AfterValidator(_mount)], ...], BeforeValidator(_listed)]
 Milliseconds = Annotated[int, BeforeValidator(milliseconds)]
 Rhythm = Annotated[int, BeforeValidator(_rhythm)]
 Bytes = Annotated[int, BeforeValidator(size)]
@@ -265,11 +281,21 @@ class SelfScheduleRules(Section):
 class Container(Section):
     """`docker`: the container that an attempt runs in."""
 
-    image: Words = Field(min_length=1, description="The image.")
-    mounts: Texts = Field(default=(), description="Further mounts, `SOURCE:TARGET[:ro]`.")
+    image: Annotated[Words, AfterValidator(_image)] = Field(description="The image.")
+    runs: Literal["command", "codex", "claude", "acp"] = Field(
+        default="command", description="What `command` is there, as `runtime` says it elsewhere."
+    )
+    mounts: Mounts = Field(
+        default=(),
+        description="Further mounts, `SOURCE:TARGET[:ro]`; a source is a path, seen from the file, or the name of a volume.",
+    )
+    git: Literal["read", "write"] = Field(
+        default="read",
+        description="Whether git's folder of the clone can be written to there: it holds what runs outside, such as hooks.",
+    )
     network: Words | None = Field(default=None, description="The network, such as none.")
     cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Processors.")
-    user: Words | None = Field(default=None, description="The user inside.")
+    user: Words | None = Field(default=None, description="The user inside; whoever runs gitfleet.")
 
 
 class Schedule(Section):
@@ -352,15 +378,20 @@ class Agent(Section):
         default=None, description="How far it may schedule itself; not at all."
     )
 
+    @property
+    def adapter(self) -> str:
+        """What its program is, in or outside of a container: a word of `adapters.runtimes`."""
+        return self.docker.runs if self.docker else self.runtime
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.runtime in {"command", "acp", "docker"} and not self.command:
+        if (self.runtime == "docker" or self.adapter in {"command", "acp"}) and not self.command:
             raise ValueError(f"the runtime {self.runtime} needs `command`")
         if (self.runtime == "docker") != (self.docker is not None):
             raise ValueError("the runtime docker and the section `docker` go together")
-        if self.options and self.runtime not in {"codex", "claude", "acp"}:
+        if self.options and self.adapter not in {"codex", "claude", "acp"}:
             raise ValueError("`options` are for the runtimes codex, claude and acp")
-        if self.permissions and self.runtime != "acp":
+        if self.permissions and self.adapter != "acp":
             raise ValueError("`permissions` are for the runtime acp")
         if not self.commit.push and (self.queue.enabled or self.commit.pull_request):
             raise ValueError(

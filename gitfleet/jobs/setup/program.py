@@ -35,10 +35,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         plan = _plan(folder)
         env = {**os.environ, **units(folder)}
+        before = _uncommitted(plan)
         _files(plan)
         _template(plan)
         _command(plan, env)
-        _note_what_is_left(plan, folder)
+        _note_what_is_left(folder, before, _uncommitted(plan))
         _become(plan, env)
     except (SetupFailed, ignored_files.NotThere, FleetError, OSError, ValueError) as error:
         _say(str(error), 2)
@@ -125,10 +126,17 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _note_what_is_left(plan: SetupPlan, folder: str) -> None:
-    """What git would take for the agent's work, though it is ours."""
+def _uncommitted(plan: SetupPlan) -> dict[str, tuple[int, ...]]:
+    """By path, what is not committed and not ignored, as `stamp` has it."""
     rows = checkout.differing(Git(plan.git_dir, cwd=plan.worktree), submodules="all")
-    left = {path: stamp(plan.worktree, path) for _, path in rows}
+    return {path: stamp(plan.worktree, path) for _, path in rows}
+
+
+def _note_what_is_left(
+    folder: str, before: dict[str, tuple[int, ...]], now: dict[str, tuple[int, ...]]
+) -> None:
+    """What git would take for the agent's work, though it is ours; what an earlier attempt left there is none of it."""
+    left = {path: known for path, known in now.items() if before.get(path) != known}
     if left:
         records.save(folder, BEFORE, SetupLeft(left))
 

@@ -43,6 +43,8 @@ class AgentProcess:
         self.start = seen.start if seen else 0
         (out, err) = self._child.outputs
         self.outputs = [AgentOutput("stdout", out), AgentOutput("stderr", err)]
+        self.helpers: dict[int, int | None] = {}
+        """Programs of ours that somebody waits for, and how they ended, as the system tells it."""
         self.status: int | None = None
         """How it ended, as the system tells it; None while it runs."""
 
@@ -106,6 +108,8 @@ class AgentProcess:
                     return
                 if pid == self.pid:
                     self.status = status
+                elif pid in self.helpers:
+                    self.helpers[pid] = status
 
     def _fork(self, program: Program, fed: bool) -> Child:
         """Its input is ours while it is made: a pipe, or nothing."""

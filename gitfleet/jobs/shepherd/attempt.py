@@ -16,6 +16,7 @@ from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.records import news
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
+from gitfleet.jobs.shepherd.containers import ContainerWatch
 from gitfleet.jobs.shepherd.disk import DiskWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.parting import TIMES, Parting
@@ -51,6 +52,7 @@ class WatchedAttempt:
         """Somebody has answered a question of its agent's."""
         self._ladder = Ladder(spec)
         self._parting: Parting | None = None
+        self._boxes = ContainerWatch(spec.container, folder) if spec.container else None
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
         self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
@@ -172,7 +174,10 @@ class WatchedAttempt:
         parting = self._parting
         if parting and not self._ladder.begun and not self._ended and parting.over(now):
             self._ladder.stop(agent, "", round(parting.grace * 1000), now)
-        return self._ladder.climb(agent, now)
+        over = self._ladder.climb(agent, now)
+        if self._boxes and (over or self._ladder.killed):
+            return self._boxes.look(agent, now, over=over)
+        return over
 
     def _answer(self, agent: AgentProcess) -> None:
         """Hand on what persons have answered."""
@@ -211,6 +216,8 @@ class WatchedAttempt:
             moments.append(self._parting.due)
         elif limit := self._limits.next():
             moments.append(limit[0])
+        if self._boxes and (due := self._boxes.due()):
+            moments.append(due)
         if self._scope_due:
             moments.append(self._scope_due)
         if self._disk and not self._ladder.begun:
@@ -255,7 +262,7 @@ class WatchedAttempt:
             error=error,
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
-            memory_limit=self._limited(),
+            memory_limit=self._limited(), containers=self._boxes.left if self._boxes else (),
         )  # fmt: skip
 
     def _limited(self) -> bool | None:

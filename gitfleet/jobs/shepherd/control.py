@@ -12,11 +12,11 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity, processes
-from gitfleet.jobs.shepherd import family, records
+from gitfleet.jobs.shepherd import containers, family, records
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, PersonAnswer, Spec, StopRequest
 from gitfleet.jobs.words import EndCause
 
@@ -24,6 +24,7 @@ _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
 _LOCK_HANDLE = 3
 _LOG = "shepherd.log"
 _PATIENCE, _LOOK = 2.0, 0.01
+_DOCKER_TIME = 60.0
 
 
 class AttemptTaken(Exception):
@@ -182,6 +183,26 @@ def clear(folder: str, *, grace: int = 5_000) -> list[int]:
             break
         family.send(rest, number)
     return leftovers(folder)
+
+
+def clear_containers(folder: str) -> tuple[str, ...]:
+    """Remove what a killed shepherd has left of containers; what could not be. None where the attempt has none, also after a reboot."""
+    try:
+        spec = records.load(Spec, folder, records.SPEC)
+    except ValueError:
+        return ()
+    if spec is None or spec.container is None:
+        return ()
+    box = spec.container
+
+    def run(argv: Sequence[str]) -> bytes | None:
+        try:
+            done = processes.run(argv, cwd=None, env=box.environment, timeout=_DOCKER_TIME)
+        except (OSError, processes.TimedOut):
+            return None
+        return None if done.code else done.stdout
+
+    return containers.clear(box, run)
 
 
 def reap() -> None:

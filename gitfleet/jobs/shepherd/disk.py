@@ -1,24 +1,16 @@
-"""How much disk a worktree takes, looked at in small pieces between everything else: at most a twentieth of the time.
-
-Counted are the blocks of all that is in the folder, each file once, whatever its names. What cannot be looked at is not counted.
-"""
+"""How much disk a worktree takes, looked at in small pieces between everything else: at most a twentieth of the time."""
 
 from __future__ import annotations
 
-import os
 import time
-from contextlib import suppress
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from gitfleet.base import disk
 
 _AT_ONCE = 400
 """Entries of a piece: some milliseconds."""
 _REST = 20
 """For each moment of looking, so many without."""
 _LEAST_PAUSE = 1.0
-_BLOCK = 512
 
 
 class DiskWatch:
@@ -28,7 +20,7 @@ class DiskWatch:
         self._path, self._limit = path, limit
         self.due = 0.0
         """When to look next."""
-        self._walk = _sizes(path)
+        self._walk = disk.sizes(path)
         self._found = 0
         self._spent = 0.0
 
@@ -42,7 +34,7 @@ class DiskWatch:
             self.due = now + (now - began) * _REST
         else:
             self.due = now + max(_LEAST_PAUSE, self._spent * _REST)
-            self._walk, self._spent = _sizes(self._path), 0.0
+            self._walk, self._spent = disk.sizes(self._path), 0.0
         found = self._found
         self._found = found if more else 0
         return found > self._limit
@@ -59,25 +51,3 @@ class DiskWatch:
                 return False
             self._found += size
         return True
-
-
-def _sizes(top: str) -> Iterator[int]:
-    folders, seen = [top], set()
-    while folders:
-        with suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                size = 0
-                with suppress(OSError):
-                    known = entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                    if known.st_nlink < 2 or known.st_ino not in seen:
-                        size = known.st_blocks * _BLOCK
-                    if known.st_nlink > 1:
-                        seen.add(known.st_ino)
-                yield size
-
-
-def taken(path: str) -> int:
-    """The bytes that a folder takes now, all at once."""
-    return sum(_sizes(path))

@@ -62,6 +62,14 @@ class ScopeSpec(Struct):
     environment: Mapping[str, str] = field(Table(_LONG), default={})
 
 
+class ContainerSpec(Struct):
+    """The containers of an attempt: the docker program, the label that they have, and the environment that the program needs."""
+
+    program: str = field(_LONG)
+    label: str = field(TEXT)
+    environment: Mapping[str, str] = field(Table(_LONG), default={})
+
+
 class Spec(Struct):
     """One attempt. `env` is the agent's whole environment, `stdin` what it reads (None: closed), bytes as UTF-8 with surrogates.
 
@@ -69,7 +77,7 @@ class Spec(Struct):
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
     `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
     the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about. `bell` is a
-    folder that has news when its agent begins or ceases to wait for a person ("": none).
+    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the agent runs in one.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -86,6 +94,7 @@ class Spec(Struct):
     setup: str = field(TEXT, default="")
     worktree: str = field(_LONG, default="")
     bell: str = field(_LONG, default="")
+    container: ContainerSpec | None = field(Maybe(One(ContainerSpec)), default=None)
 
 
 class AttemptState(Struct):
@@ -135,6 +144,7 @@ class EndRecord(Struct):
     started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session (pid, command,
     whether they were ended); `left` are pids that would not end: while there are any, the worktree is not free.
     `lines`, `bytes`, `gaps` are of the stream. `killed`: TERM did not suffice.
+    `containers` are those that could not be removed.
     """
 
     why: str = field(TEXT)
@@ -154,6 +164,7 @@ class EndRecord(Struct):
     bytes: int = field(WHOLE, default=0)
     gaps: int = field(WHOLE, default=0)
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
+    containers: tuple[str, ...] = field(Many(TEXT), default=())
 
 
 def at_gate(folder: str) -> bool:

@@ -214,3 +214,22 @@ def test_what_takes_more_disk_than_it_may_is_not_committed(bench: Bench, git: Gi
     assert "1 path left uncommitted" in attempt.kept
     assert git(bench.clone, "rev-parse", attempt.branch) == attempt.base
     assert Path(attempt.worktree, "big").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "trace", "flags", "state"),
+    [
+        ({}, "", "01", None),
+        ({"TRACEPARENT": "nonsense", "TRACESTATE": "a=1"}, "", "01", None),
+        ({"TRACEPARENT": f"00-{'0' * 32}-{'b' * 16}-01"}, "", "01", None),
+        ({"TRACEPARENT": f"00-{'a' * 32}-{'b' * 16}-00", "TRACESTATE": "a=1"}, "a" * 32, "00", "a=1"),
+    ],
+)
+def test_span_is_in_our_trace_or_in_that_of_its_job(
+    given: dict[str, str], trace: str, flags: str, state: str | None
+) -> None:
+    first, second = environment._trace(given, "job-1"), environment._trace(given, "job-1")
+    (_, id_, span, last), other = first["TRACEPARENT"].split("-"), second["TRACEPARENT"].split("-")
+    assert (id_, last, first.get("TRACESTATE")) == (trace or other[1], flags, state)
+    assert span not in {other[2], "b" * 16}
+    assert trace or id_ != environment._trace(given, "job-2")["TRACEPARENT"].split("-")[1]

@@ -42,6 +42,14 @@ def test_relative_working_directory_is_seen_from_the_agent_file(tmp_path: Path) 
     assert found.working_directory == str(tmp_path.parent / "src")
 
 
+def test_folders_of_a_setup_and_sources_of_mounts_are_seen_from_the_agent_file(tmp_path: Path) -> None:
+    text = f"setup: {{template: ../heavy}}\nruntime: docker\ndocker: {{image: i, mounts: ['./a:/a', '/b:/b:ro', 'cache:/c']}}\n{TRUE}"
+    found = read(tmp_path, a=text).agents["a"]
+    assert found.setup.template == str(tmp_path.parent / "heavy")
+    assert found.docker is not None
+    assert found.docker.mounts == (f"{tmp_path}/a:/a", "/b:/b:ro", "cache:/c")
+
+
 def test_single_file_is_read_with_the_fleet_file_beside_it(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text("defaults: {priority: 7}\n")
     (tmp_path / "a.yaml").write_text(TRUE)
@@ -76,6 +84,12 @@ def test_single_file_is_read_with_the_fleet_file_beside_it(tmp_path: Path) -> No
         ("prompt: ${NO_SUCH}\n", "a.yaml:2: prompt: the environment variable NO_SUCH is not set; ${NO_SUCH:-default} gives it a default"),
         ("prompt: 'a ${ b'\n", "a.yaml:2: prompt: has a ${ that begins no ${NAME} or ${NAME:-default}; $${ stands for ${ itself"),
         ("prompt: !!python/name:os.system x\n", "a.yaml:2: prompt: has a tag ('tag:yaml.org,2002:python/name:os.system'); values here are plain YAML"),
+        ("setup: {resources: port}\n", "a.yaml:2: setup.resources[0]: 'port' is not a resource, such as res:port or res:gpu:2"),
+        ("setup: {files: [../x]}\n", "a.yaml:2: setup.files[0]: '../x' is not a path inside the repository"),
+        ("runtime: docker\n", "a.yaml:1: the runtime docker and the section `docker` go together"),
+        ("runtime: docker\ndocker: {image: -x}\n", "a.yaml:3: docker.image: '-x' is not an image, such as python:3.12"),
+        ("runtime: docker\ndocker: {image: i, mounts: [a]}\n", "a.yaml:3: docker.mounts[0]: 'a' is not a mount, such as ~/.codex:/home/agent/.codex:ro"),
+        ("runtime: docker\ndocker: {image: i}\noptions: {model: x}\n", "a.yaml:1: `options` are for the runtimes codex, claude and acp"),
         ("budget: {of: team}\n", "a.yaml:2: budget.of: there is no budget team in fleet.yaml"),
     ],
 )  # fmt: skip
