@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("docker", "work_source", "budget", "pool", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("docker", "work_source", "budget", "pool", "self_schedule")
 """Keys of agent files that nothing heeds yet."""
 _RUNTIMES = ("command", "codex", "claude", "acp")
 
@@ -42,7 +42,6 @@ def _unheeded(agent: Agent) -> list[str]:
         for key in _WITHOUT_EFFECT
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
-    said += ["commit.pull_request"] if agent.commit.pull_request else []
     return said + ([f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else [])
 
 

@@ -71,7 +71,7 @@ def test_claims_are_not_spoken_of_where_the_rules_ask_for_none() -> None:
 @pytest.mark.parametrize("runtime", ["codex", "claude", "command"])
 @pytest.mark.parametrize("asked", [None, True, False])
 def test_program_gets_its_prompt_as_written_unless_its_file_asks(runtime: str, asked: bool | None) -> None:
-    more = {"command": ["true"]} if runtime == "command" else {}
+    more: dict[str, Any] = {"command": ["true"]} if runtime == "command" else {}
     wanted = runtime != "command" if asked is None else asked
     assert (told(runtime=runtime, commit={"instruct": asked}, **more) != TASK) is wanted
 
