@@ -42,7 +42,7 @@ def of_job(job: JobRecord, agent: Agent, commit: str) -> Work:
         job=job.id,
         agent=agent.name,
         session=SessionId(attempt.session),
-        branch=BranchName(branch_of(agent.name, attempt.session)),
+        branch=BranchName(branch_of(agent.name, os.path.basename(attempt.worktree))),
         base=Oid(attempt.base),
         commit=Oid(commit),
         title=one_line(lines[0] if lines else agent.description or f"Work of {agent.name}", _TITLE),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator
 
 from gitfleet.base import files
@@ -74,6 +75,7 @@ class JobStore:
             files.touch(os.path.join(files.folder(self._open()), job.id))
             files.folder(home, mode=0o700)
             _save(home, job)
+        self.ring()  # whoever heard of the name above may have looked before there was a record
         return job
 
     def get(self, job_id: str) -> JobRecord:
@@ -139,6 +141,12 @@ class JobStore:
     def expecting(self) -> str:
         """The folder of these names."""
         return os.path.join(self.folder, "expecting")
+
+    def ring(self) -> None:
+        """Have the daemon look: a change of a record alone makes no news."""
+        path = os.path.join(files.folder(self._open()), f".ring-{os.getpid()}-{threading.get_ident()}")
+        files.touch(path)
+        files.remove(path)
 
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""
