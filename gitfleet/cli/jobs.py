@@ -15,6 +15,7 @@ from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.delivery import reports
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
@@ -104,7 +105,8 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
     found = store_at(state_dir).find(JobFilter(agent, tuple(status), limit=limit))
     found.sort(key=lambda job: job.ended)
     rows = [
-        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(job.error, 60)) for job in found
+        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(reports.concern(job), 60))
+        for job in found
     ]
     grid = Grid(
         ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
@@ -157,6 +159,8 @@ def _queued(job: JobRecord) -> Reply:
 def _shown(job: JobRecord) -> Iterator[str]:
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
+    if job.back.job:
+        yield f"goes on with the work of {job.back.job}, which came back from the merge queue (time {job.back.number})"
     for attempt in job.attempts:
         yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
         if attempt.worktree:
@@ -165,7 +169,7 @@ def _shown(job: JobRecord) -> Iterator[str]:
             yield f"  commit {attempt.commit[:12]}"
         if attempt.kept:
             yield f"  {attempt.kept}"
-        yield from (f"  {note}" for note in attempt.notes)
+        yield from (f"  {note}" for note in [*attempt.notes, *reports.lines(attempt.delivery)])
     if job.error:
         yield f"why: {job.error}"
 

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from gitfleet.base.text import display, one_line, some
+from gitfleet.jobs.delivery.reports import BACK
 from gitfleet.jobs.records.delivery_record import WorkBack
 from gitfleet.mergequeue import states
 from gitfleet.mergequeue.model import QueueEntry
@@ -24,7 +25,7 @@ _QUOTED = 12_000
 _MARK = "| "
 
 
-class Turn(Enum):
+class WhoseTurn(Enum):
     """Whose turn it is: the queue's still, a new attempt's, or nobody's here any more."""
 
     QUEUE = "queue"
@@ -35,7 +36,7 @@ class Turn(Enum):
 class Sequel(NamedTuple):
     """Whose turn it is, and in words what has become of the entry."""
 
-    turn: Turn
+    turn: WhoseTurn
     words: str = ""
 
 
@@ -45,13 +46,13 @@ def sequel(entry: QueueEntry | None, head: str, *, made: int, most: int, tries: 
     `tries`: how often the fleet's rules let an entry come back.
     """
     if entry is None:
-        return Sequel(Turn.OVER, "the queue does not know it any more")
+        return Sequel(WhoseTurn.OVER, "the queue does not know it any more")
     if entry.state in states.FINISHED or entry.head != head:
-        return Sequel(Turn.OVER, _end(entry, head))
+        return Sequel(WhoseTurn.OVER, _end(entry, head))
     if entry.state not in states.HANDED_BACK:
-        return Sequel(Turn.QUEUE)
+        return Sequel(WhoseTurn.QUEUE)
     mends = made < most and entry.tries < tries and _reason(entry) in _TASKS
-    return Sequel(Turn.AGENT if mends else Turn.OVER, f"came back: {entry.state}{_because(entry)}")
+    return Sequel(WhoseTurn.AGENT if mends else WhoseTurn.OVER, f"{BACK}: {entry.state}{_because(entry)}")
 
 
 def _end(entry: QueueEntry, head: str) -> str:

@@ -7,7 +7,7 @@ import threading
 
 from gitfleet.base.watching import Bell
 from gitfleet.jobs.delivery import following
-from gitfleet.jobs.delivery.following import Following
+from gitfleet.jobs.delivery.following import WorkFollowing
 from gitfleet.jobs.records.store import JobStore
 
 _LEAST = 1.0
@@ -18,7 +18,7 @@ class Follower:
     """One thread, which does nothing but wait while nothing is expected."""
 
     def __init__(self, store: JobStore, log: logging.Logger) -> None:
-        self._following, self._log = Following(store), log
+        self._following, self._log = WorkFollowing(store), log
         self._bell = Bell()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs' work", daemon=True)

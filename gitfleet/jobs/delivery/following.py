@@ -15,8 +15,8 @@ from gitfleet.codec import replace
 from gitfleet.errors import FleetError, LockHeld
 from gitfleet.jobs.attempts import plan
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.delivery import coming_back, delivering
-from gitfleet.jobs.delivery.coming_back import Turn
+from gitfleet.jobs.delivery import coming_back, delivering, reports
+from gitfleet.jobs.delivery.coming_back import WhoseTurn
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
@@ -33,7 +33,7 @@ _LONGEST = 3600.0
 _PATIENCE = 30.0
 
 
-class Following:
+class WorkFollowing:
     """One follower of one store. It remembers when it may ask the hub again, and what has to wait how long."""
 
     def __init__(self, store: JobStore) -> None:
@@ -92,7 +92,7 @@ class Following:
         now = job.attempts[-1].delivery
         if not now.open:
             self._store.settle(job.id)
-        return [f"{job.id}: {words(now)}"] if now != before else []
+        return [f"{job.id}: {'; '.join(reports.lines(now))}"] if now != before else []
 
     def _is_due(self, job_id: str) -> bool:
         """Whether it is time to try again; each pause is twice the one before."""
@@ -112,10 +112,10 @@ class Following:
             tries = queue_policy.load(clone.ledger.state).tries
         most = agent.queue.again
         found = coming_back.sequel(entry, attempt.commit, made=job.back.number, most=most, tries=tries)
-        if found.turn is Turn.QUEUE:
+        if found.turn is WhoseTurn.QUEUE:
             return
         again = attempt.delivery.again
-        if found.turn is Turn.AGENT and entry is not None:
+        if found.turn is WhoseTurn.AGENT and entry is not None:
             again = again or job_ids.new()
             self._store.amend(job.id, lambda now: _with(now, replace(_of(now), again=again)))
             self._go_on(job, entry, again)
@@ -154,20 +154,6 @@ class Following:
 
     def _agent(self, job: JobRecord) -> Agent:
         return plan.agent_of(self._store.attempt_folder(job.id, len(job.attempts)))
-
-
-def words(delivery: Delivery) -> str:
-    """What has become of work, in one line."""
-    said = [
-        f"pushed at {delivery.pushed[:12]}" if delivery.pushed else "",
-        f"request {delivery.request}" if delivery.request else "",
-        f"entry {delivery.entry}" if delivery.entry else "",
-        delivery.became,
-        f"{delivery.again} goes on with it" if delivery.again else "",
-        delivery.waits,
-        delivery.refused,
-    ]
-    return "; ".join(filter(None, said)) or "nothing of it is delivered"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.clone import Clone
 from gitfleet.jobs.attempts import plan, start
-from gitfleet.jobs.delivery.following import Following
+from gitfleet.jobs.delivery.following import WorkFollowing
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
@@ -68,7 +68,7 @@ def test_entry_that_came_back_starts_a_new_attempt_on_its_branch_with_the_eviden
     bench: Bench, git: Git
 ) -> None:
     first = ran(bench)
-    following = Following(bench.store)
+    following = WorkFollowing(bench.store)
     assert following.look() == []
     reject(bench, first)
     (said,) = following.look()
@@ -95,7 +95,7 @@ def test_entry_that_came_back_starts_a_new_attempt_on_its_branch_with_the_eviden
 
 def test_entry_is_left_to_people_after_so_many_attempts(bench: Bench) -> None:
     first = ran(bench, again=1)
-    following = Following(bench.store)
+    following = WorkFollowing(bench.store)
     reject(bench, first)
     following.look()
     second = run_again(bench, first)
@@ -109,7 +109,7 @@ def test_entry_is_left_to_people_after_so_many_attempts(bench: Bench) -> None:
 def test_attempt_that_mends_nothing_leaves_the_entry_as_it_is(bench: Bench) -> None:
     first = ran(bench, again=5)
     reject(bench, first)
-    following = Following(bench.store)
+    following = WorkFollowing(bench.store)
     following.look()
     second = run_again(bench, first, "true")
     assert (second.outcome, second.attempts[-1].delivery.entry) == (AttemptOutcome.NO_CHANGE, "")
@@ -125,7 +125,7 @@ def test_conflict_is_settled_by_a_merge_of_what_the_target_is_now(bench: Bench, 
     with Clone.open(str(bench.clone)) as clone:
         body = Mark((Marked(found.pin, "conflicted", "conflict", EntryEvidence(paths=("src/api/b.py",))),))
         clone.ledger.request(trials.mark, clone.ledger.itself, body)
-    Following(bench.store).look()
+    WorkFollowing(bench.store).look()
     merges = "sed -n 's/.*Merge the commit \\([0-9a-f]*\\).*/\\1/p' | xargs git merge -q --no-edit; echo D=4 >> src/api/b.py; git commit -qam mended"
     second = run_again(bench, first, merges)
     assert (second.outcome, second.attempts[-1].delivery.refused) == (AttemptOutcome.SUCCESS, "")
@@ -136,7 +136,7 @@ def test_conflict_is_settled_by_a_merge_of_what_the_target_is_now(bench: Bench, 
 def test_entry_that_leaves_the_queue_is_told_of_once(bench: Bench, gitfleet: Gitfleet) -> None:
     job = ran(bench)
     gitfleet(bench.clone, "queue", "drop", entry(bench, job).id, "--reason", "not wanted").ok()
-    following = Following(bench.store)
+    following = WorkFollowing(bench.store)
     assert "dropped: not wanted" in following.look()[0]
     assert (following.look(), bench.store.expected()) == ([], [])
     assert bench.store.get(job.id).status is JobStatus.COMPLETED
@@ -147,12 +147,12 @@ def test_what_waits_for_the_hub_is_tried_again_and_kept_until_then(
 ) -> None:
     (away := tmp_path / "away").mkdir()
     job = ran(bench, f"{WORKS}; mv {hub} {away}")
-    following = Following(bench.store)
+    following = WorkFollowing(bench.store)
     assert following.look() == []
     assert bench.store.retain(per_agent=0) == []
     (away / hub.name).rename(hub)
     assert following.look() == []  # not before its time
-    (said,) = Following(bench.store).look()
+    (said,) = WorkFollowing(bench.store).look()
     assert "pushed at" in said
     assert entry(bench, bench.store.get(job.id)).state == "queued"
 
@@ -161,5 +161,5 @@ def test_job_that_is_gone_is_expected_no_more(bench: Bench) -> None:
     job = ran(bench)
     home = Path(bench.folder(job)).parent
     home.rename(home.with_name("elsewhere"))
-    assert Following(bench.store).look() == []
+    assert WorkFollowing(bench.store).look() == []
     assert bench.store.expected() == []
