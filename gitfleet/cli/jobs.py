@@ -15,6 +15,7 @@ from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, present, submission
 from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.delivery import reports
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import JobRecord
@@ -165,7 +166,7 @@ def _queued(job: JobRecord) -> Reply:
 
 def _cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
     status = now.phase if now.asked_at else str(job.status)
-    why = now.asks or now.waits or job.error
+    why = now.asks or now.waits or reports.concern(job)
     return job.id, job.agent_name, status, job.schedule_name, _when(job), text.one_line(why, 80)
 
 
@@ -175,6 +176,8 @@ def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B0
     if job.schedule_name:
         planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
         yield f"schedule {job.schedule_name}{planned}"
+    if job.back.job:
+        yield f"goes on with the work of {job.back.job}, which came back from the merge queue (time {job.back.number})"
     for attempt in job.attempts:
         yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
         if attempt.worktree:
@@ -183,7 +186,7 @@ def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B0
             yield f"  commit {attempt.commit[:12]}"
         if attempt.kept:
             yield f"  {attempt.kept}"
-        yield from (f"  {note}" for note in attempt.notes)
+        yield from (f"  {note}" for note in [*attempt.notes, *reports.lines(attempt.delivery)])
     if now.asked_at:
         yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
     if job.forked_from:

@@ -23,6 +23,7 @@ from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery.follower import Follower
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
@@ -69,6 +70,7 @@ class Dispatcher:
     ) -> None:
         self._store, self._listeners, self._log = store, listeners, log
         self._configuration, self._bounds, self._holds = configuration, bounds, tuple(holds)
+        self._follower = Follower(store, log)
         self._queued: dict[str, JobRecord] = {}
         self._agents: dict[str, str] = {}
         self._told: set[str] = set()
@@ -96,6 +98,7 @@ class Dispatcher:
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
+        self._follower.start()
 
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us."""
@@ -104,6 +107,7 @@ class Dispatcher:
             self._alarm.cancel()
         self._bell.ring()
         await self.call(self._ear.join)
+        await self.call(self._follower.stop)
         self._bell.close()
         async with self._turn:
             self._closed = True

@@ -11,6 +11,25 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.streams.lines import StreamLine
 
 
+class DeliveryRow(TypedDict):
+    """What became of the work of a success. Empty: nothing of it."""
+
+    pushed: str
+    """The commit that the hub has of its branch."""
+    request: str
+    """The address of its pull request."""
+    entry: str
+    """Its entry in the merge queue."""
+    became: str
+    """What has become of that entry, once nothing more is expected of it."""
+    waits: str
+    """What could not be done yet, and is tried again."""
+    refused: str
+    """What was refused, and is left to people."""
+    again: str
+    """The job that goes on with what came back from the queue."""
+
+
 class AttemptRow(TypedDict):
     """One attempt of a job. Times are in milliseconds since 1970; 0: not yet."""
 
@@ -41,6 +60,7 @@ class AttemptRow(TypedDict):
     """What was left uncommitted in its worktree, and why."""
     notes: list[str]
     """What else there is to say of it, such as a limit that the system could not hold it to."""
+    delivery: DeliveryRow
 
 
 class JobRow(TypedDict):
@@ -77,6 +97,8 @@ class JobDetail(JobRow):
     """The job that it is a copy of."""
     not_before: int
     """When its next attempt may start; 0: at once."""
+    again_of: str
+    """The job whose work came back from the merge queue, and that it goes on with; empty: none."""
     attempts: list[AttemptRow]
 
 
@@ -164,6 +186,7 @@ def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B0
         "working_directory": job.working_directory,
         "forked_from": job.forked_from,
         "not_before": job.not_before,
+        "again_of": job.back.job,
         "attempts": [_attempt(one) for one in job.attempts],
     }
 
@@ -184,7 +207,8 @@ def _line(number: int, line: StreamLine) -> StreamLineRow:
 
 
 def _attempt(attempt: AttemptRecord) -> AttemptRow:
-    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome))
+    delivery = row_of(DeliveryRow, attempt.delivery)
+    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome), delivery=delivery)
 
 
 def _word(outcome: object) -> str | None:
