@@ -73,7 +73,12 @@ class JobStore:
             files.touch(os.path.join(files.folder(self._open()), job.id))
             files.folder(home, mode=0o700)
             _save(home, job)
+            self.ring(job.id)
         return job
+
+    def ring(self, job_id: str) -> None:
+        """Have a manager that runs look at this job, which has not ended: it hears of what changes in `open`, not of records."""
+        files.replace(os.path.join(self._open(), job_id), b"", durable=False)
 
     def get(self, job_id: str) -> JobRecord:
         """The job as it is now. Raises JobNotFoundError."""
