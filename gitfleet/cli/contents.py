@@ -64,6 +64,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
+        "start": CommandEntry("daemon.start", "Run them in the background"),
+        "stop": CommandEntry("daemon.stop", "Stop that, or `run`, from anywhere"),
+        "restart": CommandEntry("daemon.restart", "Start it anew; jobs that run go on"),
+        "reload": CommandEntry("daemon.reload", "Have it read the agent files again"),
         "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),

@@ -16,6 +16,7 @@ from gitfleet.fleet.views import (
     briefing_rows,
     claim_rows,
     commit_rows,
+    daemon_rows,
     doctor_rows,
     gate_rows,
     grants,
@@ -124,6 +125,10 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
     "run": CommandRow(job_rows.RunAnswer),
+    "start": CommandRow(daemon_rows.DaemonAnswer),
+    "stop": CommandRow(daemon_rows.DaemonStopAnswer),
+    "restart": CommandRow(daemon_rows.DaemonAnswer),
+    "reload": CommandRow(daemon_rows.ReloadAnswer),
     **{
         command: CommandRow(job_rows.JobAnswer)
         for command in ("trigger", "enqueue", "job show", "job cancel")
