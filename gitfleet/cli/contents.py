@@ -71,6 +71,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
+        "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
     },
     "The hub and the ledger": {
@@ -141,7 +142,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "job": {
         "list": CommandEntry("jobs.listing", "List jobs, those that have not ended first (the default)"),
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
-        "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
+        "logs": CommandEntry("logs.job_logs", "Show what the agent of a job has written"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
     },
     "agent": {

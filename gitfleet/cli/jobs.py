@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 from gitfleet.base import clock, text
@@ -16,6 +16,7 @@ from gitfleet.jobs import outputs, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
+from gitfleet.jobs.records import waiting
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.streams import reader
@@ -101,10 +102,12 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             raise UsageError(
                 f"'{text.display(word[:40])}' is no status.", hint=f"One of {', '.join(JobStatus)}."
             )
-    found = store_at(state_dir).find(JobFilter(agent, tuple(status), limit=limit))
+    store = store_at(state_dir)
+    found, waits = store.find(JobFilter(agent, tuple(status), limit=limit)), _waits(store)
     found.sort(key=lambda job: job.ended)
     rows = [
-        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(job.error, 60)) for job in found
+        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(job.error or waits(job), 60))
+        for job in found
     ]
     grid = Grid(
         ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
@@ -113,20 +116,18 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
         colours=_COLOURS,
         optional=("WHY", "CREATED"),
     )
-    return Reply({"jobs": [job_rows.job_row(job) for job in found]}, [grid] if rows else ["no jobs"])
+    return Reply(
+        {"jobs": [job_rows.job_row(job, waits(job)) for job in found]}, [grid] if rows else ["no jobs"]
+    )
 
 
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
-    found = store_at(state_dir).get(job)
-    return Reply(job_rows.job_answer(found), _shown(found))
-
-
-def logs(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Show what the agent of a job has written until now."""
     store = store_at(state_dir)
-    output = outputs.whole(store, job)
-    return Reply({"job": job, "output": output}, output.splitlines())
+    found = store.get(job)
+    waits = _waits(store)(found)
+    lines = [*_shown(found), *([f"waits: {waits}"] if waits else [])]
+    return Reply(job_rows.job_answer(found, waits), lines)
 
 
 def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
@@ -148,6 +149,12 @@ def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
     for number, path in enumerate(outputs.streams(store, job.id), 1):
         for line in reader.read(path):
             yield number, line
+
+
+def _waits(store: JobStore) -> Callable[[JobRecord], str]:
+    """What says of a job why it is not started yet."""
+    reasons = waiting.load(store.folder)
+    return lambda job: reasons.get(job.id, "") if job.status is JobStatus.QUEUED else ""
 
 
 def _queued(job: JobRecord) -> Reply:

@@ -25,6 +25,7 @@ from gitfleet.fleet.views import (
     joining_rows,
     ledger,
     line,
+    log_entry_rows,
     log_rows,
     maintainer_rows,
     queue,
@@ -135,6 +136,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     },
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),
+    "logs": CommandRow(log_entry_rows.LogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
     "demo": CommandRow(DemoAnswer),
 }

@@ -16,12 +16,14 @@ from typing import Any, Protocol, TypeVar
 
 from gitfleet.base.watching import Bell
 from gitfleet.codec import Struct
+from gitfleet.errors import LocalStorage
 from gitfleet.jobs import admission, events
 from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
+from gitfleet.jobs.records import waiting
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
 from gitfleet.jobs.words import JobStatus
@@ -81,6 +83,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
+        self._told_waits: dict[str, str] | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="jobs")
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
         self._bell = Bell()
@@ -96,6 +99,8 @@ class Dispatcher:
         self._bell.ring()
         await self.call(self._ear.join)
         self._bell.close()
+        with suppress(LocalStorage):
+            await self.call(waiting.remove, self._store.folder)
         await asyncio.to_thread(self._pool.shutdown)
 
     async def shut(self) -> None:
@@ -129,10 +134,14 @@ class Dispatcher:
             if self.open:
                 for job in self._admitted():
                     await self._take(job)
-            if not self.running and not self._admitted():
+            if not self._admitted() and not self.running:
                 self.idle.set()
             else:
                 self.idle.clear()
+            if self.open and self.waits != self._told_waits:
+                self._told_waits = dict(self.waits)
+                with suppress(LocalStorage):
+                    await self.call(waiting.save, self._store.folder, self._told_waits)
 
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""

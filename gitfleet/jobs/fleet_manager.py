@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self
 
 from gitfleet.base import clock
@@ -27,6 +27,7 @@ from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
@@ -44,7 +45,7 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
-class FleetManager:
+class FleetManager(LogStreams):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
@@ -155,7 +156,7 @@ class FleetManager:
             try:
                 new = await asyncio.to_thread(submission.load, self._config_path)
             except ConfigurationError as error:
-                self._log.error("the former agent files still hold: %s", error.message)
+                self._log.error("the former agent files still hold: %s", "; ".join(error.validation_errors))
                 raise
             self._configuration, found = new, changes.changes(old, new)
             self._tell("config:reloaded", events.ConfigReloaded(tuple(found)))
@@ -221,11 +222,6 @@ class FleetManager:
         """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
         return replace(self.store.get(job_id), output=outputs.whole(self.store, job_id))
 
-    def stream_job_output(self, job_id: str) -> AsyncIterator[str]:
-        """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
-        self.store.get(job_id)
-        return outputs.follow(self.store, job_id)
-
     # Actions.
 
     async def trigger(
@@ -274,6 +270,9 @@ class FleetManager:
             )
         )
         return ()
+
+    def _over(self) -> bool:
+        return self._state == STOPPED
 
     def _current(self) -> Configuration:
         return self._known("dispatch")

@@ -51,6 +51,8 @@ class JobRow(TypedDict):
     started_at: int
     completed_at: int
     error: str
+    waits: str
+    """Why it is not started yet, where that is known."""
 
 
 class JobDetail(JobRow):
@@ -112,20 +114,20 @@ class RunAnswer(TypedDict):
     cancelled: int
 
 
-def job_row(job: JobRecord) -> JobRow:
+def job_row(job: JobRecord, waits: str = "") -> JobRow:
     """A job in a list."""
-    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome))
+    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome), waits=waits)
 
 
-def job_answer(job: JobRecord) -> JobAnswer:
+def job_answer(job: JobRecord, waits: str = "") -> JobAnswer:
     """A job with all that is known of it."""
-    return {"job": job_detail(job)}
+    return {"job": job_detail(job, waits)}
 
 
-def job_detail(job: JobRecord) -> JobDetail:
+def job_detail(job: JobRecord, waits: str = "") -> JobDetail:
     """The same without the answer around it."""
     return {
-        **job_row(job),
+        **job_row(job, waits),
         "prompt": job.prompt,
         "working_directory": job.working_directory,
         "attempts": [_attempt(one) for one in job.attempts],

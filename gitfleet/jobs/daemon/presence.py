@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.base import clock, files, ids, statefile
-from gitfleet.base.identity import ProcessIdentity, identify
+from gitfleet.base import clock, files, identity, ids, statefile
+from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.statefile import PROCESS
 from gitfleet.codec import TEXT, WHOLE, Struct, Text, field
@@ -46,7 +46,7 @@ def lock(state: str) -> NodeLock:
 def announce(state: str, config_path: str) -> RunningManager:
     """Write down that this process runs the jobs here; its lock is held. Raises LocalStorage."""
     pid = os.getpid()
-    found = RunningManager(ids.ulid(), identify(pid), clock.milliseconds(), config_path)
+    found = RunningManager(ids.ulid(), identity.identify(pid), clock.milliseconds(), config_path)
     statefile.save(os.path.join(state, RECORD), found, mode=0o600, durable=False)
     files.replace(os.path.join(state, PID), f"{pid}\n".encode(), mode=0o600, durable=False)
     return found
@@ -62,4 +62,8 @@ def present(state: str) -> RunningManager | None:
     """The manager that runs the jobs here now; None where none does."""
     if not lock(state).taken():
         return None
-    return statefile.load(RunningManager, os.path.join(state, RECORD)) or RunningManager()
+    found = statefile.load(RunningManager, os.path.join(state, RECORD)) or RunningManager()
+    dead = (
+        found.process is not None and identity.state(found.process) == "dead"
+    )  # its last thread is about to end
+    return None if dead else found

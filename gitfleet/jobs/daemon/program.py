@@ -28,6 +28,9 @@ def main(arguments: Sequence[str]) -> int:
         except FleetError as error:
             _say(word, {"message": error.message, "hint": error.hint})
             return error.exit_code
+        except OSError as error:
+            _say(word, {"message": f"The state directory cannot be used: {error}."})
+            raise
     return 0
 
 

@@ -36,7 +36,8 @@ class Journal:
         self._limit, self._kept = limit, kept
         self._guard = threading.Lock()
         name = [_name(1), *_segments(self._folder)][-1]
-        self._writer = StreamWriter(os.path.join(self._folder, name))
+        with files.storage(os.path.join(self._folder, name)):
+            self._writer = StreamWriter(os.path.join(self._folder, name))
         self._writer.seq = max(self._writer.seq, int(name[: -len(_END)]) - 1)  # of one that nothing is in yet
         self._before = os.path.getsize(os.path.join(self._folder, name))
 
