@@ -64,10 +64,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
+        "start": CommandEntry("daemon.start", "Run them in the background"),
+        "stop": CommandEntry("daemon.stop", "Stop that, or `run`, from anywhere"),
+        "restart": CommandEntry("daemon.restart", "Start it anew; jobs that run go on"),
+        "reload": CommandEntry("daemon.reload", "Have it read the agent files again"),
         "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
+        "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
     },
     "The hub and the ledger": {
@@ -138,7 +143,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "job": {
         "list": CommandEntry("jobs.listing", "List jobs, those that have not ended first (the default)"),
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
-        "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
+        "logs": CommandEntry("logs.job_logs", "Show what the agent of a job has written"),
         "answer": CommandEntry("answering.answer", "Answer what an agent asks, or see what that is"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
         "retry": CommandEntry("rerunning.retry", "Have a job that failed go on where it stopped"),

@@ -132,13 +132,6 @@ def show(job: JobId, state_dir: StateDir = "") -> Reply:
     return Reply(job_rows.job_answer(found, now), [*_shown(found, now), *asked])
 
 
-def logs(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Show what the agent of a job has written until now."""
-    store = store_at(state_dir)
-    output = outputs.whole(store, job)
-    return Reply({"job": job, "output": output}, output.splitlines())
-
-
 def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     """Cancel a job. Comes back when nothing of it runs any more; its work stays on its branch."""
     ended = cancelling.cancel(store_at(state_dir), job, os.environ)

@@ -16,6 +16,7 @@ from gitfleet.fleet.views import (
     briefing_rows,
     claim_rows,
     commit_rows,
+    daemon_rows,
     doctor_rows,
     gate_rows,
     grants,
@@ -24,6 +25,7 @@ from gitfleet.fleet.views import (
     joining_rows,
     ledger,
     line,
+    log_entry_rows,
     log_rows,
     maintainer_rows,
     queue,
@@ -125,6 +127,10 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
     "run": CommandRow(job_rows.RunAnswer),
+    "start": CommandRow(daemon_rows.DaemonAnswer),
+    "stop": CommandRow(daemon_rows.DaemonStopAnswer),
+    "restart": CommandRow(daemon_rows.DaemonAnswer),
+    "reload": CommandRow(daemon_rows.ReloadAnswer),
     **{
         command: CommandRow(job_rows.JobAnswer)
         for command in ("trigger", "enqueue", "job show", "job cancel", "job retry", "job fork")
@@ -132,6 +138,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "job answer": CommandRow(job_rows.JobQuestionsAnswer),
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),
+    "logs": CommandRow(log_entry_rows.LogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
     "schedule list": CommandRow(schedule_rows.ScheduleListAnswer),
     "schedule enable": CommandRow(schedule_rows.ScheduleAnswer),

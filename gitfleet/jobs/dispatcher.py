@@ -35,6 +35,7 @@ from gitfleet.jobs.work import JobWork
 _T = TypeVar("_T")
 _THREADS = 8
 _LOOK_EVERY = 60.0
+_GONE = "its agent is not in the agent files"
 
 
 class Hold(Protocol):
@@ -112,7 +113,20 @@ class Dispatcher:
         async with self._turn:
             self._closed = True
         await self.call(self._notice.forget)
-        self._pool.shutdown()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def shut(self) -> None:
+        """Start nothing more."""
+        async with self._turn:
+            self.open = False
+
+    async def leave(self) -> None:
+        """Look after none of the jobs that run any more: they go on, and the next manager takes them up."""
+        left = list(self.running.values())
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
@@ -235,7 +249,9 @@ class Dispatcher:
         return bool(why)
 
     async def _take(self, job: JobRecord) -> None:
-        agent = self._configuration().agents[job.agent_name]
+        agent = self._configuration().agents.get(job.agent_name)
+        if agent is None:  # other agent files hold since it was admitted
+            return
         taken = await self.call(plan.take, self._store, job.id, agent)
         if taken.status is JobStatus.RUNNING:
             del self._queued[job.id]

@@ -10,21 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
 from gitfleet.base import clock
-from gitfleet.base.locks import NodeLock
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, outputs, reruns, submission
 from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.daemon import requests
+from gitfleet.jobs.daemon.requests import ManagerRequest
+from gitfleet.jobs.daemon.seat import ManagerSeat
+from gitfleet.jobs.definitions import changes
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
-from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
@@ -38,8 +42,6 @@ UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
 )  # fmt: skip
 _LOOK_EVERY = 60.0
-_FORKS = 1.0
-"""Seconds for which what a killed manager had just forked may hold its lock: until that has become another program."""
 WAIT = 30_000
 """Milliseconds that `stop` waits for jobs, unless told otherwise."""
 
@@ -49,7 +51,7 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
-class FleetManager:
+class FleetManager(LogStreams):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
@@ -83,7 +85,8 @@ class FleetManager:
         )
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
-        self._lock = NodeLock(os.path.join(self.store.folder, "lock"))
+        self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
+        self._stopped, self._reloading = asyncio.Event(), asyncio.Lock()
 
     @property
     def state(self) -> str:
@@ -101,19 +104,19 @@ class FleetManager:
         self._state = INITIALIZED
 
     async def start(self) -> None:
-        """Begin: take up what runs already, and dispatch what waits. Raises InvalidStateError, also where another one runs here."""
+        """Begin: take up what runs already, and dispatch what waits.
+
+        Raises InvalidStateError, also where another one runs here, and LocalStorage.
+        """
         self._expect("start", INITIALIZED)
-        if not await asyncio.to_thread(self._lock.acquire, _FORKS):
-            raise InvalidStateError(
-                f"The jobs in {self.store.folder} are run by {self._lock.holder()}.",
-                hint="Stop that one first, or name another state directory.",
-                current_state="taken", expected_state="free", operation="start",
-            )  # fmt: skip
+        self._seat.take(self._config_path)
         self._state, self._since = RUNNING, clock.elapsed()
+        self._stopped.clear()
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
         await asyncio.to_thread(self._ticker.mend)
         await self._dispatcher.start()
         await self._ticker.start()
+        self._seat.listen()
 
     async def stop(
         self,
@@ -122,29 +125,64 @@ class FleetManager:
         timeout: int | str | None = WAIT,
         on_progress: Callable[[int], object] | None = None,
         reason: str = "",
+        leave_running: bool = False,
     ) -> None:
         """Start nothing more; wait for the jobs that run, at most `timeout` (None: for ever), then cancel them. What waits stays.
 
-        `on_progress` hears how many still run, whenever that changes. Harmless where it is stopped already.
+        With `leave_running` none is waited for or cancelled: they go on, and the next manager takes them up. `on_progress` hears
+        how many still run, whenever that changes. Called again while it stops, it hurries that up, and comes back with it.
+        Harmless where nothing runs.
         """
-        if self._state == STOPPED:
+        if self._state not in {RUNNING, STOPPING}:
             return
-        self._expect("stop", RUNNING)
-        self._state, self._dispatcher.open = STOPPING, False
-        await self._ticker.close()
         limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
+        first, self._state = self._state == RUNNING, STOPPING
+        if first:
+            await self._ticker.close()
+        await self._dispatcher.shut()
+        if leave_running:
+            await self._dispatcher.leave()
+        elif wait_for_jobs:
+            await self._drain(limit, on_progress)
+        await self.cancel_all()
+        if not first:
+            await self._stopped.wait()
+            return
+        await self._dispatcher.close()
+        await self._seat.leave(reason)
+        self._state = STOPPED
+        self._stopped.set()
+        self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
+
+    async def _drain(self, limit: float | None, on_progress: Callable[[int], object] | None) -> None:
         until = None if limit is None else clock.elapsed() + limit
         running = self._dispatcher.running
-        while wait_for_jobs and running and (until is None or clock.elapsed() < until):
+        while running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
                 on_progress(len(running))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        await self.cancel_all()
-        await self._dispatcher.close()
-        self._lock.release()
-        self._state = STOPPED
-        self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
+
+    async def reload(self) -> list[str]:
+        """Go by the agent files as they are now; what that changes, in the words of `config:reloaded`.
+
+        Jobs that run keep what they began with. Raises ConfigurationError for files that cannot be used: then the former ones
+        still hold. Raises InvalidStateError.
+        """
+        async with self._reloading:
+            old = self._known("reload")
+            self._expect("reload", INITIALIZED, RUNNING)
+            try:
+                new = await asyncio.to_thread(submission.load, self._config_path)
+            except ConfigurationError as error:
+                self._log.error("the former agent files still hold: %s", "; ".join(error.validation_errors))
+                raise
+            self._configuration, found = new, changes.changes(old, new)
+            self._tell("config:reloaded", events.ConfigReloaded(tuple(found)))
+        if self._state == RUNNING:
+            self._ticker.wake()
+            await self._dispatcher.look()
+        return found
 
     async def __aenter__(self) -> Self:
         await self.initialize()
@@ -214,11 +252,6 @@ class FleetManager:
     def get_job(self, job_id: str) -> JobRecord:
         """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
         return replace(self.store.get(job_id), output=outputs.whole(self.store, job_id))
-
-    def stream_job_output(self, job_id: str) -> AsyncIterator[str]:
-        """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
-        self.store.get(job_id)
-        return outputs.follow(self.store, job_id)
 
     # Actions.
 
@@ -293,6 +326,23 @@ class FleetManager:
 
     def _tell(self, name: str, event: Any) -> None:
         self._listeners.tell(name, event)
+
+    async def _carry_out(self, request: ManagerRequest) -> Sequence[str]:
+        """Do what another process asks for."""
+        if request.what == requests.RELOAD:
+            return await self.reload()
+        self._ending = asyncio.create_task(
+            self.stop(
+                wait_for_jobs=request.wait,
+                timeout=request.timeout,
+                reason="asked to",
+                leave_running=request.leave,
+            )
+        )
+        return ()
+
+    def _over(self) -> bool:
+        return self._state == STOPPED
 
     def _current(self) -> Configuration:
         return self._known("dispatch")
