@@ -18,6 +18,8 @@ from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.shared import offering, views
+from gitfleet.jobs.shared.offering import fleet_of, seen
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.streams.lines import StreamLine
 from gitfleet.jobs.words import JobStatus
@@ -38,6 +40,9 @@ WorkingDir = Annotated[str, Option("--working-dir", metavar="DIR", help="In the 
 OfAgent = Annotated[str, Option("--agent", metavar="NAME", help="Only those of this agent.")]
 OfStatus = Annotated[
     list[str], Option("--status", metavar="STATUS", help="Only those with this status; may be given again.")
+]
+Anywhere = Annotated[
+    bool, Option("--anywhere", help="Any node of the fleet may run it that has an agent of this name.")
 ]
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
@@ -69,56 +74,71 @@ def trigger(
     prompt: Prompt = None,
     schedule: Schedule = "",
     priority: Priority = None,
+    anywhere: Anywhere = False,
     config: Config = "",
     state_dir: StateDir = "",
 ) -> Reply:
     """Queue a job of an agent. It runs as soon as its limits admit, where `gitfleet run` is at work."""
-    found = submission.agent_of(loaded(config), agent)
+    known = loaded(config)
+    found = submission.agent_of(known, agent)
     store = store_at(state_dir)
-    return _queued(submission.submit(store, found, schedule=schedule, prompt=prompt, priority=priority))
+    job = submission.made(found, schedule=schedule, prompt=prompt, priority=priority)
+    return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
 
 
 def enqueue(
     instruction: Instruction,
     working_dir: WorkingDir = "",
     priority: Priority = None,
+    anywhere: Anywhere = False,
     config: Config = "",
     state_dir: StateDir = "",
 ) -> Reply:
     """Queue a task for the default agent: `default_agent` of `fleet.yaml`, or the only one."""
-    found = submission.default_agent(loaded(config))
+    known = loaded(config)
+    found = submission.default_agent(known)
     where = os.path.abspath(working_dir) if working_dir else ""
     store = store_at(state_dir)
-    return _queued(
-        submission.submit(store, found, prompt=instruction, priority=priority, working_directory=where)
-    )
+    job = submission.made(found, prompt=instruction, priority=priority, working_directory=where)
+    return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
 
 
 def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state_dir: StateDir = "") -> Reply:  # noqa: B006
-    """List jobs: those that have not ended first, then the others, newest first."""
+    """List jobs: those that have not ended first, then the others, newest first. Those of other nodes as the last sync told."""
     for word in status:
         if word not in set(JobStatus):
             raise UsageError(
                 f"'{text.display(word[:40])}' is no status.", hint=f"One of {', '.join(JobStatus)}."
             )
-    found = store_at(state_dir).find(JobFilter(agent, tuple(status), limit=limit))
+    with fleet_of(".") as clone:
+        wanted = JobFilter(agent, tuple(status), limit=limit)
+        found = views.find(store_at(state_dir), seen(clone), wanted)
     found.sort(key=lambda job: job.ended)
     rows = [
-        (job.id, job.agent_name, str(job.status), _when(job), text.one_line(job.error, 60)) for job in found
+        (
+            job.id,
+            job.agent_name,
+            str(job.status),
+            text.display(job.node),
+            _when(job),
+            text.one_line(job.error, 60),
+        )
+        for job in found
     ]
     grid = Grid(
-        ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
+        ("JOB", "AGENT", "STATUS", "NODE", "CREATED", "WHY"),
         rows,
         coloured="STATUS",
         colours=_COLOURS,
-        optional=("WHY", "CREATED"),
+        optional=("WHY", "CREATED", "NODE"),
     )
     return Reply({"jobs": [job_rows.job_row(job) for job in found]}, [grid] if rows else ["no jobs"])
 
 
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
-    found = store_at(state_dir).get(job)
+    with fleet_of(".") as clone:
+        found = views.get(store_at(state_dir), seen(clone), job)
     return Reply(job_rows.job_answer(found), _shown(found))
 
 
@@ -130,8 +150,14 @@ def logs(job: JobId, state_dir: StateDir = "") -> Reply:
 
 
 def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Cancel a job. Comes back when nothing of it runs any more; its work stays on its branch."""
-    ended = cancelling.cancel(store_at(state_dir), job, os.environ)
+    """Cancel a job. Comes back when nothing of it runs any more; its work stays on its branch. Another node cancels its own soon."""
+    store = store_at(state_dir)
+    there = offering.cancel_elsewhere(store, ".", job)
+    if there is not None:
+        told = f"node {text.display(there.node)} cancels it" if not there.ended else str(there.status)
+        return Reply(job_rows.job_answer(there), [f"{there.id}: {told}"])
+    ended = cancelling.cancel(store, job, os.environ)
+    offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])
 
 
@@ -157,7 +183,14 @@ def _queued(job: JobRecord) -> Reply:
 def _shown(job: JobRecord) -> Iterator[str]:
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
+    if job.node:
+        yield f"node {text.display(job.node)}" + (
+            " is to cancel it" if job.cancelled and not job.ended else ""
+        )
     for attempt in job.attempts:
+        if not attempt.number:
+            yield f"branch {text.display(attempt.branch or '(none)')}"
+            continue
         yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
         if attempt.worktree:
             yield f"  in {attempt.worktree}"

@@ -24,6 +24,7 @@ from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
+from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.words import JobStatus
 from gitfleet.jobs.work import JobWork
 
@@ -62,13 +63,15 @@ class Dispatcher:
         configuration: Callable[[], Configuration],
         bounds: Bounds,
         holds: Iterable[Hold] = (),
+        shared: SharedJobs | None = None,
     ) -> None:
         self._store, self._listeners, self._log = store, listeners, log
         self._configuration, self._bounds, self._holds = configuration, bounds, tuple(holds)
+        self._shared = shared
         self._queued: dict[str, JobRecord] = {}
         self._agents: dict[str, str] = {}
         self._told: set[str] = set()
-        self._done: set[str] = set()
+        self._done: set[tuple[str, int]] = set()
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -84,6 +87,8 @@ class Dispatcher:
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
         self._bell = Bell()
         await self.call(self._store.mend)
+        if self._shared is not None:
+            await self.call(self._shared.start, self._nudge_from_outside)
         self.open = True
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
@@ -95,6 +100,8 @@ class Dispatcher:
         self._bell.ring()
         await self.call(self._ear.join)
         self._bell.close()
+        if self._shared is not None:
+            await self.call(self._shared.close)
         self._pool.shutdown()
 
     async def cancel_all(self) -> None:
@@ -110,11 +117,14 @@ class Dispatcher:
         """Hear of what is new in the store, and start what may start."""
         async with self._turn:
             await self._hear()
-            for hold in self._holds if self._queued else ():
+            for hold in self._holds if self._queued or self._offers() else ():
                 await self.call(hold.refresh)
             if self.open:
-                for job in self._admitted():
-                    await self._take(job)
+                admitted = self._admitted()
+                await self._take_in([job for job in admitted if job.id not in self._queued])
+                for job in admitted:
+                    if job.id in self._queued:
+                        await self._take(job)
             if not self.running and not self._admitted():
                 self.idle.set()
             else:
@@ -124,6 +134,10 @@ class Dispatcher:
         """Look soon. For the event loop's thread."""
         if self.open:
             self._looking = self._loop.create_task(self.look())
+
+    def _nudge_from_outside(self) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            self._loop.call_soon_threadsafe(self.nudge)
 
     def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
         """Do what blocks beside the event loop."""
@@ -135,18 +149,16 @@ class Dispatcher:
         return (agent.concurrency or self._bounds.per_agent or 1) if agent else 0
 
     async def _hear(self) -> None:
-        before = set(self._done)
+        before = {job_id for job_id, _ in self._done}
         found = await self.call(self._store.open_jobs)
         there = {job.id for job in found}
-        jobs = [job for job in found if job.id not in self._done]  # some may have ended since they were read
-        self._done -= before - there
+        jobs = [job for job in found if (job.id, len(job.attempts)) not in self._done or _waits(job)]
+        self._done = {one for one in self._done if one[0] in there or one[0] not in before}
         for job_id in self._queued.keys() - there:
             self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
-            if job.id not in self._told:
-                self._told.add(job.id)
-                self._tell("job:created", events.JobCreated(job))
-            if job.status is JobStatus.QUEUED:
+            self._created(job)
+            if _waits(job):
                 self._queued[job.id] = job
             elif job.id not in self.running and self.open:
                 self._run(job)
@@ -156,8 +168,16 @@ class Dispatcher:
         fleet = self._configuration().fleet.concurrency or self._bounds.fleet_wide
         running = self._agents.values()
         return admission.admitted(
-            self._queued.values(), running, limit_of=self.limit, fleet_limit=fleet, held=self._held
+            [*self._queued.values(), *self._offers()],
+            running,
+            limit_of=self.limit,
+            fleet_limit=fleet,
+            held=self._held,
         )
+
+    def _offers(self) -> list[JobRecord]:
+        offers = self._shared.offers() if self._shared is not None else []
+        return [job for job in offers if job.id not in self._queued and job.id not in self.running]
 
     def _held(self, job: JobRecord) -> bool:
         agent = self._configuration().agents[job.agent_name]
@@ -165,6 +185,13 @@ class Dispatcher:
         if why:
             self.waits[job.id] = why
         return bool(why)
+
+    async def _take_in(self, offers: list[JobRecord]) -> None:
+        """Have jobs of the fleet, as far as others have not."""
+        if offers and self._shared is not None:
+            for job in await self.call(self._shared.take, offers):
+                self._created(job)
+                self._queued[job.id] = job
 
     async def _take(self, job: JobRecord) -> None:
         agent = self._configuration().agents[job.agent_name]
@@ -180,6 +207,8 @@ class Dispatcher:
     async def _worked(self, job: JobRecord) -> None:
         try:
             ended = await JobWork(self._store, job, self.call, self._tell, self._listeners).run()
+            if _waits(ended):
+                return
             self._over(ended)
             kept, own = self._configuration().fleet.history, self._bounds
             per_agent = own.kept_per_agent or kept.max_jobs_per_agent or KEPT
@@ -187,9 +216,14 @@ class Dispatcher:
         except Exception:  # noqa: BLE001 - the store still says that it runs, and the next start looks after it
             self._log.exception("%s could not be looked after", job.id)
         finally:
-            self._done.add(job.id)
+            self._done.add((job.id, len(job.attempts)))
             del self.running[job.id], self._agents[job.id]
             self.nudge()
+
+    def _created(self, job: JobRecord) -> None:
+        if job.id not in self._told:
+            self._told.add(job.id)
+            self._tell("job:created", events.JobCreated(job))
 
     def _over(self, job: JobRecord) -> None:
         self._told.discard(job.id)
@@ -204,9 +238,13 @@ class Dispatcher:
         folder = os.path.join(self._store.folder, "open")
         while not self._bell.rung:
             self._bell.arm([folder])
-            with suppress(RuntimeError):  # the loop is gone
-                self._loop.call_soon_threadsafe(self.nudge)
+            self._nudge_from_outside()
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:
         self._listeners.tell(name, event)
+
+
+def _waits(job: JobRecord) -> bool:
+    """Whether its next attempt has yet to begin."""
+    return job.status is JobStatus.QUEUED

@@ -26,6 +26,9 @@ from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.shared import offering, views
+from gitfleet.jobs.shared.keeper import SharedJobs
+from gitfleet.jobs.shared.offering import fleet_of, seen
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
@@ -63,7 +66,10 @@ class FleetManager:
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
-        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds)
+        self._shared = SharedJobs(self.store, _nearest(self._config_path), self._current, self._log)
+        self._dispatcher = Dispatcher(
+            self.store, self._listeners, self._log, self._current, bounds, (self._shared,), self._shared
+        )
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._lock = NodeLock(os.path.join(self.store.folder, "lock"))
@@ -176,13 +182,17 @@ class FleetManager:
         until: int = 0,
         limit: int = 0,
     ) -> list[JobRecord]:
-        """The jobs that are asked for, newest first; times in milliseconds since 1970."""
+        """The jobs that are asked for, newest first; times in milliseconds since 1970. Those of other nodes as last heard of here."""
         statuses = (status,) if isinstance(status, str) else tuple(status)
-        return self.store.find(JobFilter(agent_name, statuses, since, until, limit))
+        wanted = JobFilter(agent_name, statuses, since, until, limit)
+        with fleet_of(_nearest(self._config_path)) as clone:
+            return views.find(self.store, seen(clone), wanted)
 
     def get_job(self, job_id: str) -> JobRecord:
         """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
-        return replace(self.store.get(job_id), output=outputs.whole(self.store, job_id))
+        with fleet_of(_nearest(self._config_path)) as clone:
+            job = views.get(self.store, seen(clone), job_id)
+        return job if job.node else replace(job, output=outputs.whole(self.store, job_id))
 
     def stream_job_output(self, job_id: str) -> AsyncIterator[str]:
         """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
@@ -192,22 +202,47 @@ class FleetManager:
     # Actions.
 
     async def trigger(
-        self, agent_name: str, schedule_name: str | None = None, *, prompt_override: str | None = None, priority: int | None = None
-    ) -> JobRecord:  # fmt: skip
-        """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError."""
+        self,
+        agent_name: str,
+        schedule_name: str | None = None,
+        *,
+        prompt_override: str | None = None,
+        priority: int | None = None,
+        anywhere: bool = False,
+    ) -> JobRecord:
+        """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
+
+        `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
+        """
         self._expect("trigger", RUNNING)
-        agent = submission.agent_of(self._known("trigger"), agent_name)
+        known = self._known("trigger")
+        agent = submission.agent_of(known, agent_name)
         job = await self._dispatcher.call(
-            lambda: submission.submit(
-                self.store, agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
+            lambda: offering.submit(
+                self.store,
+                known,
+                agent,
+                submission.made(
+                    agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
+                ),
+                anywhere=anywhere,
             )
         )
         await self._dispatcher.look()
         return job
 
     async def cancel_job(self, job_id: str) -> JobRecord:
-        """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError."""
+        """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError.
+
+        One that runs on another node is cancelled by that: it comes back at once.
+        """
         self._expect("cancel_job", RUNNING)
+        there = await self._dispatcher.call(
+            offering.cancel_elsewhere, self.store, _nearest(self._config_path), job_id
+        )
+        if there is not None:
+            await self._dispatcher.look()
+            return there
         await self._dispatcher.call(cancelling.ask, self.store, job_id)
         if task := self._dispatcher.running.get(job_id):
             await asyncio.wait([task])

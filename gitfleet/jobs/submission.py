@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "pool", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "queue", "self_schedule")
 """Keys of agent files that nothing heeds yet."""
 _RUNTIMES = ("command", "codex", "claude")
 
@@ -75,13 +75,27 @@ def submit(
     working_directory: str = "",
 ) -> JobRecord:
     """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
+    return store.create(
+        made(agent, schedule=schedule, prompt=prompt, priority=priority, working_directory=working_directory)
+    )
+
+
+def made(
+    agent: Agent,
+    *,
+    schedule: str = "",
+    prompt: str | None = None,
+    priority: int | None = None,
+    working_directory: str = "",
+) -> JobRecord:
+    """The same, which is kept nowhere yet. Raises ScheduleNotFoundError, NoRepository."""
     if schedule and schedule not in agent.schedules:
         words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
         hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
         raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=schedule)
     said = agent.schedules[schedule].prompt if schedule else None
     discover(working_directory or agent.repo or agent.working_directory)
-    job = JobRecord(
+    return JobRecord(
         id=job_ids.new(),
         agent_name=agent.name,
         status=JobStatus.QUEUED,
@@ -91,4 +105,3 @@ def submit(
         working_directory=working_directory,
         created_at=clock.milliseconds(),
     )
-    return store.create(job)

@@ -67,7 +67,7 @@ class EventKind(StrEnum):
 
 
 class EndCause(StrEnum):
-    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, or it never began."""
+    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, or its lease was over."""
 
     EXITED = "exited"
     WALL = "wall"
@@ -77,3 +77,4 @@ class EndCause(StrEnum):
     CANCELLED = "cancelled"
     TERMINATED = "terminated"
     START_FAILED = "start_failed"
+    FENCED = "fenced"

@@ -24,6 +24,7 @@ from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
@@ -59,7 +60,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
     """
     with store.job_lock(job_id).held(2 * _VERIFY_TIME):
         job = store.get(job_id)
-        if job.ended:
+        if job.ended or job.status is not JobStatus.RUNNING:
             return job
         if not job.attempts:
             return store.update(job_id, lambda job: _ended(job, AttemptOutcome.CANCELLED, ""))
@@ -78,7 +79,23 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
         plan.change(store, job_id, **_facts(end, verdict, said))
+        if _ran_out(job, folder, end, verdict):
+            return store.update(job_id, _queued_again)
         return store.update(job_id, lambda job: _ended(job, verdict.outcome, said))
+
+
+def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdict) -> bool:
+    """Whether it waits for the quota of its agent's pool, which is paused now."""
+    if verdict.outcome is not AttemptOutcome.QUOTA or job.cancelled:
+        return False
+    resets = end.result.resets_at if end and end.result else None
+    return pausing.ran_out(plan.agent_of(folder), job.id, verdict.outcome, resets)
+
+
+def _queued_again(job: JobRecord) -> JobRecord:
+    if job.cancelled:
+        return _ended(job, AttemptOutcome.CANCELLED, "")
+    return replace(job, status=JobStatus.QUEUED)
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:

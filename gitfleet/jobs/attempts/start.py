@@ -19,7 +19,7 @@ from gitfleet.jobs.attempts import barrier, environment, plan
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, lease
 from gitfleet.jobs.shepherd.control import Shepherd
 from gitfleet.jobs.shepherd.records import AttemptLimits, Spec
 from gitfleet.sessions import session_records
@@ -108,6 +108,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         model=model,
         limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace),
         marker=attempt.session,
+        lease=lease.path_in(os.path.dirname(folder)) if job.fence else "",
     )
 
 

@@ -15,6 +15,9 @@ from gitfleet.jobs.words import AttemptOutcome
 
 LEAST_INTERVAL = 1000
 """Milliseconds between two runs of a schedule, at least."""
+LEAST_LEASE = 6000
+"""Milliseconds of a lease, at least: a sixth of it is for an agent that has to be stopped."""
+LONGEST_LEASE = 86_400_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
@@ -60,6 +63,13 @@ def _inside(value: str) -> str:
     return value
 
 
+def _lease(value: Any) -> int:
+    found = milliseconds(value, least=LEAST_LEASE)
+    if found > LONGEST_LEASE:
+        raise ValueError("is too long: at most a day")
+    return found
+
+
 def _rhythm(value: Any) -> int:
     return milliseconds(value, least=LEAST_INTERVAL)
 
@@ -86,6 +96,7 @@ Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeVal
 Milliseconds = Annotated[int, BeforeValidator(milliseconds)]
 Rhythm = Annotated[int, BeforeValidator(_rhythm)]
 Bytes = Annotated[int, BeforeValidator(size)]
+Lease = Annotated[int, BeforeValidator(_lease)]
 Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Runtime = Literal["command", "codex", "claude", "acp", "docker"]
 
@@ -297,6 +308,11 @@ class Agent(Section):
     work_source: WorkSourceRules | None = Field(default=None, description="Where its tasks come from.")
     budget: BudgetRules = BudgetRules()
     pool: Name | None = Field(default=None, description="The account that it shares with others.")
+    anywhere: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether any node may run its jobs: true, all of them; false, none, and none of others are run here.",
+    )
     verify: Argv = Field(default=(), description="A command that must succeed on what it committed.")
     queue: Annotated[QueueWish, BeforeValidator(_wish)] = QueueWish(enabled=False)
     commit: CommitRules = CommitRules()
@@ -338,6 +354,10 @@ class FleetSettings(Section):
 
     concurrency: Count | None = Field(default=None, description="Jobs at once, of all agents.")
     default_agent: Name | None = Field(default=None, description="Whose jobs `enqueue` makes.")
+    lease: Lease = Field(
+        default=180_000,
+        description="How long a job that any node may run stays a node's without a word from it.",
+    )
     history: HistoryRules = HistoryRules()
     free: FreeRules = FreeRules()
     budget: BudgetRules = Field(default=BudgetRules(), description="What the fleet may spend in a day.")

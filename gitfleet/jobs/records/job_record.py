@@ -71,7 +71,8 @@ class AttemptRecord(Struct):
 class JobRecord(Record):
     """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own.
 
-    `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
+    `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for. `fence`: by
+    which it is this node's, of the jobs that any node may run; 0: it is this node's own. `node`: the other node that it is at.
     """
 
     KIND = "job"
@@ -89,7 +90,9 @@ class JobRecord(Record):
     error: str = field(_CUT, default="")
     cancelled: bool = field(FLAG, default=False)
     attempts: tuple[AttemptRecord, ...] = field(Many(One(AttemptRecord)), default=())
+    fence: int = field(WHOLE, default=0)
     output: str = local(default="")
+    node: str = local(default="")
 
     @property
     def ended(self) -> bool:

@@ -15,6 +15,7 @@ from gitfleet.base import clock, identity
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
+from gitfleet.jobs.shepherd.lease import LeaseWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
@@ -44,6 +45,7 @@ class WatchedAttempt:
         self.asked = False
         """Somebody has sent a signal to stop it."""
         self._ladder = Ladder(spec)
+        self._lease = LeaseWatch(spec.lease)
         self._scope_due = time.monotonic() if spec.scope else 0.0
         self._ended = 0
 
@@ -133,6 +135,8 @@ class WatchedAttempt:
             self.asked = False
             stop = self._request() or StopRequest(EndCause.TERMINATED)
             self._stop(agent, stop.why, stop.grace)
+        elif not self._ended and not self._ladder.why and self._lease.over():
+            self._stop(agent, EndCause.FENCED, min(self._spec.limits.grace, self._lease.grace))
         elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
             self._stop(agent, limit[1], None)
         return self._ladder.climb(agent, now)
@@ -154,9 +158,12 @@ class WatchedAttempt:
             moments.append(limit[0])
         if self._scope_due:
             moments.append(self._scope_due)
-        if not moments:
+        pauses = [moment - time.monotonic() for moment in moments]
+        if not self._ladder.begun and (pause := self._lease.pause()) is not None:
+            pauses.append(pause)
+        if not pauses:
             return None
-        return max(0, int((min(moments) - time.monotonic()) * 1000) + 1)
+        return max(0, int(min(pauses) * 1000) + 1)
 
     def _look_for_scope(self, agent: AgentProcess, now: float) -> None:
         """The agent is in its scope some moments after its start; then it is known whether its limits are in force."""

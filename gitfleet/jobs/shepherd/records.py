@@ -61,7 +61,7 @@ class Spec(Struct):
 
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
-    `adapters.runtimes`.
+    `adapters.runtimes`. `lease`: where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -74,6 +74,7 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
+    lease: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
