@@ -68,6 +68,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+        "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
     },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
@@ -140,6 +141,12 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
     },
+    "pool": {
+        "list": CommandEntry("pools.listing", "List pools, and whether they are paused (the default)"),
+        "show": CommandEntry("pools.show", "Show a pool: until when it is paused, and why"),
+        "pause": CommandEntry("pools.pause", "Keep all nodes from starting jobs of a pool"),
+        "resume": CommandEntry("pools.resume", "Let jobs of a pool be started again"),
+    },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
@@ -156,6 +163,7 @@ NOUNS: Mapping[str, Noun] = {
     "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),
+    "pool": Noun("Accounts that agents share. Without a verb: list.", "list"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }
 

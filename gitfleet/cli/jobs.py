@@ -119,7 +119,7 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             job.id,
             job.agent_name,
             str(job.status),
-            text.display(job.node),
+            job.node,
             _when(job),
             text.one_line(job.error, 60),
         )
@@ -154,7 +154,7 @@ def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     store = store_at(state_dir)
     there = offering.cancel_elsewhere(store, ".", job)
     if there is not None:
-        told = f"node {text.display(there.node)} cancels it" if not there.ended else str(there.status)
+        told = f"node {there.node} cancels it" if not there.ended else str(there.status)
         return Reply(job_rows.job_answer(there), [f"{there.id}: {told}"])
     ended = cancelling.cancel(store, job, os.environ)
     offering.settle(store, ".", ended)
@@ -184,12 +184,10 @@ def _shown(job: JobRecord) -> Iterator[str]:
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
     if job.node:
-        yield f"node {text.display(job.node)}" + (
-            " is to cancel it" if job.cancelled and not job.ended else ""
-        )
+        yield f"node {job.node}" + (" is to cancel it" if job.cancelled and not job.ended else "")
     for attempt in job.attempts:
         if not attempt.number:
-            yield f"branch {text.display(attempt.branch or '(none)')}"
+            yield f"branch {attempt.branch or '(none)'}"
             continue
         yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
         if attempt.worktree:

@@ -26,6 +26,7 @@ from gitfleet.fleet.views import (
     line,
     log_rows,
     maintainer_rows,
+    pool_rows,
     queue,
     queue_stats,
     radar_rows,
@@ -131,6 +132,10 @@ COMMANDS: Mapping[str, CommandRow] = {
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
+    "pool list": CommandRow(pool_rows.PoolListAnswer),
+    "pool show": CommandRow(pool_rows.PoolAnswer),
+    "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
+    "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""
