@@ -76,7 +76,8 @@ class SharedDesk:
         """Have a record of a job that is ours. `began`: when that was asked for; where it is not known, it is renewed before it runs."""
         prompt = model.prompt(self.ledger.current().view, job.id)
         (found,) = views.queued([job])
-        kept = self.store.take_in(replace(found, prompt=prompt))
+        fence = job.lease.fence if job.lease else 0
+        kept = self.store.take_in(replace(found, prompt=prompt, fence=fence))
         if began is not None and kept.fence:
             self._note(kept, began, job.ttl)
         return kept

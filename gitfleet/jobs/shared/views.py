@@ -112,4 +112,4 @@ def _attempt(end: JobEnd) -> AttemptRecord:
 
 def queued(jobs: Iterable[SharedJob]) -> list[JobRecord]:
     """These jobs as ones that wait to be begun here."""
-    return [replace(record_of(job), status=JobStatus.QUEUED, started_at=0, node="") for job in jobs]
+    return [replace(record_of(job), status=JobStatus.QUEUED, started_at=0, node="", fence=0) for job in jobs]
