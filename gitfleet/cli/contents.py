@@ -74,6 +74,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
         "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+        "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
     },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
@@ -156,6 +157,12 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "add": CommandEntry("schedules.add", "Give yourself a schedule (agents of jobs only)"),
         "remove": CommandEntry("schedules.remove", "Take away one that an agent gave itself"),
     },
+    "pool": {
+        "list": CommandEntry("pools.listing", "List pools, and whether they are paused (the default)"),
+        "show": CommandEntry("pools.show", "Show a pool: until when it is paused, and why"),
+        "pause": CommandEntry("pools.pause", "Keep all nodes from starting jobs of a pool"),
+        "resume": CommandEntry("pools.resume", "Let jobs of a pool be started again"),
+    },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
@@ -173,6 +180,7 @@ NOUNS: Mapping[str, Noun] = {
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),
     "schedule": Noun("When agents run by themselves. Without a verb: list.", "list"),
+    "pool": Noun("Accounts that agents share. Without a verb: list.", "list"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }
 

@@ -28,6 +28,7 @@ from gitfleet.fleet.views import (
     log_entry_rows,
     log_rows,
     maintainer_rows,
+    pool_rows,
     queue,
     queue_stats,
     radar_rows,
@@ -145,6 +146,10 @@ COMMANDS: Mapping[str, CommandRow] = {
     "schedule disable": CommandRow(schedule_rows.ScheduleAnswer),
     "schedule add": CommandRow(schedule_rows.ScheduleAnswer, (16,)),
     "schedule remove": CommandRow(schedule_rows.ScheduleRemoveAnswer),
+    "pool list": CommandRow(pool_rows.PoolListAnswer),
+    "pool show": CommandRow(pool_rows.PoolAnswer),
+    "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
+    "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

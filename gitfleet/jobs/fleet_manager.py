@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
 from gitfleet.base import clock
-from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, reruns, submission
+from gitfleet.jobs import events, reruns, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
@@ -28,15 +27,16 @@ from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
-from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.predecessors import Predecessors
+from gitfleet.jobs.queries import FleetQueries
 from gitfleet.jobs.records.job_record import JobRecord
-from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.schedules.ticker import Ticker, check_interval
+from gitfleet.jobs.shared import offering
+from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.spare_room import SpareRoom
-from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
@@ -51,7 +51,7 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
-class FleetManager(LogStreams):
+class FleetManager(FleetQueries):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
@@ -71,15 +71,20 @@ class FleetManager(LogStreams):
         scheduler: Mapping[str, int | str] | None = None,
     ) -> None:
         self._config_path = os.path.abspath(config_path)
-        self.store = JobStore(state_dir or state_folder(_nearest(self._config_path)))
+        self._near = _nearest(self._config_path)
+        self.store = JobStore(state_dir or state_folder(self._near))
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
+        shared = SharedJobs(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
+            shared,
         )
-        self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds, holds)
+        self._dispatcher = Dispatcher(
+            self.store, self._listeners, self._log, self._current, bounds, holds, shared
+        )
         self._ticker = Ticker(
             self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
         )
@@ -206,64 +211,33 @@ class FleetManager(LogStreams):
         """Do not any more."""
         self._listeners.remove(event, listener)
 
-    # Queries.
-
-    def get_status(self) -> FleetState:
-        """How it all stands. Raises InvalidStateError before `initialize`."""
-        uptime = int((clock.elapsed() - self._since) * 1000) if self._state in {RUNNING, STOPPING} else 0
-        known = self._known("get_status")
-        scheduler = information.scheduler(self.store.folder, known)
-        return replace(fleet_state(self.store, known, self._state, uptime), scheduler=scheduler)
-
-    def get_agents(self) -> list[AgentInfo]:
-        """Every agent with what it is at. Raises InvalidStateError."""
-        known, jobs = self._known("get_agents"), self.store.open_jobs()
-        return [
-            agent_info(self.store, agent, jobs, self._limit(agent.name)) for agent in known.agents.values()
-        ]
-
-    def get_agent(self, name: str) -> AgentInfo:
-        """One of them. Raises AgentNotFoundError, InvalidStateError."""
-        agent = submission.agent_of(self._known("get_agent"), name)
-        return agent_info(self.store, agent, self.store.open_jobs(), self._limit(name))
-
-    def get_schedules(self) -> list[ScheduleInfo]:
-        """Every schedule, with when it fires next. Raises InvalidStateError."""
-        return information.schedules(self.store.folder, self._known("get_schedules"))
-
-    def get_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
-        """One of them. Raises AgentNotFoundError, ScheduleNotFoundError, InvalidStateError."""
-        known = self._known("get_schedule")
-        return information.schedule(self.store.folder, known, agent_name, schedule_name)
-
-    def get_jobs(
-        self,
-        *,
-        agent_name: str = "",
-        status: str | Collection[str] = (),
-        since: int = 0,
-        until: int = 0,
-        limit: int = 0,
-    ) -> list[JobRecord]:
-        """The jobs that are asked for, newest first; times in milliseconds since 1970."""
-        statuses = (status,) if isinstance(status, str) else tuple(status)
-        return self.store.find(JobFilter(agent_name, statuses, since, until, limit))
-
-    def get_job(self, job_id: str) -> JobRecord:
-        """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
-        return replace(self.store.get(job_id), output=outputs.whole(self.store, job_id))
-
     # Actions.
 
     async def trigger(
-        self, agent_name: str, schedule_name: str | None = None, *, prompt_override: str | None = None, priority: int | None = None
-    ) -> JobRecord:  # fmt: skip
-        """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError."""
+        self,
+        agent_name: str,
+        schedule_name: str | None = None,
+        *,
+        prompt_override: str | None = None,
+        priority: int | None = None,
+        anywhere: bool = False,
+    ) -> JobRecord:
+        """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
+
+        `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
+        """
         self._expect("trigger", RUNNING)
-        agent = submission.agent_of(self._known("trigger"), agent_name)
+        known = self._known("trigger")
+        agent = submission.agent_of(known, agent_name)
         job = await self._dispatcher.call(
-            lambda: submission.submit(
-                self.store, agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
+            lambda: offering.submit(
+                self.store,
+                known,
+                agent,
+                submission.new(
+                    agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
+                ),
+                anywhere=anywhere,
             )
         )
         await self._dispatcher.look()
@@ -278,8 +252,15 @@ class FleetManager(LogStreams):
         return await self._switched(agent_name, schedule_name, enabled=False)
 
     async def cancel_job(self, job_id: str) -> JobRecord:
-        """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError."""
+        """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError.
+
+        One that runs on another node is cancelled by that: it comes back at once.
+        """
         self._expect("cancel_job", RUNNING)
+        there = await self._dispatcher.call(offering.cancel_elsewhere, self.store, self._near, job_id)
+        if there is not None:
+            await self._dispatcher.look()
+            return there
         await self._dispatcher.call(cancelling.ask, self.store, job_id)
         if task := self._dispatcher.running.get(job_id):
             await asyncio.wait([task])
@@ -320,6 +301,10 @@ class FleetManager(LogStreams):
         known, state = self._known("enable_schedule" if enabled else "disable_schedule"), self.store.folder
         switch = partial(information.switch, state, known, agent_name, schedule_name, enabled=enabled)
         return await asyncio.to_thread(switch)
+
+    def _standing(self) -> tuple[str, int]:
+        uptime = int((clock.elapsed() - self._since) * 1000) if self._state in {RUNNING, STOPPING} else 0
+        return self._state, uptime
 
     def _limit(self, agent_name: str) -> int:
         return self._dispatcher.limit(agent_name)

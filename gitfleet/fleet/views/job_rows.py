@@ -72,6 +72,8 @@ class JobRow(TypedDict):
     status: str
     outcome: str | None
     priority: int
+    node: str
+    """The other node that it is at, of a job that any node may run; empty: this one, or none yet."""
     created_at: int
     started_at: int
     completed_at: int

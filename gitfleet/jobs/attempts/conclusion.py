@@ -27,6 +27,7 @@ from gitfleet.jobs.records.delivery_record import Delivery
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.setup import records as setup_records
+from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
@@ -93,6 +94,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         if delivery.open:
             store.expect(job_id)
         free = not left and not boxes  # nothing follows while something of it may be at work there
+        if free and _ran_out(job, folder, end, verdict):
+            return store.update(job_id, _queued_again)
         rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
@@ -111,6 +114,20 @@ def _delivery(job: JobRecord, folder: str, verdict: _Verdict, *, busy: bool) -> 
     if verdict.kept and (busy or agent.commit.leftovers != "keep"):
         return replace(before, refused=f"not delivered: {verdict.kept}")
     return delivering.deliver(job, agent, verdict.commit)
+
+
+def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdict) -> bool:
+    """Whether it waits for the quota of its agent's pool, which is paused now."""
+    if verdict.outcome is not AttemptOutcome.QUOTA or job.cancelled:
+        return False
+    resets = end.result.resets_at if end and end.result else None
+    return pausing.ran_out(plan.agent_of(folder), job.id, verdict.outcome, resets)
+
+
+def _queued_again(job: JobRecord) -> JobRecord:
+    if job.cancelled:
+        return _ended(job, AttemptOutcome.CANCELLED, "")
+    return replace(job, status=JobStatus.QUEUED)
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:

@@ -22,7 +22,8 @@ from gitfleet.errors import Blocked, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import discover
 from gitfleet.jobs.attempts import preparation
-from gitfleet.jobs.definitions.schema import MOUNT, Agent
+from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.definitions.values import MOUNT
 from gitfleet.jobs.records.job_record import AttemptRecord
 from gitfleet.jobs.shepherd.containers import LABEL
 from gitfleet.jobs.shepherd.records import ContainerSpec

@@ -30,7 +30,7 @@ from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, lease
 from gitfleet.jobs.shepherd.control import Shepherd
 from gitfleet.jobs.shepherd.records import AttemptLimits, Spec
 from gitfleet.sessions import session_records
@@ -144,6 +144,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         setup=setup,
         worktree=attempt.worktree,
         container=box.box if box else None,
+        lease=lease.path_in(os.path.dirname(folder)) if job.fence else "",
     )
 
 

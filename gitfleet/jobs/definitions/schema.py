@@ -2,129 +2,37 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gitfleet.errors import BadPattern
-from gitfleet.jobs.durations import milliseconds, size
-from gitfleet.jobs.schedules import crontab
+from gitfleet.jobs.definitions.values import (
+    Argv,
+    Bytes,
+    Count,
+    Crontab,
+    Image,
+    Lease,
+    Milliseconds,
+    Mounts,
+    Name,
+    Paths,
+    Permissions,
+    Resources,
+    Rhythm,
+    Runtime,
+    Texts,
+    Variable,
+    Variables,
+    Words,
+    Zone,
+)  # fmt: skip
 from gitfleet.jobs.words import AttemptOutcome
-from gitfleet.patterns import language, resources
-
-LEAST_INTERVAL = 1000
-"""Milliseconds between two runs of a schedule, at least."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-MOUNT = re.compile(r"([^:\s][^:]*):(/[^:]*)(?::(ro|rw))?")
-"""A mount: its source, its target, and how."""
-_IMAGE = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,500}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
-
-
-def name(value: str) -> str:
-    """The name of an agent, a schedule, a budget or a pool, which may become part of a path or a ref. Raises ValueError."""
-    if not _NAME.fullmatch(value) or ".." in value or value.endswith((".", ".lock")):
-        raise ValueError(
-            f"{value[:70]!a} is not a name: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first"
-        )
-    return value
-
-
-def _words(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return tuple(shlex.split(value))
-        except ValueError as error:
-            raise ValueError(f"cannot be split into words: {error}") from error
-    return value
-
-
-def _listed(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("has a NUL, which nothing can be given")
-    return value
-
-
-def _variable(value: str) -> str:
-    if not _VARIABLE.fullmatch(value):
-        raise ValueError(f"{value[:60]!a} is no name of a variable, nor one that ends with *")
-    return value
-
-
-def _inside(value: str) -> str:
-    parts = value.split("/")
-    if not value or value.startswith(("/", "~")) or ".." in parts:
-        raise ValueError(f"{value[:80]!a} is not a path inside the repository")
-    return value
-
-
-def _image(value: str) -> str:
-    if not _IMAGE.fullmatch(value):
-        raise ValueError(f"{value[:80]!a} is not an image, such as python:3.12")
-    return value
-
-
-def _mount(value: str) -> str:
-    if not MOUNT.fullmatch(value):
-        raise ValueError(f"{value[:80]!a} is not a mount, such as ~/.codex:/home/agent/.codex:ro")
-    return value
-
-
-def _resource(value: str) -> str:
-    if not value.startswith(resources.PREFIX):
-        raise ValueError(f"{value[:80]!a} is not a resource, such as res:port or res:gpu:2")
-    try:
-        language.parse(value)
-    except BadPattern as error:
-        raise ValueError(error.message) from error
-    return value
-
-
-def _rhythm(value: Any) -> int:
-    return milliseconds(value, least=LEAST_INTERVAL)
-
-
-def _crontab(value: str) -> str:
-    crontab.fields(value)
-    return value
-
-
-def _zone(value: str) -> str:
-    crontab.zone(value)
-    return value
-
-
-def _ruled(value: Any) -> Any:
-    return {"default": value} if isinstance(value, str) else value
 
 
 def _wish(value: Any) -> Any:
     return {"enabled": value} if isinstance(value, bool) else value
-
-
-Name = Annotated[str, AfterValidator(name)]
-Words = Annotated[str, AfterValidator(_text)]
-Argv = Annotated[tuple[Words, ...], BeforeValidator(_words)]
-Texts = Annotated[tuple[Words, ...], BeforeValidator(_listed)]
-Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeValidator(_listed)]
-Resources = Annotated[tuple[Annotated[str, AfterValidator(_resource)], ...], BeforeValidator(_listed)]
-Mounts = Annotated[tuple[Annotated[Words, AfterValidator(_mount)], ...], BeforeValidator(_listed)]
-Milliseconds = Annotated[int, BeforeValidator(milliseconds)]
-Rhythm = Annotated[int, BeforeValidator(_rhythm)]
-Bytes = Annotated[int, BeforeValidator(size)]
-Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
-Runtime = Literal["command", "codex", "claude", "acp", "docker"]
-Tool = Literal[
-    "default", "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"
-]
-Permissions = Annotated[Mapping[Tool, Literal["allow", "reject", "ask"]], BeforeValidator(_ruled)]
 
 
 class Section(BaseModel):
@@ -157,12 +65,10 @@ class SetupRules(Section):
 class EnvRules(Section):
     """`env`: the environment of an attempt; all that is not named stays out."""
 
-    allow: Annotated[tuple[Annotated[str, AfterValidator(_variable)], ...], BeforeValidator(_listed)] = Field(
+    allow: Variables = Field(
         default=(), description="Variables that are handed on, or the beginnings of their names: `AWS_*`."
     )
-    set: Mapping[Annotated[str, AfterValidator(_variable)], Words] = Field(
-        default={}, description="Variables with the values that they get."
-    )
+    set: Mapping[Variable, Words] = Field(default={}, description="Variables with the values that they get.")
 
 
 class LimitRules(Section):
@@ -206,9 +112,7 @@ class WorkSourceRules(Section):
     path: Words | None = Field(default=None, description="folder: where the task files are.")
     repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
     url: Words = Field(default="https://api.github.com", description="github: where its API is.")
-    token: Annotated[str, AfterValidator(_variable)] = Field(
-        default="GITHUB_TOKEN", description="github: the variable that has the token."
-    )
+    token: Variable = Field(default="GITHUB_TOKEN", description="github: the variable that has the token.")
     ready: Words = Field(default="ready", description="github: the label of issues that are to be done.")
     in_progress: Words = Field(
         default="in-progress", description="github: the label of those that are being done."
@@ -281,7 +185,7 @@ class SelfScheduleRules(Section):
 class Container(Section):
     """`docker`: the container that an attempt runs in."""
 
-    image: Annotated[Words, AfterValidator(_image)] = Field(description="The image.")
+    image: Image = Field(description="The image.")
     runs: Literal["command", "codex", "claude", "acp"] = Field(
         default="command", description="What `command` is there, as `runtime` says it elsewhere."
     )
@@ -304,12 +208,8 @@ class Schedule(Section):
     interval: Rhythm | None = Field(
         default=None, description="Time from one run to the next: `5m`, `1h`, or milliseconds."
     )
-    cron: Annotated[str, AfterValidator(_crontab)] | None = Field(
-        default=None, description="Five fields, or `@daily` and its like."
-    )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
-        default="UTC", description="The zone of the cron expression."
-    )
+    cron: Crontab | None = Field(default=None, description="Five fields, or `@daily` and its like.")
+    timezone: Zone = Field(default="UTC", description="The zone of the cron expression.")
     prompt: Words | None = Field(default=None, description="Instead of the agent's prompt.")
     enabled: bool = Field(
         default=True, strict=True, description="Whether it fires, unless somebody switched it since."
@@ -371,6 +271,11 @@ class Agent(Section):
     work_source: WorkSourceRules | None = Field(default=None, description="Where its tasks come from.")
     budget: BudgetRules = BudgetRules()
     pool: Name | None = Field(default=None, description="The account that it shares with others.")
+    anywhere: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether any node may run its jobs: true, all of them; false, none, and none of others are run here.",
+    )
     verify: Argv = Field(default=(), description="A command that must succeed on what it committed.")
     queue: Annotated[QueueWish, BeforeValidator(_wish)] = QueueWish(enabled=False)
     commit: CommitRules = CommitRules()
@@ -423,6 +328,10 @@ class FleetSettings(Section):
 
     concurrency: Count | None = Field(default=None, description="Jobs at once, of all agents.")
     default_agent: Name | None = Field(default=None, description="Whose jobs `enqueue` makes.")
+    lease: Lease = Field(
+        default=180_000,
+        description="How long a job that any node may run stays a node's without a word from it.",
+    )
     history: HistoryRules = HistoryRules()
     free: FreeRules = FreeRules()
     budget: BudgetRules = Field(default=BudgetRules(), description="What the fleet may spend in a day.")

@@ -24,6 +24,7 @@ from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import JobStatus
 
 RECORD = "record.json"
@@ -184,6 +185,37 @@ class JobStore:
                     counts[JobStatus(status)] += 1
         return {str(status): count for status, count in counts.items() if count}
 
+    def take_in(self, job: JobRecord) -> JobRecord:
+        """Keep a job of the fleet that is ours now, by its fence. One that was here before, and has ended, waits again.
+
+        A job of our own stays as it is, whatever the fleet has under its id.
+        """
+        with self.lock.held(_PATIENCE):
+            home = self._home(job.id)
+            files.touch(
+                os.path.join(files.folder(self._open()), job.id)
+            )  # `mend` puts it right where we end here
+            files.folder(home, mode=0o700)
+            for before in self._read([job.id]):
+                if not before.fence:
+                    return before
+                if not before.ended:
+                    job = replace(before, fence=job.fence)
+                    continue
+                files.remove(self._mark(before))
+                job = replace(job, attempts=before.attempts, started_at=before.started_at)
+            _save(home, job)
+        return job
+
+    @property
+    def open_folder(self) -> str:
+        """The folder that changes when a job comes or ends."""
+        return self._open()
+
+    def lease_path(self, job_id: str) -> str:
+        """Where it is noted until when a job of the fleet is ours."""
+        return lease.path_in(self._home(job_id))
+
     def attempt_folder(self, job_id: str, number: int) -> str:
         """Where an attempt has its files; made, for its user alone."""
         return files.folder(os.path.join(self._home(job_id), f"attempt-{number}"), mode=0o700)
@@ -232,9 +264,12 @@ class JobStore:
         files.remove(os.path.join(self._ended(), agent, name))
 
     def _file(self, job: JobRecord) -> None:
-        folder = files.folder(os.path.join(self._ended(), job.agent_name))
-        files.touch(os.path.join(folder, f"{job.id}.{job.status}"))
+        files.folder(os.path.join(self._ended(), job.agent_name))
+        files.touch(self._mark(job))
         files.remove(os.path.join(self._open(), job.id))
+
+    def _mark(self, job: JobRecord) -> str:
+        return os.path.join(self._ended(), job.agent_name, f"{job.id}.{job.status}")
 
     def _read(self, names: Collection[str] | Iterator[str]) -> Iterator[JobRecord]:
         for job_id in names:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from gitfleet.base import files, ids, statefile
 from gitfleet.codec import Struct
-from gitfleet.jobs.definitions import schema
+from gitfleet.jobs.definitions import values
 
 S = TypeVar("S", bound=Struct)
 SWITCHES, PLANS, OWN = "switches", "plans", "own"
@@ -52,4 +52,4 @@ class Shelf(Generic[S]):
                 yield agent, schedule
 
     def _path(self, agent: str, schedule: str) -> str:
-        return os.path.join(self.folder, schema.name(agent) + _BETWEEN + schema.name(schedule) + _END)
+        return os.path.join(self.folder, values.name(agent) + _BETWEEN + values.name(schedule) + _END)

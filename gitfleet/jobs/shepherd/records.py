@@ -77,7 +77,8 @@ class Spec(Struct):
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
     `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
     the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about. `bell` is a
-    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the agent runs in one.
+    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the agent runs in one. `lease`:
+    where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -95,6 +96,7 @@ class Spec(Struct):
     worktree: str = field(_LONG, default="")
     bell: str = field(_LONG, default="")
     container: ContainerSpec | None = field(Maybe(One(ContainerSpec)), default=None)
+    lease: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
