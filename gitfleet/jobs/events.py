@@ -30,6 +30,12 @@ class ManagerStopped(Struct):
     reason: str = ""
 
 
+class ConfigReloaded(Struct):
+    """`config:reloaded`: other agent files hold from now on; `changes` as `definitions.changes` has them."""
+
+    changes: tuple[str, ...]
+
+
 class AgentStarted(Struct):
     """`agent:started`: an attempt's agent runs."""
 
@@ -108,7 +114,7 @@ class ScheduleSkipped(Struct):
 
 
 NAMES = (
-    "started", "stopped", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
+    "started", "stopped", "config:reloaded", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
     "job:failed", "job:cancelled", "job:needs_input", "schedule:triggered", "schedule:skipped",
 )  # fmt: skip
 

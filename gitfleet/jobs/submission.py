@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("work_source", "budget", "pool", "queue")
+_WITHOUT_EFFECT = ("work_source", "budget")
 """Keys of agent files that nothing heeds yet."""
 
 
@@ -41,8 +41,9 @@ def _unheeded(agent: Agent) -> list[str]:
         for key in _WITHOUT_EFFECT
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
-    said += [f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source]
-    return said + (["commit.pull_request"] if agent.commit.pull_request else [])
+    return said + [
+        f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source
+    ]
 
 
 def agent_of(known: Configuration, name: str) -> Agent:

@@ -68,8 +68,8 @@ class EventKind(StrEnum):
 
 
 class EndCause(StrEnum):
-    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, or it was never heard
-    of again: its machine was started anew (`rebooted`), its shepherd was killed (`lost`).
+    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, its lease was over
+    (`fenced`), or it was never heard of again: its machine was started anew (`rebooted`), its shepherd was killed (`lost`).
     """
 
     EXITED = "exited"
@@ -82,6 +82,7 @@ class EndCause(StrEnum):
     CANCELLED = "cancelled"
     TERMINATED = "terminated"
     START_FAILED = "start_failed"
+    FENCED = "fenced"
     REBOOTED = "rebooted"
     LOST = "lost"
 

@@ -22,6 +22,8 @@ class Adapter(Protocol):
     """The agent has said how it ended, and has said nothing since that makes it go on."""
     waiting: bool
     """The agent waits for a person: its idle limit does not count."""
+    questions: Mapping[str, str]
+    """What it waits to be answered, by the ids of the questions: see `answer`."""
     talks: bool
     """Its standard input stays open for `outgoing`; otherwise it ends after `stdin`."""
     met: bool
@@ -102,6 +104,7 @@ class QuietAdapter:
         self.waiting = False
         self.met = self.hangs_up = False
         self.awaits = ""
+        self.questions: Mapping[str, str] = {}
 
     def environment(self, task: Task) -> dict[str, str | None]:
         """See `Adapter`."""

@@ -21,10 +21,13 @@ from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.attempts import confinement, containers, environment, plan, successors, traces
 from gitfleet.jobs.definitions.schema import Agent, RetryRules
+from gitfleet.jobs.delivery import delivering
 from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.records.delivery_record import Delivery
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.setup import records as setup_records
+from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
@@ -81,12 +84,18 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
             verdict = replace(
                 verdict, kept=f"containers that could not be removed may be at work there: {', '.join(boxes)}"
             )
+        delivery = _delivery(job, folder, verdict, busy=bool(left or boxes))
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
+        facts["delivery"] = delivery
         notes = (*job.attempts[-1].notes, *confinement.noted(end))
         plan.change(store, job_id, **facts, notes=notes)
+        if delivery.open:
+            store.expect(job_id)
         free = not left and not boxes  # nothing follows while something of it may be at work there
+        if free and _ran_out(job, folder, end, verdict):
+            return store.update(job_id, _queued_again)
         rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
@@ -94,6 +103,31 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
 def _over(job: JobRecord, rules: RetryRules, outcome: AttemptOutcome, error: str, resets: int) -> JobRecord:
     now = clock.milliseconds()
     return successors.follows(job, rules, outcome, now, resets_at=resets) or _ended(job, outcome, error)
+
+
+def _delivery(job: JobRecord, folder: str, verdict: _Verdict, *, busy: bool) -> Delivery:
+    """Deliver the work of a success, if all of it is there to be delivered."""
+    before = job.attempts[-1].delivery
+    if verdict.outcome is not AttemptOutcome.SUCCESS or not verdict.commit:
+        return before
+    agent = plan.agent_of(folder)
+    if verdict.kept and (busy or agent.commit.leftovers != "keep"):
+        return replace(before, refused=f"not delivered: {verdict.kept}")
+    return delivering.deliver(job, agent, verdict.commit)
+
+
+def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdict) -> bool:
+    """Whether it waits for the quota of its agent's pool, which is paused now."""
+    if verdict.outcome is not AttemptOutcome.QUOTA or job.cancelled:
+        return False
+    resets = end.result.resets_at if end and end.result else None
+    return pausing.ran_out(plan.agent_of(folder), job.id, verdict.outcome, resets)
+
+
+def _queued_again(job: JobRecord) -> JobRecord:
+    if job.cancelled:
+        return _ended(job, AttemptOutcome.CANCELLED, "")
+    return replace(job, status=JobStatus.QUEUED)
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:

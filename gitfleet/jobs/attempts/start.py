@@ -30,7 +30,7 @@ from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, lease
 from gitfleet.jobs.shepherd.control import Shepherd
 from gitfleet.jobs.shepherd.records import AttemptLimits, Spec
 from gitfleet.sessions import session_records
@@ -81,10 +81,11 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
         return job
     with Clone.open(job.working_directory or agent.repo or agent.working_directory) as clone:
         before = successors.origin(job)
-        session = before.session if before else attempt.session
-        wish = Wish(agent=agent.name, base=agent.base or "", session=session, pid=os.getpid())
+        tree = job.back.tree or (before.session if before else attempt.session)
+        wish = Wish(agent=agent.name, base=agent.base or "", session=tree, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
-    facts = {"worktree": managed.path, "branch": managed.branch, "base": managed.base_commit}
+    base = job.back.head or managed.base_commit
+    facts = {"worktree": managed.path, "branch": managed.branch, "base": base}
     placed = replace(attempt, **facts)
     resumed = traces.conversation(store, replace(job, attempts=(*job.attempts[:-1], placed)), agent)
     return plan.change(store, job.id, **facts, resumed=resumed)
@@ -143,6 +144,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         setup=setup,
         worktree=attempt.worktree,
         container=box.box if box else None,
+        lease=lease.path_in(os.path.dirname(folder)) if job.fence else "",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gitfleet.jobs.definitions.values import (
     Argv,
@@ -13,6 +13,7 @@ from gitfleet.jobs.definitions.values import (
     Count,
     Crontab,
     Image,
+    Lease,
     Milliseconds,
     Mounts,
     Name,
@@ -21,18 +22,23 @@ from gitfleet.jobs.definitions.values import (
     Resources,
     Rhythm,
     Runtime,
-    Section,
     Texts,
     Variable,
     Variables,
     Words,
     Zone,
-)
+)  # fmt: skip
 from gitfleet.jobs.words import AttemptOutcome
 
 
 def _wish(value: Any) -> Any:
     return {"enabled": value} if isinstance(value, bool) else value
+
+
+class Section(BaseModel):
+    """A part of a file: only the keys that it declares, and nobody changes it later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
 class SetupRules(Section):
@@ -265,6 +271,11 @@ class Agent(Section):
     work_source: WorkSourceRules | None = Field(default=None, description="Where its tasks come from.")
     budget: BudgetRules = BudgetRules()
     pool: Name | None = Field(default=None, description="The account that it shares with others.")
+    anywhere: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether any node may run its jobs: true, all of them; false, none, and none of others are run here.",
+    )
     verify: Argv = Field(default=(), description="A command that must succeed on what it committed.")
     queue: Annotated[QueueWish, BeforeValidator(_wish)] = QueueWish(enabled=False)
     commit: CommitRules = CommitRules()
@@ -317,6 +328,10 @@ class FleetSettings(Section):
 
     concurrency: Count | None = Field(default=None, description="Jobs at once, of all agents.")
     default_agent: Name | None = Field(default=None, description="Whose jobs `enqueue` makes.")
+    lease: Lease = Field(
+        default=180_000,
+        description="How long a job that any node may run stays a node's without a word from it.",
+    )
     history: HistoryRules = HistoryRules()
     free: FreeRules = FreeRules()
     budget: BudgetRules = Field(default=BudgetRules(), description="What the fleet may spend in a day.")

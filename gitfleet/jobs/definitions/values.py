@@ -1,4 +1,4 @@
-"""The values that keys of agent files can have: read from YAML's own, and held against what they stand for."""
+"""The values of agent files: their types, each with what it checks. A check raises ValueError, in words for whoever wrote the file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gitfleet.errors import BadPattern
 from gitfleet.jobs.durations import milliseconds, size
@@ -16,6 +16,9 @@ from gitfleet.patterns import language, resources
 
 LEAST_INTERVAL = 1000
 """Milliseconds between two runs of a schedule, at least."""
+LEAST_LEASE = 6000
+"""Milliseconds of a lease, at least: a sixth of it is for an agent that has to be stopped."""
+LONGEST_LEASE = 86_400_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOUNT = re.compile(r"([^:\s][^:]*):(/[^:]*)(?::(ro|rw))?")
 """A mount: its source, its target, and how."""
@@ -86,6 +89,13 @@ def _resource(value: str) -> str:
     return value
 
 
+def _lease(value: Any) -> int:
+    found = milliseconds(value, least=LEAST_LEASE)
+    if found > LONGEST_LEASE:
+        raise ValueError("is too long: at most a day")
+    return found
+
+
 def _rhythm(value: Any) -> int:
     return milliseconds(value, least=LEAST_INTERVAL)
 
@@ -111,14 +121,10 @@ Texts = Annotated[tuple[Words, ...], BeforeValidator(_listed)]
 Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeValidator(_listed)]
 Resources = Annotated[tuple[Annotated[str, AfterValidator(_resource)], ...], BeforeValidator(_listed)]
 Mounts = Annotated[tuple[Annotated[Words, AfterValidator(_mount)], ...], BeforeValidator(_listed)]
-Image = Annotated[Words, AfterValidator(_image)]
-Variable = Annotated[str, AfterValidator(_variable)]
-Variables = Annotated[tuple[Variable, ...], BeforeValidator(_listed)]
-Crontab = Annotated[str, AfterValidator(_crontab)]
-Zone = Annotated[str, AfterValidator(_zone)]
 Milliseconds = Annotated[int, BeforeValidator(milliseconds)]
 Rhythm = Annotated[int, BeforeValidator(_rhythm)]
 Bytes = Annotated[int, BeforeValidator(size)]
+Lease = Annotated[int, BeforeValidator(_lease)]
 Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Runtime = Literal["command", "codex", "claude", "acp", "docker"]
 Tool = Literal[
@@ -126,8 +132,8 @@ Tool = Literal[
 ]
 Permissions = Annotated[Mapping[Tool, Literal["allow", "reject", "ask"]], BeforeValidator(_ruled)]
 
-
-class Section(BaseModel):
-    """A part of a file: only the keys that it declares, and nobody changes it later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+Variable = Annotated[str, AfterValidator(_variable)]
+Crontab = Annotated[str, AfterValidator(_crontab)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Image = Annotated[Words, AfterValidator(_image)]
+Variables = Annotated[tuple[Variable, ...], BeforeValidator(_listed)]

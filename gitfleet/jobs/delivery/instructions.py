@@ -1,8 +1,7 @@
 """The prompt policy: what an agent is told about handing over its work, by rule. Pure.
 
 It stands behind the user's prompt. It tells what the agent has to do itself (commit, under claims) and what is done for it once its work
-has been checked (push, pull request, merge queue), so that it does not try that: it has no credentials for it, and what it says of
-its success is not taken for it.
+has been checked (push, pull request, merge queue), so that it does not try that: what was not checked would be on the hub.
 """
 
 from __future__ import annotations

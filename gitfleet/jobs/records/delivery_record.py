@@ -5,6 +5,7 @@ from __future__ import annotations
 from gitfleet.codec import TEXT, WHOLE, Struct, Text, field
 
 _WORDS: Text[str] = Text(1 << 13, cut=True)
+_LONG: Text[str] = Text(1 << 16, cut=True)
 
 
 class Delivery(Struct):
@@ -31,11 +32,13 @@ class Delivery(Struct):
 class WorkBack(Struct):
     """The work that a job goes on with: it came back to `job` from the merge queue, for the `number`th time.
 
-    `entry` came back at the commit `head`; the new attempt works as `session`, in its worktree and on its branch.
+    `entry` came back at the commit `head`. `tree` is the session that the worktree and the branch were made for. `evidence`: what the queue
+    says, in lines that are safe to show.
     """
 
     job: str = field(TEXT, default="")
     number: int = field(WHOLE, default=0)
     entry: str = field(TEXT, default="")
     head: str = field(TEXT, default="")
-    session: str = field(TEXT, default="")
+    tree: str = field(TEXT, default="")
+    evidence: str = field(_LONG, default="")

@@ -82,6 +82,7 @@ class JobRecord(Record):
     Its next attempt does not start before `not_before`. `earlier`: attempts that were made before somebody asked for it once more.
     `planned_at`: for when its schedule had it. `own_until`: until when schedules last that its agent gives itself, where such a one
     made it. `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
+    `fence`: by which it is this node's, of the jobs that any node may run; 0: it is this node's own. `node`: the other node that it is at.
     """
 
     KIND = "job"
@@ -103,9 +104,11 @@ class JobRecord(Record):
     earlier: int = field(WHOLE, default=0)
     forked_from: str = field(TEXT, default="")
     back: WorkBack = field(One(WorkBack), default=WorkBack(), omit=True)
-    output: str = local(default="")
     planned_at: int = field(WHOLE, default=0)
     own_until: int = field(WHOLE, default=0)
+    fence: int = field(WHOLE, default=0)
+    output: str = local(default="")
+    node: str = local(default="")
 
     @property
     def ended(self) -> bool:

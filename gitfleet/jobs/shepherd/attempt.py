@@ -18,6 +18,7 @@ from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
 from gitfleet.jobs.shepherd.containers import ContainerWatch
 from gitfleet.jobs.shepherd.disk import DiskWatch
+from gitfleet.jobs.shepherd.lease import LeaseWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.parting import TIMES, Parting
 from gitfleet.jobs.shepherd.reading import Recorder
@@ -48,8 +49,11 @@ class WatchedAttempt:
         self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
         self.asked = False
         """Somebody has sent a signal to stop it."""
+        self.answered = False
+        """Somebody has answered a question of its agent's."""
         self._ladder = Ladder(spec)
         self._parting: Parting | None = None
+        self._lease = LeaseWatch(spec.lease)
         self._boxes = ContainerWatch(spec.container, folder) if spec.container else None
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
@@ -120,8 +124,7 @@ class WatchedAttempt:
         with suppress(BlockingIOError):
             if not self._recorder.take(output):
                 return False
-            now = time.monotonic()
-            self._limits.heard(now)
+            self._limits.heard(time.monotonic())
             self._heed(agent)
         return True
 
@@ -132,7 +135,7 @@ class WatchedAttempt:
         if adapter.talks:
             agent.say(adapter.outgoing(), last=adapter.hangs_up)
         if not self._ladder.why:
-            self._set(phase=self._phase(), finished=adapter.finished)
+            self._set(phase=self._phase(), finished=adapter.finished, questions=adapter.questions)
 
     def _tell_limits(self) -> None:
         """The setup may be silent for as long as it likes: it has a limit of its own."""
@@ -156,17 +159,15 @@ class WatchedAttempt:
                 if output.handle >= 0:
                     self._recorder.drain(output, _LAST_READS)
             self._ladder.agent_ended(agent, now)
+        if self.answered:
+            self.answered = False
+            self._answer(agent)
         if self.asked:
             self.asked = False
             stop = self._request() or StopRequest(EndCause.TERMINATED)
             self._stop(agent, stop.why, stop.grace)
-        elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
-            if limit[1] == EndCause.HANDSHAKE and (records.at_gate(self._folder) or self._recorder.preparing):
-                self._limits.restart(now)  # it has not run yet, so it cannot have answered
-            else:
-                self._stop(agent, limit[1], None)
-        elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
-            self._stop(agent, EndCause.DISK, None)
+        elif not self._ended and not self._ladder.why:
+            self._hold_to_limits(agent, now)
         parting = self._parting
         if parting and not self._ladder.begun and not self._ended and parting.over(now):
             self._ladder.stop(agent, "", round(parting.grace * 1000), now)
@@ -174,6 +175,29 @@ class WatchedAttempt:
         if self._boxes and (over or self._ladder.killed):
             return self._boxes.look(agent, now, over=over)
         return over
+
+    def _hold_to_limits(self, agent: AgentProcess, now: float) -> None:
+        """Stop it where a limit, or its lease, is over."""
+        limit = self._limits.next()
+        if self._lease.over():
+            self._stop(agent, EndCause.FENCED, min(self._spec.limits.grace, self._lease.grace))
+        elif limit and limit[0] <= now:
+            if limit[1] == EndCause.HANDSHAKE and (records.at_gate(self._folder) or self._recorder.preparing):
+                self._limits.restart(now)  # it has not run yet, so it cannot have answered
+            else:
+                self._stop(agent, limit[1], None)
+        elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
+            self._stop(agent, EndCause.DISK, None)
+
+    def _answer(self, agent: AgentProcess) -> None:
+        """Hand on what persons have answered."""
+        for one in records.take_answers(self._folder):
+            if self._adapter.answer(one.question, allow=one.allow):
+                word = "allow" if one.allow else "reject"
+                self._recorder.note(
+                    "notice", f"a person has answered {one.question}: {word}", what="answered", answer=word
+                )
+        self._heed(agent)
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
         if self._ended and not self._ladder.why:
@@ -208,9 +232,12 @@ class WatchedAttempt:
             moments.append(self._scope_due)
         if self._disk and not self._ladder.begun:
             moments.append(self._disk.due)
-        if not moments:
+        pauses = [moment - time.monotonic() for moment in moments]
+        if not self._ladder.begun and (pause := self._lease.pause()) is not None:
+            pauses.append(pause)
+        if not pauses:
             return None
-        return max(0, int((min(moments) - time.monotonic()) * 1000) + 1)
+        return max(0, int(min(pauses) * 1000) + 1)
 
     def _look_for_scope(self, agent: AgentProcess, now: float) -> None:
         """The agent is in its scope some moments after its start; then it is known whether its limits are in force."""

@@ -31,6 +31,7 @@ _OUTCOMES = {
     EndCause.CANCELLED: AttemptOutcome.CANCELLED,
     EndCause.TERMINATED: AttemptOutcome.INTERRUPTED,
     EndCause.START_FAILED: AttemptOutcome.FAILED,
+    EndCause.FENCED: AttemptOutcome.INTERRUPTED,
 }
 _LIMITS = (EndCause.WALL, EndCause.IDLE, EndCause.AFTER_RESULT)
 

@@ -4,6 +4,7 @@ All lie in the attempt's folder, which only its user may enter:
 
     lock          held by the shepherd for as long as it lives, whatever happens to it
     spec.json     what is to be done (0600); the values of the environment are taken out once the agent has them
+    answer-*.json a person's answer to a question of the agent's, until the shepherd has taken it
     stop.json     somebody wants it stopped: why, and how long the agent gets
     state.json    which processes these are, and what they are at
     stream.jsonl  all that the agent wrote
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -31,6 +33,7 @@ LOCK, SPEC, STOP, STATE = "lock", "spec.json", "stop.json", "state.json"
 STREAM, END, RESERVE = "stream.jsonl", "end.json", "end.reserve"
 SCOPE_START = "scope.json"
 GATE = "go"
+_ANSWER = "answer-"
 _LONG: Text[str] = Text(1 << 26)
 _MOST = 1 << 28
 
@@ -74,8 +77,8 @@ class Spec(Struct):
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
     `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
     the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about. `bell` is a
-    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the
-    agent runs in one.
+    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the agent runs in one. `lease`:
+    where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -93,6 +96,7 @@ class Spec(Struct):
     worktree: str = field(_LONG, default="")
     bell: str = field(_LONG, default="")
     container: ContainerSpec | None = field(Maybe(One(ContainerSpec)), default=None)
+    lease: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
@@ -100,7 +104,7 @@ class AttemptState(Struct):
 
     `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
     `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
-    `asks` is what it wants to know from a person, since `asked_at`, while it needs input.
+    `asks` is what it wants to know from a person, since `asked_at`, while it needs input; `questions`: what of that can be answered, by ids.
     """
 
     phase: str = field(TEXT)
@@ -117,6 +121,14 @@ class AttemptState(Struct):
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
     asks: str = field(_LONG, default="")
     asked_at: int = field(WHOLE, default=0)
+    questions: Mapping[str, str] = field(Table(_LONG), default={})
+
+
+class PersonAnswer(Struct):
+    """A person's answer to a question of the agent's: yes or no."""
+
+    question: str = field(TEXT)
+    allow: bool = field(FLAG)
 
 
 class StopRequest(Struct):
@@ -170,6 +182,27 @@ def load(kind: type[S], folder: str, name: str) -> S | None:
     except FileNotFoundError:
         return None
     return kind.decode(json.loads(data))
+
+
+def leave_answer(folder: str, answer: PersonAnswer) -> str:
+    """Put an answer there for the shepherd, beside others; its name. Raises OSError."""
+    name = f"{_ANSWER}{time.time_ns()}-{os.getpid()}.json"
+    save(folder, name, answer)
+    return name
+
+
+def take_answers(folder: str) -> list[PersonAnswer]:
+    """The answers that are there, oldest first; they are there no more. What is none is taken away, too."""
+    found = []
+    for name in sorted(
+        name for name in os.listdir(folder) if name.startswith(_ANSWER) and name.endswith(".json")
+    ):
+        with suppress(OSError, ValueError):
+            answer = load(PersonAnswer, folder, name)
+            found += [answer] if answer else []
+        with suppress(OSError):
+            os.unlink(os.path.join(folder, name))
+    return found
 
 
 def save(folder: str, name: str, record: Struct, *, durable: bool = False) -> None:

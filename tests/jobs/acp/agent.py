@@ -16,10 +16,11 @@ import sys
 import time
 from typing import Any
 
-SESSION = "session-1"
+SESSION = ["session-1"]
+"""The session that it is in."""
 MODES = ["default", "plan"]
 NEW = {
-    "sessionId": SESSION,
+    "sessionId": SESSION[0],
     "modes": {"currentModeId": "auto", "availableModes": [{"id": mode, "name": mode} for mode in MODES]},
     "configOptions": [
         {"id": "model", "category": "model", "type": "select", "currentValue": "small",
@@ -45,7 +46,7 @@ def read() -> dict[str, Any] | None:
 
 
 def update(**facts: Any) -> None:
-    write(method="session/update", params={"sessionId": SESSION, "update": facts})
+    write(method="session/update", params={"sessionId": SESSION[0], "update": facts})
 
 
 def say(text: str) -> None:
@@ -56,7 +57,8 @@ class Agent:
     """An agent with its words. `how` are those that say how it answers, rather than what it does."""
 
     def __init__(self, words: list[str]) -> None:
-        self.words = dict(word.partition("=")[::2] for word in words)
+        self.acts = [word.partition("=")[::2] for word in words]
+        self.words = dict(self.acts)
         self.reason, self.usage, self.number = "end_turn", USAGE, 100
         self.prompt: Any = None
 
@@ -85,7 +87,7 @@ class Agent:
     def work(self, message: dict[str, Any]) -> None:
         with open(os.environ.get("HEARD", os.devnull), "w", encoding="utf-8") as file:
             json.dump(message["params"], file)
-        for name, value in self.words.items():
+        for name, value in self.acts:
             if done := getattr(self, f"do_{name}", None):
                 done(value)
         if "hang" not in self.words and self.prompt is not None:
@@ -124,11 +126,12 @@ class Agent:
     def session_load(self, params: dict[str, Any]) -> Any:
         if "gone" in self.words:
             return {"error": {"code": -32002, "message": "Resource not found"}}
+        SESSION[0] = params["sessionId"]
         say("an old message")
-        return {"result": {**NEW, "sessionId": None}}
+        return {"result": NEW | {"sessionId": None}}
 
     def session_resume(self, params: dict[str, Any]) -> Any:
-        assert params["sessionId"] == "old-1"
+        SESSION[0] = params["sessionId"]
         return {"result": {}}
 
     def session_set_mode(self, params: dict[str, Any]) -> Any:
@@ -150,7 +153,7 @@ class Agent:
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """A question of its own, waited for."""
         self.number += 1
-        write(id=self.number, method=method, params={"sessionId": SESSION, **params})
+        write(id=self.number, method=method, params={"sessionId": SESSION[0], **params})
         while (message := read()) is not None:
             if message.get("id") == self.number and "method" not in message:
                 return message
@@ -237,7 +240,7 @@ def replay(path: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "replay":
+    if sys.argv[1:2] == ["replay"]:
         replay(sys.argv[2])
     else:
         Agent(sys.argv[1:]).main()

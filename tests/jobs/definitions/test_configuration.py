@@ -217,6 +217,28 @@ def test_missing_and_empty_folders_are_told(tmp_path: Path) -> None:
 def test_options_of_clients_are_checked(tmp_path: Path) -> None:
     (found,) = findings(tmp_path, a="runtime: codex\noptions: {modell: x}\n")
     assert found.startswith("a.yaml:2: options: there is no option 'modell'")
+    (found,) = findings(tmp_path, a="runtime: acp\ncommand: [x]\noptions: {agent: nobody}\n")
+    assert found == "a.yaml:3: options: the option 'agent' is one of gemini, opencode, copilot, claude, codex"
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (
+            "runtime: acp\npermissions: {edti: allow}\n",
+            "a.yaml:3: permissions.edti: must be one of default, read, edit,",
+        ),
+        (
+            "runtime: acp\npermissions: {edit: maybe}\n",
+            "a.yaml:3: permissions.edit: must be one of allow, reject, ask",
+        ),
+        ("runtime: acp\npermissions: yes\n", "a.yaml:3: permissions"),
+        ("permissions: allow\n", "a.yaml:1: `permissions` are for the runtime acp"),
+    ],
+)
+def test_permissions_are_rules_for_kinds_of_tools(tmp_path: Path, text: str, finding: str) -> None:
+    (found,) = findings(tmp_path, a=TRUE + text)
+    assert found.startswith(finding)
 
 
 def test_changes_name_the_key_that_changed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from gitfleet.jobs.words import AttemptOutcome
 
 VERSION = 1
 _PROMPT, _CLOSE = "session/prompt", "session/close"
-_MOST_ASKED, _MOST_DENIED = 1000, 100
+_MOST_ASKED, _MOST_DENIED, _SHORT = 100, 100, 4096
 
 
 class AcpAdapter(JsonLinesAdapter):
@@ -44,7 +44,7 @@ class AcpAdapter(JsonLinesAdapter):
         self._session = self._mode = ""
         self._offers: dict[str, Any] = {}
         self._settings: list[SessionSetting] = []
-        self._asked: dict[str, tuple[str | int, Any, str]] = {}
+        self._asked: dict[str, tuple[str | int, Any, str, str]] = {}
         self._denied: list[str] = []
         self._transcript = Transcript()
         self._usage: list[dict[str, dict[str, int | float]]] = []
@@ -102,7 +102,7 @@ class AcpAdapter(JsonLinesAdapter):
             return self._updated(table(told.params.get("update")))
         if told.method == "$/cancel_request":
             self._asked.pop(f"{told.params.get('requestId')}", None)
-            self.waiting = bool(self._asked)
+            self._wait()
         return [AgentEvent("notice", what=told.method[:80])]
 
     def outgoing(self) -> bytes:
@@ -116,7 +116,8 @@ class AcpAdapter(JsonLinesAdapter):
         for reply_to, *_ in self._asked.values():
             self._out.append(wire.answer(reply_to, permissions.CANCELLED))
         self._asked.clear()
-        self.waiting, self.awaits = False, ""
+        self._wait()
+        self.awaits = ""
         if first and _PROMPT in self._pending.values():
             self._out.append(wire.notification("session/cancel", {"sessionId": self._session}))
         else:
@@ -128,8 +129,8 @@ class AcpAdapter(JsonLinesAdapter):
         """See `Adapter`."""
         if question not in self._asked:
             return False
-        reply_to, options, about = self._asked.pop(question)
-        self.waiting = bool(self._asked)
+        reply_to, options, _, about = self._asked.pop(question)
+        self._wait()
         rule = PermissionRule.ALLOW if allow else PermissionRule.REJECT
         self._reply(reply_to, permissions.outcome(options, rule), allowed=allow, about=about)
         return True
@@ -153,8 +154,8 @@ class AcpAdapter(JsonLinesAdapter):
         else:
             turn = judging.EndedTurn(
                 self._reason, told.error, told.fault, tuple(self._denied),
-                any(any(counts.values()) for answer in self._usage for counts in answer.values()),
-                self._agent.tells_usage, bool(told.words),
+                any(self._usage),
+                self._agent.tells_usage, bool(told.words), self._leaving,
             )  # fmt: skip
             verdict = judging.of_turn(turn)
         said = "\n".join(verdict.errors)
@@ -236,8 +237,8 @@ class AcpAdapter(JsonLinesAdapter):
         return [self._introduced(result)]
 
     def _introduced(self, result: dict[str, Any]) -> AgentEvent:
-        models = table(result.get("models")).get("currentModelId")
-        return AgentEvent("session", id=self._session, model=text_of(models)[:256], mode=self._mode[:256])
+        self.model = self.model or settings.model_of(result)
+        return AgentEvent("session", id=self._session, model=self.model, mode=self._mode[:256])
 
     def _set(self, result: dict[str, Any]) -> list[AgentEvent]:
         """The first of the settings was taken; or so the agent says."""
@@ -281,6 +282,7 @@ class AcpAdapter(JsonLinesAdapter):
         if told.method != "session/request_permission":
             self._out.append(wire.refusal(reply_to, told.method))
             return [AgentEvent("notice", what=told.method[:80], text="there is no such method here")]
+        self._transcript.interrupt()
         call = table(told.params.get("toolCall"))
         known, _ = self._transcript.calls.get(id_of(call.get("toolCallId")), ("", ""))
         kind = permissions.kind_of(call.get("kind") or known)
@@ -291,8 +293,8 @@ class AcpAdapter(JsonLinesAdapter):
             return [AgentEvent("notice", what="permission", answer="cancelled", **about)]
         if rule is PermissionRule.ASK and len(self._asked) < _MOST_ASKED:
             question = f"{reply_to}"[:256]
-            self._asked[question] = reply_to, told.params.get("options"), about["text"]
-            self.waiting = True
+            self._asked[question] = reply_to, told.params.get("options"), kind, about["text"]
+            self._wait()
             return [AgentEvent("needs_input", question=question, **about)]
         answer = permissions.outcome(told.params.get("options"), rule)
         self._reply(reply_to, answer, allowed=rule is PermissionRule.ALLOW, about=about["text"])
@@ -303,6 +305,13 @@ class AcpAdapter(JsonLinesAdapter):
         self._out.append(wire.answer(reply_to, answer))
         if (not allowed or answer is permissions.CANCELLED) and len(self._denied) < _MOST_DENIED:
             self._denied.append(about[:4096])
+
+    def _wait(self) -> None:
+        """It waits for a person as long as a question is open."""
+        self.questions = {
+            question: f"{kind}: {about}"[:_SHORT] for question, (_, _, kind, about) in self._asked.items()
+        }
+        self.waiting = bool(self._asked)
 
     # The rest.
 
@@ -329,7 +338,9 @@ class AcpAdapter(JsonLinesAdapter):
 
     def _end(self) -> None:
         self.finished = not self._leaving  # who is told to stop has no result of its own any more
-        self.waiting, self.awaits = False, ""
+        self._asked.clear()
+        self._wait()
+        self.awaits = ""
         self._close()
 
     def _close(self) -> None:

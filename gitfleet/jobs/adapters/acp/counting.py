@@ -34,7 +34,8 @@ def of_answer(result: dict[str, Any], model: str) -> dict[str, dict[str, int | f
     quota = table(table(result.get("_meta")).get("quota"))
     by_model: dict[str, dict[str, int | float]] = {}
     for one in tables_of(quota.get("model_usage")):
-        _add(by_model, text_of(one.get("model")) or model, _counts(one.get("token_count")))
+        if counts := _counts(one.get("token_count")):
+            _add(by_model, text_of(one.get("model")) or model, counts)
     if by_model:
         return by_model
     for told in (result.get("usage"), quota.get("token_count")):
@@ -60,11 +61,13 @@ def summed(answers: list[dict[str, dict[str, int | float]]], agent: AcpAgent, *,
 
 
 def _counts(told: Any) -> dict[str, int | float]:
-    return {
+    """The counts that are known; nothing but zeros is what agents tell that do not know."""
+    counts = {
         kind: count
         for kind, count in table(told).items()
         if kind in KINDS and type(count) in {int, float} and 0 <= count < _MOST
     }
+    return counts if any(counts.values()) else {}
 
 
 def _add(models: dict[str, dict[str, int | float]], model: str, counts: dict[str, int | float]) -> None:

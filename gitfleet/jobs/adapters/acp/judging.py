@@ -30,7 +30,7 @@ _STOPPED = {
 class EndedTurn(NamedTuple):
     """How a turn was answered, and what was seen of it. `denied`: what it was not allowed to do.
 
-    `error`: the message by which the agent said that it has failed; `stands`: an error that it said to be in.
+    `stopped`: it was told to stop. `error`: the message by which the agent said that it has failed; `stands`: an error that it said to be in.
     """
 
     reason: str
@@ -40,6 +40,7 @@ class EndedTurn(NamedTuple):
     told_usage: bool = True
     tells_usage: bool = True
     spoke: bool = True
+    stopped: bool = False
 
 
 class TurnVerdict(NamedTuple):
@@ -68,6 +69,8 @@ def of_turn(turn: EndedTurn) -> TurnVerdict:
         said = turn.error or turn.stands
         return TurnVerdict(refusals.refused(said), (said.strip(),))
     doubts = tuple(f"it was not allowed: {one}" for one in turn.denied)
+    if turn.reason == "cancelled" and turn.stopped:
+        return TurnVerdict(AttemptOutcome.FAILED, ("it was stopped within its turn",))
     if turn.reason == "cancelled":
         return TurnVerdict(AttemptOutcome.FAILED, doubts or ("it ended its turn as cancelled, by itself",))
     if turn.reason != "end_turn":

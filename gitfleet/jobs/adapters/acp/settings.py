@@ -58,14 +58,26 @@ def mode_of(told: dict[str, Any]) -> str:
     return ""
 
 
+def model_of(told: dict[str, Any]) -> str:
+    """The model that a session's answer says it uses; "" where it does not say."""
+    for value in (
+        (_of_category(told, "model") or {}).get("currentValue"),
+        table(told.get("models")).get("currentModelId"),
+    ):
+        if isinstance(value, str) and value:
+            return value[:256]
+    return ""
+
+
 def _mode(session: dict[str, Any], mode: str) -> SessionSetting:
     modes = _ids(table(session.get("modes")).get("availableModes"), "id")
-    option = _of_category(session, "mode")
+    option = _of_category(session, "mode") or {}
     if mode in modes:
         return SessionSetting("session/set_mode", {"modeId": mode}, f"the mode {mode}", mode)
-    if option is not None:
+    values = list(_values(option.get("options")))
+    if mode in values:
         return _option(option, mode, "the mode")._replace(mode=mode)
-    raise UnusableSetting(f"the session has no mode '{mode}'; it has {_listed(modes)}")
+    raise UnusableSetting(f"the session has no mode '{mode}'; it has {_listed(modes or values)}")
 
 
 def _model(session: dict[str, Any], model: str) -> SessionSetting:

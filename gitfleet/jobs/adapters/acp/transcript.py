@@ -55,6 +55,10 @@ class Transcript:
         self.cost_before, self.cost = self.cost, None
         self.calls.clear()
 
+    def interrupt(self) -> None:
+        """Something has come between: what is said now is a new message."""
+        self._fresh = True
+
     def told(self, update: dict[str, Any], agent: AcpAgent) -> list[AgentEvent]:
         """What an update means."""
         kind = text_of(update.get("sessionUpdate"))[:80]
