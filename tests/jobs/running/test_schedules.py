@@ -172,9 +172,9 @@ def test_schedules_are_told_and_switched_whether_the_manager_runs_or_not(place: 
 
 
 @pytest.mark.parametrize("options", [{"check_interval": 0}, {"check_interval": "x"}, {"interval": 5}])
-def test_options_of_the_scheduler_are_checked(place: Path, options: dict[str, int | str]) -> None:
+def test_options_of_the_scheduler_are_checked(tmp_path: Path, options: dict[str, int | str]) -> None:
     with pytest.raises(ValueError):
-        FleetManager(config_path=str(place / "agents"), scheduler=options)
+        FleetManager(config_path=str(tmp_path), state_dir=str(tmp_path / "state"), scheduler=options)
 
 
 def test_schedule_that_another_process_enables_fires_and_one_that_it_disables_does_not(
@@ -203,7 +203,9 @@ def test_schedule_that_another_process_enables_fires_and_one_that_it_disables_do
 
 def test_agent_that_may_schedule_itself_does_so_from_its_attempt(place: Path) -> None:
     add = f"{sys.executable} -m gitfleet schedule add --prompt again"
-    script = f'read -r task; test again = "$task" && exit; {add} --in 1s || exit 3; {add} --in 1s && exit 4; echo added'
+    script = (
+        f'read -r task; test again = "$task" && exit; {add} --in 30d; test $? = 16 || exit 3; {add} --in 1s'
+    )
     agent(place, script, "self_schedule: {count: 1, least_interval: 1s}")
 
     async def main() -> None:
