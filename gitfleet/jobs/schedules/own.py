@@ -18,7 +18,7 @@ from gitfleet.jobs.durations import words
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules import crontab, plans, switches
-from gitfleet.jobs.schedules.shelf import OWN, Shelf
+from gitfleet.jobs.schedules.shelf import OWN, ScheduleShelf
 from gitfleet.jobs.words import JobStatus
 
 _LONG: Text[str] = Text(1 << 16)
@@ -53,7 +53,7 @@ class OwnSchedule(Struct):
         return Schedule.model_validate({**facts, "catch_up": catch_up})
 
 
-class Added(NamedTuple):
+class AddedSchedule(NamedTuple):
     """A new one, and whose it is."""
 
     agent_name: str
@@ -61,9 +61,9 @@ class Added(NamedTuple):
     schedule: OwnSchedule
 
 
-def shelf(state: str) -> Shelf[OwnSchedule]:
+def shelf(state: str) -> ScheduleShelf[OwnSchedule]:
     """Those of a state directory."""
-    return Shelf(OwnSchedule, state, OWN)
+    return ScheduleShelf(OwnSchedule, state, OWN)
 
 
 def wish(
@@ -84,7 +84,7 @@ def wish(
     return found
 
 
-def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> Added:
+def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> AddedSchedule:
     """Give the agent of the attempt that works as `session` another schedule. Of any number at once, only as many as it may have.
 
     It ends as the agent's file says; one given by a job that such a schedule made ends with that at the latest, so that
@@ -106,7 +106,7 @@ def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) ->
             )
         name = ids.named("self")
         kept.put(agent_name, name, made)
-    return Added(agent_name, name, made)
+    return AddedSchedule(agent_name, name, made)
 
 
 def over(schedule: OwnSchedule | None, now: int) -> bool:

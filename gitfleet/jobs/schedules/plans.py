@@ -10,7 +10,7 @@ from __future__ import annotations
 from gitfleet.base import clock
 from gitfleet.codec import TEXT, WHOLE, Struct, Text, field, replace
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules.shelf import PLANS, Shelf
+from gitfleet.jobs.schedules.shelf import PLANS, ScheduleShelf
 
 _CUT: Text[str] = Text(1000, cut=True)
 
@@ -33,9 +33,9 @@ class SchedulePlan(Struct):
     changed_at: int = field(WHOLE, default=0)
 
 
-def shelf(state: str) -> Shelf[SchedulePlan]:
+def shelf(state: str) -> ScheduleShelf[SchedulePlan]:
     """The plans of a state directory."""
-    return Shelf(SchedulePlan, state, PLANS)
+    return ScheduleShelf(SchedulePlan, state, PLANS)
 
 
 def settled(store: JobStore, plan: SchedulePlan) -> SchedulePlan:

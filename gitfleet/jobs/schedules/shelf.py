@@ -20,7 +20,7 @@ SWITCHES, PLANS, OWN = "switches", "plans", "own"
 _BETWEEN, _END = "@", ".json"
 
 
-class Shelf(Generic[S]):
+class ScheduleShelf(Generic[S]):
     """The files of one purpose. Names are those that an agent file may have."""
 
     def __init__(self, kind: type[S], state: str, purpose: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitfleet.base import clock
 from gitfleet.codec import FLAG, WHOLE, Struct, field
-from gitfleet.jobs.schedules.shelf import SWITCHES, Shelf
+from gitfleet.jobs.schedules.shelf import SWITCHES, ScheduleShelf
 
 
 class Switch(Struct):
@@ -14,9 +14,9 @@ class Switch(Struct):
     at: int = field(WHOLE, default=0)
 
 
-def shelf(state: str) -> Shelf[Switch]:
+def shelf(state: str) -> ScheduleShelf[Switch]:
     """The switches of a state directory."""
-    return Shelf(Switch, state, SWITCHES)
+    return ScheduleShelf(Switch, state, SWITCHES)
 
 
 def switch_of(state: str, agent: str, schedule: str) -> Switch | None:

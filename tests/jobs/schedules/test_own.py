@@ -33,7 +33,7 @@ def at_work(line: Timeline, rules: str = ALLOWED) -> str:
     return plan.take(line.store, job.id, agent).attempts[-1].session
 
 
-def add(line: Timeline, session: str, **wish: str) -> own.Added:
+def add(line: Timeline, session: str, **wish: str) -> own.AddedSchedule:
     return own.add(line.store, session, own.wish(**wish), once="after" in wish)
 
 
