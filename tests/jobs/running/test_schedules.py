@@ -103,7 +103,8 @@ def test_scheduled_jobs_and_others_count_together_and_at_the_limit_a_schedule_is
         skipped: list[Any] = []
         fleet.on("schedule:skipped", skipped.append)
         async with fleet:
-            assert [(one.schedule_name, one.reason) for one in skipped] == [("b", "concurrency_limit")]
+            (one,) = skipped
+            assert (one.schedule_name, one.reason, one.running, one.limit) == ("b", "concurrency_limit", 2, 2)
             scheduled, first = fleet.get_jobs()
             assert (first.id, scheduled.schedule_name) == (manual.id, "a")
             assert {scheduled.status, first.status} == {JobStatus.RUNNING}
@@ -140,6 +141,22 @@ def test_reason_to_hold_jobs_back_is_that_of_a_time_without_a_job(repository: Pa
 
     asyncio.run(main())
     assert store.open_ids() == []
+
+
+def test_limit_of_all_jobs_skips_schedules_of_agents_that_have_room(place: Path) -> None:
+    rules = "{interval: 1h, catch_up: one}"
+    agent(place, "exec sleep 1000", f"concurrency: 2\nschedules: {{a: {rules}, b: {rules}}}")
+    overdue(place)
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(place / "agents"), fleet_wide=1)
+        skipped: list[Any] = []
+        fleet.on("schedule:skipped", skipped.append)
+        async with fleet:
+            assert [(one.reason, one.running, one.limit) for one in skipped] == [("concurrency_limit", 1, 1)]
+            await fleet.stop(wait_for_jobs=False)
+
+    asyncio.run(main())
 
 
 def test_schedules_are_told_and_switched_whether_the_manager_runs_or_not(place: Path) -> None:
