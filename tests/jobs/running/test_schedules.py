@@ -239,3 +239,24 @@ def test_agent_that_may_schedule_itself_does_so_from_its_attempt(place: Path) ->
         assert (second.prompt, second.schedule_name[:5]) == ("again", "self-")
 
     asyncio.run(main())
+
+
+def test_schedule_of_files_that_are_read_again_fires_and_one_that_is_gone_does_not(place: Path) -> None:
+    agent(place, "exec sleep 1000", "schedules: {old: {interval: 1h, catch_up: one, enabled: false}}")
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(place / "agents"))
+        made = asyncio.Event()
+        fleet.on("schedule:triggered", lambda _: made.set())
+        async with fleet:
+            agent(place, "exec sleep 1000", "schedules: {new: {interval: 1s}}")
+            assert await fleet.reload() == [
+                "agent:tidy:schedule:new added",
+                "agent:tidy:schedule:old removed",
+            ]
+            assert [one.name for one in fleet.get_schedules()] == ["new"]
+            await made.wait()
+            await fleet.stop(wait_for_jobs=False)
+        assert {job.schedule_name for job in fleet.get_jobs()} == {"new"}
+
+    asyncio.run(main())
