@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from gitfleet.base import clock
-from gitfleet.codec import FLAG, WHOLE, Struct, field
-from gitfleet.jobs.schedules.shelf import SWITCHES, ScheduleShelf
+from gitfleet.codec import FLAG, Struct, field
+from gitfleet.jobs.schedules.shelf import MOMENT, SWITCHES, ScheduleShelf
 
 
 class Switch(Struct):
     """`at`: when, in milliseconds since 1970."""
 
     enabled: bool = field(FLAG)
-    at: int = field(WHOLE, default=0)
+    at: int = field(MOMENT, default=0)
 
 
 def shelf(state: str) -> ScheduleShelf[Switch]:

@@ -208,6 +208,16 @@ def test_schedule_of_an_agent_without_its_repository_is_skipped_in_words(line: T
     assert "repository" in reason
 
 
+@pytest.mark.parametrize("moment", ["-5", "1e3", '"9"', "9" * 400])
+def test_plan_for_no_time_that_there_is_is_made_anew(line: Timeline, moment: str) -> None:
+    line.schedule("{interval: 1h, catch_up: one}")
+    line.at(NINE)
+    kept = Path(plans.shelf(line.store.folder).folder, "tidy@s.json")
+    kept.write_text(kept.read_text().replace(str(NINE + HOUR), moment))
+    assert line.at(NINE + HOUR) == []
+    assert shown(line).next_trigger == NINE + 2 * HOUR
+
+
 def test_files_that_cannot_be_read_make_nothing_fire(line: Timeline) -> None:
     line.schedule(HOURLY)
     line.at(NINE)
