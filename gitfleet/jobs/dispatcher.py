@@ -198,6 +198,13 @@ class Dispatcher:
         """Do what blocks beside the event loop."""
         return self._loop.run_in_executor(self._pool, lambda: function(*args))
 
+    def load(self, agent_name: str) -> tuple[int, int]:
+        """How many jobs run of how many that may: of the agent's, or of all where those are what keeps more back."""
+        running, limit = list(self._agents.values()).count(agent_name), self.limit(agent_name)
+        fleet = self._fleet_limit()
+        full = running < limit and fleet is not None and len(self._agents) >= fleet
+        return (len(self._agents), fleet or 0) if full else (running, limit)
+
     def limit(self, agent_name: str) -> int:
         """How many jobs of an agent may run at once; 0 for one that is not known."""
         agent = self._configuration().agents.get(agent_name)
