@@ -68,6 +68,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+        "restore": CommandEntry("restoring.restore", "After a reboot: bring back what it has ended"),
     },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),

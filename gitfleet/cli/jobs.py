@@ -161,8 +161,9 @@ def _queued(job: JobRecord) -> Reply:
 
 
 def _cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
-    status = now.phase if now.asked_at else str(job.status)
-    why = now.asks or now.waits or job.error
+    over = now.phase == present.OVER
+    status = now.phase if now.asked_at or over else str(job.status)
+    why = now.asks or now.waits or job.error or ("whoever runs the jobs next says how" if over else "")
     return job.id, job.agent_name, status, _when(job), text.one_line(why, 80)
 
 
@@ -177,6 +178,8 @@ def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B0
             yield f"  commit {attempt.commit[:12]}"
         if attempt.kept:
             yield f"  {attempt.kept}"
+    if now.phase == present.OVER:
+        yield "its attempt is over; whoever runs the jobs next says how it ended"
     if now.asked_at:
         yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
     if job.forked_from:

@@ -29,6 +29,7 @@ from gitfleet.fleet.views import (
     queue,
     queue_stats,
     radar_rows,
+    restoring_rows,
     session_rows,
     starting_rows,
     status,
@@ -131,6 +132,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "job list": CommandRow(job_rows.JobListAnswer),
     "job logs": CommandRow(job_rows.JobLogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
+    "restore": CommandRow(restoring_rows.RestoreJobsAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""
