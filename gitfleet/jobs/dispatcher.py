@@ -27,7 +27,7 @@ from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
-from gitfleet.jobs.waiting import HeldNotice
+from gitfleet.jobs.waiting import HeldBack, HeldNotice
 from gitfleet.jobs.words import JobStatus
 from gitfleet.jobs.work import JobWork
 
@@ -143,7 +143,8 @@ class Dispatcher:
         known = self._configuration()
         limits = {name: self.limit(name) for name in known.agents}
         with suppress(LocalStorage):
-            await self.call(self._notice.tell, limits, self._fleet_limit(), dict(self.waits))
+            said = HeldBack(None, limits, self._fleet_limit(), dict(self._agents), dict(self.waits))
+            await self.call(self._notice.tell, said)
 
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""

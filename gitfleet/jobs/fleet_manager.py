@@ -17,7 +17,7 @@ from gitfleet.base import clock
 from gitfleet.base.locks import NodeLock
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, reruns, submission
+from gitfleet.jobs import events, outputs, reruns, submission, waiting
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
@@ -191,6 +191,10 @@ class FleetManager:
     def get_job(self, job_id: str) -> JobRecord:
         """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
         return replace(self.store.get(job_id), output=outputs.whole(self.store, job_id))
+
+    def get_waiting(self) -> dict[str, str]:
+        """Why each job that is queued does not start, in words, by id."""
+        return waiting.reasons(self.store, self.store.open_jobs())
 
     def stream_job_output(self, job_id: str) -> AsyncIterator[str]:
         """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
