@@ -15,7 +15,7 @@ import pytest
 from gitfleet import FleetManager
 from gitfleet.base import clock, identity
 from gitfleet.codec import replace
-from gitfleet.jobs import present, waiting
+from gitfleet.jobs import present, spare_room, waiting
 from gitfleet.jobs.definitions.schema import Agent, FreeRules
 from gitfleet.jobs.durations import size_words
 from gitfleet.jobs.predecessors import Predecessors
@@ -137,6 +137,19 @@ def test_room_that_an_attempt_will_take_counts_as_taken_from_its_start(store: Jo
     first, second, third = (queued(store) for _ in range(3))
     assert [found.why(job, AGENT) for job in (first, second, first)] == ["", "", ""]
     assert "4 GiB of it for what has just begun" in found.why(third, AGENT)
+
+
+def test_memory_is_what_the_control_groups_leave(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text("4:memory:/elsewhere\n0::/outer/inner\n")
+    groups = tmp_path / "groups"
+    for name, limit in (("outer", str(3 * GIB // 1000)), ("outer/inner", "max")):
+        (groups / name).mkdir(parents=True)
+        (groups / name / "memory.max").write_text(f"{limit}\n")
+        (groups / name / "memory.current").write_text("2000000\n")
+        (groups / name / "memory.stat").write_text("anon 1\ninactive_file 500000\n")
+    assert spare_room.memory(str(groups), str(own)) == 3 * GIB // 1000 - 1_500_000
+    assert spare_room.memory(str(groups), str(tmp_path / "none")) > 3 * GIB // 1000
 
 
 def test_amounts_are_said_in_the_largest_unit() -> None:
