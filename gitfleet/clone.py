@@ -52,6 +52,12 @@ def _queue_kinds() -> Iterable[Kind[Any, Any]]:
     return kinds.KINDS
 
 
+def _dispatch_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.dispatch import kinds  # as above
+
+    return kinds.KINDS
+
+
 OPERATIONS = Registry(
     [
         *session_rules.KINDS,
@@ -64,7 +70,7 @@ OPERATIONS = Registry(
         *ended_grants.KINDS,
     ],
     keep=leases.keep,
-    late={"queue": _queue_kinds, "gate": _gate_kinds},
+    late={"queue": _queue_kinds, "gate": _gate_kinds, "job": _dispatch_kinds, "pool": _dispatch_kinds},
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 

@@ -31,6 +31,17 @@ def wait(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def parsed(text: str) -> int:
+    """The moment (seconds since 1970) that a text such as `2026-12-01T08:00Z` names, UTC where it names no zone; 0 for none."""
+    from datetime import UTC, datetime  # only for what people write
+
+    try:
+        found = datetime.fromisoformat(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return 0
+
+
 def iso(stamp: int) -> str:
     """`stamp` as people and other programs read it: `2026-11-21T02:58:23Z`; `?` for one that is no time (records may hold any)."""
     try:

@@ -6,19 +6,21 @@ import os
 from collections.abc import Iterator
 from typing import Annotated
 
-from gitfleet.base import clock, text
+from gitfleet.base import text
+from gitfleet.cli import job_text
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, present, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
-from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.shared import offering, views
+from gitfleet.jobs.shared.offering import fleet_of, seen
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.streams.lines import StreamLine
 from gitfleet.jobs.words import JobStatus
@@ -39,6 +41,9 @@ WorkingDir = Annotated[str, Option("--working-dir", metavar="DIR", help="In the 
 OfAgent = Annotated[str, Option("--agent", metavar="NAME", help="Only those of this agent.")]
 OfStatus = Annotated[
     list[str], Option("--status", metavar="STATUS", help="Only those with this status; may be given again.")
+]
+Anywhere = Annotated[
+    bool, Option("--anywhere", help="Any node of the fleet may run it that has an agent of this name.")
 ]
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
@@ -63,7 +68,7 @@ def loaded(config: str) -> Configuration:
 
 def store_at(state_dir: str) -> JobStore:
     """The jobs that are meant."""
-    return JobStore(state_dir or state_folder())
+    return JobStore(state_dir or os.environ.get(environment.STATE) or state_folder())
 
 
 def trigger(
@@ -71,49 +76,54 @@ def trigger(
     prompt: Prompt = None,
     schedule: Schedule = "",
     priority: Priority = None,
+    anywhere: Anywhere = False,
     config: Config = "",
     state_dir: StateDir = "",
 ) -> Reply:
     """Queue a job of an agent. It runs as soon as its limits admit, where `gitfleet run` is at work."""
-    found = submission.agent_of(loaded(config), agent)
+    known = loaded(config)
+    found = submission.agent_of(known, agent)
     store = store_at(state_dir)
-    return _queued(submission.submit(store, found, schedule=schedule, prompt=prompt, priority=priority))
+    job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
+    return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
 
 
 def enqueue(
     instruction: Instruction,
     working_dir: WorkingDir = "",
     priority: Priority = None,
+    anywhere: Anywhere = False,
     config: Config = "",
     state_dir: StateDir = "",
 ) -> Reply:
     """Queue a task for the default agent: `default_agent` of `fleet.yaml`, or the only one."""
-    found = submission.default_agent(loaded(config))
+    known = loaded(config)
+    found = submission.default_agent(known)
     where = os.path.abspath(working_dir) if working_dir else ""
     store = store_at(state_dir)
-    return _queued(
-        submission.submit(store, found, prompt=instruction, priority=priority, working_directory=where)
-    )
+    job = submission.new(found, prompt=instruction, priority=priority, working_directory=where)
+    return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
 
 
 def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state_dir: StateDir = "") -> Reply:  # noqa: B006
-    """List jobs: those that have not ended first, then the others, newest first."""
+    """List jobs: those that have not ended first, then the others, newest first. Those of other nodes as the last sync told."""
     for word in status:
         if word not in set(JobStatus):
             raise UsageError(
                 f"'{text.display(word[:40])}' is no status.", hint=f"One of {', '.join(JobStatus)}."
             )
     store = store_at(state_dir)
-    found = store.find(JobFilter(agent, tuple(status), limit=limit))
+    with fleet_of(".") as clone:
+        found = views.find(store, seen(clone), JobFilter(agent, tuple(status), limit=limit))
     found.sort(key=lambda job: job.ended)
     now = present.of(store, found)
-    rows = [_cells(job, now[job.id]) for job in found]
+    rows = [job_text.cells(job, now[job.id]) for job in found]
     grid = Grid(
-        ("JOB", "AGENT", "STATUS", "CREATED", "WHY"),
+        ("JOB", "AGENT", "STATUS", "NODE", "SCHEDULE", "CREATED", "WHY"),
         rows,
         coloured="STATUS",
         colours=_COLOURS,
-        optional=("WHY", "CREATED"),
+        optional=("WHY", "CREATED", "SCHEDULE", "NODE"),
     )
     return Reply(
         {"jobs": [job_rows.job_row(job, now[job.id]) for job in found]}, [grid] if rows else ["no jobs"]
@@ -123,21 +133,24 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
     store = store_at(state_dir)
-    found = store.get(job)
+    with fleet_of(".") as clone:
+        found = views.get(store, seen(clone), job)
     now = present.of(store, [found])[job]
-    return Reply(job_rows.job_answer(found, now), _shown(found, now))
-
-
-def logs(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Show what the agent of a job has written until now."""
-    store = store_at(state_dir)
-    output = outputs.whole(store, job)
-    return Reply({"job": job, "output": output}, output.splitlines())
+    asked = [
+        f"it waits for an answer ({one}): {words}" for one, words in answering.questions(store, found).items()
+    ]
+    return Reply(job_rows.job_answer(found, now), [*job_text.shown(found, now), *asked])
 
 
 def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Cancel a job. Comes back when nothing of it runs any more; its work stays on its branch."""
-    ended = cancelling.cancel(store_at(state_dir), job, os.environ)
+    """Cancel a job. Comes back when nothing of it runs any more; its work stays on its branch. Another node cancels its own soon."""
+    store = store_at(state_dir)
+    there = offering.cancel_elsewhere(store, ".", job)
+    if there is not None:
+        told = f"node {there.node} cancels it" if not there.ended else str(there.status)
+        return Reply(job_rows.job_answer(there), [f"{there.id}: {told}"])
+    ended = cancelling.cancel(store, job, os.environ)
+    offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])
 
 
@@ -147,7 +160,7 @@ def history(job: JobId, state_dir: StateDir = "") -> Reply:
     found = store.get(job)
     lines = list(_lines(store, found))
     told = [f"{number}.{line.seq:<5} {line.source:<6} {line.type:<11} {line.text}" for number, line in lines]
-    return Reply(lambda: job_rows.history(found, lines), [*_shown(found), *told])
+    return Reply(lambda: job_rows.history(found, lines), [*job_text.shown(found), *told])
 
 
 def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
@@ -158,35 +171,3 @@ def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
 
 def _queued(job: JobRecord) -> Reply:
     return Reply(job_rows.job_answer(job), [f"{job.id}: {job.status}, for {job.agent_name}"])
-
-
-def _cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
-    over = now.phase == present.OVER
-    status = now.phase if now.asked_at or over else str(job.status)
-    why = now.asks or now.waits or job.error or ("whoever runs the jobs next says how" if over else "")
-    return job.id, job.agent_name, status, _when(job), text.one_line(why, 80)
-
-
-def _shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B008 - frozen
-    yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
-    yield f"agent {job.agent_name}, created {_when(job)}"
-    for attempt in job.attempts:
-        yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
-        if attempt.worktree:
-            yield f"  in {attempt.worktree}"
-        if attempt.commit and attempt.commit != attempt.base:
-            yield f"  commit {attempt.commit[:12]}"
-        if attempt.kept:
-            yield f"  {attempt.kept}"
-    if now.phase == present.OVER:
-        yield "its attempt is over; whoever runs the jobs next says how it ended"
-    if now.asked_at:
-        yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
-    if job.forked_from:
-        yield f"a copy of {job.forked_from}"
-    if why := job.error or now.waits:
-        yield f"why: {why}"
-
-
-def _when(job: JobRecord) -> str:
-    return clock.iso(job.created_at // 1000)

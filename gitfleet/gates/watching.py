@@ -57,8 +57,12 @@ class Leased(Protocol):
         ...
 
 
-def over(runs: Iterable[Leased], state: str, node: str, *, name: str = "watch") -> dict[str, int]:
+def over(
+    runs: Iterable[Leased], state: str, node: str, *, name: str = "watch", margin: int = MARGIN
+) -> dict[str, int]:
     """Those of the runs that are over, each with its counter; what is seen now is noted (as `name`) for the next look.
+
+    `margin`: seconds that a lease is left alone beyond its time.
 
     Two at once: one may lose a note, and watches anew.
     """
@@ -71,7 +75,7 @@ def over(runs: Iterable[Leased], state: str, node: str, *, name: str = "watch") 
         since = old.since if old is not None and same else now
         seen[lease.id] = _Watched(lease.renewed, since, boot)
         gone = lease.node == node and lease.process is not None and identity.state(lease.process) == "dead"
-        if gone or now - since > lease.ttl + MARGIN:
+        if gone or now - since > lease.ttl + margin:
             found[lease.id] = lease.renewed
     if seen != before:
         files.folder(os.path.dirname(path))

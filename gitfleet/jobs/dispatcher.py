@@ -23,17 +23,20 @@ from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery.follower import Follower
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
+from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.waiting import HeldBack, HeldNotice
-from gitfleet.jobs.words import JobStatus
+from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
 _T = TypeVar("_T")
 _THREADS = 8
 _LOOK_EVERY = 60.0
+_GONE = "its agent is not in the agent files"
 
 
 class Hold(Protocol):
@@ -66,9 +69,11 @@ class Dispatcher:
         configuration: Callable[[], Configuration],
         bounds: Bounds,
         holds: Iterable[Hold] = (),
+        shared: SharedJobs | None = None,
     ) -> None:
         self._store, self._listeners, self._log = store, listeners, log
         self._configuration, self._bounds, self._holds = configuration, bounds, tuple(holds)
+        self._follower, self._shared = Follower(store, log), shared
         self._queued: dict[str, JobRecord] = {}
         self._agents: dict[str, str] = {}
         self._told: set[str] = set()
@@ -92,10 +97,13 @@ class Dispatcher:
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
         self._bell = Bell()
         await self.call(self._store.mend)
+        if self._shared is not None:
+            await self.call(self._shared.start, self._nudge_from_outside)
         self.open, self._closed = True, False
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
+        self._follower.start()
 
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us."""
@@ -104,11 +112,27 @@ class Dispatcher:
             self._alarm.cancel()
         self._bell.ring()
         await self.call(self._ear.join)
+        await self.call(self._follower.stop)
         self._bell.close()
+        if self._shared is not None:
+            await self.call(self._shared.close)
         async with self._turn:
             self._closed = True
         await self.call(self._notice.forget)
-        self._pool.shutdown()
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def shut(self) -> None:
+        """Start nothing more."""
+        async with self._turn:
+            self.open = False
+
+    async def leave(self) -> None:
+        """Look after none of the jobs that run any more: they go on, and the next manager takes them up."""
+        left = list(self.running.values())
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
@@ -125,11 +149,14 @@ class Dispatcher:
             if self._closed:
                 return
             await self._hear()
-            for hold in self._holds if self._queued else ():
+            for hold in self._holds if self._queued or self._offers() else ():
                 await self.call(hold.refresh)
             if self.open:
-                for job in self._admitted():
-                    await self._take(job)
+                admitted = self._admitted()
+                await self._take_in([job for job in admitted if job.id not in self._queued])
+                for job in admitted:
+                    if job.id in self._queued:
+                        await self._take(job)
             self._wake_in_time()
             admitted = self._admitted()
             await self._say_what_holds()
@@ -146,10 +173,27 @@ class Dispatcher:
             said = HeldBack(None, limits, self._fleet_limit(), dict(self._agents), dict(self.waits))
             await self.call(self._notice.tell, said)
 
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
+
+        `keep` may have a reason of its own. `look` starts the job.
+        """
+        async with self._turn:
+            await self._hear()
+            for hold in () if queues else self._holds:
+                await self.call(hold.refresh)
+            if not queues and (not self.open or job not in self._admitted(job)):
+                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+            return await self.call(keep)
+
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""
         if self.open:
             self._looking = self._loop.create_task(self.look())
+
+    def _nudge_from_outside(self) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            self._loop.call_soon_threadsafe(self.nudge)
 
     def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
         """Do what blocks beside the event loop."""
@@ -170,9 +214,7 @@ class Dispatcher:
         for job_id in self._queued.keys() - there:
             self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
-            if job.id not in self._told:
-                self._told.add(job.id)
-                self._tell("job:created", events.JobCreated(job))
+            self._created(job)
             if job.id in self.running:
                 continue  # also one whose attempt has ended just now: its task has yet to hear of that
             if job.status is JobStatus.QUEUED:
@@ -201,15 +243,23 @@ class Dispatcher:
         due = [job.not_before - now for job in self._queued.values() if job.not_before > now]
         self._alarm = self._loop.call_later(min(due) / 1000, self.nudge) if due and self.open else None
 
-    def _admitted(self) -> list[JobRecord]:
+    def _admitted(self, *more: JobRecord) -> list[JobRecord]:
         self.waits = {}
         running, fleet = self._agents.values(), self._fleet_limit()
         return admission.admitted(
-            self._queued.values(), running, limit_of=self.limit, fleet_limit=fleet, held=self._held
+            [*self._queued.values(), *more, *self._offers()],
+            running,
+            limit_of=self.limit,
+            fleet_limit=fleet,
+            held=self._held,
         )
 
     def _fleet_limit(self) -> int | None:
         return self._configuration().fleet.concurrency or self._bounds.fleet_wide
+
+    def _offers(self) -> list[JobRecord]:
+        offers = self._shared.offers() if self._shared is not None else []
+        return [job for job in offers if job.id not in self._queued and job.id not in self.running]
 
     def _held(self, job: JobRecord) -> bool:
         agent = self._configuration().agents[job.agent_name]
@@ -218,8 +268,17 @@ class Dispatcher:
             self.waits[job.id] = why
         return bool(why)
 
+    async def _take_in(self, offers: list[JobRecord]) -> None:
+        """Have jobs of the fleet, as far as others have not."""
+        if offers and self._shared is not None:
+            for job in await self.call(self._shared.take, offers):
+                self._created(job)
+                self._queued[job.id] = job
+
     async def _take(self, job: JobRecord) -> None:
-        agent = self._configuration().agents[job.agent_name]
+        agent = self._configuration().agents.get(job.agent_name)
+        if agent is None:  # other agent files hold since it was admitted
+            return
         taken = await self.call(plan.take, self._store, job.id, agent)
         if taken.status is JobStatus.RUNNING:
             del self._queued[job.id]
@@ -244,6 +303,11 @@ class Dispatcher:
             del self.running[job.id], self._agents[job.id]
             self.nudge()
 
+    def _created(self, job: JobRecord) -> None:
+        if job.id not in self._told:
+            self._told.add(job.id)
+            self._tell("job:created", events.JobCreated(job))
+
     def _over(self, job: JobRecord) -> None:
         self._told.discard(job.id)
         if job.status is JobStatus.COMPLETED:
@@ -257,9 +321,13 @@ class Dispatcher:
         folder = os.path.join(self._store.folder, "open")
         while not self._bell.rung:
             self._bell.arm([folder])
-            with suppress(RuntimeError):  # the loop is gone
-                self._loop.call_soon_threadsafe(self.nudge)
+            self._nudge_from_outside()
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:
         self._listeners.tell(name, event)
+
+
+def _waits(job: JobRecord) -> bool:
+    """Whether its next attempt has yet to begin."""
+    return job.status is JobStatus.QUEUED

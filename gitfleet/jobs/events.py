@@ -30,6 +30,12 @@ class ManagerStopped(Struct):
     reason: str = ""
 
 
+class ConfigReloaded(Struct):
+    """`config:reloaded`: other agent files hold from now on; `changes` as `definitions.changes` has them."""
+
+    changes: tuple[str, ...]
+
+
 class AgentStarted(Struct):
     """`agent:started`: an attempt's agent runs."""
 
@@ -87,9 +93,29 @@ class JobCancelled(Struct):
     job_id: str
 
 
+class ScheduleTriggered(Struct):
+    """`schedule:triggered`: the job is there; `job:created` comes next."""
+
+    agent_name: str
+    schedule_name: str
+    job_id: str
+
+
+class ScheduleSkipped(Struct):
+    """`schedule:skipped`: a planned time passes without a job.
+
+    `reason` is `concurrency_limit`, `overlap` (its last job has not ended), `missed` (nothing ran then), or in words why no job
+    may start now.
+    """
+
+    agent_name: str
+    schedule_name: str
+    reason: str
+
+
 NAMES = (
-    "started", "stopped", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
-    "job:failed", "job:cancelled", "job:needs_input",
+    "started", "stopped", "config:reloaded", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
+    "job:failed", "job:cancelled", "job:needs_input", "schedule:triggered", "schedule:skipped",
 )  # fmt: skip
 
 

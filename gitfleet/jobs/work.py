@@ -68,6 +68,8 @@ class JobWork:
                 await said
         finally:
             kept.cancel()
+            if said is not None:
+                said.cancel()  # of use only where we are left in the middle
             shepherd.close()
 
     async def _said(self) -> None:

@@ -11,6 +11,25 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.streams.lines import StreamLine
 
 
+class DeliveryRow(TypedDict):
+    """What became of the work of a success. Empty: nothing of it."""
+
+    pushed: str
+    """The commit that the hub has of its branch."""
+    request: str
+    """The address of its pull request."""
+    entry: str
+    """Its entry in the merge queue."""
+    became: str
+    """What has become of that entry, once nothing more is expected of it."""
+    waits: str
+    """What could not be done yet, and is tried again."""
+    refused: str
+    """What was refused, and is left to people."""
+    again: str
+    """The job that goes on with what came back from the queue."""
+
+
 class AttemptRow(TypedDict):
     """One attempt of a job. Times are in milliseconds since 1970; 0: not yet."""
 
@@ -39,6 +58,9 @@ class AttemptRow(TypedDict):
     error: str
     kept: str
     """What was left uncommitted in its worktree, and why."""
+    notes: list[str]
+    """What else there is to say of it, such as a limit that the system could not hold it to."""
+    delivery: DeliveryRow
 
 
 class JobRow(TypedDict):
@@ -50,6 +72,8 @@ class JobRow(TypedDict):
     status: str
     outcome: str | None
     priority: int
+    node: str
+    """The other node that it is at, of a job that any node may run; empty: this one, or none yet."""
     created_at: int
     started_at: int
     completed_at: int
@@ -68,12 +92,16 @@ class JobDetail(JobRow):
     """One job with all that is known of it."""
 
     prompt: str
+    planned_at: int
+    """For when its schedule had it; 0: nothing was planned."""
     working_directory: str
     """Where it was asked for; empty: the agent's own."""
     forked_from: str
     """The job that it is a copy of."""
     not_before: int
     """When its next attempt may start; 0: at once."""
+    again_of: str
+    """The job whose work came back from the merge queue, and that it goes on with; empty: none."""
     attempts: list[AttemptRow]
 
 
@@ -81,6 +109,20 @@ class JobAnswer(TypedDict):
     """`trigger`, `enqueue`, `job show`, `job cancel`, `job retry`, `job fork`."""
 
     job: JobDetail
+
+
+class QuestionRow(TypedDict):
+    """What an agent waits to be answered."""
+
+    id: str
+    text: str
+
+
+class JobQuestionsAnswer(TypedDict):
+    """`job answer`: the questions that are open now."""
+
+    job: str
+    questions: list[QuestionRow]
 
 
 class JobListAnswer(TypedDict):
@@ -143,11 +185,18 @@ def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B0
     return {
         **job_row(job, now),
         "prompt": job.prompt,
+        "planned_at": job.planned_at,
         "working_directory": job.working_directory,
         "forked_from": job.forked_from,
         "not_before": job.not_before,
+        "again_of": job.back.job,
         "attempts": [_attempt(one) for one in job.attempts],
     }
+
+
+def questions(job_id: str, known: Mapping[str, str]) -> JobQuestionsAnswer:
+    """What the agent of a job waits for."""
+    return {"job": job_id, "questions": [{"id": one, "text": known[one]} for one in known]}
 
 
 def history(job: JobRecord, found: Iterable[tuple[int, StreamLine]]) -> HistoryAnswer:
@@ -161,7 +210,8 @@ def _line(number: int, line: StreamLine) -> StreamLineRow:
 
 
 def _attempt(attempt: AttemptRecord) -> AttemptRow:
-    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome))
+    delivery = row_of(DeliveryRow, attempt.delivery)
+    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome), delivery=delivery)
 
 
 def _word(outcome: object) -> str | None:

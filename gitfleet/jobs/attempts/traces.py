@@ -56,7 +56,7 @@ def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
         earlier = plan.agent_of(store.attempt_folder(job.id, before.number))
     except FleetManagerError:
         return ""
-    return successors.conversation(job, agent.runtime, earlier.runtime)
+    return successors.conversation(job, agent.adapter, earlier.adapter)
 
 
 def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:

@@ -3,6 +3,7 @@
     jobs/AAAAAA/BB/ID/record.json    a job, filed by its time; beside it a folder for each attempt
     open/ID                          empty: this job has not ended
     ended/AGENT/ID.STATUS            empty: this job has
+    expecting/ID                     empty: more is to come of its work, ended or not
 
 A record is replaced whole, under `lock`; who only reads takes no lock. A job is in `open` before it has a record, and leaves it
 after the record says how it ended: so a crash at any point leaves one that `mend` or the next daemon puts right.
@@ -18,11 +19,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
-from gitfleet.codec import Struct
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import JobStatus
 
 RECORD = "record.json"
@@ -78,6 +80,7 @@ class JobStore:
             files.touch(os.path.join(files.folder(self._open()), job.id))
             files.folder(home, mode=0o700)
             _save(home, job)
+        self.ring()  # whoever heard of the name above may have looked before there was a record
         return job
 
     def get(self, job_id: str) -> JobRecord:
@@ -89,6 +92,10 @@ class JobStore:
         except ValueError:
             pass
         raise job_ids.missing(job_id)
+
+    def has(self, job_id: str) -> bool:
+        """Whether a job of this id was kept, readable or not."""
+        return os.path.lexists(os.path.join(self._home(job_id), RECORD))
 
     def update(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
         """The job after `change`, which sees it as it is, and nobody changes it meanwhile. Raises JobNotFoundError, LocalStorage.
@@ -117,6 +124,32 @@ class JobStore:
             files.remove(os.path.join(self._ended(), before.agent_name, f"{job_id}.{before.status}"))
             _save(self._home(job_id), after)
         return after
+
+    def amend(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        """The job after `change` of what became of its work, which goes on after its end. Raises JobNotFoundError, LocalStorage."""
+        with self.lock.held(_PATIENCE):
+            before = self.get(job_id)
+            after = replace(change(before), status=before.status, outcome=before.outcome)
+            if after != before:
+                _save(self._home(job_id), after)
+        return after
+
+    def expect(self, job_id: str) -> None:
+        """More is to come of the job's work: it is looked after, and kept. Twice is harmless."""
+        files.touch(os.path.join(files.folder(self.expecting), job_id))
+
+    def expected(self) -> list[str]:
+        """The jobs of which that was said, oldest first."""
+        return [name for name in files.names(self.expecting) if job_ids.is_id(name)]
+
+    def settle(self, job_id: str) -> None:
+        """Nothing more is to come of it."""
+        files.remove(os.path.join(self.expecting, job_ids.check(job_id)))
+
+    @property
+    def expecting(self) -> str:
+        """The folder of these names."""
+        return os.path.join(self.folder, "expecting")
 
     def ring(self) -> None:
         """Have the daemon look: a change of a record alone makes no news."""
@@ -156,6 +189,37 @@ class JobStore:
                     counts[JobStatus(status)] += 1
         return {str(status): count for status, count in counts.items() if count}
 
+    def take_in(self, job: JobRecord) -> JobRecord:
+        """Keep a job of the fleet that is ours now, by its fence. One that was here before, and has ended, waits again.
+
+        A job of our own stays as it is, whatever the fleet has under its id.
+        """
+        with self.lock.held(_PATIENCE):
+            home = self._home(job.id)
+            files.touch(
+                os.path.join(files.folder(self._open()), job.id)
+            )  # `mend` puts it right where we end here
+            files.folder(home, mode=0o700)
+            for before in self._read([job.id]):
+                if not before.fence:
+                    return before
+                if not before.ended:
+                    job = replace(before, fence=job.fence)
+                    continue
+                files.remove(self._mark(before))
+                job = replace(job, attempts=before.attempts, started_at=before.started_at)
+            _save(home, job)
+        return job
+
+    @property
+    def open_folder(self) -> str:
+        """The folder that changes when a job comes or ends."""
+        return self._open()
+
+    def lease_path(self, job_id: str) -> str:
+        """Where it is noted until when a job of the fleet is ours."""
+        return lease.path_in(self._home(job_id))
+
     def attempt_folder(self, job_id: str, number: int) -> str:
         """Where an attempt has its files; made, for its user alone."""
         return files.folder(os.path.join(self._home(job_id), f"attempt-{number}"), mode=0o700)
@@ -186,6 +250,8 @@ class JobStore:
             if total is not None:
                 rest = sorted((name, agent) for agent, names in ended.items() for name in names[-per_agent:])
                 old += rest[: max(0, len(rest) - total)]
+            kept = set(self.expected())
+            old = [row for row in old if row[0].partition(".")[0] not in kept]
             for name, agent in old:
                 self._forget(name, agent)
         return [name.partition(".")[0] for name, _ in old]
@@ -202,9 +268,12 @@ class JobStore:
         files.remove(os.path.join(self._ended(), agent, name))
 
     def _file(self, job: JobRecord) -> None:
-        folder = files.folder(os.path.join(self._ended(), job.agent_name))
-        files.touch(os.path.join(folder, f"{job.id}.{job.status}"))
+        files.folder(os.path.join(self._ended(), job.agent_name))
+        files.touch(self._mark(job))
         files.remove(os.path.join(self._open(), job.id))
+
+    def _mark(self, job: JobRecord) -> str:
+        return os.path.join(self._ended(), job.agent_name, f"{job.id}.{job.status}")
 
     def _read(self, names: Collection[str] | Iterator[str]) -> Iterator[JobRecord]:
         for job_id in names:

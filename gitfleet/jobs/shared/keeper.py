@@ -1,0 +1,278 @@
+"""A running manager's part in the jobs of its fleet: what it could take, what it has, and which pools are paused.
+
+One thread keeps up with the ledger: at once with what other processes of this clone do, by one fetch a minute with the hub. It renews
+all leases of ours together, and stops what we have lost. Without a fleet there is nothing of all this.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from gitfleet.base import clock
+from gitfleet.base.names import NodeId
+from gitfleet.base.watching import Bell
+from gitfleet.clone import Clone
+from gitfleet.dispatch import pools
+from gitfleet.dispatch.model import SharedJob
+from gitfleet.dispatch.pools import PoolPause
+from gitfleet.dispatch.rules import LapsedLease
+from gitfleet.errors import FleetError, NoFleet, NoRepository
+from gitfleet.gates import watching
+from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shared import desk, pausing, views
+from gitfleet.jobs.shared.desk import SharedDesk
+from gitfleet.jobs.shepherd import lease
+
+POLL = 60.0
+"""Seconds between two looks at the hub, where nothing here has asked it meanwhile."""
+_FRESH = 5.0
+"""Seconds for which a pool counts as seen, before something of it is started."""
+_PATIENCE = 20.0
+_BETWEEN = 0.05
+_AGAIN = 10.0
+"""Seconds until what the hub did not do is tried again."""
+
+
+class WatchedLease(NamedTuple):
+    """A lease of another node, as `watching` goes by it."""
+
+    id: str
+    node: NodeId
+    renewed: int
+    ttl: int
+    process: None = None
+
+
+class Board(NamedTuple):
+    """What the ledger said at `seen` (tip and what is tentative): jobs that have not ended, leases that are over, pools that are paused."""
+
+    seen: object = None
+    generation: int = -1
+    jobs: tuple[SharedJob, ...] = ()
+    lapsed: Mapping[str, LapsedLease] = {}
+    pauses: Mapping[str, PoolPause] = {}
+
+
+class SharedJobs:
+    """See the module. A `Hold` of the dispatcher, and where it takes jobs from."""
+
+    def __init__(
+        self, store: JobStore, path: str, configuration: Callable[[], Configuration], log: logging.Logger
+    ) -> None:
+        self._store, self._path, self._configuration, self._log = store, path, configuration, log
+        self._board = Board()
+        self._bell: Bell | None = None
+        self._clone: Clone | None = None
+        self._desk: SharedDesk | None = None
+        self._polled = self._renewed = self._refused = -3600.0
+        self._said = ""
+        self._mine: set[str] = set()
+        self._passed: set[str] = set()
+
+    def start(self, changed: Callable[[], None]) -> None:
+        """Hear of the fleet, where there is one; `changed` is called by a thread of ours when there may be something to do. Blocks."""
+        try:
+            self._clone = Clone.open(self._path)
+        except (NoFleet, NoRepository):
+            return
+        self._desk = SharedDesk(self._clone.ledger, self._store)
+        self._changed = changed
+        self._bell = Bell()
+        self._mine = {job.id for job in self._store.open_jobs() if job.fence}
+        self._step()
+        self._ear = threading.Thread(target=self._listen, args=(self._bell,), name="fleet news", daemon=True)
+        self._ear.start()
+
+    def close(self) -> None:
+        """Hear of nothing any more. What is ours stays ours as long as its leases live."""
+        if self._bell is None or self._clone is None:
+            return
+        self._bell.ring()
+        self._ear.join()
+        self._step()
+        self._bell.close()
+        self._clone.close()
+        self._bell = self._clone = self._desk = None
+
+    def offers(self) -> list[JobRecord]:
+        """The jobs that could be taken, as queued ones."""
+        board, found = self._board, self._desk
+        if found is None or clock.elapsed() - self._refused < _AGAIN:
+            return []
+        free = [
+            one
+            for one in board.jobs
+            if (one.lease is None or one.id in board.lapsed) and one.id not in self._passed
+        ]
+        agents = self._configuration().agents
+        return views.queued(
+            one for one in free if one.agent in agents and agents[one.agent].anywhere is not False
+        )
+
+    def take(self, jobs: list[JobRecord]) -> list[JobRecord]:
+        """Take these, which `offers` had; those that are ours now. Where the hub cannot be asked, none are. Blocks."""
+        found, board = self._desk, self._board
+        if found is None:
+            return []
+        asked = {job.id: board.lapsed.get(job.id) for job in jobs}
+        try:
+            taken = found.take(asked)
+            self._read()
+        except (FleetError, OSError) as error:
+            self._tell(error)
+            self._refused = clock.elapsed()
+            return []
+        self._mine |= {job.id for job in taken}
+        free = {job.id for job in self._board.jobs if job.lease is None or job.id in self._board.lapsed}
+        self._passed |= free & asked.keys() - self._mine
+        return taken
+
+    def refresh(self) -> None:
+        """See `Hold`: pools that agents here belong to are looked at on the hub."""
+        if self._desk is None or not any(agent.pool for agent in self._configuration().agents.values()):
+            return
+        if clock.elapsed() - self._polled > _FRESH:
+            self._exchange()
+        self._read()
+
+    def why(self, job: JobRecord, agent: Agent) -> str:
+        """See `Hold`: its pool is paused, or its lease is not renewed."""
+        pause = self._board.pauses.get(agent.pool or "")
+        if pause is not None and pause.holds(clock.now()):
+            return pausing.words(pause)
+        if job.fence and not lease.left(self._store.lease_path(job.id), job.fence):
+            return "its lease has to be renewed first"
+        return ""
+
+    def paused(self, pool: str | None) -> PoolPause | None:
+        """The pause for which nothing of this pool is started now; None where it may be."""
+        pause = self._board.pauses.get(pool or "")
+        return pause if pause and pause.holds(clock.now()) else None
+
+    def _listen(self, bell: Bell) -> None:
+        while not bell.rung:
+            assert self._clone is not None
+            bell.arm([*self._clone.ledger.places(), self._store.open_folder])
+            before, waits = self._board, self._waits()
+            self._step()
+            if self._board[1:] != before[1:] or waits != self._waits():
+                with suppress(RuntimeError):  # its loop is gone
+                    self._changed()
+            clock.wait(_BETWEEN)
+            bell.wait(self._pause())
+
+    def _step(self) -> None:
+        try:
+            if clock.elapsed() - self._polled >= POLL:
+                self._exchange()
+            self._read()
+            self._keep()
+        except (FleetError, OSError) as error:
+            self._tell(error)
+        except Exception:  # noqa: BLE001 - whatever it is, leases have to be renewed
+            self._log.exception("the jobs of the fleet could not be looked after")
+
+    def _exchange(self) -> None:
+        """Hear of the hub, unless this clone has just heard of it."""
+        assert self._clone is not None
+        ledger = self._clone.ledger
+        try:
+            if ledger.outbox.tentative():
+                ledger.sync()
+            else:
+                ledger.refresh(_PATIENCE)
+        except (FleetError, OSError) as error:
+            self._tell(error)
+        self._polled = clock.elapsed()
+
+    def _read(self) -> bool:
+        """Read what the ledger says; whether that is other than before."""
+        assert self._desk is not None
+        ledger, before = self._desk.ledger, self._board
+        state = ledger.current()
+        seen = state.tip.oid, state.tentative
+        board = before
+        if seen != before.seen:
+            jobs = tuple(desk.opened(ledger))
+            pauses = {one.id: one for one in pools.pauses(state.view)}
+            board = Board(seen, state.tip.generation, jobs, pauses=pauses)
+        self._board = board._replace(lapsed=self._lapsed(board))
+        return self._board != before
+
+    def _lapsed(self, board: Board) -> dict[str, LapsedLease]:
+        assert self._desk is not None
+        found = self._desk
+        others = {
+            f"{job.id}-{job.lease.fence}": job for job in board.jobs if job.lease and not found.is_ours(job)
+        }
+        if not others:
+            return {}
+        ledger = found.ledger
+        watched = [
+            WatchedLease(name, job.lease.node, job.lease.renewed, job.ttl + job.ttl // 6)
+            for name, job in others.items()
+            if job.lease
+        ]
+        over = watching.over(watched, ledger.state, ledger.node.id, name=f"jobs-{found.place}", margin=0)
+        return {
+            others[name].id: LapsedLease(lost.fence, renewed)
+            for name, renewed in over.items()
+            if (lost := others[name].lease)
+        }
+
+    def _keep(self) -> None:
+        """Make records and ledger agree, renew what is ours, and let go of what is not."""
+        assert self._desk is not None
+        own = {job.id: job for job in self._board.jobs if self._desk.is_ours(job)}
+        here = {record.id for record in self._desk.settle(list(own.values()))}
+        self._mine = {job_id for job_id in self._mine - own.keys() if self._is_going(job_id)} | here
+        held = [job for job in own.values() if job.id in here]
+        if held and clock.elapsed() >= self._renew_at(held):
+            self._renewed = clock.elapsed()
+            self._desk.renew(held)
+            self._read()
+
+    def _is_going(self, job_id: str) -> bool:
+        """Whether a job that was ours has yet to end; it is let go of, if the ledger as we read it is not older than our lease."""
+        assert self._desk is not None
+        try:
+            record = self._store.get(job_id)
+        except JobNotFoundError:
+            return False
+        if record.fence <= self._board.generation:
+            self._desk.let_go(job_id, record.fence)
+        return not record.ended
+
+    def _renew_at(self, held: list[SharedJob]) -> float:
+        """When all that is ours is to be renewed: a third of the time after the last time, at once for what was not noted yet."""
+        due = self._renewed + min(job.ttl for job in held) / 3
+        fresh = all(lease.left(self._store.lease_path(job.id), job.lease.fence) for job in held if job.lease)
+        return due if fresh else min(due, self._renewed + _AGAIN)
+
+    def _waits(self) -> int:
+        """How many pauses hold now."""
+        return sum(pause.holds(clock.now()) for pause in self._board.pauses.values())
+
+    def _pause(self) -> float:
+        """Seconds until something is due."""
+        now, board = clock.elapsed(), self._board
+        due = [self._polled + POLL]
+        due += [now + job.ttl / 6 for job in board.jobs if job.lease]
+        wall = clock.now()
+        due += [now + pause.until - wall for pause in board.pauses.values() if pause.until > wall]
+        return max(0.0, min(due) - now)
+
+    def _tell(self, error: Exception) -> None:
+        """Say it once."""
+        words = desk.again(error) if isinstance(error, FleetError) else str(error)
+        if words != self._said:
+            self._log.warning("%s", words)
+        self._said = words
