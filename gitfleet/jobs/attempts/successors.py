@@ -43,13 +43,19 @@ def follows(job: JobRecord, rules: RetryRules, outcome: AttemptOutcome, now: int
         return None
     if job.attempts[-1].lost:
         return _queued(job, now)
-    made = sum(not one.lost for one in job.attempts[job.earlier :])
+    made = sum(_counts(one, rules) for one in job.attempts[job.earlier :])
     if outcome not in rules.outcomes or made >= rules.attempts:
         return None
     due = now + delay(rules, made, job.id)
     if outcome is AttemptOutcome.QUOTA:
         due = max(due, min(resets_at, now + MOST_PATIENCE))
     return _queued(job, due)
+
+
+def _counts(attempt: AttemptRecord, rules: RetryRules) -> bool:
+    """Whether it is one of those that the rules admit: not one that only waited for its pool, or for a new conversation."""
+    waited = attempt.outcome is AttemptOutcome.QUOTA and AttemptOutcome.QUOTA not in rules.outcomes
+    return not attempt.lost and not waited
 
 
 def again(job: JobRecord) -> JobRecord:
@@ -74,12 +80,17 @@ def _ran(attempt: AttemptRecord) -> bool:
     return cut_off or attempt.code is not None or attempt.signal is not None
 
 
+def speaker(job: JobRecord) -> AttemptRecord | None:
+    """The earlier attempt that told the latest of its agent's conversations; None where none did."""
+    return next((one for one in reversed(job.attempts[:-1]) if one.conversation or one.lost), None)
+
+
 def conversation(job: JobRecord, runtime: str, earlier_runtime: str) -> str:
-    """The agent's conversation that the last attempt goes on with; "" for a new one. `earlier_runtime` is its predecessor's.
+    """The agent's conversation that the last attempt goes on with; "" for a new one. `earlier_runtime` is that of the `speaker`.
 
     Only in the same place and by the same client; and not in one that went on and failed, since it may be what fails.
     """
-    before = predecessor(job)
+    before = speaker(job)
     if before is None or runtime != earlier_runtime or runtime not in TALKERS:
         return ""
     failed = bool(before.resumed) and before.outcome is AttemptOutcome.FAILED

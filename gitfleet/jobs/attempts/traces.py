@@ -49,7 +49,7 @@ def resets_at(end: EndRecord | None) -> int:
 
 def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
     """The conversation that the last attempt goes on with; "" for a new one."""
-    before = successors.predecessor(job)
+    before = successors.speaker(job)
     if before is None:
         return ""
     try:
@@ -61,7 +61,7 @@ def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
 
 def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
     """The part of the last attempt, where the client counts for its whole conversation and that is older."""
-    before = successors.predecessor(job)
+    before = successors.speaker(job)
     if not job.attempts[-1].resumed or before is None:
         return told
     try:

@@ -113,6 +113,14 @@ def test_conversation_goes_on_where_its_client_can(
     assert found == ("c" if goes_on else "")
 
 
+def test_attempts_that_waited_for_their_pool_are_not_counted() -> None:
+    one = job(attempt(1, outcome=AttemptOutcome.QUOTA), attempt(2, outcome=AttemptOutcome.TIMEOUT))
+    rules = RetryRules.model_validate({"attempts": 2})
+    assert successors.follows(one, rules, AttemptOutcome.TIMEOUT, NOW) is not None
+    counted = RetryRules.model_validate({"attempts": 2, "outcomes": ["quota", "timeout"]})
+    assert successors.follows(one, counted, AttemptOutcome.TIMEOUT, NOW) is None
+
+
 def test_attempt_that_never_began_is_nobodys_predecessor() -> None:
     ran = attempt(1, conversation="c", outcome=AttemptOutcome.TIMEOUT)
     never = attempt(2, code=None, why="start_failed", outcome=AttemptOutcome.FAILED)
@@ -121,6 +129,8 @@ def test_attempt_that_never_began_is_nobodys_predecessor() -> None:
     assert successors.conversation(one, "codex", "codex") == "c"
     assert "timeout" in successors.prompt(one, "codex", "c")
     assert successors.predecessor(job(never, attempt(2))) is None
+    silent = attempt(2, outcome=AttemptOutcome.FAILED)
+    assert successors.conversation(job(ran, silent, attempt(3)), "codex", "codex") == "c"
     cut_off = attempt(2, code=None, why="rebooted", conversation="d")
     assert successors.conversation(job(ran, cut_off, attempt(3)), "codex", "codex") == "d"
 
