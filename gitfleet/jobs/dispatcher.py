@@ -325,6 +325,10 @@ class Dispatcher:
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:
+        if name == "agent:started" and self._questions.begun(event.job_id):
+            self.nudge()
+        if name == "agent:stopped":
+            self._questions.over(event.job_id)
         self._listeners.tell(name, event)
 
 

@@ -16,6 +16,7 @@ from gitfleet import FleetManager
 from gitfleet.base import clock, identity
 from gitfleet.codec import replace
 from gitfleet.jobs import present, spare_room, waiting
+from gitfleet.jobs.asking import Question, Questions
 from gitfleet.jobs.definitions.schema import Agent, FreeRules
 from gitfleet.jobs.durations import size_words
 from gitfleet.jobs.predecessors import Predecessors
@@ -170,6 +171,20 @@ def test_successor_waits_while_something_of_its_predecessor_runs(store: JobStore
         assert str(process.pid) in hold.why(job, AGENT)
         process.kill()
     assert hold.why(job, AGENT) == ""
+
+
+def test_question_is_told_once_and_not_before_the_start_of_its_attempt() -> None:
+    questions = Questions()
+    asked, again = Question("May I?", 5), Question("May I now?", 9)
+    assert questions.new({"j": asked}) == {}
+    assert questions.begun("j")
+    assert questions.new({"j": asked}) == {"j": asked}
+    assert questions.new({"j": asked}) == {}
+    assert questions.new({"j": again}) == {"j": again}
+    assert questions.new({}) == {}
+    questions.over("j")
+    assert questions.new({"j": again}) == {}
+    assert not Questions().begun("j")
 
 
 def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> None:
