@@ -74,6 +74,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
         "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+        "restore": CommandEntry("restoring.restore", "After a reboot: bring back what it has ended"),
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
     },
     "The hub and the ledger": {

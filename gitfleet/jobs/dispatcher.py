@@ -29,7 +29,7 @@ from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
 from gitfleet.jobs.shared.keeper import SharedJobs
-from gitfleet.jobs.waiting import HeldNotice
+from gitfleet.jobs.waiting import HeldBack, HeldNotice
 from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
@@ -170,7 +170,8 @@ class Dispatcher:
         known = self._configuration()
         limits = {name: self.limit(name) for name in known.agents}
         with suppress(LocalStorage):
-            await self.call(self._notice.tell, limits, self._fleet_limit(), dict(self.waits))
+            said = HeldBack(None, limits, self._fleet_limit(), dict(self._agents), dict(self.waits))
+            await self.call(self._notice.tell, said)
 
     async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
         """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
@@ -331,6 +332,10 @@ class Dispatcher:
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:
+        if name == "agent:started" and self._questions.begun(event.job_id):
+            self.nudge()
+        if name == "agent:stopped":
+            self._questions.over(event.job_id)
         self._listeners.tell(name, event)
 
 
