@@ -366,9 +366,11 @@ class AcpAdapter(JsonLinesAdapter):
         return [f"it ended with {ended.words} {step}", *self.complaints]
 
     def _cost(self) -> float | None:
-        """What the turn cost: of a conversation that was gone on with, without what is known to be older."""
-        told = self._transcript
-        if told.cost is None or (self._brief.resume and told.cost_before is None):
+        """What the turn cost: of a conversation that was gone on with, without what is known to be older. 0 is what agents say
+        that do not know the price.
+        """
+        told, again = self._transcript, bool(self._brief.resume)
+        if not told.cost or not any(self._usage) or (again and told.cost_before is None):
             return None
-        earlier = told.cost_before if self._brief.resume else 0.0
-        return max(0.0, told.cost - (earlier or 0.0)) if any(self._usage) else None
+        spent = told.cost - (told.cost_before or 0.0 if again else 0.0)
+        return spent if spent > 0 else None
