@@ -146,3 +146,19 @@ def test_template_is_a_file_that_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "talker.yaml").write_text(text)
     agent = configuration.load(str(tmp_path), environ={}).agents["talker"]
     assert (agent.runtime, agent.permissions["execute"], agent.permissions["edit"]) == ("acp", "ask", "allow")
+
+
+def test_job_that_is_tried_again_goes_on_with_its_conversation(
+    ran: Ran, ada: Path, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
+    job = ran("loads", "say=half", "die=3")
+    assert (job["outcome"], job["attempts"][0]["conversation"]) == ("failed", "session-1")
+    heard = tmp_path / "heard"
+    file(ada, "loads", "say=whole", "sh=echo B=3 > src/api/b.py", env={"set": {"HEARD": str(heard)}})
+    gitfleet(ada, "job", "retry", job["id"]).ok()
+    gitfleet(ada, "run", "--until-idle").ok()
+    shown = gitfleet(ada, "job", "show", job["id"], "--json").ok().json()["data"]["job"]
+    first, second = shown["attempts"]
+    assert (shown["outcome"], second["text"], second["conversation"]) == ("success", "whole", "session-1")
+    assert first["worktree"] == second["worktree"]
+    assert "You were stopped" in json.loads(heard.read_text())["prompt"][0]["text"]

@@ -98,7 +98,9 @@ class AcpAdapter(JsonLinesAdapter):
             return self._answered(told)
         if told.reply_to is not None:
             return self._requested(told, told.reply_to)
-        if told.method == "session/update" and self._session in {"", told.params.get("sessionId")}:
+        if told.method == "session/update" and (
+            not self._session or told.params.get("sessionId") == self._session
+        ):
             return self._updated(table(told.params.get("update")))
         if told.method == "$/cancel_request":
             self._asked.pop(f"{told.params.get('requestId')}", None)

@@ -45,10 +45,11 @@ def rule_for(kind: str, rules: Mapping[str, str]) -> PermissionRule:
 
 def outcome(options: Any, rule: PermissionRule) -> dict[str, Any]:
     """The answer to a request with these `options`, as the protocol has it. Where none fits, it is no permission."""
-    by_kind = {one.get("kind"): one.get("optionId") for one in reversed(tables_of(options))}
+    offered = [(one.get("kind"), one.get("optionId")) for one in tables_of(options)]
     for kind in _OPTIONS.get(rule, ()):
-        if isinstance(chosen := by_kind.get(kind), str):
-            return {"outcome": {"outcome": "selected", "optionId": chosen}}
+        for known, chosen in offered:
+            if known == kind and isinstance(chosen, str):
+                return {"outcome": {"outcome": "selected", "optionId": chosen}}
     return CANCELLED
 
 
