@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -10,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from gitfleet import FleetManager
 from gitfleet.cli import schemas
 from gitfleet.fleet.views import schema
 from gitfleet.jobs.definitions import configuration
+from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.store import JobStore
 from tests.jobs.acp.test_talking import AGENT, asked
 from tests.jobs.shepherd.agents import PYTHON
-from tests.workbench import ROOT, Git, Gitfleet
+from tests.workbench import PATIENCE, ROOT, Git, Gitfleet
 
 Ran = Callable[..., dict[str, Any]]
 
@@ -162,3 +165,23 @@ def test_job_that_is_tried_again_goes_on_with_its_conversation(
     assert (shown["outcome"], second["text"], second["conversation"]) == ("success", "whole", "session-1")
     assert first["worktree"] == second["worktree"]
     assert "You were stopped" in json.loads(heard.read_text())["prompt"][0]["text"]
+
+
+def test_manager_tells_that_an_agent_asks_and_a_program_answers(ada: Path) -> None:
+    file(ada, "ask=edit")
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(ada / "agents"))
+        asks: asyncio.Queue[Any] = asyncio.Queue()
+        fleet.on("job:needs_input", asks.put_nowait)
+        async with fleet:
+            job = await fleet.trigger("talker")
+            event = await asyncio.wait_for(asks.get(), PATIENCE)
+            assert (event.job_id, event.text) == (job.id, "the edit thing")
+            with pytest.raises(InvalidStateError):
+                await fleet.answer_job(job.id, allow=True, question="no-such-question")
+            await fleet.answer_job(job.id, allow=True)
+            await fleet.until_idle()
+            assert fleet.get_job(job.id).outcome == "success"
+
+    asyncio.run(main())

@@ -273,10 +273,14 @@ class AcpAdapter(JsonLinesAdapter):
         self._reason = text_of(result.get("stopReason")) or "none"
         self._usage.append(counting.of_answer(result, self.model))
         self._end()
-        return [
-            AgentEvent("result", ok=self._reason == "end_turn", subtype=self._reason[:80], text=shown(self._transcript.text)),
-            AgentEvent("usage", models=self._usage[-1], total=True),
-        ]  # fmt: skip
+        told = AgentEvent(
+            "result",
+            ok=self._reason == "end_turn",
+            subtype=self._reason[:80],
+            text=shown(self._transcript.text),
+        )
+        counts = self._usage[-1]
+        return [told, AgentEvent("usage", models=counts, total=True)] if counts else [told]
 
     # What the agent asks.
 
