@@ -138,6 +138,28 @@ def test_many_questions_have_a_bound_and_the_rest_is_no_permission() -> None:
     assert len(made.questions) == 99
 
 
+def test_questions_of_one_number_are_answered_each() -> None:
+    made = session()
+    made.outgoing()
+    for option in ("a", "b"):
+        request = {"id": 7, "method": "session/request_permission", "params": {
+            "options": [{"optionId": option, "kind": "allow_once"}], "toolCall": {"rawInput": {"command": ["rm", option]}}}}  # fmt: skip
+        made.feed("stdout", json.dumps(request).encode(), AT)
+    assert list(made.questions.values()) == ["other: rm a", "other: rm b"]
+    assert all(made.answer(question, allow=True) for question in list(made.questions))
+    assert [one["result"]["outcome"]["optionId"] for one in spoken(made)] == ["a", "b"]
+    assert not made.waiting
+
+
+def test_request_after_the_turn_is_no_permission_and_waits_for_nobody() -> None:
+    made = session(stopReason="end_turn", usage={"inputTokens": 1})
+    made.outgoing()
+    request = {"id": 7, "method": "session/request_permission", "params": {"options": []}}
+    made.feed("stdout", json.dumps(request).encode(), AT)
+    assert spoken(made)[0]["result"]["outcome"] == {"outcome": "cancelled"}
+    assert (made.waiting, made.finished) == (False, True)
+
+
 def test_cost_and_usage_that_are_not_told_are_gaps() -> None:
     free = {"sessionUpdate": "usage_update", "cost": {"amount": 0, "currency": "USD"}}
     found = session(free, stopReason="end_turn", usage={"inputTokens": 0, "outputTokens": 0}).result(

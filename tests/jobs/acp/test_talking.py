@@ -67,6 +67,7 @@ def told(place: Path, *words: str, **given: Any) -> EndRecord:
         (["mode-ignored"], {"options": {"mode": "plan"}}, "failed", "is in the mode auto"),
         (["mode-refused", "name=@agentclientprotocol/codex-acp"], {}, "failed", "no mode 'read-only'"),
         (["say=x"], {"options": {"auth": "key"}}, "success", ""),
+        (["say=x"], {"options": {"auth": "odd"}}, "auth", "authenticate: no such way"),
         (["say=x", "resumes"], {"resume": "old-1"}, "success", ""),
         (["say=x", "loads"], {"resume": "old-1"}, "success", ""),
     ],

@@ -25,7 +25,7 @@ from gitfleet.jobs.words import AttemptOutcome
 
 VERSION = 1
 _PROMPT, _CLOSE = "session/prompt", "session/close"
-_MOST_ASKED, _MOST_DENIED, _SHORT = 100, 100, 4096
+_MOST_ASKED, _MOST_DENIED, _SHORT, _ID = 100, 100, 4096, 200
 
 
 class AcpAdapter(JsonLinesAdapter):
@@ -103,7 +103,7 @@ class AcpAdapter(JsonLinesAdapter):
         ):
             return self._updated(table(told.params.get("update")))
         if told.method == "$/cancel_request":
-            self._asked.pop(f"{told.params.get('requestId')}", None)
+            self._asked.pop(f"{told.params.get('requestId')}"[:_ID], None)
             self._wait()
         return [AgentEvent("notice", what=told.method[:80])]
 
@@ -294,11 +294,12 @@ class AcpAdapter(JsonLinesAdapter):
         kind = permissions.kind_of(call.get("kind") or known)
         rule = permissions.rule_for(kind, self._brief.permissions)
         about = {"tool": kind, "text": shown(permissions.subject(call))}
-        if self._leaving:
+        if self._leaving or self.finished:
             self._out.append(wire.answer(reply_to, permissions.CANCELLED))
             return [AgentEvent("notice", what="permission", answer="cancelled", **about)]
         if rule is PermissionRule.ASK and len(self._asked) < _MOST_ASKED:
-            question = f"{reply_to}"[:256]
+            question = f"{reply_to}"[:_ID]
+            question += f"-{self._count}-{len(self._asked)}" if question in self._asked else ""
             self._asked[question] = reply_to, told.params.get("options"), kind, about["text"]
             self._wait()
             return [AgentEvent("needs_input", question=question, **about)]

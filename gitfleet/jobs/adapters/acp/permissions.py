@@ -61,8 +61,9 @@ def subject(call: Any) -> str:
     """What is asked for, in a line: the command, the title, or the files."""
     told = table(call)
     given = table(told.get("rawInput")).get("command")
-    if isinstance(given, str) and given:
-        return given
+    words = [word for word in (given if isinstance(given, list) else [given]) if isinstance(word, str)]
+    if command := " ".join(words):
+        return command
     if isinstance(title := told.get("title"), str) and title:
         return title
     places = [str(one.get("path")) for one in tables_of(told.get("locations"))]
