@@ -62,7 +62,7 @@ AGENTS = (
         "opencode", "opencode-ai", "1.18.33", ("opencode",), ("opencode",),
         passed=("OPENCODE_*", "XDG_STATE_HOME"),  # it speaks to many services: the file names whose key it gets
         # It asks nobody unless it is told to; the file's `env` can tell otherwise.
-        gets={"OPENCODE_PERMISSION": '{"edit":"ask","bash":"ask"}', "OPENCODE_DISABLE_AUTOUPDATE": "true"},
+        gets={"OPENCODE_PERMISSION": '{"edit":"ask","bash":"ask","webfetch":"ask"}', "OPENCODE_DISABLE_AUTOUPDATE": "true"},
         counts=_LAST_REQUEST,
     ),
     AcpAgent(
