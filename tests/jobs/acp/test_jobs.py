@@ -21,6 +21,8 @@ from tests.jobs.acp.test_talking import AGENT, asked
 from tests.jobs.shepherd.agents import PYTHON
 from tests.workbench import PATIENCE, ROOT, Git, Gitfleet
 
+READS = {"command": ["sh", "-c", "cat; echo ready"]}
+"""A setup that reads its input to the end: what the agent is told is not for it."""
 Ran = Callable[..., dict[str, Any]]
 
 
@@ -60,7 +62,12 @@ def ran(ada: Path, gitfleet: Gitfleet) -> Ran:
 
 def test_work_of_an_agent_that_was_allowed_is_on_its_branch(ran: Ran, ada: Path, git: Git) -> None:
     job = ran(
-        "say=hello", "ask=edit", "sh=echo B=3 > src/api/b.py", permissions="allow", options={"mode": "plan"}
+        "say=hello",
+        "ask=edit",
+        "sh=echo B=3 > src/api/b.py",
+        permissions="allow",
+        options={"mode": "plan"},
+        setup=READS,
     )
     (attempt,) = job["attempts"]
     assert (job["status"], job["outcome"], attempt["conversation"]) == ("completed", "success", "session-1")
