@@ -17,7 +17,7 @@ from typing import Any, Self
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, reruns, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
@@ -266,6 +266,13 @@ class FleetManager(FleetQueries):
             await asyncio.wait([task])
         await self._dispatcher.look()
         return self.store.get(job_id)
+
+    async def answer_job(self, job_id: str, *, allow: bool, question: str = "") -> JobRecord:
+        """Say yes or no to what a job's agent asks: to the question of that id, else the only one. Raises JobNotFoundError, InvalidStateError."""
+        self._expect("answer_job", RUNNING)
+        told = partial(answering.answer, self.store, job_id, allow=allow, question=question)
+        answered: JobRecord = await self._dispatcher.call(told)
+        return answered
 
     async def retry_job(self, job_id: str) -> JobRecord:
         """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.
