@@ -134,7 +134,7 @@ class Dispatcher:
             if self.open:
                 for job in self._admitted():
                     await self._take(job)
-            if not self._admitted() and not self.running:
+            if not self.running and not self._admitted():
                 self.idle.set()
             else:
                 self.idle.clear()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, submission
+from gitfleet.jobs import events, options, outputs, submission
 from gitfleet.jobs.attempts import cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
@@ -48,10 +48,12 @@ def state_folder(path: str = ".") -> str:
 class FleetManager(LogStreams):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
-    `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
+    `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and
+    `fleet_wide`; ended jobs that are kept, `max_jobs_per_agent` (100) and `max_jobs_total`; the same in groups, `concurrency` and
+    `history`. With `auto_start` it starts by itself in the event loop that runs; `started` waits for that.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         *,
         config_path: str = "agents",
@@ -61,17 +63,22 @@ class FleetManager(LogStreams):
         fleet_wide: int | None = None,
         max_jobs_per_agent: int | None = None,
         max_jobs_total: int | None = None,
+        concurrency: Mapping[str, int] | None = None,
+        history: Mapping[str, int] | None = None,
+        auto_start: bool = False,
     ) -> None:
         self._config_path = os.path.abspath(config_path)
         self.store = JobStore(state_dir or state_folder(_nearest(self._config_path)))
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
-        bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
+        own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
+        bounds = options.bounds(own, concurrency, history)
         self._dispatcher = Dispatcher(self.store, self._listeners, self._log, self._current, bounds)
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
         self._stopped, self._reloading = asyncio.Event(), asyncio.Lock()
+        self._begun = asyncio.get_running_loop().create_task(self._begin()) if auto_start else None
 
     @property
     def state(self) -> str:
@@ -164,9 +171,17 @@ class FleetManager(LogStreams):
             await self._dispatcher.look()
         return found
 
-    async def __aenter__(self) -> Self:
+    async def started(self) -> None:
+        """Wait until a manager that starts by itself has started. Raises what `initialize` and `start` raise."""
+        if self._begun is not None:
+            await asyncio.shield(self._begun)
+
+    async def _begin(self) -> None:
         await self.initialize()
         await self.start()
+
+    async def __aenter__(self) -> Self:
+        await (self.started() if self._begun is not None else self._begin())
         return self
 
     async def __aexit__(self, *_: object) -> None:

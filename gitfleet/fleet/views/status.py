@@ -13,7 +13,8 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.views import records
+from gitfleet.fleet.views import daemon_rows, records
+from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.session_rows import SessionRow, known
@@ -105,6 +106,8 @@ class StatusAnswer(TypedDict):
     """What branches and worktrees keep after their sessions have ended."""
     ledger: LedgerRow
     nodes: list[NodeRow]
+    jobs: JobsGist | None
+    """Jobs of this clone's agents, in its own state directory; null where there never were any."""
 
 
 class FleetStatus(NamedTuple):
@@ -152,6 +155,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         "retained": kept,
         "ledger": _ledger(fleet, state),
         "nodes": nodes,
+        "jobs": daemon_rows.gist(fleet.repository.common_dir),
     }
     return FleetStatus(answer, warnings)
 
