@@ -14,6 +14,7 @@ from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, submission
 from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records import waiting
@@ -76,7 +77,9 @@ def trigger(
     """Queue a job of an agent. It runs as soon as its limits admit, where `gitfleet run` is at work."""
     found = submission.agent_of(loaded(config), agent)
     store = store_at(state_dir)
-    return _queued(submission.submit(store, found, schedule=schedule, prompt=prompt, priority=priority))
+    return _queued(
+        store, submission.submit(store, found, schedule=schedule, prompt=prompt, priority=priority)
+    )
 
 
 def enqueue(
@@ -91,7 +94,7 @@ def enqueue(
     where = os.path.abspath(working_dir) if working_dir else ""
     store = store_at(state_dir)
     return _queued(
-        submission.submit(store, found, prompt=instruction, priority=priority, working_directory=where)
+        store, submission.submit(store, found, prompt=instruction, priority=priority, working_directory=where)
     )
 
 
@@ -157,8 +160,11 @@ def _waits(store: JobStore) -> Callable[[JobRecord], str]:
     return lambda job: reasons.get(job.id, "") if job.status is JobStatus.QUEUED else ""
 
 
-def _queued(job: JobRecord) -> Reply:
-    return Reply(job_rows.job_answer(job), [f"{job.id}: {job.status}, for {job.agent_name}"])
+def _queued(store: JobStore, job: JobRecord) -> Reply:
+    lines = [f"{job.id}: {job.status}, for {job.agent_name}"]
+    if presence.present(store.folder) is None:
+        lines.append("nobody runs jobs here now: `gitfleet start`, or `gitfleet run`")
+    return Reply(job_rows.job_answer(job), lines)
 
 
 def _shown(job: JobRecord) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ from gitfleet.base.identity import ProcessIdentity
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.presence import RunningManager
 from tests import forms
-from tests.workbench import PATIENCE, Gitfleet
+from tests.workbench import PATIENCE, Entrant, Gitfleet, Race
+from tests.workbench import run as run_program
 
 AGENT = "command: [sh, -c, {script!r}]\nworking_directory: ..\nlimits: {{grace: 1s}}\n"
 
@@ -179,6 +181,25 @@ def test_start_that_cannot_be_says_why_and_leaves_nothing(ada: Path, gitfleet: G
     assert presence.present(state(ada)) is None
     os.rmdir(ada / ".git/gitfleet/jobs/log/000000000001.jsonl")
     told(gitfleet, ada, "start")
+
+
+def test_two_that_start_at_once_meet_one_manager(ada: Path, gitfleet: Gitfleet, race: Race) -> None:
+    argv = gitfleet.argv("start", "--json")
+    ran = race([Entrant(argv, ada, gitfleet.environment())] * 3)
+    answers = [forms.held(one.ok().json()) for one in ran]
+    assert {answer["manager"]["pid"] for answer in answers} == {running(ada).pid}
+    assert sorted(answer["started"] for answer in answers) == [False, False, True]
+
+
+def test_reader_of_the_log_that_goes_away_ends_it_quietly(ada: Path, gitfleet: Gitfleet) -> None:
+    told(gitfleet, ada, "start")
+    said = run_program(
+        ["sh", "-c", f"{shlex.join(gitfleet.argv('logs', '-f'))} | head -n 1"],
+        ada,
+        env=gitfleet.environment(),
+    ).ok()
+    assert said.stdout.endswith("fleet: started\n")
+    assert said.stderr == ""
 
 
 def test_foreground_manager_is_stopped_from_elsewhere(ada: Path, gitfleet: Gitfleet) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from gitfleet.base import advice
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.requests import ManagerRequest, RequestBox
 from gitfleet.jobs.errors import InvalidStateError
@@ -37,7 +38,7 @@ class ManagerSeat:
         if not self._lock.acquire(_PROBED):
             raise InvalidStateError(
                 f"The jobs in {self._state} are run by {self._lock.holder()}.",
-                hint="Stop that one first, or name another state directory.",
+                hint=f"Stop that one first ({advice.JOBS_STOP}), or name another state directory.",
                 current_state="taken", expected_state="free", operation="start",
             )  # fmt: skip
         try:

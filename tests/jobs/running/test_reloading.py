@@ -175,7 +175,11 @@ def test_manager_that_leaves_its_jobs_running_is_followed_by_one_that_takes_them
             assert fleet.state == "stopped"
             await fleet.stop()
         assert (fleet.get_job(job.id).status, said) == (JobStatus.RUNNING, [])
+        assert fleet.get_status().manager is None
         async with manager(place) as later:
+            there = fleet.get_status().manager
+            assert there is not None
+            assert there.pid == os.getpid()
             (place / ".git/gate").write_text("go\n")
             await later.until_idle()
             assert later.get_job(job.id).output == "ready\nover\n"
