@@ -105,8 +105,13 @@ class FleetManager(LogStreams):
         self._state, self._since = RUNNING, clock.elapsed()
         self._stopped.clear()
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
-        await self._dispatcher.start()
-        self._seat.listen()
+        try:
+            await self._dispatcher.start()
+            self._seat.listen()
+        except BaseException:
+            self._state = INITIALIZED
+            await self._seat.leave("it could not start")
+            raise
 
     async def stop(
         self,

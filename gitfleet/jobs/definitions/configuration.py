@@ -51,6 +51,8 @@ def load(path: str, *, environ: Mapping[str, str]) -> Configuration:
     fleet = reading.fleet(fleet_file)
     agents, trees = reading.agents(files)
     reading.settle(fleet, agents, trees)
+    if os.path.isdir(whole):
+        reading.settle_default(fleet, agents)
     if reading.flaws or fleet is None:
         raise _invalid(path, [str(flaw) for flaw in dict.fromkeys(reading.flaws)])
     meaning = {"agents": {name: agent.model_dump(mode="json") for name, agent in agents.items()}}
@@ -110,6 +112,7 @@ class _Reading:
         self._environ = environ
         self._defaults: PlacedValue | None = None
         self._profiles: dict[str, PlacedValue] = {}
+        self._fleet = PlacedValue({}, Position(""))
 
     def fleet(self, path: str) -> FleetSettings | None:
         """What `fleet.yaml` says; its defaults and profiles are kept for the agents."""
@@ -122,7 +125,7 @@ class _Reading:
         for name, profile in (profiles.data if profiles else {}).items():
             if self._layer(profile, f"profiles.{name}"):
                 self._profiles[name] = profile
-        values = self._filled(tree._replace(data=own))
+        values = self._fleet = self._filled(tree._replace(data=own))
         try:
             return FleetSettings.model_validate(documents.plain(values))
         except ValidationError as error:
@@ -253,3 +256,11 @@ class _Reading:
                 near = tuple(findings.nearest(agent.budget.of, list(fleet.budgets)))
                 words = f"there is no budget {agent.budget.of} in {FLEET_FILE}"
                 self.flaws.append(Flaw(at, "budget.of", words, near))
+
+    def settle_default(self, fleet: FleetSettings | None, agents: Mapping[str, Agent]) -> None:
+        """Whether the agent that `fleet.yaml` names is one of all those that there are."""
+        if fleet is None or self.flaws or fleet.default_agent in {None, *agents}:
+            return
+        at = documents.place(self._fleet, ("default_agent",))
+        near = tuple(findings.nearest(str(fleet.default_agent), list(agents)))
+        self.flaws.append(Flaw(at, "default_agent", f"there is no agent {fleet.default_agent}", near))
