@@ -20,6 +20,7 @@ class Step(str):
         return f"{self[:-1]}: {', '.join(what)}{CLOSE}"
 
 
+AGENT_NEW = Step("⟨write an agent file⟩")
 ARCHIVES = Step("⟨archives⟩")
 CLAIM = Step("⟨claim⟩")
 CLAIMS = Step("⟨claims⟩")

@@ -10,6 +10,7 @@ from gitfleet.base import advice
 
 # "{}": what the step is done to
 COMMANDS: Mapping[str, str] = {
+    advice.AGENT_NEW: "gitfleet agent new {}",
     advice.ARCHIVES: "gitfleet worktree archive --list",
     advice.CLAIM: "gitfleet claim {}",
     advice.CLAIMS: "gitfleet claims",

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from gitfleet.base import advice
 from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
 from gitfleet.jobs.adapters.protocol import Task
@@ -28,6 +29,7 @@ MOST_FILES = 1000
 EXTENDS = "extends"
 LAYERS = ("defaults", "profiles")
 _ENDS = (".yaml", ".yml")
+_NEW = f"Write one ({advice.AGENT_NEW.of('NAME')}), or name the folder that has them."
 _AGENT_KEYS = [*findings.keys_of(Agent), EXTENDS]
 _FLEET_KEYS = [*findings.keys_of(FleetSettings), *LAYERS]
 _OPTIONS = {"codex": codex_call.OPTIONS, "claude": claude_call.OPTIONS}
@@ -68,11 +70,11 @@ def _ordered(value: Any) -> Any:
     return [_ordered(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _invalid(path: str, said: list[str]) -> ConfigurationError:
+def _invalid(path: str, said: list[str], hint: str = "Correct the files.") -> ConfigurationError:
     first = "\n  ".join(said)
     return ConfigurationError(
         f"The agent files cannot be used; {counted(len(said), 'finding')}:\n  {first}",
-        hint="Correct the files.",
+        hint=hint,
         config_path=path,
         validation_errors=tuple(said),
     )
@@ -83,7 +85,7 @@ def _found(path: str, whole: str) -> tuple[str, list[str]]:
     folder = whole
     if not os.path.isdir(whole):
         if not os.path.lexists(whole):
-            raise _invalid(path, [f"{whole}: there is no such file or folder"])
+            raise _invalid(path, [f"{whole}: there is no such file or folder"], _NEW)
         if not whole.endswith(_ENDS):
             raise _invalid(path, [f"{whole}: an agent file ends with .yaml"])
         folder = os.path.dirname(whole)
@@ -98,7 +100,7 @@ def _found(path: str, whole: str) -> tuple[str, list[str]]:
         raise _invalid(path, [f"{folder}: cannot be read: {error.strerror}"]) from error
     names = [one for one in names if one.endswith(_ENDS) and not one.startswith(".") and one != FLEET_FILE]
     if not names:
-        raise _invalid(path, [f"{folder}: there is no agent file in it"])
+        raise _invalid(path, [f"{folder}: there is no agent file in it"], _NEW)
     if len(names) > MOST_FILES:
         raise _invalid(path, [f"{folder}: has more than {MOST_FILES} agent files"])
     return fleet_file, [os.path.join(folder, one) for one in names]

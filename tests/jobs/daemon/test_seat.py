@@ -143,3 +143,32 @@ def test_lock_without_a_name_is_waited_for(tmp_path: Path) -> None:
     assert presence.present(state) == RunningManager("x")
     lock.release()
     assert presence.present(state) is None
+
+
+FULL = """
+import asyncio, resource, sys
+from gitfleet import FleetManager
+from gitfleet.errors import LocalStorage
+from gitfleet.jobs.daemon import presence
+async def main():
+    fleet = FleetManager(config_path=sys.argv[1], state_dir=sys.argv[2])
+    await fleet.initialize()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        await fleet.start()
+    except LocalStorage as error:
+        print(fleet.state, presence.present(sys.argv[2]), error.message)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await fleet.start()
+    print(fleet.state)
+    await fleet.stop()
+asyncio.run(main())
+"""
+
+
+def test_state_directory_that_takes_no_more_is_told_and_given_back(agents: Path, tmp_path: Path) -> None:
+    argv: list[str | Path] = [sys.executable, "-c", FULL, agents, tmp_path / "state"]
+    told = run_program(argv, tmp_path, env={"PYTHONPATH": str(ROOT)}).ok().stdout.splitlines()
+    assert told[0].startswith("initialized None Could not write ")
+    assert "What was there is unchanged." in told[0]
+    assert told[1:] == ["running"]
