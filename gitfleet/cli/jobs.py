@@ -157,7 +157,8 @@ def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
 def _waits(store: JobStore) -> Callable[[JobRecord], str]:
     """What says of a job why it is not started yet."""
     reasons = waiting.load(store.folder)
-    return lambda job: reasons.get(job.id, "") if job.status is JobStatus.QUEUED else ""
+    usual = "" if presence.present(store.folder) else "nobody runs jobs here"
+    return lambda job: usual or reasons.get(job.id, "") if job.status is JobStatus.QUEUED else ""
 
 
 def _queued(store: JobStore, job: JobRecord) -> Reply:

@@ -54,6 +54,11 @@ def announce(state: str, config_path: str) -> RunningManager:
     return found
 
 
+def left(state: str) -> RunningManager | None:
+    """The manager before, where it was killed; the lock is held by its successor."""
+    return statefile.load(RunningManager, os.path.join(state, RECORD))
+
+
 def withdraw(state: str) -> None:
     """Take that away; the lock is still held."""
     for name in (PID, RECORD):

@@ -43,6 +43,8 @@ class ManagerSeat:
             )  # fmt: skip
         try:
             self._journal = EventLog(self._state, self._listeners, self._log)
+            if former := presence.left(self._state):
+                self._journal.warn(f"the manager before, {former.words}, ended without a word")
             self._instance = presence.announce(self._state, config_path).instance
         except BaseException:
             self._free("")

@@ -134,6 +134,8 @@ def test_logs_of_an_agent_have_what_its_jobs_wrote_in_order_and_end_with_the_man
         whole = [one async for one in fleet.stream_logs()]
         assert [one.seq for one in whole] == list(range(1, len(whole) + 1))
         assert (whole[0].event, whole[-1].event) == ("started", "stopped")
+        other = manager(place)
+        assert [one async for one in other.stream_logs(follow=False)] == whole
         with pytest.raises(ValueError, match="no level"):
             fleet.stream_logs(level="loud")
 
