@@ -99,6 +99,22 @@ class NodeLock:
             return None
         return lock.release
 
+    def taken(self) -> bool:
+        """Whether somebody has it at this moment. Who asks has it for a moment, too: whoever takes it waits a little."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in {errno.EACCES, errno.EAGAIN}:
+                raise
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     def holder(self) -> str:
         """Who holds it, in words, as far as the holder wrote it down."""
         try:

@@ -70,3 +70,13 @@ def counted(number: int, noun: str) -> str:
     return (
         f"{number} {noun[:-1]}ies" if noun[-1:] == "y" and noun[-2:-1] not in "aeiou" else f"{number} {noun}s"
     )
+
+
+def amount(size: int) -> str:
+    """So many bytes in the largest unit of which there is one: `512 B`, `1.5 MiB`."""
+    number = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"

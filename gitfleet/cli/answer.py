@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitfleet.codec import Struct
@@ -51,6 +51,12 @@ class Reply(Struct):
 
 def _words(code: int) -> str:
     return EXIT_CODES[code][0] if code else "ok"
+
+
+class Following(Struct):
+    """The outcome of a command that tells as it goes: each of `replies` as it comes. Ctrl-C is its usual end."""
+
+    replies: Iterator[Reply]
 
 
 class Watching(Struct):

@@ -9,24 +9,26 @@ from typing import TypeVar
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
-from gitfleet.cli.answer import Reply, Watching
+from gitfleet.cli.answer import Following, Reply, Watching
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
 _Told = TypeVar("_Told")
 READ_ONLY = frozenset([
-    "agent status", "audit", "check", "claims", "fsck", "log", "maintainer logs", "maintainer status", "prime",
+    "agent status", "audit", "check", "claims", "fsck", "log", "logs", "maintainer logs", "maintainer status", "prime",
     "session list", "session show", "status", "waiting", "worktree list", "worktree status",
 ])  # fmt: skip
 """Commands that only look: that nothing was changed goes without saying."""
 
 
-def run(command: str, action: Callable[[], Reply | Watching], *, as_json: bool) -> int:
+def run(command: str, action: Callable[[], Reply | Watching | Following], *, as_json: bool) -> int:
     """Run `action`, show what it answers or why it could not, and return the exit code."""
     try:
         answer = _ask(command, action, as_json=as_json)
         if isinstance(answer, Watching):
             return _watch(command, answer, as_json=as_json)
+        if isinstance(answer, Following):
+            return _follow(command, answer, as_json=as_json)
     except KeyboardInterrupt:
         words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
         render.note(f"gitfleet: {words}")
@@ -81,6 +83,18 @@ def _watch(command: str, watch: Watching, *, as_json: bool) -> int:
             clock.wait(watch.every)
     except KeyboardInterrupt:
         return 0
+
+
+def _follow(command: str, answer: Following, *, as_json: bool) -> int:
+    """Show one reply after the other, JSON as one line each, until there are no more, or Ctrl-C (0), or an error (its code)."""
+    try:
+        while (reply := _ask(command, lambda: next(answer.replies, None), as_json=as_json)) is not None:
+            render.show(command, reply, as_json=as_json, compact=True)
+            if reply.code:
+                return reply.code
+    except KeyboardInterrupt:
+        return 0
+    return 0
 
 
 def _nobody_reads() -> int:

@@ -64,9 +64,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
+        "start": CommandEntry("daemon.start", "Run them in the background"),
+        "stop": CommandEntry("daemon.stop", "Stop that, or `run`, from anywhere"),
+        "restart": CommandEntry("daemon.restart", "Start it anew; jobs that run go on"),
+        "reload": CommandEntry("daemon.reload", "Have it read the agent files again"),
         "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
+        "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
+        "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
     },
@@ -138,8 +144,18 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "job": {
         "list": CommandEntry("jobs.listing", "List jobs, those that have not ended first (the default)"),
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
-        "logs": CommandEntry("jobs.logs", "Show what the agent of a job has written"),
+        "logs": CommandEntry("logs.job_logs", "Show what the agent of a job has written"),
+        "answer": CommandEntry("answering.answer", "Answer what an agent asks, or see what that is"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
+        "retry": CommandEntry("rerunning.retry", "Have a job that failed go on where it stopped"),
+        "fork": CommandEntry("rerunning.fork", "Queue a copy of a job, changed or not"),
+    },
+    "schedule": {
+        "list": CommandEntry("schedules.listing", "List schedules, and when each fires next (the default)"),
+        "enable": CommandEntry("schedules.enable", "Have a schedule fire, from now on"),
+        "disable": CommandEntry("schedules.disable", "Have a schedule not fire, until it is enabled again"),
+        "add": CommandEntry("schedules.add", "Give yourself a schedule (agents of jobs only)"),
+        "remove": CommandEntry("schedules.remove", "Take away one that an agent gave itself"),
     },
     "pool": {
         "list": CommandEntry("pools.listing", "List pools, and whether they are paused (the default)"),
@@ -163,6 +179,7 @@ NOUNS: Mapping[str, Noun] = {
     "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),
+    "schedule": Noun("When agents run by themselves. Without a verb: list.", "list"),
     "pool": Noun("Accounts that agents share. Without a verb: list.", "list"),
     "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
 }

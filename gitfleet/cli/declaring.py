@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 from gitfleet.codec import Struct
 
 if TYPE_CHECKING:
-    from gitfleet.cli.answer import Reply, Watching
+    from gitfleet.cli.answer import Following, Reply, Watching
 
 
 class Option:
@@ -97,10 +97,12 @@ class Command(Struct):
     passes_on: bool = False
 
     @property
-    def function(self) -> Callable[..., Reply | Watching]:
+    def function(self) -> Callable[..., Reply | Watching | Following]:
         """What answers it."""
         module, _, name = self.home.rpartition(".")
-        found: Callable[..., Reply | Watching] = getattr(import_module(f"gitfleet.cli.{module}"), name)
+        found: Callable[..., Reply | Watching | Following] = getattr(
+            import_module(f"gitfleet.cli.{module}"), name
+        )
         return found
 
     @property

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterator
 from typing import Annotated
 
-from gitfleet.base import clock, text
+from gitfleet.base import text
+from gitfleet.cli import job_text
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
-from gitfleet.jobs import outputs, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs import outputs, present, submission
+from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
@@ -47,6 +48,7 @@ Anywhere = Annotated[
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
     "running": "cyan",
+    "needs_input": "magenta",
     "completed": "green",
     "failed": "red",
     "interrupted": "red",
@@ -66,7 +68,7 @@ def loaded(config: str) -> Configuration:
 
 def store_at(state_dir: str) -> JobStore:
     """The jobs that are meant."""
-    return JobStore(state_dir or state_folder())
+    return JobStore(state_dir or os.environ.get(environment.STATE) or state_folder())
 
 
 def trigger(
@@ -82,7 +84,7 @@ def trigger(
     known = loaded(config)
     found = submission.agent_of(known, agent)
     store = store_at(state_dir)
-    job = submission.made(found, schedule=schedule, prompt=prompt, priority=priority)
+    job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
     return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
 
 
@@ -99,7 +101,7 @@ def enqueue(
     found = submission.default_agent(known)
     where = os.path.abspath(working_dir) if working_dir else ""
     store = store_at(state_dir)
-    job = submission.made(found, prompt=instruction, priority=priority, working_directory=where)
+    job = submission.new(found, prompt=instruction, priority=priority, working_directory=where)
     return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
 
 
@@ -110,43 +112,34 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             raise UsageError(
                 f"'{text.display(word[:40])}' is no status.", hint=f"One of {', '.join(JobStatus)}."
             )
+    store = store_at(state_dir)
     with fleet_of(".") as clone:
-        wanted = JobFilter(agent, tuple(status), limit=limit)
-        found = views.find(store_at(state_dir), seen(clone), wanted)
+        found = views.find(store, seen(clone), JobFilter(agent, tuple(status), limit=limit))
     found.sort(key=lambda job: job.ended)
-    rows = [
-        (
-            job.id,
-            job.agent_name,
-            str(job.status),
-            job.node,
-            _when(job),
-            text.one_line(job.error, 60),
-        )
-        for job in found
-    ]
+    now = present.of(store, found)
+    rows = [job_text.cells(job, now[job.id]) for job in found]
     grid = Grid(
-        ("JOB", "AGENT", "STATUS", "NODE", "CREATED", "WHY"),
+        ("JOB", "AGENT", "STATUS", "NODE", "SCHEDULE", "CREATED", "WHY"),
         rows,
         coloured="STATUS",
         colours=_COLOURS,
-        optional=("WHY", "CREATED", "NODE"),
+        optional=("WHY", "CREATED", "SCHEDULE", "NODE"),
     )
-    return Reply({"jobs": [job_rows.job_row(job) for job in found]}, [grid] if rows else ["no jobs"])
+    return Reply(
+        {"jobs": [job_rows.job_row(job, now[job.id]) for job in found]}, [grid] if rows else ["no jobs"]
+    )
 
 
 def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
-    with fleet_of(".") as clone:
-        found = views.get(store_at(state_dir), seen(clone), job)
-    return Reply(job_rows.job_answer(found), _shown(found))
-
-
-def logs(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Show what the agent of a job has written until now."""
     store = store_at(state_dir)
-    output = outputs.whole(store, job)
-    return Reply({"job": job, "output": output}, output.splitlines())
+    with fleet_of(".") as clone:
+        found = views.get(store, seen(clone), job)
+    now = present.of(store, [found])[job]
+    asked = [
+        f"it waits for an answer ({one}): {words}" for one, words in answering.questions(store, found).items()
+    ]
+    return Reply(job_rows.job_answer(found, now), [*job_text.shown(found, now), *asked])
 
 
 def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
@@ -167,7 +160,7 @@ def history(job: JobId, state_dir: StateDir = "") -> Reply:
     found = store.get(job)
     lines = list(_lines(store, found))
     told = [f"{number}.{line.seq:<5} {line.source:<6} {line.type:<11} {line.text}" for number, line in lines]
-    return Reply(lambda: job_rows.history(found, lines), [*_shown(found), *told])
+    return Reply(lambda: job_rows.history(found, lines), [*job_text.shown(found), *told])
 
 
 def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
@@ -178,27 +171,3 @@ def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
 
 def _queued(job: JobRecord) -> Reply:
     return Reply(job_rows.job_answer(job), [f"{job.id}: {job.status}, for {job.agent_name}"])
-
-
-def _shown(job: JobRecord) -> Iterator[str]:
-    yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
-    yield f"agent {job.agent_name}, created {_when(job)}"
-    if job.node:
-        yield f"node {job.node}" + (" is to cancel it" if job.cancelled and not job.ended else "")
-    for attempt in job.attempts:
-        if not attempt.number:
-            yield f"branch {attempt.branch or '(none)'}"
-            continue
-        yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
-        if attempt.worktree:
-            yield f"  in {attempt.worktree}"
-        if attempt.commit and attempt.commit != attempt.base:
-            yield f"  commit {attempt.commit[:12]}"
-        if attempt.kept:
-            yield f"  {attempt.kept}"
-    if job.error:
-        yield f"why: {job.error}"
-
-
-def _when(job: JobRecord) -> str:
-    return clock.iso(job.created_at // 1000)

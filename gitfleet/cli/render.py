@@ -74,9 +74,14 @@ def _small(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}"
 
 
+def on_terminal() -> bool:
+    """Whether somebody sees `progress`."""
+    return sys.stderr.isatty()
+
+
 def progress(text: str) -> None:
     """Show how far something has come, on one line of a terminal (standard error) that the next one is written over; "" takes it away."""
-    if sys.stderr.isatty():
+    if on_terminal():
         width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         sys.stderr.write(f"\r\x1b[K{display(text)[: width - 1]}")
         sys.stderr.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import Config, StateDir, config_path
+from gitfleet.jobs.daemon import serving
 from gitfleet.jobs.fleet_manager import FleetManager, state_folder
 
 UntilIdle = Annotated[
@@ -41,28 +41,19 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     for word in _ENDS:
         fleet.on(f"job:{word}", partial(count, word))
     fleet.on("agent:started", lambda event: render.note(f"{event.job_id} started, agent {event.agent_name}"))
+    fleet.on("job:needs_input", lambda event: render.note(f"{event.job_id} needs input: {event.text}"))
+    fleet.on("schedule:triggered", lambda event: render.note(f"{event.job_id} made by {_schedule(event)}"))
+    fleet.on("schedule:skipped", lambda event: render.note(f"{_schedule(event)} skipped: {event.reason}"))
     await fleet.initialize()
     await fleet.start()
-    asked, again = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        (again if asked.is_set() else asked).set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    waits: list[asyncio.Task[Any]] = [loop.create_task(asked.wait())]
-    if until_idle:
-        waits.append(loop.create_task(fleet.until_idle()))
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    ending = loop.create_task(
-        fleet.stop(timeout=None, on_progress=lambda left: render.note(f"{left} still at work"))
+    await serving.until_stopped(
+        fleet,
+        limit=None,
+        on_progress=lambda left: render.note(f"{left} still at work"),
+        until_idle=until_idle,
     )
-    hurry = loop.create_task(again.wait())
-    await asyncio.wait([ending, hurry], return_when=asyncio.FIRST_COMPLETED)
-    if not ending.done():
-        await fleet.cancel_all()
-    await ending
-    for task in (*waits, hurry):
-        task.cancel()
     return counts
+
+
+def _schedule(event: Any) -> str:
+    return f"schedule {event.schedule_name} of {event.agent_name}"

@@ -43,7 +43,7 @@ def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
     rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.told.get("sessions", ())]
     ledger = {**answer.told.get("ledger", {}), "age": 0}
-    return rows, answer.told.get("retained", ()), ledger, len(answer.warnings)
+    return rows, answer.told.get("retained", ()), answer.told.get("asking", ()), ledger, len(answer.warnings)
 
 
 def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
@@ -53,6 +53,9 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     if sessions:
         rows = [_cells(row) for row in sessions]
         yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+    for asked in found["asking"]:
+        said = one_line(asked["text"], 80) or "(it does not say what)"
+        yield f"needs input: {asked['job']} of {asked['agent_name']} asks: {said}"
     if retained:
         yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
         yield from (f"  {line}" for line in _retained(retained))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from gitfleet.base.text import duration
+from gitfleet.base.text import amount, duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Option
@@ -42,6 +42,7 @@ Strategy = Annotated[
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done and why; do nothing.")]
 All = Annotated[bool, Option("--all", help="All managed worktrees of this clone.")]
+Disk = Annotated[bool, Option("--disk", help="Also what disk each takes; every file is looked at.")]
 Paths = Annotated[
     list[str] | None, Option("--path", metavar="PATH", help="The worktree at PATH; repeatable.")
 ]
@@ -98,11 +99,22 @@ def listing() -> Reply:
     return Reply(found, lines, warnings=_broken(found["broken"]))
 
 
-def status() -> Reply:
+def status(disk: Disk = False) -> Reply:
     """Show each managed worktree: its branch, what it has changed, who is at work there, and what reconcile would do."""
     with Fleet.open() as fleet:
-        found = worktree_rows.states(*fleet.worktrees.status())
-    head = ("SESSION", "AGENT", "BRANCH", "AHEAD", "BEHIND", "DIRTY", "IDLE", "USED BY", "RECONCILE")
+        found = worktree_rows.states(*fleet.worktrees.status(disk=disk))
+    head: tuple[str, ...] = (
+        "SESSION",
+        "AGENT",
+        "BRANCH",
+        "AHEAD",
+        "BEHIND",
+        "DIRTY",
+        "IDLE",
+        "USED BY",
+        "RECONCILE",
+    )
+    head = (*head, "DISK") if disk else head
     grid = Grid(head, [_cells(row) for row in found["worktrees"]], optional=("AGENT", "BRANCH", "IDLE"))
     lines: list[str | Grid] = [grid] if found["worktrees"] else ["no managed worktrees"]
     return Reply(found, lines, warnings=_broken(found["broken"]))
@@ -165,7 +177,8 @@ def _cells(row: WorktreeRow) -> tuple[str, ...]:
     used = str(User(**row["users"][0])) if row["users"] else "reserved" if row["reserved"] else ""
     word, reason = row["reconcile"]["result"], row["reconcile"]["reason"]
     would = f"would bring it in ({reason})" if word == "go" else f"{word}: {reason}"
-    return (row["session"], row["agent"], branch, ahead, behind, dirty, idle, used, would)
+    cells = (row["session"], row["agent"], branch, ahead, behind, dirty, idle, used, would)
+    return cells if row["disk"] is None else (*cells, amount(row["disk"]))
 
 
 def _reconciled(found: Reconciled, news: Sequence[str]) -> Reply:

@@ -129,6 +129,11 @@ class Quarantine:
             self._put("shallow", self._shallow)
         self._put("HEAD", b"ref: refs/heads/none\n")
 
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks older history; then each merge takes processes of its own."""
+        return bool(self._shallow)
+
     def _settings(self) -> str:
         rows = [*_FIXED, *SETTINGS]
         rows += [

@@ -14,23 +14,29 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+from gitfleet.base import clock
 from gitfleet.base.watching import Bell
 from gitfleet.codec import Struct
-from gitfleet.jobs import admission, events
+from gitfleet.errors import LocalStorage
+from gitfleet.jobs import admission, asking, events, waiting
+from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery.follower import Follower
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
 from gitfleet.jobs.shared.keeper import SharedJobs
-from gitfleet.jobs.words import JobStatus
+from gitfleet.jobs.waiting import HeldNotice
+from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
 _T = TypeVar("_T")
 _THREADS = 8
 _LOOK_EVERY = 60.0
+_GONE = "its agent is not in the agent files"
 
 
 class Hold(Protocol):
@@ -67,11 +73,14 @@ class Dispatcher:
     ) -> None:
         self._store, self._listeners, self._log = store, listeners, log
         self._configuration, self._bounds, self._holds = configuration, bounds, tuple(holds)
-        self._shared = shared
+        self._follower, self._shared = Follower(store, log), shared
         self._queued: dict[str, JobRecord] = {}
         self._agents: dict[str, str] = {}
         self._told: set[str] = set()
-        self._done: set[tuple[str, int]] = set()
+        self._done: dict[str, int] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._questions = Questions()
+        self._notice = HeldNotice(store)
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -80,6 +89,7 @@ class Dispatcher:
         """Set while nothing runs, and nothing that could run waits."""
         self.open = False
         """Whether new attempts are started."""
+        self._closed = False
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
@@ -89,20 +99,40 @@ class Dispatcher:
         await self.call(self._store.mend)
         if self._shared is not None:
             await self.call(self._shared.start, self._nudge_from_outside)
-        self.open = True
+        self.open, self._closed = True, False
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
+        self._follower.start()
 
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us."""
         self.open = False
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._bell.ring()
         await self.call(self._ear.join)
+        await self.call(self._follower.stop)
         self._bell.close()
         if self._shared is not None:
             await self.call(self._shared.close)
-        self._pool.shutdown()
+        async with self._turn:
+            self._closed = True
+        await self.call(self._notice.forget)
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def shut(self) -> None:
+        """Start nothing more."""
+        async with self._turn:
+            self.open = False
+
+    async def leave(self) -> None:
+        """Look after none of the jobs that run any more: they go on, and the next manager takes them up."""
+        left = list(self.running.values())
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
@@ -116,6 +146,8 @@ class Dispatcher:
     async def look(self) -> None:
         """Hear of what is new in the store, and start what may start."""
         async with self._turn:
+            if self._closed:
+                return
             await self._hear()
             for hold in self._holds if self._queued or self._offers() else ():
                 await self.call(hold.refresh)
@@ -125,10 +157,33 @@ class Dispatcher:
                 for job in admitted:
                     if job.id in self._queued:
                         await self._take(job)
-            if not self.running and not self._admitted():
+            self._wake_in_time()
+            admitted = self._admitted()
+            await self._say_what_holds()
+            if not self.running and not admitted and self._alarm is None:
                 self.idle.set()
             else:
                 self.idle.clear()
+
+    async def _say_what_holds(self) -> None:
+        """For those who ask why a job waits. A full disk keeps nobody from work."""
+        known = self._configuration()
+        limits = {name: self.limit(name) for name in known.agents}
+        with suppress(LocalStorage):
+            await self.call(self._notice.tell, limits, self._fleet_limit(), dict(self.waits))
+
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
+
+        `keep` may have a reason of its own. `look` starts the job.
+        """
+        async with self._turn:
+            await self._hear()
+            for hold in () if queues else self._holds:
+                await self.call(hold.refresh)
+            if not queues and (not self.open or job not in self._admitted(job)):
+                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+            return await self.call(keep)
 
     def nudge(self) -> None:
         """Look soon. For the event loop's thread."""
@@ -149,31 +204,57 @@ class Dispatcher:
         return (agent.concurrency or self._bounds.per_agent or 1) if agent else 0
 
     async def _hear(self) -> None:
-        before = {job_id for job_id, _ in self._done}
+        before = dict(self._done)
         found = await self.call(self._store.open_jobs)
         there = {job.id for job in found}
-        jobs = [job for job in found if (job.id, len(job.attempts)) not in self._done or _waits(job)]
-        self._done = {one for one in self._done if one[0] in there or one[0] not in before}
+        jobs = [job for job in found if not self._outdated(job)]
+        for job_id in before.keys() - there:
+            self._done.pop(job_id, None)
         for job_id in self._queued.keys() - there:
             self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
             self._created(job)
-            if _waits(job):
+            if job.id in self.running:
+                continue  # also one whose attempt has ended just now: its task has yet to hear of that
+            if job.status is JobStatus.QUEUED:
                 self._queued[job.id] = job
-            elif job.id not in self.running and self.open:
+            elif self.open:
                 self._run(job)
+        await self._ask(found)
 
-    def _admitted(self) -> list[JobRecord]:
+    async def _ask(self, jobs: Iterable[JobRecord]) -> None:
+        """Tell of agents that wait for a person."""
+        names = {job.id: job.agent_name for job in jobs}
+        found = await self.call(asking.everything, self._store, jobs)
+        for job_id, asked in self._questions.new(found).items():
+            event = events.JobNeedsInput(job_id, names[job_id], asked.text, asked.since)
+            self._tell("job:needs_input", event)
+
+    def _outdated(self, job: JobRecord) -> bool:
+        """Whether the attempt that it is at has ended since it was read."""
+        return job.status is JobStatus.RUNNING and len(job.attempts) <= self._done.get(job.id, -1)
+
+    def _wake_in_time(self) -> None:
+        """Look again when the first of those comes due that may not start before some moment."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        now = clock.milliseconds()
+        due = [job.not_before - now for job in self._queued.values() if job.not_before > now]
+        self._alarm = self._loop.call_later(min(due) / 1000, self.nudge) if due and self.open else None
+
+    def _admitted(self, *more: JobRecord) -> list[JobRecord]:
         self.waits = {}
-        fleet = self._configuration().fleet.concurrency or self._bounds.fleet_wide
-        running = self._agents.values()
+        running, fleet = self._agents.values(), self._fleet_limit()
         return admission.admitted(
-            [*self._queued.values(), *self._offers()],
+            [*self._queued.values(), *more, *self._offers()],
             running,
             limit_of=self.limit,
             fleet_limit=fleet,
             held=self._held,
         )
+
+    def _fleet_limit(self) -> int | None:
+        return self._configuration().fleet.concurrency or self._bounds.fleet_wide
 
     def _offers(self) -> list[JobRecord]:
         offers = self._shared.offers() if self._shared is not None else []
@@ -181,7 +262,7 @@ class Dispatcher:
 
     def _held(self, job: JobRecord) -> bool:
         agent = self._configuration().agents[job.agent_name]
-        why = next(filter(None, (hold.why(job, agent) for hold in self._holds)), "")
+        why = waiting.again_at(job) or next(filter(None, (hold.why(job, agent) for hold in self._holds)), "")
         if why:
             self.waits[job.id] = why
         return bool(why)
@@ -194,7 +275,9 @@ class Dispatcher:
                 self._queued[job.id] = job
 
     async def _take(self, job: JobRecord) -> None:
-        agent = self._configuration().agents[job.agent_name]
+        agent = self._configuration().agents.get(job.agent_name)
+        if agent is None:  # other agent files hold since it was admitted
+            return
         taken = await self.call(plan.take, self._store, job.id, agent)
         if taken.status is JobStatus.RUNNING:
             del self._queued[job.id]
@@ -207,16 +290,15 @@ class Dispatcher:
     async def _worked(self, job: JobRecord) -> None:
         try:
             ended = await JobWork(self._store, job, self.call, self._tell, self._listeners).run()
-            if _waits(ended):
-                return
-            self._over(ended)
+            if ended.ended:
+                self._over(ended)
             kept, own = self._configuration().fleet.history, self._bounds
             per_agent = own.kept_per_agent or kept.max_jobs_per_agent or KEPT
             await self.call(self._store.retain, per_agent, own.kept_total or kept.max_jobs_total)
         except Exception:  # noqa: BLE001 - the store still says that it runs, and the next start looks after it
             self._log.exception("%s could not be looked after", job.id)
         finally:
-            self._done.add((job.id, len(job.attempts)))
+            self._done[job.id] = len(job.attempts)
             del self.running[job.id], self._agents[job.id]
             self.nudge()
 

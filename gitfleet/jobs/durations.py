@@ -53,3 +53,11 @@ def words(value: int) -> str:
         return f"{value}ms" if value else "0"
     unit = next(unit for unit in ("w", "d", "h", "m", "s", "ms") if value % _TIMES[unit] == 0)
     return f"{value // _TIMES[unit]}{unit}"
+
+
+def size_words(value: int) -> str:
+    """An amount of bytes for people: `2 GiB`, `1.5 GiB`, `512 MiB`."""
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if value >= 1024**power:
+            return f"{value / 1024**power:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{value} B"

@@ -1,7 +1,8 @@
 """Events of the FleetManager: what each tells, and who listens. Times are in milliseconds since 1970.
 
 For each job: `job:created`, `agent:started`, `job:output`…, `agent:stopped`, and exactly one of `job:completed`, `job:failed`
-(which an interrupted one is, too) and `job:cancelled`.
+(which an interrupted one is, too) and `job:cancelled`. `agent:started` and `agent:stopped` come with each of its attempts. A job that
+ended and is retried by hand begins with `job:created` once more.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ class ManagerStopped(Struct):
 
     timestamp: int
     reason: str = ""
+
+
+class ConfigReloaded(Struct):
+    """`config:reloaded`: other agent files hold from now on; `changes` as `definitions.changes` has them."""
+
+    changes: tuple[str, ...]
 
 
 class AgentStarted(Struct):
@@ -57,6 +64,15 @@ class JobOutput(Struct):
     chunk: str
 
 
+class JobNeedsInput(Struct):
+    """`job:needs_input`: its agent waits for a person. What it asks is not made safe for a terminal; `since` when."""
+
+    job_id: str
+    agent_name: str
+    text: str
+    since: int
+
+
 class JobCompleted(Struct):
     """`job:completed`."""
 
@@ -77,9 +93,29 @@ class JobCancelled(Struct):
     job_id: str
 
 
+class ScheduleTriggered(Struct):
+    """`schedule:triggered`: the job is there; `job:created` comes next."""
+
+    agent_name: str
+    schedule_name: str
+    job_id: str
+
+
+class ScheduleSkipped(Struct):
+    """`schedule:skipped`: a planned time passes without a job.
+
+    `reason` is `concurrency_limit`, `overlap` (its last job has not ended), `missed` (nothing ran then), or in words why no job
+    may start now.
+    """
+
+    agent_name: str
+    schedule_name: str
+    reason: str
+
+
 NAMES = (
-    "started", "stopped", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
-    "job:failed", "job:cancelled",
+    "started", "stopped", "config:reloaded", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
+    "job:failed", "job:cancelled", "job:needs_input", "schedule:triggered", "schedule:skipped",
 )  # fmt: skip
 
 

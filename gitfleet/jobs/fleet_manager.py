@@ -10,26 +10,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 from gitfleet.base import clock
-from gitfleet.base.locks import NodeLock
-from gitfleet.codec import replace
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, outputs, submission
+from gitfleet.jobs import events, reruns, submission
 from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs.daemon import requests
+from gitfleet.jobs.daemon.requests import ManagerRequest
+from gitfleet.jobs.daemon.seat import ManagerSeat
+from gitfleet.jobs.definitions import changes
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
-from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.predecessors import Predecessors
+from gitfleet.jobs.queries import FleetQueries
 from gitfleet.jobs.records.job_record import JobRecord
-from gitfleet.jobs.records.store import JobFilter, JobStore
-from gitfleet.jobs.shared import offering, views
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.schedules import information
+from gitfleet.jobs.schedules.information import ScheduleInfo
+from gitfleet.jobs.schedules.ticker import Ticker, check_interval
+from gitfleet.jobs.shared import offering
 from gitfleet.jobs.shared.keeper import SharedJobs
-from gitfleet.jobs.shared.offering import fleet_of, seen
-from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
+from gitfleet.jobs.spare_room import SpareRoom
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
     "uninitialized", "initialized", "running", "stopping", "stopped",
@@ -44,13 +51,14 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
-class FleetManager:
+class FleetManager(FleetQueries):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
+    `scheduler`: `check_interval`, how long it sleeps at most between two looks at the clock (60 s).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options by name
         self,
         *,
         config_path: str = "agents",
@@ -60,19 +68,30 @@ class FleetManager:
         fleet_wide: int | None = None,
         max_jobs_per_agent: int | None = None,
         max_jobs_total: int | None = None,
+        scheduler: Mapping[str, int | str] | None = None,
     ) -> None:
         self._config_path = os.path.abspath(config_path)
-        self.store = JobStore(state_dir or state_folder(_nearest(self._config_path)))
+        self._near = _nearest(self._config_path)
+        self.store = JobStore(state_dir or state_folder(self._near))
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
-        self._shared = SharedJobs(self.store, _nearest(self._config_path), self._current, self._log)
+        shared = SharedJobs(self.store, self._near, self._current, self._log)
+        holds = (
+            Predecessors(self.store),
+            SpareRoom(lambda: self._current().fleet.free, self.store.folder),
+            shared,
+        )
         self._dispatcher = Dispatcher(
-            self.store, self._listeners, self._log, self._current, bounds, (self._shared,), self._shared
+            self.store, self._listeners, self._log, self._current, bounds, holds, shared
+        )
+        self._ticker = Ticker(
+            self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
         )
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
-        self._lock = NodeLock(os.path.join(self.store.folder, "lock"))
+        self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
+        self._stopped, self._reloading = asyncio.Event(), asyncio.Lock()
 
     @property
     def state(self) -> str:
@@ -90,17 +109,19 @@ class FleetManager:
         self._state = INITIALIZED
 
     async def start(self) -> None:
-        """Begin: take up what runs already, and dispatch what waits. Raises InvalidStateError, also where another one runs here."""
+        """Begin: take up what runs already, and dispatch what waits.
+
+        Raises InvalidStateError, also where another one runs here, and LocalStorage.
+        """
         self._expect("start", INITIALIZED)
-        if not self._lock.acquire():
-            raise InvalidStateError(
-                f"The jobs in {self.store.folder} are run by {self._lock.holder()}.",
-                hint="Stop that one first, or name another state directory.",
-                current_state="taken", expected_state="free", operation="start",
-            )  # fmt: skip
+        self._seat.take(self._config_path)
         self._state, self._since = RUNNING, clock.elapsed()
+        self._stopped.clear()
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
+        await asyncio.to_thread(self._ticker.mend)
         await self._dispatcher.start()
+        await self._ticker.start()
+        self._seat.listen()
 
     async def stop(
         self,
@@ -109,28 +130,64 @@ class FleetManager:
         timeout: int | str | None = WAIT,
         on_progress: Callable[[int], object] | None = None,
         reason: str = "",
+        leave_running: bool = False,
     ) -> None:
         """Start nothing more; wait for the jobs that run, at most `timeout` (None: for ever), then cancel them. What waits stays.
 
-        `on_progress` hears how many still run, whenever that changes. Harmless where it is stopped already.
+        With `leave_running` none is waited for or cancelled: they go on, and the next manager takes them up. `on_progress` hears
+        how many still run, whenever that changes. Called again while it stops, it hurries that up, and comes back with it.
+        Harmless where nothing runs.
         """
-        if self._state == STOPPED:
+        if self._state not in {RUNNING, STOPPING}:
             return
-        self._expect("stop", RUNNING)
-        self._state, self._dispatcher.open = STOPPING, False
         limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
+        first, self._state = self._state == RUNNING, STOPPING
+        if first:
+            await self._ticker.close()
+        await self._dispatcher.shut()
+        if leave_running:
+            await self._dispatcher.leave()
+        elif wait_for_jobs:
+            await self._drain(limit, on_progress)
+        await self.cancel_all()
+        if not first:
+            await self._stopped.wait()
+            return
+        await self._dispatcher.close()
+        await self._seat.leave(reason)
+        self._state = STOPPED
+        self._stopped.set()
+        self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
+
+    async def _drain(self, limit: float | None, on_progress: Callable[[int], object] | None) -> None:
         until = None if limit is None else clock.elapsed() + limit
         running = self._dispatcher.running
-        while wait_for_jobs and running and (until is None or clock.elapsed() < until):
+        while running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
                 on_progress(len(running))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        await self.cancel_all()
-        await self._dispatcher.close()
-        self._lock.release()
-        self._state = STOPPED
-        self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
+
+    async def reload(self) -> list[str]:
+        """Go by the agent files as they are now; what that changes, in the words of `config:reloaded`.
+
+        Jobs that run keep what they began with. Raises ConfigurationError for files that cannot be used: then the former ones
+        still hold. Raises InvalidStateError.
+        """
+        async with self._reloading:
+            old = self._known("reload")
+            self._expect("reload", INITIALIZED, RUNNING)
+            try:
+                new = await asyncio.to_thread(submission.load, self._config_path)
+            except ConfigurationError as error:
+                self._log.error("the former agent files still hold: %s", "; ".join(error.validation_errors))
+                raise
+            self._configuration, found = new, changes.changes(old, new)
+            self._tell("config:reloaded", events.ConfigReloaded(tuple(found)))
+        if self._state == RUNNING:
+            self._ticker.wake()
+            await self._dispatcher.look()
+        return found
 
     async def __aenter__(self) -> Self:
         await self.initialize()
@@ -153,51 +210,6 @@ class FleetManager:
     def off(self, event: str, listener: Listener) -> None:
         """Do not any more."""
         self._listeners.remove(event, listener)
-
-    # Queries.
-
-    def get_status(self) -> FleetState:
-        """How it all stands. Raises InvalidStateError before `initialize`."""
-        uptime = int((clock.elapsed() - self._since) * 1000) if self._state in {RUNNING, STOPPING} else 0
-        return fleet_state(self.store, self._known("get_status"), self._state, uptime)
-
-    def get_agents(self) -> list[AgentInfo]:
-        """Every agent with what it is at. Raises InvalidStateError."""
-        known, jobs = self._known("get_agents"), self.store.open_jobs()
-        return [
-            agent_info(self.store, agent, jobs, self._limit(agent.name)) for agent in known.agents.values()
-        ]
-
-    def get_agent(self, name: str) -> AgentInfo:
-        """One of them. Raises AgentNotFoundError, InvalidStateError."""
-        agent = submission.agent_of(self._known("get_agent"), name)
-        return agent_info(self.store, agent, self.store.open_jobs(), self._limit(name))
-
-    def get_jobs(
-        self,
-        *,
-        agent_name: str = "",
-        status: str | Collection[str] = (),
-        since: int = 0,
-        until: int = 0,
-        limit: int = 0,
-    ) -> list[JobRecord]:
-        """The jobs that are asked for, newest first; times in milliseconds since 1970. Those of other nodes as last heard of here."""
-        statuses = (status,) if isinstance(status, str) else tuple(status)
-        wanted = JobFilter(agent_name, statuses, since, until, limit)
-        with fleet_of(_nearest(self._config_path)) as clone:
-            return views.find(self.store, seen(clone), wanted)
-
-    def get_job(self, job_id: str) -> JobRecord:
-        """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
-        with fleet_of(_nearest(self._config_path)) as clone:
-            job = views.get(self.store, seen(clone), job_id)
-        return job if job.node else replace(job, output=outputs.whole(self.store, job_id))
-
-    def stream_job_output(self, job_id: str) -> AsyncIterator[str]:
-        """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
-        self.store.get(job_id)
-        return outputs.follow(self.store, job_id)
 
     # Actions.
 
@@ -222,7 +234,7 @@ class FleetManager:
                 self.store,
                 known,
                 agent,
-                submission.made(
+                submission.new(
                     agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
                 ),
                 anywhere=anywhere,
@@ -231,15 +243,21 @@ class FleetManager:
         await self._dispatcher.look()
         return job
 
+    async def enable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
+        """Have a schedule fire, from now on and whatever its file says. Raises AgentNotFoundError, ScheduleNotFoundError."""
+        return await self._switched(agent_name, schedule_name, enabled=True)
+
+    async def disable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
+        """Have it not fire, until it is enabled; a restart changes nothing. Raises AgentNotFoundError, ScheduleNotFoundError."""
+        return await self._switched(agent_name, schedule_name, enabled=False)
+
     async def cancel_job(self, job_id: str) -> JobRecord:
         """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError.
 
         One that runs on another node is cancelled by that: it comes back at once.
         """
         self._expect("cancel_job", RUNNING)
-        there = await self._dispatcher.call(
-            offering.cancel_elsewhere, self.store, _nearest(self._config_path), job_id
-        )
+        there = await self._dispatcher.call(offering.cancel_elsewhere, self.store, self._near, job_id)
         if there is not None:
             await self._dispatcher.look()
             return there
@@ -249,15 +267,67 @@ class FleetManager:
         await self._dispatcher.look()
         return self.store.get(job_id)
 
+    async def retry_job(self, job_id: str) -> JobRecord:
+        """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.
+
+        Raises JobNotFoundError, AgentNotFoundError, InvalidStateError.
+        """
+        self._expect("retry_job", RUNNING)
+        job = await self._dispatcher.call(reruns.retry, self.store, self._known("retry_job"), job_id)
+        await self._dispatcher.look()
+        return job
+
+    async def fork_job(
+        self, job_id: str, *, prompt_override: str | None = None, priority: int | None = None,
+        agent_name: str | None = None, working_directory: str | None = None,
+    ) -> JobRecord:  # fmt: skip
+        """A new job that is a copy of this one but for what is given. Raises JobNotFoundError, AgentNotFoundError, NoRepository."""
+        self._expect("fork_job", RUNNING)
+        known = self._known("fork_job")
+        job = await self._dispatcher.call(
+            lambda: reruns.fork(
+                self.store, known, job_id, agent_name=agent_name, prompt=prompt_override, priority=priority,
+                working_directory=working_directory,
+            )
+        )  # fmt: skip
+        await self._dispatcher.look()
+        return job
+
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
         await self._dispatcher.cancel_all()
+
+    async def _switched(self, agent_name: str, schedule_name: str, *, enabled: bool) -> ScheduleInfo:
+        known, state = self._known("enable_schedule" if enabled else "disable_schedule"), self.store.folder
+        switch = partial(information.switch, state, known, agent_name, schedule_name, enabled=enabled)
+        return await asyncio.to_thread(switch)
+
+    def _standing(self) -> tuple[str, int]:
+        uptime = int((clock.elapsed() - self._since) * 1000) if self._state in {RUNNING, STOPPING} else 0
+        return self._state, uptime
 
     def _limit(self, agent_name: str) -> int:
         return self._dispatcher.limit(agent_name)
 
     def _tell(self, name: str, event: Any) -> None:
         self._listeners.tell(name, event)
+
+    async def _carry_out(self, request: ManagerRequest) -> Sequence[str]:
+        """Do what another process asks for."""
+        if request.what == requests.RELOAD:
+            return await self.reload()
+        self._ending = asyncio.create_task(
+            self.stop(
+                wait_for_jobs=request.wait,
+                timeout=request.timeout,
+                reason="asked to",
+                leave_running=request.leave,
+            )
+        )
+        return ()
+
+    def _over(self) -> bool:
+        return self._state == STOPPED
 
     def _current(self) -> Configuration:
         return self._known("dispatch")

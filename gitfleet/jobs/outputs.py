@@ -20,10 +20,14 @@ def text(line: StreamLine) -> str:
     return "" if line.source == LineSource.SYSTEM else line.text + ("" if line.cut else "\n")
 
 
+def stream(store: JobStore, job_id: str, number: int) -> str:
+    """The stream of an attempt, which is there or yet to come."""
+    return os.path.join(store.attempt_folder(job_id, number), records.STREAM)
+
+
 def streams(store: JobStore, job_id: str) -> list[str]:
     """The stream of each attempt. Raises JobNotFoundError."""
-    attempts = store.get(job_id).attempts
-    return [os.path.join(store.attempt_folder(job_id, one.number), records.STREAM) for one in attempts]
+    return [stream(store, job_id, one.number) for one in store.get(job_id).attempts]
 
 
 def whole(store: JobStore, job_id: str) -> str:

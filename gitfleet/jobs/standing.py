@@ -30,12 +30,16 @@ class AgentInfo(Struct):
 
 
 class FleetState(Struct):
-    """`uptime` in milliseconds; `agents`: total, running, idle; `jobs`: active, queued, and how many ended with each status."""
+    """`uptime` in milliseconds; `agents`: total, running, idle; `jobs`: active, queued, and how many ended with each status.
+
+    `scheduler`: `next_trigger` of all schedules (ms since 1970; None: none is to come), and how many `active_schedules` there are.
+    """
 
     state: str
     uptime: int
     agents: Mapping[str, int]
     jobs: Mapping[str, int]
+    scheduler: Mapping[str, int | None] = {}
 
 
 def agent_info(store: JobStore, agent: Agent, jobs: Sequence[JobRecord], limit: int) -> AgentInfo:

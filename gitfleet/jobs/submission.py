@@ -16,9 +16,8 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("setup", "docker", "retry", "work_source", "budget", "queue", "self_schedule")
+_WITHOUT_EFFECT = ("work_source", "budget")
 """Keys of agent files that nothing heeds yet."""
-_RUNTIMES = ("command", "codex", "claude")
 
 
 def load(path: str) -> Configuration:
@@ -42,9 +41,9 @@ def _unheeded(agent: Agent) -> list[str]:
         for key in _WITHOUT_EFFECT
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
     ]
-    said += ["commit.pull_request"] if agent.commit.pull_request else []
-    said += [f"limits.{key}" for key in ("memory", "disk") if getattr(agent.limits, key) is not None]
-    return said + ([f"runtime: {agent.runtime}"] if agent.runtime not in _RUNTIMES else [])
+    return said + [
+        f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source
+    ]
 
 
 def agent_of(known: Configuration, name: str) -> Agent:
@@ -73,26 +72,34 @@ def submit(
     prompt: str | None = None,
     priority: int | None = None,
     working_directory: str = "",
+    forked_from: str = "",
 ) -> JobRecord:
     """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
     return store.create(
-        made(agent, schedule=schedule, prompt=prompt, priority=priority, working_directory=working_directory)
+        new(
+            agent,
+            schedule=schedule,
+            prompt=prompt,
+            priority=priority,
+            working_directory=working_directory,
+            forked_from=forked_from,
+        )
     )
 
 
-def made(
+def new(
     agent: Agent,
     *,
     schedule: str = "",
     prompt: str | None = None,
     priority: int | None = None,
     working_directory: str = "",
+    planned_at: int = 0,
+    forked_from: str = "",
 ) -> JobRecord:
-    """The same, which is kept nowhere yet. Raises ScheduleNotFoundError, NoRepository."""
-    if schedule and schedule not in agent.schedules:
-        words = f"The agent {agent.name} has no schedule '{display(schedule[:80])}'."
-        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
-        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=schedule)
+    """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository."""
+    if schedule:
+        check_schedule(agent, schedule)
     said = agent.schedules[schedule].prompt if schedule else None
     discover(working_directory or agent.repo or agent.working_directory)
     return JobRecord(
@@ -104,4 +111,14 @@ def made(
         priority=agent.priority if priority is None else priority,
         working_directory=working_directory,
         created_at=clock.milliseconds(),
+        forked_from=forked_from,
+        planned_at=planned_at,
     )
+
+
+def check_schedule(agent: Agent, name: str) -> None:
+    """Raise ScheduleNotFoundError unless the file of the agent has a schedule of that name."""
+    if name not in agent.schedules:
+        words = f"The agent {agent.name} has no schedule '{display(name[:80])}'."
+        hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."
+        raise ScheduleNotFoundError(words, hint=hint, agent_name=agent.name, schedule_name=name)

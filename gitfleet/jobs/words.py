@@ -1,4 +1,4 @@
-"""The words of jobs: what a job or an attempt can be, how it can end, where a line comes from and what it can mean."""
+"""The words of jobs: what a job or an attempt can be, how it can end, where a line comes from and what it can mean, and why there is none."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LineSource(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What a line of a stream means. RAW: nothing that we know. The last five are ours."""
+    """What a line of a stream means. RAW: nothing that we know. The last six are ours."""
 
     RAW = "raw"
     SESSION = "session"
@@ -60,6 +60,7 @@ class EventKind(StrEnum):
     NEEDS_INPUT = "needs_input"
     RESULT = "result"
     STARTED = "started"
+    SETUP = "setup"
     STOPPING = "stopping"
     ENDED = "ended"
     GAP = "gap"
@@ -67,14 +68,28 @@ class EventKind(StrEnum):
 
 
 class EndCause(StrEnum):
-    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, or its lease was over."""
+    """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, its lease was over
+    (`fenced`), or it was never heard of again: its machine was started anew (`rebooted`), its shepherd was killed (`lost`).
+    """
 
     EXITED = "exited"
     WALL = "wall"
     IDLE = "idle"
     AFTER_RESULT = "after_result"
+    HANDSHAKE = "handshake"
     BUDGET = "budget"
+    DISK = "disk"
     CANCELLED = "cancelled"
     TERMINATED = "terminated"
     START_FAILED = "start_failed"
     FENCED = "fenced"
+    REBOOTED = "rebooted"
+    LOST = "lost"
+
+
+class SkipReason(StrEnum):
+    """Why a schedule made no job at a planned time: limits, its last job has not ended, or nothing ran here then."""
+
+    CONCURRENCY_LIMIT = "concurrency_limit"
+    OVERLAP = "overlap"
+    MISSED = "missed"

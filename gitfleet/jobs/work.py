@@ -38,7 +38,7 @@ class JobWork:
         self._listeners = listeners
 
     async def run(self) -> JobRecord:
-        """The job, ended."""
+        """The job after its attempt has ended: ended, too, or queued for another one."""
         job, failure = self._job, ""
         environ = dict(os.environ)
         try:
@@ -53,7 +53,7 @@ class JobWork:
         ended: JobRecord = await self._call(
             lambda: conclusion.conclude(self._store, job.id, environ, failure=failure)
         )
-        self._tell("agent:stopped", AgentStopped(job.agent_name, job.id, str(ended.outcome)))
+        self._tell("agent:stopped", AgentStopped(job.agent_name, job.id, _outcome(ended)))
         return ended
 
     async def _watched(self, shepherd: Shepherd) -> None:
@@ -68,6 +68,8 @@ class JobWork:
                 await said
         finally:
             kept.cancel()
+            if said is not None:
+                said.cancel()  # of use only where we are left in the middle
             shepherd.close()
 
     async def _said(self) -> None:
@@ -89,6 +91,10 @@ class JobWork:
                 with suppress(OSError):
                     alive.written = os.path.getsize(stream)
                 await self._call(alive.look)
+
+
+def _outcome(job: JobRecord) -> str:
+    return str(job.attempts[-1].outcome if job.attempts else job.outcome)
 
 
 def _ended(store: JobStore, job_id: str) -> None:

@@ -102,7 +102,7 @@ def push(repository: Repository, hub: str, placed: Placed, session: SessionId) -
     if done.stdout.strip() or b"failed to push some refs" not in done.stderr:
         raise answers.of_failure(done, hub, repository.common_dir, "write to")
     said = redact(os.fsdecode(done.stderr)).strip()
-    words = f"A gate did not let {name} go to the hub '{hub}', so it was not queued:\n{said}"
+    words = f"A gate did not let {name} go to the hub '{hub}':\n{said}"
     raise Blocked(words, hint="Mend that, then add it again.")
 
 

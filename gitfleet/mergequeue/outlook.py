@@ -69,11 +69,28 @@ class Outlook:
         return list(found.values())
 
     def _trial(self) -> Mapping[str, Put]:
-        """What came of putting the first of them on top of each other."""
-        first = self.order[: max(_LEAST, _FACTOR * self._most)]
+        """What came of putting them on top of each other, as far as they are looked at."""
+        looked = self._looked_at()
         return {
-            entry.id: put for entry, put in zip(first, self.chains.chain(self.landings(first)), strict=True)
+            entry.id: put for entry, put in zip(looked, self.chains.chain(self.landings(looked)), strict=True)
         }
+
+    def _looked_at(self) -> list[QueueEntry]:
+        """Every entry that a run was of, wherever it stands by now; the oldest one; and the first few windows of those that are blocked, and of the others.
+
+        So suspects never hide what waits behind them, nor do entries that do not merge with one ahead. Costs O(entries in question + window)
+        merges, whatever the length of the queue.
+        """
+        room = max(_LEAST, _FACTOR * self._most)
+        tested = [*(one.entries for one in self.results), *(one.entries for one in self.runs)]
+        known = {pin.id for pins in tested for pin in pins}
+        if self.order:
+            known.add(min(self.order, key=lambda entry: entry.seq).id)
+        others = [entry for entry in self.order if entry.id not in known]
+        for blocked in (True, False):
+            some = [entry.id for entry in others if (entry.state == states.BLOCKED) is blocked]
+            known.update(some[:room])
+        return [entry for entry in self.order if entry.id in known]
 
     def below_floor(self, candidate: Candidate) -> bool:
         """Whether an entry of a candidate is one that a pause keeps back."""

@@ -147,11 +147,11 @@ class Worktrees:
         broken = found.broken if selection.everything else []
         return Reconciled(outcomes, list(bases.values()), broken)
 
-    def status(self) -> tuple[list[status.Row], list[BrokenWorktree]]:
-        """What can be said of each managed worktree now, without asking the hub; and what is broken."""
+    def status(self, *, disk: bool = False) -> tuple[list[status.Row], list[BrokenWorktree]]:
+        """What can be said of each managed worktree now, without asking the hub; and what is broken. With `disk`, what each takes."""
         found = self.look()
         looking = self._reconciler(ReconcileTerms(dry_run=True), ask=False)
-        return status.rows(self.ledger, looking, found.managed), found.broken
+        return status.rows(self.ledger, looking, found.managed, disk=disk), found.broken
 
     def base(self, name: str = "") -> Base:
         """The base `name` (default: the fleet's trunk), fetched now. Raises UsageError when there is no such branch."""

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock, files
+from gitfleet.base import disk as usage
+from gitfleet.git import checkout
 from gitfleet.git.checkout import CheckoutState
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.trunk import position
@@ -24,6 +26,8 @@ from gitfleet.worktrees.upstream import Base
 class Row(NamedTuple):
     """What was seen of a managed worktree, how long it was idle (seconds), and whether it was handed out a moment ago.
 
+    `disk`: the bytes that it takes; None where that was not asked.
+
     `verdict` is what reconcile would do, as far as can be told without merging: `go` means that it would bring the base in.
     """
 
@@ -31,17 +35,25 @@ class Row(NamedTuple):
     idle: int | None
     reserved: bool
     verdict: ReconcileVerdict
+    disk: int | None = None
 
 
-def rows(ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target]) -> list[Row]:
-    """A row for each, in the order given, as `reconciler` sees it (which asks nobody, and changes nothing)."""
+def rows(
+    ledger: Ledger, reconciler: Reconciler, targets: Sequence[Target], *, disk: bool = False
+) -> list[Row]:
+    """A row for each, in the order given, as `reconciler` sees it (which asks nobody, and changes nothing).
+
+    With `disk` each folder is walked through, for what it takes.
+    """
     node = ledger.node
     commits = position.known(reconciler.git, node, {managed.base for managed, _ in targets})
+    taken = checkout.parallel(usage.taken, {managed.path for managed, _ in targets}) if disk else {}
     found = []
     for seen in reconciler.look(targets, lambda name: Base(name, commits[name], fresh=not node.hub)):
         reserved = TreeNotes(seen.managed.git_dir).reserved()
         verdict = reconcile_plan.judge(seen, ReconcileTerms())
-        found.append(Row(seen, _idle(seen.managed, seen.state), reserved, verdict))
+        idle = _idle(seen.managed, seen.state)
+        found.append(Row(seen, idle, reserved, verdict, taken.get(seen.managed.path)))
     return found
 
 

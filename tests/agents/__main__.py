@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 
 from tests.agents import (  # noqa: F401 - they take themselves up
+    acp_scenarios,
     claude_scenarios,
     claude_windows,
     clients,

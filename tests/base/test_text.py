@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitfleet.base.text import counted, display, duration, one_line, span
+from gitfleet.base.text import amount, counted, display, duration, one_line, span
 
 
 @given(st.text() | st.binary().map(os.fsdecode))
@@ -69,3 +69,11 @@ def test_counted_of_one_and_of_others_has_the_noun_that_fits() -> None:
 )
 def test_span_is_exact_and_as_people_write_it(seconds: int, words: str) -> None:
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB"), (1 << 50, "1024.0 TiB")],
+)
+def test_amount_is_told_in_the_largest_unit_of_which_there_is_one(size: int, words: str) -> None:
+    assert amount(size) == words

@@ -54,6 +54,20 @@ def test_job_that_waits_is_cancelled_without_a_daemon(ada: Path, gitfleet: Gitfl
     assert job in gitfleet(ada, "job", "list", "--status", "cancelled", "--agent", "slow").ok().stdout
 
 
+def test_job_that_was_cancelled_is_retried_and_forked(ada: Path, gitfleet: Gitfleet) -> None:
+    job = gitfleet(ada, "enqueue", "Tidy up", "--json").ok().json()["data"]["job"]["id"]
+    assert "has not ended" in gitfleet(ada, "job", "retry", job).ended(20).stderr
+    gitfleet(ada, "job", "cancel", job).ok()
+    told = gitfleet(ada, "job", "retry", job, "--json").ok().json()["data"]
+    schema.validate(schemas.COMMANDS["job retry"].data, told)
+    assert (told["job"]["status"], told["job"]["completed_at"]) == ("queued", 0)
+    told = gitfleet(ada, "job", "fork", job, "--prompt", "Only docs", "--json").ok().json()["data"]
+    schema.validate(schemas.COMMANDS["job fork"].data, told)
+    assert (told["job"]["prompt"], told["job"]["forked_from"]) == ("Only docs", job)
+    ran = gitfleet(ada, "run", "--until-idle", "--json").ok().json()
+    assert ran["data"] == {"completed": 2, "failed": 0, "cancelled": 0}
+
+
 def test_bad_requests_say_what_is_known(ada: Path, gitfleet: Gitfleet) -> None:
     assert "slow, tidy" in gitfleet(ada, "trigger", "nobody").ended(2).stderr
     assert "../x" in gitfleet(ada, "job", "show", "../x").ended(2).stderr

@@ -239,6 +239,48 @@ def test_results_of_entries_that_have_gone_are_let_go(world: Queues, pair: tuple
     assert [one.entries[0].id for one in model.results(world.view)] == [b.id]
 
 
+def test_suspects_however_many_do_not_hide_what_waits_behind_them(world: Queues) -> None:
+    entries = [world.add(f"e{number}", at=number) for number in range(1, 121)]
+    ended(world, "passed", found=tree(BASE))
+    for first in range(0, 80, 16):
+        ended(world, "failed", *entries[first : first + 16])
+    assert look(world).choose() == ToTry(tuple(entry.id for entry in entries[80:96]))
+
+
+def test_candidate_that_passed_lands_however_many_came_in_front_of_it(
+    world: Queues, pair: tuple[QueueEntry, ...]
+) -> None:
+    ended(world, "passed", *pair)
+    for number in range(3, 80):
+        world.put(world.add(f"e{number}", at=number), states.QUEUED, priority=59)
+    assert look(world).choose() == ToLand((pair[0].id, pair[1].id))
+
+
+def test_entries_that_do_not_merge_with_one_ahead_do_not_hide_what_waits_behind_them(world: Queues) -> None:
+    first, *met = [world.add(f"e{number}", at=number) for number in range(1, 80)]
+    clashes = [(first.id, one.id) for one in met]
+    for one in met:
+        world.put(one, states.BLOCKED, reason="conflict-ahead")
+    fine = [world.add(f"f{number}", at=200 + number) for number in range(20)]
+    chosen = look(world, Trees(clashes=clashes)).choose()
+    assert chosen == ToTry((first.id, *(entry.id for entry in fine[:15])))
+
+
+def test_entries_that_are_looked_at_are_few_however_long_the_queue(world: Queues) -> None:
+    entries = [world.add(f"e{number}", at=number) for number in range(1, 200)]
+    ended(world, "failed", *entries[150:160])
+    looked = look(world).puts.keys()
+    assert len(looked) == 64 + 10 + 1  # the oldest one
+    assert looked >= {entry.id for entry in (*entries[:64], *entries[150:160])}
+
+
+def test_oldest_entry_is_looked_at_wherever_it_stands(world: Queues) -> None:
+    oldest = world.put(world.add("oldest", at=1), states.QUEUED, priority=0)
+    for number in range(2, 100):
+        world.add(f"e{number}", at=number)
+    assert oldest.id in look(world).puts
+
+
 def test_run_that_was_given_up_says_nothing(world: Queues, pair: tuple[QueueEntry, ...]) -> None:
     ended(world, "abandoned", *pair)
     assert look(world).evidence.runs == ()

@@ -142,3 +142,12 @@ def test_json_of_every_worktree_command_is_as_its_schema_says(
     ask("reconcile", code=2)
     yard.fleets.hub.rename(yard.fleets.root / "away.git")
     ask("reconcile", "--all", code=21)
+
+
+def test_disk_is_told_where_it_is_asked_for(yard: Yard, gitfleet: Gitfleet) -> None:
+    (yard.make("big") / "large").write_bytes(b"x" * 3_000_000)
+    (row,) = gitfleet(yard.top, "worktree", "status", "--json").ok().json()["data"]["worktrees"]
+    assert row["disk"] is None
+    (row,) = gitfleet(yard.top, "worktree", "status", "--disk", "--json").ok().json()["data"]["worktrees"]
+    assert 3_000_000 <= row["disk"] < 4_000_000
+    assert "MiB" in gitfleet(yard.top, "worktree", "status", "--disk").ok().stdout

@@ -6,8 +6,28 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from gitfleet.fleet.views.rows import row_of
+from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.streams.lines import StreamLine
+
+
+class DeliveryRow(TypedDict):
+    """What became of the work of a success. Empty: nothing of it."""
+
+    pushed: str
+    """The commit that the hub has of its branch."""
+    request: str
+    """The address of its pull request."""
+    entry: str
+    """Its entry in the merge queue."""
+    became: str
+    """What has become of that entry, once nothing more is expected of it."""
+    waits: str
+    """What could not be done yet, and is tried again."""
+    refused: str
+    """What was refused, and is left to people."""
+    again: str
+    """The job that goes on with what came back from the queue."""
 
 
 class AttemptRow(TypedDict):
@@ -31,11 +51,16 @@ class AttemptRow(TypedDict):
     signal: int | None
     conversation: str
     """The agent's own conversation."""
+    resumed: str
+    """The conversation that it was to go on with; empty: a new one."""
     text: str
     """The agent's last words."""
     error: str
     kept: str
     """What was left uncommitted in its worktree, and why."""
+    notes: list[str]
+    """What else there is to say of it, such as a limit that the system could not hold it to."""
+    delivery: DeliveryRow
 
 
 class JobRow(TypedDict):
@@ -53,21 +78,50 @@ class JobRow(TypedDict):
     started_at: int
     completed_at: int
     error: str
+    waits: str
+    """Why it is queued and does not start; empty for one that is not."""
+    phase: str
+    """Where its attempt is, e.g. `running`, `needs_input`, `stopping`; empty where none runs."""
+    asks: str
+    """What its agent wants to know from a person, while it needs input."""
+    asked_at: int
 
 
 class JobDetail(JobRow):
     """One job with all that is known of it."""
 
     prompt: str
+    planned_at: int
+    """For when its schedule had it; 0: nothing was planned."""
     working_directory: str
     """Where it was asked for; empty: the agent's own."""
+    forked_from: str
+    """The job that it is a copy of."""
+    not_before: int
+    """When its next attempt may start; 0: at once."""
+    again_of: str
+    """The job whose work came back from the merge queue, and that it goes on with; empty: none."""
     attempts: list[AttemptRow]
 
 
 class JobAnswer(TypedDict):
-    """`trigger`, `enqueue`, `job show`, `job cancel`."""
+    """`trigger`, `enqueue`, `job show`, `job cancel`, `job retry`, `job fork`."""
 
     job: JobDetail
+
+
+class QuestionRow(TypedDict):
+    """What an agent waits to be answered."""
+
+    id: str
+    text: str
+
+
+class JobQuestionsAnswer(TypedDict):
+    """`job answer`: the questions that are open now."""
+
+    job: str
+    questions: list[QuestionRow]
 
 
 class JobListAnswer(TypedDict):
@@ -114,24 +168,34 @@ class RunAnswer(TypedDict):
     cancelled: int
 
 
-def job_row(job: JobRecord) -> JobRow:
+def job_row(job: JobRecord, now: JobNow = JobNow()) -> JobRow:  # noqa: B008 - frozen
     """A job in a list."""
-    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome))
+    said = {"waits": now.waits, "phase": now.phase, "asks": now.asks, "asked_at": now.asked_at}
+    return row_of(JobRow, job, status=str(job.status), outcome=_word(job.outcome), **said)
 
 
-def job_answer(job: JobRecord) -> JobAnswer:
+def job_answer(job: JobRecord, now: JobNow = JobNow()) -> JobAnswer:  # noqa: B008 - frozen
     """A job with all that is known of it."""
-    return {"job": job_detail(job)}
+    return {"job": job_detail(job, now)}
 
 
-def job_detail(job: JobRecord) -> JobDetail:
+def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B008 - frozen
     """The same without the answer around it."""
     return {
-        **job_row(job),
+        **job_row(job, now),
         "prompt": job.prompt,
+        "planned_at": job.planned_at,
         "working_directory": job.working_directory,
+        "forked_from": job.forked_from,
+        "not_before": job.not_before,
+        "again_of": job.back.job,
         "attempts": [_attempt(one) for one in job.attempts],
     }
+
+
+def questions(job_id: str, known: Mapping[str, str]) -> JobQuestionsAnswer:
+    """What the agent of a job waits for."""
+    return {"job": job_id, "questions": [{"id": one, "text": known[one]} for one in known]}
 
 
 def history(job: JobRecord, found: Iterable[tuple[int, StreamLine]]) -> HistoryAnswer:
@@ -145,7 +209,8 @@ def _line(number: int, line: StreamLine) -> StreamLineRow:
 
 
 def _attempt(attempt: AttemptRecord) -> AttemptRow:
-    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome))
+    delivery = row_of(DeliveryRow, attempt.delivery)
+    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome), delivery=delivery)
 
 
 def _word(outcome: object) -> str | None:

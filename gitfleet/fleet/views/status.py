@@ -13,7 +13,8 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.views import records
+from gitfleet.fleet.views import asking_rows, records
+from gitfleet.fleet.views.asking_rows import AskingRow
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.session_rows import SessionRow, known
@@ -103,6 +104,8 @@ class StatusAnswer(TypedDict):
     """Those that started first come first."""
     retained: list[ClaimRecord]
     """What branches and worktrees keep after their sessions have ended."""
+    asking: list[AskingRow]
+    """Agents of this clone's jobs that wait for a person."""
     ledger: LedgerRow
     nodes: list[NodeRow]
 
@@ -150,6 +153,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
     answer: StatusAnswer = {
         "sessions": rows,
         "retained": kept,
+        "asking": asking_rows.look(fleet.repository.common_dir),
         "ledger": _ledger(fleet, state),
         "nodes": nodes,
     }

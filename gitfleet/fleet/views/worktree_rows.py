@@ -112,6 +112,8 @@ class WorktreeRow(TypedDict):
     idle: int | None
     """Seconds since somebody did something there; what gitfleet does does not count."""
     created_at: int
+    disk: int | None
+    """The bytes that it takes, with `--disk`."""
     reconcile: ProspectRow
 
 
@@ -243,5 +245,6 @@ def _state(found: Row) -> WorktreeRow:
         reserved=found.reserved,
         idle=found.idle,
         created_at=managed.created_at,
+        disk=found.disk,
         reconcile={"result": found.verdict.word, "kind": found.verdict.kind, "reason": found.verdict.reason},
     )

@@ -22,8 +22,16 @@ class Adapter(Protocol):
     """The agent has said how it ended, and has said nothing since that makes it go on."""
     waiting: bool
     """The agent waits for a person: its idle limit does not count."""
+    questions: Mapping[str, str]
+    """What it waits to be answered, by the ids of the questions: see `answer`."""
     talks: bool
     """Its standard input stays open for `outgoing`; otherwise it ends after `stdin`."""
+    met: bool
+    """It has answered something: there is somebody to say farewell to."""
+    awaits: str
+    """The step without which nothing can begin and that it has not answered yet; "" where there is none. Has a limit of its own."""
+    hangs_up: bool
+    """Nothing more will be said: its input ends after what is outgoing."""
 
     def argv(self, task: Task) -> list[str]:
         """The program and its arguments; nothing of the prompt can become an option."""
@@ -33,6 +41,12 @@ class Adapter(Protocol):
 
     def environment(self, task: Task) -> dict[str, str | None]:
         """Variables that it needs or must not see (None)."""
+
+    def brief(self, task: Task) -> Any:
+        """What the adapter in the shepherd is to know of the task, where it `talks`; as JSON holds it."""
+
+    def begin(self, cwd: str, brief: Any) -> None:
+        """It is about to start in `cwd`, with such a brief. Asked before all that follows."""
 
     def feed(self, source: str, line: bytes, at: int = 0) -> list[AgentEvent]:
         """What a line of `stdout` or `stderr` (without its end) means, in the order in which it says so.
@@ -44,7 +58,10 @@ class Adapter(Protocol):
         """What it is to be told now, where it `talks`. Asked after the start and after each line."""
 
     def farewell(self) -> bytes:
-        """What it is told when the attempt is stopped, before any signal, where it `talks`."""
+        """What it is told when the attempt is stopped, before any signal, where it `talks`. Asked again when it does not answer."""
+
+    def answer(self, question: str, *, allow: bool) -> bool:
+        """A person's answer to the question of that id; whether it has been asked."""
 
     def result(self, ended: AgentExit) -> AgentResult:
         """What came of it, once its process has ended and all output was fed."""
@@ -54,10 +71,10 @@ class Task:
     """What an agent is to do: `prompt`; `command` (its argv, or what stands in for the client's name); the client's `options`.
 
     `resume` is the agent's own conversation to go on with, `conversation` the id that a new one gets where the client lets
-    us choose. `version` is the client's, "" where it is not known.
+    us choose. `version` is the client's, "" where it is not known. `permissions`: rules by kind of tool, for clients that ask us.
     """
 
-    __slots__ = ("command", "conversation", "options", "prompt", "resume", "version")
+    __slots__ = ("command", "conversation", "options", "permissions", "prompt", "resume", "version")
 
     def __init__(
         self,
@@ -68,9 +85,11 @@ class Task:
         resume: str = "",
         conversation: str = "",
         version: str = "",
+        permissions: Mapping[str, str] | None = None,
     ) -> None:
         self.prompt, self.command, self.options = prompt, tuple(command), dict(options or {})
         self.resume, self.conversation, self.version = resume, conversation, version
+        self.permissions = dict(permissions or {})
 
 
 class QuietAdapter:
@@ -83,6 +102,9 @@ class QuietAdapter:
         self.model = ""
         self.finished = False
         self.waiting = False
+        self.met = self.hangs_up = False
+        self.awaits = ""
+        self.questions: Mapping[str, str] = {}
 
     def environment(self, task: Task) -> dict[str, str | None]:
         """See `Adapter`."""
@@ -93,6 +115,14 @@ class QuietAdapter:
         """See `Adapter`."""
         return task.prompt.encode("utf-8", "surrogateescape") if task.prompt else None
 
+    def brief(self, task: Task) -> Any:
+        """See `Adapter`."""
+        del task
+        return None
+
+    def begin(self, cwd: str, brief: Any) -> None:
+        """See `Adapter`."""
+
     def outgoing(self) -> bytes:
         """See `Adapter`."""
         return b""
@@ -100,3 +130,8 @@ class QuietAdapter:
     def farewell(self) -> bytes:
         """See `Adapter`."""
         return b""
+
+    def answer(self, question: str, *, allow: bool) -> bool:
+        """See `Adapter`."""
+        del question, allow
+        return False

@@ -92,7 +92,8 @@ class AgentResult(Struct):
 
     `outcome` is a word of `words.AttemptOutcome`. `lost`: the conversation that was to go on is gone; start a new one. `cost` is
     the client's own estimate in dollars. `resets_at`: when the quota is there again, in milliseconds since 1970, where that was
-    told. `denials`: what the agent was not allowed to do. `turns`, `errors`, `text` (the last words) as the client told them.
+    told. `denials`: what the agent was not allowed to do. `doubts`: why its success is none unless it has changed something.
+    `turns`, `errors`, `text` (the last words) as the client told them.
     """
 
     outcome: str = field(TEXT)
@@ -105,6 +106,7 @@ class AgentResult(Struct):
     turns: int | None = field(Maybe(WHOLE), default=None)
     denials: tuple[str, ...] = field(Many(_LONG), default=())
     lost: bool = field(FLAG, default=False)
+    doubts: tuple[str, ...] = field(Many(_LONG), default=())
 
 
 def shown(text: object) -> str:

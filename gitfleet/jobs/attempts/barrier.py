@@ -11,9 +11,9 @@ import os
 from collections.abc import Sequence
 
 from gitfleet.base import clock
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, records
 
-NAME = "go"
+NAME = records.GATE
 _WAITS = 'read -r _ <"$0" && rm -f "$0" && exec "$@"'
 _LOOK = 0.005
 
@@ -33,7 +33,7 @@ def make(folder: str) -> None:
 
 def closed(folder: str) -> bool:
     """Whether the agent still waits, or has not come yet."""
-    return os.path.lexists(os.path.join(folder, NAME))
+    return records.at_gate(folder)
 
 
 def open_for(folder: str) -> bool:

@@ -19,11 +19,14 @@ from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
-from gitfleet.jobs.attempts import environment, plan
-from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.attempts import confinement, containers, environment, plan, successors, traces
+from gitfleet.jobs.definitions.schema import Agent, RetryRules
+from gitfleet.jobs.delivery import delivering
 from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.records.delivery_record import Delivery
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.setup import records as setup_records
 from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import EndRecord
@@ -53,14 +56,14 @@ class _Verdict(Struct):
 
 
 def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failure: str = "") -> JobRecord:
-    """The job, ended, after its last attempt has. `failure`: why its agent was not started.
+    """The job after its last attempt has ended: ended, too, or queued for another one. `failure`: why its agent was not started.
 
     Ends what a killed shepherd has left. Of several who conclude one job, one does, and all get the same answer. Raises
     InvalidStateError while its shepherd lives.
     """
     with store.job_lock(job_id).held(2 * _VERIFY_TIME):
         job = store.get(job_id)
-        if job.ended or job.status is not JobStatus.RUNNING:
+        if job.status is not JobStatus.RUNNING and job.attempts:
             return job
         if not job.attempts:
             return store.update(job_id, lambda job: _ended(job, AttemptOutcome.CANCELLED, ""))
@@ -72,16 +75,45 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
             )  # fmt: skip
         end = control.end(folder)
         left = end.left if end else control.clear(folder)
+        boxes = end.containers if end else control.clear_containers(folder)
         verdict = _judged(job, folder, environ, end, failure)
         if left:
             pids = ", ".join(map(str, left))
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
+        if boxes:
+            verdict = replace(
+                verdict, kept=f"containers that could not be removed may be at work there: {', '.join(boxes)}"
+            )
+        delivery = _delivery(job, folder, verdict, busy=bool(left or boxes))
         problem = _leave(job.attempts[-1])
         said = "\n".join(filter(None, [verdict.error, problem]))
-        plan.change(store, job_id, **_facts(end, verdict, said))
-        if _ran_out(job, folder, end, verdict):
+        facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
+        facts["delivery"] = delivery
+        notes = (*job.attempts[-1].notes, *confinement.noted(end))
+        plan.change(store, job_id, **facts, notes=notes)
+        if delivery.open:
+            store.expect(job_id)
+        free = not left and not boxes  # nothing follows while something of it may be at work there
+        if free and _ran_out(job, folder, end, verdict):
             return store.update(job_id, _queued_again)
-        return store.update(job_id, lambda job: _ended(job, verdict.outcome, said))
+        rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
+        return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
+
+
+def _over(job: JobRecord, rules: RetryRules, outcome: AttemptOutcome, error: str, resets: int) -> JobRecord:
+    now = clock.milliseconds()
+    return successors.follows(job, rules, outcome, now, resets_at=resets) or _ended(job, outcome, error)
+
+
+def _delivery(job: JobRecord, folder: str, verdict: _Verdict, *, busy: bool) -> Delivery:
+    """Deliver the work of a success, if all of it is there to be delivered."""
+    before = job.attempts[-1].delivery
+    if verdict.outcome is not AttemptOutcome.SUCCESS or not verdict.commit:
+        return before
+    agent = plan.agent_of(folder)
+    if verdict.kept and (busy or agent.commit.leftovers != "keep"):
+        return replace(before, refused=f"not delivered: {verdict.kept}")
+    return delivering.deliver(job, agent, verdict.commit)
 
 
 def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdict) -> bool:
@@ -115,12 +147,7 @@ def _facts(end: EndRecord | None, verdict: _Verdict, said: str) -> dict[str, obj
         facts |= {"started_at": end.started, "ended_at": end.gone or end.ended or clock.milliseconds()}
     if end and end.result:
         result = end.result
-        facts |= {
-            "text": result.text,
-            "conversation": result.session_id,
-            "usage": result.usage,
-            "cost": result.cost,
-        }
+        facts |= {"text": result.text, "cost": result.cost}
     return facts
 
 
@@ -128,14 +155,14 @@ def _judged(
     job: JobRecord, folder: str, environ: Mapping[str, str], end: EndRecord | None, failure: str
 ) -> _Verdict:
     """The outcome as the shepherd and the adapter have it; then as the diff and the `verify` command have it."""
-    outcome, error = _told(job, end, failure)
+    outcome, error = _told(job, folder, end, failure)
     attempt = job.attempts[-1]
     if not os.path.isdir(attempt.worktree):
         return _Verdict(outcome, error)
     try:
-        agent = plan.agent_of(folder)
+        agent = _as_it_ended(plan.agent_of(folder), end)
         with Clone.open(attempt.worktree) as clone:
-            kept = _committed(clone, attempt, agent, str(outcome))
+            kept = _committed(clone, attempt, agent, folder, str(outcome))
             head = refs.resolve(clone.repository.here, "HEAD") or ""
             branch = refs.head(clone.repository.here).removeprefix("refs/heads/")
             verdict = _Verdict(outcome, error, head, branch, kept)
@@ -144,7 +171,7 @@ def _judged(
             if kept and agent.commit.leftovers == "fail":
                 return replace(verdict, outcome=AttemptOutcome.FAILED, error=kept)
             if not kept and not _changed(clone.repository.here, attempt.base, head):
-                return replace(verdict, outcome=AttemptOutcome(agent.commit.no_change))
+                return _unchanged(verdict, agent, end)
     except (FleetError, OSError) as problem:
         words = f"its work could not be looked at: {one_line(str(problem))}"
         worse = AttemptOutcome.FAILED if outcome is AttemptOutcome.SUCCESS else outcome
@@ -153,13 +180,24 @@ def _judged(
     return replace(verdict, outcome=AttemptOutcome.FAILED, error=why) if why else verdict
 
 
-def _told(job: JobRecord, end: EndRecord | None, failure: str) -> tuple[AttemptOutcome, str]:
+def _as_it_ended(agent: Agent, end: EndRecord | None) -> Agent:
+    """What takes more disk than it may is not put into the repository besides."""
+    if end is None or end.why != EndCause.DISK:
+        return agent
+    return agent.model_copy(update={"commit": agent.commit.model_copy(update={"leftovers": "keep"})})
+
+
+def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> tuple[AttemptOutcome, str]:
     if job.cancelled and (end is None or end.why != EndCause.EXITED):
         return AttemptOutcome.CANCELLED, ""
     if failure:
         return AttemptOutcome.FAILED, failure
     if end is None:
-        return AttemptOutcome.INTERRUPTED, "its shepherd was killed, or the machine was restarted"
+        rebooted = traces.why(folder) == EndCause.REBOOTED
+        return (
+            AttemptOutcome.INTERRUPTED,
+            "the machine was restarted" if rebooted else "its shepherd was killed",
+        )
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
@@ -167,18 +205,28 @@ def _told(job: JobRecord, end: EndRecord | None, failure: str) -> tuple[AttemptO
     return outcome, end.error or said or f"it was ended: {end.why}"
 
 
+def _unchanged(verdict: _Verdict, agent: Agent, end: EndRecord | None) -> _Verdict:
+    """What a success is that has changed nothing: what the file says, or none, where the agent itself gives reason to doubt."""
+    if end and end.result and end.result.doubts:
+        said = "; ".join(("nothing was changed", *end.result.doubts))
+        return replace(verdict, outcome=AttemptOutcome.FAILED, error=said)
+    return replace(verdict, outcome=AttemptOutcome(agent.commit.no_change))
+
+
 def _changed(git: Git, base: str, head: str) -> bool:
     return refs.resolve(git, f"{base}^{{tree}}") != refs.resolve(git, f"{head}^{{tree}}")
 
 
-def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, how: str) -> str:
-    """Commit what the agent left; "", or why something is left uncommitted.
+def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, how: str) -> str:
+    """Commit what the agent left, but for what its setup had left before; "", or why something is left uncommitted.
 
     The commit runs as any other: the user's hooks and ours judge it, and a refusal leaves every file as it is.
     """
     repository = clone.repository
     rows = checkout.differing(repository.here, submodules="dirty")
     paths = [path for _, path in rows if not path.endswith("/")]
+    ours = setup_records.untouched(folder, attempt.worktree, paths)
+    paths = [path for path in paths if path not in ours]
     if not paths:
         return ""
     left = f"{counted(len(paths), 'path')} left uncommitted"
@@ -217,14 +265,17 @@ def _verified(job: JobRecord, folder: str, agent: Agent, environ: Mapping[str, s
     if not agent.verify:
         return ""
     attempt, task = job.attempts[-1], Task(job.prompt)
-    env = environment.of_attempt(agent, job, attempt, for_runtime(agent.runtime), task, environ)
+    env = environment.of_attempt(agent, job, attempt, for_runtime(agent.adapter), task, environ)
+    env |= setup_records.units(folder)
     limit = agent.limits.wall / 1000 if agent.limits.wall else _VERIFY_TIME
     try:
+        argv, env = containers.outside(agent, attempt, agent.verify, env, environ)
         done = processes.run(
-            agent.verify, cwd=attempt.worktree, env=env, timeout=min(limit, _VERIFY_TIME),
+            argv, cwd=attempt.worktree, env=env, timeout=min(limit, _VERIFY_TIME),
             own_session=True, leaves=True,
         )  # fmt: skip
-    except (OSError, processes.TimedOut) as error:
+    except (OSError, FleetError, processes.TimedOut) as error:
+        control.clear_containers(folder)
         return f"verify: {error}"
     output = done.stdout + done.stderr
     files.replace(os.path.join(folder, VERIFY_LOG), output, mode=0o600)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from gitfleet.jobs.adapters import claude_call, codex_call
+from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.sessions.local import VARIABLE
 
+STATE = "GITFLEET_JOBS"
+"""The variable that tells an attempt where its job is kept."""
 ALLOWED = (
+    STATE,
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TERM", "TMPDIR",
     "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME",
     "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",
@@ -21,21 +26,23 @@ ALLOWED = (
 )  # fmt: skip
 """What every attempt gets where we have it. No credentials: those are for the agent file to allow."""
 _OF_CLIENTS = {"codex": codex_call.ENVIRONMENT, "claude": claude_call.ENVIRONMENT}
-_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+"""https://www.w3.org/TR/trace-context/#traceparent-header: ids of zeros are none."""
 
 
 def of_attempt(
     agent: Agent, job: JobRecord, attempt: AttemptRecord, adapter: Adapter, task: Task, environ: Mapping[str, str]
 ) -> dict[str, str]:  # fmt: skip
     """The whole environment of one attempt, out of ours (`environ`)."""
-    allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.runtime, ()), *agent.env.allow]
+    allowed = [*ALLOWED, *_OF_CLIENTS.get(agent.adapter, ()), *agent.env.allow]
+    allowed += acp_call.agent_of(task).passed if agent.adapter == "acp" else ()
     env = {name: value for name, value in environ.items() if _admits(allowed, name)}
-    env.update(agent.env.set)
     for name, value in adapter.environment(task).items():
         if value is None:
             env.pop(name, None)
         else:
             env[name] = value
+    env.update(agent.env.set)
     facts = {
         "gitfleet.job.id": job.id,
         "gitfleet.agent.name": agent.name,
@@ -45,7 +52,7 @@ def of_attempt(
     told = ",".join(f"{name}={quote(value, safe='')}" for name, value in facts.items())
     before = env.get("OTEL_RESOURCE_ATTRIBUTES", "")
     env["OTEL_RESOURCE_ATTRIBUTES"] = f"{before},{told}" if before else told
-    env["TRACEPARENT"] = _trace(environ.get("TRACEPARENT", ""))
+    env |= _trace(environ, job.id)
     env["PWD"] = attempt.worktree
     env[VARIABLE] = attempt.session
     return env
@@ -57,8 +64,11 @@ def _admits(allowed: Iterable[str], name: str) -> bool:
     )
 
 
-def _trace(parent: str) -> str:
-    """A span of its own: in the trace that we are in ourselves, else in a new one."""
-    found = _PARENT.fullmatch(parent)
-    trace = found[1] if found else os.urandom(16).hex()
-    return f"00-{trace}-{os.urandom(8).hex()}-01"
+def _trace(environ: Mapping[str, str], job_id: str) -> dict[str, str]:
+    """A span of its own: in the trace that we are in ourselves, with its state, else in the one of the job, whatever its attempt."""
+    span = os.urandom(8).hex()
+    found = _PARENT.fullmatch(environ.get("TRACEPARENT", ""))
+    if found is None:
+        return {"TRACEPARENT": f"00-{hashlib.sha256(job_id.encode()).hexdigest()[:32]}-{span}-01"}
+    state = {"TRACESTATE": environ["TRACESTATE"]} if environ.get("TRACESTATE") else {}
+    return {"TRACEPARENT": f"00-{found[1]}-{span}-{found[2]}", **state}

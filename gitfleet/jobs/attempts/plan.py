@@ -30,8 +30,9 @@ def take(store: JobStore, job_id: str, agent: Agent) -> JobRecord:
         attempt = AttemptRecord(number, ids.named(agent.name[:40].rstrip("._-")))
         now = clock.milliseconds()
         return replace(
-            job, status=JobStatus.RUNNING, started_at=job.started_at or now, attempts=(*job.attempts, attempt)
-        )
+            job, status=JobStatus.RUNNING, started_at=job.started_at or now, attempts=(*job.attempts, attempt),
+            not_before=0,
+        )  # fmt: skip
 
     return store.update(job_id, taken)
 

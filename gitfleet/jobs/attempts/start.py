@@ -1,4 +1,4 @@
-"""The start of an attempt, step by step: worktree, shepherd, session, claims; and only then does its agent run.
+"""The start of an attempt, step by step: worktree, shepherd, session, claims; and only then is its setup made, and its agent run.
 
 Each step is written down or can be done again, so that one that was cut short by a crash is gone on with by calling `start` again.
 """
@@ -12,11 +12,22 @@ from collections.abc import Mapping
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clone import Clone
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.jobs.adapters.protocol import Adapter, Task
-from gitfleet.jobs.adapters.runtimes import RUNTIMES, for_runtime
-from gitfleet.jobs.attempts import barrier, environment, plan
+from gitfleet.jobs.adapters.runtimes import for_runtime
+from gitfleet.jobs.attempts import (
+    barrier,
+    confinement,
+    containers,
+    environment,
+    plan,
+    preparation,
+    successors,
+    traces,
+)
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control, lease
@@ -43,7 +54,7 @@ def start(store: JobStore, job_id: str, environ: Mapping[str, str]) -> Shepherd:
         job = _placed(store, job, agent)
         if job.cancelled or job.ended:
             raise AttemptOver("It was cancelled before it began.")
-        shepherd = _shepherd(folder, agent, job, environ)
+        shepherd = _shepherd(store, agent, job, {**environ, environment.STATE: store.folder})
         try:
             _let_go(store, job, agent, shepherd)
         except BaseException:
@@ -69,22 +80,30 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
     if attempt.worktree:
         return job
     with Clone.open(job.working_directory or agent.repo or agent.working_directory) as clone:
-        wish = Wish(agent=agent.name, base=agent.base or "", session=attempt.session, pid=os.getpid())
+        before = successors.origin(job)
+        tree = job.back.tree or (before.session if before else attempt.session)
+        wish = Wish(agent=agent.name, base=agent.base or "", session=tree, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
-    facts = {"worktree": managed.path, "branch": managed.branch, "base": managed.base_commit}
-    return plan.change(store, job.id, **facts)
+    base = job.back.head or managed.base_commit
+    facts = {"worktree": managed.path, "branch": managed.branch, "base": base}
+    placed = replace(attempt, **facts)
+    resumed = traces.conversation(store, replace(job, attempts=(*job.attempts[:-1], placed)), agent)
+    return plan.change(store, job.id, **facts, resumed=resumed)
 
 
-def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
+    folder = store.attempt_folder(job.id, len(job.attempts))
     if control.alive(folder):
         return Shepherd(folder)
     if control.state(folder) or control.end(folder):
         raise AttemptOver("It is over.")
-    if agent.runtime not in RUNTIMES:
-        raise UsageError(f"The runtime {agent.runtime} is not there yet.", hint="Choose another runtime.")
     barrier.make(folder)
+    scope, notes = confinement.chosen(agent, job.attempts[-1], environ)
+    if notes:
+        plan.change(store, job.id, notes=notes)
     try:
-        return control.start(folder, _spec(folder, agent, job, environ))
+        spec = replace(_spec(folder, agent, job, environ), scope=scope, bell=store.bell)
+        return control.start(folder, spec)
     except control.AttemptTaken as error:
         raise AttemptOver("It ended before it began.") from error
 
@@ -92,22 +111,39 @@ def _shepherd(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, s
 def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Spec:
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
-    adapter: Adapter = for_runtime(agent.runtime, model=model)
-    task = Task(job.prompt, command=agent.command, options=agent.options)
+    adapter: Adapter = for_runtime(agent.adapter, model=model)
+    said = successors.prompt(job, agent.adapter, attempt.resumed)
+    task = Task(
+        prompts.of_attempt(folder, agent, job, said),
+        command=agent.command,
+        options=agent.options,
+        resume=attempt.resumed,
+        permissions={str(kind): str(rule) for kind, rule in agent.permissions.items()},
+    )
     env = environment.of_attempt(agent, job, attempt, adapter, task, environ)
-    argv = adapter.argv(task)
+    argv, command, cwd = adapter.argv(task), agent.setup.command, _cwd(agent, job, attempt)
+    if box := containers.call(agent, attempt, environ):
+        names = containers.variables(agent, env)
+        argv = box.argv(argv, cwd, names)
+        command = tuple(box.argv(command, cwd, names, "setup")) if command else ()
+        env = containers.with_client(agent, env, box.box)
     _check(argv[0], attempt, env)
+    argv, setup = preparation.planned(folder, agent, attempt, argv, command)
     data = adapter.stdin(task)
     limits = agent.limits
     return Spec(
         argv=barrier.argv(folder, argv),
-        cwd=_cwd(agent, job, attempt),
+        cwd=cwd,
         env=env,
         stdin=None if data is None else data.decode("utf-8", "surrogateescape"),
-        adapter=agent.runtime,
+        adapter=agent.adapter,
         model=model,
-        limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace),
+        limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace, limits.disk),
         marker=attempt.session,
+        brief=adapter.brief(task),
+        setup=setup,
+        worktree=attempt.worktree,
+        container=box.box if box else None,
         lease=lease.path_in(os.path.dirname(folder)) if job.fence else "",
     )
 
@@ -151,8 +187,9 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
                     command=tuple(agent.command or (agent.runtime,)),
                 )
             )
-        if agent.claims:
+        if wanted := preparation.wanted(agent):
             try:
-                clone.claims.claim(session, list(agent.claims))
+                granted = clone.claims.claim(session, wanted)
             except Conflict as error:
                 raise error.again(hint="Trigger it again when they are free.") from error
+            preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
+from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.definitions import documents, findings
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
@@ -30,7 +31,7 @@ LAYERS = ("defaults", "profiles")
 _ENDS = (".yaml", ".yml")
 _AGENT_KEYS = [*findings.keys_of(Agent), EXTENDS]
 _FLEET_KEYS = [*findings.keys_of(FleetSettings), *LAYERS]
-_OPTIONS = {"codex": codex_call.OPTIONS, "claude": claude_call.OPTIONS}
+_OPTIONS = {"codex": codex_call.OPTIONS, "claude": claude_call.OPTIONS, "acp": acp_call.OPTIONS}
 
 
 class Configuration(NamedTuple):
@@ -183,15 +184,13 @@ class _Reading:
             self.flaws += findings.of_validation(error, values, _AGENT_KEYS)
             return None
         self._options(agent, values)
-        folder = os.path.dirname(documents.place(values, ("working_directory",)).file or file)
-        place = os.path.normpath(os.path.join(folder, os.path.expanduser(agent.working_directory)))
-        found = agent.model_copy(update={"working_directory": place})
+        found = _placed(agent, values, file)
         return (values, found) if len(self.flaws) == known else None
 
     def _options(self, agent: Agent, values: PlacedValue) -> None:
         try:
             if agent.options:
-                flags.arguments(_OPTIONS[agent.runtime], Task(options=agent.options))
+                flags.arguments(_OPTIONS[agent.adapter], Task(options=agent.options))
         except flags.UnusableOption as error:
             self.flaws.append(Flaw(documents.place(values, ("options",)), "options", str(error)))
 
@@ -253,3 +252,27 @@ class _Reading:
                 near = tuple(findings.nearest(agent.budget.of, list(fleet.budgets)))
                 words = f"there is no budget {agent.budget.of} in {FLEET_FILE}"
                 self.flaws.append(Flaw(at, "budget.of", words, near))
+
+
+def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:
+    """The agent with its folders as absolute paths: each is seen from the file that names it."""
+
+    def seen(path: str, *key: str) -> str:
+        folder = os.path.dirname(documents.place(values, key).file or file)
+        return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
+
+    facts: dict[str, object] = {"working_directory": seen(agent.working_directory, "working_directory")}
+    if agent.setup.template is not None:
+        template = seen(agent.setup.template, "setup", "template")
+        facts["setup"] = agent.setup.model_copy(update={"template": template})
+    if agent.docker is not None:
+        mounts = tuple(_mount(mount, seen) for mount in agent.docker.mounts)
+        facts["docker"] = agent.docker.model_copy(update={"mounts": mounts})
+    return agent.model_copy(update=facts)
+
+
+def _mount(text: str, seen: Callable[..., str]) -> str:
+    """The same with an absolute source, unless that is the name of a volume."""
+    source, colon, rest = text.partition(":")
+    path = source.startswith((".", "~")) or "/" in source
+    return f"{seen(source, 'docker', 'mounts') if path else source}{colon}{rest}"

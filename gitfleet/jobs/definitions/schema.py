@@ -2,103 +2,37 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from gitfleet.jobs.durations import milliseconds, size
-from gitfleet.jobs.schedules import crontab
+from gitfleet.jobs.definitions.values import (
+    Argv,
+    Bytes,
+    Count,
+    Crontab,
+    Image,
+    Lease,
+    Milliseconds,
+    Mounts,
+    Name,
+    Paths,
+    Permissions,
+    Resources,
+    Rhythm,
+    Runtime,
+    Texts,
+    Variable,
+    Variables,
+    Words,
+    Zone,
+)  # fmt: skip
 from gitfleet.jobs.words import AttemptOutcome
-
-LEAST_INTERVAL = 1000
-"""Milliseconds between two runs of a schedule, at least."""
-LEAST_LEASE = 6000
-"""Milliseconds of a lease, at least: a sixth of it is for an agent that has to be stopped."""
-LONGEST_LEASE = 86_400_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
-
-
-def name(value: str) -> str:
-    """The name of an agent, a schedule, a budget or a pool, which may become part of a path or a ref. Raises ValueError."""
-    if not _NAME.fullmatch(value) or ".." in value or value.endswith((".", ".lock")):
-        raise ValueError(
-            f"{value[:70]!a} is not a name: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first"
-        )
-    return value
-
-
-def _words(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return tuple(shlex.split(value))
-        except ValueError as error:
-            raise ValueError(f"cannot be split into words: {error}") from error
-    return value
-
-
-def _listed(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("has a NUL, which nothing can be given")
-    return value
-
-
-def _variable(value: str) -> str:
-    if not _VARIABLE.fullmatch(value):
-        raise ValueError(f"{value[:60]!a} is no name of a variable, nor one that ends with *")
-    return value
-
-
-def _inside(value: str) -> str:
-    parts = value.split("/")
-    if not value or value.startswith(("/", "~")) or ".." in parts:
-        raise ValueError(f"{value[:80]!a} is not a path inside the repository")
-    return value
-
-
-def _lease(value: Any) -> int:
-    found = milliseconds(value, least=LEAST_LEASE)
-    if found > LONGEST_LEASE:
-        raise ValueError("is too long: at most a day")
-    return found
-
-
-def _rhythm(value: Any) -> int:
-    return milliseconds(value, least=LEAST_INTERVAL)
-
-
-def _crontab(value: str) -> str:
-    crontab.fields(value)
-    return value
-
-
-def _zone(value: str) -> str:
-    crontab.zone(value)
-    return value
 
 
 def _wish(value: Any) -> Any:
     return {"enabled": value} if isinstance(value, bool) else value
-
-
-Name = Annotated[str, AfterValidator(name)]
-Words = Annotated[str, AfterValidator(_text)]
-Argv = Annotated[tuple[Words, ...], BeforeValidator(_words)]
-Texts = Annotated[tuple[Words, ...], BeforeValidator(_listed)]
-Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeValidator(_listed)]
-Milliseconds = Annotated[int, BeforeValidator(milliseconds)]
-Rhythm = Annotated[int, BeforeValidator(_rhythm)]
-Bytes = Annotated[int, BeforeValidator(size)]
-Lease = Annotated[int, BeforeValidator(_lease)]
-Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
-Runtime = Literal["command", "codex", "claude", "acp", "docker"]
 
 
 class Section(BaseModel):
@@ -110,27 +44,31 @@ class Section(BaseModel):
 class SetupRules(Section):
     """`setup`: what is made ready in the worktree of an attempt, before its agent starts."""
 
-    command: Argv = Field(default=(), description="A command that is run in the worktree before the agent.")
+    command: Argv = Field(
+        default=(),
+        description="A command that is run where the agent will be, before it; the agent runs if it ends with 0.",
+    )
+    timeout: Milliseconds | None = Field(default=900_000, description="For the command.")
     files: Paths = Field(
-        default=(), description="Files that are copied from the repository's own checkout; git ignores them."
+        default=(),
+        description="Files that git ignores, copied from the repository's own checkout; names as in `.gitignore`.",
     )
     template: Words | None = Field(
-        default=None, description="A folder whose content is put into the worktree."
+        default=None, description="A folder, seen from the file, whose content is put into the worktree."
     )
-    resources: Texts = Field(
-        default=(), description="Units that are claimed, such as `res:port`, and handed on as variables."
+    resources: Resources = Field(
+        default=(),
+        description="Units that are claimed, such as `res:port`; their numbers are in `GITFLEET_RES_PORT`.",
     )
 
 
 class EnvRules(Section):
     """`env`: the environment of an attempt; all that is not named stays out."""
 
-    allow: Annotated[tuple[Annotated[str, AfterValidator(_variable)], ...], BeforeValidator(_listed)] = Field(
+    allow: Variables = Field(
         default=(), description="Variables that are handed on, or the beginnings of their names: `AWS_*`."
     )
-    set: Mapping[Annotated[str, AfterValidator(_variable)], Words] = Field(
-        default={}, description="Variables with the values that they get."
-    )
+    set: Mapping[Variable, Words] = Field(default={}, description="Variables with the values that they get.")
 
 
 class LimitRules(Section):
@@ -157,8 +95,14 @@ class RetryRules(Section):
     )
     outcomes: tuple[AttemptOutcome, ...] = Field(
         default=(AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
-        description="After which outcomes.",
+        description="After which outcomes; not `success` or `cancelled`.",
     )
+
+    @model_validator(mode="after")
+    def _open(self) -> Self:
+        if {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED} & set(self.outcomes):
+            raise ValueError("what was a success, or was cancelled, is not tried again")
+        return self
 
 
 class WorkSourceRules(Section):
@@ -168,9 +112,7 @@ class WorkSourceRules(Section):
     path: Words | None = Field(default=None, description="folder: where the task files are.")
     repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
     url: Words = Field(default="https://api.github.com", description="github: where its API is.")
-    token: Annotated[str, AfterValidator(_variable)] = Field(
-        default="GITHUB_TOKEN", description="github: the variable that has the token."
-    )
+    token: Variable = Field(default="GITHUB_TOKEN", description="github: the variable that has the token.")
     ready: Words = Field(default="ready", description="github: the label of issues that are to be done.")
     in_progress: Words = Field(
         default="in-progress", description="github: the label of those that are being done."
@@ -214,9 +156,18 @@ class CommitRules(Section):
         default="commit",
         description="Uncommitted changes: they are committed, kept in the worktree, or a failure.",
     )
-    push: bool = Field(default=True, strict=True, description="Whether its branch is pushed.")
+    push: bool = Field(
+        default=True,
+        strict=True,
+        description="Whether the branch of a success is pushed, where there is a hub.",
+    )
     pull_request: bool = Field(
-        default=False, strict=True, description="Whether the agent is told to open a pull request."
+        default=False, strict=True, description="Whether a pull request is opened for it, by `gh` or `glab`."
+    )
+    instruct: bool | None = Field(
+        default=None,
+        strict=True,
+        description="Whether the prompt ends with how to hand over the work; for codex, claude and acp it does.",
     )
     no_change: Literal["success", "no_change"] = Field(
         default="no_change", description="The outcome where nothing changed."
@@ -234,11 +185,21 @@ class SelfScheduleRules(Section):
 class Container(Section):
     """`docker`: the container that an attempt runs in."""
 
-    image: Words = Field(min_length=1, description="The image.")
-    mounts: Texts = Field(default=(), description="Further mounts, `SOURCE:TARGET[:ro]`.")
+    image: Image = Field(description="The image.")
+    runs: Literal["command", "codex", "claude", "acp"] = Field(
+        default="command", description="What `command` is there, as `runtime` says it elsewhere."
+    )
+    mounts: Mounts = Field(
+        default=(),
+        description="Further mounts, `SOURCE:TARGET[:ro]`; a source is a path, seen from the file, or the name of a volume.",
+    )
+    git: Literal["read", "write"] = Field(
+        default="read",
+        description="Whether git's folder of the clone can be written to there: it holds what runs outside, such as hooks.",
+    )
     network: Words | None = Field(default=None, description="The network, such as none.")
     cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Processors.")
-    user: Words | None = Field(default=None, description="The user inside.")
+    user: Words | None = Field(default=None, description="The user inside; whoever runs gitfleet.")
 
 
 class Schedule(Section):
@@ -247,12 +208,8 @@ class Schedule(Section):
     interval: Rhythm | None = Field(
         default=None, description="Time from one run to the next: `5m`, `1h`, or milliseconds."
     )
-    cron: Annotated[str, AfterValidator(_crontab)] | None = Field(
-        default=None, description="Five fields, or `@daily` and its like."
-    )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
-        default="UTC", description="The zone of the cron expression."
-    )
+    cron: Crontab | None = Field(default=None, description="Five fields, or `@daily` and its like.")
+    timezone: Zone = Field(default="UTC", description="The zone of the cron expression.")
     prompt: Words | None = Field(default=None, description="Instead of the agent's prompt.")
     enabled: bool = Field(
         default=True, strict=True, description="Whether it fires, unless somebody switched it since."
@@ -283,7 +240,13 @@ class Agent(Section):
         default=(), description="The program with its arguments; for codex and claude instead of theirs."
     )
     prompt: Words = Field(default="", description="What it is to do.")
-    options: Mapping[str, Any] = Field(default={}, description="Options of codex or claude, such as `model`.")
+    options: Mapping[str, Any] = Field(
+        default={}, description="Options of codex, claude or acp, such as `model`."
+    )
+    permissions: Permissions = Field(
+        default={},
+        description="acp: what it is answered when it asks: allow, reject, or ask (a person); by kind of tool, or `default`.",
+    )
     docker: Container | None = Field(default=None, description="The container, for the runtime docker.")
     working_directory: Words = Field(
         default=".", description="A folder in the repository, seen from the file."
@@ -320,14 +283,25 @@ class Agent(Section):
         default=None, description="How far it may schedule itself; not at all."
     )
 
+    @property
+    def adapter(self) -> str:
+        """What its program is, in or outside of a container: a word of `adapters.runtimes`."""
+        return self.docker.runs if self.docker else self.runtime
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.runtime in {"command", "acp", "docker"} and not self.command:
+        if (self.runtime == "docker" or self.adapter in {"command", "acp"}) and not self.command:
             raise ValueError(f"the runtime {self.runtime} needs `command`")
         if (self.runtime == "docker") != (self.docker is not None):
             raise ValueError("the runtime docker and the section `docker` go together")
-        if self.options and self.runtime not in {"codex", "claude"}:
-            raise ValueError("`options` are for the runtimes codex and claude")
+        if self.options and self.adapter not in {"codex", "claude", "acp"}:
+            raise ValueError("`options` are for the runtimes codex, claude and acp")
+        if self.permissions and self.adapter != "acp":
+            raise ValueError("`permissions` are for the runtime acp")
+        if not self.commit.push and (self.queue.enabled or self.commit.pull_request):
+            raise ValueError(
+                "`queue` and `commit.pull_request` are for branches that are pushed: `commit.push`"
+            )
         return self
 
 

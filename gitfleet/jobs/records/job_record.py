@@ -19,6 +19,7 @@ from gitfleet.codec import (
 )
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
 TYPE_CHECKING = False
@@ -44,8 +45,10 @@ class _Outcome(Shape[AttemptOutcome]):
 class AttemptRecord(Struct):
     """One attempt. `number` counts from 1; `session` is the one that it works as, `conversation` the agent's own.
 
-    `base` is the commit that it began at, `branch` where its work is, `commit` where that stood at the end. `why` is a word of
-    `words.EndCause`. `kept`: what was left uncommitted in its worktree, and why.
+    `base` is the commit that its branch began at, `branch` where its work is, `commit` where that stood at the end. `why` is a word of
+    `words.EndCause`. `kept`: what was left uncommitted in its worktree, and why. `left`: processes of it that would not end.
+    `resumed`: the conversation that it was to go on with; `lost`: that was gone. `notes`: what else there is to say of it,
+    such as a limit that the system could not hold it to.
     """
 
     number: int = field(WHOLE)
@@ -66,13 +69,20 @@ class AttemptRecord(Struct):
     kept: str = field(_CUT, default="")
     usage: Usage = field(One(Usage), default=Usage())
     cost: float | None = field(JSON, default=None)
+    left: tuple[int, ...] = field(Many(WHOLE), default=())
+    resumed: str = field(TEXT, default="")
+    lost: bool = field(FLAG, default=False)
+    notes: tuple[str, ...] = field(Many(_CUT), default=())
+    delivery: Delivery = field(One(Delivery), default=Delivery(), omit=True)
 
 
 class JobRecord(Record):
-    """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own.
+    """One job. `cancelled`: somebody wants it cancelled. `working_directory` "": the agent's own. `back`: the work that it goes on with.
 
-    `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for. `fence`: by
-    which it is this node's, of the jobs that any node may run; 0: it is this node's own. `node`: the other node that it is at.
+    Its next attempt does not start before `not_before`. `earlier`: attempts that were made before somebody asked for it once more.
+    `planned_at`: for when its schedule had it. `own_until`: until when schedules last that its agent gives itself, where such a one
+    made it. `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
+    `fence`: by which it is this node's, of the jobs that any node may run; 0: it is this node's own. `node`: the other node that it is at.
     """
 
     KIND = "job"
@@ -90,6 +100,12 @@ class JobRecord(Record):
     error: str = field(_CUT, default="")
     cancelled: bool = field(FLAG, default=False)
     attempts: tuple[AttemptRecord, ...] = field(Many(One(AttemptRecord)), default=())
+    not_before: int = field(WHOLE, default=0)
+    earlier: int = field(WHOLE, default=0)
+    forked_from: str = field(TEXT, default="")
+    back: WorkBack = field(One(WorkBack), default=WorkBack(), omit=True)
+    planned_at: int = field(WHOLE, default=0)
+    own_until: int = field(WHOLE, default=0)
     fence: int = field(WHOLE, default=0)
     output: str = local(default="")
     node: str = local(default="")

@@ -3,6 +3,7 @@
     jobs/AAAAAA/BB/ID/record.json    a job, filed by its time; beside it a folder for each attempt
     open/ID                          empty: this job has not ended
     ended/AGENT/ID.STATUS            empty: this job has
+    expecting/ID                     empty: more is to come of its work, ended or not
 
 A record is replaced whole, under `lock`; who only reads takes no lock. A job is in `open` before it has a record, and leaves it
 after the record says how it ended: so a crash at any point leaves one that `mend` or the next daemon puts right.
@@ -21,7 +22,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
-from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import JobStatus
@@ -62,6 +63,11 @@ class JobStore:
             )
 
     @property
+    def bell(self) -> str:
+        """The folder that daemons watch."""
+        return self._open()
+
+    @property
     def lock(self) -> NodeLock:
         """Held while a record changes, for a moment. A new object each time."""
         files.folder(self.folder, mode=0o700)
@@ -74,6 +80,7 @@ class JobStore:
             files.touch(os.path.join(files.folder(self._open()), job.id))
             files.folder(home, mode=0o700)
             _save(home, job)
+        self.ring()  # whoever heard of the name above may have looked before there was a record
         return job
 
     def get(self, job_id: str) -> JobRecord:
@@ -85,6 +92,10 @@ class JobStore:
         except ValueError:
             pass
         raise job_ids.missing(job_id)
+
+    def has(self, job_id: str) -> bool:
+        """Whether a job of this id was kept, readable or not."""
+        return os.path.lexists(os.path.join(self._home(job_id), RECORD))
 
     def update(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
         """The job after `change`, which sees it as it is, and nobody changes it meanwhile. Raises JobNotFoundError, LocalStorage.
@@ -99,6 +110,50 @@ class JobStore:
             if after.ended:
                 self._file(after)
         return after
+
+    def reopen(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        """The job after `change`, which sees it ended, and may raise; from then on it counts among those that have not.
+
+        Raises JobNotFoundError, LocalStorage.
+        """
+        with self.lock.held(_PATIENCE):
+            before = self.get(job_id)
+            after = change(before)
+            files.touch(os.path.join(files.folder(self._open()), job_id))
+            # Its mark goes first: retention goes by it, and would take a job that runs.
+            files.remove(os.path.join(self._ended(), before.agent_name, f"{job_id}.{before.status}"))
+            _save(self._home(job_id), after)
+        return after
+
+    def amend(self, job_id: str, change: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        """The job after `change` of what became of its work, which goes on after its end. Raises JobNotFoundError, LocalStorage."""
+        with self.lock.held(_PATIENCE):
+            before = self.get(job_id)
+            after = replace(change(before), status=before.status, outcome=before.outcome)
+            if after != before:
+                _save(self._home(job_id), after)
+        return after
+
+    def expect(self, job_id: str) -> None:
+        """More is to come of the job's work: it is looked after, and kept. Twice is harmless."""
+        files.touch(os.path.join(files.folder(self.expecting), job_id))
+
+    def expected(self) -> list[str]:
+        """The jobs of which that was said, oldest first."""
+        return [name for name in files.names(self.expecting) if job_ids.is_id(name)]
+
+    def settle(self, job_id: str) -> None:
+        """Nothing more is to come of it."""
+        files.remove(os.path.join(self.expecting, job_ids.check(job_id)))
+
+    @property
+    def expecting(self) -> str:
+        """The folder of these names."""
+        return os.path.join(self.folder, "expecting")
+
+    def ring(self) -> None:
+        """Have the daemon look: a change of a record alone makes no news."""
+        news.ring(self.bell)
 
     def open_ids(self) -> list[str]:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""
@@ -191,6 +246,8 @@ class JobStore:
             if total is not None:
                 rest = sorted((name, agent) for agent, names in ended.items() for name in names[-per_agent:])
                 old += rest[: max(0, len(rest) - total)]
+            kept = set(self.expected())
+            old = [row for row in old if row[0].partition(".")[0] not in kept]
             for name, agent in old:
                 self._forget(name, agent)
         return [name.partition(".")[0] for name, _ in old]

@@ -7,7 +7,7 @@ the schedule goes on by the time that passes: nothing fires in a gap, and what c
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -23,6 +23,7 @@ SHORTHANDS = {
 }
 _YEAR = 2000  # to see whether an expression ever fires; cronsim looks 50 years ahead
 _FIELDS = 5
+_DAYS = 8
 
 
 def zone(name: str) -> ZoneInfo:
@@ -63,3 +64,35 @@ def following(expression: str, after: float, where: ZoneInfo) -> float:
         if moment.timestamp() > after:
             return moment.timestamp()
     raise ValueError(f"{expression[:60]!a} never fires again")
+
+
+def fixed(expression: str) -> bool:
+    """Whether it is for times of the day, by its minute and hour; else it goes on by the time that passes."""
+    return not any(field.startswith("*") for field in fields(expression).split()[:2])
+
+
+def closer_than(expression: str, least: float, after: float, where: ZoneInfo) -> float | None:
+    """Seconds between two runs that follow each other in less than `least`; None where none do. Raises ValueError as `fields` does.
+
+    Looks at the first days on which it fires; its minutes and hours are the same on each.
+    """
+    last, days = None, set()
+    for moment in CronSim(fields(expression), datetime.fromtimestamp(int(after), where)):
+        now = moment.timestamp()
+        if last is not None and 0 < now - last < least:
+            return now - last
+        last = now
+        days.add(moment.date())
+        if len(days) > _DAYS:
+            break
+    return None
+
+
+def local_time(stamp: float, name: str) -> str:
+    """A moment as the clocks of that zone show it: `2026-11-30 09:00 CET`; in UTC where there is no such zone any more."""
+    try:
+        where: tzinfo = zone(name)
+    except ValueError:
+        where = UTC
+    shown = datetime.fromtimestamp(stamp, where)
+    return shown.strftime("%Y-%m-%d %H:%M:%S %Z" if shown.second else "%Y-%m-%d %H:%M %Z")

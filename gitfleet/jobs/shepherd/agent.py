@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PR_SET_CHILD_SUBREAPER = 36
 _MOST_TYPED = 1 << 16
+_MOST_WAITING = 1 << 28
 
 
 class CannotStart(Exception):
@@ -34,14 +35,16 @@ class AgentProcess:
         _adopt_descendants()
         self.inlet = -1
         """Where we write what it reads; -1 once that has ended."""
-        self._typed = b""
-        self._ends = True
+        self._typed = bytearray()
+        self._ends = False
         self._child = self._fork(Program(path, argv, cwd, env), fed)
         self.pid = self._child.pid
         seen = family.member(self.pid)
         self.start = seen.start if seen else 0
         (out, err) = self._child.outputs
         self.outputs = [AgentOutput("stdout", out), AgentOutput("stderr", err)]
+        self.helpers: dict[int, int | None] = {}
+        """Programs of ours that somebody waits for, and how they ended, as the system tells it."""
         self.status: int | None = None
         """How it ended, as the system tells it; None while it runs."""
 
@@ -58,9 +61,17 @@ class AgentProcess:
         self._child.abandon()
 
     def say(self, data: bytes, *, last: bool) -> None:
-        """Have it read `data`, sooner or later; with `last` its input ends there."""
+        """Have it read `data`, sooner or later; with `last` its input ends there, for good.
+
+        What asks and asks, and does not read the answers, hears no more of us.
+        """
+        if self._ends:
+            return
         self._typed += data
         self._ends = last
+        if len(self._typed) > _MOST_WAITING:
+            self._typed.clear()
+            self._ends = True
         self.feed()
 
     def feed(self) -> None:
@@ -68,11 +79,11 @@ class AgentProcess:
         try:
             while self.inlet >= 0 and self._typed:
                 done = os.write(self.inlet, self._typed[:_MOST_TYPED])
-                self._typed = self._typed[done:]
+                del self._typed[:done]
         except BlockingIOError:
             return
         except OSError:
-            self._typed = b""
+            self._typed.clear()
             self.deafen()
         if self._ends and not self._typed:
             self.deafen()
@@ -97,6 +108,8 @@ class AgentProcess:
                     return
                 if pid == self.pid:
                     self.status = status
+                elif pid in self.helpers:
+                    self.helpers[pid] = status
 
     def _fork(self, program: Program, fed: bool) -> Child:
         """Its input is ours while it is made: a pipe, or nothing."""

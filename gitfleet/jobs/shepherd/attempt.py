@@ -13,15 +13,19 @@ from contextlib import suppress
 
 from gitfleet.base import clock, identity
 from gitfleet.jobs.adapters.runtimes import for_runtime
+from gitfleet.jobs.records import news
 from gitfleet.jobs.shepherd import endings, records, scoping
 from gitfleet.jobs.shepherd.agent import AgentProcess, CannotStart
+from gitfleet.jobs.shepherd.containers import ContainerWatch
+from gitfleet.jobs.shepherd.disk import DiskWatch
 from gitfleet.jobs.shepherd.lease import LeaseWatch
 from gitfleet.jobs.shepherd.limits import Deadlines
+from gitfleet.jobs.shepherd.parting import TIMES, Parting
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
 from gitfleet.jobs.shepherd.stopping import Ladder
 from gitfleet.jobs.streams.writer import StreamWriter
-from gitfleet.jobs.words import EndCause
+from gitfleet.jobs.words import AttemptOutcome, EndCause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from gitfleet.jobs.shepherd.outputs import AgentOutput
 
 _SCOPE_LOOK = 0.05
+_ASKED = 4096
 _LAST_READS = 256  # of 64 KiB: what lies in the pipes, and no more from who goes on writing
 
 
@@ -40,14 +45,21 @@ class WatchedAttempt:
     def __init__(self, folder: str, spec: Spec, writer: StreamWriter, bell: int) -> None:
         self._folder, self._spec, self._writer, self._bell = folder, spec, writer, bell
         self._adapter = for_runtime(spec.adapter, model=spec.model)
-        self._recorder = Recorder(writer, self._adapter, self._heard)
+        self._recorder = Recorder(writer, self._adapter, self._heard, spec.setup)
         self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
         self.asked = False
         """Somebody has sent a signal to stop it."""
+        self.answered = False
+        """Somebody has answered a question of its agent's."""
         self._ladder = Ladder(spec)
+        self._parting: Parting | None = None
         self._lease = LeaseWatch(spec.lease)
+        self._boxes = ContainerWatch(spec.container, folder) if spec.container else None
         self._scope_due = time.monotonic() if spec.scope else 0.0
+        disk = spec.limits.disk
+        self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
         self._ended = 0
+        self._asks, self._asked_at = "", 0
 
     def run(self) -> EndRecord:
         """Run it to its end, and say how that was. Raises OSError when it cannot be begun."""
@@ -66,6 +78,7 @@ class WatchedAttempt:
         spec = self._spec
         data = None if spec.stdin is None else spec.stdin.encode("utf-8", "surrogateescape")
         fed = data is not None or self._adapter.talks
+        self._adapter.begin(spec.cwd, spec.brief)
         argv, env = (
             scoping.wrapped(self._folder, spec, spec.scope) if spec.scope else (list(spec.argv), spec.env)
         )
@@ -74,12 +87,13 @@ class WatchedAttempt:
             agent=agent.pid, start=agent.start, boot=identity.boot_id(), started=clock.milliseconds()
         )  # written down before it runs: whoever finds us dead finds it
         agent.go()
-        self._set(phase="running")
+        self._set(phase=self._phase())
         self._recorder.note("started", f"process {agent.pid} was started", pid=agent.pid)
         if fed:
             agent.say((data or b"") + self._adapter.outgoing(), last=not self._adapter.talks)
         records.forget_environment(self._folder, spec)
         self._limits = Deadlines(spec.limits, time.monotonic())
+        self._tell_limits()
         return agent
 
     def _watch(self, agent: AgentProcess) -> None:
@@ -110,15 +124,29 @@ class WatchedAttempt:
         with suppress(BlockingIOError):
             if not self._recorder.take(output):
                 return False
-            now = time.monotonic()
-            self._limits.heard(now)
-            self._limits.told(now, waiting=self._adapter.waiting, finished=self._adapter.finished)
-            if self._adapter.talks and (words := self._adapter.outgoing()):
-                agent.say(words, last=False)
-            phase = "needs_input" if self._adapter.waiting else "running"
-            if not self._ladder.why:
-                self._set(phase=phase, finished=self._adapter.finished)
+            self._limits.heard(time.monotonic())
+            self._heed(agent)
         return True
+
+    def _heed(self, agent: AgentProcess) -> None:
+        """Go by what the adapter makes of what has come."""
+        adapter = self._adapter
+        self._tell_limits()
+        if adapter.talks:
+            agent.say(adapter.outgoing(), last=adapter.hangs_up)
+        if not self._ladder.why:
+            self._set(phase=self._phase(), finished=adapter.finished, questions=adapter.questions)
+
+    def _tell_limits(self) -> None:
+        """The setup may be silent for as long as it likes: it has a limit of its own."""
+        adapter = self._adapter
+        waiting = adapter.waiting or self._recorder.preparing
+        self._limits.told(time.monotonic(), waiting=waiting, finished=adapter.finished, awaits=adapter.awaits)
+
+    def _phase(self) -> str:
+        if self._recorder.preparing:
+            return "setup"
+        return "needs_input" if self._adapter.waiting else "running"
 
     def _turn(self, agent: AgentProcess) -> bool:
         """What the time and the processes ask for; whether all is over."""
@@ -131,33 +159,79 @@ class WatchedAttempt:
                 if output.handle >= 0:
                     self._recorder.drain(output, _LAST_READS)
             self._ladder.agent_ended(agent, now)
+        if self.answered:
+            self.answered = False
+            self._answer(agent)
         if self.asked:
             self.asked = False
             stop = self._request() or StopRequest(EndCause.TERMINATED)
             self._stop(agent, stop.why, stop.grace)
-        elif not self._ended and not self._ladder.why and self._lease.over():
+        elif not self._ended and not self._ladder.why:
+            self._hold_to_limits(agent, now)
+        parting = self._parting
+        if parting and not self._ladder.begun and not self._ended and parting.over(now):
+            self._ladder.stop(agent, "", round(parting.grace * 1000), now)
+        over = self._ladder.climb(agent, now)
+        if self._boxes and (over or self._ladder.killed):
+            return self._boxes.look(agent, now, over=over)
+        return over
+
+    def _hold_to_limits(self, agent: AgentProcess, now: float) -> None:
+        """Stop it where a limit, or its lease, is over."""
+        limit = self._limits.next()
+        if self._lease.over():
             self._stop(agent, EndCause.FENCED, min(self._spec.limits.grace, self._lease.grace))
-        elif not self._ended and not self._ladder.why and (limit := self._limits.next()) and limit[0] <= now:
-            self._stop(agent, limit[1], None)
-        return self._ladder.climb(agent, now)
+        elif limit and limit[0] <= now:
+            if limit[1] == EndCause.HANDSHAKE and (records.at_gate(self._folder) or self._recorder.preparing):
+                self._limits.restart(now)  # it has not run yet, so it cannot have answered
+            else:
+                self._stop(agent, limit[1], None)
+        elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
+            self._stop(agent, EndCause.DISK, None)
+
+    def _answer(self, agent: AgentProcess) -> None:
+        """Hand on what persons have answered."""
+        for one in records.take_answers(self._folder):
+            if self._adapter.answer(one.question, allow=one.allow):
+                word = "allow" if one.allow else "reject"
+                self._recorder.note(
+                    "notice", f"a person has answered {one.question}: {word}", what="answered", answer=word
+                )
+        self._heed(agent)
 
     def _stop(self, agent: AgentProcess, why: str, grace: int | None) -> None:
         if self._ended and not self._ladder.why:
             why = ""  # it ended by itself; only the rest is hurried up
-        if why and not self._ladder.why:
+        now, adapter = time.monotonic(), self._adapter
+        first = bool(why) and not self._ladder.why
+        if first:
             self._recorder.note("stopping", f"it is stopped: {why}", why=why)
             self._set(phase="stopping", why=why)
-            if self._adapter.talks:
-                agent.say(self._adapter.farewell(), last=True)
-        self._ladder.stop(agent, why, grace, time.monotonic())
+        if first and adapter.talks and adapter.met and not adapter.hangs_up:
+            self._ladder.why = why
+            whole = TIMES * self._spec.limits.grace if grace is None else grace
+            self._parting = Parting(adapter, agent, whole / 1000, now)
+        elif self._parting and not self._ladder.begun:
+            if grace is not None:
+                self._parting.hurry(grace / 1000, now)
+        else:
+            self._ladder.stop(agent, why, grace, now)
 
     def _pause(self) -> int | None:
         """Milliseconds until something is due; None: until something comes."""
-        moments = [self._ladder.due()] if self._ladder.begun else []
-        if not self._ladder.begun and (limit := self._limits.next()):
+        moments = []
+        if self._ladder.begun:
+            moments.append(self._ladder.due())
+        elif self._parting:
+            moments.append(self._parting.due)
+        elif limit := self._limits.next():
             moments.append(limit[0])
+        if self._boxes and (due := self._boxes.due()):
+            moments.append(due)
         if self._scope_due:
             moments.append(self._scope_due)
+        if self._disk and not self._ladder.begun:
+            moments.append(self._disk.due)
         pauses = [moment - time.monotonic() for moment in moments]
         if not self._ladder.begun and (pause := self._lease.pause()) is not None:
             pauses.append(pause)
@@ -188,15 +262,20 @@ class WatchedAttempt:
         why = ladder.why or EndCause.EXITED
         outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0)
         starved = bool(ladder.scope) and scoping.out_of_memory(ladder.scope)
+        error = "the memory limit of its scope was reached" if starved else ""
+        if why == EndCause.DISK and self._disk:
+            error = self._disk.words()
+        if self._recorder.preparing and why == EndCause.EXITED:
+            outcome, error = AttemptOutcome.FAILED, error or endings.unprepared(self._recorder.setup_said)
         self._recorder.note("ended", f"it ended with {ended.words}: {outcome}", why=why, outcome=str(outcome))
         writer.sync()
         return EndRecord(
             why, str(outcome), code=ended.code, signal=ended.signal, started=self._state["started"],
             ended=self._ended, gone=clock.milliseconds(), result=result, killed=ladder.killed,
-            error="the memory limit of its scope was reached" if starved else "",
+            error=error,
             leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
-            memory_limit=self._limited(),
+            memory_limit=self._limited(), containers=self._boxes.left if self._boxes else (),
         )  # fmt: skip
 
     def _limited(self) -> bool | None:
@@ -207,6 +286,9 @@ class WatchedAttempt:
     def _heard(self, event: AgentEvent) -> None:
         if event.kind == "session" and event.facts.get("id"):
             self._set(session_id=str(event.facts["id"])[:256])
+        if event.kind == "needs_input":
+            said = event.facts.get("text") or event.facts.get("question") or ""
+            self._asks, self._asked_at = str(said)[:_ASKED], clock.milliseconds()
 
     def _request(self) -> StopRequest | None:
         try:
@@ -215,9 +297,22 @@ class WatchedAttempt:
             return StopRequest()
 
     def _set(self, **facts: Any) -> None:
+        if "phase" in facts:
+            facts |= self._asking(str(facts["phase"]))
+        before = self._state.get("asked_at", 0)
         if any(self._state.get(name) != value for name, value in facts.items()):
             self._state.update(facts)
             self._save()
+        if self._spec.bell and before != self._state.get("asked_at", 0):
+            news.ring(self._spec.bell)
+
+    def _asking(self, phase: str) -> dict[str, Any]:
+        """What the agent waits for, where it does."""
+        if phase != "needs_input":
+            self._asks, self._asked_at = "", 0
+            return {"asks": "", "asked_at": 0}
+        self._asked_at = self._asked_at or clock.milliseconds()
+        return {"asks": self._asks, "asked_at": self._asked_at}
 
     def _save(self) -> None:
         with suppress(OSError):  # a full disk: who asks is told by the lock and by the mark

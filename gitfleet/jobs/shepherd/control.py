@@ -12,18 +12,19 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity, processes
-from gitfleet.jobs.shepherd import family, records
-from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
+from gitfleet.jobs.shepherd import containers, family, records
+from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, PersonAnswer, Spec, StopRequest
 from gitfleet.jobs.words import EndCause
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
 _LOCK_HANDLE = 3
 _LOG = "shepherd.log"
 _PATIENCE, _LOOK = 2.0, 0.01
+_DOCKER_TIME = 60.0
 
 
 class AttemptTaken(Exception):
@@ -138,7 +139,17 @@ def stop(folder: str, *, grace: int | None = None, why: str = EndCause.CANCELLED
     records.save(folder, records.STOP, StopRequest(str(why), grace))
     # It looks for the request after it has said which process it is, so one of us sees the other.
     if pid := _pid(folder):
-        _send(pid, folder)
+        _send(pid, folder, signal.SIGTERM)
+    return True
+
+
+def answer(folder: str, question: str, *, allow: bool) -> bool:
+    """Have the agent's question answered. Whether its shepherd lives; it takes the answer at once, if the question is open."""
+    if not alive(folder):
+        return False
+    records.leave_answer(folder, PersonAnswer(question, allow))
+    if pid := _pid(folder):
+        _send(pid, folder, signal.SIGHUP)
     return True
 
 
@@ -172,6 +183,26 @@ def clear(folder: str, *, grace: int = 5_000) -> list[int]:
             break
         family.send(rest, number)
     return leftovers(folder)
+
+
+def clear_containers(folder: str) -> tuple[str, ...]:
+    """Remove what a killed shepherd has left of containers; what could not be. None where the attempt has none, also after a reboot."""
+    try:
+        spec = records.load(Spec, folder, records.SPEC)
+    except ValueError:
+        return ()
+    if spec is None or spec.container is None:
+        return ()
+    box = spec.container
+
+    def run(argv: Sequence[str]) -> bytes | None:
+        try:
+            done = processes.run(argv, cwd=None, env=box.environment, timeout=_DOCKER_TIME)
+        except (OSError, processes.TimedOut):
+            return None
+        return None if done.code else done.stdout
+
+    return containers.clear(box, run)
 
 
 def reap() -> None:
@@ -225,16 +256,16 @@ def _pid(folder: str) -> int:
     return known.shepherd if known else 0
 
 
-def _send(pid: int, folder: str) -> None:
-    """SIGTERM for the shepherd, and for nobody else: the lock is held, so the pid that it wrote down is its own."""
+def _send(pid: int, folder: str, number: int) -> None:
+    """A signal for the shepherd, and for nobody else: the lock is held, so the pid that it wrote down is its own."""
     with suppress(ProcessLookupError):
         if not hasattr(os, "pidfd_open"):
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, number)
             return
         handle = os.pidfd_open(pid)
         try:
             if alive(folder):
-                signal.pidfd_send_signal(handle, signal.SIGTERM)
+                signal.pidfd_send_signal(handle, number)
         finally:
             os.close(handle)
 

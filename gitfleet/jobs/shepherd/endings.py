@@ -25,7 +25,9 @@ _TRIES, _PAUSE = 120, 1.0
 _OUTCOMES = {
     EndCause.WALL: AttemptOutcome.TIMEOUT,
     EndCause.IDLE: AttemptOutcome.STALLED,
+    EndCause.HANDSHAKE: AttemptOutcome.STALLED,
     EndCause.BUDGET: AttemptOutcome.BUDGET,
+    EndCause.DISK: AttemptOutcome.FAILED,
     EndCause.CANCELLED: AttemptOutcome.CANCELLED,
     EndCause.TERMINATED: AttemptOutcome.INTERRUPTED,
     EndCause.START_FAILED: AttemptOutcome.FAILED,
@@ -46,6 +48,11 @@ def judged(why: str, adapter: Adapter, status: int) -> tuple[str, AgentResult, A
         return result.outcome, result, ended
     result = adapter.result(AgentExit(ended.code, ended.signal) if why == EndCause.EXITED else ended)
     return str(_OUTCOMES.get(EndCause(why), result.outcome)), result, ended
+
+
+def unprepared(said: str) -> str:
+    """Why an agent never ran that something was to be made ready for, by the last lines of that."""
+    return f"what `setup` asks for failed, and the agent was not started: {said or 'it was killed'}"
 
 
 def reserve(folder: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from gitfleet.jobs.shepherd.records import AttemptLimits
 
+HANDSHAKE = 60.0
+"""Seconds that each step of the beginning of a talk gets."""
+
 
 class Deadlines:
     """Which limit is reached when. Moments in seconds of one clock."""
@@ -12,13 +15,16 @@ class Deadlines:
         self._limits, self._began, self._heard = limits, now, now
         self._waiting = False
         self._finished: float | None = None
+        self._step, self._stepped = "", now
 
     def heard(self, now: float) -> None:
         """The agent has written something."""
         self._heard = now
 
-    def told(self, now: float, *, waiting: bool, finished: bool) -> None:
-        """What the adapter says of it: that it waits for a person, that it has given its result."""
+    def told(self, now: float, *, waiting: bool, finished: bool, awaits: str = "") -> None:
+        """What the adapter says of it: that it waits for a person, that it has given its result, what it has still to answer."""
+        if awaits != self._step:
+            self._step, self._stepped = awaits, now
         if self._waiting and not waiting:
             self._heard = now
         self._waiting = waiting
@@ -26,6 +32,10 @@ class Deadlines:
             self._finished = None
         elif self._finished is None:
             self._finished = now
+
+    def restart(self, now: float) -> None:
+        """The time of the step that it has to answer begins anew."""
+        self._stepped = now
 
     def next(self) -> tuple[float, str] | None:
         """The first limit that will be reached as things stand, and its word; None where there is none."""
@@ -38,4 +48,6 @@ class Deadlines:
             )
             if most is not None and start is not None
         ]
+        if self._step:
+            known.append((self._stepped + HANDSHAKE, "handshake"))
         return min(known, default=None)

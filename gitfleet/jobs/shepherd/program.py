@@ -55,11 +55,14 @@ def _listen(attempt: WatchedAttempt) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
-    for number in (
-        signal.SIGCHLD,
-        signal.SIGHUP,
-    ):  # a handler, since what is ignored would be so in the agent as well
-        signal.signal(number, lambda number, frame: None)
+
+    def answered(number: int, frame: object) -> None:
+        del number, frame
+        attempt.answered = True
+
+    signal.signal(signal.SIGHUP, answered)
+    # a handler, since what is ignored would be so in the agent as well
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
 
 def _locked(folder: str) -> bool:

@@ -17,13 +17,32 @@ if TYPE_CHECKING:
 
 _ODD = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError)
 """What an adapter could stumble over in output of a form that nobody thought of."""
+_LAST, _SHOWN = 5, 1000
 
 
 class Recorder:
-    """Keeps what the agent writes, with what it means. `heard` is asked after each line that means something."""
+    """Keeps what the agent writes, with what it means. `heard` is asked after each line that means something.
 
-    def __init__(self, writer: StreamWriter, adapter: Adapter, heard: Callable[[AgentEvent], object]) -> None:
+    Up to the line `setup`, on each output, it is no agent that writes: the adapter does not see that.
+    """
+
+    def __init__(
+        self, writer: StreamWriter, adapter: Adapter, heard: Callable[[AgentEvent], object], setup: str = ""
+    ) -> None:
         self._writer, self._adapter, self._heard = writer, adapter, heard
+        self._mark = setup.encode()
+        self._before = {"stdout", "stderr"} if setup else set()
+        self._last: list[str] = []
+
+    @property
+    def preparing(self) -> bool:
+        """Whether the agent does not run yet."""
+        return bool(self._before)
+
+    @property
+    def setup_said(self) -> str:
+        """The last lines of the setup."""
+        return "; ".join(self._last)
 
     def take(self, output: AgentOutput) -> bool:
         """Read an output once, and keep what came; False at its end. Raises BlockingIOError where nothing is there."""
@@ -66,6 +85,9 @@ class Recorder:
             self._line(source, line, at)
 
     def _line(self, source: str, line: bytes, at: int, *, cut: bool = False) -> None:
+        if source in self._before:
+            self._of_setup(source, line, at, cut=cut)
+            return
         events = self._meaning(source, line, at)
         if not events:
             self._writer.add(source, line, at=at, cut=cut)
@@ -77,6 +99,15 @@ class Recorder:
             self._writer.add("system", b"", at=at, type=event.kind, event=event.facts, cut=True)
         for event in events:
             self._heard(event)
+
+    def _of_setup(self, source: str, line: bytes, at: int, *, cut: bool) -> None:
+        ends = line.endswith(self._mark)
+        rest = line.removesuffix(self._mark)
+        if ends:
+            self._before.discard(source)
+        if rest or not ends:
+            self._last = [*self._last[1 - _LAST :], rest[:_SHOWN].decode("utf-8", "replace")]
+            self._writer.add(source, rest, at=at, type="setup", cut=cut or ends)
 
     def _meaning(self, source: str, line: bytes, at: int) -> list[AgentEvent]:
         try:

@@ -4,9 +4,11 @@ All lie in the attempt's folder, which only its user may enter:
 
     lock          held by the shepherd for as long as it lives, whatever happens to it
     spec.json     what is to be done (0600); the values of the environment are taken out once the agent has them
+    answer-*.json a person's answer to a question of the agent's, until the shepherd has taken it
     stop.json     somebody wants it stopped: why, and how long the agent gets
     state.json    which processes these are, and what they are at
     stream.jsonl  all that the agent wrote
+    go            a pipe at which the agent waits until it is let go; gone once it runs
     end.json      how it ended; the last thing that the shepherd writes
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -29,19 +32,22 @@ if TYPE_CHECKING:
 LOCK, SPEC, STOP, STATE = "lock", "spec.json", "stop.json", "state.json"
 STREAM, END, RESERVE = "stream.jsonl", "end.json", "end.reserve"
 SCOPE_START = "scope.json"
+GATE = "go"
+_ANSWER = "answer-"
 _LONG: Text[str] = Text(1 << 26)
 _MOST = 1 << 28
 
 
 class AttemptLimits(Struct):
     """In milliseconds; None: no limit. `wall` for the whole, `idle` without a word from the agent (not while it waits for a person),
-    `after_result` from the agent's result to its end; `grace` between TERM and KILL.
+    `after_result` from the agent's result to its end; `grace` between TERM and KILL. `disk` in bytes, of the worktree.
     """
 
     wall: int | None = field(Maybe(WHOLE), default=None)
     idle: int | None = field(Maybe(WHOLE), default=None)
     after_result: int | None = field(Maybe(WHOLE), default=30_000)
     grace: int = field(WHOLE, default=10_000)
+    disk: int | None = field(Maybe(WHOLE), default=None)
 
 
 class ScopeSpec(Struct):
@@ -56,12 +62,23 @@ class ScopeSpec(Struct):
     environment: Mapping[str, str] = field(Table(_LONG), default={})
 
 
+class ContainerSpec(Struct):
+    """The containers of an attempt: the docker program, the label that they have, and the environment that the program needs."""
+
+    program: str = field(_LONG)
+    label: str = field(TEXT)
+    environment: Mapping[str, str] = field(Table(_LONG), default={})
+
+
 class Spec(Struct):
     """One attempt. `env` is the agent's whole environment, `stdin` what it reads (None: closed), bytes as UTF-8 with surrogates.
 
     `marker` is the session id that `env` has in GITFLEET_SESSION: what carries it belongs to the attempt. `ends_escaped`: processes
     with the marker that have left the agent's session are ended with it; in any case they are reported. `adapter` is a word of
-    `adapters.runtimes`. `lease`: where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none.
+    `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
+    the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about. `bell` is a
+    folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the agent runs in one. `lease`:
+    where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -74,14 +91,20 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
+    brief: Any = field(JSON, default=None)
+    setup: str = field(TEXT, default="")
+    worktree: str = field(_LONG, default="")
+    bell: str = field(_LONG, default="")
+    container: ContainerSpec | None = field(Maybe(One(ContainerSpec)), default=None)
     lease: str = field(_LONG, default="")
 
 
 class AttemptState(Struct):
-    """Where an attempt is. `phase`: starting, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
+    """Where an attempt is. `phase`: starting, setup, running, needs_input, stopping. `shepherd`, `agent`: process ids (0: none yet).
 
     `start` is the agent's in ticks since boot, `boot` the machine's; the agent leads a session and a process group of its own, so
     `agent` names these, too. `memory_limit`: whether one is in force (None: not known yet, or none was wished for).
+    `asks` is what it wants to know from a person, since `asked_at`, while it needs input; `questions`: what of that can be answered, by ids.
     """
 
     phase: str = field(TEXT)
@@ -96,6 +119,16 @@ class AttemptState(Struct):
     why: str = field(TEXT, default="")
     cgroup: str = field(_LONG, default="")
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
+    asks: str = field(_LONG, default="")
+    asked_at: int = field(WHOLE, default=0)
+    questions: Mapping[str, str] = field(Table(_LONG), default={})
+
+
+class PersonAnswer(Struct):
+    """A person's answer to a question of the agent's: yes or no."""
+
+    question: str = field(TEXT)
+    allow: bool = field(FLAG)
 
 
 class StopRequest(Struct):
@@ -113,6 +146,7 @@ class EndRecord(Struct):
     started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session (pid, command,
     whether they were ended); `left` are pids that would not end: while there are any, the worktree is not free.
     `lines`, `bytes`, `gaps` are of the stream. `killed`: TERM did not suffice.
+    `containers` are those that could not be removed.
     """
 
     why: str = field(TEXT)
@@ -132,6 +166,12 @@ class EndRecord(Struct):
     bytes: int = field(WHOLE, default=0)
     gaps: int = field(WHOLE, default=0)
     memory_limit: bool | None = field(Maybe(FLAG), default=None)
+    containers: tuple[str, ...] = field(Many(TEXT), default=())
+
+
+def at_gate(folder: str) -> bool:
+    """Whether the agent still waits at the pipe that it is let go by."""
+    return os.path.lexists(os.path.join(folder, GATE))
 
 
 def load(kind: type[S], folder: str, name: str) -> S | None:
@@ -142,6 +182,27 @@ def load(kind: type[S], folder: str, name: str) -> S | None:
     except FileNotFoundError:
         return None
     return kind.decode(json.loads(data))
+
+
+def leave_answer(folder: str, answer: PersonAnswer) -> str:
+    """Put an answer there for the shepherd, beside others; its name. Raises OSError."""
+    name = f"{_ANSWER}{time.time_ns()}-{os.getpid()}.json"
+    save(folder, name, answer)
+    return name
+
+
+def take_answers(folder: str) -> list[PersonAnswer]:
+    """The answers that are there, oldest first; they are there no more. What is none is taken away, too."""
+    found = []
+    for name in sorted(
+        name for name in os.listdir(folder) if name.startswith(_ANSWER) and name.endswith(".json")
+    ):
+        with suppress(OSError, ValueError):
+            answer = load(PersonAnswer, folder, name)
+            found += [answer] if answer else []
+        with suppress(OSError):
+            os.unlink(os.path.join(folder, name))
+    return found
 
 
 def save(folder: str, name: str, record: Struct, *, durable: bool = False) -> None:

@@ -6,6 +6,7 @@ in its scopes with it: then it is better to say so, or to run outside.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from collections.abc import Mapping
 from gitfleet.base import processes
 from gitfleet.codec import FLAG, TEXT, Struct, Table, field
 
-_NEEDED = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+NEEDED = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+"""What tells a program where the user's systemd is."""
 _RUNNING = {"running", "degraded", "starting"}
 _PATIENCE = 5.0
 
@@ -31,10 +33,12 @@ class ScopeSupport(Struct):
 
 
 def support(environ: Mapping[str, str]) -> ScopeSupport:
-    """What there is for a user with this environment. Starts two short programs, where it has to."""
+    """What there is for a user with this environment. Starts three short programs, where that user's systemd has a socket."""
     if not environ.get("XDG_RUNTIME_DIR"):
         return ScopeSupport(usable=False, why="this user has no runtime folder, hence no systemd of its own")
-    known = {name: environ[name] for name in _NEEDED if environ.get(name)}
+    if not os.path.exists(os.path.join(environ["XDG_RUNTIME_DIR"], "systemd", "private")):
+        return ScopeSupport(usable=False, why="this user's systemd does not run here")
+    known = {name: environ[name] for name in NEEDED if environ.get(name)}
     env = {"PATH": environ.get("PATH", ""), "LC_ALL": "C", **known}
     state = _told(["systemctl", "--user", "is-system-running"], env)
     if state not in _RUNNING or _told(["systemd-run", "--version"], env) is None:

@@ -177,7 +177,7 @@ def test_start_that_was_cut_short_is_gone_on_with_and_nothing_runs_twice(bench: 
     job = bench.taken("echo once >> runs.txt; git add runs.txt; git commit -qm once", claims=["runs.txt"])
     agent = plan.agent_of(bench.folder(job))
     placed = start._placed(bench.store, job, agent)
-    first = start._shepherd(bench.folder(job), agent, placed, os.environ)
+    first = start._shepherd(bench.store, agent, placed, os.environ)
     assert barrier.closed(bench.folder(job))
     for _ in range(2):
         start.start(bench.store, job.id, os.environ).close()
@@ -203,3 +203,33 @@ def test_attempt_whose_shepherd_was_killed_is_interrupted_and_nothing_of_it_runs
 def test_pattern_of_allowed_variables_admits_beginnings_only() -> None:
     assert environment._admits(["LC_*"], "LC_ALL")
     assert not environment._admits(["LC_*", "PATH"], "MY_PATH")
+
+
+def test_what_takes_more_disk_than_it_may_is_not_committed(bench: Bench, git: Git) -> None:
+    script = "head -c 3000000 /dev/zero > big; echo ready; exec sleep 1000"
+    job = bench.ran(script, limits={"disk": "2M", "grace": 100})
+    attempt = job.attempts[0]
+    assert (job.outcome, attempt.why) == (AttemptOutcome.FAILED, "disk")
+    assert "limits.disk" in job.error
+    assert "1 path left uncommitted" in attempt.kept
+    assert git(bench.clone, "rev-parse", attempt.branch) == attempt.base
+    assert Path(attempt.worktree, "big").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "trace", "flags", "state"),
+    [
+        ({}, "", "01", None),
+        ({"TRACEPARENT": "nonsense", "TRACESTATE": "a=1"}, "", "01", None),
+        ({"TRACEPARENT": f"00-{'0' * 32}-{'b' * 16}-01"}, "", "01", None),
+        ({"TRACEPARENT": f"00-{'a' * 32}-{'b' * 16}-00", "TRACESTATE": "a=1"}, "a" * 32, "00", "a=1"),
+    ],
+)
+def test_span_is_in_our_trace_or_in_that_of_its_job(
+    given: dict[str, str], trace: str, flags: str, state: str | None
+) -> None:
+    first, second = environment._trace(given, "job-1"), environment._trace(given, "job-1")
+    (_, id_, span, last), other = first["TRACEPARENT"].split("-"), second["TRACEPARENT"].split("-")
+    assert (id_, last, first.get("TRACESTATE")) == (trace or other[1], flags, state)
+    assert span not in {other[2], "b" * 16}
+    assert trace or id_ != environment._trace(given, "job-2")["TRACEPARENT"].split("-")[1]

@@ -42,6 +42,14 @@ def test_relative_working_directory_is_seen_from_the_agent_file(tmp_path: Path) 
     assert found.working_directory == str(tmp_path.parent / "src")
 
 
+def test_folders_of_a_setup_and_sources_of_mounts_are_seen_from_the_agent_file(tmp_path: Path) -> None:
+    text = f"setup: {{template: ../heavy}}\nruntime: docker\ndocker: {{image: i, mounts: ['./a:/a', '/b:/b:ro', 'cache:/c']}}\n{TRUE}"
+    found = read(tmp_path, a=text).agents["a"]
+    assert found.setup.template == str(tmp_path.parent / "heavy")
+    assert found.docker is not None
+    assert found.docker.mounts == (f"{tmp_path}/a:/a", "/b:/b:ro", "cache:/c")
+
+
 def test_single_file_is_read_with_the_fleet_file_beside_it(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text("defaults: {priority: 7}\n")
     (tmp_path / "a.yaml").write_text(TRUE)
@@ -76,6 +84,12 @@ def test_single_file_is_read_with_the_fleet_file_beside_it(tmp_path: Path) -> No
         ("prompt: ${NO_SUCH}\n", "a.yaml:2: prompt: the environment variable NO_SUCH is not set; ${NO_SUCH:-default} gives it a default"),
         ("prompt: 'a ${ b'\n", "a.yaml:2: prompt: has a ${ that begins no ${NAME} or ${NAME:-default}; $${ stands for ${ itself"),
         ("prompt: !!python/name:os.system x\n", "a.yaml:2: prompt: has a tag ('tag:yaml.org,2002:python/name:os.system'); values here are plain YAML"),
+        ("setup: {resources: port}\n", "a.yaml:2: setup.resources[0]: 'port' is not a resource, such as res:port or res:gpu:2"),
+        ("setup: {files: [../x]}\n", "a.yaml:2: setup.files[0]: '../x' is not a path inside the repository"),
+        ("runtime: docker\n", "a.yaml:1: the runtime docker and the section `docker` go together"),
+        ("runtime: docker\ndocker: {image: -x}\n", "a.yaml:3: docker.image: '-x' is not an image, such as python:3.12"),
+        ("runtime: docker\ndocker: {image: i, mounts: [a]}\n", "a.yaml:3: docker.mounts[0]: 'a' is not a mount, such as ~/.codex:/home/agent/.codex:ro"),
+        ("runtime: docker\ndocker: {image: i}\noptions: {model: x}\n", "a.yaml:1: `options` are for the runtimes codex, claude and acp"),
         ("budget: {of: team}\n", "a.yaml:2: budget.of: there is no budget team in fleet.yaml"),
     ],
 )  # fmt: skip
@@ -203,6 +217,28 @@ def test_missing_and_empty_folders_are_told(tmp_path: Path) -> None:
 def test_options_of_clients_are_checked(tmp_path: Path) -> None:
     (found,) = findings(tmp_path, a="runtime: codex\noptions: {modell: x}\n")
     assert found.startswith("a.yaml:2: options: there is no option 'modell'")
+    (found,) = findings(tmp_path, a="runtime: acp\ncommand: [x]\noptions: {agent: nobody}\n")
+    assert found == "a.yaml:3: options: the option 'agent' is one of gemini, opencode, copilot, claude, codex"
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (
+            "runtime: acp\npermissions: {edti: allow}\n",
+            "a.yaml:3: permissions.edti: must be one of default, read, edit,",
+        ),
+        (
+            "runtime: acp\npermissions: {edit: maybe}\n",
+            "a.yaml:3: permissions.edit: must be one of allow, reject, ask",
+        ),
+        ("runtime: acp\npermissions: yes\n", "a.yaml:3: permissions"),
+        ("permissions: allow\n", "a.yaml:1: `permissions` are for the runtime acp"),
+    ],
+)
+def test_permissions_are_rules_for_kinds_of_tools(tmp_path: Path, text: str, finding: str) -> None:
+    (found,) = findings(tmp_path, a=TRUE + text)
+    assert found.startswith(finding)
 
 
 def test_changes_name_the_key_that_changed(tmp_path: Path) -> None:

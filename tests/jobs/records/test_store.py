@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
-from tests.workbench import ROOT, Entrant, Race
+from tests.jobs.dying import DIES_IN
+from tests.workbench import ROOT, Entrant, Race, run
 
 
 @pytest.fixture
@@ -30,6 +32,62 @@ def made(store: JobStore, agent: str = "tidy", **more: Any) -> JobRecord:
 
 def ended(store: JobStore, agent: str = "tidy", status: JobStatus = JobStatus.COMPLETED) -> JobRecord:
     return store.update(made(store, agent).id, lambda job: replace(job, status=status))
+
+
+def test_job_that_ended_is_opened_again_and_retention_does_not_know_it(store: JobStore) -> None:
+    job = ended(store, status=JobStatus.FAILED)
+    again = store.reopen(job.id, lambda one: replace(one, status=JobStatus.QUEUED))
+    assert store.open_jobs() == [again]
+    assert store.counts() == {}
+    assert store.retain(0) == []
+    assert store.find(JobFilter("tidy")) == [again]
+    store.update(job.id, lambda one: replace(one, status=JobStatus.COMPLETED))
+    assert (store.open_ids(), store.counts()) == ([], {"completed": 1})
+
+
+REOPENS = (
+    DIES_IN
+    + """
+import sys
+from gitfleet.base import files
+from gitfleet.codec import replace
+from gitfleet.jobs.records import store
+from gitfleet.jobs.words import JobStatus
+dies_in({step})
+store.JobStore(sys.argv[1]).reopen(sys.argv[2], lambda job: replace(job, status=JobStatus.QUEUED))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [
+        ("files, 'touch', after=True", JobStatus.FAILED),
+        ("files, 'remove', after=True", JobStatus.FAILED),
+        ("store, '_save', after=True", JobStatus.QUEUED),
+    ],
+)
+def test_opening_again_that_was_cut_short_leaves_a_job_that_has_ended_or_has_not(
+    store: JobStore, step: str, after: JobStatus
+) -> None:
+    job = ended(store, status=JobStatus.FAILED)
+    argv = [sys.executable, "-c", REOPENS.format(step=step), store.folder, job.id]
+    run(argv, Path(store.folder), env={"PYTHONPATH": str(ROOT)}).ended(-signal.SIGKILL)
+    store.mend()
+    assert store.get(job.id).status is after
+    over = after is JobStatus.FAILED
+    assert (store.open_ids(), store.counts()) == (([], {"failed": 1}) if over else ([job.id], {}))
+
+
+def test_job_that_is_not_opened_again_after_all_stays_as_it_was(store: JobStore) -> None:
+    job = ended(store, status=JobStatus.FAILED)
+
+    def refuse(one: JobRecord) -> JobRecord:
+        raise UsageError(one.id)
+
+    with pytest.raises(UsageError):
+        store.reopen(job.id, refuse)
+    assert (store.open_ids(), store.counts(), store.get(job.id)) == ([], {"failed": 1}, job)
 
 
 def test_ids_that_are_made_in_a_row_are_unique_and_rise() -> None:

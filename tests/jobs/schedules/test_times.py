@@ -9,7 +9,7 @@ import pytest
 
 from gitfleet.jobs.definitions.schema import Schedule
 from gitfleet.jobs.durations import milliseconds
-from gitfleet.jobs.schedules.crontab import SHORTHANDS, fields
+from gitfleet.jobs.schedules.crontab import SHORTHANDS, closer_than, fields, local_time
 from gitfleet.jobs.schedules.times import Due, due, next_run
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -73,7 +73,8 @@ def test_what_is_no_length_of_time_is_refused(value: object) -> None:
     ("catch_up", "planned", "expected"),
     [
         ("none", 1000, Due(True, 1060, False)),
-        ("none", 999, Due(True, 1060, False)),
+        ("none", 999, Due(True, 1059, False)),
+        ("none", 995, Due(True, 1055, False)),
         ("none", 100, Due(False, 1060, True)),
         ("one", 100, Due(True, 1060, True)),
         ("one", 1030, Due(False, 1030, False)),
@@ -83,3 +84,49 @@ def test_what_is_no_length_of_time_is_refused(value: object) -> None:
 def test_planned_run_is_due_missed_or_planned_again(catch_up: str, planned: float, expected: Due) -> None:
     schedule = Schedule.model_validate({"interval": "60s", "catch_up": catch_up})
     assert due(schedule, planned, 1000, late=5) == expected
+
+
+def test_interval_that_is_shorter_than_a_delay_does_not_fire_in_a_burst() -> None:
+    assert due(Schedule.model_validate({"interval": "1s"}), 1000, 1004.5, late=60) == Due(True, 1005, False)
+
+
+@pytest.mark.parametrize(
+    ("cron", "fired", "expected"),
+    [
+        ("0 9 * * *", "09:00", "01 09:00"),
+        ("0 9 * * *", "14:00", "30 09:00"),
+        ("*/10 9 * * *", "09:00", "30 09:00"),
+        ("0 * * * *", "09:00", "30 09:00"),
+    ],
+)
+def test_time_of_the_day_does_not_come_again_where_the_clock_went_back_a_little(
+    cron: str, fired: str, expected: str
+) -> None:
+    now, last = (
+        datetime.fromisoformat(f"2026-11-30T{time}:00+01:00").timestamp() for time in ("08:55", fired)
+    )
+    found = due(Schedule(cron=cron, timezone="Europe/Berlin"), now + 500_000, now, late=5, fired=last)
+    assert datetime.fromtimestamp(found.next, BERLIN).strftime("%d %H:%M") == expected
+
+
+@pytest.mark.parametrize(
+    ("cron", "least", "expected"),
+    [
+        ("* * * * *", 61, 60),
+        ("*/5 * * * *", 300, None),
+        ("0,4 3 * * *", 300, 240),
+        ("59,0 * * * *", 300, 60),
+        ("0 0,23 * * *", 7200, 3600),
+        ("@yearly", 86_400, None),
+        ("0 0 29 2 *", 86_400, None),
+    ],
+)
+def test_runs_that_follow_too_closely_are_found(cron: str, least: int, expected: int | None) -> None:
+    assert closer_than(cron, least, 1_780_304_400, BERLIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"), [("Europe/Berlin", "2026-06-01 11:00 CEST"), ("No/Zone", "2026-06-01 09:00 UTC")]
+)
+def test_moment_is_shown_as_clocks_of_the_zone_do(zone: str, expected: str) -> None:
+    assert local_time(1_780_304_400, zone) == expected

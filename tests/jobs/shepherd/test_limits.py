@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gitfleet.base import watching
 from gitfleet.jobs.shepherd import control, endings, records
-from gitfleet.jobs.shepherd.limits import Deadlines
+from gitfleet.jobs.shepherd.limits import HANDSHAKE, Deadlines
 from gitfleet.jobs.shepherd.records import AttemptLimits
 from tests.jobs.shepherd.agents import SLEEP, ended, heard, python, said, spec, stream
 from tests.workbench import PATIENCE, ROOT, run
@@ -39,6 +39,20 @@ def test_limit_after_the_result_counts_from_the_result_and_ends_when_the_agent_g
     assert limits.next() == (6, "after_result")
     limits.told(5, waiting=False, finished=False)
     assert limits.next() == (14, "idle")
+
+
+def test_each_step_of_a_handshake_has_its_time_and_what_follows_has_not() -> None:
+    limits = Deadlines(AttemptLimits(wall=1_000_000), 0)
+    limits.told(0, waiting=False, finished=False, awaits="initialize")
+    assert limits.next() == (HANDSHAKE, "handshake")
+    limits.told(10, waiting=False, finished=False, awaits="initialize")
+    assert limits.next() == (HANDSHAKE, "handshake")
+    limits.restart(20)
+    assert limits.next() == (20 + HANDSHAKE, "handshake")
+    limits.told(30, waiting=False, finished=False, awaits="session/new")
+    assert limits.next() == (30 + HANDSHAKE, "handshake")
+    limits.told(40, waiting=False, finished=False)
+    assert limits.next() == (1000, "wall")
 
 
 def test_attempt_without_limits_has_none() -> None:

@@ -112,6 +112,8 @@ def test_control_group_is_read_as_the_kernel_writes_it(tmp_path: Path) -> None:
 def test_users_manager_is_looked_for_before_a_scope_is_wished(
     tmp_path: Path, running: str, linger: str, usable: bool, lasting: bool
 ) -> None:
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "systemd/private").touch()
     for name, said_ in (("systemctl", running), ("loginctl", linger), ("systemd-run", "")):
         (tmp_path / name).write_text(f"#!/bin/sh\necho {said_}\n")
         (tmp_path / name).chmod(0o755)

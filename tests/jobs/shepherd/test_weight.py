@@ -30,21 +30,21 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("adapter", ["command", "codex", "claude"])
+@pytest.mark.parametrize("adapter", ["command", "codex", "claude", "acp"])
 def test_shepherd_is_at_most_twice_as_big_as_a_bare_python(tmp_path: Path, adapter: str) -> None:
     ran(tmp_path, spec(*python(MEMORY), adapter=adapter))
     shepherd, bare = map(int, said(tmp_path, "stdout")[0].split())
     assert shepherd < 2 * bare
 
 
-@pytest.mark.parametrize("adapter", ["command", "codex", "claude"])
+@pytest.mark.parametrize("adapter", ["command", "codex", "claude", "acp.client"])
 def test_shepherd_loads_the_light_part_of_the_standard_library_only(adapter: str) -> None:
-    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from gitfleet.jobs.shepherd import program; from gitfleet.jobs.adapters import {adapter}; print(*sys.modules)"
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from gitfleet.jobs.shepherd import program; import gitfleet.jobs.adapters.{adapter}; print(*sys.modules)"
     loaded = set(run([PYTHON, "-I", "-S", "-c", script], ROOT).ok().stdout.split())
     assert loaded & HEAVY == set()
     ours = {"gitfleet", "__main__"}
     assert {name for name in loaded if name.split(".")[0] not in sys.stdlib_module_names | ours} == set()
     assert not {name for name in loaded if name.startswith("gitfleet.") and "jobs" not in name} - {
-        "gitfleet.base", "gitfleet.base.children", "gitfleet.base.clock", "gitfleet.base.exec_child",
+        "gitfleet.base", "gitfleet.base.children", "gitfleet.base.clock", "gitfleet.base.disk", "gitfleet.base.exec_child",
         "gitfleet.base.identity", "gitfleet.codec",
     }  # fmt: skip

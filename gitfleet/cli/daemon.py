@@ -1,0 +1,130 @@
+"""`start`, `stop`, `restart`, `reload`: the manager of this clone's jobs in the background."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from gitfleet.base import clock
+from gitfleet.base.text import counted, duration
+from gitfleet.cli import render
+from gitfleet.cli.answer import Reply
+from gitfleet.cli.declaring import Option
+from gitfleet.cli.jobs import Config, StateDir, config_path, loaded, store_at
+from gitfleet.errors import UsageError
+from gitfleet.fleet.views import daemon_rows
+from gitfleet.jobs import durations
+from gitfleet.jobs.daemon import background, presence, requests
+from gitfleet.jobs.daemon.presence import RunningManager
+from gitfleet.jobs.daemon.requests import ManagerRequest
+from gitfleet.jobs.errors import FleetManagerError
+from gitfleet.jobs.records.store import JobStore
+
+ForJobs = Annotated[
+    bool, Option("--wait/--no-wait", help="Whether to wait for the jobs that run; else they are cancelled.")
+]
+Timeout = Annotated[
+    str,
+    Option("--timeout", metavar="TIME", help="How long to wait for jobs before they are cancelled: 30s, 10m, never."),
+]  # fmt: skip
+Leave = Annotated[
+    bool, Option("--leave-running", help="End only the manager: jobs go on, and the next one takes them up.")
+]
+NEVER = "never"
+_MARGIN = 60.0
+"""Seconds for what a manager does beside waiting for jobs: to cancel them, and to end."""
+
+
+def start(config: Config = "", state_dir: StateDir = "") -> Reply:
+    """Run the jobs of this clone in the background, until `gitfleet stop`. Comes back when it does; twice is harmless.
+
+    Killed, it harms no job: those that run go on, and the next start takes them up.
+    """
+    store = store_at(state_dir)
+    if there := presence.present(store.folder):
+        return _running(store, there, started=False, words=f"runs already, as {_who(there)}")
+    loaded(config)  # what is wrong with the files is told here, as by every other command
+    found = background.start(store, config_path(config), os.environ)
+    return _running(store, found, started=True, words=f"runs now, as {_who(found)}")
+
+
+def stop(
+    wait: ForJobs = True, timeout: Timeout = "30s", leave_running: Leave = False, state_dir: StateDir = ""
+) -> Reply:
+    """Stop running jobs here: nothing more is started, and those that run are waited for; after the time they are cancelled.
+
+    For `start` and `run`, from anywhere. Their work stays on its branches, what waits stays queued. Twice is harmless.
+    """
+    store, limit = store_at(state_dir), _limit(timeout)
+    there = presence.present(store.folder)
+    if there is None:
+        return Reply(daemon_rows.stopped(None), ["nobody runs jobs here"])
+    _stop(store, there, ManagerRequest(there.instance, requests.STOP, wait, limit, leave_running))
+    return Reply(daemon_rows.stopped(there), [f"stopped {there.words}"])
+
+
+def restart(config: Config = "", state_dir: StateDir = "") -> Reply:
+    """Start it anew, in the background. Jobs that run go on meanwhile, and the new one takes them up."""
+    store = store_at(state_dir)
+    there = presence.present(store.folder)
+    path = config_path(config) if config or there is None or not there.config_path else there.config_path
+    loaded(path)
+    if there is not None:
+        _stop(store, there, ManagerRequest(there.instance, requests.STOP, leave=True))
+    found = background.start(store, path, os.environ)
+    return _running(store, found, started=True, words=f"runs anew, as {_who(found)}")
+
+
+def reload(state_dir: StateDir = "") -> Reply:
+    """Have it go by the agent files as they are now. Jobs that run keep what they began with; files that cannot be used change nothing."""
+    store = store_at(state_dir)
+    there = presence.present(store.folder)
+    if there is None:
+        raise FleetManagerError(
+            "Nobody runs jobs here.", hint="The next start reads the agent files in any case."
+        )
+    said = requests.ask(store.folder, there, ManagerRequest(there.instance, requests.RELOAD))
+    return Reply({"changes": list(said)}, said or ["nothing has changed"])
+
+
+def _stop(store: JobStore, there: RunningManager, request: ManagerRequest) -> None:
+    """Raises FleetManagerError where it does not stop in its time."""
+    waits = request.wait and not request.leave
+    patience = None if waits and request.timeout is None else _MARGIN
+    if patience is not None and waits and request.timeout is not None:
+        patience += request.timeout / 1000
+    try:
+        gone = background.stop(store, there, request, patience=patience, on_progress=_progress)
+    finally:
+        render.progress("")
+    if not gone:
+        raise FleetManagerError(
+            f"The manager ({there.words}) was asked to stop, and has not yet.",
+            hint="Ask again; or end that process: jobs that run go on, and the next start takes them up.",
+        )
+
+
+def _progress(left: int) -> None:
+    words = f"waiting for {counted(left, 'job')}" if left else "stopping"
+    if render.on_terminal():
+        render.progress(words)
+    else:
+        render.note(words)
+
+
+def _limit(text: str) -> int | None:
+    if text == NEVER:
+        return None
+    try:
+        return durations.milliseconds(text if not text.isdecimal() else f"{text}s", least=0)
+    except ValueError as error:
+        raise UsageError(f"--timeout: {error}.", hint="Write it as 30s, 10m, 1h, or never.") from error
+
+
+def _who(there: RunningManager) -> str:
+    since = f", since {duration((clock.milliseconds() - there.since) / 1000)}" if there.since else ""
+    return there.words + since
+
+
+def _running(store: JobStore, there: RunningManager, *, started: bool, words: str) -> Reply:
+    return Reply(daemon_rows.running(store, there, started=started), [words])

@@ -1,0 +1,57 @@
+"""Jobs as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitfleet.base import clock, text
+from gitfleet.jobs.delivery import reports
+from gitfleet.jobs.present import JobNow
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+
+
+def cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
+    """A job's row in `job list`."""
+    status = now.phase if now.asked_at else str(job.status)
+    why = now.asks or now.waits or reports.concern(job)
+    end = job.schedule_name, _when(job), text.one_line(why, 80)
+    return job.id, job.agent_name, status, job.node, *end
+
+
+def shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B008 - frozen
+    """All that is known of a job, line by line."""
+    yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
+    yield f"agent {job.agent_name}, created {_when(job)}"
+    if job.schedule_name:
+        planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
+        yield f"schedule {job.schedule_name}{planned}"
+    if job.back.job:
+        yield f"goes on with the work of {job.back.job}, which came back from the merge queue (time {job.back.number})"
+    if job.node:
+        yield f"node {job.node}" + (" is to cancel it" if job.cancelled and not job.ended else "")
+    for attempt in job.attempts:
+        yield from _attempt(attempt)
+    if now.asked_at:
+        yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
+    if job.forked_from:
+        yield f"a copy of {job.forked_from}"
+    if why := job.error or now.waits:
+        yield f"why: {why}"
+
+
+def _when(job: JobRecord) -> str:
+    return clock.iso(job.created_at // 1000)
+
+
+def _attempt(attempt: AttemptRecord) -> Iterator[str]:
+    if not attempt.number:
+        yield f"branch {attempt.branch or '(none)'}"
+        return
+    yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
+    if attempt.worktree:
+        yield f"  in {attempt.worktree}"
+    if attempt.commit and attempt.commit != attempt.base:
+        yield f"  commit {attempt.commit[:12]}"
+    if attempt.kept:
+        yield f"  {attempt.kept}"
+    yield from (f"  {note}" for note in [*attempt.notes, *reports.lines(attempt.delivery)])

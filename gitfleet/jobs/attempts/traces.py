@@ -1,0 +1,68 @@
+"""What an attempt has left in its folder for the one that comes after it: how it was lost, its conversation, its retry rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitfleet.base import identity
+from gitfleet.jobs.adapters.results import Usage
+from gitfleet.jobs.attempts import plan, successors
+from gitfleet.jobs.definitions.schema import Agent, RetryRules
+from gitfleet.jobs.errors import FleetManagerError
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd.records import EndRecord
+from gitfleet.jobs.words import EndCause
+
+
+def of(store: JobStore, job: JobRecord, folder: str, end: EndRecord | None) -> dict[str, Any]:
+    """Facts about the last attempt, in `folder`: why it is over where nobody wrote that down, its conversation, its own usage."""
+    facts: dict[str, Any] = {} if end else {"why": why(folder)}
+    known = control.state(folder)
+    if end and end.result:
+        facts |= {"lost": end.result.lost, "usage": _own(store, job, end.result.usage)}
+    said = end.result.session_id if end and end.result else ""
+    return facts | {"conversation": said or (known.session_id if known else "")}
+
+
+def why(folder: str) -> EndCause:
+    """What has become of an attempt whose shepherd wrote no end down."""
+    known = control.state(folder)
+    elsewhere = known is not None and known.boot not in {"", identity.boot_id()}
+    return EndCause.REBOOTED if elsewhere else EndCause.LOST
+
+
+def rules(folder: str) -> RetryRules:
+    """What its agent file said of retries when it began; none where that cannot be read."""
+    try:
+        return plan.agent_of(folder).retry
+    except FleetManagerError:
+        return RetryRules()
+
+
+def resets_at(end: EndRecord | None) -> int:
+    """When the quota that it ran out of is there again; 0 where that was not told."""
+    return (end.result.resets_at or 0) if end and end.result else 0
+
+
+def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
+    """The conversation that the last attempt goes on with; "" for a new one."""
+    if len(job.attempts) < 2:
+        return ""
+    try:
+        before = plan.agent_of(store.attempt_folder(job.id, len(job.attempts) - 1))
+    except FleetManagerError:
+        return ""
+    return successors.conversation(job, agent.adapter, before.adapter)
+
+
+def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
+    """The part of the last attempt, where the client counts for its whole conversation and that is older."""
+    if not job.attempts[-1].resumed:
+        return told
+    try:
+        end = control.end(store.attempt_folder(job.id, len(job.attempts) - 1))
+    except ValueError:
+        end = None
+    return told.since(end.result.usage if end and end.result else None)

@@ -1,0 +1,107 @@
+"""What a FleetManager lets one read as it comes: its log, what agents write. As async iterables, or with a function for each piece."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar, overload
+
+from gitfleet.jobs import outputs
+from gitfleet.jobs.logs import entries, following
+from gitfleet.jobs.logs.entries import LogEntry
+from gitfleet.jobs.logs.following import LogFilter
+from gitfleet.jobs.records.store import JobStore
+
+_T = TypeVar("_T")
+
+
+class LogStreams:
+    """Each method gives an async iterable; with a function, a task that calls it with each piece, which one may await or cancel.
+
+    A function that raises is logged, and gets the next piece all the same.
+    """
+
+    store: JobStore
+    _log: logging.Logger
+
+    @overload
+    def stream_logs(self, *, level: str = "info", since: int = 0) -> AsyncIterator[LogEntry]: ...
+
+    @overload
+    def stream_logs(
+        self, *, level: str = "info", since: int = 0, on_entry: Callable[[LogEntry], object]
+    ) -> asyncio.Task[None]: ...
+
+    def stream_logs(
+        self, *, level: str = "info", since: int = 0, on_entry: Callable[[LogEntry], object] | None = None
+    ) -> AsyncIterator[LogEntry] | asyncio.Task[None]:
+        """The log of the manager: what is kept of it from `since` on (ms since 1970), then each entry as it comes.
+
+        Ends when this manager is stopped; of one that does not run, it goes on with whoever runs the jobs, until nobody reads any
+        more. Raises ValueError for a level that there is not.
+        """
+        entries.rank(level)
+        return self._given(following.follow(self.store, LogFilter(level, since), over=self._over), on_entry)
+
+    @overload
+    def stream_agent_logs(
+        self, agent_name: str, *, level: str = "info", since: int = 0
+    ) -> AsyncIterator[LogEntry]: ...
+
+    @overload
+    def stream_agent_logs(
+        self,
+        agent_name: str,
+        *,
+        level: str = "info",
+        since: int = 0,
+        on_entry: Callable[[LogEntry], object],
+    ) -> asyncio.Task[None]: ...
+
+    def stream_agent_logs(
+        self,
+        agent_name: str,
+        *,
+        level: str = "info",
+        since: int = 0,
+        on_entry: Callable[[LogEntry], object] | None = None,
+    ) -> AsyncIterator[LogEntry] | asyncio.Task[None]:
+        """The same for one agent, with what its jobs write: those that have ended, too. Raises AgentNotFoundError, ValueError."""
+        entries.rank(level)
+        self.get_agent(agent_name)
+        wanted = LogFilter(level, since, agent_name)
+        return self._given(following.follow(self.store, wanted, over=self._over), on_entry)
+
+    @overload
+    def stream_job_output(self, job_id: str) -> AsyncIterator[str]: ...
+
+    @overload
+    def stream_job_output(self, job_id: str, on_chunk: Callable[[str], object]) -> asyncio.Task[None]: ...
+
+    def stream_job_output(
+        self, job_id: str, on_chunk: Callable[[str], object] | None = None
+    ) -> AsyncIterator[str] | asyncio.Task[None]:
+        """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
+        self.store.get(job_id)
+        return self._given(outputs.follow(self.store, job_id), on_chunk)
+
+    def get_agent(self, name: str) -> object:
+        """See FleetManager."""
+        raise NotImplementedError
+
+    def _over(self) -> bool:
+        """Whether nothing more is to be told."""
+        raise NotImplementedError
+
+    def _given(
+        self, pieces: AsyncIterator[_T], to: Callable[[_T], object] | None
+    ) -> AsyncIterator[_T] | asyncio.Task[None]:
+        return pieces if to is None else asyncio.get_running_loop().create_task(self._each(pieces, to))
+
+    async def _each(self, pieces: AsyncIterator[_T], to: Callable[[_T], object]) -> None:
+        async for piece in pieces:
+            try:
+                to(piece)
+            except Exception:  # noqa: BLE001 - whatever it does is its own affair
+                self._log.exception("whoever reads a stream failed")

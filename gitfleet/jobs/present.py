@@ -1,0 +1,33 @@
+"""What jobs are at right now, beyond their records: why they wait, and what their agents ask."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from gitfleet.codec import Struct
+from gitfleet.jobs import asking, waiting
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+
+
+class JobNow(Struct):
+    """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it; `asks`, `asked_at` (ms):
+    what that waits for a person to say. Empty, or 0, where that does not apply.
+    """
+
+    waits: str = ""
+    phase: str = ""
+    asks: str = ""
+    asked_at: int = 0
+
+
+def of(store: JobStore, jobs: Collection[JobRecord]) -> dict[str, JobNow]:
+    """What each of these is at, by id."""
+    waits = waiting.reasons(store, jobs)
+    found = {}
+    for job in jobs:
+        state = asking.phase(store, job)
+        asked = asking.question(state)
+        text, since = (asked.text, asked.since) if asked else ("", 0)
+        found[job.id] = JobNow(waits.get(job.id, ""), state.phase if state else "", text, since)
+    return found

@@ -1,0 +1,84 @@
+"""What a FleetManager can be asked: answers from the store and the agent files, the same whether it runs or not."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection
+
+from gitfleet.codec import replace
+from gitfleet.jobs import outputs, submission
+from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.logs.streaming import LogStreams
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobFilter
+from gitfleet.jobs.schedules import information
+from gitfleet.jobs.schedules.information import ScheduleInfo
+from gitfleet.jobs.shared import views
+from gitfleet.jobs.shared.offering import fleet_of, seen
+from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
+
+
+class FleetQueries(LogStreams):
+    """Needs no event loop."""
+
+    _near: str
+
+    def get_status(self) -> FleetState:
+        """How it all stands. Raises InvalidStateError before `initialize`."""
+        known = self._known("get_status")
+        scheduler = information.scheduler(self.store.folder, known)
+        return replace(fleet_state(self.store, known, *self._standing()), scheduler=scheduler)
+
+    def get_agents(self) -> list[AgentInfo]:
+        """Every agent with what it is at. Raises InvalidStateError."""
+        known, jobs = self._known("get_agents"), self.store.open_jobs()
+        return [
+            agent_info(self.store, agent, jobs, self._limit(agent.name)) for agent in known.agents.values()
+        ]
+
+    def get_agent(self, name: str) -> AgentInfo:
+        """One of them. Raises AgentNotFoundError, InvalidStateError."""
+        agent = submission.agent_of(self._known("get_agent"), name)
+        return agent_info(self.store, agent, self.store.open_jobs(), self._limit(name))
+
+    def get_schedules(self) -> list[ScheduleInfo]:
+        """Every schedule, with when it fires next. Raises InvalidStateError."""
+        return information.schedules(self.store.folder, self._known("get_schedules"))
+
+    def get_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
+        """One of them. Raises AgentNotFoundError, ScheduleNotFoundError, InvalidStateError."""
+        known = self._known("get_schedule")
+        return information.schedule(self.store.folder, known, agent_name, schedule_name)
+
+    def get_jobs(
+        self,
+        *,
+        agent_name: str = "",
+        status: str | Collection[str] = (),
+        since: int = 0,
+        until: int = 0,
+        limit: int = 0,
+    ) -> list[JobRecord]:
+        """The jobs that are asked for, newest first; times in milliseconds since 1970. Those of other nodes as last heard of here."""
+        statuses = (status,) if isinstance(status, str) else tuple(status)
+        wanted = JobFilter(agent_name, statuses, since, until, limit)
+        with fleet_of(self._near) as clone:
+            return views.find(self.store, seen(clone), wanted)
+
+    def get_job(self, job_id: str) -> JobRecord:
+        """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
+        with fleet_of(self._near) as clone:
+            job = views.get(self.store, seen(clone), job_id)
+        return job if job.node else replace(job, output=outputs.whole(self.store, job_id))
+
+    @abstractmethod
+    def _known(self, operation: str) -> Configuration:
+        """The agent files as they hold now. Raises InvalidStateError."""
+
+    @abstractmethod
+    def _limit(self, agent_name: str) -> int:
+        """How many of its jobs may run at once."""
+
+    @abstractmethod
+    def _standing(self) -> tuple[str, int]:
+        """The manager's state, and for how long it runs, in milliseconds."""

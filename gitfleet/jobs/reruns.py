@@ -1,0 +1,76 @@
+"""Jobs that are run once more: the same one, tried again, or a copy of it. Works without a daemon, too."""
+
+from __future__ import annotations
+
+from gitfleet.codec import replace
+from gitfleet.jobs import submission
+from gitfleet.jobs.attempts import successors
+from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.words import JobStatus
+
+_ENDED_BADLY = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
+
+
+def retry(store: JobStore, known: Configuration, job_id: str) -> JobRecord:
+    """The job, queued again: one that has not ended well goes on where it stopped, one that waits to be tried again does so now.
+
+    Raises JobNotFoundError, AgentNotFoundError where its agent is gone, InvalidStateError for one that runs, or has ended well.
+    """
+    job = store.get(job_id)
+    submission.agent_of(known, job.agent_name)
+    if job.ended:
+        return store.reopen(job_id, _again)
+    job = store.update(job_id, _now)
+    store.ring()
+    return job
+
+
+def fork(
+    store: JobStore,
+    known: Configuration,
+    job_id: str,
+    *,
+    agent_name: str | None = None,
+    prompt: str | None = None,
+    priority: int | None = None,
+    working_directory: str | None = None,
+) -> JobRecord:
+    """A new job with what this one was told, but for what is given here; it begins anew, in a worktree of its own.
+
+    Raises JobNotFoundError, AgentNotFoundError, NoRepository.
+    """
+    job = store.get(job_id)
+    agent = submission.agent_of(known, agent_name or job.agent_name)
+    same = agent.name == job.agent_name and job.schedule_name in agent.schedules
+    return submission.submit(
+        store,
+        agent,
+        schedule=job.schedule_name if same else "",
+        prompt=job.prompt if prompt is None else prompt,
+        priority=job.priority if priority is None else priority,
+        working_directory=job.working_directory if working_directory is None else working_directory,
+        forked_from=job.id,
+    )
+
+
+def _again(job: JobRecord) -> JobRecord:
+    if job.status not in _ENDED_BADLY:
+        raise _refused(job, "has not ended" if not job.ended else "has ended well")
+    return successors.again(job)
+
+
+def _now(job: JobRecord) -> JobRecord:
+    if job.status is not JobStatus.QUEUED or not job.not_before:
+        raise _refused(job, "has not ended")
+    return replace(job, not_before=0)
+
+
+def _refused(job: JobRecord, why: str) -> InvalidStateError:
+    return InvalidStateError(
+        f"{job.id} {why}: it is {job.status}.",
+        hint="A copy of it can be made instead: fork it." if job.ended else "Wait for its end, or cancel it.",
+        current_state=str(job.status), expected_state="failed, cancelled or interrupted", operation="retry_job",
+    )  # fmt: skip

@@ -1,0 +1,259 @@
+"""Schedules fire: what sleeps until the next planned time, and makes its job, or says why there is none.
+
+Everything that it knows is in files (`plans`), so another one goes on after a crash; and it goes by the configuration and the
+switches that hold when a time comes. A job is made only where it can start at once; nothing here waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+from gitfleet.base import clock, files
+from gitfleet.base.watching import Bell
+from gitfleet.codec import replace
+from gitfleet.errors import FleetError
+from gitfleet.jobs import submission
+from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.durations import milliseconds
+from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.schedules import known, own, plans, switches, times
+from gitfleet.jobs.schedules.known import KnownSchedule
+from gitfleet.jobs.schedules.plans import SchedulePlan
+from gitfleet.jobs.words import SkipReason
+
+_T = TypeVar("_T")
+CHECK_INTERVAL = 60_000
+"""Milliseconds between two looks at most: the clock may have been moved."""
+_DAY = 86_400.0
+_KEPT = 30 * 86_400_000
+"""Milliseconds that the plan of a schedule that is no more is kept."""
+
+
+class Desk(Protocol):
+    """What starts jobs: the dispatcher, of which this is all that schedules need."""
+
+    def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
+        """Do what blocks beside the event loop."""
+
+    async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
+        """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not."""
+
+    async def look(self) -> None:
+        """Start what may start."""
+
+
+def check_interval(options: Mapping[str, int | str] | None) -> int:
+    """The `check_interval` of the manager's option `scheduler`, in milliseconds. Raises ValueError."""
+    given = dict(options or {})
+    every = milliseconds(given.pop("check_interval", CHECK_INTERVAL))
+    if given:
+        raise ValueError(f"`scheduler` has no {next(iter(given))!a:.60}; it has check_interval")
+    return every
+
+
+class Ticker:
+    """For one event loop, beside what starts jobs. `tell` tells of an event."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        desk: Desk,
+        configuration: Callable[[], Configuration],
+        tell: Callable[[str, Any], None],
+        log: logging.Logger,
+        check_interval: int = CHECK_INTERVAL,
+    ) -> None:
+        self._store, self._desk, self._configuration = store, desk, configuration
+        self._tell, self._log, self._every = tell, log, check_interval / 1000
+        self._late = max(times.LATE, 2 * self._every)
+        self._plans = plans.shelf(store.folder)
+        self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
+        self._closed = False
+
+    def mend(self) -> None:
+        """Put right what a crash has left half done. Before any job is run, so that none is let go of meanwhile."""
+        for agent, name in self._plans.names():
+            plan = self._plans.get(agent, name)
+            if plan is not None and plan.firing:
+                try:
+                    self._keep(agent, name, plans.settled(self._store, plan))
+                except (FleetError, OSError):  # each look does it again
+                    self._log.exception("the schedule %s of %s could not be mended", name, agent)
+
+    async def start(self) -> None:
+        """Make the jobs of the times that have come, and go on with that. The desk is open already."""
+        self._loop, self._news, self._bell = asyncio.get_running_loop(), asyncio.Event(), Bell()
+        self._closed = False
+        wait = await self._looked()
+        self._ear = threading.Thread(target=self._listen, name="schedules news", daemon=True)
+        self._ear.start()
+        self._going = self._loop.create_task(self._go_on(wait))
+
+    async def close(self) -> None:
+        """Make no more jobs. Comes back when none is being made."""
+        self._closed = True
+        self._news.set()
+        await self._going
+        self._bell.ring()
+        await self._desk.call(self._ear.join)
+        self._bell.close()
+
+    def wake(self) -> None:
+        """Look now: another configuration holds. For the event loop's thread."""
+        self._news.set()
+
+    async def turn(self) -> float:
+        """Deal with every time that has come; seconds until there is more to do."""
+        now = clock.milliseconds()
+        soonest = now + 1000 * self._every
+        for one, plan in await self._desk.call(self._read, now):
+            if self._closed:
+                break
+            try:
+                planned = await self._dealt(one, plan, now)
+            except (FleetError, OSError, ValueError):
+                self._log.exception(
+                    "the schedule %s of %s could not be looked after", one.name, one.agent.name
+                )
+                continue
+            if planned:
+                soonest = min(soonest, planned)
+        return max(soonest - clock.milliseconds(), 0) / 1000
+
+    async def _go_on(self, wait: float) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), wait)
+            self._news.clear()
+            if self._closed:
+                return
+            wait = await self._looked()
+
+    async def _looked(self) -> float:
+        try:
+            return await self.turn()
+        except Exception:  # noqa: BLE001 - the next look may find it mended
+            self._log.exception("schedules could not be looked after")
+            return self._every
+
+    def _read(self, now: int) -> list[tuple[KnownSchedule, SchedulePlan]]:
+        """The schedules that are switched on, each with a plan that holds; the files of those that are no more are taken away."""
+        found = []
+        there = known.schedules(self._store.folder, self._configuration(), now)
+        for one in there:
+            try:
+                plan = self._planned(one, now)
+            except (FleetError, OSError, ValueError):
+                self._log.exception("the schedule %s of %s cannot be planned", one.name, one.agent.name)
+                continue
+            if plan is not None:
+                found.append((one, plan))
+        self._tidy({(one.agent.name, one.name) for one in there}, now)
+        return found
+
+    def _planned(self, one: KnownSchedule, now: int) -> SchedulePlan | None:
+        """The plan of a schedule that holds; None while it is switched off: what it is when it is switched on again is a new one."""
+        before = self._plans.get(one.agent.name, one.name)
+        plan = before and plans.settled(self._store, before)
+        if plan is not None and not plan.planned:
+            own.forget(self._store, one.agent.name, one.name)
+            return None
+        basis = one.basis if one.enabled else ""
+        if (plan.basis if plan else "") != basis:
+            plan = plans.moved(plan, basis, one.first(now))
+        if plan is not None and plan != before:
+            self._keep(one.agent.name, one.name, plan)
+        return plan if one.enabled else None
+
+    def _tidy(self, there: set[tuple[str, str]], now: int) -> None:
+        made = own.shelf(self._store.folder)
+        for agent, name in made.names():
+            if own.over(made.get(agent, name), now):
+                own.forget(self._store, agent, name)
+        for agent, name in set(self._plans.names()) - there:
+            plan = self._plans.get(agent, name)
+            if plan is not None and plan.changed_at < now - _KEPT:
+                self._plans.drop(agent, name)
+
+    async def _dealt(self, one: KnownSchedule, plan: SchedulePlan, now: int) -> int:
+        """When it fires next, once its plan has been dealt with; 0: never again."""
+        then = times.due(
+            one.rules, plan.planned / 1000, now / 1000, late=self._late, fired=plan.last_planned / 1000
+        )
+        after = 0 if one.once else round(then.next * 1000)
+        if not then.fires and not then.missed:
+            if not one.once and after != plan.planned:
+                plan = await self._kept(one, plans.moved(plan, one.basis, after))
+            return plan.planned
+        reason = "" if then.fires else str(SkipReason.MISSED)
+        if not reason:
+            plan, reason = await self._fire(one, plan, after)
+        if reason and self._closed:  # nobody starts anything any more: the next one decides
+            return plan.planned
+        if reason:
+            plan = await self._kept(one, plans.skipped(plan, after, reason))
+            self._log.info("schedule %s of %s skipped: %s", one.name, one.agent.name, reason)
+            self._tell("schedule:skipped", ScheduleSkipped(one.agent.name, one.name, reason))
+        return plan.planned
+
+    async def _fire(self, one: KnownSchedule, plan: SchedulePlan, after: int) -> tuple[SchedulePlan, str]:
+        """The plan after its job was made; or why there is none, and the plan as it is.
+
+        A single job of an agent's own schedule waits in the queue, as one that is triggered does: there is no other time for it.
+        """
+        agent = one.agent.model_copy(update={"schedules": {**one.agent.schedules, one.name: one.rules}})
+        try:
+            made = await self._desk.call(
+                lambda: submission.new(agent, schedule=one.name, planned_at=plan.planned)
+            )
+        except FleetError as error:  # its repository is not there
+            return plan, error.message
+        job = replace(made, own_until=one.own.ends_at if one.own else 0)
+        firing = plans.firing(plan, job.id, after)
+
+        def keep() -> str:
+            if not one.once and self._at_work(plan.last_job):
+                return SkipReason.OVERLAP
+            self._keep(agent.name, one.name, firing)
+            self._store.create(job)
+            return ""
+
+        if reason := await self._desk.offer(job, keep, queues=one.once):
+            return plan, reason
+        self._tell("schedule:triggered", ScheduleTriggered(agent.name, one.name, job.id))
+        fired = await self._kept(one, plans.fired(firing))
+        await self._desk.look()
+        return fired, ""
+
+    def _at_work(self, job_id: str) -> bool:
+        try:
+            return bool(job_id) and not self._store.get(job_id).ended
+        except JobNotFoundError:
+            return False
+
+    def _listen(self) -> None:
+        folders = [files.folder(kept.folder, mode=0o700) for kept in self._heard]
+        while not self._bell.rung:
+            self._bell.arm(folders)
+            with suppress(RuntimeError):  # the loop is gone
+                self._loop.call_soon_threadsafe(self._news.set)
+            self._bell.wait(_DAY)
+
+    async def _kept(self, one: KnownSchedule, plan: SchedulePlan) -> SchedulePlan:
+        await self._desk.call(self._keep, one.agent.name, one.name, plan)
+        return plan
+
+    def _keep(self, agent: str, name: str, plan: SchedulePlan) -> None:
+        """Keep the plan of a schedule; of one that fires no more nothing is kept."""
+        if plan.planned:
+            self._plans.put(agent, name, plan)
+        else:
+            own.forget(self._store, agent, name)

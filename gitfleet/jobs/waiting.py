@@ -1,0 +1,98 @@
+"""Why a job that is queued does not start, in words.
+
+The daemon writes down what only it knows (`waits.json`: what limits hold, and what else holds jobs back); all else is seen in the
+store, by any process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from gitfleet.base import clock, files, identity, statefile
+from gitfleet.base.identity import ProcessIdentity
+from gitfleet.base.statefile import PROCESS
+from gitfleet.codec import WHOLE, Maybe, Struct, Table, Text, field
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.words import JobStatus
+
+FILE = "waits.json"
+NOBODY = "nobody runs the jobs here"
+
+
+class HeldBack(Struct):
+    """What the daemon `process` goes by: jobs at once of each agent that it knows (`limits`), and of all (`fleet`, None: any number);
+    `held`: why jobs that these would admit do not start, by id.
+    """
+
+    process: ProcessIdentity | None = field(PROCESS, default=None)
+    limits: Mapping[str, int] = field(Table(WHOLE), default={})
+    fleet: int | None = field(Maybe(WHOLE), default=None)
+    held: Mapping[str, str] = field(Table(Text[str](1 << 14, cut=True)), default={})
+
+    @property
+    def alive(self) -> bool:
+        """Whether that daemon runs."""
+        return self.process is not None and identity.state(self.process) != "dead"
+
+
+def again_at(job: JobRecord) -> str:
+    """That it waits until some moment before it is tried again; "" when that has come."""
+    if job.not_before <= clock.milliseconds():
+        return ""
+    before = job.attempts[-1] if job.attempts else None
+    how = f"attempt {before.number} ended with {before.outcome}; " if before else ""
+    return f"{how}the next one is due at {clock.iso(-(-job.not_before // 1000))}"
+
+
+def reasons(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, str]:
+    """Why each of these that is queued does not start, by id."""
+    queued = [job for job in jobs if job.status is JobStatus.QUEUED]
+    if not queued:
+        return {}
+    waits = load(store)
+    running = Counter(job.agent_name for job in store.open_jobs() if job.status is JobStatus.RUNNING)
+    return {job.id: again_at(job) or _why(job, waits, running) for job in queued}
+
+
+def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:
+    if not waits.alive:
+        return NOBODY
+    if held := waits.held.get(job.id):
+        return held
+    agent, limit = job.agent_name, waits.limits.get(job.agent_name, 0)
+    if not limit:
+        return f"there is no agent {agent} any more"
+    total = sum(running.values())
+    if waits.fleet is not None and total >= waits.fleet:
+        return f"{total} of {waits.fleet} jobs run"
+    if running.get(agent, 0) >= limit:
+        return f"{running[agent]} of {limit} jobs of {agent} run"
+    return "it is about to start"
+
+
+def load(store: JobStore) -> HeldBack:
+    """What the daemon has written down; nothing where none has."""
+    return statefile.load(HeldBack, os.path.join(store.folder, FILE)) or HeldBack()
+
+
+class HeldNotice:
+    """The daemon's side: writes it down when it has changed."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._path = os.path.join(store.folder, FILE)
+        self._process = identity.identify(os.getpid())
+        self._said = HeldBack()
+
+    def tell(self, limits: Mapping[str, int], fleet: int | None, held: Mapping[str, str]) -> None:
+        """Write it down. Raises LocalStorage."""
+        now = HeldBack(self._process, limits, fleet, held)
+        if now != self._said:
+            statefile.save(self._path, now, mode=0o600, durable=False)
+            self._said = now
+
+    def forget(self) -> None:
+        """Nobody runs the jobs any more."""
+        files.remove(self._path)

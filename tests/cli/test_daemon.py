@@ -1,0 +1,190 @@
+"""`start`, `stop`, `restart`, `reload`, `logs`: a manager in the background, from other processes; and one that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet.base import clock, identity
+from gitfleet.base.identity import ProcessIdentity
+from gitfleet.jobs.daemon import presence
+from gitfleet.jobs.daemon.presence import RunningManager
+from tests import forms
+from tests.workbench import PATIENCE, Gitfleet
+
+AGENT = "command: [sh, -c, {script!r}]\nworking_directory: ..\nlimits: {{grace: 1s}}\n"
+
+
+@pytest.fixture
+def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Iterator[Path]:
+    path = clone("ada")
+    gitfleet(path, "init").ok()
+    (path / "agents").mkdir()
+    os.mkfifo(path / ".git/ready")
+    os.mkfifo(path / ".git/gate")
+    write(path, "tidy", "echo one")
+    write(path, "long", f"echo on > {path}/.git/ready; echo ready; read -r _ < {path}/.git/gate; echo over")
+    yield path
+    gitfleet(path, "stop", "--no-wait").ok()
+
+
+def write(ada: Path, name: str, script: str) -> None:
+    (ada / f"agents/{name}.yaml").write_text(AGENT.format(script=script))
+
+
+def told(gitfleet: Gitfleet, ada: Path, *args: str) -> Any:
+    return forms.held(gitfleet(ada, *args, "--json").ok().json())
+
+
+def state(ada: Path) -> str:
+    return str(ada / ".git/gitfleet/jobs")
+
+
+def running(ada: Path) -> RunningManager:
+    found = presence.present(state(ada))
+    assert found is not None
+    return found
+
+
+def gone(who: ProcessIdentity | None) -> None:
+    assert who is not None
+    end = clock.elapsed() + PATIENCE
+    while identity.state(who) != "dead":
+        assert clock.elapsed() < end
+        clock.wait(0.01)
+
+
+def job_of(gitfleet: Gitfleet, ada: Path, agent: str) -> str:
+    return str(told(gitfleet, ada, "trigger", agent)["job"]["id"])
+
+
+def test_manager_in_the_background_runs_what_is_triggered_until_it_is_stopped(
+    ada: Path, gitfleet: Gitfleet
+) -> None:
+    started = told(gitfleet, ada, "start")
+    assert (started["started"], started["jobs"]) == (True, {"active": 0, "queued": 0})
+    assert told(gitfleet, ada, "start") == {**started, "started": False}
+    assert "are run by process" in gitfleet(ada, "run").ended(20).stderr
+    who = running(ada).process
+    assert who is not None
+    assert os.getsid(who.pid) == who.pid
+    assert Path(state(ada), "manager.pid").read_text() == f"{who.pid}\n"
+    job = job_of(gitfleet, ada, "tidy")
+    assert gitfleet(ada, "job", "logs", "-f", job).ok().stdout == "one\n"
+    stopped = gitfleet(ada, "stop").ok()
+    assert stopped.stdout == f"stopped process {who.pid}\n"
+    gone(who)
+    assert told(gitfleet, ada, "job", "show", job)["job"]["status"] == "completed"
+    assert told(gitfleet, ada, "stop") == {"stopped": None}
+    assert not {"manager.json", "manager.pid"} & set(os.listdir(state(ada)))
+
+
+def test_stop_waits_for_jobs_and_says_so_and_cancels_them_after_its_time(
+    ada: Path, gitfleet: Gitfleet
+) -> None:
+    told(gitfleet, ada, "start")
+    first = job_of(gitfleet, ada, "long")
+    (ada / ".git/ready").read_text()
+    stopping = gitfleet.start(ada, "stop", "--timeout", "never")
+    with open(ada / ".git/gate", "w", encoding="utf-8") as gate:
+        gate.write("go\n")
+    assert "waiting for 1 job" in stopping.ended().ok().stderr
+    assert told(gitfleet, ada, "job", "show", first)["job"]["status"] == "completed"
+    told(gitfleet, ada, "start")
+    second = job_of(gitfleet, ada, "long")
+    (ada / ".git/ready").read_text()
+    gitfleet(ada, "stop", "--timeout", "0").ok()
+    assert told(gitfleet, ada, "job", "show", second)["job"]["status"] == "cancelled"
+    assert "no length of time" in gitfleet(ada, "stop", "--timeout", "soon").ended(2).stderr
+
+
+@pytest.mark.parametrize("how", ["restart", "killed", "left"])
+def test_job_goes_on_over_another_manager(ada: Path, gitfleet: Gitfleet, how: str) -> None:
+    told(gitfleet, ada, "start")
+    job = job_of(gitfleet, ada, "long")
+    (ada / ".git/ready").read_text()
+    before = running(ada)
+    if how == "restart":
+        assert told(gitfleet, ada, "restart")["jobs"]["active"] == 1
+    else:
+        if how == "killed":
+            os.kill(before.pid, signal.SIGKILL)
+        else:
+            gitfleet(ada, "stop", "--leave-running").ok()
+        gone(before.process)
+        assert presence.present(state(ada)) is None
+        assert told(gitfleet, ada, "job", "show", job)["job"]["status"] == "running"
+        told(gitfleet, ada, "start")
+    gone(before.process)
+    assert running(ada).instance != before.instance
+    (ada / ".git/gate").write_text("go\n")
+    assert gitfleet(ada, "job", "logs", "-f", job).ok().stdout == "ready\nover\n"
+    gitfleet(ada, "stop", "--timeout", "never").ok()
+    shown = told(gitfleet, ada, "job", "show", job)["job"]
+    assert (shown["status"], len(shown["attempts"])) == ("completed", 1)
+
+
+def test_signals_stop_it_and_have_it_read_the_files_again(ada: Path, gitfleet: Gitfleet) -> None:
+    told(gitfleet, ada, "start")
+    there = running(ada)
+    following = gitfleet.start(ada, "logs", "-f", "--json")
+    write(ada, "other", "echo two")
+    os.kill(there.pid, signal.SIGHUP)
+    end = clock.elapsed() + PATIENCE
+    while "config:reloaded" not in gitfleet(ada, "logs", "--json").ok().stdout:
+        assert clock.elapsed() < end
+    assert gitfleet(ada, "job", "logs", "-f", job_of(gitfleet, ada, "other")).ok().stdout == "two\n"
+    os.kill(there.pid, signal.SIGTERM)
+    gone(there.process)
+    entries = told(gitfleet, ada, "logs", "--tail", "1")["entries"]
+    assert [one["message"] for one in entries] == ["stopped: SIGTERM"]
+    following.send(signal.SIGINT)
+    lines = [json.loads(line) for line in following.ended().ok().stdout.splitlines()]
+    for line in lines:
+        forms.held(line)
+    assert [line["data"]["entries"][0]["event"] for line in lines][:2] == ["started", "config:reloaded"]
+
+
+def test_reload_answers_with_the_changes_or_with_every_finding(ada: Path, gitfleet: Gitfleet) -> None:
+    assert "Nobody runs jobs here" in gitfleet(ada, "reload").ended(20).stderr
+    told(gitfleet, ada, "start")
+    write(ada, "other", "echo two")
+    assert told(gitfleet, ada, "reload") == {"changes": ["agent:other added"]}
+    assert gitfleet(ada, "reload").ok().stdout == "nothing has changed\n"
+    waits = job_of(gitfleet, ada, "long")
+    (ada / ".git/ready").read_text()
+    job = job_of(gitfleet, ada, "long")
+    (ada / "agents/long.yaml").unlink()
+    told(gitfleet, ada, "reload")
+    assert "waits: its agent is not in the agent files" in gitfleet(ada, "job", "show", job).ok().stdout
+    assert told(gitfleet, ada, "job", "show", waits)["job"]["waits"] == ""
+    (ada / "agents/other.yaml").write_text("comand: x\n")
+    assert "other.yaml:1: comand: there is no such key" in gitfleet(ada, "reload").ended(2).stderr
+    assert told(gitfleet, ada, "job", "list", "--status", "running")["jobs"][0]["id"] == waits
+
+
+def test_start_that_cannot_be_says_why_and_leaves_nothing(ada: Path, gitfleet: Gitfleet) -> None:
+    (ada / "agents/tidy.yaml").write_text("comand: x\n")
+    assert "comand" in gitfleet(ada, "start").ended(2).stderr
+    write(ada, "tidy", "echo one")
+    os.makedirs(ada / ".git/gitfleet/jobs/log/000000000001.jsonl")
+    said = gitfleet(ada, "start").ended(20).stderr
+    assert "000000000001.jsonl" in said
+    assert presence.present(state(ada)) is None
+    os.rmdir(ada / ".git/gitfleet/jobs/log/000000000001.jsonl")
+    told(gitfleet, ada, "start")
+
+
+def test_foreground_manager_is_stopped_from_elsewhere(ada: Path, gitfleet: Gitfleet) -> None:
+    ran = gitfleet.start(ada, "run", "--json")
+    job = job_of(gitfleet, ada, "tidy")
+    while told(gitfleet, ada, "job", "show", job)["job"]["status"] != "completed":
+        clock.wait(0.05)
+    assert told(gitfleet, ada, "stop")["stopped"]["pid"] == ran.pid
+    assert ran.ended().ok().json()["data"]["completed"] == 1

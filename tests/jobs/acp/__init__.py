@@ -1,0 +1,1 @@
+"""The client of the Agent Client Protocol, against agents that are programs."""

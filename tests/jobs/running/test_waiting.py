@@ -1,0 +1,194 @@
+"""Why jobs wait, and what agents wait for: with a manager that runs, and seen from other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet import FleetManager
+from gitfleet.base import clock, identity
+from gitfleet.jobs import present, waiting
+from gitfleet.jobs.definitions.schema import Agent, FreeRules
+from gitfleet.jobs.durations import size_words
+from gitfleet.jobs.predecessors import Predecessors
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import records
+from gitfleet.jobs.shepherd.records import AttemptState
+from gitfleet.jobs.spare_room import SpareRoom
+from gitfleet.jobs.words import AttemptOutcome, JobStatus
+from tests.workbench import Gitfleet
+
+GIB = 1 << 30
+ASKS = """echo '{"type": "needs_input", "text": "May I\\u001b[2J?"}'; read -r _ < %s; echo thanks; read -r _ < %s"""
+AGENT = Agent.model_validate({"name": "tidy", "command": ["true"]})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> JobStore:
+    return JobStore(str(tmp_path / "state"))
+
+
+def queued(store: JobStore, agent: str = "tidy", **more: Any) -> JobRecord:
+    return store.create(JobRecord(job_ids.new(), agent, JobStatus.QUEUED, **more))
+
+
+def running(store: JobStore, agent: str = "tidy") -> JobRecord:
+    return store.create(JobRecord(job_ids.new(), agent, JobStatus.RUNNING))
+
+
+def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
+    clone: Callable[[str], Path], gitfleet: Gitfleet
+) -> None:
+    place = clone("ada")
+    gitfleet(place, "init").ok()
+    gates = [place / ".git/one", place / ".git/two"]
+    for gate in gates:
+        os.mkfifo(gate)
+    (place / "agents").mkdir()
+    script = ASKS % tuple(gates)
+    (place / "agents/asks.yaml").write_text(
+        f"command: [sh, -c, {json.dumps(script)}]\nworking_directory: ..\n"
+    )
+
+    async def main() -> None:
+        async with FleetManager(config_path=str(place / "agents")) as fleet:
+            asked, thanked = asyncio.Event(), asyncio.Event()
+            told: list[Any] = []
+            fleet.on("job:needs_input", told.append)
+            fleet.on("job:needs_input", lambda _: asked.set())
+            fleet.on("job:output", lambda event: thanked.set() if "thanks" in event.chunk else None)
+            job = await fleet.trigger("asks")
+            await asked.wait()
+            (event,) = told
+            assert (event.job_id, event.agent_name, event.text) == (job.id, "asks", "May I\x1b[2J?")
+            now = present.of(fleet.store, [fleet.get_job(job.id)])[job.id]
+            assert (now.phase, now.asks, now.asked_at) == ("needs_input", event.text, event.since)
+            seen = await asyncio.to_thread(lambda: gitfleet(place, "status").ok().stdout)
+            assert f"needs input: {job.id} of asks asks: May I\\x1b[2J?" in seen
+            shown = await asyncio.to_thread(lambda: gitfleet(place, "job", "list").ok().stdout)
+            assert "needs_input" in shown
+            assert "\x1b" not in shown + seen
+            gates[0].write_text("yes\n")
+            await thanked.wait()
+            gates[1].write_text("yes\n")
+            await fleet.until_idle()
+            assert len(told) == 1
+            assert fleet.get_job(job.id).status is JobStatus.COMPLETED
+
+    asyncio.run(main())
+
+
+def test_job_for_which_there_is_no_room_waits_and_says_so_with_figures(
+    clone: Callable[[str], Path], gitfleet: Gitfleet
+) -> None:
+    place = clone("ada")
+    gitfleet(place, "init").ok()
+    (place / "agents").mkdir()
+    (place / "agents/fleet.yaml").write_text("free: {memory: 5000T}\n")
+    (place / "agents/tidy.yaml").write_text("command: [sh, -c, 'echo 1 > one.txt']\nworking_directory: ..\n")
+
+    async def main() -> None:
+        async with FleetManager(config_path=str(place / "agents")) as fleet:
+            job = await fleet.trigger("tidy")
+            await fleet.until_idle()
+            why = waiting.reasons(fleet.store, [fleet.get_job(job.id)])[job.id]
+            assert why.startswith("needs 5120000 GiB free memory; ")
+            assert why.endswith(" are free")
+        assert fleet.get_job(job.id).status is JobStatus.QUEUED
+        assert waiting.reasons(fleet.store, [fleet.get_job(job.id)]) == {job.id: waiting.NOBODY}
+
+    asyncio.run(main())
+
+
+def room(store: JobStore, rules: dict[str, Any], *, memory: int = 0, disk: int = 0) -> SpareRoom:
+    made = SpareRoom(
+        lambda: FreeRules.model_validate(rules), store.folder, free=lambda: memory, disk=lambda _: disk
+    )
+    made.refresh()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        ({}, ""),
+        ({"memory": "3G", "disk": "1G"}, ""),
+        ({"memory": "4G"}, "needs 4 GiB free memory; 3 GiB are free"),
+        ({"disk": "2G"}, "needs 2 GiB free disk; 1.5 GiB are free"),
+    ],
+)
+def test_room_is_what_the_fleet_file_asks_for(store: JobStore, rules: dict[str, Any], why: str) -> None:
+    assert room(store, rules, memory=3 * GIB, disk=3 * GIB // 2).why(queued(store), AGENT) == why
+
+
+def test_room_that_an_attempt_will_take_counts_as_taken_from_its_start(store: JobStore) -> None:
+    found = room(store, {"memory": "2G"}, memory=5 * GIB)
+    first, second, third = (queued(store) for _ in range(3))
+    assert [found.why(job, AGENT) for job in (first, second, first)] == ["", "", ""]
+    assert "4 GiB of it for what has just begun" in found.why(third, AGENT)
+
+
+def test_amounts_are_said_in_the_largest_unit() -> None:
+    assert [size_words(value) for value in (5, 2048, 512 << 20, 3 << 29)] == ["5 B", "2 KiB", "512 MiB", "1.5 GiB"]  # fmt: skip
+
+
+def test_successor_waits_while_something_of_its_predecessor_runs(store: JobStore) -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+        process.poll()
+        known = identity.identify(process.pid)
+        assert known is not None
+        attempt = AttemptRecord(1, "tidy-1", left=(process.pid,))
+        job = queued(store, attempts=(attempt,))
+        state = AttemptState("stopping", 1, process.pid, known.start, known.boot, "tidy-1")
+        records.save(store.attempt_folder(job.id, 1), records.STATE, state)
+        hold = Predecessors(store)
+        hold.refresh()
+        assert str(process.pid) in hold.why(job, AGENT)
+        process.kill()
+    assert hold.why(job, AGENT) == ""
+
+
+def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> None:
+    for _ in range(2):
+        running(store, "busy")
+    due = clock.milliseconds() + 3_600_000
+    failed = AttemptRecord(1, "tidy-1", outcome=AttemptOutcome.TIMEOUT)
+    jobs = {
+        "later": queued(store, attempts=(failed,), not_before=due),
+        "held": queued(store),
+        "gone": queued(store, "gone"),
+        "busy": queued(store, "busy"),
+        "next": queued(store),
+    }
+    assert set(waiting.reasons(store, [jobs["held"], running(store)]).values()) == {waiting.NOBODY}
+    notice = waiting.HeldNotice(store)
+    notice.tell({"tidy": 3, "busy": 2}, None, {jobs["held"].id: "no money"})
+    found = waiting.reasons(store, jobs.values())
+    said = {name: found[job.id] for name, job in jobs.items()}
+    assert said["later"].startswith("attempt 1 ended with timeout; the next one is due at ")
+    assert said["held"] == "no money"
+    assert "no agent gone" in said["gone"]
+    assert said["busy"] == "2 of 2 jobs of busy run"
+    assert said["next"] == "it is about to start"
+    notice.tell({"tidy": 3, "busy": 2}, 3, {})
+    assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == "3 of 3 jobs run"
+    notice.forget()
+    assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == waiting.NOBODY
+
+
+def test_notice_of_a_daemon_that_was_killed_counts_for_nothing(store: JobStore) -> None:
+    job = queued(store)
+    notice = waiting.HeldNotice(store)
+    notice.tell({"tidy": 1}, None, {})
+    path = Path(store.folder, waiting.FILE)
+    path.write_text(path.read_text().replace(f'"pid":{os.getpid()}', '"pid":1'))
+    assert waiting.reasons(store, [job])[job.id] == waiting.NOBODY
