@@ -19,6 +19,7 @@ from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
 FILE = "waits.json"
+ANY = "any node that has its agent may take it"
 NOBODY = "nobody runs the jobs here"
 
 
@@ -54,7 +55,7 @@ def reasons(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, str]:
         return {}
     waits = load(store)
     running = Counter(job.agent_name for job in store.open_jobs() if job.status is JobStatus.RUNNING)
-    return {job.id: again_at(job) or _why(job, waits, running) for job in queued}
+    return {job.id: ANY if job.offered else again_at(job) or _why(job, waits, running) for job in queued}
 
 
 def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:

@@ -127,7 +127,7 @@ def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdi
 def _queued_again(job: JobRecord) -> JobRecord:
     if job.cancelled:
         return _ended(job, AttemptOutcome.CANCELLED, "")
-    return replace(job, status=JobStatus.QUEUED)
+    return replace(job, status=JobStatus.QUEUED, earlier=job.earlier + 1)  # it was no attempt's fault
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -36,6 +36,8 @@ POLL = 60.0
 _FRESH = 5.0
 """Seconds for which a pool counts as seen, before something of it is started."""
 _PATIENCE = 20.0
+_SHORTEST = 60
+"""Seconds that a lease of others must live, unless ours are shorter: one that is renewed too often would keep the hub busy."""
 _BETWEEN = 0.05
 _AGAIN = 10.0
 """Seconds until what the hub did not do is tried again."""
@@ -75,7 +77,7 @@ class SharedJobs:
         self._polled = self._renewed = self._refused = -3600.0
         self._said = ""
         self._mine: set[str] = set()
-        self._passed: set[str] = set()
+        self._passed: dict[str, float] = {}
 
     def start(self, changed: Callable[[], None]) -> None:
         """Hear of the fleet, where there is one; `changed` is called by a thread of ours when there may be something to do. Blocks."""
@@ -97,6 +99,7 @@ class SharedJobs:
             return
         self._bell.ring()
         self._ear.join()
+        self._polled = clock.elapsed()  # nobody waits for the hub now
         self._step()
         self._bell.close()
         self._clone.close()
@@ -104,17 +107,20 @@ class SharedJobs:
 
     def offers(self) -> list[JobRecord]:
         """The jobs that could be taken, as queued ones."""
-        board, found = self._board, self._desk
-        if found is None or clock.elapsed() - self._refused < _AGAIN:
+        board, now = self._board, clock.elapsed()
+        if self._desk is None or now - self._refused < _AGAIN:
             return []
         free = [
             one
             for one in board.jobs
-            if (one.lease is None or one.id in board.lapsed) and one.id not in self._passed
+            if (one.lease is None or one.id in board.lapsed) and now > self._passed.get(one.id, now - 1)
         ]
-        agents = self._configuration().agents
+        known = self._configuration()
+        agents, least = known.agents, min(_SHORTEST, known.fleet.lease // 1000)
         return views.queued(
-            one for one in free if one.agent in agents and agents[one.agent].anywhere is not False
+            one
+            for one in free
+            if one.ttl >= least and one.agent in agents and agents[one.agent].anywhere is not False
         )
 
     def take(self, jobs: list[JobRecord]) -> list[JobRecord]:
@@ -123,17 +129,24 @@ class SharedJobs:
         if found is None:
             return []
         asked = {job.id: board.lapsed.get(job.id) for job in jobs}
-        try:
-            taken = found.take(asked)
-            self._read()
-        except (FleetError, OSError) as error:
-            self._tell(error)
-            self._refused = clock.elapsed()
-            return []
-        self._mine |= {job.id for job in taken}
-        free = {job.id for job in self._board.jobs if job.lease is None or job.id in self._board.lapsed}
-        self._passed |= free & asked.keys() - self._mine
-        return taken
+        with found.turn:
+            try:
+                taken = found.take(asked)
+                self._mine |= {job.id for job in taken}
+                self._read()
+            except (FleetError, OSError) as error:
+                self._tell(error)
+                self._refused = clock.elapsed()
+                return []
+            free = {job.id for job in self._board.jobs if job.lease is None or job.id in self._board.lapsed}
+            self._pass(free & asked.keys() - self._mine)
+            return taken
+
+    def _pass(self, jobs: Iterable[str]) -> None:
+        """Leave these to others for a while."""
+        now = clock.elapsed()
+        self._passed = {one: until for one, until in self._passed.items() if until > now}
+        self._passed |= dict.fromkeys(jobs, now + POLL)
 
     def refresh(self) -> None:
         """See `Hold`: pools that agents here belong to are looked at on the hub."""
@@ -141,7 +154,8 @@ class SharedJobs:
             return
         if clock.elapsed() - self._polled > _FRESH:
             self._exchange()
-        self._read()
+        with self._desk.turn:
+            self._read()
 
     def why(self, job: JobRecord, agent: Agent) -> str:
         """See `Hold`: its pool is paused, or its lease is not renewed."""
@@ -160,7 +174,7 @@ class SharedJobs:
     def _listen(self, bell: Bell) -> None:
         while not bell.rung:
             assert self._clone is not None
-            bell.arm([*self._clone.ledger.places(), self._store.open_folder])
+            bell.arm([*self._clone.ledger.places(), self._store.bell])
             before, waits = self._board, self._waits()
             self._step()
             if self._board[1:] != before[1:] or waits != self._waits():
@@ -170,11 +184,13 @@ class SharedJobs:
             bell.wait(self._pause())
 
     def _step(self) -> None:
+        assert self._desk is not None
         try:
             if clock.elapsed() - self._polled >= POLL:
                 self._exchange()
-            self._read()
-            self._keep()
+            with self._desk.turn:
+                self._read()
+                self._keep()
         except (FleetError, OSError) as error:
             self._tell(error)
         except Exception:  # noqa: BLE001 - whatever it is, leases have to be renewed
@@ -194,7 +210,7 @@ class SharedJobs:
         self._polled = clock.elapsed()
 
     def _read(self) -> bool:
-        """Read what the ledger says; whether that is other than before."""
+        """Read what the ledger says; whether that is other than before. For who has the desk's turn."""
         assert self._desk is not None
         ledger, before = self._desk.ledger, self._board
         state = ledger.current()
@@ -229,15 +245,21 @@ class SharedJobs:
         }
 
     def _keep(self) -> None:
-        """Make records and ledger agree, renew what is ours, and let go of what is not."""
+        """Make records and ledger agree, renew what is ours, and let go of what is not. For who has the desk's turn."""
         assert self._desk is not None
         own = {job.id: job for job in self._board.jobs if self._desk.is_ours(job)}
-        here = {record.id for record in self._desk.settle(list(own.values()))}
+        records = self._desk.settle(list(own.values()))
+        here = {record.id for record in records if not record.ended}
+        self._pass(record.id for record in records if desk.never_ran(record))
         self._mine = {job_id for job_id in self._mine - own.keys() if self._is_going(job_id)} | here
         held = [job for job in own.values() if job.id in here]
         if held and clock.elapsed() >= self._renew_at(held):
-            self._renewed = clock.elapsed()
-            self._desk.renew(held)
+            before, self._renewed = self._renewed, clock.elapsed()
+            try:
+                self._desk.renew(held)
+            except BaseException:
+                self._renewed = max(before, self._renewed + _AGAIN - min(job.ttl for job in held) / 3)
+                raise
             self._read()
 
     def _is_going(self, job_id: str) -> bool:

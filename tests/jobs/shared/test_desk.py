@@ -75,7 +75,7 @@ def test_job_is_taken_once_runs_under_its_id_and_ends_in_the_ledger(desks: Desks
     assert (taken.id, taken.prompt, taken.priority, taken.status) == (job, "Tidy up", 4, JobStatus.QUEUED)
     assert lease.left(desks.bob.store.lease_path(job), taken.fence) > 0
     desks.end(desks.bob, job, AttemptOutcome.SUCCESS, JobStatus.COMPLETED)
-    assert desks.bob.settle([desks.shared(job)]) == []
+    assert [record.ended for record in desks.bob.settle([desks.shared(job)])] == [True]
     end = desks.shared(job).end
     assert end is not None
     assert (end.status, end.outcome) == ("completed", "success")
