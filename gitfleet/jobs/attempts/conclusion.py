@@ -201,6 +201,8 @@ def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> t
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
+    if end.why == EndCause.FENCED:
+        return outcome, "its lease was not renewed in time, so that another node may run it"
     said = "; ".join(end.result.errors) if end.result else ""
     return outcome, end.error or said or f"it was ended: {end.why}"
 

@@ -39,7 +39,7 @@ _PATIENCE = 20.0
 _SHORTEST = 60
 """Seconds that a lease of others must live, unless ours are shorter: one that is renewed too often would keep the hub busy."""
 _BETWEEN = 0.05
-_AGAIN = 10.0
+_AGAIN = 20.0
 """Seconds until what the hub did not do is tried again."""
 
 
@@ -74,10 +74,12 @@ class SharedJobs:
         self._bell: Bell | None = None
         self._clone: Clone | None = None
         self._desk: SharedDesk | None = None
-        self._polled = self._renewed = self._refused = -3600.0
+        self._polled = self._renewed = -3600.0
         self._said = ""
         self._mine: set[str] = set()
-        self._passed: dict[str, float] = {}
+        self._again: dict[str, float] = {}
+        """Until when jobs are left alone, by id; "": until when all of them are."""
+        self._away = False
 
     def start(self, changed: Callable[[], None]) -> None:
         """Hear of the fleet, where there is one; `changed` is called by a thread of ours when there may be something to do. Blocks."""
@@ -108,12 +110,13 @@ class SharedJobs:
     def offers(self) -> list[JobRecord]:
         """The jobs that could be taken, as queued ones."""
         board, now = self._board, clock.elapsed()
-        if self._desk is None or now - self._refused < _AGAIN:
+        again = dict(self._again)
+        if self._desk is None or now < again.get("", now):
             return []
         free = [
             one
             for one in board.jobs
-            if (one.lease is None or one.id in board.lapsed) and now > self._passed.get(one.id, now - 1)
+            if (one.lease is None or one.id in board.lapsed) and now >= again.get(one.id, now)
         ]
         known = self._configuration()
         agents, least = known.agents, min(_SHORTEST, known.fleet.lease // 1000)
@@ -136,17 +139,15 @@ class SharedJobs:
                 self._read()
             except (FleetError, OSError) as error:
                 self._tell(error)
-                self._refused = clock.elapsed()
+                self._away = True
+                self._leave_alone([""], _AGAIN)
                 return []
             free = {job.id for job in self._board.jobs if job.lease is None or job.id in self._board.lapsed}
-            self._pass(free & asked.keys() - self._mine)
+            self._leave_alone(free & asked.keys() - self._mine, POLL)
             return taken
 
-    def _pass(self, jobs: Iterable[str]) -> None:
-        """Leave these to others for a while."""
-        now = clock.elapsed()
-        self._passed = {one: until for one, until in self._passed.items() if until > now}
-        self._passed |= dict.fromkeys(jobs, now + POLL)
+    def _leave_alone(self, jobs: Iterable[str], seconds: float) -> None:
+        self._again = {**self._again, **dict.fromkeys(jobs, clock.elapsed() + seconds)}
 
     def refresh(self) -> None:
         """See `Hold`: pools that agents here belong to are looked at on the hub."""
@@ -175,9 +176,9 @@ class SharedJobs:
         while not bell.rung:
             assert self._clone is not None
             bell.arm([*self._clone.ledger.places(), self._store.bell])
-            before, waits = self._board, self._waits()
+            before = self._board[1:], self._waits(), len(self.offers())
             self._step()
-            if self._board[1:] != before[1:] or waits != self._waits():
+            if (self._board[1:], self._waits(), len(self.offers())) != before or self._due_again():
                 with suppress(RuntimeError):  # its loop is gone
                     self._changed()
             clock.wait(_BETWEEN)
@@ -186,7 +187,7 @@ class SharedJobs:
     def _step(self) -> None:
         assert self._desk is not None
         try:
-            if clock.elapsed() - self._polled >= POLL:
+            if clock.elapsed() >= self._poll_at():
                 self._exchange()
             with self._desk.turn:
                 self._read()
@@ -205,8 +206,10 @@ class SharedJobs:
                 ledger.sync()
             else:
                 ledger.refresh(_PATIENCE)
+            self._away = False
         except (FleetError, OSError) as error:
             self._tell(error)
+            self._away = True
         self._polled = clock.elapsed()
 
     def _read(self) -> bool:
@@ -250,7 +253,7 @@ class SharedJobs:
         own = {job.id: job for job in self._board.jobs if self._desk.is_ours(job)}
         records = self._desk.settle(list(own.values()))
         here = {record.id for record in records if not record.ended}
-        self._pass(record.id for record in records if desk.never_ran(record))
+        self._leave_alone([record.id for record in records if desk.never_ran(record)], POLL)
         self._mine = {job_id for job_id in self._mine - own.keys() if self._is_going(job_id)} | here
         held = [job for job in own.values() if job.id in here]
         if held and clock.elapsed() >= self._renew_at(held):
@@ -258,7 +261,8 @@ class SharedJobs:
             try:
                 self._desk.renew(held)
             except BaseException:
-                self._renewed = max(before, self._renewed + _AGAIN - min(job.ttl for job in held) / 3)
+                ttl = min(job.ttl for job in held)
+                self._renewed = max(before, self._renewed - ttl / 3 + min(_AGAIN, ttl / 12))
                 raise
             self._read()
 
@@ -279,6 +283,18 @@ class SharedJobs:
         fresh = all(lease.left(self._store.lease_path(job.id), job.lease.fence) for job in held if job.lease)
         return due if fresh else min(due, self._renewed + _AGAIN)
 
+    def _poll_at(self) -> float:
+        """When to look at the hub next: sooner where it was away."""
+        return self._polled + (_AGAIN if self._away else POLL)
+
+    def _due_again(self) -> bool:
+        """Whether something is offered again that was left alone for a while."""
+        assert self._desk is not None
+        with self._desk.turn:
+            now, before = clock.elapsed(), len(self._again)
+            self._again = {one: until for one, until in self._again.items() if until > now}
+            return len(self._again) < before
+
     def _waits(self) -> int:
         """How many pauses hold now."""
         return sum(pause.holds(clock.now()) for pause in self._board.pauses.values())
@@ -286,7 +302,7 @@ class SharedJobs:
     def _pause(self) -> float:
         """Seconds until something is due."""
         now, board = clock.elapsed(), self._board
-        due = [self._polled + POLL]
+        due = [now + _AGAIN, self._poll_at(), *(until for until in self._again.values() if until > now)]
         due += [now + job.ttl / 6 for job in board.jobs if job.lease]
         wall = clock.now()
         due += [now + pause.until - wall for pause in board.pauses.values() if pause.until > wall]
