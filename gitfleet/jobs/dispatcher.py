@@ -183,7 +183,8 @@ class Dispatcher:
             for hold in () if queues else self._holds:
                 await self.call(hold.refresh)
             if not queues and (not self.open or job not in self._admitted(job)):
-                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+                why = self.waits.pop(job.id, "")
+                return SkipReason.POOL_PAUSED if self._is_paused(job) else why or SkipReason.CONCURRENCY_LIMIT
             return await self.call(keep)
 
     def nudge(self) -> None:
@@ -274,6 +275,10 @@ class Dispatcher:
         if why:
             self.waits[job.id] = why
         return bool(why)
+
+    def _is_paused(self, job: JobRecord) -> bool:
+        agent = self._configuration().agents.get(job.agent_name)
+        return bool(agent and self._shared and self._shared.paused(agent.pool))
 
     async def _take_in(self, offers: list[JobRecord]) -> None:
         """Have jobs of the fleet, as far as others have not."""
