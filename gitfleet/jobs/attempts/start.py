@@ -94,7 +94,7 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
 def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:
     folder = store.attempt_folder(job.id, len(job.attempts))
     if control.alive(folder):
-        return Shepherd(folder)
+        return Shepherd(folder).introduced()
     if control.state(folder) or control.end(folder):
         raise AttemptOver("It is over.")
     barrier.make(folder)

@@ -94,6 +94,7 @@ def test_agent_works_in_a_container_with_the_worktree_and_gits_folder_where_they
         f"--mount=type=bind,source={attempt.worktree},target={attempt.worktree}",
         f"--mount=type=bind,source={bench.clone}/.git,target={bench.clone}/.git,readonly",
         f"--mount=type=bind,source={attempt.worktree}/.git,target={attempt.worktree}/.git,readonly",
+        f"--mount=type=tmpfs,target={bench.clone}/.git/gitfleet",
     } <= set(argv[:at])  # fmt: skip
     assert docker.containers() == []
 
