@@ -100,10 +100,10 @@ class Dispatcher:
         if self._shared is not None:
             await self.call(self._shared.start, self._nudge_from_outside)
         self.open, self._closed = True, False
+        self._follower.start(self._nudge_from_outside)
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
-        self._follower.start()
 
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us."""
@@ -160,7 +160,7 @@ class Dispatcher:
             self._wake_in_time()
             admitted = self._admitted()
             await self._say_what_holds()
-            if not self.running and not admitted and self._alarm is None:
+            if not self.running and not admitted and self._alarm is None and self._follower.looked:
                 self.idle.set()
             else:
                 self.idle.clear()
