@@ -203,7 +203,8 @@ class Ticker:
         if reason:
             plan = await self._kept(one, plans.skipped(plan, after, reason))
             self._log.info("schedule %s of %s skipped: %s", one.name, one.agent.name, reason)
-            running, limit = self._desk.load(one.agent.name)
+            full = reason == SkipReason.CONCURRENCY_LIMIT
+            running, limit = self._desk.load(one.agent.name) if full else (0, 0)
             self._tell("schedule:skipped", ScheduleSkipped(one.agent.name, one.name, reason, running, limit))
         return plan.planned
 
