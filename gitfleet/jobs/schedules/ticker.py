@@ -79,6 +79,7 @@ class Ticker:
         self._plans = plans.shelf(store.folder)
         self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
         self._closed = False
+        self._going: asyncio.Task[None] | None = None
 
     def mend(self) -> None:
         """Put right what a crash has left half done. Before any job is run, so that none is let go of meanwhile."""
@@ -100,10 +101,13 @@ class Ticker:
         self._going = self._loop.create_task(self._go_on(wait))
 
     async def close(self) -> None:
-        """Make no more jobs. Comes back when none is being made."""
+        """Make no more jobs. Comes back when none is being made. Harmless where it has not started, or is closed."""
         self._closed = True
+        if self._going is None:
+            return
         self._news.set()
         await self._going
+        self._going = None
         self._bell.ring()
         await self._desk.call(self._ear.join)
         self._bell.close()
