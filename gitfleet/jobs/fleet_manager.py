@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, options, reruns, submission
+from gitfleet.jobs import at_once, events, options, reruns, submission
 from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
@@ -241,25 +241,23 @@ class FleetManager(FleetQueries):
         prompt_override: str | None = None,
         priority: int | None = None,
         anywhere: bool = False,
+        queue: bool = True,
     ) -> JobRecord:
         """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
 
         `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
+        Without `queue` it starts at once, or there is no job: raises ConcurrencyLimitError, and InvalidStateError where something
+        else keeps jobs back.
         """
         self._expect("trigger", RUNNING)
         known = self._known("trigger")
         agent = submission.agent_of(known, agent_name)
-        job = await self._dispatcher.call(
-            lambda: offering.submit(
-                self.store,
-                known,
-                agent,
-                submission.new(
-                    agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
-                ),
-                anywhere=anywhere,
-            )
-        )
+        new = submission.new(agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority)
+        submit = partial(offering.submit, self.store, known, agent, new, anywhere=anywhere)
+        if queue:
+            job = await self._dispatcher.call(submit)
+        else:
+            job = await at_once.submitted(self._dispatcher, new, submit)
         await self._dispatcher.look()
         return job
 
