@@ -76,14 +76,14 @@ class FleetManager(FleetQueries):
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
         bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
-        shared = SharedJobs(self.store, self._near, self._current, self._log)
+        self._shared = SharedJobs(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
-            shared,
+            self._shared,
         )
         self._dispatcher = Dispatcher(
-            self.store, self._listeners, self._log, self._current, bounds, holds, shared
+            self.store, self._listeners, self._log, self._current, bounds, holds, self._shared
         )
         self._ticker = Ticker(
             self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
@@ -240,6 +240,8 @@ class FleetManager(FleetQueries):
                 anywhere=anywhere,
             )
         )
+        if job.offered:
+            await self._dispatcher.call(self._shared.hear)
         await self._dispatcher.look()
         return job
 
