@@ -93,10 +93,10 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)
-        free = not left and not boxes  # nothing follows while something of it may be at work there
-        if free and _ran_out(job, folder, end, verdict):
+        # Nothing follows containers that may be at work there; what follows processes waits for their end.
+        if not boxes and _ran_out(job, folder, end, verdict):
             return store.update(job_id, _queued_again)
-        rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
+        rules, resets = RetryRules() if boxes else traces.rules(folder), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
@@ -162,6 +162,10 @@ class JobStore:
     def open_jobs(self) -> list[JobRecord]:
         """The same as records."""
         return [job for job in self._read(self.open_ids()) if not job.ended]
+
+    def those(self, job_ids: Iterable[str]) -> list[JobRecord]:
+        """The jobs of these ids that are there."""
+        return list(self._read(list(job_ids)))
 
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """The jobs that are asked for, newest first."""
