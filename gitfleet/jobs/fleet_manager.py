@@ -82,14 +82,14 @@ class FleetManager(FleetQueries):
         self._listeners = Listeners(self._log)
         own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
         bounds = options.bounds(own, concurrency, history)
-        shared = SharedJobs(self.store, self._near, self._current, self._log)
+        self._shared = SharedJobs(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
-            shared,
+            self._shared,
         )
         self._dispatcher = Dispatcher(
-            self.store, self._listeners, self._log, self._current, bounds, holds, shared
+            self.store, self._listeners, self._log, self._current, bounds, holds, self._shared
         )
         self._ticker = Ticker(
             self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
@@ -258,6 +258,8 @@ class FleetManager(FleetQueries):
             job = await self._dispatcher.call(submit)
         else:
             job = await at_once.submitted(self._dispatcher, new, submit)
+        if job.offered:
+            await self._dispatcher.call(self._shared.hear)
         await self._dispatcher.look()
         return job
 
