@@ -174,7 +174,7 @@ def test_reload_answers_with_the_changes_or_with_every_finding(ada: Path, gitfle
     job = job_of(gitfleet, ada, "long")
     (ada / "agents/long.yaml").unlink()
     told(gitfleet, ada, "reload")
-    assert "waits: its agent is not in the agent files" in gitfleet(ada, "job", "show", job).ok().stdout
+    assert "why: there is no agent long any more" in gitfleet(ada, "job", "show", job).ok().stdout
     assert told(gitfleet, ada, "job", "show", waits)["job"]["waits"] == ""
     (ada / "agents/other.yaml").write_text("comand: x\n")
     assert "other.yaml:1: comand: there is no such key" in gitfleet(ada, "reload").ended(2).stderr
