@@ -58,6 +58,7 @@ DOORS = [
             "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
             "gitfleet/base/exec_child.py": "the other side of that door",
             "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
+            "gitfleet/jobs/setup/program.py": "what it runs writes where the agent will write",
         },
     ),
     Door(
@@ -66,6 +67,8 @@ DOORS = [
         {
             "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
             "gitfleet/base/processes.py": "the door",
+            "gitfleet/jobs/setup/program.py": "becomes the agent, for which it has made the worktree ready",
+            "gitfleet/jobs/shepherd/containers.py": "a shepherd is too small for `subprocess`",
             "gitfleet/jobs/shepherd/in_scope.py": "becomes the agent, in the scope that it was started in",
             "gitfleet/githooks/handover.py": "the way to yes has no time for `subprocess`",
             "gitfleet/githooks/catfile.py": "the way to yes has no time for `subprocess`",

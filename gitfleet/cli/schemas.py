@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gitfleet.cli.demo import DemoAnswer
 from gitfleet.fleet.views import (
+    agent_file_rows,
     agent_rows,
     archive_rows,
     audit_rows,
@@ -90,6 +91,11 @@ COMMANDS: Mapping[str, CommandRow] = {
     "status": CommandRow(status.StatusAnswer),
     "agent install": CommandRow(agent_rows.AgentChangeAnswer),
     "agent uninstall": CommandRow(agent_rows.AgentChangeAnswer),
+    "agent list": CommandRow(agent_file_rows.AgentListAnswer),
+    "agent show": CommandRow(agent_file_rows.AgentShowAnswer),
+    "agent new": CommandRow(agent_file_rows.AgentNewAnswer),
+    "config check": CommandRow(agent_file_rows.ConfigCheckAnswer),
+    "config show": CommandRow(agent_file_rows.ConfigShowAnswer),
     "agent status": CommandRow(agent_rows.AgentStatusAnswer),
     "prime": CommandRow(briefing_rows.PrimeAnswer),
     "worktree list": CommandRow(worktree_rows.WorktreeListAnswer),

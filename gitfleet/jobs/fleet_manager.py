@@ -16,8 +16,8 @@ from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, reruns, submission
-from gitfleet.jobs.attempts import cancelling
+from gitfleet.jobs import events, options, reruns, submission
+from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
@@ -54,11 +54,13 @@ def state_folder(path: str = ".") -> str:
 class FleetManager(FleetQueries):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
-    `config_path` is a folder of agent files, or one file. Limits that the files do not have: `per_agent` (1) and `fleet_wide`.
-    `scheduler`: `check_interval`, how long it sleeps at most between two looks at the clock (60 s).
+    `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and
+    `fleet_wide`; ended jobs that are kept, `max_jobs_per_agent` (100) and `max_jobs_total`; the same in groups, `concurrency` and
+    `history`; `scheduler`: `check_interval`, how long it sleeps at most between two looks at the clock (60 s). With `auto_start` it
+    starts by itself in the event loop that runs; `started` waits for that.
     """
 
-    def __init__(  # noqa: PLR0913 - options by name
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         *,
         config_path: str = "agents",
@@ -69,13 +71,17 @@ class FleetManager(FleetQueries):
         max_jobs_per_agent: int | None = None,
         max_jobs_total: int | None = None,
         scheduler: Mapping[str, int | str] | None = None,
+        concurrency: Mapping[str, int] | None = None,
+        history: Mapping[str, int] | None = None,
+        auto_start: bool = False,
     ) -> None:
         self._config_path = os.path.abspath(config_path)
         self._near = _nearest(self._config_path)
         self.store = JobStore(state_dir or state_folder(self._near))
         self._log = logger or logging.getLogger("gitfleet.jobs")
         self._listeners = Listeners(self._log)
-        bounds = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
+        own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
+        bounds = options.bounds(own, concurrency, history)
         shared = SharedJobs(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
@@ -92,6 +98,7 @@ class FleetManager(FleetQueries):
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
         self._stopped, self._reloading = asyncio.Event(), asyncio.Lock()
+        self._begun = asyncio.get_running_loop().create_task(self._begin()) if auto_start else None
 
     @property
     def state(self) -> str:
@@ -118,10 +125,15 @@ class FleetManager(FleetQueries):
         self._state, self._since = RUNNING, clock.elapsed()
         self._stopped.clear()
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
-        await asyncio.to_thread(self._ticker.mend)
-        await self._dispatcher.start()
-        await self._ticker.start()
-        self._seat.listen()
+        try:
+            await asyncio.to_thread(self._ticker.mend)
+            await self._dispatcher.start()
+            await self._ticker.start()
+            self._seat.listen()
+        except BaseException:
+            self._state = INITIALIZED
+            await self._seat.leave("it could not start")
+            raise
 
     async def stop(
         self,
@@ -189,9 +201,17 @@ class FleetManager(FleetQueries):
             await self._dispatcher.look()
         return found
 
-    async def __aenter__(self) -> Self:
+    async def started(self) -> None:
+        """Wait until a manager that starts by itself has started. Raises what `initialize` and `start` raise."""
+        if self._begun is not None:
+            await asyncio.shield(self._begun)
+
+    async def _begin(self) -> None:
         await self.initialize()
         await self.start()
+
+    async def __aenter__(self) -> Self:
+        await (self.started() if self._begun is not None else self._begin())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -266,6 +286,13 @@ class FleetManager(FleetQueries):
             await asyncio.wait([task])
         await self._dispatcher.look()
         return self.store.get(job_id)
+
+    async def answer_job(self, job_id: str, *, allow: bool, question: str = "") -> JobRecord:
+        """Say yes or no to what a job's agent asks: to the question of that id, else the only one. Raises JobNotFoundError, InvalidStateError."""
+        self._expect("answer_job", RUNNING)
+        told = partial(answering.answer, self.store, job_id, allow=allow, question=question)
+        answered: JobRecord = await self._dispatcher.call(told)
+        return answered
 
     async def retry_job(self, job_id: str) -> JobRecord:
         """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.

@@ -66,10 +66,10 @@ class FleetQueries(LogStreams):
             return views.find(self.store, seen(clone), wanted)
 
     def get_job(self, job_id: str) -> JobRecord:
-        """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
+        """The job, with what its agent wrote as `output`, if it did so here. Raises JobNotFoundError."""
         with fleet_of(self._near) as clone:
             job = views.get(self.store, seen(clone), job_id)
-        return job if job.node else replace(job, output=outputs.whole(self.store, job_id))
+        return replace(job, output=outputs.whole(self.store, job_id)) if self.store.has(job_id) else job
 
     def get_waiting(self) -> dict[str, str]:
         """Why each job that is queued here does not start, in words, by id."""

@@ -19,6 +19,7 @@ from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
 FILE = "waits.json"
+ANY = "any node that has its agent may take it"
 NOBODY = "nobody runs the jobs here"
 
 
@@ -55,7 +56,7 @@ def reasons(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, str]:
         return {}
     waits = load(store)
     running = Counter(waits.running.values())
-    return {job.id: again_at(job) or _why(job, waits, running) for job in queued}
+    return {job.id: ANY if job.offered else again_at(job) or _why(job, waits, running) for job in queued}
 
 
 def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:

@@ -16,7 +16,7 @@ from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import Spec
 from tests.agents.clients import installed
 from tests.agents.models import Call, Messages, Model, Responses, Turn, say, use
-from tests.agents.scenario import apply, bash, scenario, update
+from tests.agents.scenario import apply, bash, run, scenario, update
 from tests.agents.world import World
 
 
@@ -26,6 +26,9 @@ class Speaker(NamedTuple):
     name: str
     model: type[Model]
     change: Call
+    waits: Call
+    free: str
+    """The mode in which it runs commands without asking."""
 
     def file(self, world: World, model: Model, **keys: Any) -> None:
         """Write its agent file."""
@@ -49,8 +52,9 @@ class Speaker(NamedTuple):
         return world.data(world.ada, "job", "show", job)["job"]
 
 
-CLAUDE = Speaker("claude-agent-acp", Messages, bash("echo two > free/a.py"))
-CODEX = Speaker("codex-acp", Responses, apply(update("free/a.py")))
+LONG = "touch started; sleep 31415"
+CLAUDE = Speaker("claude-agent-acp", Messages, bash("echo two > free/a.py"), bash(LONG), "default")
+CODEX = Speaker("codex-acp", Responses, apply(update("free/a.py")), run(LONG), "agent-full-access")
 
 
 def _allowed(world: World, speaker: Speaker) -> None:
@@ -99,6 +103,22 @@ def _stopped(world: World, speaker: Speaker) -> None:
     assert (ended["outcome"], attempt["signal"]) == ("cancelled", None), ended
     place = attempt["worktree"]
     left = [one.info for one in psutil.process_iter(["pid", "cwd", "cmdline"]) if one.info["cwd"] == place]
+    assert left == []
+
+
+def _busy(world: World, speaker: Speaker) -> None:
+    with speaker.model(use(speaker.waits)) as model:
+        speaker.file(world, model, permissions="allow", options={"mode": speaker.free})
+        job = world.data(world.ada, "trigger", "talker")["job"]["id"]
+        runner = threading.Thread(target=world.data, args=(world.ada, "run", "--until-idle"))
+        runner.start()
+        assert world.eventually(lambda: any(world.ada.glob(".worktrees/*/started")), 40)
+        ended = world.data(world.ada, "job", "cancel", job)["job"]
+        runner.join()
+    assert ended["outcome"] == "cancelled", ended
+    left = [
+        one.info for one in psutil.process_iter(["pid", "cmdline"]) if "31415" in (one.info["cmdline"] or [])
+    ]
     assert left == []
 
 
@@ -200,3 +220,15 @@ def codex_stopped(world: World) -> None:
 def codex_resumed(world: World) -> None:
     """Over ACP: a conversation is gone on with."""
     _resumed(world, CODEX)
+
+
+@scenario("claude-agent-acp")
+def claude_busy(world: World) -> None:
+    """Over ACP: a command that runs when its job is cancelled is gone with it."""
+    _busy(world, CLAUDE)
+
+
+@scenario("codex-acp")
+def codex_busy(world: World) -> None:
+    """Over ACP: a command that runs when its job is cancelled is gone with it."""
+    _busy(world, CODEX)

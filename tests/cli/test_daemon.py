@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from gitfleet.base.identity import ProcessIdentity
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.presence import RunningManager
 from tests import forms
-from tests.workbench import PATIENCE, Gitfleet
+from tests.workbench import PATIENCE, Entrant, Gitfleet, Race, overlaid
+from tests.workbench import run as run_program
 
 AGENT = "command: [sh, -c, {script!r}]\nworking_directory: ..\nlimits: {{grace: 1s}}\n"
 
@@ -179,6 +182,41 @@ def test_start_that_cannot_be_says_why_and_leaves_nothing(ada: Path, gitfleet: G
     assert presence.present(state(ada)) is None
     os.rmdir(ada / ".git/gitfleet/jobs/log/000000000001.jsonl")
     told(gitfleet, ada, "start")
+
+
+def test_manager_in_the_background_holds_nothing_of_whoever_started_it(ada: Path, gitfleet: Gitfleet) -> None:
+    listens, says = os.pipe()
+    os.set_inheritable(says, True)
+    env = {**gitfleet.environment(), "GITFLEET_SESSION": "somebody", "ALSO": "here"}
+    with subprocess.Popen(
+        gitfleet.argv("start"), cwd=ada, env=overlaid(env), pass_fds=[says], stdout=subprocess.PIPE, text=True
+    ) as start:
+        os.close(says)
+        assert start.communicate()[0].startswith("runs now")
+    assert os.read(listens, 1) == b""
+    os.close(listens)
+    names = identity.environment_names(running(ada).pid)
+    assert "ALSO" in names
+    assert "GITFLEET_SESSION" not in names
+
+
+def test_two_that_start_at_once_meet_one_manager(ada: Path, gitfleet: Gitfleet, race: Race) -> None:
+    argv = gitfleet.argv("start", "--json")
+    ran = race([Entrant(argv, ada, gitfleet.environment())] * 3)
+    answers = [forms.held(one.ok().json()) for one in ran]
+    assert {answer["manager"]["pid"] for answer in answers} == {running(ada).pid}
+    assert sorted(answer["started"] for answer in answers) == [False, False, True]
+
+
+def test_reader_of_the_log_that_goes_away_ends_it_quietly(ada: Path, gitfleet: Gitfleet) -> None:
+    told(gitfleet, ada, "start")
+    said = run_program(
+        ["sh", "-c", f"{shlex.join(gitfleet.argv('logs', '-f'))} | head -n 1"],
+        ada,
+        env=gitfleet.environment(),
+    ).ok()
+    assert said.stdout.endswith("fleet: started\n")
+    assert said.stderr == ""
 
 
 def test_foreground_manager_is_stopped_from_elsewhere(ada: Path, gitfleet: Gitfleet) -> None:

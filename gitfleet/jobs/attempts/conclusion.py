@@ -127,7 +127,7 @@ def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdi
 def _queued_again(job: JobRecord) -> JobRecord:
     if job.cancelled:
         return _ended(job, AttemptOutcome.CANCELLED, "")
-    return replace(job, status=JobStatus.QUEUED)
+    return replace(job, status=JobStatus.QUEUED, earlier=job.earlier + 1)  # it was no attempt's fault
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:
@@ -201,6 +201,8 @@ def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> t
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
+    if end.why == EndCause.FENCED:
+        return outcome, "its lease was not renewed in time, so that another node may run it"
     said = "; ".join(end.result.errors) if end.result else ""
     return outcome, end.error or said or f"it was ended: {end.why}"
 

@@ -21,7 +21,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.git.program import redact
 from gitfleet.git.repository import discover
-from gitfleet.jobs.attempts import preparation
+from gitfleet.jobs.attempts import barrier, preparation
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.definitions.values import MOUNT
 from gitfleet.jobs.records.job_record import AttemptRecord
@@ -127,6 +127,7 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
         "--security-opt=no-new-privileges",
         f"--user={box.user or f'{os.getuid()}:{os.getgid()}'}",
     ]
+    options.append(f"--oom-score-adj={barrier.WILLING}")
     options += [f"--network={box.network}"] if box.network else []
     options += [f"--cpus={box.cpus:g}"] if box.cpus else []
     memory = agent.limits.memory
@@ -135,6 +136,8 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
     if box.git == "read":
         link = os.path.join(attempt.worktree, ".git")
         options += [_mount(common, common, "ro"), _mount(link, link, "ro")]
+        ours = os.path.join(common, "gitfleet")  # other jobs are there, with what their agents said
+        options += [f"--mount=type=tmpfs,{_field('target', ours)}"] if os.path.isdir(ours) else []
     else:
         options.append(_mount(common, common))
     options += [_mount(folder, folder, "ro") for folder in _borrowed(common)]
@@ -159,13 +162,16 @@ def _demand_answer(program: str, environ: Mapping[str, str]) -> None:
 
 
 def _mount(source: str, target: str, mode: str = "rw") -> str:
-    fields = [f"type={'bind' if os.path.isabs(source) else 'volume'}", f"source={source}", f"target={target}"]
-    fields += ["readonly"] if mode == "ro" else []
+    kind = "bind" if os.path.isabs(source) else "volume"
+    fields = [f"type={kind}", _field("source", source), _field("target", target)]
+    return f"--mount={','.join(fields)}" + (",readonly" if mode == "ro" else "")
+
+
+def _field(key: str, value: str) -> str:
+    """A field of a mount as docker reads it: with quotes where a comma or a quote asks for them."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(
-        fields
-    )  # as docker reads them: with quotes where a comma asks for them
-    return f"--mount={text.getvalue()}"
+    csv.writer(text, lineterminator="").writerow([f"{key}={value}"])
+    return text.getvalue()
 
 
 def _borrowed(common: str) -> list[str]:

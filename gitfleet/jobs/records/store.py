@@ -207,14 +207,10 @@ class JobStore:
                     job = replace(before, fence=job.fence)
                     continue
                 files.remove(self._mark(before))
-                job = replace(job, attempts=before.attempts, started_at=before.started_at)
+                made = {"attempts": before.attempts, "earlier": len(before.attempts)}
+                job = replace(job, started_at=before.started_at, **made)
             _save(home, job)
         return job
-
-    @property
-    def open_folder(self) -> str:
-        """The folder that changes when a job comes or ends."""
-        return self._open()
 
     def lease_path(self, job_id: str) -> str:
         """Where it is noted until when a job of the fleet is ours."""

@@ -28,6 +28,7 @@ from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Status
 
+_NEVER_RAN = ("", EndCause.CANCELLED, EndCause.START_FAILED, EndCause.LOST)
 _ELSEWHERE = "another node runs it, since the fleet heard nothing of this one for too long"
 
 
@@ -100,7 +101,7 @@ class SharedDesk:
                     self.let_go(one.job, one.fence)
 
     def settle(self, jobs: Sequence[SharedJob]) -> list[JobRecord]:
-        """Make our records and the ledger agree on jobs whose lease is ours; those that go on here."""
+        """Make our records and the ledger agree on jobs whose lease is ours; our records. Of those that have ended, the fleet is told."""
         with self.turn:
             over, here = [], []
             for job in jobs:
@@ -110,13 +111,13 @@ class SharedDesk:
                     record = self.take_in(job)
                 if not record.fence:  # the id is that of a job of our own
                     over.append(EndJob(HeldLease(job.id, fence), "queued"))
-                elif record.ended:
+                    continue
+                here.append(record)
+                if record.ended:
                     over.append(_end(record))
-                else:
-                    here.append(record)
-                    if job.stop and not record.cancelled:
-                        with suppress(InvalidStateError):
-                            cancelling.ask(self.store, job.id)
+                elif job.stop and not record.cancelled:
+                    with suppress(InvalidStateError):
+                        cancelling.ask(self.store, job.id)
             self._tell_ends(over)
             return here
 
@@ -180,6 +181,12 @@ def again(error: FleetError) -> str:
     return f"{error.message} It is tried again; {advice.SYNC} tries it now."
 
 
+def never_ran(job: JobRecord) -> bool:
+    """Whether a job ended because its agent could not be started here, which it may be elsewhere."""
+    last = job.attempts[-1] if job.attempts else None
+    return job.outcome is AttemptOutcome.FAILED and last is not None and last.why in _NEVER_RAN
+
+
 def _end(job: JobRecord) -> EndJob:
     last = job.attempts[-1] if job.attempts else None
     words = {
@@ -189,7 +196,7 @@ def _end(job: JobRecord) -> EndJob:
     }
     body = {"branch": last.branch, "commit": last.commit} if last else {}
     return EndJob.decode({
-        "held": HeldLease(job.id, job.fence).encode(), "status": words.get(job.status, "failed"),
+        "held": HeldLease(job.id, job.fence).encode(), "status": "interrupted" if never_ran(job) else words.get(job.status, "failed"),
         "outcome": str(job.outcome or ""), "error": job.error, **body,
     })  # fmt: skip
 

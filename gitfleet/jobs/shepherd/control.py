@@ -42,6 +42,12 @@ class Shepherd:
         """Its process id; 0 where it is not known (any more)."""
         return self._pid or _pid(self.folder)
 
+    def introduced(self) -> Shepherd:
+        """Itself, once it has said its process id, which is some moments after its start, or has ended."""
+        while not self.pid and self.alive():
+            clock.wait(_LOOK)
+        return self
+
     def fileno(self) -> int:
         """Can be read from when it has ended (Linux): for an event loop. Raises OSError where there is no such thing; then `wait`."""
         if self._handle < 0:

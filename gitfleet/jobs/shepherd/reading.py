@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _ODD = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError)
 """What an adapter could stumble over in output of a form that nobody thought of."""
-_LAST, _SHOWN = 5, 1000
+_LAST, _SHOWN = 8, 1000
+_OURS = "setup: "
 
 
 class Recorder:
@@ -41,8 +42,9 @@ class Recorder:
 
     @property
     def setup_said(self) -> str:
-        """The last lines of the setup."""
-        return "; ".join(self._last)
+        """The last lines of the setup: what its command said, and how it ended."""
+        *before, end = self._last or [""]
+        return "; ".join([*(line for line in before if not line.startswith(_OURS)), end])
 
     def take(self, output: AgentOutput) -> bool:
         """Read an output once, and keep what came; False at its end. Raises BlockingIOError where nothing is there."""

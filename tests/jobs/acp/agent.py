@@ -114,8 +114,11 @@ class Agent:
         }}  # fmt: skip
 
     def authenticate(self, params: dict[str, Any]) -> Any:
-        assert params == {"methodId": "key"}
-        return {"result": {}}
+        return (
+            {"result": {}}
+            if params == {"methodId": "key"}
+            else {"error": {"code": -32603, "message": "no such way"}}
+        )
 
     def session_new(self, params: dict[str, Any]) -> Any:
         assert params == {"cwd": os.getcwd(), "mcpServers": []}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +84,10 @@ def test_limit_of_memory_that_nothing_holds_is_said_and_the_attempt_runs(
     job = bench.ran("true", limits={"memory": "1G"})
     assert job.status is JobStatus.COMPLETED
     assert "limits.memory is not in force" in job.attempts[0].notes[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such preference")
+def test_agent_is_ended_before_whoever_started_it_when_memory_runs_out(bench: Bench) -> None:
+    job = bench.ran("cat /proc/self/oom_score_adj")
+    own = int(Path("/proc/self/oom_score_adj").read_text())
+    assert int(bench.said(job)[0]) > own or own >= 500

@@ -11,8 +11,9 @@ import pytest
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict
-from gitfleet.jobs.attempts import start
+from gitfleet.jobs.attempts import plan, start
 from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.setup.records import UNITS
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
@@ -91,6 +92,19 @@ def test_units_of_resources_are_handed_on_and_differ(bench: Bench) -> None:
     bench.conclude(job)
     assert of_setup(bench, job)[-1] == "got 0"
     assert bench.said(other)[-1] == "1"
+
+
+def test_units_are_written_down_by_who_goes_on_with_a_start_that_was_cut_short(bench: Bench) -> None:
+    job = bench.taken("echo $GITFLEET_RES_PORT", setup={"resources": "res:port"})
+    folder, agent = bench.folder(job), plan.agent_of(bench.folder(job))
+    shepherd = start._shepherd(bench.store, agent, start._placed(bench.store, job, agent), os.environ)
+    start._register(bench.store.get(job.id), agent, shepherd)
+    os.unlink(f"{folder}/{UNITS}")
+    start.start(bench.store, job.id, os.environ).close()
+    assert shepherd.wait(PATIENCE)
+    shepherd.close()
+    assert bench.said(job)[-1] == "0"
+    bench.conclude(job)
 
 
 def test_unit_that_is_not_free_keeps_the_setup_from_running(bench: Bench) -> None:

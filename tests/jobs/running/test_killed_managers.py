@@ -29,7 +29,7 @@ DIES = (
     + """
 import asyncio, sys
 from gitfleet import FleetManager
-from gitfleet.jobs.attempts import barrier, conclusion, plan, start, successors
+from gitfleet.jobs.attempts import barrier, conclusion, plan, preparation, start, successors
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
 from gitfleet.worktrees.service import Worktrees
@@ -47,7 +47,9 @@ STEPS = [
     "plan, 'take', after=True",
     "Worktrees, 'ensure', after=True",
     "start, '_shepherd'",
+    "preparation, 'planned', after=True",
     "control, 'start', after=True",
+    "preparation, 'keep_units'",
     "start, '_register', after=True",
     "barrier, 'open_for', after=True",
     "conclusion, 'conclude'",
@@ -113,13 +115,15 @@ def finished(place: Path) -> JobRecord:
 @pytest.mark.parametrize("step", STEPS)
 def test_job_of_a_manager_that_was_killed_ends_once(place: Path, step: str) -> None:
     (place / "agents/once.yaml").write_text(
-        "command: [sh, -c, 'echo 1 >> runs.txt']\nworking_directory: ..\nclaims: runs.txt\n"
+        "command: [sh, -c, 'echo $GITFLEET_RES_PORT >> runs.txt']\nworking_directory: ..\nclaims: runs.txt\n"
+        "setup: {command: [sh, -c, 'echo 1 >> setups.txt'], resources: res:port}\n"
     )
     killed(place, step)
     job = finished(place)
     assert (job.status, job.error) == (JobStatus.COMPLETED, "")
     (attempt,) = job.attempts
-    assert Path(attempt.worktree, "runs.txt").read_text() == "1\n"
+    assert Path(attempt.worktree, "runs.txt").read_text() == "0\n"
+    assert Path(attempt.worktree, "setups.txt").read_text() == "1\n"
     assert attempt.commit not in {"", attempt.base}
 
 

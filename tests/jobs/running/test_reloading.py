@@ -133,6 +133,8 @@ def test_logs_of_an_agent_have_what_its_jobs_wrote_in_order_and_end_with_the_man
         whole = [one async for one in fleet.stream_logs()]
         assert [one.seq for one in whole] == list(range(1, len(whole) + 1))
         assert (whole[0].event, whole[-1].event) == ("started", "stopped")
+        other = manager(place)
+        assert [one async for one in other.stream_logs(follow=False)] == whole
         with pytest.raises(ValueError, match="no level"):
             fleet.stream_logs(level="loud")
 
@@ -174,7 +176,11 @@ def test_manager_that_leaves_its_jobs_running_is_followed_by_one_that_takes_them
             assert fleet.state == "stopped"
             await fleet.stop()
         assert (fleet.get_job(job.id).status, said) == (JobStatus.RUNNING, [])
+        assert fleet.get_status().manager is None
         async with manager(place) as later:
+            there = fleet.get_status().manager
+            assert there is not None
+            assert there.pid == os.getpid()
             (place / ".git/gate").write_text("go\n")
             await later.until_idle()
             assert later.get_job(job.id).output == "ready\nover\n"
