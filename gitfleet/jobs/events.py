@@ -105,7 +105,7 @@ class ScheduleSkipped(Struct):
     """`schedule:skipped`: a planned time passes without a job.
 
     `reason` is `concurrency_limit`, `overlap` (its last job has not ended), `missed` (nothing ran then), or in words why no job
-    may start now. `running` jobs of `limit`: the agent's, or all where their number is what keeps more back.
+    may start now. With the first, `running` jobs of `limit`: the agent's, or all where their number is what keeps more back.
     """
 
     agent_name: str

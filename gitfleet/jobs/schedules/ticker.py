@@ -79,6 +79,7 @@ class Ticker:
         self._plans = plans.shelf(store.folder)
         self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
         self._closed = False
+        self._going: asyncio.Task[None] | None = None
 
     def mend(self) -> None:
         """Put right what a crash has left half done. Before any job is run, so that none is let go of meanwhile."""
@@ -100,10 +101,13 @@ class Ticker:
         self._going = self._loop.create_task(self._go_on(wait))
 
     async def close(self) -> None:
-        """Make no more jobs. Comes back when none is being made."""
+        """Make no more jobs. Comes back when none is being made. Harmless where it has not started, or is closed."""
         self._closed = True
+        if self._going is None:
+            return
         self._news.set()
         await self._going
+        self._going = None
         self._bell.ring()
         await self._desk.call(self._ear.join)
         self._bell.close()
@@ -203,7 +207,8 @@ class Ticker:
         if reason:
             plan = await self._kept(one, plans.skipped(plan, after, reason))
             self._log.info("schedule %s of %s skipped: %s", one.name, one.agent.name, reason)
-            running, limit = self._desk.load(one.agent.name)
+            full = reason == SkipReason.CONCURRENCY_LIMIT
+            running, limit = self._desk.load(one.agent.name) if full else (0, 0)
             self._tell("schedule:skipped", ScheduleSkipped(one.agent.name, one.name, reason, running, limit))
         return plan.planned
 

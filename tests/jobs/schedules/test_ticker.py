@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -285,3 +286,22 @@ def test_own_schedule_of_an_agent_that_may_no_more_is_off(line: Timeline) -> Non
     line.agent("self_schedule: {}")
     line.at(NINE + HOUR)
     assert line.at(NINE + 2 * HOUR) == [NINE + 2 * HOUR]
+
+
+def test_ticker_that_is_closed_twice_or_before_its_start_is_left_alone_and_starts_again(
+    line: Timeline,
+) -> None:
+    line.schedule("{interval: 1h, catch_up: one}")
+    line.at(NINE)
+    line.now += 2 * HOUR
+    ticker = line.ticker()
+
+    async def main() -> None:
+        await ticker.close()
+        for _ in range(2):
+            await ticker.start()
+            await ticker.close()
+        await ticker.close()
+
+    asyncio.run(main())
+    assert [job.planned_at for job in line.jobs()] == [NINE + HOUR]
