@@ -20,6 +20,7 @@ class Step(str):
         return f"{self[:-1]}: {', '.join(what)}{CLOSE}"
 
 
+AGENT_NEW = Step("⟨write an agent file⟩")
 ARCHIVES = Step("⟨archives⟩")
 CLAIM = Step("⟨claim⟩")
 CLAIMS = Step("⟨claims⟩")
@@ -35,6 +36,9 @@ HUB_HOOK = Step("⟨install the hub's hook⟩")
 HUB_HOOK_OFF = Step("⟨uninstall the hub's hook⟩")
 INIT = Step("⟨init⟩")
 INIT_HUB = Step("⟨init with a hub⟩")
+JOBS_LOG = Step("⟨log of jobs⟩")
+JOBS_START = Step("⟨run jobs in the background⟩")
+JOBS_STOP = Step("⟨stop running jobs⟩")
 LOG_OF = Step("⟨log of a session⟩")
 MAINTAIN = Step("⟨maintain worktrees⟩")
 MAINTAINER_RUN = Step("⟨a round of the maintainer⟩")

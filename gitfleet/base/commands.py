@@ -10,6 +10,7 @@ from gitfleet.base import advice
 
 # "{}": what the step is done to
 COMMANDS: Mapping[str, str] = {
+    advice.AGENT_NEW: "gitfleet agent new {}",
     advice.ARCHIVES: "gitfleet worktree archive --list",
     advice.CLAIM: "gitfleet claim {}",
     advice.CLAIMS: "gitfleet claims",
@@ -25,6 +26,9 @@ COMMANDS: Mapping[str, str] = {
     advice.HUB_HOOK_OFF: "gitfleet hub-hook uninstall {}",
     advice.INIT: "gitfleet init",
     advice.INIT_HUB: "gitfleet init --hub {}",
+    advice.JOBS_LOG: "gitfleet logs",
+    advice.JOBS_START: "gitfleet start",
+    advice.JOBS_STOP: "gitfleet stop",
     advice.LOG_OF: "gitfleet log --session {}",
     advice.MAINTAIN: "gitfleet worktree maintain",
     advice.MAINTAINER_RUN: "gitfleet maintainer run",

@@ -53,7 +53,7 @@ def _words(code: int) -> str:
     return EXIT_CODES[code][0] if code else "ok"
 
 
-class Following(Struct):
+class Telling(Struct):
     """The outcome of a command that tells as it goes: each of `replies` as it comes. Ctrl-C is its usual end."""
 
     replies: Iterator[Reply]

@@ -9,25 +9,25 @@ from typing import TypeVar
 
 from gitfleet.base import clock, delivery, files
 from gitfleet.cli import render
-from gitfleet.cli.answer import Following, Reply, Watching
+from gitfleet.cli.answer import Reply, Telling, Watching
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
 
 _Told = TypeVar("_Told")
 READ_ONLY = frozenset([
-    "agent status", "audit", "check", "claims", "fsck", "log", "logs", "maintainer logs", "maintainer status", "prime",
+    "agent list", "agent show", "agent status", "audit", "check", "claims", "config check", "config show", "fsck", "log", "logs", "maintainer logs", "maintainer status", "prime",
     "session list", "session show", "status", "waiting", "worktree list", "worktree status",
 ])  # fmt: skip
 """Commands that only look: that nothing was changed goes without saying."""
 
 
-def run(command: str, action: Callable[[], Reply | Watching | Following], *, as_json: bool) -> int:
+def run(command: str, action: Callable[[], Reply | Watching | Telling], *, as_json: bool) -> int:
     """Run `action`, show what it answers or why it could not, and return the exit code."""
     try:
         answer = _ask(command, action, as_json=as_json)
         if isinstance(answer, Watching):
             return _watch(command, answer, as_json=as_json)
-        if isinstance(answer, Following):
+        if isinstance(answer, Telling):
             return _follow(command, answer, as_json=as_json)
     except KeyboardInterrupt:
         words = "interrupted; what was accepted stays accepted (see `gitfleet status`)"
@@ -85,7 +85,7 @@ def _watch(command: str, watch: Watching, *, as_json: bool) -> int:
         return 0
 
 
-def _follow(command: str, answer: Following, *, as_json: bool) -> int:
+def _follow(command: str, answer: Telling, *, as_json: bool) -> int:
     """Show one reply after the other, JSON as one line each, until there are no more, or Ctrl-C (0), or an error (its code)."""
     try:
         while (reply := _ask(command, lambda: next(answer.replies, None), as_json=as_json)) is not None:

@@ -60,7 +60,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "Agents": {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
-        "agent": CommandEntry("", "Put hooks into an agent's settings, so that it asks first"),
+        "agent": CommandEntry("", "Hooks in agents' settings, so that they ask; agents by files"),
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
@@ -74,7 +74,9 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
         "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+        "restore": CommandEntry("restoring.restore", "After a reboot: bring back what it has ended"),
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
+        "config": CommandEntry("", "What the agent files say, and what is wrong with them"),
     },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
@@ -167,6 +169,13 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
         "status": CommandEntry("agents.status", "Show which agents have our hooks (the default)"),
+        "list": CommandEntry("agent_files.listing", "List the agents of the agent files, and their jobs"),
+        "show": CommandEntry("agent_files.show", "Show one of them, with what its file comes to"),
+        "new": CommandEntry("agent_files.new", "Write the file of a new agent"),
+    },
+    "config": {
+        "check": CommandEntry("agent_files.check", "Say what is wrong with agent files (the default)"),
+        "show": CommandEntry("agent_files.config_show", "Show what they come to, with their defaults"),
     },
 }
 """The verbs of those that have some."""
@@ -181,7 +190,8 @@ NOUNS: Mapping[str, Noun] = {
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),
     "schedule": Noun("When agents run by themselves. Without a verb: list.", "list"),
     "pool": Noun("Accounts that agents share. Without a verb: list.", "list"),
-    "agent": Noun("Hooks of coding agents: what they may edit. Without a verb: status.", "status"),
+    "agent": Noun("Agents: hooks in their settings, files for their jobs. Without a verb: status.", "status"),
+    "config": Noun("The agent files. Without a verb: check.", "check"),
 }
 
 

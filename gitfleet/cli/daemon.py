@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import Annotated
 
-from gitfleet.base import clock
+from gitfleet.base import advice, clock, files
 from gitfleet.base.text import counted, duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -41,11 +42,11 @@ def start(config: Config = "", state_dir: StateDir = "") -> Reply:
     Killed, it harms no job: those that run go on, and the next start takes them up.
     """
     store = store_at(state_dir)
-    if there := presence.present(store.folder):
-        return _running(store, there, started=False, words=f"runs already, as {_who(there)}")
+    if there := presence.met(store.folder):
+        return _running(store, there, started=False, words="runs already")
     loaded(config)  # what is wrong with the files is told here, as by every other command
-    found = background.start(store, config_path(config), os.environ)
-    return _running(store, found, started=True, words=f"runs now, as {_who(found)}")
+    found, ours = background.start(store, config_path(config), os.environ)
+    return _running(store, found, started=ours, words="runs now" if ours else "runs already")
 
 
 def stop(
@@ -56,7 +57,7 @@ def stop(
     For `start` and `run`, from anywhere. Their work stays on its branches, what waits stays queued. Twice is harmless.
     """
     store, limit = store_at(state_dir), _limit(timeout)
-    there = presence.present(store.folder)
+    there = presence.met(store.folder)
     if there is None:
         return Reply(daemon_rows.stopped(None), ["nobody runs jobs here"])
     _stop(store, there, ManagerRequest(there.instance, requests.STOP, wait, limit, leave_running))
@@ -66,23 +67,24 @@ def stop(
 def restart(config: Config = "", state_dir: StateDir = "") -> Reply:
     """Start it anew, in the background. Jobs that run go on meanwhile, and the new one takes them up."""
     store = store_at(state_dir)
-    there = presence.present(store.folder)
+    there = presence.met(store.folder)
     path = config_path(config) if config or there is None or not there.config_path else there.config_path
     loaded(path)
     if there is not None:
         _stop(store, there, ManagerRequest(there.instance, requests.STOP, leave=True))
-    found = background.start(store, path, os.environ)
-    return _running(store, found, started=True, words=f"runs anew, as {_who(found)}")
+    happened = "The former manager has ended; jobs that run go on."
+    with files.after(happened) if there else nullcontext():
+        found, ours = background.start(store, path, os.environ)
+    return _running(store, found, started=ours, words="runs anew" if there else "runs now")
 
 
 def reload(state_dir: StateDir = "") -> Reply:
     """Have it go by the agent files as they are now. Jobs that run keep what they began with; files that cannot be used change nothing."""
     store = store_at(state_dir)
-    there = presence.present(store.folder)
+    there = presence.met(store.folder)
     if there is None:
-        raise FleetManagerError(
-            "Nobody runs jobs here.", hint="The next start reads the agent files in any case."
-        )
+        words = f"The next start reads the agent files in any case: {advice.JOBS_START}."
+        raise FleetManagerError("Nobody runs jobs here.", hint=words)
     said = requests.ask(store.folder, there, ManagerRequest(there.instance, requests.RELOAD))
     return Reply({"changes": list(said)}, said or ["nothing has changed"])
 
@@ -121,10 +123,6 @@ def _limit(text: str) -> int | None:
         raise UsageError(f"--timeout: {error}.", hint="Write it as 30s, 10m, 1h, or never.") from error
 
 
-def _who(there: RunningManager) -> str:
-    since = f", since {duration((clock.milliseconds() - there.since) / 1000)}" if there.since else ""
-    return there.words + since
-
-
 def _running(store: JobStore, there: RunningManager, *, started: bool, words: str) -> Reply:
-    return Reply(daemon_rows.running(store, there, started=started), [words])
+    since = f", since {duration((clock.milliseconds() - there.since) / 1000)}" if not started else ""
+    return Reply(daemon_rows.running(store, there, started=started), [f"{words}, as {there.words}{since}"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 from gitfleet.codec import Struct
 
 if TYPE_CHECKING:
-    from gitfleet.cli.answer import Following, Reply, Watching
+    from gitfleet.cli.answer import Reply, Telling, Watching
 
 
 class Option:
@@ -97,10 +97,10 @@ class Command(Struct):
     passes_on: bool = False
 
     @property
-    def function(self) -> Callable[..., Reply | Watching | Following]:
+    def function(self) -> Callable[..., Reply | Watching | Telling]:
         """What answers it."""
         module, _, name = self.home.rpartition(".")
-        found: Callable[..., Reply | Watching | Following] = getattr(
+        found: Callable[..., Reply | Watching | Telling] = getattr(
             import_module(f"gitfleet.cli.{module}"), name
         )
         return found

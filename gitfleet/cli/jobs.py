@@ -15,6 +15,7 @@ from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs, present, submission
 from gitfleet.jobs.attempts import answering, cancelling, environment
+from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
@@ -85,7 +86,7 @@ def trigger(
     found = submission.agent_of(known, agent)
     store = store_at(state_dir)
     job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
-    return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
+    return _queued(store, offering.submit(store, known, found, job, anywhere=anywhere))
 
 
 def enqueue(
@@ -102,7 +103,7 @@ def enqueue(
     where = os.path.abspath(working_dir) if working_dir else ""
     store = store_at(state_dir)
     job = submission.new(found, prompt=instruction, priority=priority, working_directory=where)
-    return _queued(offering.submit(store, known, found, job, anywhere=anywhere))
+    return _queued(store, offering.submit(store, known, found, job, anywhere=anywhere))
 
 
 def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state_dir: StateDir = "") -> Reply:  # noqa: B006
@@ -169,5 +170,8 @@ def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
             yield number, line
 
 
-def _queued(job: JobRecord) -> Reply:
-    return Reply(job_rows.job_answer(job), [f"{job.id}: {job.status}, for {job.agent_name}"])
+def _queued(store: JobStore, job: JobRecord) -> Reply:
+    lines = [f"{job.id}: {job.status}, for {job.agent_name}"]
+    if not job.node and presence.present(store.folder) is None:
+        lines.append("nobody runs jobs here now: `gitfleet start`, or `gitfleet run`")
+    return Reply(job_rows.job_answer(job), lines)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, TypeVar
 
 from gitfleet.base import clock
-from gitfleet.cli.answer import Following, Reply
+from gitfleet.cli.answer import Reply, Telling
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import JobId, StateDir, store_at
 from gitfleet.errors import UsageError
@@ -39,7 +39,7 @@ def logs(
     agent: OfAgent = "",
     tail: Tail = 100,
     state_dir: StateDir = "",
-) -> Reply | Following:
+) -> Reply | Telling:
     """Show what became of jobs here, as whoever ran them told it. Works whether somebody runs them now or not."""
     try:
         entries.rank(level)
@@ -47,12 +47,12 @@ def logs(
         raise UsageError(f"{error}.") from error
     store, wanted = store_at(state_dir), LogFilter(level, agent_name=agent)
     if follow:
-        return Following(map(_reply, pulled(following.follow(store, wanted, tail=tail))))
+        return Telling(map(_reply, pulled(following.follow(store, wanted, tail=tail))))
     found = deque(following.kept(store, wanted), tail or None)
     return Reply(log_entry_rows.entries(found), map(_line, found) if found else ["nothing was logged yet"])
 
 
-def job_logs(job: JobId, follow: Follow = False, state_dir: StateDir = "") -> Reply | Following:
+def job_logs(job: JobId, follow: Follow = False, state_dir: StateDir = "") -> Reply | Telling:
     """Show what the agent of a job has written until now; with -f, until the job ends."""
     store = store_at(state_dir)
     store.get(job)
@@ -60,7 +60,7 @@ def job_logs(job: JobId, follow: Follow = False, state_dir: StateDir = "") -> Re
         output = outputs.whole(store, job)
         return Reply({"job": job, "output": output}, output.splitlines())
     pieces = pulled(outputs.follow(store, job))
-    return Following(Reply({"job": job, "output": one}, one.splitlines()) for one in pieces)
+    return Telling(Reply({"job": job, "output": one}, one.splitlines()) for one in pieces)
 
 
 def pulled(pieces: AsyncIterator[_T]) -> Iterator[_T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import Annotated, Any
 
@@ -29,6 +30,13 @@ def run(until_idle: UntilIdle = False, config: Config = "", state_dir: StateDir 
     return Reply(counts, [told])
 
 
+class _Told(logging.Handler):
+    """Has what the manager is worried about told on the terminal, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        render.note(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
 async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     fleet = FleetManager(config_path=path, state_dir=state)
     counts = dict.fromkeys(_ENDS, 0)
@@ -44,6 +52,7 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     fleet.on("job:needs_input", lambda event: render.note(f"{event.job_id} needs input: {event.text}"))
     fleet.on("schedule:triggered", lambda event: render.note(f"{event.job_id} made by {_schedule(event)}"))
     fleet.on("schedule:skipped", lambda event: render.note(f"{_schedule(event)} skipped: {event.reason}"))
+    logging.getLogger("gitfleet.jobs").addHandler(_Told())
     await fleet.initialize()
     await fleet.start()
     await serving.until_stopped(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from gitfleet.base import text
+from gitfleet.base import clock, text
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.jobs import AgentName, Config, OfAgent, StateDir, loaded, store_at
@@ -101,7 +101,10 @@ def _rhythm(one: ScheduleInfo) -> str:
 
 
 def _next(one: ScheduleInfo) -> str:
-    return "off" if one.next_trigger is None else _time(one, one.next_trigger)
+    if one.next_trigger is None:
+        return "off"
+    since = "due since " if one.next_trigger < clock.milliseconds() else ""
+    return since + _time(one, one.next_trigger)
 
 
 def _last(one: ScheduleInfo) -> str:

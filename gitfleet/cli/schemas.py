@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gitfleet.cli.demo import DemoAnswer
 from gitfleet.fleet.views import (
+    agent_file_rows,
     agent_rows,
     archive_rows,
     audit_rows,
@@ -32,6 +33,7 @@ from gitfleet.fleet.views import (
     queue,
     queue_stats,
     radar_rows,
+    restoring_rows,
     schedule_rows,
     session_rows,
     starting_rows,
@@ -89,6 +91,11 @@ COMMANDS: Mapping[str, CommandRow] = {
     "status": CommandRow(status.StatusAnswer),
     "agent install": CommandRow(agent_rows.AgentChangeAnswer),
     "agent uninstall": CommandRow(agent_rows.AgentChangeAnswer),
+    "agent list": CommandRow(agent_file_rows.AgentListAnswer),
+    "agent show": CommandRow(agent_file_rows.AgentShowAnswer),
+    "agent new": CommandRow(agent_file_rows.AgentNewAnswer),
+    "config check": CommandRow(agent_file_rows.ConfigCheckAnswer),
+    "config show": CommandRow(agent_file_rows.ConfigShowAnswer),
     "agent status": CommandRow(agent_rows.AgentStatusAnswer),
     "prime": CommandRow(briefing_rows.PrimeAnswer),
     "worktree list": CommandRow(worktree_rows.WorktreeListAnswer),
@@ -141,6 +148,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "job logs": CommandRow(job_rows.JobLogsAnswer),
     "logs": CommandRow(log_entry_rows.LogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
+    "restore": CommandRow(restoring_rows.RestoreJobsAnswer),
     "schedule list": CommandRow(schedule_rows.ScheduleListAnswer),
     "schedule enable": CommandRow(schedule_rows.ScheduleAnswer),
     "schedule disable": CommandRow(schedule_rows.ScheduleAnswer),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from gitfleet.base import clock
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.session_rows import SessionRow
 from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
@@ -43,13 +45,16 @@ def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
     rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.told.get("sessions", ())]
     ledger = {**answer.told.get("ledger", {}), "age": 0}
-    return rows, answer.told.get("retained", ()), answer.told.get("asking", ()), ledger, len(answer.warnings)
+    moving = rows, answer.told.get("retained", ()), answer.told.get("asking", ()), answer.told.get("jobs")
+    return *moving, ledger, len(answer.warnings)
 
 
 def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     sessions, retained = found["sessions"], found["retained"]
     yield _ledger(found["ledger"])
     yield _summary(sessions) if sessions else "no sessions"
+    if found["jobs"] is not None:
+        yield _jobs(found["jobs"])
     if sessions:
         rows = [_cells(row) for row in sessions]
         yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
@@ -98,6 +103,15 @@ def _summary(rows: Sequence[SessionStatus]) -> str:
     words = ", ".join(f"{counts[word]} {word}" for word in liveness.WORDS if counts[word])
     claims = counted(sum(row["claim_count"] for row in rows), "claim")
     return f"{counted(len(rows), 'session')} ({words}), {claims}"
+
+
+def _jobs(jobs: JobsGist) -> str:
+    counts = f"{counted(jobs['active'], 'job')} running, {jobs['queued']} queued"
+    manager = jobs["manager"]
+    if manager is None:
+        return f"{counts}; nobody runs jobs here" + (": `gitfleet start`" if jobs["queued"] else "")
+    age = clock.now() - manager["since"] // 1000
+    return f"{counts}; process {manager['pid']} runs them, since {duration(age)}"
 
 
 def _retained(claims: Sequence[ClaimRecord]) -> list[str]:

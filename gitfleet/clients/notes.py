@@ -104,6 +104,16 @@ class Notes:
         """The notes of those who act for a session."""
         return [note for note in self._all().values() if note and note.session == session and note.active]
 
+    def conversations(self, session: str) -> list[tuple[str, str]]:
+        """The clients' own sessions (client, its id) that act, or have acted, for a session: those whose ids are told by the note's name."""
+        found = []
+        for name, note in self._all().items():
+            client, _, own = name.removesuffix(".json").partition("-")
+            hidden = own.startswith(("-", "heir-of-"))
+            if note and note.session == session and client in acting.CLIENTS and own and not hidden:
+                found.append((client, own))
+        return found
+
     def taken(self) -> set[SessionId]:
         """The fleet's sessions that some client here acts for."""
         return {note.session for note in self._all().values() if note and note.active}

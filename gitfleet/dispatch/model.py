@@ -31,6 +31,8 @@ LONGEST_PROMPT = 65_536
 TTL = 180
 """Seconds that a lease lives without being renewed, unless the fleet's files say otherwise."""
 
+LEAST_TTL = 6
+
 LeasedEnd = Literal["completed", "failed", "cancelled", "interrupted"]
 JOB_ID: Text[str] = Text(64, valid=is_name)
 AGENT: Text[str] = Text(64, valid=is_name)
@@ -39,7 +41,7 @@ SAID: Text[str] = Text(2000, cut=True)
 BRANCH: Text[str] = Text(256, cut=True)
 END = Choice[LeasedEnd]("completed", "failed", "cancelled", "interrupted")
 PROMPT: Text[str] = Text(LONGEST_PROMPT)
-SECONDS = Whole(1, 86400)
+SECONDS = Whole(LEAST_TTL, 86400)
 PRIORITY = Whole(-1000, 1000)
 
 

@@ -165,6 +165,14 @@ class Quarantine:
         root = self.stand_in(self.tree(base))
         return self.merge(self.stand_in(self.tree(ours), root), self.stand_in(self.tree(theirs), root))
 
+    def with_bases(self, ours: str, theirs: str) -> Merge:
+        """The same merge, with what was there before among the markers of each conflict: for reading, its tree is another one."""
+        data = f"{ours} {theirs}\n".encode()
+        how = ("-c", "merge.conflictStyle=diff3", "merge-tree", "--write-tree", "--stdin", "-z")
+        done = self.git.ask(*how, data=data, timeout=_TIME)
+        answers = _answers(done.stdout)
+        return answers[0] if answers else _unmergeable(done)
+
     def merge_all(self, pairs: Sequence[tuple[str, str]]) -> list[Merge]:
         """Merge many pairs of commits, by one process for some hundreds of them; the answers in the same order."""
         answers: list[Merge] = []

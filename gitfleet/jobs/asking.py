@@ -41,13 +41,26 @@ def everything(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, Question
 
 
 class Questions:
-    """Which questions are new."""
+    """Which questions are new, of jobs whose start has been told: nobody hears of a question before that."""
 
     def __init__(self) -> None:
         self._known: Mapping[str, Question] = {}
+        self._begun: set[str] = set()
+        self._early: set[str] = set()
+
+    def begun(self, job_id: str) -> bool:
+        """The start of a job's attempt is told; whether it has a question that was too early."""
+        self._begun.add(job_id)
+        return job_id in self._early
+
+    def over(self, job_id: str) -> None:
+        """So is its end."""
+        self._begun.discard(job_id)
 
     def new(self, found: Mapping[str, Question]) -> dict[str, Question]:
         """Those of these that were not there the last time."""
-        fresh = {job_id: asked for job_id, asked in found.items() if self._known.get(job_id) != asked}
-        self._known = found
+        now = {job_id: asked for job_id, asked in found.items() if job_id in self._begun}
+        self._early = set(found.keys() - now.keys())
+        fresh = {job_id: asked for job_id, asked in now.items() if self._known.get(job_id) != asked}
+        self._known = now
         return fresh

@@ -29,7 +29,7 @@ from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
 from gitfleet.jobs.shared.keeper import SharedJobs
-from gitfleet.jobs.waiting import HeldNotice
+from gitfleet.jobs.waiting import HeldBack, HeldNotice
 from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
@@ -100,10 +100,10 @@ class Dispatcher:
         if self._shared is not None:
             await self.call(self._shared.start, self._nudge_from_outside)
         self.open, self._closed = True, False
+        self._follower.start(self._nudge_from_outside)
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
-        self._follower.start()
 
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us."""
@@ -160,7 +160,7 @@ class Dispatcher:
             self._wake_in_time()
             admitted = self._admitted()
             await self._say_what_holds()
-            if not self.running and not admitted and self._alarm is None:
+            if not self.running and not admitted and self._alarm is None and self._follower.looked:
                 self.idle.set()
             else:
                 self.idle.clear()
@@ -170,7 +170,8 @@ class Dispatcher:
         known = self._configuration()
         limits = {name: self.limit(name) for name in known.agents}
         with suppress(LocalStorage):
-            await self.call(self._notice.tell, limits, self._fleet_limit(), dict(self.waits))
+            said = HeldBack(None, limits, self._fleet_limit(), dict(self._agents), dict(self.waits))
+            await self.call(self._notice.tell, said)
 
     async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
         """Have `keep` put a new job into the store where it would start at once (or `queues`); "", or why it would not.
@@ -182,7 +183,8 @@ class Dispatcher:
             for hold in () if queues else self._holds:
                 await self.call(hold.refresh)
             if not queues and (not self.open or job not in self._admitted(job)):
-                return self.waits.pop(job.id, "") or SkipReason.CONCURRENCY_LIMIT
+                why = self.waits.pop(job.id, "")
+                return SkipReason.POOL_PAUSED if self._is_paused(job) else why or SkipReason.CONCURRENCY_LIMIT
             return await self.call(keep)
 
     def nudge(self) -> None:
@@ -197,6 +199,13 @@ class Dispatcher:
     def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
         """Do what blocks beside the event loop."""
         return self._loop.run_in_executor(self._pool, lambda: function(*args))
+
+    def load(self, agent_name: str) -> tuple[int, int]:
+        """How many jobs run of how many that may: of the agent's, or of all where those are what keeps more back."""
+        running, limit = list(self._agents.values()).count(agent_name), self.limit(agent_name)
+        fleet = self._fleet_limit()
+        full = running < limit and fleet is not None and len(self._agents) >= fleet
+        return (len(self._agents), fleet or 0) if full else (running, limit)
 
     def limit(self, agent_name: str) -> int:
         """How many jobs of an agent may run at once; 0 for one that is not known."""
@@ -267,6 +276,10 @@ class Dispatcher:
             self.waits[job.id] = why
         return bool(why)
 
+    def _is_paused(self, job: JobRecord) -> bool:
+        agent = self._configuration().agents.get(job.agent_name)
+        return bool(agent and self._shared and self._shared.paused(agent.pool))
+
     async def _take_in(self, offers: list[JobRecord]) -> None:
         """Have jobs of the fleet, as far as others have not."""
         if offers and self._shared is not None:
@@ -324,6 +337,10 @@ class Dispatcher:
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:
+        if name == "agent:started" and self._questions.begun(event.job_id):
+            self.nudge()
+        if name == "agent:stopped":
+            self._questions.over(event.job_id)
         self._listeners.tell(name, event)
 
 

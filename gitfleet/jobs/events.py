@@ -105,12 +105,14 @@ class ScheduleSkipped(Struct):
     """`schedule:skipped`: a planned time passes without a job.
 
     `reason` is `concurrency_limit`, `overlap` (its last job has not ended), `missed` (nothing ran then), or in words why no job
-    may start now.
+    may start now. With the first, `running` jobs of `limit`: the agent's, or all where their number is what keeps more back.
     """
 
     agent_name: str
     schedule_name: str
     reason: str
+    running: int = 0
+    limit: int = 0
 
 
 NAMES = (

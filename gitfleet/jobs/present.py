@@ -8,11 +8,16 @@ from gitfleet.codec import Struct
 from gitfleet.jobs import asking, waiting
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.words import JobStatus
+
+OVER = "over"
 
 
 class JobNow(Struct):
-    """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it; `asks`, `asked_at` (ms):
-    what that waits for a person to say. Empty, or 0, where that does not apply.
+    """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it (`over`: that has ended, and
+    whoever runs the jobs has yet to say how); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
+    does not apply.
     """
 
     waits: str = ""
@@ -29,5 +34,14 @@ def of(store: JobStore, jobs: Collection[JobRecord]) -> dict[str, JobNow]:
         state = asking.phase(store, job)
         asked = asking.question(state)
         text, since = (asked.text, asked.since) if asked else ("", 0)
-        found[job.id] = JobNow(waits.get(job.id, ""), state.phase if state else "", text, since)
+        phase = state.phase if state else OVER if _over(store, job) else ""
+        found[job.id] = JobNow(waits.get(job.id, ""), phase, text, since)
     return found
+
+
+def _over(store: JobStore, job: JobRecord) -> bool:
+    """Whether it counts as running, and its attempt had begun, and has no shepherd any more."""
+    if job.status is not JobStatus.RUNNING or not job.attempts:
+        return False
+    folder = store.attempt_folder(job.id, len(job.attempts))
+    return control.state(folder) is not None and not control.alive(folder)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Collection
 
 from gitfleet.codec import replace
-from gitfleet.jobs import outputs, submission
+from gitfleet.jobs import outputs, submission, waiting
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.records.job_record import JobRecord
@@ -66,10 +66,14 @@ class FleetQueries(LogStreams):
             return views.find(self.store, seen(clone), wanted)
 
     def get_job(self, job_id: str) -> JobRecord:
-        """The job, with what its agent wrote as `output`. Raises JobNotFoundError."""
+        """The job, with what its agent wrote as `output`, if it did so here. Raises JobNotFoundError."""
         with fleet_of(self._near) as clone:
             job = views.get(self.store, seen(clone), job_id)
-        return job if job.node else replace(job, output=outputs.whole(self.store, job_id))
+        return replace(job, output=outputs.whole(self.store, job_id)) if self.store.has(job_id) else job
+
+    def get_waiting(self) -> dict[str, str]:
+        """Why each job that is queued here does not start, in words, by id."""
+        return waiting.reasons(self.store, self.store.open_jobs())
 
     @abstractmethod
     def _known(self, operation: str) -> Configuration:

@@ -9,6 +9,8 @@ from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shared import offering
+from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
 
 _ENDED_BADLY = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
@@ -17,11 +19,15 @@ _ENDED_BADLY = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
 def retry(store: JobStore, known: Configuration, job_id: str) -> JobRecord:
     """The job, queued again: one that has not ended well goes on where it stopped, one that waits to be tried again does so now.
 
-    Raises JobNotFoundError, AgentNotFoundError where its agent is gone, InvalidStateError for one that runs, or has ended well.
+    Raises JobNotFoundError, AgentNotFoundError where its agent is gone, InvalidStateError for one that runs, or has ended well. One that
+    any node might run is this clone's own from then on; while the fleet still has it, it is refused.
     """
     job = store.get(job_id)
-    submission.agent_of(known, job.agent_name)
+    agent = submission.agent_of(known, job.agent_name)
     if job.ended:
+        _clear(store, job)
+        if job.fence:
+            offering.demand_ended(agent.working_directory, job_id)
         return store.reopen(job_id, _again)
     job = store.update(job_id, _now)
     store.ring()
@@ -59,7 +65,18 @@ def fork(
 def _again(job: JobRecord) -> JobRecord:
     if job.status not in _ENDED_BADLY:
         raise _refused(job, "has not ended" if not job.ended else "has ended well")
-    return successors.again(job)
+    return replace(successors.again(job), fence=0)
+
+
+def _clear(store: JobStore, job: JobRecord) -> None:
+    """Raise InvalidStateError where containers of its last attempt may be at work in its worktree, and cannot be removed now, either."""
+    number = len(job.attempts)
+    if number and (boxes := control.clear_containers(store.attempt_folder(job.id, number))):
+        raise InvalidStateError(
+            f"Containers of the last attempt of {job.id} cannot be removed: {', '.join(boxes)}.",
+            hint="Remove them, and retry it then.",
+            current_state=str(job.status), expected_state="free", operation="retry_job",
+        )  # fmt: skip
 
 
 def _now(job: JobRecord) -> JobRecord:

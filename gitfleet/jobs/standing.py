@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gitfleet.codec import Struct
+from gitfleet.jobs.daemon import presence
+from gitfleet.jobs.daemon.presence import RunningManager
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.records.job_record import JobRecord
@@ -33,6 +35,7 @@ class FleetState(Struct):
     """`uptime` in milliseconds; `agents`: total, running, idle; `jobs`: active, queued, and how many ended with each status.
 
     `scheduler`: `next_trigger` of all schedules (ms since 1970; None: none is to come), and how many `active_schedules` there are.
+    `manager`: who runs the jobs of the state directory, in whichever process.
     """
 
     state: str
@@ -40,6 +43,7 @@ class FleetState(Struct):
     agents: Mapping[str, int]
     jobs: Mapping[str, int]
     scheduler: Mapping[str, int | None] = {}
+    manager: RunningManager | None = None
 
 
 def agent_info(store: JobStore, agent: Agent, jobs: Sequence[JobRecord], limit: int) -> AgentInfo:
@@ -60,4 +64,5 @@ def fleet_state(store: JobStore, known: Configuration, state: str, uptime: int) 
     counts = {"active": sum(job.status is JobStatus.RUNNING for job in jobs)}
     counts["queued"] = len(jobs) - counts["active"]
     agents = {"total": total, "running": len(at_work), "idle": total - len(at_work)}
-    return FleetState(state, uptime, agents, {"completed": 0, "failed": 0, **counts, **store.counts()})
+    told = {"completed": 0, "failed": 0, **counts, **store.counts()}
+    return FleetState(state, uptime, agents, told, manager=presence.present(store.folder))

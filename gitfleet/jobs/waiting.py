@@ -13,23 +13,25 @@ from collections.abc import Iterable, Mapping
 from gitfleet.base import clock, files, identity, statefile
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.statefile import PROCESS
-from gitfleet.codec import WHOLE, Maybe, Struct, Table, Text, field
+from gitfleet.codec import TEXT, WHOLE, Maybe, Struct, Table, Text, field, replace
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
 FILE = "waits.json"
+ANY = "any node that has its agent may take it"
 NOBODY = "nobody runs the jobs here"
 
 
 class HeldBack(Struct):
     """What the daemon `process` goes by: jobs at once of each agent that it knows (`limits`), and of all (`fleet`, None: any number);
-    `held`: why jobs that these would admit do not start, by id.
+    the agents of the jobs that run, by id; `held`: why jobs that limits would admit do not start, by id.
     """
 
     process: ProcessIdentity | None = field(PROCESS, default=None)
     limits: Mapping[str, int] = field(Table(WHOLE), default={})
     fleet: int | None = field(Maybe(WHOLE), default=None)
+    running: Mapping[str, str] = field(Table(TEXT), default={})
     held: Mapping[str, str] = field(Table(Text[str](1 << 14, cut=True)), default={})
 
     @property
@@ -53,8 +55,8 @@ def reasons(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, str]:
     if not queued:
         return {}
     waits = load(store)
-    running = Counter(job.agent_name for job in store.open_jobs() if job.status is JobStatus.RUNNING)
-    return {job.id: again_at(job) or _why(job, waits, running) for job in queued}
+    running = Counter(waits.running.values())
+    return {job.id: ANY if job.offered else again_at(job) or _why(job, waits, running) for job in queued}
 
 
 def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:
@@ -86,9 +88,9 @@ class HeldNotice:
         self._process = identity.identify(os.getpid())
         self._said = HeldBack()
 
-    def tell(self, limits: Mapping[str, int], fleet: int | None, held: Mapping[str, str]) -> None:
-        """Write it down. Raises LocalStorage."""
-        now = HeldBack(self._process, limits, fleet, held)
+    def tell(self, now: HeldBack) -> None:
+        """Write it down, as what we go by. Raises LocalStorage."""
+        now = replace(now, process=self._process)
         if now != self._said:
             statefile.save(self._path, now, mode=0o600, durable=False)
             self._said = now

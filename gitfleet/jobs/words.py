@@ -88,8 +88,9 @@ class EndCause(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a schedule made no job at a planned time: limits, its last job has not ended, or nothing ran here then."""
+    """Why a schedule made no job at a planned time: limits, its last job has not ended, nothing ran here then, or its pool was paused."""
 
     CONCURRENCY_LIMIT = "concurrency_limit"
     OVERLAP = "overlap"
     MISSED = "missed"
+    POOL_PAUSED = "pool_paused"

@@ -38,7 +38,7 @@ from gitfleet.launching.committing import Made
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import session_records
+from gitfleet.sessions import interrupted, session_records
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start, new_id
 from gitfleet.sessions.session_rules import Process
@@ -249,6 +249,8 @@ class Launcher:
                         f"session {session} goes on: its agent works in process {process.pid}, and ends it"
                     ]
                     return end._replace(warnings=words, goes_on=True)
+                if end.code == 128 + signal.SIGTERM:
+                    _note(clone, session)
                 made = committing.finish(clone, session, how)
                 words += made.told(display(self._place.path)) if made else []
                 end = end._replace(made=made)
@@ -271,6 +273,14 @@ class Launcher:
             git = Clone.open(self._place.path).repository.git
             git_worktrees.remove(git, made.path)
             refs.delete(git, f"refs/heads/{made.branch}", old=made.base_commit)
+
+
+def _note(clone: Clone, session: SessionId) -> None:
+    """For who brings back what ended with its machine."""
+    record = session_records.known(clone.current().view, session)
+    if record is not None:
+        with suppress(LocalStorage):
+            interrupted.keep(clone.ledger.state, interrupted.of(clone.ledger.state, record))
 
 
 def _go(child: Child, launch: Launch) -> None:

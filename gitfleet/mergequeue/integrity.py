@@ -26,6 +26,10 @@ _REMOVES = re.compile(
     rb"\b(revert|remov|delet|drop|renam|mov[ei]|retir|prun|obsolete|dead|unused|no longer)", re.IGNORECASE
 )
 _REVERTS = re.compile(rb"\b(revert|undo|back(s|ed)? out|roll(s|ed)? back)", re.IGNORECASE)
+_NAMES_ONLY = re.compile(
+    rb"\s*(from\s+\S+\s+import\b|import\b|export\b.*\bfrom\b|#\s*include\b|(pub\s+)?use\s|using\s|require(_relative)?\b|(const|let|var)\b.*\brequire\()"
+)
+"""Lines that only make names of other files known: where one is lost that is needed, the gate fails."""
 _WORD = re.compile(rb"[0-9A-Za-z_\x80-\xff]")
 
 
@@ -76,13 +80,13 @@ def losses(
     commits = past.own(target, head, below)
     own = [one.oid for one in commits if len(one.parents) < 2]
     merges = [one for one in commits if len(one.parents) > 1]
-    vanished: Sequence[Vanished] = ()
+    vanished: tuple[Vanished, ...] = ()
     if merges or not plain:
         lost = _lost(place.git, before, after, own)
         dropped = resolutions.dropped(place, merges) if lost and plain else None
-        vanished = tuple(_vanished(lost, dropped))
+        vanished = _vanished(lost, dropped)
     undone = _undone(place.git, past, own, past.begun(target, commits, below))
-    return TakenAway(tuple(vanished), tuple(undone))
+    return TakenAway(vanished, tuple(undone))
 
 
 def _lost(git: Git, before: str, after: str, own: Sequence[str]) -> Mapping[str, list[bytes]]:
@@ -105,17 +109,21 @@ def _lost(git: Git, before: str, after: str, own: Sequence[str]) -> Mapping[str,
     return lost
 
 
-def _vanished(lost: Mapping[str, list[bytes]], dropped: Counter[bytes] | None) -> Iterator[Vanished]:
-    """Those of the lost lines that merges of the branch have `dropped` (None: all of them)."""
+def _vanished(lost: Mapping[str, Sequence[bytes]], dropped: Counter[bytes] | None) -> tuple[Vanished, ...]:
+    """Those of the lost lines that merges of the branch have `dropped` (None: all of them). Lines that only import are none by themselves."""
+    gone: dict[str, list[bytes]] = defaultdict(list)
     for path, lines in lost.items():
-        gone = []
         for line in lines:
             if dropped is None or dropped[line] > 0:
-                gone.append(line)
+                gone[path].append(line)
                 if dropped is not None:
                     dropped[line] -= 1
-        if gone:
-            yield Vanished(path, len(gone), tuple(line[:200].decode("utf-8", "replace") for line in gone[:3]))
+    if dropped is not None and all(_NAMES_ONLY.match(line) for lines in gone.values() for line in lines):
+        return ()
+    return tuple(
+        Vanished(path, len(lines), tuple(line[:200].decode("utf-8", "replace") for line in lines[:3]))
+        for path, lines in gone.items()
+    )
 
 
 def _work(

@@ -8,13 +8,14 @@ by its boot only when it was last heard of before this machine booted. What beca
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import identity
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
-from gitfleet.errors import Conflict, FleetError, NoSession
-from gitfleet.sessions import session_records
+from gitfleet.errors import Conflict, FleetError, LocalStorage, NoSession
+from gitfleet.sessions import interrupted, session_records
 from gitfleet.sessions.session_records import Session
 from gitfleet.sessions.session_rules import Process
 
@@ -50,6 +51,12 @@ def dead_for_certain(session: Session) -> bool:
     return process.boot == identity.boot_id() or max(session.started_at, session.renewed_at) < _booted()
 
 
+def before_boot(session: Session) -> bool:
+    """Whether a dead session's process ran on an earlier boot of this machine."""
+    process = session.process
+    return process is not None and process.boot not in {identity.UNKNOWN, identity.boot_id()}
+
+
 def _booted() -> float:
     """When this machine booted, in seconds since 1970."""
     import psutil  # 20 ms, and only for sessions from before a boot
@@ -58,6 +65,9 @@ def _booted() -> float:
 
 
 def _end(clone: Clone, session: Session) -> Reaped | None:
+    if before_boot(session):
+        with suppress(LocalStorage):  # of use to people, and no reason to keep its claims
+            interrupted.keep(clone.ledger.state, interrupted.of(clone.ledger.state, session))
     try:
         answer = clone.sessions.end(session.id, was=Process.of(session))
     except (NoSession, Conflict):  # it has ended, or lives again

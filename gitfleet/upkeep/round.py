@@ -14,7 +14,7 @@ from typing import Literal
 from gitfleet.claims.conflict_text import kept_by
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.upkeep import exchange, forgetting, reaping, renewing, runner
+from gitfleet.upkeep import deliveries, exchange, forgetting, reaping, renewing, runner
 from gitfleet.upkeep.maintainer import Options
 from gitfleet.upkeep.reaping import Reaped
 from gitfleet.worktrees import cleanup
@@ -23,7 +23,7 @@ from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection, Worktrees
 
-Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget", "queue"]
+Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget", "jobs", "queue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def run(
 ) -> Round:
     """One round. Without `ledger` only the worktrees are looked after. Raises nothing that one step does.
 
-    `processing`: the merge queue comes last, where policy has the maintainer process it.
+    `processing`: the work of jobs is looked after, and the merge queue comes last, where policy has the maintainer process it.
 
     With `dry_run` nothing is changed, and nothing exchanged with the hub but what a look at it needs.
     """
@@ -103,6 +103,7 @@ def run(
         ]
         steps.append(("forget", lambda: forgetting.forget_daily(clone)))
     if processing and ledger and not dry_run:
+        steps.append(("jobs", lambda: done.settled.extend(deliveries.look_after(clone))))
         steps.append(("queue", lambda: done.settled.extend(runner.process(clone))))
     for name, step in steps:
         _attempt(name, step, done)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import shlex
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from gitfleet.base.identity import ProcessIdentity
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.presence import RunningManager
 from tests import forms
-from tests.workbench import PATIENCE, Gitfleet
+from tests.workbench import PATIENCE, Entrant, Gitfleet, Race, overlaid
+from tests.workbench import run as run_program
 
 AGENT = "command: [sh, -c, {script!r}]\nworking_directory: ..\nlimits: {{grace: 1s}}\n"
 
@@ -53,11 +57,16 @@ def running(ada: Path) -> RunningManager:
 
 
 def gone(who: ProcessIdentity | None) -> None:
+    """Wait for its end."""
     assert who is not None
-    end = clock.elapsed() + PATIENCE
-    while identity.state(who) != "dead":
-        assert clock.elapsed() < end
-        clock.wait(0.01)
+    try:
+        handle = os.pidfd_open(who.pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert identity.state(who) == "dead" or select.select([handle], [], [], PATIENCE)[0]
+    finally:
+        os.close(handle)
 
 
 def job_of(gitfleet: Gitfleet, ada: Path, agent: str) -> str:
@@ -91,10 +100,13 @@ def test_stop_waits_for_jobs_and_says_so_and_cancels_them_after_its_time(
     told(gitfleet, ada, "start")
     first = job_of(gitfleet, ada, "long")
     (ada / ".git/ready").read_text()
-    stopping = gitfleet.start(ada, "stop", "--timeout", "never")
-    with open(ada / ".git/gate", "w", encoding="utf-8") as gate:
-        gate.write("go\n")
-    assert "waiting for 1 job" in stopping.ended().ok().stderr
+    argv, env = gitfleet.argv("stop", "--timeout", "never"), overlaid(gitfleet.environment())
+    with subprocess.Popen(argv, cwd=ada, env=env, stderr=subprocess.PIPE, text=True) as stopping:
+        assert stopping.stderr is not None
+        assert stopping.stderr.readline() == "waiting for 1 job\n"
+        (ada / ".git/gate").write_text("go\n")
+        stopping.communicate()
+    assert stopping.returncode == 0
     assert told(gitfleet, ada, "job", "show", first)["job"]["status"] == "completed"
     told(gitfleet, ada, "start")
     second = job_of(gitfleet, ada, "long")
@@ -162,7 +174,7 @@ def test_reload_answers_with_the_changes_or_with_every_finding(ada: Path, gitfle
     job = job_of(gitfleet, ada, "long")
     (ada / "agents/long.yaml").unlink()
     told(gitfleet, ada, "reload")
-    assert "waits: its agent is not in the agent files" in gitfleet(ada, "job", "show", job).ok().stdout
+    assert "why: there is no agent long any more" in gitfleet(ada, "job", "show", job).ok().stdout
     assert told(gitfleet, ada, "job", "show", waits)["job"]["waits"] == ""
     (ada / "agents/other.yaml").write_text("comand: x\n")
     assert "other.yaml:1: comand: there is no such key" in gitfleet(ada, "reload").ended(2).stderr
@@ -181,10 +193,44 @@ def test_start_that_cannot_be_says_why_and_leaves_nothing(ada: Path, gitfleet: G
     told(gitfleet, ada, "start")
 
 
+def test_manager_in_the_background_holds_nothing_of_whoever_started_it(ada: Path, gitfleet: Gitfleet) -> None:
+    listens, says = os.pipe()
+    os.set_inheritable(says, True)
+    env = {**gitfleet.environment(), "GITFLEET_SESSION": "somebody", "ALSO": "here"}
+    with subprocess.Popen(
+        gitfleet.argv("start"), cwd=ada, env=overlaid(env), pass_fds=[says], stdout=subprocess.PIPE, text=True
+    ) as start:
+        os.close(says)
+        assert start.communicate()[0].startswith("runs now")
+    assert os.read(listens, 1) == b""
+    os.close(listens)
+    names = identity.environment_names(running(ada).pid)
+    assert "ALSO" in names
+    assert "GITFLEET_SESSION" not in names
+
+
+def test_two_that_start_at_once_meet_one_manager(ada: Path, gitfleet: Gitfleet, race: Race) -> None:
+    argv = gitfleet.argv("start", "--json")
+    ran = race([Entrant(argv, ada, gitfleet.environment())] * 3)
+    answers = [forms.held(one.ok().json()) for one in ran]
+    assert {answer["manager"]["pid"] for answer in answers} == {running(ada).pid}
+    assert sorted(answer["started"] for answer in answers) == [False, False, True]
+
+
+def test_reader_of_the_log_that_goes_away_ends_it_quietly(ada: Path, gitfleet: Gitfleet) -> None:
+    told(gitfleet, ada, "start")
+    said = run_program(
+        ["sh", "-c", f"{shlex.join(gitfleet.argv('logs', '-f'))} | head -n 1"],
+        ada,
+        env=gitfleet.environment(),
+    ).ok()
+    assert said.stdout.endswith("fleet: started\n")
+    assert said.stderr == ""
+
+
 def test_foreground_manager_is_stopped_from_elsewhere(ada: Path, gitfleet: Gitfleet) -> None:
     ran = gitfleet.start(ada, "run", "--json")
     job = job_of(gitfleet, ada, "tidy")
-    while told(gitfleet, ada, "job", "show", job)["job"]["status"] != "completed":
-        clock.wait(0.05)
+    gitfleet(ada, "job", "logs", "-f", job).ok()
     assert told(gitfleet, ada, "stop")["stopped"]["pid"] == ran.pid
     assert ran.ended().ok().json()["data"]["completed"] == 1

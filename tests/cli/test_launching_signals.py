@@ -94,6 +94,28 @@ def test_requests_while_the_session_is_ended_keep_it_from_nothing(cli: Cli, laun
     assert "told" not in sessions(cli)
 
 
+def test_command_that_is_told_to_end_as_at_a_shutdown_can_be_taken_up_again_afterwards(
+    cli: Cli, launched: Launched
+) -> None:
+    process = launched("echo up; exec sleep 1000")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "told" not in sessions(cli)
+    (row,) = cli("restore", "--json").ok().json()["data"]["sessions"]
+    assert (row["session"], row["worktree"]) == ("told", str(cli.clone.path))
+    again = launched("echo up; read -r _")
+    assert again.stdin is not None
+    assert again.stdout is not None
+    assert again.stdout.readline() == b"up\n"
+    assert cli("restore").ok().stdout == "nothing was interrupted\n"
+    again.stdin.write(b"\n")
+    assert again.wait(PATIENCE) == 0
+    assert cli("restore").ok().stdout == "nothing was interrupted\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_signal_that_is_ignored_by_whoever_started_the_launcher_reaches_nobody(
     cli: Cli, launched: Launched, number: signal.Signals

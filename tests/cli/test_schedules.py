@@ -84,7 +84,9 @@ def test_person_does_not_add_a_schedule_here(ada: Path, gitfleet: Gitfleet) -> N
     gitfleet(ada, "schedule", "add", "--in", "1h", "--every", "1h").ended(2)
 
 
-def test_job_names_the_schedule_that_made_it(ada: Path, gitfleet: Gitfleet) -> None:
-    job = gitfleet(ada, "trigger", "tidy", "--schedule", "morning", "--json").ok().json()["data"]["job"]["id"]
-    assert "morning" in gitfleet(ada, "job").ok().stdout
-    assert "schedule morning" in gitfleet(ada, "job", "show", job).ok().stdout
+def test_schedule_that_is_off_is_triggered_by_hand_and_its_job_names_it(
+    ada: Path, gitfleet: Gitfleet
+) -> None:
+    job = gitfleet(ada, "trigger", "tidy", "--schedule", "often", "--json").ok().json()["data"]["job"]["id"]
+    assert "often" in gitfleet(ada, "job").ok().stdout
+    assert "schedule often" in gitfleet(ada, "job", "show", job).ok().stdout

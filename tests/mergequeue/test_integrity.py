@@ -234,3 +234,78 @@ def test_stacked_branch_answers_for_its_own_commits_only(target: Path, branch: B
     below = branch("below", {"long.txt": edited({3: "three"})})
     branch("work", {"other.txt": "mine\n"}, start="below")
     assert not lost(target, git, below=below)
+
+
+BLOCK = "def served(fleet):\n    found = fleet.ask(1)\n    return found.answer\n"
+CHANGED = BLOCK.replace("fleet", "clone")
+CASES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str], dict[str, str], tuple[str, ...]]] = {
+    # what there was, the branch's, the target's, how the merge was ended, and the lines that are told
+    "edits within what the branch deleted": (
+        {"a.py": f"first\n{BLOCK}last\n"},
+        {"a.py": "first\nlast\n"},
+        {"a.py": f"first\n{CHANGED}last\n"},
+        {"a.py": "first\nlast\n"},
+        (),
+    ),
+    "new lines within what the branch deleted": (
+        {"a.py": f"first\n{BLOCK}last\n"},
+        {"a.py": "first\nlast\n"},
+        {"a.py": f"first\n{BLOCK}    check(whatever, limit=7)\nlast\n"},
+        {"a.py": "first\nlast\n"},
+        ("    check(whatever, limit=7)",),
+    ),
+    "edits within what the branch moved, and took along": (
+        {"a.py": f"first\n{BLOCK}last\n", "b.py": "other\n"},
+        {"a.py": "first\nlast\n", "b.py": f"other\n{BLOCK}"},
+        {"a.py": f"first\n{CHANGED}last\n"},
+        {"a.py": "first\nlast\n", "b.py": f"other\n{CHANGED}".replace("found", "it")},
+        (),
+    ),
+    "edits within what the branch moved, and left behind": (
+        {"a.py": f"first\n{BLOCK}last\n", "b.py": "other\n"},
+        {"a.py": "first\nlast\n", "b.py": f"other\n{BLOCK}"},
+        {"a.py": f"first\n{BLOCK.replace('ask(1)', 'ask(1, patience=9)')}last\n"},
+        {"a.py": "first\nlast\n"},
+        ("    found = fleet.ask(1, patience=9)",),
+    ),
+    "what both sides have taken out of one line": (
+        {"a.py": "first\nnames = one, two, three, four\nlast\n"},
+        {"a.py": "first\nnames = one, four\nlast\n"},
+        {"a.py": "first\nnames = one, two, four\nlast\n"},
+        {"a.py": "first\nnames = one, four\nlast\n"},
+        (),
+    ),
+    "what the target has put into a line that the branch has shortened": (
+        {"a.py": "first\nnames = one, two, three\nlast\n"},
+        {"a.py": "first\nnames = one\nlast\n"},
+        {"a.py": "first\nnames = one, two, three, four\nlast\n"},
+        {"a.py": "first\nnames = one\nlast\n"},
+        ("names = one, two, three, four",),
+    ),
+    "imports alone": (
+        {"a.py": "import old\n\nrun()\n"},
+        {"a.py": "import mine\n\nrun()\n"},
+        {"a.py": "import old\nfrom theirs import thing\n\nrun()\n"},
+        {"a.py": "import mine\n\nrun()\n"},
+        (),
+    ),
+    "imports with what needs them": (
+        {"a.py": "import old\n\nrun()\n"},
+        {"a.py": "import mine\n\nwalk()\n"},
+        {"a.py": "import old\nfrom theirs import thing\n\nrun(thing)\n"},
+        {"a.py": "import mine\n\nwalk()\n"},
+        ("from theirs import thing", "run(thing)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_conflict_that_is_ended_with_the_branchs_side_is_told_of_what_the_target_has_added(
+    name: str, target: Path, branch: Branch, git: Git
+) -> None:
+    before, mine, theirs, ended, told = CASES[name]
+    git.commit(target, before, "before")
+    branch("work", mine)
+    git.commit(target, theirs, "on main")
+    merged(target, git, "work", ended)
+    assert tuple(line for one in lost(target, git).vanished for line in one.sample) == told

@@ -13,8 +13,9 @@ from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.names import NodeId, SessionId
 from gitfleet.claims import model
+from gitfleet.clients.notes import Note, Notes
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.sessions import session_records
+from gitfleet.sessions import interrupted, session_records
 from gitfleet.sessions.service import Start
 from gitfleet.sessions.session_records import Session
 from gitfleet.upkeep import reaping, round
@@ -124,6 +125,30 @@ BOOTED = psutil.boot_time()
 def test_process_counts_as_dead_only_beyond_doubt(facts: dict[str, Any], dead: bool) -> None:
     assert ProcessIdentity.from_record({"pid": 1, "start": 1, "boot": "x"})
     assert reaping.dead_for_certain(session(**facts)) is dead
+
+
+@pytest.mark.parametrize(
+    ("facts", "earlier"),
+    [({}, False), ({"boot": "unknown"}, False), ({"pid": 0}, False), ({"boot": "4b3a"}, True)],
+)
+def test_session_of_an_earlier_boot_is_told_by_its_process(facts: dict[str, Any], earlier: bool) -> None:
+    assert reaping.before_boot(session(**facts)) is earlier
+
+
+def test_session_that_a_reboot_ended_is_noted_with_its_conversation_before_it_goes(
+    fleets: Fleets, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, rebooted = process(), process()
+    with fleets.open() as fleet:
+        state = fleet.ledger.state
+        for name, one in (("dead", dead), ("rebooted", rebooted)):
+            start(fleet, name, one.pid)
+            end(one)
+        Notes(state).keep("claude", "abc", Note(SessionId("rebooted")))
+        monkeypatch.setattr(reaping, "before_boot", lambda one: one.id == "rebooted")
+        assert {one.session for one in reaping.reap(fleet)} == {"dead", "rebooted"}
+        (found,) = interrupted.kept(state)
+        assert (found.session, found.resumes) == ("rebooted", ("claude", "--resume", "abc"))
 
 
 def test_leftover_of_a_session_that_the_fleet_has_no_more_is_forgotten(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TypedDict
 
-from gitfleet.base import files
-
 
 class AskingRow(TypedDict):
     """An agent that waits for a person."""
@@ -20,16 +18,17 @@ class AskingRow(TypedDict):
 
 
 def look(common_dir: str) -> list[AskingRow]:
-    """Those of the jobs in git's own folder, the oldest job first."""
+    """Those of the jobs in git's own folder that a daemon runs, or ran when it was killed; the oldest job first."""
     folder = os.path.join(common_dir, "gitfleet", "jobs")
-    if not files.names(os.path.join(folder, "open")):
+    if not os.path.isdir(folder):
         return []
-    from gitfleet.jobs import asking  # 20 ms, and only where jobs have not ended
+    from gitfleet.jobs import asking, waiting  # 15 ms, and only where there are jobs
     from gitfleet.jobs.records.store import JobStore
 
     store = JobStore(folder)
-    jobs = {job.id: job for job in store.open_jobs()}
+    jobs = store.those(sorted(waiting.load(store).running))
+    names = {job.id: job.agent_name for job in jobs}
     return [
-        {"job": job_id, "agent_name": jobs[job_id].agent_name, "text": asked.text, "since": asked.since}
-        for job_id, asked in asking.everything(store, jobs.values()).items()
+        {"job": job_id, "agent_name": names[job_id], "text": asked.text, "since": asked.since}
+        for job_id, asked in asking.everything(store, jobs).items()
     ]

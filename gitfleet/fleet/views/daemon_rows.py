@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+import os
+from typing import TYPE_CHECKING, TypedDict
 
+from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.presence import RunningManager
-from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.words import JobStatus
+
+if TYPE_CHECKING:
+    from gitfleet.jobs.records.store import JobStore
 
 
 class ManagerRow(TypedDict):
@@ -23,6 +26,15 @@ class ManagerRow(TypedDict):
 class JobCountsRow(TypedDict):
     """Jobs that have not ended."""
 
+    active: int
+    queued: int
+
+
+class JobsGist(TypedDict):
+    """The jobs of a clone in short."""
+
+    manager: ManagerRow | None
+    """What runs them; null where nothing does."""
     active: int
     queued: int
 
@@ -58,8 +70,19 @@ def manager_row(there: RunningManager) -> ManagerRow:
 def job_counts(store: JobStore) -> JobCountsRow:
     """What it has to do."""
     jobs = store.open_jobs()
-    active = sum(job.status is JobStatus.RUNNING for job in jobs)
+    active = sum(job.status == "running" for job in jobs)
     return {"active": active, "queued": len(jobs) - active}
+
+
+def gist(common_dir: str) -> JobsGist | None:
+    """The jobs of the clone with this common directory; None where there never were any."""
+    state = os.path.join(common_dir, "gitfleet", "jobs")
+    if not os.path.isdir(state):
+        return None
+    from gitfleet.jobs.records.store import JobStore  # 10 ms, of use only where there are jobs
+
+    there = presence.present(state)
+    return {"manager": None if there is None else manager_row(there), **job_counts(JobStore(state))}
 
 
 def running(store: JobStore, there: RunningManager, *, started: bool) -> DaemonAnswer:

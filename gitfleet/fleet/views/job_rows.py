@@ -81,7 +81,8 @@ class JobRow(TypedDict):
     waits: str
     """Why it is queued and does not start; empty for one that is not."""
     phase: str
-    """Where its attempt is, e.g. `running`, `needs_input`, `stopping`; empty where none runs."""
+    """Where its attempt is, e.g. `running`, `needs_input`, `stopping`; `over`: it has ended, and who runs the jobs has yet to say how; empty
+    where there is none."""
     asks: str
     """What its agent wants to know from a person, while it needs input."""
     asked_at: int

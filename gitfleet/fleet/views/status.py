@@ -13,8 +13,9 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.views import asking_rows, records
+from gitfleet.fleet.views import asking_rows, daemon_rows, records
 from gitfleet.fleet.views.asking_rows import AskingRow
+from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.session_rows import SessionRow, known
@@ -108,6 +109,8 @@ class StatusAnswer(TypedDict):
     """Agents of this clone's jobs that wait for a person."""
     ledger: LedgerRow
     nodes: list[NodeRow]
+    jobs: JobsGist | None
+    """Jobs of this clone's agents, in its own state directory; null where there never were any."""
 
 
 class FleetStatus(NamedTuple):
@@ -156,6 +159,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         "asking": asking_rows.look(fleet.repository.common_dir),
         "ledger": _ledger(fleet, state),
         "nodes": nodes,
+        "jobs": daemon_rows.gist(fleet.repository.common_dir),
     }
     return FleetStatus(answer, warnings)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from gitfleet.jobs.adapters.protocol import QuietAdapter
 from gitfleet.jobs.adapters.results import AgentEvent
 
 _KEPT = 5
+_TRACED = re.compile(rb"\s*(\d+: |at |Stack backtrace:)")
+"""Lines of a trace (RUST_BACKTRACE), which would push out the error that stands above it."""
 
 
 class JsonLinesAdapter(QuietAdapter):
@@ -25,7 +28,7 @@ class JsonLinesAdapter(QuietAdapter):
         """See `Adapter`."""
         self.at = at
         if source == "stderr":
-            if line.strip():
+            if line.strip() and not _TRACED.match(line):
                 self.complaints = [
                     *self.complaints[1 - _KEPT :],
                     line[:4096].decode("utf-8", "replace").strip(),

@@ -55,6 +55,8 @@ def open_for(folder: str) -> bool:
         else:
             try:
                 os.write(handle, b"\n")
+            except BrokenPipeError:  # it has read the first one, and goes on
+                pass
             finally:
                 os.close(handle)
         clock.wait(_LOOK)

@@ -93,10 +93,10 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)
-        free = not left and not boxes  # nothing follows while something of it may be at work there
-        if free and _ran_out(job, folder, end, verdict):
+        # Nothing follows containers that may be at work there; what follows processes waits for their end.
+        if not boxes and _ran_out(job, folder, end, verdict):
             return store.update(job_id, _queued_again)
-        rules, resets = traces.rules(folder) if free else RetryRules(), traces.resets_at(end)
+        rules, resets = RetryRules() if boxes else traces.rules(folder), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
 
 
@@ -127,7 +127,7 @@ def _ran_out(job: JobRecord, folder: str, end: EndRecord | None, verdict: _Verdi
 def _queued_again(job: JobRecord) -> JobRecord:
     if job.cancelled:
         return _ended(job, AttemptOutcome.CANCELLED, "")
-    return replace(job, status=JobStatus.QUEUED)
+    return replace(job, status=JobStatus.QUEUED, earlier=job.earlier + 1)  # it was no attempt's fault
 
 
 def _ended(job: JobRecord, outcome: AttemptOutcome, error: str) -> JobRecord:
@@ -201,6 +201,8 @@ def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> t
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
+    if end.why == EndCause.FENCED:
+        return outcome, "its lease was not renewed in time, so that another node may run it"
     said = "; ".join(end.result.errors) if end.result else ""
     return outcome, end.error or said or f"it was ended: {end.why}"
 

@@ -14,6 +14,7 @@ from gitfleet.base.text import display
 from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
+from gitfleet.git import refs
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.attempts import (
@@ -36,6 +37,7 @@ from gitfleet.jobs.shepherd.records import AttemptLimits, Spec
 from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
 from gitfleet.worktrees.ensure import Wish
+from gitfleet.worktrees.model import Managed
 
 
 class AttemptOver(FleetError):
@@ -84,11 +86,19 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
         tree = job.back.tree or (before.session if before else attempt.session)
         wish = Wish(agent=agent.name, base=agent.base or "", session=tree, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
-    base = job.back.head or managed.base_commit
+        base = _base(clone, job, managed)
     facts = {"worktree": managed.path, "branch": managed.branch, "base": base}
     placed = replace(attempt, **facts)
     resumed = traces.conversation(store, replace(job, attempts=(*job.attempts[:-1], placed)), agent)
     return plan.change(store, job.id, **facts, resumed=resumed)
+
+
+def _base(clone: Clone, job: JobRecord, managed: Managed) -> str:
+    """The commit that the attempt's changes count from: where its branch began, or where the job found the work that came back to it."""
+    if not job.back.tree:
+        return managed.base_commit
+    first = next((one.base for one in job.attempts if one.base), "")
+    return first or refs.resolve(clone.repository.git, f"refs/heads/{managed.branch}") or job.back.head
 
 
 def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Shepherd:

@@ -11,7 +11,7 @@ import hashlib
 from gitfleet.codec import replace
 from gitfleet.jobs.definitions.schema import RetryRules
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
-from gitfleet.jobs.words import AttemptOutcome, JobStatus
+from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 
 LONGEST_BACKOFF = 3_600_000
 """Milliseconds that doubling leads to; a longer `backoff` of an agent file stays as it is."""
@@ -20,6 +20,7 @@ MOST_PATIENCE = 8 * 86_400_000
 TALKERS = frozenset(["codex", "claude", "acp"])
 """Runtimes whose agents read what they are told, and go on with a conversation."""
 _JITTER = 4
+_SHOWN = 2000
 
 
 def delay(rules: RetryRules, failures: int, job_id: str) -> int:
@@ -42,13 +43,19 @@ def follows(job: JobRecord, rules: RetryRules, outcome: AttemptOutcome, now: int
         return None
     if job.attempts[-1].lost:
         return _queued(job, now)
-    made = sum(not one.lost for one in job.attempts[job.earlier :])
+    made = sum(_counts(one, rules) for one in job.attempts[job.earlier :])
     if outcome not in rules.outcomes or made >= rules.attempts:
         return None
     due = now + delay(rules, made, job.id)
     if outcome is AttemptOutcome.QUOTA:
         due = max(due, min(resets_at, now + MOST_PATIENCE))
     return _queued(job, due)
+
+
+def _counts(attempt: AttemptRecord, rules: RetryRules) -> bool:
+    """Whether it is one of those that the rules admit: not one that only waited for its pool, or for a new conversation."""
+    waited = attempt.outcome is AttemptOutcome.QUOTA and AttemptOutcome.QUOTA not in rules.outcomes
+    return not attempt.lost and not waited
 
 
 def again(job: JobRecord) -> JobRecord:
@@ -63,29 +70,50 @@ def origin(job: JobRecord) -> AttemptRecord | None:
     return next((one for one in places if one.worktree == places[-1].worktree), None)
 
 
+def predecessor(job: JobRecord) -> AttemptRecord | None:
+    """The earlier attempt that the last one goes on from: the latest whose agent ran; None where none did."""
+    return next((one for one in reversed(job.attempts[:-1]) if one.worktree and _ran(one)), None)
+
+
+def _ran(attempt: AttemptRecord) -> bool:
+    cut_off = attempt.why in {EndCause.LOST, EndCause.REBOOTED}
+    return cut_off or attempt.code is not None or attempt.signal is not None
+
+
+def speaker(job: JobRecord) -> AttemptRecord | None:
+    """The earlier attempt that told the latest of its agent's conversations; None where none did."""
+    return next((one for one in reversed(job.attempts[:-1]) if one.conversation or one.lost), None)
+
+
 def conversation(job: JobRecord, runtime: str, earlier_runtime: str) -> str:
-    """The agent's conversation that the last attempt goes on with; "" for a new one.
+    """The agent's conversation that the last attempt goes on with; "" for a new one. `earlier_runtime` is that of the `speaker`.
 
     Only in the same place and by the same client; and not in one that went on and failed, since it may be what fails.
     """
-    if len(job.attempts) < 2 or runtime != earlier_runtime or runtime not in TALKERS:
+    before = speaker(job)
+    if before is None or runtime != earlier_runtime or runtime not in TALKERS:
         return ""
-    before, now = job.attempts[-2:]
     failed = bool(before.resumed) and before.outcome is AttemptOutcome.FAILED
-    return "" if failed or before.lost or before.worktree != now.worktree else before.conversation
+    elsewhere = before.worktree != job.attempts[-1].worktree
+    return "" if failed or before.lost or elsewhere else before.conversation
 
 
 def prompt(job: JobRecord, runtime: str, resumed: str) -> str:
-    """What the agent of the last attempt is told."""
-    if runtime not in TALKERS or origin(job) is None:
+    """What the agent of the last attempt is told: with what its predecessor came to, where it reads that."""
+    before = predecessor(job)
+    if runtime not in TALKERS or before is None:
         return job.prompt
-    before = job.attempts[-2]
+    how = str(before.outcome)
+    if before.outcome is AttemptOutcome.FAILED and before.error:
+        how += f": {before.error[-_SHOWN:]}"
     if resumed:
-        return f"You were stopped ({before.outcome}) before this was done. Go on where you stopped. The task is:\n\n{job.prompt}"
-    return (
-        f"An earlier attempt at this task has ended ({before.outcome}). What it did is on this branch and in this worktree: "
-        f"look at that first, then go on from there. The task is:\n\n{job.prompt}"
-    )
+        told = f"You were stopped before this was done ({how}). Go on where you stopped."
+    else:
+        told = (
+            f"An earlier attempt at this task has ended ({how}). What it did is on this branch and in this worktree: "
+            "look at that first, then go on from there."
+        )
+    return f"{told} The task is:\n\n{job.prompt}"
 
 
 def _queued(job: JobRecord, due: int) -> JobRecord:

@@ -27,10 +27,11 @@ def of(store: JobStore, job: JobRecord, folder: str, end: EndRecord | None) -> d
 
 
 def why(folder: str) -> EndCause:
-    """What has become of an attempt whose shepherd wrote no end down."""
+    """What has become of an attempt whose end nobody wrote down: it never began, its shepherd was killed, or its machine was started anew."""
     known = control.state(folder)
-    elsewhere = known is not None and known.boot not in {"", identity.boot_id()}
-    return EndCause.REBOOTED if elsewhere else EndCause.LOST
+    if known is None or not known.agent:
+        return EndCause.START_FAILED
+    return EndCause.LOST if known.boot in {"", identity.boot_id()} else EndCause.REBOOTED
 
 
 def rules(folder: str) -> RetryRules:
@@ -48,21 +49,23 @@ def resets_at(end: EndRecord | None) -> int:
 
 def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
     """The conversation that the last attempt goes on with; "" for a new one."""
-    if len(job.attempts) < 2:
+    before = successors.speaker(job)
+    if before is None:
         return ""
     try:
-        before = plan.agent_of(store.attempt_folder(job.id, len(job.attempts) - 1))
+        earlier = plan.agent_of(store.attempt_folder(job.id, before.number))
     except FleetManagerError:
         return ""
-    return successors.conversation(job, agent.adapter, before.adapter)
+    return successors.conversation(job, agent.adapter, earlier.adapter)
 
 
 def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
     """The part of the last attempt, where the client counts for its whole conversation and that is older."""
-    if not job.attempts[-1].resumed:
+    before = successors.speaker(job)
+    if not job.attempts[-1].resumed or before is None:
         return told
     try:
-        end = control.end(store.attempt_folder(job.id, len(job.attempts) - 1))
+        end = control.end(store.attempt_folder(job.id, before.number))
     except ValueError:
         end = None
     return told.since(end.result.usage if end and end.result else None)

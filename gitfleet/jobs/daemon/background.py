@@ -8,9 +8,9 @@ import select
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitfleet.base import clock, files, processes
+from gitfleet.base import advice, clock, files, processes
 from gitfleet.base.watching import Bell
 from gitfleet.jobs.daemon import presence, requests
 from gitfleet.jobs.daemon.presence import RunningManager
@@ -29,10 +29,17 @@ _LOOK = 0.25
 _NOT_OURS = frozenset([VARIABLE, "TRACEPARENT"])
 
 
-def start(store: JobStore, config_path: str, environ: Mapping[str, str]) -> RunningManager:
+class StartedManager(NamedTuple):
+    """Who runs the jobs now; `ours`: it was started by this, and did not run already."""
+
+    manager: RunningManager
+    ours: bool
+
+
+def start(store: JobStore, config_path: str, environ: Mapping[str, str]) -> StartedManager:
     """Start a manager that goes on without us; it runs when this comes back. Raises FleetManagerError with its own reason.
 
-    Where one runs already, that is the answer.
+    Of several that are started at once one runs, and all get the same answer.
     """
     files.folder(store.folder, mode=0o700)
     log = os.path.join(store.folder, LOG)
@@ -51,14 +58,15 @@ def start(store: JobStore, config_path: str, environ: Mapping[str, str]) -> Runn
     finally:
         os.close(says)
     said = _heard(listens, pid, log)
-    found = presence.present(store.folder)
-    if "message" in said and found is None:
+    found = presence.met(store.folder)
+    if found is not None:
+        return StartedManager(found, found.pid == pid)
+    if "message" in said:
         raise FleetManagerError(str(said["message"]), hint=str(said.get("hint", "")))
-    if found is None:
-        raise FleetManagerError(
-            "The manager of the jobs here started, and ended at once.", hint="Look at its log."
-        )
-    return found
+    raise FleetManagerError(
+        "The manager of the jobs here started, and ended at once.",
+        hint=f"Its log says more: {advice.JOBS_LOG}.",
+    )
 
 
 def _heard(handle: int, pid: int, log: str) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.statefile import PROCESS
 from gitfleet.codec import TEXT, WHOLE, Struct, Text, field
+from gitfleet.jobs.errors import FleetManagerError
 
 RECORD, PID, LOCK = "manager.json", "manager.pid", "lock"
+_PATIENCE, _LOOK = 10.0, 0.01
 _LONG: Text[str] = Text(1 << 16)
 
 
@@ -52,10 +54,28 @@ def announce(state: str, config_path: str) -> RunningManager:
     return found
 
 
+def left(state: str) -> RunningManager | None:
+    """The manager before, where it was killed; the lock is held by its successor."""
+    return statefile.load(RunningManager, os.path.join(state, RECORD))
+
+
 def withdraw(state: str) -> None:
     """Take that away; the lock is still held."""
     for name in (PID, RECORD):
         files.remove(os.path.join(state, name))
+
+
+def met(state: str) -> RunningManager | None:
+    """The same as `present`; one that is about to begin or to end is waited for. Raises FleetManagerError where it stays unknown."""
+    until = clock.elapsed() + _PATIENCE
+    while (there := present(state)) is not None and not there.instance:
+        if clock.elapsed() >= until:
+            raise FleetManagerError(
+                f"Something has the lock of the jobs in {state}, and does not say who it is: {lock(state).holder()}.",
+                hint="Let that process go on, or end it.",
+            )
+        clock.wait(_LOOK)
+    return there
 
 
 def present(state: str) -> RunningManager | None:

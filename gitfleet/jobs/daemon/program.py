@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
 from typing import IO
 
 from gitfleet.errors import FleetError
@@ -14,6 +16,7 @@ from gitfleet.jobs.daemon import serving
 from gitfleet.jobs.fleet_manager import WAIT, FleetManager
 
 READY = "ready"
+_MOST = 1 << 20
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,6 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.set_inheritable(int(handle), False)
     os.chdir("/")
+    _log(os.path.join(state, "manager.log"))
     with os.fdopen(int(handle), "w", encoding="utf-8", errors="surrogateescape") as word:
         try:
             asyncio.run(_serve(config_path, state, word))
@@ -32,6 +36,13 @@ def main(arguments: Sequence[str]) -> int:
             _say(word, {"message": f"The state directory cannot be used: {error}."})
             raise
     return 0
+
+
+def _log(path: str) -> None:
+    """Have what no log of jobs takes kept in a file of bounded size: what Python itself complains of."""
+    handler = RotatingFileHandler(path, maxBytes=_MOST, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
 
 
 async def _serve(config_path: str, state: str, word: IO[str]) -> None:

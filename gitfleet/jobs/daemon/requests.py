@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from gitfleet.base import files, ids, statefile
+from gitfleet.base import advice, files, ids, statefile
 from gitfleet.base.watching import Bell
 from gitfleet.codec import FLAG, TEXT, WHOLE, Choice, Many, Maybe, Struct, Text, field
 from gitfleet.errors import FleetError
@@ -129,7 +129,7 @@ def ask(state: str, who: RunningManager, request: ManagerRequest) -> Sequence[st
                 files.remove(f"{name}{_REQUEST}")
                 raise FleetManagerError(
                     "The manager of the jobs here ended before it answered.",
-                    hint="Look at its log.",
+                    hint=f"Its log says more: {advice.JOBS_LOG}.",
                 )
             bell.wait(_LOOK)
 

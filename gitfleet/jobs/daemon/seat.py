@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from gitfleet.base import advice
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.requests import ManagerRequest, RequestBox
 from gitfleet.jobs.errors import InvalidStateError
@@ -37,11 +38,13 @@ class ManagerSeat:
         if not self._lock.acquire(_PROBED):
             raise InvalidStateError(
                 f"The jobs in {self._state} are run by {self._lock.holder()}.",
-                hint="Stop that one first, or name another state directory.",
+                hint=f"Stop that one first ({advice.JOBS_STOP}), or name another state directory.",
                 current_state="taken", expected_state="free", operation="start",
             )  # fmt: skip
         try:
             self._journal = EventLog(self._state, self._listeners, self._log)
+            if former := presence.left(self._state):
+                self._journal.warn(f"the manager before, {former.words}, ended without a word")
             self._instance = presence.announce(self._state, config_path).instance
         except BaseException:
             self._free("")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from gitfleet.base import advice
 from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
 from gitfleet.jobs.adapters.acp import call as acp_call
@@ -29,6 +30,7 @@ MOST_FILES = 1000
 EXTENDS = "extends"
 LAYERS = ("defaults", "profiles")
 _ENDS = (".yaml", ".yml")
+_NEW = f"Write one ({advice.AGENT_NEW.of('NAME')}), or name the folder that has them."
 _AGENT_KEYS = [*findings.keys_of(Agent), EXTENDS]
 _FLEET_KEYS = [*findings.keys_of(FleetSettings), *LAYERS]
 _OPTIONS = {"codex": codex_call.OPTIONS, "claude": claude_call.OPTIONS, "acp": acp_call.OPTIONS}
@@ -52,6 +54,8 @@ def load(path: str, *, environ: Mapping[str, str]) -> Configuration:
     fleet = reading.fleet(fleet_file)
     agents, trees = reading.agents(files)
     reading.settle(fleet, agents, trees)
+    if os.path.isdir(whole):
+        reading.settle_default(fleet, agents)
     if reading.flaws or fleet is None:
         raise _invalid(path, [str(flaw) for flaw in dict.fromkeys(reading.flaws)])
     meaning = {"agents": {name: agent.model_dump(mode="json") for name, agent in agents.items()}}
@@ -67,11 +71,11 @@ def _ordered(value: Any) -> Any:
     return [_ordered(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _invalid(path: str, said: list[str]) -> ConfigurationError:
+def _invalid(path: str, said: list[str], hint: str = "Correct the files.") -> ConfigurationError:
     first = "\n  ".join(said)
     return ConfigurationError(
         f"The agent files cannot be used; {counted(len(said), 'finding')}:\n  {first}",
-        hint="Correct the files.",
+        hint=hint,
         config_path=path,
         validation_errors=tuple(said),
     )
@@ -82,7 +86,7 @@ def _found(path: str, whole: str) -> tuple[str, list[str]]:
     folder = whole
     if not os.path.isdir(whole):
         if not os.path.lexists(whole):
-            raise _invalid(path, [f"{whole}: there is no such file or folder"])
+            raise _invalid(path, [f"{whole}: there is no such file or folder"], _NEW)
         if not whole.endswith(_ENDS):
             raise _invalid(path, [f"{whole}: an agent file ends with .yaml"])
         folder = os.path.dirname(whole)
@@ -97,7 +101,7 @@ def _found(path: str, whole: str) -> tuple[str, list[str]]:
         raise _invalid(path, [f"{folder}: cannot be read: {error.strerror}"]) from error
     names = [one for one in names if one.endswith(_ENDS) and not one.startswith(".") and one != FLEET_FILE]
     if not names:
-        raise _invalid(path, [f"{folder}: there is no agent file in it"])
+        raise _invalid(path, [f"{folder}: there is no agent file in it"], _NEW)
     if len(names) > MOST_FILES:
         raise _invalid(path, [f"{folder}: has more than {MOST_FILES} agent files"])
     return fleet_file, [os.path.join(folder, one) for one in names]
@@ -111,6 +115,7 @@ class _Reading:
         self._environ = environ
         self._defaults: PlacedValue | None = None
         self._profiles: dict[str, PlacedValue] = {}
+        self._fleet = PlacedValue({}, Position(""))
 
     def fleet(self, path: str) -> FleetSettings | None:
         """What `fleet.yaml` says; its defaults and profiles are kept for the agents."""
@@ -123,7 +128,7 @@ class _Reading:
         for name, profile in (profiles.data if profiles else {}).items():
             if self._layer(profile, f"profiles.{name}"):
                 self._profiles[name] = profile
-        values = self._filled(tree._replace(data=own))
+        values = self._fleet = self._filled(tree._replace(data=own))
         try:
             return FleetSettings.model_validate(documents.plain(values))
         except ValidationError as error:
@@ -252,6 +257,14 @@ class _Reading:
                 near = tuple(findings.nearest(agent.budget.of, list(fleet.budgets)))
                 words = f"there is no budget {agent.budget.of} in {FLEET_FILE}"
                 self.flaws.append(Flaw(at, "budget.of", words, near))
+
+    def settle_default(self, fleet: FleetSettings | None, agents: Mapping[str, Agent]) -> None:
+        """Whether the agent that `fleet.yaml` names is one of all those that there are."""
+        if fleet is None or self.flaws or fleet.default_agent in {None, *agents}:
+            return
+        at = documents.place(self._fleet, ("default_agent",))
+        near = tuple(findings.nearest(str(fleet.default_agent), list(agents)))
+        self.flaws.append(Flaw(at, "default_agent", f"there is no agent {fleet.default_agent}", near))
 
 
 def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:

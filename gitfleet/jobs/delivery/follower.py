@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from gitfleet.base.watching import Bell
 from gitfleet.jobs.delivery import following
@@ -12,35 +13,51 @@ from gitfleet.jobs.records.store import JobStore
 
 _LEAST = 1.0
 """Seconds between two looks, however much news there is."""
+_PATIENCE = 5.0
+"""Seconds that a delivery under way gets when all is to end; what it does is found done, or done again."""
 
 
 class Follower:
-    """One thread, which does nothing but wait while nothing is expected."""
+    """One thread, which does nothing but wait while nothing is expected. `start` and `stop` may follow each other again."""
 
     def __init__(self, store: JobStore, log: logging.Logger) -> None:
         self._following, self._log = WorkFollowing(store), log
-        self._bell = Bell()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs' work", daemon=True)
+        self.looked = True
+        """Whether it has looked once since its start: there may be jobs now that go on with what came back meanwhile."""
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, heard: Callable[[], None]) -> None:
+        """Begin. `heard` is called, in the thread, after the first look and whenever something has happened."""
+        self._heard = heard
+        self.looked = not self._following.needed
+        self._bell, self._stopped = Bell(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs' work", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and come back when nothing is at work any more."""
+        """End; what is at work just now may go on for a moment."""
         self._stopped.set()
         self._bell.ring()
-        self._thread.join()
-        self._bell.close()
+        self._thread.join(_PATIENCE)
+        if not self._thread.is_alive():
+            self._bell.close()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._bell.arm(self._following.places())
-                for line in self._following.look():
-                    self._log.info("%s", line)
-            except Exception:  # noqa: BLE001 - what is expected stays so, and is looked at again
-                self._log.exception("what becomes of jobs' work could not be looked at")
-            self._bell.wait(following.EVERY)
-            self._stopped.wait(_LEAST)
+        bell, stopped = self._bell, self._stopped
+        while not stopped.is_set():
+            said = self._look(bell)
+            if said or not self.looked:
+                self.looked = True
+                self._heard()
+            bell.wait(following.EVERY)
+            stopped.wait(_LEAST)
+
+    def _look(self, bell: Bell) -> list[str]:
+        try:
+            bell.arm(self._following.places())
+            said = self._following.look()
+        except Exception:  # noqa: BLE001 - what is expected stays so, and is looked at again
+            self._log.exception("what becomes of jobs' work could not be looked at")
+            return []
+        for line in said:
+            self._log.info("%s", line)
+        return said

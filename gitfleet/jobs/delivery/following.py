@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 from gitfleet.base import clock
 from gitfleet.clone import Clone
@@ -49,22 +49,24 @@ class WorkFollowing:
     def places(self) -> list[str]:
         """The folders in which something changes when there is news."""
         found = dict.fromkeys([self._store.expecting])
-        for job in self._jobs():
-            with suppress(FleetError), _clone(job) as clone:
-                found |= dict.fromkeys(clone.ledger.places())
+        with _Clones() as clones:
+            for job in self._jobs():
+                with suppress(FleetError):
+                    found |= dict.fromkeys(clones.of(job).ledger.places())
         return list(found)
 
     def look(self) -> list[str]:
         """Look after all of them, as far as that can be done now; what has happened, a line each."""
         said = []
-        for job in list(self._jobs()):
-            try:
-                with self._store.job_lock(job.id).held(0):
-                    said += self._looked(self._store.get(job.id))
-            except (LockHeld, JobNotFoundError):
-                continue
-            except (FleetError, OSError) as error:
-                said.append(f"{job.id}: its work could not be looked after: {error}")
+        with _Clones() as clones:
+            for job in list(self._jobs()):
+                try:
+                    with self._store.job_lock(job.id).held(0):
+                        said += self._looked(self._store.get(job.id), clones)
+                except (LockHeld, JobNotFoundError):
+                    continue
+                except (FleetError, OSError) as error:
+                    said.append(f"{job.id}: its work could not be looked after: {error}")
         return said
 
     def _jobs(self) -> Iterator[JobRecord]:
@@ -72,9 +74,10 @@ class WorkFollowing:
             try:
                 yield self._store.get(job_id)
             except JobNotFoundError:
-                self._store.settle(job_id)
+                if not self._store.has(job_id):
+                    self._store.settle(job_id)
 
-    def _looked(self, job: JobRecord) -> list[str]:
+    def _looked(self, job: JobRecord, clones: _Clones) -> list[str]:
         if not job.ended or not job.attempts:
             return []
         before = job.attempts[-1].delivery
@@ -87,7 +90,7 @@ class WorkFollowing:
                 return []
             self._pauses.pop(job.id, None)
         if job.attempts[-1].delivery.open:
-            self._follow(job)
+            self._follow(job, clones.of(job))
         job = self._store.get(job.id)
         now = job.attempts[-1].delivery
         if not now.open:
@@ -103,14 +106,12 @@ class WorkFollowing:
         self._pauses[job_id] = clock.elapsed() + pause, pause
         return True
 
-    def _follow(self, job: JobRecord) -> None:
+    def _follow(self, job: JobRecord, clone: Clone) -> None:
         """See what has become of the entry of a job."""
-        attempt, agent = job.attempts[-1], self._agent(job)
-        with _clone(job) as clone:
-            self._ask(clone)
-            entry = model.find(clone.current().view, attempt.delivery.entry)
-            tries = queue_policy.load(clone.ledger.state).tries
-        most = agent.queue.again
+        attempt, most = job.attempts[-1], self._agent(job).queue.again
+        self._ask(clone)
+        entry = model.find(clone.current().view, attempt.delivery.entry)
+        tries = queue_policy.load(clone.ledger.state).tries
         found = coming_back.sequel(entry, attempt.commit, made=job.back.number, most=most, tries=tries)
         if found.turn is WhoseTurn.QUEUE:
             return
@@ -156,15 +157,22 @@ class WorkFollowing:
         return plan.agent_of(self._store.attempt_folder(job.id, len(job.attempts)))
 
 
-@contextmanager
-def _clone(job: JobRecord) -> Iterator[Clone]:
-    """The clone that a job's work is in; its worktree may be gone by now. Raises NoRepository."""
-    attempt = job.attempts[-1]
-    above = attempt.worktree
-    while above and not os.path.isdir(above) and above != os.path.dirname(above):
-        above = os.path.dirname(above)
-    with Clone.open(above or os.curdir) as clone:
-        yield clone
+class _Clones(ExitStack):
+    """The clones that jobs' work is in, each opened once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: dict[str, Clone] = {}
+
+    def of(self, job: JobRecord) -> Clone:
+        """The clone of a job; its worktree may be gone by now. Raises NoRepository, NoFleet."""
+        above = os.path.dirname(job.attempts[-1].worktree)
+        if above not in self._open:
+            there = above
+            while not os.path.isdir(there) and there != os.path.dirname(there):
+                there = os.path.dirname(there)
+            self._open[above] = self.enter_context(Clone.open(there))
+        return self._open[above]
 
 
 def _of(job: JobRecord) -> Delivery:

@@ -76,6 +76,15 @@ def _reloaded(event: Any) -> str:
     return f"reloaded: {shown}{more}" if event.changes else "reloaded: nothing has changed"
 
 
+def _schedule(event: Any) -> str:
+    return f"{event.schedule_name} of {event.agent_name}"
+
+
+def _skipped(event: Any) -> str:
+    counts = f" ({event.running} of {event.limit} jobs run)" if event.limit else ""
+    return f"{_schedule(event)} skipped: {event.reason}{counts}"
+
+
 def _any(event: Any) -> str:
     """An event in the words of its fields."""
     facts = [(one.name, getattr(event, one.name)) for one in event.FIELDS]
@@ -93,6 +102,8 @@ _WORDS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
         "info",
         lambda event: f"{event.agent_name} is done with {event.job_id}: {event.reason}",
     ),
+    "schedule:triggered": ("info", lambda event: f"{_schedule(event)} made {event.job_id}"),
+    "schedule:skipped": ("warning", _skipped),
     "job:created": ("info", _created),
     "job:completed": ("info", _completed),
     "job:failed": ("error", lambda event: f"{event.job_id} failed: {event.error}"),

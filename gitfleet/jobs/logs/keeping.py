@@ -10,6 +10,7 @@ from gitfleet.base import clock
 from gitfleet.jobs import events
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.logs import entries
+from gitfleet.jobs.logs.entries import LogEntry
 from gitfleet.jobs.logs.journal import Journal, JournalHandler
 
 _ELSEWHERE = frozenset(["job:output", "stopped"])
@@ -28,6 +29,10 @@ class EventLog:
         self._told = {name: partial(self._write, name) for name in events.NAMES if name not in _ELSEWHERE}
         for name, listener in self._told.items():
             listeners.add(name, listener)
+
+    def warn(self, words: str) -> None:
+        """Say something about the manager itself."""
+        self._journal.write(LogEntry(clock.milliseconds(), "warning", entries.FLEET, words))
 
     def close(self, reason: str) -> None:
         """Say that the manager has stopped, and why; then listen no more."""

@@ -26,27 +26,42 @@ class LogStreams:
     _log: logging.Logger
 
     @overload
-    def stream_logs(self, *, level: str = "info", since: int = 0) -> AsyncIterator[LogEntry]: ...
+    def stream_logs(
+        self, *, level: str = "info", since: int = 0, follow: bool = True
+    ) -> AsyncIterator[LogEntry]: ...
 
     @overload
     def stream_logs(
-        self, *, level: str = "info", since: int = 0, on_entry: Callable[[LogEntry], object]
+        self,
+        *,
+        level: str = "info",
+        since: int = 0,
+        follow: bool = True,
+        on_entry: Callable[[LogEntry], object],
     ) -> asyncio.Task[None]: ...
 
     def stream_logs(
-        self, *, level: str = "info", since: int = 0, on_entry: Callable[[LogEntry], object] | None = None
+        self,
+        *,
+        level: str = "info",
+        since: int = 0,
+        follow: bool = True,
+        on_entry: Callable[[LogEntry], object] | None = None,
     ) -> AsyncIterator[LogEntry] | asyncio.Task[None]:
         """The log of the manager: what is kept of it from `since` on (ms since 1970), then each entry as it comes.
 
         Ends when this manager is stopped; of one that does not run, it goes on with whoever runs the jobs, until nobody reads any
-        more. Raises ValueError for a level that there is not.
+        more; without `follow`, with what is there now. Raises ValueError for a level that there is not.
         """
         entries.rank(level)
-        return self._given(following.follow(self.store, LogFilter(level, since), over=self._over), on_entry)
+        return self._given(
+            following.follow(self.store, LogFilter(level, since), over=self._over if follow else _at_once),
+            on_entry,
+        )
 
     @overload
     def stream_agent_logs(
-        self, agent_name: str, *, level: str = "info", since: int = 0
+        self, agent_name: str, *, level: str = "info", since: int = 0, follow: bool = True
     ) -> AsyncIterator[LogEntry]: ...
 
     @overload
@@ -56,6 +71,7 @@ class LogStreams:
         *,
         level: str = "info",
         since: int = 0,
+        follow: bool = True,
         on_entry: Callable[[LogEntry], object],
     ) -> asyncio.Task[None]: ...
 
@@ -65,13 +81,16 @@ class LogStreams:
         *,
         level: str = "info",
         since: int = 0,
+        follow: bool = True,
         on_entry: Callable[[LogEntry], object] | None = None,
     ) -> AsyncIterator[LogEntry] | asyncio.Task[None]:
         """The same for one agent, with what its jobs write: those that have ended, too. Raises AgentNotFoundError, ValueError."""
         entries.rank(level)
         self.get_agent(agent_name)
         wanted = LogFilter(level, since, agent_name)
-        return self._given(following.follow(self.store, wanted, over=self._over), on_entry)
+        return self._given(
+            following.follow(self.store, wanted, over=self._over if follow else _at_once), on_entry
+        )
 
     @overload
     def stream_job_output(self, job_id: str) -> AsyncIterator[str]: ...
@@ -105,3 +124,7 @@ class LogStreams:
                 to(piece)
             except Exception:  # noqa: BLE001 - whatever it does is its own affair
                 self._log.exception("whoever reads a stream failed")
+
+
+def _at_once() -> bool:
+    return True

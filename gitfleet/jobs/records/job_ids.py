@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitfleet.base import ids
+from gitfleet.base import advice, ids
 from gitfleet.base.text import display
 from gitfleet.jobs.errors import JobNotFoundError
 
@@ -32,7 +32,9 @@ def check(text: str) -> str:
 def missing(text: str) -> JobNotFoundError:
     """The error for an id that names no job here."""
     return JobNotFoundError(
-        f"There is no job '{display(text[:80])}' here.", hint="List the jobs.", job_id=text[:200]
+        f"There is no job '{display(text[:80])}' here.",
+        hint=f"List the jobs. One of another clone is known here after an exchange with the hub: run {advice.SYNC}.",
+        job_id=text[:200],
     )
 
 

@@ -83,6 +83,7 @@ class JobRecord(Record):
     `planned_at`: for when its schedule had it. `own_until`: until when schedules last that its agent gives itself, where such a one
     made it. `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
     `fence`: by which it is this node's, of the jobs that any node may run; 0: it is this node's own. `node`: the other node that it is at.
+    `offered`: any node may take it, and none has.
     """
 
     KIND = "job"
@@ -109,6 +110,7 @@ class JobRecord(Record):
     fence: int = field(WHOLE, default=0)
     output: str = local(default="")
     node: str = local(default="")
+    offered: bool = local(default=False)
 
     @property
     def ended(self) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from gitfleet.base import files
 from gitfleet.base.locks import NodeLock
@@ -163,6 +163,10 @@ class JobStore:
         """The same as records."""
         return [job for job in self._read(self.open_ids()) if not job.ended]
 
+    def those(self, job_ids: Iterable[str]) -> list[JobRecord]:
+        """The jobs of these ids that are there."""
+        return list(self._read(list(job_ids)))
+
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """The jobs that are asked for, newest first."""
         found = []
@@ -203,14 +207,10 @@ class JobStore:
                     job = replace(before, fence=job.fence)
                     continue
                 files.remove(self._mark(before))
-                job = replace(job, attempts=before.attempts, started_at=before.started_at)
+                made = {"attempts": before.attempts, "earlier": len(before.attempts)}
+                job = replace(job, started_at=before.started_at, **made)
             _save(home, job)
         return job
-
-    @property
-    def open_folder(self) -> str:
-        """The folder that changes when a job comes or ends."""
-        return self._open()
 
     def lease_path(self, job_id: str) -> str:
         """Where it is noted until when a job of the fleet is ours."""

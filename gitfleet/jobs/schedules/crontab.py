@@ -89,10 +89,13 @@ def closer_than(expression: str, least: float, after: float, where: ZoneInfo) ->
 
 
 def local_time(stamp: float, name: str) -> str:
-    """A moment as the clocks of that zone show it: `2026-11-30 09:00 CET`; in UTC where there is no such zone any more."""
+    """A moment as the clocks of that zone show it: `2026-11-30 09:00 CET`; in UTC where there is no such zone any more; `?`: no time that people have."""
     try:
         where: tzinfo = zone(name)
     except ValueError:
         where = UTC
-    shown = datetime.fromtimestamp(stamp, where)
+    try:
+        shown = datetime.fromtimestamp(stamp, where)
+    except (OverflowError, ValueError, OSError):
+        return "?"
     return shown.strftime("%Y-%m-%d %H:%M:%S %Z" if shown.second else "%Y-%m-%d %H:%M %Z")

@@ -7,7 +7,7 @@ from gitfleet.codec import Struct
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.schedules import known, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
-from gitfleet.jobs.schedules.own import Added
+from gitfleet.jobs.schedules.own import AddedSchedule
 
 
 class ScheduleInfo(Struct):
@@ -55,7 +55,7 @@ def switch(
     return schedule(state, configuration, agent_name, name)
 
 
-def of_own(added: Added) -> ScheduleInfo:
+def of_own(added: AddedSchedule) -> ScheduleInfo:
     """One that an agent has just given itself."""
     agent_name, name, made = added
     rules = made.rules

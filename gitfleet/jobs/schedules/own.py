@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gitfleet.base import clock, ids
 from gitfleet.base.text import counted, display
-from gitfleet.codec import FLAG, TEXT, WHOLE, Maybe, Struct, Text, field
+from gitfleet.codec import FLAG, TEXT, Maybe, Struct, Text, field
 from gitfleet.errors import FleetError, PolicyRefused, UsageError
 from gitfleet.jobs import submission
 from gitfleet.jobs.attempts import plan
@@ -18,10 +18,12 @@ from gitfleet.jobs.durations import words
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules import crontab, plans, switches
-from gitfleet.jobs.schedules.shelf import OWN, Shelf
+from gitfleet.jobs.schedules.shelf import MOMENT, OWN, ScheduleShelf
 from gitfleet.jobs.words import JobStatus
 
-_LONG: Text[str] = Text(1 << 16)
+MOST = 1 << 16
+"""Characters that its prompt may have."""
+_LONG: Text[str] = Text(MOST)
 _PATIENCE = 30.0
 
 
@@ -31,9 +33,9 @@ class OwnSchedule(Struct):
     Times are in milliseconds since 1970; from `ends_at` on it is no more.
     """
 
-    created_at: int = field(WHOLE)
-    ends_at: int = field(WHOLE)
-    interval: int | None = field(Maybe(WHOLE), default=None)
+    created_at: int = field(MOMENT)
+    ends_at: int = field(MOMENT)
+    interval: int | None = field(Maybe(MOMENT), default=None)
     cron: str | None = field(Maybe(TEXT), default=None)
     timezone: str = field(TEXT, default="UTC")
     prompt: str | None = field(Maybe(_LONG), default=None)
@@ -53,7 +55,7 @@ class OwnSchedule(Struct):
         return Schedule.model_validate({**facts, "catch_up": catch_up})
 
 
-class Added(NamedTuple):
+class AddedSchedule(NamedTuple):
     """A new one, and whose it is."""
 
     agent_name: str
@@ -61,9 +63,9 @@ class Added(NamedTuple):
     schedule: OwnSchedule
 
 
-def shelf(state: str) -> Shelf[OwnSchedule]:
+def shelf(state: str) -> ScheduleShelf[OwnSchedule]:
     """Those of a state directory."""
-    return Shelf(OwnSchedule, state, OWN)
+    return ScheduleShelf(OwnSchedule, state, OWN)
 
 
 def wish(
@@ -74,6 +76,8 @@ def wish(
         raise UsageError(
             "When is it to run?", hint="Say after how long, or how often, or give a cron expression."
         )
+    if prompt is not None and len(prompt) > MOST:
+        raise UsageError(f"A prompt of {len(prompt)} characters is too long: {MOST} may be.")
     facts = {"interval": after or every or None, "cron": cron or None, "timezone": timezone or "UTC"}
     try:
         found = Schedule.model_validate({**facts, "prompt": prompt})
@@ -84,7 +88,7 @@ def wish(
     return found
 
 
-def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> Added:
+def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) -> AddedSchedule:
     """Give the agent of the attempt that works as `session` another schedule. Of any number at once, only as many as it may have.
 
     It ends as the agent's file says; one given by a job that such a schedule made ends with that at the latest, so that
@@ -106,7 +110,7 @@ def add(store: JobStore, session: str, wish: Schedule, *, once: bool = False) ->
             )
         name = ids.named("self")
         kept.put(agent_name, name, made)
-    return Added(agent_name, name, made)
+    return AddedSchedule(agent_name, name, made)
 
 
 def over(schedule: OwnSchedule | None, now: int) -> bool:

@@ -8,9 +8,9 @@ Times are in milliseconds since 1970; 0: never.
 from __future__ import annotations
 
 from gitfleet.base import clock
-from gitfleet.codec import TEXT, WHOLE, Struct, Text, field, replace
+from gitfleet.codec import TEXT, Struct, Text, field, replace
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules.shelf import PLANS, Shelf
+from gitfleet.jobs.schedules.shelf import MOMENT, PLANS, ScheduleShelf
 
 _CUT: Text[str] = Text(1000, cut=True)
 
@@ -22,20 +22,20 @@ class SchedulePlan(Struct):
     """
 
     basis: str = field(TEXT)
-    planned: int = field(WHOLE)
+    planned: int = field(MOMENT)
     firing: str = field(TEXT, default="")
-    next: int = field(WHOLE, default=0)
-    last_planned: int = field(WHOLE, default=0)
-    last_trigger: int = field(WHOLE, default=0)
+    next: int = field(MOMENT, default=0)
+    last_planned: int = field(MOMENT, default=0)
+    last_trigger: int = field(MOMENT, default=0)
     last_job: str = field(TEXT, default="")
-    last_skip: int = field(WHOLE, default=0)
+    last_skip: int = field(MOMENT, default=0)
     skip_reason: str = field(_CUT, default="")
-    changed_at: int = field(WHOLE, default=0)
+    changed_at: int = field(MOMENT, default=0)
 
 
-def shelf(state: str) -> Shelf[SchedulePlan]:
+def shelf(state: str) -> ScheduleShelf[SchedulePlan]:
     """The plans of a state directory."""
-    return Shelf(SchedulePlan, state, PLANS)
+    return ScheduleShelf(SchedulePlan, state, PLANS)
 
 
 def settled(store: JobStore, plan: SchedulePlan) -> SchedulePlan:

@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from gitfleet.base import files, ids, statefile
-from gitfleet.codec import Struct
+from gitfleet.codec import Struct, Whole
 from gitfleet.jobs.definitions import values
 
 S = TypeVar("S", bound=Struct)
+MOMENT = Whole(0, 1 << 53)
+"""A time or a length of time in milliseconds, as a file here may have it."""
 SWITCHES, PLANS, OWN = "switches", "plans", "own"
 _BETWEEN, _END = "@", ".json"
 
 
-class Shelf(Generic[S]):
+class ScheduleShelf(Generic[S]):
     """The files of one purpose. Names are those that an agent file may have."""
 
     def __init__(self, kind: type[S], state: str, purpose: str) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from gitfleet.base import clock
-from gitfleet.codec import FLAG, WHOLE, Struct, field
-from gitfleet.jobs.schedules.shelf import SWITCHES, Shelf
+from gitfleet.codec import FLAG, Struct, field
+from gitfleet.jobs.schedules.shelf import MOMENT, SWITCHES, ScheduleShelf
 
 
 class Switch(Struct):
     """`at`: when, in milliseconds since 1970."""
 
     enabled: bool = field(FLAG)
-    at: int = field(WHOLE, default=0)
+    at: int = field(MOMENT, default=0)
 
 
-def shelf(state: str) -> Shelf[Switch]:
+def shelf(state: str) -> ScheduleShelf[Switch]:
     """The switches of a state directory."""
-    return Shelf(Switch, state, SWITCHES)
+    return ScheduleShelf(Switch, state, SWITCHES)
 
 
 def switch_of(state: str, agent: str, schedule: str) -> Switch | None:

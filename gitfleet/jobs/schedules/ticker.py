@@ -49,6 +49,9 @@ class Desk(Protocol):
     async def look(self) -> None:
         """Start what may start."""
 
+    def load(self, agent_name: str) -> tuple[int, int]:
+        """How many jobs run of how many that may: of the agent's, or of all where those are what keeps more back."""
+
 
 def check_interval(options: Mapping[str, int | str] | None) -> int:
     """The `check_interval` of the manager's option `scheduler`, in milliseconds. Raises ValueError."""
@@ -73,10 +76,10 @@ class Ticker:
     ) -> None:
         self._store, self._desk, self._configuration = store, desk, configuration
         self._tell, self._log, self._every = tell, log, check_interval / 1000
-        self._late = max(times.LATE, 2 * self._every)
         self._plans = plans.shelf(store.folder)
         self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
         self._closed = False
+        self._going: asyncio.Task[None] | None = None
 
     def mend(self) -> None:
         """Put right what a crash has left half done. Before any job is run, so that none is let go of meanwhile."""
@@ -98,10 +101,13 @@ class Ticker:
         self._going = self._loop.create_task(self._go_on(wait))
 
     async def close(self) -> None:
-        """Make no more jobs. Comes back when none is being made."""
+        """Make no more jobs. Comes back when none is being made. Harmless where it has not started, or is closed."""
         self._closed = True
+        if self._going is None:
+            return
         self._news.set()
         await self._going
+        self._going = None
         self._bell.ring()
         await self._desk.call(self._ear.join)
         self._bell.close()
@@ -186,7 +192,7 @@ class Ticker:
     async def _dealt(self, one: KnownSchedule, plan: SchedulePlan, now: int) -> int:
         """When it fires next, once its plan has been dealt with; 0: never again."""
         then = times.due(
-            one.rules, plan.planned / 1000, now / 1000, late=self._late, fired=plan.last_planned / 1000
+            one.rules, plan.planned / 1000, now / 1000, late=times.LATE, fired=plan.last_planned / 1000
         )
         after = 0 if one.once else round(then.next * 1000)
         if not then.fires and not then.missed:
@@ -201,7 +207,9 @@ class Ticker:
         if reason:
             plan = await self._kept(one, plans.skipped(plan, after, reason))
             self._log.info("schedule %s of %s skipped: %s", one.name, one.agent.name, reason)
-            self._tell("schedule:skipped", ScheduleSkipped(one.agent.name, one.name, reason))
+            full = reason == SkipReason.CONCURRENCY_LIMIT
+            running, limit = self._desk.load(one.agent.name) if full else (0, 0)
+            self._tell("schedule:skipped", ScheduleSkipped(one.agent.name, one.name, reason, running, limit))
         return plan.planned
 
     async def _fire(self, one: KnownSchedule, plan: SchedulePlan, after: int) -> tuple[SchedulePlan, str]:

@@ -28,6 +28,7 @@ from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Status
 
+_NEVER_RAN = ("", EndCause.CANCELLED, EndCause.START_FAILED, EndCause.LOST)
 _ELSEWHERE = "another node runs it, since the fleet heard nothing of this one for too long"
 
 
@@ -65,7 +66,7 @@ class SharedDesk:
                 for job_id, lapsed in wanted.items()
                 if self._is_new(job_id)
             ]
-            results = self.ledger.submit(asked)
+            results = self.ledger.submit(asked) if asked else []
             jobs = [one.answered(JobTold).job for one in results if one.ok and one.status is Status.CONFIRMED]
             for one in results:
                 if one.error is not None and not isinstance(one.error, Conflict):
@@ -100,7 +101,7 @@ class SharedDesk:
                     self.let_go(one.job, one.fence)
 
     def settle(self, jobs: Sequence[SharedJob]) -> list[JobRecord]:
-        """Make our records and the ledger agree on jobs whose lease is ours; those that go on here."""
+        """Make our records and the ledger agree on jobs whose lease is ours; our records. Of those that have ended, the fleet is told."""
         with self.turn:
             over, here = [], []
             for job in jobs:
@@ -110,14 +111,15 @@ class SharedDesk:
                     record = self.take_in(job)
                 if not record.fence:  # the id is that of a job of our own
                     over.append(EndJob(HeldLease(job.id, fence), "queued"))
-                elif record.ended:
+                    continue
+                here.append(record)
+                if record.ended:
                     over.append(_end(record))
-                else:
-                    here.append(record)
-                    if job.stop and not record.cancelled:
-                        with suppress(InvalidStateError):
-                            cancelling.ask(self.store, job.id)
-            self._tell_ends(over)
+                elif job.stop and not record.cancelled:
+                    with suppress(InvalidStateError):
+                        cancelling.ask(self.store, job.id)
+            if over:
+                self._tell_ends(over)
             return here
 
     def told(self, job: JobRecord) -> None:
@@ -149,7 +151,7 @@ class SharedDesk:
 
     def _tell_ends(self, ends: Sequence[EndJob]) -> None:
         asked = [self.ledger.operation(rules.end, self.ledger.itself, body) for body in ends]
-        for one in self.ledger.submit(asked) if asked else ():
+        for one in self.ledger.submit(asked):
             if one.error is not None and not isinstance(one.error, Conflict):
                 raise one.error
 
@@ -180,6 +182,12 @@ def again(error: FleetError) -> str:
     return f"{error.message} It is tried again; {advice.SYNC} tries it now."
 
 
+def never_ran(job: JobRecord) -> bool:
+    """Whether a job ended because its agent could not be started here, which it may be elsewhere."""
+    last = job.attempts[-1] if job.attempts else None
+    return job.outcome is AttemptOutcome.FAILED and last is not None and last.why in _NEVER_RAN
+
+
 def _end(job: JobRecord) -> EndJob:
     last = job.attempts[-1] if job.attempts else None
     words = {
@@ -189,7 +197,7 @@ def _end(job: JobRecord) -> EndJob:
     }
     body = {"branch": last.branch, "commit": last.commit} if last else {}
     return EndJob.decode({
-        "held": HeldLease(job.id, job.fence).encode(), "status": words.get(job.status, "failed"),
+        "held": HeldLease(job.id, job.fence).encode(), "status": "interrupted" if never_ran(job) else words.get(job.status, "failed"),
         "outcome": str(job.outcome or ""), "error": job.error, **body,
     })  # fmt: skip
 

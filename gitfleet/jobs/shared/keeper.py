@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -36,8 +36,10 @@ POLL = 60.0
 _FRESH = 5.0
 """Seconds for which a pool counts as seen, before something of it is started."""
 _PATIENCE = 20.0
+_SHORTEST = 60
+"""Seconds that a lease of others must live, unless ours are shorter: one that is renewed too often would keep the hub busy."""
 _BETWEEN = 0.05
-_AGAIN = 10.0
+_AGAIN = 20.0
 """Seconds until what the hub did not do is tried again."""
 
 
@@ -72,10 +74,12 @@ class SharedJobs:
         self._bell: Bell | None = None
         self._clone: Clone | None = None
         self._desk: SharedDesk | None = None
-        self._polled = self._renewed = self._refused = -3600.0
+        self._polled = self._renewed = -3600.0
         self._said = ""
         self._mine: set[str] = set()
-        self._passed: set[str] = set()
+        self._again: dict[str, float] = {}
+        """Until when jobs are left alone, by id; "": until when all of them are."""
+        self._away = False
 
     def start(self, changed: Callable[[], None]) -> None:
         """Hear of the fleet, where there is one; `changed` is called by a thread of ours when there may be something to do. Blocks."""
@@ -97,6 +101,7 @@ class SharedJobs:
             return
         self._bell.ring()
         self._ear.join()
+        self._polled = clock.elapsed()  # nobody waits for the hub now
         self._step()
         self._bell.close()
         self._clone.close()
@@ -104,17 +109,21 @@ class SharedJobs:
 
     def offers(self) -> list[JobRecord]:
         """The jobs that could be taken, as queued ones."""
-        board, found = self._board, self._desk
-        if found is None or clock.elapsed() - self._refused < _AGAIN:
+        board, now = self._board, clock.elapsed()
+        again = dict(self._again)
+        if self._desk is None or now < again.get("", now):
             return []
         free = [
             one
             for one in board.jobs
-            if (one.lease is None or one.id in board.lapsed) and one.id not in self._passed
+            if (one.lease is None or one.id in board.lapsed) and now >= again.get(one.id, now)
         ]
-        agents = self._configuration().agents
+        known = self._configuration()
+        agents, least = known.agents, min(_SHORTEST, known.fleet.lease // 1000)
         return views.queued(
-            one for one in free if one.agent in agents and agents[one.agent].anywhere is not False
+            one
+            for one in free
+            if one.ttl >= least and one.agent in agents and agents[one.agent].anywhere is not False
         )
 
     def take(self, jobs: list[JobRecord]) -> list[JobRecord]:
@@ -123,17 +132,28 @@ class SharedJobs:
         if found is None:
             return []
         asked = {job.id: board.lapsed.get(job.id) for job in jobs}
-        try:
-            taken = found.take(asked)
-            self._read()
-        except (FleetError, OSError) as error:
-            self._tell(error)
-            self._refused = clock.elapsed()
-            return []
-        self._mine |= {job.id for job in taken}
-        free = {job.id for job in self._board.jobs if job.lease is None or job.id in self._board.lapsed}
-        self._passed |= free & asked.keys() - self._mine
-        return taken
+        with found.turn:
+            try:
+                taken = found.take(asked)
+                self._mine |= {job.id for job in taken}
+                self._read()
+            except (FleetError, OSError) as error:
+                self._tell(error)
+                self._away = True
+                self._leave_alone([""], _AGAIN)
+                return []
+            free = {job.id for job in self._board.jobs if job.lease is None or job.id in self._board.lapsed}
+            self._leave_alone(free & asked.keys() - self._mine, POLL)
+            return taken
+
+    def _leave_alone(self, jobs: Iterable[str], seconds: float) -> None:
+        self._again = {**self._again, **dict.fromkeys(jobs, clock.elapsed() + seconds)}
+
+    def hear(self) -> None:
+        """Read at once what this clone knows of the fleet by now. Raises what reading the ledger does."""
+        if self._desk is not None:
+            with self._desk.turn:
+                self._read()
 
     def refresh(self) -> None:
         """See `Hold`: pools that agents here belong to are looked at on the hub."""
@@ -141,7 +161,8 @@ class SharedJobs:
             return
         if clock.elapsed() - self._polled > _FRESH:
             self._exchange()
-        self._read()
+        with self._desk.turn:
+            self._read()
 
     def why(self, job: JobRecord, agent: Agent) -> str:
         """See `Hold`: its pool is paused, or its lease is not renewed."""
@@ -160,21 +181,23 @@ class SharedJobs:
     def _listen(self, bell: Bell) -> None:
         while not bell.rung:
             assert self._clone is not None
-            bell.arm([*self._clone.ledger.places(), self._store.open_folder])
-            before, waits = self._board, self._waits()
+            bell.arm([*self._clone.ledger.places(), self._store.bell])
+            before = self._board[1:], self._waits(), len(self.offers())
             self._step()
-            if self._board[1:] != before[1:] or waits != self._waits():
+            if (self._board[1:], self._waits(), len(self.offers())) != before or self._due_again():
                 with suppress(RuntimeError):  # its loop is gone
                     self._changed()
             clock.wait(_BETWEEN)
             bell.wait(self._pause())
 
     def _step(self) -> None:
+        assert self._desk is not None
         try:
-            if clock.elapsed() - self._polled >= POLL:
+            if clock.elapsed() >= self._poll_at():
                 self._exchange()
-            self._read()
-            self._keep()
+            with self._desk.turn:
+                self._read()
+                self._keep()
         except (FleetError, OSError) as error:
             self._tell(error)
         except Exception:  # noqa: BLE001 - whatever it is, leases have to be renewed
@@ -189,12 +212,14 @@ class SharedJobs:
                 ledger.sync()
             else:
                 ledger.refresh(_PATIENCE)
+            self._away = False
         except (FleetError, OSError) as error:
             self._tell(error)
+            self._away = True
         self._polled = clock.elapsed()
 
     def _read(self) -> bool:
-        """Read what the ledger says; whether that is other than before."""
+        """Read what the ledger says; whether that is other than before. For who has the desk's turn."""
         assert self._desk is not None
         ledger, before = self._desk.ledger, self._board
         state = ledger.current()
@@ -229,15 +254,22 @@ class SharedJobs:
         }
 
     def _keep(self) -> None:
-        """Make records and ledger agree, renew what is ours, and let go of what is not."""
+        """Make records and ledger agree, renew what is ours, and let go of what is not. For who has the desk's turn."""
         assert self._desk is not None
         own = {job.id: job for job in self._board.jobs if self._desk.is_ours(job)}
-        here = {record.id for record in self._desk.settle(list(own.values()))}
+        records = self._desk.settle(list(own.values()))
+        here = {record.id for record in records if not record.ended}
+        self._leave_alone([record.id for record in records if desk.never_ran(record)], POLL)
         self._mine = {job_id for job_id in self._mine - own.keys() if self._is_going(job_id)} | here
         held = [job for job in own.values() if job.id in here]
         if held and clock.elapsed() >= self._renew_at(held):
-            self._renewed = clock.elapsed()
-            self._desk.renew(held)
+            before, self._renewed = self._renewed, clock.elapsed()
+            try:
+                self._desk.renew(held)
+            except BaseException:
+                ttl = min(job.ttl for job in held)
+                self._renewed = max(before, self._renewed - ttl / 3 + min(_AGAIN, ttl / 12))
+                raise
             self._read()
 
     def _is_going(self, job_id: str) -> bool:
@@ -257,6 +289,18 @@ class SharedJobs:
         fresh = all(lease.left(self._store.lease_path(job.id), job.lease.fence) for job in held if job.lease)
         return due if fresh else min(due, self._renewed + _AGAIN)
 
+    def _poll_at(self) -> float:
+        """When to look at the hub next: sooner where it was away."""
+        return self._polled + (_AGAIN if self._away else POLL)
+
+    def _due_again(self) -> bool:
+        """Whether something is offered again that was left alone for a while."""
+        assert self._desk is not None
+        with self._desk.turn:
+            now, before = clock.elapsed(), len(self._again)
+            self._again = {one: until for one, until in self._again.items() if until > now}
+            return len(self._again) < before
+
     def _waits(self) -> int:
         """How many pauses hold now."""
         return sum(pause.holds(clock.now()) for pause in self._board.pauses.values())
@@ -264,7 +308,7 @@ class SharedJobs:
     def _pause(self) -> float:
         """Seconds until something is due."""
         now, board = clock.elapsed(), self._board
-        due = [self._polled + POLL]
+        due = [now + _AGAIN, self._poll_at(), *(until for until in self._again.values() if until > now)]
         due += [now + job.ttl / 6 for job in board.jobs if job.lease]
         wall = clock.now()
         due += [now + pause.until - wall for pause in board.pauses.values() if pause.until > wall]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gitfleet.base.text import display
 from gitfleet.clone import Clone
 from gitfleet.dispatch import model
 from gitfleet.errors import NoFleet, NoRepository, UsageError
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shared import views
@@ -67,9 +69,22 @@ def cancel_elsewhere(store: JobStore, path: str, job_id: str) -> JobRecord | Non
     with fleet_of(path) as clone:
         view = seen(clone)
         job = views.get(store, view, job_id)
-        if clone is None or view is None or model.opened(view, job_id) is None:
+        if clone is None or view is None or (model.opened(view, job_id) is None and store.has(job_id)):
             return None
         return views.record_of(SharedDesk(clone.ledger, store).cancel(job_id), job.prompt)
+
+
+def demand_ended(path: str, job_id: str) -> None:
+    """Raise InvalidStateError while any node may yet run this job, or one does, as last heard of here."""
+    with fleet_of(path) as clone:
+        view = seen(clone)
+        job = model.opened(view, job_id) if view else None
+    if job is not None:
+        now = f"node {display(job.lease.node)} runs it" if job.lease else "any node may take it"
+        raise InvalidStateError(
+            f"{job_id} has not ended in the fleet: {now}.", hint="Wait for its end, or fork it.",
+            current_state="running" if job.lease else "queued", expected_state="ended", operation="retry_job",
+        )  # fmt: skip
 
 
 def settle(store: JobStore, path: str, job: JobRecord) -> None:

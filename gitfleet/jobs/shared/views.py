@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gitfleet.base import advice
 from gitfleet.codec import replace
 from gitfleet.dispatch import model
 from gitfleet.dispatch.model import JobEnd, SharedJob
@@ -37,6 +36,7 @@ def record_of(job: SharedJob, prompt: str = "") -> JobRecord:
         attempts=(_attempt(end),) if end and end.node else (),
         fence=lease.fence if lease else end.fence if end else 0,
         node=lease.node if lease else end.node if end else "",
+        offered=lease is None and end is None,
     )
 
 
@@ -63,12 +63,7 @@ def get(store: JobStore, view: View | None, job_id: str) -> JobRecord:
     if shared is not None and view is not None:
         return _merged(here, shared, model.prompt(view, job_id))
     if here is None:
-        error = job_ids.missing(job_id)
-        raise JobNotFoundError(
-            error.message,
-            hint=f"If it is of another clone, it is known here after an exchange with the hub: run {advice.SYNC}.",
-            job_id=job_id,
-        )
+        raise job_ids.missing(job_id)
     return here
 
 
@@ -112,4 +107,7 @@ def _attempt(end: JobEnd) -> AttemptRecord:
 
 def queued(jobs: Iterable[SharedJob]) -> list[JobRecord]:
     """These jobs as ones that wait to be begun here."""
-    return [replace(record_of(job), status=JobStatus.QUEUED, started_at=0, node="", fence=0) for job in jobs]
+    return [
+        replace(record_of(job), status=JobStatus.QUEUED, started_at=0, node="", fence=0, offered=False)
+        for job in jobs
+    ]

@@ -55,6 +55,7 @@ class WatchedAttempt:
         self._parting: Parting | None = None
         self._lease = LeaseWatch(spec.lease)
         self._boxes = ContainerWatch(spec.container, folder) if spec.container else None
+        self._waited = False  # for a person, when it was stopped
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
         self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
@@ -205,6 +206,7 @@ class WatchedAttempt:
         now, adapter = time.monotonic(), self._adapter
         first = bool(why) and not self._ladder.why
         if first:
+            self._waited = adapter.waiting
             self._recorder.note("stopping", f"it is stopped: {why}", why=why)
             self._set(phase="stopping", why=why)
         if first and adapter.talks and adapter.met and not adapter.hangs_up:
@@ -260,7 +262,7 @@ class WatchedAttempt:
         scoping.forget(self._folder)
         ladder, writer = self._ladder, self._writer
         why = ladder.why or EndCause.EXITED
-        outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0)
+        outcome, result, ended = endings.judged(why, self._adapter, agent.status or 0, waited=self._waited)
         starved = bool(ladder.scope) and scoping.out_of_memory(ladder.scope)
         error = "the memory limit of its scope was reached" if starved else ""
         if why == EndCause.DISK and self._disk:

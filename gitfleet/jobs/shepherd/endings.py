@@ -36,10 +36,13 @@ _OUTCOMES = {
 _LIMITS = (EndCause.WALL, EndCause.IDLE, EndCause.AFTER_RESULT)
 
 
-def judged(why: str, adapter: Adapter, status: int) -> tuple[str, AgentResult, AgentExit]:
+def judged(
+    why: str, adapter: Adapter, status: int, *, waited: bool = False
+) -> tuple[str, AgentResult, AgentExit]:
     """What came of an attempt: its outcome, the adapter's reading, and how the process ended by its wait `status`.
 
-    An agent that had given its result before one of our limits ended it is judged by its result.
+    An agent that had given its result before one of our limits ended it is judged by its result. `waited`: it waited for a person
+    when it was stopped; if nobody came in all its time, that is the outcome.
     """
     code = os.waitstatus_to_exitcode(status)
     ended = AgentExit(code if code >= 0 else None, -code if code < 0 else None, stopped=why)
@@ -47,6 +50,8 @@ def judged(why: str, adapter: Adapter, status: int) -> tuple[str, AgentResult, A
         result = adapter.result(AgentExit(0))
         return result.outcome, result, ended
     result = adapter.result(AgentExit(ended.code, ended.signal) if why == EndCause.EXITED else ended)
+    if why == EndCause.WALL and waited:
+        return str(AttemptOutcome.NEEDS_INPUT), result, ended
     return str(_OUTCOMES.get(EndCause(why), result.outcome)), result, ended
 
 

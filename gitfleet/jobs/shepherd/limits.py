@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitfleet.jobs.shepherd.records import AttemptLimits
 
 HANDSHAKE = 60.0
-"""Seconds that each step of the beginning of a talk gets."""
+"""Seconds without a word that each step of the beginning of a talk gets."""
 
 
 class Deadlines:
@@ -19,7 +19,7 @@ class Deadlines:
 
     def heard(self, now: float) -> None:
         """The agent has written something."""
-        self._heard = now
+        self._heard = self._stepped = now
 
     def told(self, now: float, *, waiting: bool, finished: bool, awaits: str = "") -> None:
         """What the adapter says of it: that it waits for a person, that it has given its result, what it has still to answer."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -186,13 +185,13 @@ def load(kind: type[S], folder: str, name: str) -> S | None:
 
 def leave_answer(folder: str, answer: PersonAnswer) -> str:
     """Put an answer there for the shepherd, beside others; its name. Raises OSError."""
-    name = f"{_ANSWER}{time.time_ns()}-{os.getpid()}.json"
+    name = f"{_ANSWER}{os.urandom(8).hex()}.json"
     save(folder, name, answer)
     return name
 
 
 def take_answers(folder: str) -> list[PersonAnswer]:
-    """The answers that are there, oldest first; they are there no more. What is none is taken away, too."""
+    """The answers that are there; they are there no more. What is none is taken away, too."""
     found = []
     for name in sorted(
         name for name in os.listdir(folder) if name.startswith(_ANSWER) and name.endswith(".json")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitfleet import FleetManager
 from gitfleet.cli import schemas
 from gitfleet.fleet.views import schema
 from gitfleet.jobs.definitions import configuration
+from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.store import JobStore
 from tests.jobs.acp.test_talking import AGENT, asked
 from tests.jobs.shepherd.agents import PYTHON
-from tests.workbench import ROOT, Git, Gitfleet
+from tests.workbench import PATIENCE, ROOT, Git, Gitfleet
 
+READS = {"command": ["sh", "-c", "cat; echo ready"]}
+"""A setup that reads its input to the end: what the agent is told is not for it."""
 Ran = Callable[..., dict[str, Any]]
 
 
@@ -57,7 +63,12 @@ def ran(ada: Path, gitfleet: Gitfleet) -> Ran:
 
 def test_work_of_an_agent_that_was_allowed_is_on_its_branch(ran: Ran, ada: Path, git: Git) -> None:
     job = ran(
-        "say=hello", "ask=edit", "sh=echo B=3 > src/api/b.py", permissions="allow", options={"mode": "plan"}
+        "say=hello",
+        "ask=edit",
+        "sh=echo B=3 > src/api/b.py",
+        permissions="allow",
+        options={"mode": "plan"},
+        setup=READS,
     )
     (attempt,) = job["attempts"]
     assert (job["status"], job["outcome"], attempt["conversation"]) == ("completed", "success", "session-1")
@@ -118,6 +129,19 @@ def test_agent_that_asks_waits_until_a_person_answers(ada: Path, gitfleet: Gitfl
     assert "waits for no answer" in gitfleet(ada, "job", "answer", asking.job, "--allow").ended(20).stderr
 
 
+def test_answer_reaches_an_agent_whose_daemon_was_killed_and_the_next_one_ends_its_job(
+    ada: Path, gitfleet: Gitfleet
+) -> None:
+    asking = Asking(ada, gitfleet, "ask=edit")
+    asked(asking.folder, "101")
+    asking.daemon.send(signal.SIGKILL)
+    asking.daemon.ended()
+    assert "allowed" in gitfleet(ada, "job", "answer", asking.job, "--allow").ok().stdout
+    gitfleet(ada, "run", "--until-idle").ok()
+    shown = gitfleet(ada, "job", "show", asking.job, "--json").ok().json()["data"]["job"]
+    assert (shown["outcome"], len(shown["attempts"])) == ("success", 1)
+
+
 def test_job_that_waits_for_a_person_is_cancelled_as_any_other(ada: Path, gitfleet: Gitfleet) -> None:
     asking = Asking(ada, gitfleet, "ask=edit")
     asked(asking.folder, "101")
@@ -146,3 +170,39 @@ def test_template_is_a_file_that_can_be_used(tmp_path: Path) -> None:
     (tmp_path / "talker.yaml").write_text(text)
     agent = configuration.load(str(tmp_path), environ={}).agents["talker"]
     assert (agent.runtime, agent.permissions["execute"], agent.permissions["edit"]) == ("acp", "ask", "allow")
+
+
+def test_job_that_is_tried_again_goes_on_with_its_conversation(
+    ran: Ran, ada: Path, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
+    job = ran("loads", "say=half", "die=3")
+    assert (job["outcome"], job["attempts"][0]["conversation"]) == ("failed", "session-1")
+    heard = tmp_path / "heard"
+    file(ada, "loads", "say=whole", "sh=echo B=3 > src/api/b.py", env={"set": {"HEARD": str(heard)}})
+    gitfleet(ada, "job", "retry", job["id"]).ok()
+    gitfleet(ada, "run", "--until-idle").ok()
+    shown = gitfleet(ada, "job", "show", job["id"], "--json").ok().json()["data"]["job"]
+    first, second = shown["attempts"]
+    assert (shown["outcome"], second["text"], second["conversation"]) == ("success", "whole", "session-1")
+    assert first["worktree"] == second["worktree"]
+    assert "You were stopped" in json.loads(heard.read_text())["prompt"][0]["text"]
+
+
+def test_manager_tells_that_an_agent_asks_and_a_program_answers(ada: Path) -> None:
+    file(ada, "ask=edit")
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(ada / "agents"))
+        asks: asyncio.Queue[Any] = asyncio.Queue()
+        fleet.on("job:needs_input", asks.put_nowait)
+        async with fleet:
+            job = await fleet.trigger("talker")
+            event = await asyncio.wait_for(asks.get(), PATIENCE)
+            assert (event.job_id, event.text) == (job.id, "the edit thing")
+            with pytest.raises(InvalidStateError):
+                await fleet.answer_job(job.id, allow=True, question="no-such-question")
+            await fleet.answer_job(job.id, allow=True)
+            await fleet.until_idle()
+            assert fleet.get_job(job.id).outcome == "success"
+
+    asyncio.run(main())

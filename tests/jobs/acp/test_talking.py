@@ -67,6 +67,7 @@ def told(place: Path, *words: str, **given: Any) -> EndRecord:
         (["mode-ignored"], {"options": {"mode": "plan"}}, "failed", "is in the mode auto"),
         (["mode-refused", "name=@agentclientprotocol/codex-acp"], {}, "failed", "no mode 'read-only'"),
         (["say=x"], {"options": {"auth": "key"}}, "success", ""),
+        (["say=x"], {"options": {"auth": "odd"}}, "auth", "authenticate: no such way"),
         (["say=x", "resumes"], {"resume": "old-1"}, "success", ""),
         (["say=x", "loads"], {"resume": "old-1"}, "success", ""),
     ],
@@ -103,9 +104,9 @@ def test_prompt_comes_whole_and_readable_whatever_it_says(tmp_path: Path) -> Non
 
 
 def test_line_of_64_mib_is_one_message(tmp_path: Path) -> None:
-    end = told(tmp_path, f"long={64 * MIB}", "say=end")
-    assert end.outcome == "success"
-    assert max(len(line.raw) for line in stream(tmp_path / "attempt")) > 64 * MIB
+    end = told(tmp_path, f"long={64 * MIB}", "sh=true", "say=end")
+    assert (end.outcome, end.result and end.result.text) == ("success", "end")
+    assert (tmp_path / "attempt/stream.jsonl").stat().st_size > 64 * MIB
 
 
 def test_requests_that_nobody_offered_are_answered_with_method_not_found(tmp_path: Path) -> None:
@@ -240,3 +241,9 @@ def test_question_that_is_open_when_its_agent_is_stopped_is_cancelled(tmp_path: 
     end = ended(folder, shepherd)
     assert (end.outcome, end.killed) == ("cancelled", False)
     assert b"answered cancelled" in b"".join(line.raw for line in stream(folder))
+
+
+def test_question_that_nobody_answers_in_all_the_time_is_the_outcome(tmp_path: Path) -> None:
+    end = told(tmp_path, "ask=edit", limits=AttemptLimits(wall=1_000, grace=10_000))
+    assert (end.why, end.outcome, end.killed) == ("wall", "needs_input", False)
+    assert not (tmp_path / "work/edit.txt").exists()

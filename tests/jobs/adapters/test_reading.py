@@ -90,6 +90,16 @@ def test_claude_conversation_that_is_gone_is_told(line: dict[str, Any]) -> None:
     assert (found.outcome, found.lost) == ("failed", True)
 
 
+@pytest.mark.parametrize("trace", [[], ["Stack backtrace:", *(f"   {n}: <unknown>" for n in range(9))]])
+def test_codex_conversation_that_is_gone_is_told_with_a_trace_or_without(trace: list[str]) -> None:
+    adapter = fed("codex")
+    gone = "Error: thread/resume: thread/resume failed: no rollout found for thread id 1111 (code -32600)"
+    for line in (gone, "", *trace):
+        adapter.feed("stderr", line.encode())
+    found = adapter.result(AgentExit(1))
+    assert (found.outcome, found.lost) == ("failed", True)
+
+
 def test_claude_rejected_by_a_rate_limit_tells_when_it_is_over() -> None:
     adapter = fed(
         "claude",

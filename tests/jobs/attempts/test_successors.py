@@ -19,7 +19,7 @@ ID = job_ids.new()
 
 
 def attempt(number: int, **more: Any) -> AttemptRecord:
-    return AttemptRecord(number, f"tidy-{number}", **{"worktree": "/w/one", **more})
+    return AttemptRecord(number, f"tidy-{number}", **{"worktree": "/w/one", "code": 1, **more})
 
 
 def job(*attempts: AttemptRecord, **more: Any) -> JobRecord:
@@ -111,6 +111,33 @@ def test_conversation_goes_on_where_its_client_can(
 ) -> None:
     found = successors.conversation(job(attempt(1, **before), attempt(2, **now)), runtime, "codex")
     assert found == ("c" if goes_on else "")
+
+
+def test_attempts_that_waited_for_their_pool_are_not_counted() -> None:
+    one = job(attempt(1, outcome=AttemptOutcome.QUOTA), attempt(2, outcome=AttemptOutcome.TIMEOUT))
+    rules = RetryRules.model_validate({"attempts": 2})
+    assert successors.follows(one, rules, AttemptOutcome.TIMEOUT, NOW) is not None
+    counted = RetryRules.model_validate({"attempts": 2, "outcomes": ["quota", "timeout"]})
+    assert successors.follows(one, counted, AttemptOutcome.TIMEOUT, NOW) is None
+
+
+def test_attempt_that_never_began_is_nobodys_predecessor() -> None:
+    ran = attempt(1, conversation="c", outcome=AttemptOutcome.TIMEOUT)
+    never = attempt(2, code=None, why="start_failed", outcome=AttemptOutcome.FAILED)
+    one = job(ran, never, attempt(3))
+    assert successors.predecessor(one) == ran
+    assert successors.conversation(one, "codex", "codex") == "c"
+    assert "timeout" in successors.prompt(one, "codex", "c")
+    assert successors.predecessor(job(never, attempt(2))) is None
+    silent = attempt(2, outcome=AttemptOutcome.FAILED)
+    assert successors.conversation(job(ran, silent, attempt(3)), "codex", "codex") == "c"
+    cut_off = attempt(2, code=None, why="rebooted", conversation="d")
+    assert successors.conversation(job(ran, cut_off, attempt(3)), "codex", "codex") == "d"
+
+
+def test_prompt_has_why_an_attempt_failed() -> None:
+    failed = attempt(1, outcome=AttemptOutcome.FAILED, error="verify ended with 1: E=mc3")
+    assert "verify ended with 1: E=mc3" in successors.prompt(job(failed, attempt(2)), "claude", "c")
 
 
 def test_prompt_says_what_was_before_to_those_who_read_it() -> None:

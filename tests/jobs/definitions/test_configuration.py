@@ -110,6 +110,14 @@ def test_findings_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert [one.split(": ")[0] for one in found] == ["fleet.yaml:1", "a.yaml:2", "b.yaml:2", "b.yaml:3"]
 
 
+def test_default_agent_that_is_none_is_told_where_all_agents_are_read(tmp_path: Path) -> None:
+    fleet = "concurrency: 2\ndefault_agent: tidi\n"
+    assert findings(tmp_path, fleet=fleet, tidy=TRUE) == [
+        "fleet.yaml:2: default_agent: there is no agent tidi; did you mean tidy?"
+    ]
+    assert configuration.load(str(tmp_path / "tidy.yaml"), environ={}).fleet.default_agent == "tidi"
+
+
 def test_two_agents_of_one_name_are_refused(tmp_path: Path) -> None:
     (found,) = findings(tmp_path, a=TRUE, b=f"name: A\n{TRUE}")
     assert found.startswith("b.yaml:1: name: an agent of the name A is already in ")

@@ -76,15 +76,9 @@ def test_work_that_was_checked_is_pushed_for_the_agent(bench: Bench, git: Git, h
         ("true", {"queue": True}),
         ("git commit -q --allow-empty -m nothing", {"commit": {"no_change": "success"}, "queue": True}),
         ("echo odd > other.txt", {"claim_on_edit": False, "queue": True}),
+        ("echo odd > other.txt; git add .; git commit -qnm sneaky", {"claim_on_edit": False, "queue": True}),
     ],
-    ids=[
-        "failed",
-        "not as verified",
-        "not wished for",
-        "no change",
-        "nothing but a commit",
-        "left uncommitted",
-    ],
+    ids=["failed", "unverified", "unwished", "no change", "empty commit", "left uncommitted", "no claim"],
 )
 def test_nothing_but_checked_work_leaves_the_clone(
     bench: Bench, git: Git, hub: Path, script: str, more: dict[str, Any]

@@ -19,7 +19,7 @@ from gitfleet.mergequeue import model, trials
 from gitfleet.mergequeue.model import EntryEvidence, QueueEntry
 from gitfleet.mergequeue.requests import Mark, Marked, Reject
 from tests.jobs.attempts.test_attempts import Bench
-from tests.workbench import PATIENCE, Git, Gitfleet
+from tests.workbench import PATIENCE, UNSEEN, Git, Gitfleet
 
 WORKS = "cat > ../prompt.txt; echo $$ >> src/api/b.py && git commit -qam work"
 
@@ -155,6 +155,25 @@ def test_what_waits_for_the_hub_is_tried_again_and_kept_until_then(
     (said,) = WorkFollowing(bench.store).look()
     assert "pushed at" in said
     assert entry(bench, bench.store.get(job.id)).state == "queued"
+
+
+def test_work_that_was_brought_up_to_date_since_is_no_repair_by_itself(bench: Bench, git: Git) -> None:
+    first = ran(bench)
+    reject(bench, first)
+    tree = Path(first.attempts[0].worktree)
+    tree.joinpath("README.md").write_text("# Up to date\n")
+    git(tree, *UNSEEN, "commit", "-qam", "up to date")
+    WorkFollowing(bench.store).look()
+    second = run_again(bench, first, "true")
+    assert (second.outcome, entry(bench, first).state) == (AttemptOutcome.NO_CHANGE, "rejected")
+
+
+def test_maintainer_looks_after_what_waits(bench: Bench, gitfleet: Gitfleet) -> None:
+    first = ran(bench)
+    reject(bench, first)
+    said = gitfleet(bench.clone, "maintainer", "run").ok()
+    assert f"{newest(bench).id} goes on with it" in said.stdout + said.stderr
+    assert newest(bench).back.job == first.id
 
 
 def test_job_that_is_gone_is_expected_no_more(bench: Bench) -> None:

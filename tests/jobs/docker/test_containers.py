@@ -20,6 +20,7 @@ from gitfleet.jobs.shepherd.containers import LABEL, ContainerWatch
 from gitfleet.jobs.shepherd.records import ContainerSpec
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
+from tests.jobs.acp.test_talking import AGENT
 from tests.jobs.attempts.test_attempts import Bench
 from tests.jobs.shepherd.agents import PYTHON, runs
 from tests.workbench import PATIENCE, Git, Gitfleet
@@ -97,6 +98,19 @@ def test_agent_works_in_a_container_with_the_worktree_and_gits_folder_where_they
     } <= set(argv[:at])  # fmt: skip
     assert docker.containers() == []
     assert list((bench.clone / ".git/gitfleet/empty").iterdir()) == []
+
+
+def test_agent_of_the_protocol_is_talked_to_in_its_container(bench: Bench, docker: Docker, git: Git) -> None:
+    command = [PYTHON, "-I", "-S", AGENT, "say=hello", "ask=edit"]
+    job = bench.ran("", command=command, permissions="allow", **boxed(runs="acp"))
+    (attempt,) = job.attempts
+    assert (job.outcome, attempt.text, attempt.conversation) == (
+        AttemptOutcome.SUCCESS,
+        "answered id-allow_once",
+        "session-1",
+    )
+    assert git(bench.clone, "show", f"{attempt.branch}:edit.txt") == "edit"
+    assert docker.containers() == []
 
 
 def test_variables_go_by_their_names_and_this_machines_paths_stay_outside(

@@ -133,6 +133,8 @@ def test_logs_of_an_agent_have_what_its_jobs_wrote_in_order_and_end_with_the_man
         whole = [one async for one in fleet.stream_logs()]
         assert [one.seq for one in whole] == list(range(1, len(whole) + 1))
         assert (whole[0].event, whole[-1].event) == ("started", "stopped")
+        other = manager(place)
+        assert [one async for one in other.stream_logs(follow=False)] == whole
         with pytest.raises(ValueError, match="no level"):
             fleet.stream_logs(level="loud")
 
@@ -174,11 +176,42 @@ def test_manager_that_leaves_its_jobs_running_is_followed_by_one_that_takes_them
             assert fleet.state == "stopped"
             await fleet.stop()
         assert (fleet.get_job(job.id).status, said) == (JobStatus.RUNNING, [])
+        assert fleet.get_status().manager is None
         async with manager(place) as later:
+            there = fleet.get_status().manager
+            assert there is not None
+            assert there.pid == os.getpid()
             (place / ".git/gate").write_text("go\n")
             await later.until_idle()
             assert later.get_job(job.id).output == "ready\nover\n"
             assert len(later.get_job(job.id).attempts) == 1
+
+    asyncio.run(main())
+
+
+def test_stop_whose_caller_goes_away_is_ended_by_the_next(place: Path) -> None:
+    agent(place, "slow", "echo ready; exec sleep 1000")
+
+    async def main() -> None:
+        fleet = manager(place)
+        starting = asyncio.create_task(fleet.__aenter__())
+        await asyncio.sleep(0)
+        await fleet.stop()  # in the middle of the start
+        await starting
+        await fleet.stop()
+        async with manager(place) as fleet:
+            ready = asyncio.Event()
+            fleet.on("job:output", lambda _: ready.set())
+            job = await fleet.trigger("slow")
+            await ready.wait()
+            waiting = asyncio.Event()
+            first = asyncio.create_task(fleet.stop(timeout=None, on_progress=lambda _: waiting.set()))
+            await waiting.wait()
+            first.cancel()
+            await asyncio.wait([first])
+            assert fleet.state == "stopping"
+            await fleet.stop(timeout=0)
+            assert (fleet.state, fleet.get_job(job.id).status) == ("stopped", JobStatus.CANCELLED)
 
     asyncio.run(main())
 

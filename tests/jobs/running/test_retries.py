@@ -193,6 +193,23 @@ def test_job_that_failed_is_retried_by_hand_and_a_copy_of_it_begins_anew(place: 
     assert place.ends == ends
 
 
+def test_job_whose_worktree_was_taken_away_meanwhile_goes_on_on_its_branch(place: Place, git: Git) -> None:
+    place.agent("odd", "command: [sh, -c, 'echo 1 >> runs.txt; exit 3']\n")
+
+    async def main() -> None:
+        async with place.manager() as fleet:
+            job = await fleet.trigger("odd")
+            await fleet.until_idle()
+            git(place.path, "worktree", "remove", "--force", fleet.get_job(job.id).attempts[0].worktree)
+            await fleet.retry_job(job.id)
+            await fleet.until_idle()
+        first, second = fleet.get_job(job.id).attempts
+        assert (first.worktree, first.branch) == (second.worktree, second.branch)
+        assert git(place.path, "show", f"{second.branch}:runs.txt") == "1\n1"
+
+    asyncio.run(main())
+
+
 def test_job_that_waits_to_be_tried_again_is_tried_at_once_when_somebody_asks_from_another_process(
     place: Place, gitfleet: Gitfleet
 ) -> None:

@@ -103,7 +103,8 @@ def test_scheduled_jobs_and_others_count_together_and_at_the_limit_a_schedule_is
         skipped: list[Any] = []
         fleet.on("schedule:skipped", skipped.append)
         async with fleet:
-            assert [(one.schedule_name, one.reason) for one in skipped] == [("b", "concurrency_limit")]
+            (one,) = skipped
+            assert (one.schedule_name, one.reason, one.running, one.limit) == ("b", "concurrency_limit", 2, 2)
             scheduled, first = fleet.get_jobs()
             assert (first.id, scheduled.schedule_name) == (manual.id, "a")
             assert {scheduled.status, first.status} == {JobStatus.RUNNING}
@@ -142,6 +143,22 @@ def test_reason_to_hold_jobs_back_is_that_of_a_time_without_a_job(repository: Pa
     assert store.open_ids() == []
 
 
+def test_limit_of_all_jobs_skips_schedules_of_agents_that_have_room(place: Path) -> None:
+    rules = "{interval: 1h, catch_up: one}"
+    agent(place, "exec sleep 1000", f"concurrency: 2\nschedules: {{a: {rules}, b: {rules}}}")
+    overdue(place)
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(place / "agents"), fleet_wide=1)
+        skipped: list[Any] = []
+        fleet.on("schedule:skipped", skipped.append)
+        async with fleet:
+            assert [(one.reason, one.running, one.limit) for one in skipped] == [("concurrency_limit", 1, 1)]
+            await fleet.stop(wait_for_jobs=False)
+
+    asyncio.run(main())
+
+
 def test_schedules_are_told_and_switched_whether_the_manager_runs_or_not(place: Path) -> None:
     agent(place, "true", "schedules: {a: {interval: 1h}, b: {cron: '@daily', enabled: false}}")
     fleet = FleetManager(config_path=str(place / "agents"))
@@ -172,9 +189,9 @@ def test_schedules_are_told_and_switched_whether_the_manager_runs_or_not(place: 
 
 
 @pytest.mark.parametrize("options", [{"check_interval": 0}, {"check_interval": "x"}, {"interval": 5}])
-def test_options_of_the_scheduler_are_checked(place: Path, options: dict[str, int | str]) -> None:
+def test_options_of_the_scheduler_are_checked(tmp_path: Path, options: dict[str, int | str]) -> None:
     with pytest.raises(ValueError):
-        FleetManager(config_path=str(place / "agents"), scheduler=options)
+        FleetManager(config_path=str(tmp_path), state_dir=str(tmp_path / "state"), scheduler=options)
 
 
 def test_schedule_that_another_process_enables_fires_and_one_that_it_disables_does_not(
@@ -203,7 +220,9 @@ def test_schedule_that_another_process_enables_fires_and_one_that_it_disables_do
 
 def test_agent_that_may_schedule_itself_does_so_from_its_attempt(place: Path) -> None:
     add = f"{sys.executable} -m gitfleet schedule add --prompt again"
-    script = f'read -r task; test again = "$task" && exit; {add} --in 1s || exit 3; {add} --in 1s && exit 4; echo added'
+    script = (
+        f'read -r task; test again = "$task" && exit; {add} --in 30d; test $? = 16 || exit 3; {add} --in 1s'
+    )
     agent(place, script, "self_schedule: {count: 1, least_interval: 1s}")
 
     async def main() -> None:
@@ -218,5 +237,26 @@ def test_agent_that_may_schedule_itself_does_so_from_its_attempt(place: Path) ->
         assert job.status is JobStatus.COMPLETED, job.output + job.error
         second = next(one for one in reversed(fleet.get_jobs()) if one.schedule_name)
         assert (second.prompt, second.schedule_name[:5]) == ("again", "self-")
+
+    asyncio.run(main())
+
+
+def test_schedule_of_files_that_are_read_again_fires_and_one_that_is_gone_does_not(place: Path) -> None:
+    agent(place, "exec sleep 1000", "schedules: {old: {interval: 1h, catch_up: one, enabled: false}}")
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(place / "agents"))
+        made = asyncio.Event()
+        fleet.on("schedule:triggered", lambda _: made.set())
+        async with fleet:
+            agent(place, "exec sleep 1000", "schedules: {new: {interval: 1s}}")
+            assert await fleet.reload() == [
+                "agent:tidy:schedule:new added",
+                "agent:tidy:schedule:old removed",
+            ]
+            assert [one.name for one in fleet.get_schedules()] == ["new"]
+            await made.wait()
+            await fleet.stop(wait_for_jobs=False)
+        assert {job.schedule_name for job in fleet.get_jobs()} == {"new"}
 
     asyncio.run(main())

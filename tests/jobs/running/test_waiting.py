@@ -14,7 +14,9 @@ import pytest
 
 from gitfleet import FleetManager
 from gitfleet.base import clock, identity
-from gitfleet.jobs import present, waiting
+from gitfleet.codec import replace
+from gitfleet.jobs import present, spare_room, waiting
+from gitfleet.jobs.asking import Question, Questions
 from gitfleet.jobs.definitions.schema import Agent, FreeRules
 from gitfleet.jobs.durations import size_words
 from gitfleet.jobs.predecessors import Predecessors
@@ -24,6 +26,7 @@ from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import records
 from gitfleet.jobs.shepherd.records import AttemptState
 from gitfleet.jobs.spare_room import SpareRoom
+from gitfleet.jobs.waiting import HeldBack
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.workbench import Gitfleet
 
@@ -100,7 +103,7 @@ def test_job_for_which_there_is_no_room_waits_and_says_so_with_figures(
         async with FleetManager(config_path=str(place / "agents")) as fleet:
             job = await fleet.trigger("tidy")
             await fleet.until_idle()
-            why = waiting.reasons(fleet.store, [fleet.get_job(job.id)])[job.id]
+            why = fleet.get_waiting()[job.id]
             assert why.startswith("needs 5120000 GiB free memory; ")
             assert why.endswith(" are free")
         assert fleet.get_job(job.id).status is JobStatus.QUEUED
@@ -137,6 +140,19 @@ def test_room_that_an_attempt_will_take_counts_as_taken_from_its_start(store: Jo
     assert "4 GiB of it for what has just begun" in found.why(third, AGENT)
 
 
+def test_memory_is_what_the_control_groups_leave(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text("4:memory:/elsewhere\n0::/outer/inner\n")
+    groups = tmp_path / "groups"
+    for name, limit in (("outer", str(3 * GIB // 1000)), ("outer/inner", "max")):
+        (groups / name).mkdir(parents=True)
+        (groups / name / "memory.max").write_text(f"{limit}\n")
+        (groups / name / "memory.current").write_text("2000000\n")
+        (groups / name / "memory.stat").write_text("anon 1\ninactive_file 500000\n")
+    assert spare_room.memory(str(groups), str(own)) == 3 * GIB // 1000 - 1_500_000
+    assert spare_room.memory(str(groups), str(tmp_path / "none")) > 3 * GIB // 1000
+
+
 def test_amounts_are_said_in_the_largest_unit() -> None:
     assert [size_words(value) for value in (5, 2048, 512 << 20, 3 << 29)] == ["5 B", "2 KiB", "512 MiB", "1.5 GiB"]  # fmt: skip
 
@@ -157,9 +173,22 @@ def test_successor_waits_while_something_of_its_predecessor_runs(store: JobStore
     assert hold.why(job, AGENT) == ""
 
 
+def test_question_is_told_once_and_not_before_the_start_of_its_attempt() -> None:
+    questions = Questions()
+    asked, again = Question("May I?", 5), Question("May I now?", 9)
+    assert questions.new({"j": asked}) == {}
+    assert questions.begun("j")
+    assert questions.new({"j": asked}) == {"j": asked}
+    assert questions.new({"j": asked}) == {}
+    assert questions.new({"j": again}) == {"j": again}
+    assert questions.new({}) == {}
+    questions.over("j")
+    assert questions.new({"j": again}) == {}
+    assert not Questions().begun("j")
+
+
 def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> None:
-    for _ in range(2):
-        running(store, "busy")
+    at_work = {running(store, "busy").id: "busy" for _ in range(2)}
     due = clock.milliseconds() + 3_600_000
     failed = AttemptRecord(1, "tidy-1", outcome=AttemptOutcome.TIMEOUT)
     jobs = {
@@ -171,7 +200,8 @@ def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> Non
     }
     assert set(waiting.reasons(store, [jobs["held"], running(store)]).values()) == {waiting.NOBODY}
     notice = waiting.HeldNotice(store)
-    notice.tell({"tidy": 3, "busy": 2}, None, {jobs["held"].id: "no money"})
+    known = HeldBack(None, {"tidy": 3, "busy": 2}, None, at_work, {jobs["held"].id: "no money"})
+    notice.tell(known)
     found = waiting.reasons(store, jobs.values())
     said = {name: found[job.id] for name, job in jobs.items()}
     assert said["later"].startswith("attempt 1 ended with timeout; the next one is due at ")
@@ -179,8 +209,8 @@ def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> Non
     assert "no agent gone" in said["gone"]
     assert said["busy"] == "2 of 2 jobs of busy run"
     assert said["next"] == "it is about to start"
-    notice.tell({"tidy": 3, "busy": 2}, 3, {})
-    assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == "3 of 3 jobs run"
+    notice.tell(replace(known, fleet=2))
+    assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == "2 of 2 jobs run"
     notice.forget()
     assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == waiting.NOBODY
 
@@ -188,7 +218,7 @@ def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> Non
 def test_notice_of_a_daemon_that_was_killed_counts_for_nothing(store: JobStore) -> None:
     job = queued(store)
     notice = waiting.HeldNotice(store)
-    notice.tell({"tidy": 1}, None, {})
+    notice.tell(HeldBack(limits={"tidy": 1}))
     path = Path(store.folder, waiting.FILE)
     path.write_text(path.read_text().replace(f'"pid":{os.getpid()}', '"pid":1'))
     assert waiting.reasons(store, [job])[job.id] == waiting.NOBODY

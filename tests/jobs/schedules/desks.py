@@ -43,6 +43,10 @@ class FakeDesk:
     async def look(self) -> None:
         """Start nothing."""
 
+    def load(self, agent_name: str) -> tuple[int, int]:
+        del agent_name
+        return 1, 2
+
 
 class Timeline:
     """A state directory with its agents, and a ticker that is asked to look at chosen moments."""

@@ -33,13 +33,18 @@ def at_work(line: Timeline, rules: str = ALLOWED) -> str:
     return plan.take(line.store, job.id, agent).attempts[-1].session
 
 
-def add(line: Timeline, session: str, **wish: str) -> own.Added:
+def add(line: Timeline, session: str, **wish: str) -> own.AddedSchedule:
     return own.add(line.store, session, own.wish(**wish), once="after" in wish)
 
 
 @pytest.mark.parametrize(
     "wish",
-    [{"after": "5m"}, {"every": "5m"}, {"cron": "@hourly", "timezone": "Europe/Berlin", "prompt": "x"}],
+    [
+        {"after": "5m"},
+        {"every": "5m"},
+        {"cron": "@hourly", "timezone": "Europe/Berlin", "prompt": "x"},
+        {"every": "6m", "prompt": "broken \udc80 \x1b[31m"},
+    ],
 )
 def test_schedule_within_the_bounds_is_kept_as_it_was_asked_for(line: Timeline, wish: dict[str, str]) -> None:
     agent, name, made = add(line, at_work(line), **wish)
@@ -75,6 +80,7 @@ def test_schedule_beyond_the_bounds_is_refused(line: Timeline, wish: dict[str, s
         {"cron": "@daily", "timezone": "Mars/X"},
         {"every": "5m", "timezone": "Europe/Berlin"},
         {"every": "5m", "prompt": "a\0b"},
+        {"every": "5m", "prompt": "x" * 70_000},
     ],
 )
 def test_wish_that_means_nothing_is_refused(wish: dict[str, str]) -> None:

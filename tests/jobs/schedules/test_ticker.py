@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
 from gitfleet.jobs.schedules import information, own, plans, switches
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.schedules.own import OwnSchedule
-from gitfleet.jobs.schedules.shelf import Shelf
+from gitfleet.jobs.schedules.shelf import ScheduleShelf
 from tests.jobs.schedules.desks import DAY, HOUR, MINUTE, NINE, Timeline
 
 HOURLY = "{interval: 1h}"
@@ -184,15 +185,17 @@ def test_one_schedule_that_fails_does_not_hinder_the_others(
 ) -> None:
     line.agent("schedules: {a: {interval: 1h}, b: {interval: 1h}, c: {interval: 1h}}")
     line.at(NINE)
-    put = Shelf.put
+    put = ScheduleShelf.put
 
-    def failing(kept: Shelf[plans.SchedulePlan], agent: str, name: str, value: plans.SchedulePlan) -> None:
+    def failing(
+        kept: ScheduleShelf[plans.SchedulePlan], agent: str, name: str, value: plans.SchedulePlan
+    ) -> None:
         if name == "b":
             raise LocalStorage("The disk is full.", path="x")
         put(kept, agent, name, value)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf, "put", failing)
+        patch.setattr(ScheduleShelf, "put", failing)
         assert line.at(NINE + HOUR) == [NINE + HOUR] * 2
     assert line.at(NINE + HOUR + 1) == [NINE + HOUR]
     assert sorted(job.schedule_name for job in line.jobs()) == ["a", "b", "c"]
@@ -204,6 +207,16 @@ def test_schedule_of_an_agent_without_its_repository_is_skipped_in_words(line: T
     assert line.at(NINE + HOUR) == []
     (reason,) = line.reasons()
     assert "repository" in reason
+
+
+@pytest.mark.parametrize("moment", ["-5", "1e3", '"9"', "9" * 400])
+def test_plan_for_no_time_that_there_is_is_made_anew(line: Timeline, moment: str) -> None:
+    line.schedule("{interval: 1h, catch_up: one}")
+    line.at(NINE)
+    kept = Path(plans.shelf(line.store.folder).folder, "tidy@s.json")
+    kept.write_text(kept.read_text().replace(str(NINE + HOUR), moment))
+    assert line.at(NINE + HOUR) == []
+    assert shown(line).next_trigger == NINE + 2 * HOUR
 
 
 def test_files_that_cannot_be_read_make_nothing_fire(line: Timeline) -> None:
@@ -273,3 +286,22 @@ def test_own_schedule_of_an_agent_that_may_no_more_is_off(line: Timeline) -> Non
     line.agent("self_schedule: {}")
     line.at(NINE + HOUR)
     assert line.at(NINE + 2 * HOUR) == [NINE + 2 * HOUR]
+
+
+def test_ticker_that_is_closed_twice_or_before_its_start_is_left_alone_and_starts_again(
+    line: Timeline,
+) -> None:
+    line.schedule("{interval: 1h, catch_up: one}")
+    line.at(NINE)
+    line.now += 2 * HOUR
+    ticker = line.ticker()
+
+    async def main() -> None:
+        await ticker.close()
+        for _ in range(2):
+            await ticker.start()
+            await ticker.close()
+        await ticker.close()
+
+    asyncio.run(main())
+    assert [job.planned_at for job in line.jobs()] == [NINE + HOUR]

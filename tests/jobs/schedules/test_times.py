@@ -125,6 +125,10 @@ def test_runs_that_follow_too_closely_are_found(cron: str, least: int, expected:
     assert closer_than(cron, least, 1_780_304_400, BERLIN) == expected
 
 
+def test_moment_beyond_all_calendars_is_shown_as_none() -> None:
+    assert local_time(1e15, "UTC") == "?"
+
+
 @pytest.mark.parametrize(
     ("zone", "expected"), [("Europe/Berlin", "2026-06-01 11:00 CEST"), ("No/Zone", "2026-06-01 09:00 UTC")]
 )

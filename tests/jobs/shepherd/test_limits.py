@@ -41,13 +41,13 @@ def test_limit_after_the_result_counts_from_the_result_and_ends_when_the_agent_g
     assert limits.next() == (14, "idle")
 
 
-def test_each_step_of_a_handshake_has_its_time_and_what_follows_has_not() -> None:
+def test_silence_in_a_step_of_a_handshake_has_a_limit_of_its_own() -> None:
     limits = Deadlines(AttemptLimits(wall=1_000_000), 0)
     limits.told(0, waiting=False, finished=False, awaits="initialize")
     assert limits.next() == (HANDSHAKE, "handshake")
     limits.told(10, waiting=False, finished=False, awaits="initialize")
     assert limits.next() == (HANDSHAKE, "handshake")
-    limits.restart(20)
+    limits.heard(20)
     assert limits.next() == (20 + HANDSHAKE, "handshake")
     limits.told(30, waiting=False, finished=False, awaits="session/new")
     assert limits.next() == (30 + HANDSHAKE, "handshake")

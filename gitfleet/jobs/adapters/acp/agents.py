@@ -60,14 +60,14 @@ AGENTS = (
     ),
     AcpAgent(
         "opencode", "opencode-ai", "1.18.33", ("opencode",), ("opencode",),
-        passed=("OPENCODE_*", "ANTHROPIC_*", "OPENAI_*", "GEMINI_*", "OPENROUTER_*", "XDG_STATE_HOME"),
+        passed=("OPENCODE_*", "XDG_STATE_HOME"),  # it speaks to many services: the file names whose key it gets
         # It asks nobody unless it is told to; the file's `env` can tell otherwise.
-        gets={"OPENCODE_PERMISSION": '{"edit":"ask","bash":"ask"}', "OPENCODE_DISABLE_AUTOUPDATE": "true"},
+        gets={"OPENCODE_PERMISSION": '{"edit":"ask","bash":"ask","webfetch":"ask"}', "OPENCODE_DISABLE_AUTOUPDATE": "true"},
         counts=_LAST_REQUEST,
     ),
     AcpAgent(
         "copilot", "@github/copilot", "1.0.102", ("copilot",), ("copilot",),
-        passed=("COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"),
+        passed=("COPILOT_*",),
         gets={"COPILOT_AUTO_UPDATE": "false"},
         errors=("Error: ",), asides=("Info: ",),
     ),

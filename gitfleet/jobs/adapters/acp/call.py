@@ -49,5 +49,5 @@ def brief(task: Task) -> AcpBrief:
         auth=str(options.get("auth") or ""),
         config={str(key): value for key, value in dict(options.get("config") or {}).items()},
         permissions={kind: str(rule) for kind, rule in task.permissions.items()},
-        resume=flags.conversation(task.resume) if task.resume else "",
+        resume=task.resume,
     )

@@ -25,7 +25,7 @@ from gitfleet.jobs.words import AttemptOutcome
 
 VERSION = 1
 _PROMPT, _CLOSE = "session/prompt", "session/close"
-_MOST_ASKED, _MOST_DENIED, _SHORT = 100, 100, 4096
+_MOST_ASKED, _MOST_DENIED, _SHORT, _ID = 100, 100, 4096, 200
 
 
 class AcpAdapter(JsonLinesAdapter):
@@ -98,10 +98,12 @@ class AcpAdapter(JsonLinesAdapter):
             return self._answered(told)
         if told.reply_to is not None:
             return self._requested(told, told.reply_to)
-        if told.method == "session/update" and self._session in {"", told.params.get("sessionId")}:
+        if told.method == "session/update" and (
+            not self._session or told.params.get("sessionId") == self._session
+        ):
             return self._updated(table(told.params.get("update")))
         if told.method == "$/cancel_request":
-            self._asked.pop(f"{told.params.get('requestId')}", None)
+            self._asked.pop(f"{told.params.get('requestId')}"[:_ID], None)
             self._wait()
         return [AgentEvent("notice", what=told.method[:80])]
 
@@ -271,10 +273,14 @@ class AcpAdapter(JsonLinesAdapter):
         self._reason = text_of(result.get("stopReason")) or "none"
         self._usage.append(counting.of_answer(result, self.model))
         self._end()
-        return [
-            AgentEvent("result", ok=self._reason == "end_turn", subtype=self._reason[:80], text=shown(self._transcript.text)),
-            AgentEvent("usage", models=self._usage[-1], total=True),
-        ]  # fmt: skip
+        told = AgentEvent(
+            "result",
+            ok=self._reason == "end_turn",
+            subtype=self._reason[:80],
+            text=shown(self._transcript.text),
+        )
+        counts = self._usage[-1]
+        return [told, AgentEvent("usage", models=counts, total=True)] if counts else [told]
 
     # What the agent asks.
 
@@ -288,11 +294,12 @@ class AcpAdapter(JsonLinesAdapter):
         kind = permissions.kind_of(call.get("kind") or known)
         rule = permissions.rule_for(kind, self._brief.permissions)
         about = {"tool": kind, "text": shown(permissions.subject(call))}
-        if self._leaving:
+        if self._leaving or self.finished:
             self._out.append(wire.answer(reply_to, permissions.CANCELLED))
             return [AgentEvent("notice", what="permission", answer="cancelled", **about)]
         if rule is PermissionRule.ASK and len(self._asked) < _MOST_ASKED:
-            question = f"{reply_to}"[:256]
+            question = f"{reply_to}"[:_ID]
+            question += f"-{self._count}-{len(self._asked)}" if question in self._asked else ""
             self._asked[question] = reply_to, told.params.get("options"), kind, about["text"]
             self._wait()
             return [AgentEvent("needs_input", question=question, **about)]
@@ -366,9 +373,11 @@ class AcpAdapter(JsonLinesAdapter):
         return [f"it ended with {ended.words} {step}", *self.complaints]
 
     def _cost(self) -> float | None:
-        """What the turn cost: of a conversation that was gone on with, without what is known to be older."""
-        told = self._transcript
-        if told.cost is None or (self._brief.resume and told.cost_before is None):
+        """What the turn cost: of a conversation that was gone on with, without what is known to be older. 0 is what agents say
+        that do not know the price.
+        """
+        told, again = self._transcript, bool(self._brief.resume)
+        if not told.cost or not any(self._usage) or (again and told.cost_before is None):
             return None
-        earlier = told.cost_before if self._brief.resume else 0.0
-        return max(0.0, told.cost - (earlier or 0.0)) if any(self._usage) else None
+        spent = told.cost - (told.cost_before or 0.0 if again else 0.0)
+        return spent if spent > 0 else None

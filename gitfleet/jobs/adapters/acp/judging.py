@@ -55,7 +55,7 @@ class TurnVerdict(NamedTuple):
 def of_fault(fault: AcpFault, method: str) -> TurnVerdict:
     """An error as the answer to `method`."""
     words = (f"{method}: {fault.words}",)
-    if fault.code == AUTH_REQUIRED:
+    if fault.code == AUTH_REQUIRED or method == "authenticate":
         return TurnVerdict(AttemptOutcome.AUTH, words)
     known = _KINDS.get(fault.kind) or _STATUSES.get(fault.code) or refusals.refused(fault.message)
     again = method in {"session/resume", "session/load"}

@@ -45,10 +45,11 @@ def rule_for(kind: str, rules: Mapping[str, str]) -> PermissionRule:
 
 def outcome(options: Any, rule: PermissionRule) -> dict[str, Any]:
     """The answer to a request with these `options`, as the protocol has it. Where none fits, it is no permission."""
-    by_kind = {one.get("kind"): one.get("optionId") for one in reversed(tables_of(options))}
+    offered = [(one.get("kind"), one.get("optionId")) for one in tables_of(options)]
     for kind in _OPTIONS.get(rule, ()):
-        if isinstance(chosen := by_kind.get(kind), str):
-            return {"outcome": {"outcome": "selected", "optionId": chosen}}
+        for known, chosen in offered:
+            if known == kind and isinstance(chosen, str):
+                return {"outcome": {"outcome": "selected", "optionId": chosen}}
     return CANCELLED
 
 
@@ -60,8 +61,9 @@ def subject(call: Any) -> str:
     """What is asked for, in a line: the command, the title, or the files."""
     told = table(call)
     given = table(told.get("rawInput")).get("command")
-    if isinstance(given, str) and given:
-        return given
+    words = [word for word in (given if isinstance(given, list) else [given]) if isinstance(word, str)]
+    if command := " ".join(words):
+        return command
     if isinstance(title := told.get("title"), str) and title:
         return title
     places = [str(one.get("path")) for one in tables_of(told.get("locations"))]

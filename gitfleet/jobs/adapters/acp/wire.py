@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ NOT_FOUND = -32601
 AUTH_REQUIRED = -32000
 NO_RESOURCE = -32002
 INVALID_PARAMS = -32602
+_ESCAPED = b"\\u"
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class AcpFault(NamedTuple):
@@ -66,6 +69,7 @@ def read(line: bytes) -> AcpMessage | None:
         return None
     try:
         told = json.loads(line)
+        told = _whole(told) if _ESCAPED in line else told
     except (ValueError, RecursionError):
         return None
     given = told.get("id")
@@ -80,6 +84,15 @@ def read(line: bytes) -> AcpMessage | None:
 def table(value: Any) -> dict[str, Any]:
     """An object where one should be; anything else is an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def _whole(value: Any) -> Any:
+    """The same without halves of characters, which nothing could be written with."""
+    if isinstance(value, str):
+        return _HALVES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_whole(key): _whole(one) for key, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
 
 
 def _fault(error: Any) -> AcpFault | None:

@@ -1,0 +1,35 @@
+"""Options of the FleetManager in groups, as its document has them, beside the same ones by their own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitfleet.jobs.dispatcher import Bounds
+from gitfleet.jobs.errors import ConfigurationError
+
+_CONCURRENCY = {"per_agent": "per_agent", "fleet_wide": "fleet_wide"}
+_HISTORY = {"max_jobs_per_agent": "kept_per_agent", "max_jobs_total": "kept_total"}
+
+
+def bounds(own: Bounds, concurrency: Mapping[str, int] | None, history: Mapping[str, int] | None) -> Bounds:
+    """All of them; an option that has its own name and is in its group, too, goes by its own. Raises ConfigurationError."""
+    given: dict[str, int] = {}
+    for group, options, known in (
+        ("concurrency", concurrency, _CONCURRENCY),
+        ("history", history, _HISTORY),
+    ):
+        for name, value in (options or {}).items():
+            if name not in known:
+                raise _wrong(f"{group}.{name}", f"there is no such option; there are: {', '.join(known)}")
+            given[known[name]] = value
+    named = {field.name: getattr(own, field.name) for field in Bounds.FIELDS}
+    given |= {name: value for name, value in named.items() if value is not None}
+    for name, value in given.items():
+        if type(value) is not int or value < 1:
+            raise _wrong(name, "must be a whole number of at least 1")
+    return Bounds(**given)
+
+
+def _wrong(name: str, words: str) -> ConfigurationError:
+    said = f"{name}: {words}"
+    return ConfigurationError(f"The manager cannot be made: {said}.", validation_errors=(said,))

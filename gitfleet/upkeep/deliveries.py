@@ -1,0 +1,19 @@
+"""The work of jobs in upkeep: what waits to be delivered, and what came back, in a clone where nobody runs jobs just now."""
+
+from __future__ import annotations
+
+import os
+
+from gitfleet.base import files
+from gitfleet.clone import Clone
+
+
+def look_after(clone: Clone) -> list[str]:
+    """Go on with it, as far as that can be done now; what has happened, a line each. Costs a look at one folder where nothing waits."""
+    folder = os.path.join(clone.ledger.state, "jobs")
+    if not files.names(os.path.join(folder, "expecting")):
+        return []
+    from gitfleet.jobs.delivery.following import WorkFollowing  # agent files need pydantic: 90 ms
+    from gitfleet.jobs.records.store import JobStore
+
+    return WorkFollowing(JobStore(folder)).look()
