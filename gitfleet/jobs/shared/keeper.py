@@ -159,7 +159,7 @@ class SharedJobs:
         """See `Hold`: pools that agents here belong to are looked at on the hub."""
         if self._desk is None or not any(agent.pool for agent in self._configuration().agents.values()):
             return
-        if clock.elapsed() - self._polled > _FRESH:
+        if clock.elapsed() - self._polled > (_AGAIN if self._away else _FRESH):
             self._exchange()
         with self._desk.turn:
             self._read()
