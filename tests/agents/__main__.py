@@ -20,6 +20,7 @@ from tests.agents import (  # noqa: F401 - they take themselves up
     codex_sandbox,
     codex_sessions,
     codex_windows,
+    job_scenarios,
 )
 from tests.agents.scenario import SCENARIOS, Scenario
 from tests.agents.world import World

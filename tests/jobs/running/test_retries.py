@@ -12,12 +12,7 @@ from typing import Any
 import pytest
 
 from gitfleet import FleetManager
-from gitfleet.codec import replace
-from gitfleet.jobs import reruns, submission
 from gitfleet.jobs.errors import AgentNotFoundError, InvalidStateError
-from gitfleet.jobs.records import job_ids
-from gitfleet.jobs.records.job_record import JobRecord
-from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.workbench import Git, Gitfleet
 
@@ -213,18 +208,6 @@ def test_job_whose_worktree_was_taken_away_meanwhile_goes_on_on_its_branch(place
         assert git(place.path, "show", f"{second.branch}:runs.txt") == "1\n1"
 
     asyncio.run(main())
-
-
-def test_job_that_any_node_may_run_is_not_retried_here_once_the_fleet_knows_its_end(tmp_path: Path) -> None:
-    store = JobStore(str(tmp_path / "state"))
-    job = store.create(JobRecord(job_ids.new(), "tidy", JobStatus.QUEUED, fence=3))
-    store.update(job.id, lambda one: replace(one, status=JobStatus.FAILED))
-    (tmp_path / "tidy.yaml").write_text('command: ["true"]\n')
-    known = submission.load(str(tmp_path / "tidy.yaml"))
-    with pytest.raises(InvalidStateError, match="any node") as caught:
-        reruns.retry(store, known, job.id)
-    assert "fork" in (caught.value.hint or "")
-    assert store.get(job.id).status is JobStatus.FAILED
 
 
 def test_job_that_waits_to_be_tried_again_is_tried_at_once_when_somebody_asks_from_another_process(
