@@ -134,7 +134,10 @@ class SharedJobs:
         asked = {job.id: board.lapsed.get(job.id) for job in jobs}
         with found.turn:
             try:
+                began = clock.elapsed()
                 taken = found.take(asked)
+                if not self._mine:  # what was had before is renewed in its own time, and this with it
+                    self._renewed = began
                 self._mine |= {job.id for job in taken}
                 self._read()
             except (FleetError, OSError) as error:
