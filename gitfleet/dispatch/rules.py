@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gitfleet.base.text import display, one_line
+from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import FLAG, WHOLE, Choice, Many, Maybe, One, Struct, field, replace
 from gitfleet.dispatch import model
 from gitfleet.dispatch.model import (
@@ -144,7 +144,11 @@ def renew(view: View, operation: Operation, body: RenewJobs, generation: int) ->
         else:
             changes |= model.put(replace(job, lease=replace(job.lease, renewed=job.lease.renewed + 1)))
     kept = tuple(one.job for one in body.leases if one.job not in lost)
-    return Accepted(changes, JobsRenewed(kept, tuple(lost)), f"{operation.node} goes on with {len(kept)}")
+    return Accepted(
+        changes,
+        JobsRenewed(kept, tuple(lost)),
+        one_line(f"{operation.node} goes on with {counted(len(kept), 'job')}"),
+    )
 
 
 class EndJob(Struct):

@@ -32,6 +32,7 @@ from gitfleet.jobs.delivery.host_requests import HostRequest
 from gitfleet.jobs.delivery.work import Work
 from gitfleet.jobs.records.delivery_record import Delivery
 from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.shared import vouching
 from gitfleet.mergequeue import branches, model
 from gitfleet.mergequeue.adding import Wanted
 from gitfleet.mergequeue.branches import Placed
@@ -65,6 +66,7 @@ def deliver(job: JobRecord, agent: Agent, commit: str) -> Delivery:
             if not _changes(clone, work) or not (clone.ledger.node.hub or agent.queue.enabled):
                 return before
             _check(clone, work)
+            vouching.demand_ours(agent.working_directory, job, PATIENCE)
             with works.at_work(clone, work):
                 return _delivered(clone, work, agent, before)
     except _LATER as error:

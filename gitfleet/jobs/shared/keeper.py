@@ -134,7 +134,10 @@ class SharedJobs:
         asked = {job.id: board.lapsed.get(job.id) for job in jobs}
         with found.turn:
             try:
+                began = clock.elapsed()
                 taken = found.take(asked)
+                if not self._mine:  # what was had before is renewed in its own time, and this with it
+                    self._renewed = began
                 self._mine |= {job.id for job in taken}
                 self._read()
             except (FleetError, OSError) as error:
@@ -159,7 +162,7 @@ class SharedJobs:
         """See `Hold`: pools that agents here belong to are looked at on the hub."""
         if self._desk is None or not any(agent.pool for agent in self._configuration().agents.values()):
             return
-        if clock.elapsed() - self._polled > _FRESH:
+        if clock.elapsed() - self._polled > (_AGAIN if self._away else _FRESH):
             self._exchange()
         with self._desk.turn:
             self._read()

@@ -14,14 +14,14 @@ from gitfleet.codec import replace
 from gitfleet.dispatch import model
 from gitfleet.dispatch.model import SharedJob
 from gitfleet.dispatch.rules import LapsedLease
-from gitfleet.errors import PolicyRefused, UsageError
+from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.jobs.attempts import plan
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import InvalidStateError, JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
-from gitfleet.jobs.shared import views
+from gitfleet.jobs.shared import views, vouching
 from gitfleet.jobs.shared.desk import SharedDesk
 from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
@@ -126,6 +126,23 @@ def test_job_that_was_here_before_waits_again_with_its_attempts(desks: Desks) ->
     assert desks.bob.store.open_ids() == [job]
     assert desks.bob.store.retain(0) == []
     assert plan.take(desks.bob.store, job, agent).attempts[1].number == 2
+
+
+def test_work_leaves_the_clone_only_while_the_job_is_its_own_or_ended_as_such(desks: Desks) -> None:
+    job = desks.offer()
+    (taken,) = desks.bob.take({job: None})
+    path = str(desks.clone.repository.worktree)
+    vouching.demand_ours(path, taken, 30)
+    assert desks.lapsed(job).renewed == 1
+    desks.end(desks.bob, job, AttemptOutcome.SUCCESS, JobStatus.COMPLETED)
+    desks.bob.settle([desks.shared(job)])
+    vouching.demand_ours(path, taken, 30)
+    other = desks.offer()
+    (taken,) = desks.bob.take({other: None})
+    desks.ann.take({other: desks.lapsed(other)})
+    with pytest.raises(Conflict):
+        vouching.demand_ours(path, taken, 30)
+    vouching.demand_ours("/nowhere", replace(taken, fence=0), 30)
 
 
 def test_job_of_ones_own_is_not_touched_by_one_of_the_fleet_with_its_id(desks: Desks) -> None:

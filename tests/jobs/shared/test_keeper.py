@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from gitfleet import FleetManager
-from gitfleet.clone import Clone
+from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.dispatch import model, rules
 from gitfleet.dispatch.model import SharedJob
 from gitfleet.dispatch.rules import LapsedLease, TakeJob
+from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
+from gitfleet.ledger import log
 from tests.workbench import Gitfleet
 
 
@@ -125,6 +127,35 @@ def test_running_manager_hears_at_once_that_its_job_is_to_be_cancelled_or_its_po
             with Clone.open(str(place)) as clone:
                 clone.ledger.request(rules.stop, clone.ledger.itself, rules.StopJob(job.id))
             await over.wait()
+
+    asyncio.run(main())
+
+
+def test_manager_runs_a_job_by_one_push_for_its_lease_and_cancels_one_that_nobody_runs(place: Path) -> None:
+    (place / "agents/long.yaml").write_text("command: [sh, -c, ':']\nworking_directory: ..\nanywhere: true\n")
+
+    async def main() -> None:
+        async with FleetManager(config_path=str(place / "agents")) as fleet:
+            job = await fleet.trigger("long")
+            await fleet.until_idle()
+            assert fleet.get_job(job.id).status is JobStatus.COMPLETED
+        (place / "agents/long.yaml").write_text(
+            "command: [sh, -c, ':']\nworking_directory: ..\npool: account\n"
+        )
+        with Clone.open(str(place)) as clone:
+            pausing.pause(clone.ledger, "account", 0, "wait")
+            done = [line.kind for line in log.lines(clone.ledger.objects, OPERATIONS, clone.current().tip)]
+        assert [kind for kind in reversed(done) if kind.startswith("job.")] == [
+            "job.offer",
+            "job.take",
+            "job.end",
+        ]
+        async with FleetManager(config_path=str(place / "agents")) as fleet:
+            job = await fleet.trigger("long", anywhere=True)
+            assert fleet.get_job(job.id).offered
+            assert (await fleet.cancel_job(job.id)).status is JobStatus.CANCELLED
+            with pytest.raises(InvalidStateError):
+                await fleet.cancel_job(job.id)
 
     asyncio.run(main())
 
