@@ -25,6 +25,15 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
         UsageError,
     )
     from gitfleet.fleet.fleet import Fleet
+    from gitfleet.jobs.errors import (
+        AgentNotFoundError,
+        ConcurrencyLimitError,
+        ConfigurationError,
+        FleetManagerError,
+        InvalidStateError,
+        JobNotFoundError,
+        ScheduleNotFoundError,
+    )
     from gitfleet.jobs.fleet_manager import FleetManager
     from gitfleet.ledger.ledger import State
     from gitfleet.sessions.service import Start
@@ -35,21 +44,28 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
 
 __version__ = "0.1.0"
 __all__ = [
+    "AgentNotFoundError",
     "Blocked",
     "Claim",
     "Claimed",
     "CleanupTerms",
+    "ConcurrencyLimitError",
+    "ConfigurationError",
     "Conflict",
     "Fleet",
     "FleetError",
     "FleetManager",
+    "FleetManagerError",
     "HubRefused",
     "HubUnreachable",
+    "InvalidStateError",
+    "JobNotFoundError",
     "Lost",
     "NoSession",
     "Options",
     "Queued",
     "Released",
+    "ScheduleNotFoundError",
     "Selection",
     "SessionId",
     "Start",
@@ -61,13 +77,20 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AgentNotFoundError": "gitfleet.jobs.errors",
     "Claim": "gitfleet.claims.model",
     "Claimed": "gitfleet.claims.asking",
     "CleanupTerms": "gitfleet.worktrees.removable",
+    "ConcurrencyLimitError": "gitfleet.jobs.errors",
+    "ConfigurationError": "gitfleet.jobs.errors",
     "Fleet": "gitfleet.fleet.fleet",
     "FleetManager": "gitfleet.jobs.fleet_manager",
+    "FleetManagerError": "gitfleet.jobs.errors",
+    "InvalidStateError": "gitfleet.jobs.errors",
+    "JobNotFoundError": "gitfleet.jobs.errors",
     "Options": "gitfleet.upkeep.maintainer",
     "Released": "gitfleet.claims.asking",
+    "ScheduleNotFoundError": "gitfleet.jobs.errors",
     "Selection": "gitfleet.worktrees.service",
     "SessionId": "gitfleet.base.names",
     "Start": "gitfleet.sessions.service",

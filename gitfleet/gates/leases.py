@@ -7,7 +7,7 @@ taken away by whoever wants its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from gitfleet.base import canonical
@@ -130,14 +130,9 @@ def take(view: View, operation: Operation, body: TakeGate, generation: int) -> D
             changes[lease_path(one.id)] = None
         else:
             live.append(one)
-    same = [one for one in live if one.key == subject.key]
-    beside = [one for one in live if one.line == subject.line]
-    if same:
-        return Refused(_queued("The same is being run by", same))
-    if body.capacity and len(beside) >= body.capacity:
-        return Refused(
-            _queued(f"{counted(body.capacity, 'run')} of this at once, and so many are under way:", beside)
-        )
+    full = in_the_way(live, subject, body.capacity)
+    if full is not None:
+        return Refused(full)
     if len(live) >= MOST_RUNS:
         return Refused(_queued("More runs are under way than the fleet keeps:", live[:10]))
     lease = GateLease(
@@ -148,6 +143,17 @@ def take(view: View, operation: Operation, body: TakeGate, generation: int) -> D
     name = f" ({display(subject.part)})" if subject.part else ""
     words = f"gate{name} begins on tree {body.tree[:12] or '?'}, run by {body.by}"
     return Accepted(changes, GateTaken(lease.id), one_line(words))
+
+
+def in_the_way(live: Sequence[GateLease], subject: GateSubject, capacity: int) -> Queued | None:
+    """Why a run may not begin beside those that are under way: the same is being run, or as many as may are; None where it may. Pure."""
+    same = [one for one in live if one.key == subject.key]
+    if same:
+        return _queued("The same is being run by", same)
+    beside = [one for one in live if one.line == subject.line]
+    if capacity and len(beside) >= capacity:
+        return _queued(f"{counted(capacity, 'run')} of this at once, and so many are under way:", beside)
+    return None
 
 
 def _queued(words: str, ahead: list[GateLease]) -> Queued:

@@ -177,6 +177,21 @@ class Gates:
         """The commit (with `tree`, the tree) that a revision names here. Raises UsageError."""
         return target(self._repository.here, self._ledger.objects, revision, tree=tree)
 
+    def hindrance(self, tree: str, *, again: bool = False) -> Queued | None:
+        """Why the next part of the gate that has to run on a tree cannot begin now, by what is known here; None where it can, or none has to.
+
+        Leases whose runners are gone are in nobody's way. `again`: also what is known runs.
+        """
+        rules, view = self.policy, self._ledger.current().view
+        for part in rules.parts:
+            subject = _subject(self._ledger.objects, tree, part, rules)
+            if again or standings.standing(view, subject, rules.trust).word not in {PASSED, FAILED}:
+                under_way = list(leases.running(view))
+                over = watching.over(under_way, self._ledger.state, self._ledger.node.id)
+                live = [one for one in under_way if over.get(one.id) != one.renewed]
+                return leases.in_the_way(live, subject, part.capacity)
+        return None
+
     def runner(self) -> GateRunner:
         """What runs commands; its `stop` ends them from another thread."""
         return GateRunner(self._repository, self._ledger.state, self._ledger.node.id)

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, options, reruns, submission
+from gitfleet.jobs import at_once, events, options, reruns, submission
 from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
@@ -82,14 +82,14 @@ class FleetManager(FleetQueries):
         self._listeners = Listeners(self._log)
         own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
         bounds = options.bounds(own, concurrency, history)
-        shared = SharedJobs(self.store, self._near, self._current, self._log)
+        self._shared = SharedJobs(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
-            shared,
+            self._shared,
         )
         self._dispatcher = Dispatcher(
-            self.store, self._listeners, self._log, self._current, bounds, holds, shared
+            self.store, self._listeners, self._log, self._current, bounds, holds, self._shared
         )
         self._ticker = Ticker(
             self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
@@ -97,7 +97,7 @@ class FleetManager(FleetQueries):
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
-        self._stopped, self._reloading = asyncio.Event(), asyncio.Lock()
+        self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()
         self._begun = asyncio.get_running_loop().create_task(self._begin()) if auto_start else None
 
     @property
@@ -120,20 +120,20 @@ class FleetManager(FleetQueries):
 
         Raises InvalidStateError, also where another one runs here, and LocalStorage.
         """
-        self._expect("start", INITIALIZED)
-        self._seat.take(self._config_path)
-        self._state, self._since = RUNNING, clock.elapsed()
-        self._stopped.clear()
-        self._tell("started", events.ManagerStarted(clock.milliseconds()))
-        try:
-            await asyncio.to_thread(self._ticker.mend)
-            await self._dispatcher.start()
-            await self._ticker.start()
-            self._seat.listen()
-        except BaseException:
-            self._state = INITIALIZED
-            await self._seat.leave("it could not start")
-            raise
+        async with self._starting:
+            self._expect("start", INITIALIZED)
+            self._seat.take(self._config_path)
+            self._state, self._since = RUNNING, clock.elapsed()
+            self._tell("started", events.ManagerStarted(clock.milliseconds()))
+            try:
+                await asyncio.to_thread(self._ticker.mend)
+                await self._dispatcher.start()
+                await self._ticker.start()
+                self._seat.listen()
+            except BaseException:
+                self._state = INITIALIZED
+                await self._seat.leave("it could not start")
+                raise
 
     async def stop(
         self,
@@ -150,26 +150,37 @@ class FleetManager(FleetQueries):
         how many still run, whenever that changes. Called again while it stops, it hurries that up, and comes back with it.
         Harmless where nothing runs.
         """
-        if self._state not in {RUNNING, STOPPING}:
-            return
         limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
-        first, self._state = self._state == RUNNING, STOPPING
-        if first:
-            await self._ticker.close()
-        await self._dispatcher.shut()
+        async with self._starting:  # one that is about to start does that first
+            if self._state == RUNNING:
+                self._state = STOPPING
+                self._shut = asyncio.create_task(self._begin_nothing())
+                self._end = asyncio.create_task(self._finish(reason))
+        if self._state != STOPPING:
+            return
+        await asyncio.shield(self._shut)
         if leave_running:
             await self._dispatcher.leave()
         elif wait_for_jobs:
             await self._drain(limit, on_progress)
         await self.cancel_all()
-        if not first:
-            await self._stopped.wait()
-            return
-        await self._dispatcher.close()
-        await self._seat.leave(reason)
-        self._state = STOPPED
-        self._stopped.set()
-        self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
+        await asyncio.shield(self._end)
+
+    async def _begin_nothing(self) -> None:
+        await self._ticker.close()
+        await self._dispatcher.shut()
+
+    async def _finish(self, reason: str) -> None:
+        """End in good order once nothing runs. A task of its own: whoever asked for it may go away."""
+        await self._shut
+        while self._dispatcher.running:
+            await asyncio.wait(list(self._dispatcher.running.values()))
+        try:
+            await self._dispatcher.close()
+            await self._seat.leave(reason)
+        finally:
+            self._state = STOPPED
+            self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
 
     async def _drain(self, limit: float | None, on_progress: Callable[[int], object] | None) -> None:
         until = None if limit is None else clock.elapsed() + limit
@@ -241,25 +252,25 @@ class FleetManager(FleetQueries):
         prompt_override: str | None = None,
         priority: int | None = None,
         anywhere: bool = False,
+        queue: bool = True,
     ) -> JobRecord:
         """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
 
         `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
+        Without `queue` it starts at once, or there is no job: raises ConcurrencyLimitError, and InvalidStateError where something
+        else keeps jobs back.
         """
         self._expect("trigger", RUNNING)
         known = self._known("trigger")
         agent = submission.agent_of(known, agent_name)
-        job = await self._dispatcher.call(
-            lambda: offering.submit(
-                self.store,
-                known,
-                agent,
-                submission.new(
-                    agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
-                ),
-                anywhere=anywhere,
-            )
-        )
+        new = submission.new(agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority)
+        submit = partial(offering.submit, self.store, known, agent, new, anywhere=anywhere)
+        if queue:
+            job = await self._dispatcher.call(submit)
+        else:
+            job = await at_once.submitted(self._dispatcher, new, submit)
+        if job.offered:
+            await self._dispatcher.call(self._shared.hear)
         await self._dispatcher.look()
         return job
 
@@ -343,7 +354,7 @@ class FleetManager(FleetQueries):
         """Do what another process asks for."""
         if request.what == requests.RELOAD:
             return await self.reload()
-        self._ending = asyncio.create_task(
+        self._asked = asyncio.create_task(
             self.stop(
                 wait_for_jobs=request.wait,
                 timeout=request.timeout,

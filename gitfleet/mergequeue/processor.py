@@ -85,6 +85,7 @@ class Processor:
         self._hearing: Hearing | None = None
         self._trouble: dict[tuple[EntryPin, ...], _Trouble] = {}
         self._gave_way = False
+        self._waits = ""
         self.done = Processed()
         """What came of the last `work`, also where it ended with an error."""
 
@@ -176,8 +177,11 @@ class Processor:
         self._site.sync()
         return True
 
-    def _await(self) -> bool:
+    def _await(self, why: str = "") -> bool:
         """Wait until others have done something; True, since there may be more to do."""
+        if why and why != self._waits:
+            self._site.listener.say(f"waiting: {why}")
+        self._waits = why
         if self._hearing:
             self._hearing.wait(self._site.sync)
         return True
@@ -194,10 +198,14 @@ class Processor:
         if trouble.times > _TRIES and clock.elapsed() < trouble.until:
             return self._halt("the gate could not be run to its end")
         self._stopped.wait(max(0.0, trouble.until - clock.elapsed()))
-        return self._stopped.is_set() or self._run(look, step.candidate)
+        if self._stopped.is_set():
+            return True
+        full = testing.waits(self._site, look, step.candidate)
+        return self._await(full) if full else self._run(look, step.candidate)
 
     def _run(self, look: Outlook, candidate: Candidate) -> bool:
         self.done = replace(self.done, runs=self.done.runs + 1)
+        rules = self._site.gate
         ended = testing.run(self._site, look, candidate, yields=not self._gave_way)
         self._gave_way = ended.gave_way or (self._gave_way and look.is_hot(candidate))
         pins = look.pins(candidate)
@@ -209,7 +217,7 @@ class Processor:
             self._site.sync()
         if ended.outcome == "abandoned":
             return True if ended.useless else self._await()
-        if testing.was_in_vain(self._site, look, candidate):
+        if self._site.gate == rules and testing.was_in_vain(self._site, look, candidate):
             return self._halt("the verdict of this node does not count by the rules (`queue: trust`)")
         return True
 

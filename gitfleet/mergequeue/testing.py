@@ -74,6 +74,13 @@ def was_in_vain(site: Site, look: Outlook, candidate: Candidate) -> bool:
     return site.gates.standing(place(site, look, candidate).tree).word == UNKNOWN
 
 
+def waits(site: Site, look: Outlook, candidate: Candidate) -> str:
+    """What a run of a candidate would wait for, in words: another run of the same, or of as many as a part of the gate bears; "" where it may begin."""
+    step = place(site, look, candidate)
+    full = site.gates.hindrance(step.tree, again=look.has_failed(step.tree))
+    return full.message if full else ""
+
+
 def known_first(site: Site, look: Outlook, candidate: Candidate) -> CandidateResult | None:
     """The same, of the candidate or of those in it that have passed on the target as it was before: that these pass on the
     target of now may be known without a run, by the inputs of the gate's parts, and then they need not wait for the others.
@@ -121,6 +128,7 @@ def run(site: Site, look: Outlook, candidate: Candidate, *, yields: bool = False
         if outcome == "failed" and len(clerk.suspects) == 1:
             _keep_logs(site, ended)
     why = f" ({clerk.useless})" if clerk.useless and outcome == "abandoned" else ""
+    why += "".join(f" ({one.waits.message})" for one in ended.parts if one.waits)
     why += " (flaky: the same files failed before)" if again and outcome == "passed" else ""
     site.listener.say(f"{outcome}{why}: {names}")
     return CandidateRun(outcome, clerk.gave_way, clerk.useless)

@@ -14,6 +14,7 @@ from gitfleet.jobs.adapters.acp import call
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import Spec
+from tests.agents.chat_models import Chat, Generate
 from tests.agents.clients import installed
 from tests.agents.models import Call, Messages, Model, Responses, Turn, say, use
 from tests.agents.scenario import apply, bash, run, scenario, update
@@ -27,8 +28,28 @@ class Speaker(NamedTuple):
     model: type[Model]
     change: Call
     waits: Call
-    free: str
-    """The mode in which it runs commands without asking."""
+    free: str = ""
+    """The mode in which it runs commands without asking; "": with our permission."""
+    arguments: tuple[str, ...] = ()
+
+    def environment(self, world: World, model: Model) -> dict[str, str]:
+        """What leads it to its model."""
+        if self.name == "opencode":
+            provider = {
+                "npm": "@ai-sdk/openai-compatible", "options": {"baseURL": f"{model.url}/v1", "apiKey": "none"},
+                "models": {"scripted": {"limit": {"context": 100_000, "output": 1_000}}},
+            }  # fmt: skip
+            config = world.home / ".config/opencode/opencode.json"
+            config.parent.mkdir(parents=True, exist_ok=True)
+            names = dict.fromkeys(("model", "small_model"), "scripted/scripted")
+            config.write_text(json.dumps({"provider": {"scripted": provider}, **names}))
+        return {
+            "claude-agent-acp": {"ANTHROPIC_BASE_URL": model.url, "CLAUDE_CODE_MAX_RETRIES": "1"},
+            "gemini": {"GOOGLE_GEMINI_BASE_URL": model.url, "GEMINI_API_KEY": "none"},
+            "copilot": {
+                "COPILOT_OFFLINE": "true", "COPILOT_MODEL": "scripted", "COPILOT_PROVIDER_BASE_URL": f"{model.url}/v1",
+            },
+        }.get(self.name, {})  # fmt: skip
 
     def file(self, world: World, model: Model, **keys: Any) -> None:
         """Write its agent file."""
@@ -36,8 +57,8 @@ class Speaker(NamedTuple):
             world.codex_ready(model, hooks=False)
         values = {
             "runtime": "acp", "working_directory": "..", "prompt": "work",
-            "command": [str(installed(self.name) / self.name)],
-            "env": {"allow": ["SCRIPTED_KEY"], "set": {"ANTHROPIC_BASE_URL": model.url, "CLAUDE_CODE_MAX_RETRIES": "1"}},
+            "command": [str(installed(self.name) / self.name), *self.arguments],
+            "env": {"allow": ["SCRIPTED_KEY"], "set": self.environment(world, model)},
             **keys,
         }  # fmt: skip
         folder = world.ada / "agents"
@@ -52,8 +73,22 @@ class Speaker(NamedTuple):
         return world.data(world.ada, "job", "show", job)["job"]
 
 
+def _shell(tool: str, command: str) -> Call:
+    return Call(tool, {"command": command, "description": "work"})
+
+
 LONG = "touch started; sleep 31415"
 CLAUDE = Speaker("claude-agent-acp", Messages, bash("echo two > free/a.py"), bash(LONG), "default")
+GEMINI = Speaker(
+    "gemini", Generate, _shell("run_shell_command", "echo two > free/a.py"), _shell("run_shell_command", LONG),
+    arguments=("--acp", "-m", "gemini-2.5-pro"),
+)  # fmt: skip
+OPENCODE = Speaker(
+    "opencode", Chat, _shell("bash", "echo two > free/a.py"), _shell("bash", LONG), arguments=("acp",)
+)
+COPILOT = Speaker(
+    "copilot", Chat, _shell("bash", "echo two > free/a.py"), _shell("bash", LONG), arguments=("--acp",)
+)
 CODEX = Speaker("codex-acp", Responses, apply(update("free/a.py")), run(LONG), "agent-full-access")
 
 
@@ -108,7 +143,9 @@ def _stopped(world: World, speaker: Speaker) -> None:
 
 def _busy(world: World, speaker: Speaker) -> None:
     with speaker.model(use(speaker.waits)) as model:
-        speaker.file(world, model, permissions="allow", options={"mode": speaker.free})
+        speaker.file(
+            world, model, permissions="allow", options={"mode": speaker.free} if speaker.free else {}
+        )
         job = world.data(world.ada, "trigger", "talker")["job"]["id"]
         runner = threading.Thread(target=world.data, args=(world.ada, "run", "--until-idle"))
         runner.start()
@@ -125,7 +162,7 @@ def _busy(world: World, speaker: Speaker) -> None:
 def _resumed(world: World, speaker: Speaker) -> None:
     with speaker.model(say("first words", mark="first question"), say("second words")) as model:
         speaker.file(world, model)
-        env = {**world.env, "ANTHROPIC_BASE_URL": model.url}
+        env = {**world.env, **speaker.environment(world, model)}
         found = [
             _attempt(world, speaker, env, Task("first question", command=(speaker.name,))),
         ]
@@ -232,3 +269,57 @@ def claude_busy(world: World) -> None:
 def codex_busy(world: World) -> None:
     """Over ACP: a command that runs when its job is cancelled is gone with it."""
     _busy(world, CODEX)
+
+
+@scenario("gemini")
+def gemini_allowed(world: World) -> None:
+    """Over ACP: what its rules allow is done, and the work is on its branch."""
+    _allowed(world, GEMINI)
+
+
+@scenario("gemini")
+def gemini_rejected(world: World) -> None:
+    """Over ACP: a turn that ends after a rejection, with nothing changed, is a failure."""
+    _rejected(world, GEMINI)
+
+
+@scenario("gemini")
+def gemini_busy(world: World) -> None:
+    """Over ACP: a command that runs when its job is cancelled is gone with it."""
+    _busy(world, GEMINI)
+
+
+@scenario("opencode")
+def opencode_allowed(world: World) -> None:
+    """Over ACP: what its rules allow is done, and the work is on its branch."""
+    _allowed(world, OPENCODE)
+
+
+@scenario("opencode")
+def opencode_rejected(world: World) -> None:
+    """Over ACP: a turn that ends after a rejection, with nothing changed, is a failure."""
+    _rejected(world, OPENCODE)
+
+
+@scenario("opencode")
+def opencode_busy(world: World) -> None:
+    """Over ACP: a command that runs when its job is cancelled is gone with it."""
+    _busy(world, OPENCODE)
+
+
+@scenario("copilot")
+def copilot_allowed(world: World) -> None:
+    """Over ACP: what its rules allow is done, and the work is on its branch."""
+    _allowed(world, COPILOT)
+
+
+@scenario("copilot")
+def copilot_rejected(world: World) -> None:
+    """Over ACP: a turn that ends after a rejection, with nothing changed, is a failure."""
+    _rejected(world, COPILOT)
+
+
+@scenario("copilot")
+def copilot_busy(world: World) -> None:
+    """Over ACP: a command that runs when its job is cancelled is gone with it."""
+    _busy(world, COPILOT)

@@ -16,6 +16,9 @@ PINNED = {
     "claude": ("@anthropic-ai/claude-code", "2.1.332"),
     "claude-agent-acp": ("@agentclientprotocol/claude-agent-acp", "0.101.0"),
     "codex-acp": ("@agentclientprotocol/codex-acp", "2.6.0"),
+    "gemini": ("@google/gemini-cli", "0.61.0"),
+    "opencode": ("opencode-ai", "1.18.33"),
+    "copilot": ("@github/copilot", "1.0.102"),
 }
 LONGEST = 90.0
 """Seconds for one run of a client; each takes a few."""
@@ -41,7 +44,7 @@ def installed(name: str) -> Path:
 
 def version(name: str) -> str:
     """What the client says it is; of one that says nothing, what was fetched."""
-    if name.endswith("-acp"):
+    if name not in {"codex", "claude"}:
         return PINNED[name][1]
     done = subprocess.run(
         [str(installed(name) / name), "--version"], capture_output=True, text=True, check=True, timeout=60

@@ -55,6 +55,8 @@ class Model:
     """One scripted model, served while the `with` block runs. `asked` is every request of the main conversations."""
 
     path = ""
+    end = ""
+    """What a stream ends with."""
 
     def __init__(self, *turns: Turn) -> None:
         self._turns, self._lock = list(turns), threading.Lock()
@@ -197,6 +199,11 @@ def _words(asked: Asked) -> str:
     return "\n".join(found)
 
 
+def _event(event: Event) -> str:
+    named = f"event: {event['type']}\n" if "type" in event else ""
+    return f"{named}data: {json.dumps(event)}\n\n"
+
+
 def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -233,8 +240,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(data)
 
         def _stream(self, events: Iterator[Event]) -> None:
-            lines = (f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
-            data = "".join(lines).encode()
+            data = ("".join(map(_event, events)) + model.end).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.send_header("Content-Length", str(len(data)))

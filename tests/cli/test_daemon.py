@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -56,11 +57,16 @@ def running(ada: Path) -> RunningManager:
 
 
 def gone(who: ProcessIdentity | None) -> None:
+    """Wait for its end."""
     assert who is not None
-    end = clock.elapsed() + PATIENCE
-    while identity.state(who) != "dead":
-        assert clock.elapsed() < end
-        clock.wait(0.01)
+    try:
+        handle = os.pidfd_open(who.pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert identity.state(who) == "dead" or select.select([handle], [], [], PATIENCE)[0]
+    finally:
+        os.close(handle)
 
 
 def job_of(gitfleet: Gitfleet, ada: Path, agent: str) -> str:
@@ -94,10 +100,13 @@ def test_stop_waits_for_jobs_and_says_so_and_cancels_them_after_its_time(
     told(gitfleet, ada, "start")
     first = job_of(gitfleet, ada, "long")
     (ada / ".git/ready").read_text()
-    stopping = gitfleet.start(ada, "stop", "--timeout", "never")
-    with open(ada / ".git/gate", "w", encoding="utf-8") as gate:
-        gate.write("go\n")
-    assert "waiting for 1 job" in stopping.ended().ok().stderr
+    argv, env = gitfleet.argv("stop", "--timeout", "never"), overlaid(gitfleet.environment())
+    with subprocess.Popen(argv, cwd=ada, env=env, stderr=subprocess.PIPE, text=True) as stopping:
+        assert stopping.stderr is not None
+        assert stopping.stderr.readline() == "waiting for 1 job\n"
+        (ada / ".git/gate").write_text("go\n")
+        stopping.communicate()
+    assert stopping.returncode == 0
     assert told(gitfleet, ada, "job", "show", first)["job"]["status"] == "completed"
     told(gitfleet, ada, "start")
     second = job_of(gitfleet, ada, "long")
@@ -165,7 +174,7 @@ def test_reload_answers_with_the_changes_or_with_every_finding(ada: Path, gitfle
     job = job_of(gitfleet, ada, "long")
     (ada / "agents/long.yaml").unlink()
     told(gitfleet, ada, "reload")
-    assert "waits: its agent is not in the agent files" in gitfleet(ada, "job", "show", job).ok().stdout
+    assert "why: there is no agent long any more" in gitfleet(ada, "job", "show", job).ok().stdout
     assert told(gitfleet, ada, "job", "show", waits)["job"]["waits"] == ""
     (ada / "agents/other.yaml").write_text("comand: x\n")
     assert "other.yaml:1: comand: there is no such key" in gitfleet(ada, "reload").ended(2).stderr
@@ -222,7 +231,6 @@ def test_reader_of_the_log_that_goes_away_ends_it_quietly(ada: Path, gitfleet: G
 def test_foreground_manager_is_stopped_from_elsewhere(ada: Path, gitfleet: Gitfleet) -> None:
     ran = gitfleet.start(ada, "run", "--json")
     job = job_of(gitfleet, ada, "tidy")
-    while told(gitfleet, ada, "job", "show", job)["job"]["status"] != "completed":
-        clock.wait(0.05)
+    gitfleet(ada, "job", "logs", "-f", job).ok()
     assert told(gitfleet, ada, "stop")["stopped"]["pid"] == ran.pid
     assert ran.ended().ok().json()["data"]["completed"] == 1

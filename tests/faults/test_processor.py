@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,22 +29,26 @@ PROCESS = ("queue", "process")
 class Started:
     """A runner in a process of its own, whose gate waits for us: it says that it runs, and goes on when it is let."""
 
-    def __init__(self, queue: Queue, *options: str, place: str = "", more: str = "") -> None:
+    def __init__(self, queue: Queue, *options: str, place: str = "", more: str = "", **rules: Any) -> None:
         self.queue = queue
         self.here, self.go = queue.folder / "here", queue.folder / "go"
         for pipe in (self.here, self.go):
             if not pipe.exists():
                 os.mkfifo(pipe)
-        queue.rules(more or f"echo x >{self.here}; read -r word <{self.go}")
+        queue.rules(more or f"echo x >{self.here}; read -r word <{self.go}", **rules)
         self.options, self.place = options, place or queue.name
 
     def begin(self) -> subprocess.Popen[str]:
+        self.process = self.beside(self.place)
+        return self.process
+
+    def beside(self, place: str) -> subprocess.Popen[str]:
+        """One more runner, in any clone, which is the caller's to wait for."""
         argv = self.queue.gitfleet.argv("queue", "process", *self.options)
         env = overlaid(self.queue.gitfleet.environment())
-        self.process = subprocess.Popen(
-            argv, cwd=self.queue.fleets.clone(self.place), env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        return subprocess.Popen(
+            argv, cwd=self.queue.fleets.clone(place), env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )  # fmt: skip
-        return self.process
 
     def wait(self) -> None:
         """Until a gate runs."""

@@ -34,8 +34,11 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def test_public_names_are_these_and_each_is_there() -> None:
     assert gitfleet.__all__ == [
-        "Blocked", "Claim", "Claimed", "CleanupTerms", "Conflict", "Fleet", "FleetError", "FleetManager", "HubRefused", "HubUnreachable",
-        "Lost", "NoSession", "Options", "Queued", "Released", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wish", "__version__",
+        "AgentNotFoundError", "Blocked", "Claim", "Claimed", "CleanupTerms", "ConcurrencyLimitError",
+        "ConfigurationError", "Conflict", "Fleet", "FleetError", "FleetManager", "FleetManagerError", "HubRefused",
+        "HubUnreachable", "InvalidStateError", "JobNotFoundError", "Lost", "NoSession", "Options", "Queued",
+        "Released", "ScheduleNotFoundError", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wish",
+        "__version__",
     ]  # fmt: skip
     assert gitfleet.__all__ == sorted(gitfleet.__all__) == dir(gitfleet)
     assert all(getattr(gitfleet, name) for name in gitfleet.__all__)

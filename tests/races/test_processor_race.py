@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,3 +79,58 @@ def test_runner_that_has_nothing_to_do_hears_soon_that_another_has_finished(
     assert counter.take().count("push") <= 1, out  # what the first has tested, it may try to land before it
     assert len(hubqueue.tested()) == 1
     hubqueue.sound(entry)
+
+
+def limited(queue: Queue, capacity: int = 1) -> dict[str, Any]:
+    """Rules whose gate may run so often at once."""
+    return {"gate": {"slow": {"run": [str(queue.folder / "gate")], "capacity": capacity}}}
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("killed", [False, True])
+def test_runner_that_finds_no_room_for_its_gate_waits_without_a_ticket_until_there_is(
+    killed: bool, hubqueue: Queue
+) -> None:
+    """Two runners of one clone, and of two; where the first is killed, the second goes on without it."""
+    from tests.faults.test_processor import Started
+
+    place = "ada" if killed else "bob"  # of another clone, a lease outlives its runner for minutes
+    first = Started(hubqueue, **limited(hubqueue))
+    entry = hubqueue.add("a")
+    process = first.begin()
+    first.wait()
+    other = hubqueue.add("b")
+    second = first.beside(place)
+    assert second.stderr is not None
+    lines = iter(second.stderr.readline, "")
+    assert any(line.startswith("waiting: 1 run of this at once") for line in lines)
+    assert [[pin.id for pin in run.entries] for run in hubqueue.runs()] == [[entry.id]]
+    if killed:
+        process.kill()
+        first.end()
+    else:
+        first.let()
+    gates = threading.Thread(target=lambda: [(first.wait(), first.let()) for _ in range(9)], daemon=True)
+    gates.start()  # all further gates pass
+    _, said = second.communicate(timeout=300)
+    assert second.returncode == 0, said
+    assert killed or first.end()[0] == 0
+    hubqueue.sound(entry, other)
+
+
+def test_verdicts_of_another_environment_let_nothing_land(hubqueue: Queue, git: Git) -> None:
+    """The trunk says what a verdict is about: what passed before it said something else is tested anew."""
+    from tests.faults.test_processor import Started
+
+    entry = hubqueue.add("a")
+    runner = Started(hubqueue, environment="py3.11")
+    runner.begin()
+    runner.wait()
+    before = hubqueue.main
+    hubqueue.rules(environment="py3.12")  # moves the target, too
+    runner.let()
+    code, said = runner.end()
+    assert code == 0, said
+    hubqueue.sound(entry)
+    assert len(hubqueue.tested()) == 2
+    assert git(hubqueue.hub, "rev-parse", f"{hubqueue.now(entry).landed}^1") != before

@@ -66,7 +66,7 @@ class SharedDesk:
                 for job_id, lapsed in wanted.items()
                 if self._is_new(job_id)
             ]
-            results = self.ledger.submit(asked)
+            results = self.ledger.submit(asked) if asked else []
             jobs = [one.answered(JobTold).job for one in results if one.ok and one.status is Status.CONFIRMED]
             for one in results:
                 if one.error is not None and not isinstance(one.error, Conflict):
@@ -118,7 +118,8 @@ class SharedDesk:
                 elif job.stop and not record.cancelled:
                     with suppress(InvalidStateError):
                         cancelling.ask(self.store, job.id)
-            self._tell_ends(over)
+            if over:
+                self._tell_ends(over)
             return here
 
     def told(self, job: JobRecord) -> None:
@@ -150,7 +151,7 @@ class SharedDesk:
 
     def _tell_ends(self, ends: Sequence[EndJob]) -> None:
         asked = [self.ledger.operation(rules.end, self.ledger.itself, body) for body in ends]
-        for one in self.ledger.submit(asked) if asked else ():
+        for one in self.ledger.submit(asked):
             if one.error is not None and not isinstance(one.error, Conflict):
                 raise one.error
 

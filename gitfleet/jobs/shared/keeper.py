@@ -149,6 +149,12 @@ class SharedJobs:
     def _leave_alone(self, jobs: Iterable[str], seconds: float) -> None:
         self._again = {**self._again, **dict.fromkeys(jobs, clock.elapsed() + seconds)}
 
+    def hear(self) -> None:
+        """Read at once what this clone knows of the fleet by now. Raises what reading the ledger does."""
+        if self._desk is not None:
+            with self._desk.turn:
+                self._read()
+
     def refresh(self) -> None:
         """See `Hold`: pools that agents here belong to are looked at on the hub."""
         if self._desk is None or not any(agent.pool for agent in self._configuration().agents.values()):

@@ -186,7 +186,11 @@ class Agent:
             say(f"{method} {self.ask(method, path='/etc/passwd')['error']['code']}")
 
     def do_long(self, size: str) -> None:
-        say("x" * int(size))
+        head, tail = json.dumps({"jsonrpc": "2.0", "method": "session/update", "params": {
+            "sessionId": SESSION[0], "update": {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "|"}},
+        }}).split("|")  # fmt: skip
+        sys.stdout.write(f"{head}{'x' * int(size)}{tail}\n")
+        sys.stdout.flush()
 
     def do_noise(self, size: str) -> None:
         sys.stderr.write("noise\n" * int(size))

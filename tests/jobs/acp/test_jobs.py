@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,19 @@ def test_agent_that_asks_waits_until_a_person_answers(ada: Path, gitfleet: Gitfl
         False,
     )
     assert "waits for no answer" in gitfleet(ada, "job", "answer", asking.job, "--allow").ended(20).stderr
+
+
+def test_answer_reaches_an_agent_whose_daemon_was_killed_and_the_next_one_ends_its_job(
+    ada: Path, gitfleet: Gitfleet
+) -> None:
+    asking = Asking(ada, gitfleet, "ask=edit")
+    asked(asking.folder, "101")
+    asking.daemon.send(signal.SIGKILL)
+    asking.daemon.ended()
+    assert "allowed" in gitfleet(ada, "job", "answer", asking.job, "--allow").ok().stdout
+    gitfleet(ada, "run", "--until-idle").ok()
+    shown = gitfleet(ada, "job", "show", asking.job, "--json").ok().json()["data"]["job"]
+    assert (shown["outcome"], len(shown["attempts"])) == ("success", 1)
 
 
 def test_job_that_waits_for_a_person_is_cancelled_as_any_other(ada: Path, gitfleet: Gitfleet) -> None:

@@ -104,9 +104,9 @@ def test_prompt_comes_whole_and_readable_whatever_it_says(tmp_path: Path) -> Non
 
 
 def test_line_of_64_mib_is_one_message(tmp_path: Path) -> None:
-    end = told(tmp_path, f"long={64 * MIB}", "say=end")
-    assert end.outcome == "success"
-    assert max(len(line.raw) for line in stream(tmp_path / "attempt")) > 64 * MIB
+    end = told(tmp_path, f"long={64 * MIB}", "sh=true", "say=end")
+    assert (end.outcome, end.result and end.result.text) == ("success", "end")
+    assert (tmp_path / "attempt/stream.jsonl").stat().st_size > 64 * MIB
 
 
 def test_requests_that_nobody_offered_are_answered_with_method_not_found(tmp_path: Path) -> None:

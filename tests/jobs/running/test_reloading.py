@@ -189,6 +189,33 @@ def test_manager_that_leaves_its_jobs_running_is_followed_by_one_that_takes_them
     asyncio.run(main())
 
 
+def test_stop_whose_caller_goes_away_is_ended_by_the_next(place: Path) -> None:
+    agent(place, "slow", "echo ready; exec sleep 1000")
+
+    async def main() -> None:
+        fleet = manager(place)
+        starting = asyncio.create_task(fleet.__aenter__())
+        await asyncio.sleep(0)
+        await fleet.stop()  # in the middle of the start
+        await starting
+        await fleet.stop()
+        async with manager(place) as fleet:
+            ready = asyncio.Event()
+            fleet.on("job:output", lambda _: ready.set())
+            job = await fleet.trigger("slow")
+            await ready.wait()
+            waiting = asyncio.Event()
+            first = asyncio.create_task(fleet.stop(timeout=None, on_progress=lambda _: waiting.set()))
+            await waiting.wait()
+            first.cancel()
+            await asyncio.wait([first])
+            assert fleet.state == "stopping"
+            await fleet.stop(timeout=0)
+            assert (fleet.state, fleet.get_job(job.id).status) == ("stopped", JobStatus.CANCELLED)
+
+    asyncio.run(main())
+
+
 def test_stop_that_is_asked_for_again_hurries_the_first(place: Path) -> None:
     agent(place, "slow", "echo ready; exec sleep 1000")
 

@@ -129,6 +129,22 @@ def test_running_manager_hears_at_once_that_its_job_is_to_be_cancelled_or_its_po
     asyncio.run(main())
 
 
+def test_schedule_whose_pool_is_paused_is_skipped_with_that_reason(place: Path) -> None:
+    (place / "agents/long.yaml").write_text(
+        "command: [sh, -c, ':']\nworking_directory: ..\npool: account\nschedules: {often: {interval: 1s}}\n"
+    )
+    with Clone.open(str(place)) as clone:
+        pausing.pause(clone.ledger, "account", 0, "wait")
+
+    async def main() -> None:
+        async with FleetManager(config_path=str(place / "agents")) as fleet:
+            said: asyncio.Queue[str] = asyncio.Queue()
+            fleet.on("schedule:skipped", lambda event: said.put_nowait(event.reason))
+            assert await said.get() == "pool_paused"
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("told", "until"),
     [(None, 4600), (0, 4600), (1_000_000, 4600), (1_500_000, 1500), (1_010_000, 1060), (10**15, 3_025_000)],

@@ -6,7 +6,6 @@ what nobody allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from gitfleet.jobs.adapters.acp.agents import AcpAgent
@@ -74,7 +73,7 @@ def _mode(session: dict[str, Any], mode: str) -> SessionSetting:
     option = _of_category(session, "mode") or {}
     if mode in modes:
         return SessionSetting("session/set_mode", {"modeId": mode}, f"the mode {mode}", mode)
-    values = list(_values(option.get("options")))
+    values = _values(option.get("options"))
     if mode in values:
         return _option(option, mode, "the mode")._replace(mode=mode)
     raise UnusableSetting(f"the session has no mode '{mode}'; it has {_listed(modes or values)}")
@@ -92,7 +91,7 @@ def _model(session: dict[str, Any], model: str) -> SessionSetting:
 
 
 def _option(option: dict[str, Any], value: Any, what: str) -> SessionSetting:
-    values = list(_values(option.get("options")))
+    values = _values(option.get("options"))
     if values and value not in values:
         raise UnusableSetting(f"{what} cannot be '{value}'; it can be {_listed(values)}")
     kind = {"type": "boolean"} if isinstance(value, bool) else {}
@@ -107,15 +106,10 @@ def _of_category(told: dict[str, Any], category: str) -> dict[str, Any] | None:
     )
 
 
-def _values(options: Any) -> Iterator[str]:
+def _values(options: Any) -> list[str]:
     """The values of an option that is one of several, those in groups included."""
-    for one in list_of(options):
-        if isinstance(one, str):
-            yield one
-        elif isinstance(value := table(one).get("value"), str):
-            yield value
-        else:
-            yield from _values(table(one).get("options"))
+    groups = [table(one).get("options") for one in list_of(options)]
+    return [value for listed in (options, *groups) for value in _ids(listed, "value")]
 
 
 def _ids(listed: Any, key: str) -> list[str]:
