@@ -26,7 +26,12 @@ NewName = Annotated[
 ]
 OneAgent = Annotated[str, Argument(metavar="[AGENT]", help="Only this agent.")]
 Runtime = Annotated[
-    str, Option("--runtime", metavar="RUNTIME", help="What it runs: codex, claude, or command for a program.")
+    str,
+    Option(
+        "--runtime",
+        metavar="RUNTIME",
+        help="What it runs: acp, claude, codex, docker, or command for a program.",
+    ),
 ]
 
 

@@ -321,7 +321,9 @@ class Chains:
             committer=self._committer.at(when),
             message=commit_text.with_trailers(message, trailers),
         )
-        return ChainStep(landing.entry, self._place.write("commit", data), found.tree)
+        step = ChainStep(landing.entry, self._place.write("commit", data), found.tree)
+        self._place.know(step.commit, step.tree)
+        return step
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def _added(git: Git, old: str, new: str) -> Iterator[bytes]:
         yield from hunk.added
 
 
-class _MergeSide(NamedTuple):
+class _PlaceSide(NamedTuple):
     """What one side has in a place: its lines, what was there `before` either began, and the lines of the `other` side."""
 
     lines: list[bytes]
@@ -60,16 +60,16 @@ class _Place(NamedTuple):
         return [*(line for line in left if not line.startswith(_MARKS)), *added]
 
     @property
-    def sides(self) -> list[_MergeSide]:
+    def sides(self) -> list[_PlaceSide]:
         """Ours and theirs; of a hunk apart from any conflict, what was there."""
         rows = list(enumerate(self.lines))
         marks = [number for number, row in rows if row.startswith((_FIRST, _BASE)) or row == _SECOND]
         if len(marks) != 3:
-            return [_MergeSide([row for _, row in rows if not row.startswith(_MARKS)], [], [])]
+            return [_PlaceSide([row for _, row in rows if not row.startswith(_MARKS)], [], [])]
         first, base, second = marks
         ours, theirs = self.lines[first + 1 : base], self.lines[second + 1 : -1]
         before = self.lines[base + 1 : second]
-        return [_MergeSide(ours, before, theirs), _MergeSide(theirs, before, ours)]
+        return [_PlaceSide(ours, before, theirs), _PlaceSide(theirs, before, ours)]
 
 
 class _Elsewhere:
@@ -159,7 +159,7 @@ def _missing(
                 yield line
 
 
-def _deleted(side: _MergeSide, gone: _Elsewhere) -> list[set[bytes]]:
+def _deleted(side: _PlaceSide, gone: _Elsewhere) -> list[set[bytes]]:
     """The words of each line that the other side has deleted there, where it has done nothing else and has not brought them elsewhere."""
     if any(line not in side.before for line in side.other if _WORD.search(line)):
         return []

@@ -43,9 +43,11 @@ def test_configuration_is_checked_as_a_whole_and_shown_with_its_defaults(
     assert forms.held(checked, command="config check")["agents"] == ["a"]
     assert checked["warnings"] == ["agent a: the program no-such-program is not in PATH here"]
     shown = forms.held(gitfleet(ada, "config", "show", "--json").ok().json())
-    assert (shown["fleet"], shown["agents"]["a"]["priority"]) == ({"concurrency": 2}, 7)
+    assert (shown["fleet"], shown["agents"]["a"]["priority"]) == ({"concurrency": 2, "lease": "3m"}, 7)
     assert (
-        gitfleet(ada, "config", "show").ok().stdout.startswith("# fleet.yaml\nconcurrency: 2\n\n# a\nname: a")
+        gitfleet(ada, "config", "show")
+        .ok()
+        .stdout.startswith("# fleet.yaml\nconcurrency: 2\nlease: 3m\n\n# a\nname: a")
     )
     assert "There is no agent 'b'" in gitfleet(ada, "config", "show", "b").ended(2).stderr
     (ada / "agents/b.yaml").write_text("command: [sh]\npriority: 1\nworking_directory: /\n")

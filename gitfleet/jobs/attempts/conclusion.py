@@ -168,7 +168,7 @@ def _judged(
             verdict = _Verdict(outcome, error, head, branch, kept)
             if outcome is not AttemptOutcome.SUCCESS:
                 return verdict
-            if kept and agent.commit.leftovers == "fail":
+            if kept and agent.commit.leftovers != "keep":
                 return replace(verdict, outcome=AttemptOutcome.FAILED, error=kept)
             if not kept and not _changed(clone.repository.here, attempt.base, head):
                 return _unchanged(verdict, agent, end)

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from gitfleet.base import processes
+from gitfleet.base import files, processes
 from gitfleet.codec import Struct
 from gitfleet.errors import Blocked, UsageError
 from gitfleet.git.program import redact
@@ -136,8 +136,7 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
     if box.git == "read":
         link = os.path.join(attempt.worktree, ".git")
         options += [_mount(common, common, "ro"), _mount(link, link, "ro")]
-        ours = os.path.join(common, "gitfleet")  # other jobs are there, with what their agents said
-        options += [f"--mount=type=tmpfs,{_field('target', ours)}"] if os.path.isdir(ours) else []
+        options.append(_mount(*_hidden(common), "ro"))
     else:
         options.append(_mount(common, common))
     options += [_mount(folder, folder, "ro") for folder in _borrowed(common)]
@@ -146,6 +145,15 @@ def _options(agent: Agent, attempt: AttemptRecord) -> list[str]:
         assert found is not None
         options.append(_mount(found[1], found[2], found[3] or "rw"))
     return options
+
+
+def _hidden(common: str) -> tuple[str, str]:
+    """An empty folder, and what it is put over: other jobs are there, with what their agents said.
+
+    No tmpfs, since not every docker leaves that empty. Raises LocalStorage.
+    """
+    ours = os.path.join(common, "gitfleet")
+    return files.folder(os.path.join(ours, "empty")), ours
 
 
 def _demand_answer(program: str, environ: Mapping[str, str]) -> None:

@@ -48,6 +48,7 @@ def planned(
         template=rules.template or "",
         command=tuple(command),
         timeout=rules.timeout,
+        named=rules.command,
     )
     records.save(folder, PLAN, plan)
     return [sys.executable, "-I", "-S", _PROGRAM, folder], plan.marker

@@ -149,7 +149,7 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         adapter=agent.adapter,
         model=model,
         limits=AttemptLimits(limits.wall, limits.idle, limits.after_result, limits.grace, limits.disk),
-        marker=attempt.session,
+        marker="" if box else attempt.session,  # what runs in a container hears of its end from docker alone
         brief=adapter.brief(task),
         setup=setup,
         worktree=attempt.worktree,

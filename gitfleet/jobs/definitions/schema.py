@@ -154,7 +154,7 @@ class CommitRules(Section):
 
     leftovers: Literal["commit", "keep", "fail"] = Field(
         default="commit",
-        description="Uncommitted changes: they are committed, kept in the worktree, or a failure.",
+        description="Uncommitted changes: they are committed (where that cannot be, it is a failure), kept in the worktree, or a failure.",
     )
     push: bool = Field(
         default=True,

@@ -13,10 +13,15 @@ from ruamel.yaml import YAML
 from gitfleet.git.program import redact
 from gitfleet.jobs import durations
 from gitfleet.jobs.definitions.schema import Agent, FleetSettings
-from gitfleet.jobs.definitions.values import Rhythm
+from gitfleet.jobs.definitions.values import Lease, Milliseconds, Rhythm
 
 MASK = "***"
-_TIMES = {durations.milliseconds, *(one.func for one in get_args(Rhythm) if isinstance(one, BeforeValidator))}
+_TIMES = {
+    one.func
+    for kind in (Lease, Milliseconds, Rhythm)
+    for one in get_args(kind)
+    if isinstance(one, BeforeValidator)
+}
 
 
 def agent(found: Agent) -> dict[str, Any]:

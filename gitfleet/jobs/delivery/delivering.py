@@ -15,15 +15,18 @@ from gitfleet.base.text import display, one_line
 from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.errors import (
+    Blocked,
     Conflict,
+    Corrupt,
     FleetError,
-    HubError,
     LocalStorage,
     LockHeld,
-    Unverifiable,
+    PolicyRefused,
+    StaleFence,
     UsageError,
 )
 from gitfleet.git import refs
+from gitfleet.git.program import GitFailed
 from gitfleet.git.remote import Remote
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery import host_requests, prompts
@@ -42,8 +45,10 @@ from gitfleet.trunk import queue_policy
 
 PATIENCE = 120.0
 """Seconds that the hub may take for one delivery; then it counts as out of reach."""
-_LATER = (HubError, Unverifiable, LockHeld, LocalStorage, OSError)
-"""What may be otherwise at the next try. All else is for people."""
+_NO = (UsageError, Conflict, StaleFence, PolicyRefused, Blocked)
+"""Who looked said no: what is to be done about that is for people."""
+_LATER = (LockHeld, Corrupt, LocalStorage, GitFailed)
+"""Among these, what may be otherwise at the next try, as all else may."""
 _HEADS = "refs/heads/"
 _LIMIT = 1000
 _JOB = "Fleet-Job"
@@ -69,10 +74,10 @@ def deliver(job: JobRecord, agent: Agent, commit: str) -> Delivery:
             vouching.demand_ours(agent.working_directory, job, PATIENCE)
             with works.at_work(clone, work):
                 return _delivered(clone, work, agent, before)
-    except _LATER as error:
+    except (FleetError, OSError) as error:
+        if _is_no(error):
+            return replace(before, refused=f"not delivered: {_words(error)}")
         return replace(before, waits=f"not delivered yet: {_words(error)}")
-    except FleetError as error:
-        return replace(before, refused=f"not delivered: {_words(error)}")
 
 
 def _delivered(clone: Clone, work: Work, agent: Agent, done: Delivery) -> Delivery:
@@ -81,13 +86,19 @@ def _delivered(clone: Clone, work: Work, agent: Agent, done: Delivery) -> Delive
     for name, step in _steps(agent):
         try:
             done = step(clone, work, done)
-        except _LATER as error:
-            waits.append(f"{name} yet: {_words(error)}")
-        except FleetError as error:
-            refused.append(f"{name}: {_words(error)}")
+        except (FleetError, OSError) as error:
+            if _is_no(error):
+                refused.append(f"{name}: {_words(error)}")
+            else:
+                waits.append(f"{name} yet: {_words(error)}")
         if step is _push and (waits or refused):
             break
     return replace(done, waits="; ".join(waits), refused="; ".join(refused))
+
+
+def _is_no(error: Exception) -> bool:
+    """Whether that was refused for good."""
+    return isinstance(error, _NO) and not isinstance(error, _LATER)
 
 
 def _steps(agent: Agent) -> Iterator[tuple[str, Step]]:

@@ -138,7 +138,7 @@ _CLIENTS = {
     ),
     "gitlab": _Client(
         "glab",
-        lambda forge: {"GITLAB_HOST": forge.host, "NO_PROMPT": "1"},
+        lambda forge: {"GITLAB_HOST": forge.host, "NO_PROMPT": "true"},
         lambda forge, asked: (
             "api", f"{_requests_of(forge)}?{urlencode({'state': 'all', 'source_branch': asked.branch, 'target_branch': asked.target})}",
         ),

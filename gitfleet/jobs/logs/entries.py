@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gitfleet.base.text import one_line
@@ -43,7 +44,7 @@ def rank(level: str) -> int:
 def of_event(name: str, event: Any, at: int, *, since: int = 0, agent_name: str = "") -> LogEntry:
     """What an event says in the log. `since`: when the manager started; `agent_name`: where the event itself has none."""
     job = getattr(event, "job", None)
-    level, words = _WORDS.get(name, ("info", _any))
+    level, words = _WORDS.get(name, ("info", partial(_any, name)))
     said = words(event) if name != "job:created" or event.job.created_at >= since else _found(event)
     return LogEntry(
         at,
@@ -85,12 +86,15 @@ def _skipped(event: Any) -> str:
     return f"{_schedule(event)} skipped: {event.reason}{counts}"
 
 
-def _any(event: Any) -> str:
-    """An event in the words of its fields."""
+def _any(name: str, event: Any) -> str:
+    """An event in the words of its name and its fields: `needs_input: job job-…, agent tidy, text …`."""
     facts = [(one.name, getattr(event, one.name)) for one in event.FIELDS]
-    return ", ".join(
-        f"{name} {value}" for name, value in facts if isinstance(value, str | int) and value != ""
-    )
+    said = [
+        f"{field.removesuffix('_name').removesuffix('_id')} {value}"
+        for field, value in facts
+        if isinstance(value, str | int) and value != ""
+    ]
+    return f"{name.rpartition(':')[2]}: {', '.join(said)}"
 
 
 _WORDS: Mapping[str, tuple[str, Callable[[Any], str]]] = {

@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from gitfleet.base import files
+from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.codec import Struct, replace
@@ -31,6 +31,7 @@ RECORD = "record.json"
 KEPT = 100
 """Ended jobs of each agent that are kept, unless told otherwise."""
 _PATIENCE = 30.0
+_YOUNG = 1000  # milliseconds
 
 
 class JobFilter(Struct):
@@ -57,6 +58,7 @@ class JobStore:
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
+        self._read_last: dict[str, tuple[tuple[int, ...], JobRecord]] = {}
         if os.path.lexists(self.folder) and not os.path.isdir(self.folder):
             raise UsageError(
                 f"{display(self.folder)} is no folder.", hint="Name the folder that jobs are kept in."
@@ -160,8 +162,18 @@ class JobStore:
         return [name for name in files.names(self._open()) if job_ids.is_id(name)]
 
     def open_jobs(self) -> list[JobRecord]:
-        """The same as records."""
-        return [job for job in self._read(self.open_ids()) if not job.ended]
+        """The same as records. One that has not changed since the last call is not read again."""
+        known = self._read_last
+        found: dict[str, tuple[tuple[int, ...], JobRecord]] = {}
+        for job_id in self.open_ids():
+            now = _stamp(os.path.join(self._home(job_id), RECORD))
+            before = known.get(job_id)
+            if before and now and before[0] == now:
+                found[job_id] = before
+            else:
+                found |= {job.id: (now, job) for job in self._read([job_id])}
+        self._read_last = {job_id: one for job_id, one in found.items() if one[0]}
+        return [job for _, job in found.values() if not job.ended]
 
     def those(self, job_ids: Iterable[str]) -> list[JobRecord]:
         """The jobs of these ids that are there."""
@@ -305,6 +317,17 @@ class JobStore:
 
     def _ended(self) -> str:
         return os.path.join(self.folder, "ended")
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """What changes when a record does; empty for one that is so young that the next change might bear the same time."""
+    try:
+        there = os.stat(path)
+    except OSError:
+        return ()
+    if clock.milliseconds() - there.st_mtime_ns // 1_000_000 < _YOUNG:
+        return ()
+    return there.st_ino, there.st_mtime_ns, there.st_ctime_ns, there.st_size
 
 
 def _save(home: str, job: JobRecord) -> None:

@@ -105,17 +105,18 @@ def _command(plan: SetupPlan, env: dict[str, str]) -> None:
     """Run the command, in a process group of its own, so that it can be ended with all that it started."""
     if not plan.command:
         return
-    _say(f"{' '.join(plan.command)}")
+    _say(" ".join(plan.named or plan.command))
+    name = (plan.named or plan.command)[0]
     limit = None if plan.timeout is None else plan.timeout / 1000
     with subprocess.Popen(list(plan.command), stdin=subprocess.DEVNULL, env=env, process_group=0) as child:
         try:
             code = child.wait(limit)
         except subprocess.TimeoutExpired:
             _end(child)
-            raise SetupFailed(f"'{plan.command[0]}' took longer than {limit:.0f} s") from None
+            raise SetupFailed(f"'{name}' took longer than {limit:.0f} s") from None
     if code:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        raise SetupFailed(f"'{plan.command[0]}' ended with {how}")
+        raise SetupFailed(f"'{name}' ended with {how}")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -24,7 +24,8 @@ class SetupPlan(Struct):
     """`argv` is what becomes the agent. `marker` is the line that ends the setup in its stream.
 
     `checkout` is the repository's own ("": it has none) with its `common_dir`, `worktree` the attempt's with its `git_dir`.
-    `files` are patterns, `template` a folder ("": none), `command` an argv that gets at most `timeout` milliseconds.
+    `files` are patterns, `template` a folder ("": none), `command` an argv that gets at most `timeout` milliseconds;
+    `named`: that one as people know it.
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -37,6 +38,7 @@ class SetupPlan(Struct):
     template: str = field(_LONG, default="")
     command: tuple[str, ...] = field(Many(_LONG), default=())
     timeout: int | None = field(Maybe(WHOLE), default=None)
+    named: tuple[str, ...] = field(Many(_LONG), default=())
 
 
 class GrantedUnits(Struct):

@@ -233,3 +233,12 @@ def test_span_is_in_our_trace_or_in_that_of_its_job(
     assert (id_, last, first.get("TRACESTATE")) == (trace or other[1], flags, state)
     assert span not in {other[2], "b" * 16}
     assert trace or id_ != environment._trace(given, "job-2")["TRACEPARENT"].split("-")[1]
+
+
+def test_success_whose_work_cannot_be_committed_is_a_failure_that_keeps_it(bench: Bench) -> None:
+    job = bench.ran("echo odd > other.txt", claim_on_edit=False)
+    attempt = job.attempts[0]
+    assert job.outcome is AttemptOutcome.FAILED
+    assert job.error == attempt.kept
+    assert "1 path left uncommitted" in attempt.kept
+    assert Path(attempt.worktree, "other.txt").is_file()

@@ -13,12 +13,25 @@ import pytest
 
 from gitfleet.clone import Clone
 from gitfleet.codec import replace
+from gitfleet.errors import (
+    Blocked,
+    Conflict,
+    HubRefused,
+    HubUnreachable,
+    LocalStorage,
+    LockHeld,
+    NewerFormat,
+    PolicyRefused,
+    Unverifiable,
+    UsageError,
+)
 from gitfleet.jobs.attempts import plan
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery import delivering, prompts
 from gitfleet.jobs.delivery import work as works
+from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.delivery_record import Delivery
-from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from gitfleet.mergequeue import model
 from tests.jobs.attempts.test_attempts import Bench
@@ -113,16 +126,15 @@ def test_success_enters_the_queue_by_itself_for_its_session(bench: Bench, git: G
     assert bench.store.expected() == [job.id]
 
 
-@pytest.mark.parametrize(("priority", "given"), [(0, 50), (5, 55), (900, 59), (-900, 0)])
-def test_priority_of_an_entry_is_the_jobs_as_far_as_sessions_may_go(
-    bench: Bench, priority: int, given: int
-) -> None:
-    work = works.of_job(replace(bench.taken("true"), priority=priority), agent(), "c" * 40)
-    assert (delivering._priority(work, 59) or model.DEFAULT_PRIORITY if given else 0) == given
-
-
-def agent() -> Agent:
-    return Agent.model_validate({"name": "tidy", "command": ["true"]})
+@pytest.mark.parametrize(("priority", "given"), [(0, None), (5, 55), (900, 59), (-900, 0)])
+def test_priority_of_an_entry_is_the_jobs_as_far_as_sessions_may_go(priority: int, given: int | None) -> None:
+    attempt = AttemptRecord(1, "tidy-2", worktree="/clone/.worktrees/tidy-1")
+    job = JobRecord(
+        job_ids.new(), "tidy", JobStatus.RUNNING, "\n Tidy up\nall", priority=priority, attempts=(attempt,)
+    )
+    work = works.of_job(job, Agent.model_validate({"name": "tidy", "command": ["true"]}), "c" * 40)
+    assert delivering._priority(work, 59) == given
+    assert (work.branch, work.session, work.title) == ("fleet/tidy/tidy-1", "tidy-2", "Tidy up")
 
 
 def test_delivery_that_was_done_is_found_again(bench: Bench, git: Git, hub: Path) -> None:
@@ -162,6 +174,28 @@ def test_commits_of_others_on_the_branch_are_never_pushed_over(bench: Bench, git
     job = ran(bench, f"{WORKS}; {moves}")
     assert "has commits on the hub" in delivery(job).refused
     assert list(branches(git, hub).values()) != [job.attempts[0].commit]
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [
+        (Conflict("theirs"), True),
+        (PolicyRefused("above"), True),
+        (Blocked("a gate"), True),
+        (UsageError("nothing to land"), True),
+        (HubUnreachable("away"), False),
+        (HubRefused("no"), False),
+        (Unverifiable("unknown"), False),
+        (LocalStorage("full"), False),
+        (LockHeld("held"), False),
+        (NewerFormat("newer"), False),
+        (OSError(28, "full"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_a_no_is_final(error: Exception, final: bool) -> None:
+    assert delivering._is_no(error) is final
+    assert delivering._words(error) != ""
 
 
 def test_only_the_branch_of_the_attempt_is_pushed(bench: Bench, git: Git, hub: Path) -> None:

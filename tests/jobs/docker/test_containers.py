@@ -94,9 +94,10 @@ def test_agent_works_in_a_container_with_the_worktree_and_gits_folder_where_they
         f"--mount=type=bind,source={attempt.worktree},target={attempt.worktree}",
         f"--mount=type=bind,source={bench.clone}/.git,target={bench.clone}/.git,readonly",
         f"--mount=type=bind,source={attempt.worktree}/.git,target={attempt.worktree}/.git,readonly",
-        f"--mount=type=tmpfs,target={bench.clone}/.git/gitfleet",
+        f"--mount=type=bind,source={bench.clone}/.git/gitfleet/empty,target={bench.clone}/.git/gitfleet,readonly",
     } <= set(argv[:at])  # fmt: skip
     assert docker.containers() == []
+    assert list((bench.clone / ".git/gitfleet/empty").iterdir()) == []
 
 
 def test_agent_of_the_protocol_is_talked_to_in_its_container(bench: Bench, docker: Docker, git: Git) -> None:

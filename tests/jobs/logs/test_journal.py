@@ -106,6 +106,7 @@ JOB = JobRecord("job-" + "0" * 26, "tidy", JobStatus.QUEUED, created_at=50, sche
         ("job:completed", events.JobCompleted("J", None), "info", "job", "J completed"),
         ("job:failed", events.JobFailed("J", "a\x1b[31m\nb"), "error", "job", "J failed: a\\x1b[31m"),
         ("job:cancelled", events.JobCancelled("J"), "info", "job", "J cancelled"),
+        ("schedule:odd", events.AgentStopped("tidy", "J", "overlap"), "info", "schedule", "odd: agent tidy, job J, reason overlap"),
     ],
 )  # fmt: skip
 def test_event_reads_as_an_entry(name: str, event: Any, level: str, source: str, words: str) -> None:

@@ -15,7 +15,7 @@ from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
-from gitfleet.jobs.records.store import JobFilter, JobStore
+from gitfleet.jobs.records.store import RECORD, JobFilter, JobStore
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.jobs.dying import DIES_IN
 from tests.workbench import ROOT, Entrant, Race, run
@@ -77,6 +77,32 @@ def test_opening_again_that_was_cut_short_leaves_a_job_that_has_ended_or_has_not
     assert store.get(job.id).status is after
     over = after is JobStatus.FAILED
     assert (store.open_ids(), store.counts()) == (([], {"failed": 1}) if over else ([job.id], {}))
+
+
+def test_open_jobs_are_read_again_when_they_have_changed_and_only_then(store: JobStore) -> None:
+    jobs = [made(store) for _ in range(3)]
+    for job in jobs:
+        aged(store, job)
+    first = {one.id: one for one in store.open_jobs()}
+    changed = store.update(jobs[0].id, lambda one: replace(one, priority=7))
+    young = store.update(jobs[1].id, lambda one: replace(one, priority=1))
+    aged(store, young)
+    store.update(jobs[2].id, lambda one: replace(one, status=JobStatus.COMPLETED))
+    second = {one.id: one for one in store.open_jobs()}
+    assert second == {changed.id: changed, young.id: young}
+    assert store.open_jobs() == [changed, young]
+    assert first[jobs[0].id] == jobs[0]
+    aged(store, changed)
+    kept = {one.id: one for one in store.open_jobs()}
+    again = {one.id: one for one in store.open_jobs()}
+    assert all(kept[name] is again[name] for name in kept)
+
+
+def aged(store: JobStore, job: JobRecord) -> None:
+    """Have a record be an hour old."""
+    path = Path(store._home(job.id), RECORD)
+    old = path.stat().st_mtime - 3600
+    os.utime(path, (old, old))
 
 
 def test_job_that_is_not_opened_again_after_all_stays_as_it_was(store: JobStore) -> None:
