@@ -171,7 +171,7 @@ def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
 
 
 def _queued(store: JobStore, job: JobRecord) -> Reply:
-    lines = [f"{job.id}: {job.status}, for {job.agent_name}"]
-    if not job.node and presence.present(store.folder) is None:
+    lines = [f"{job.id}: {job.status}, for {'any ' if job.offered else ''}{job.agent_name}"]
+    if not job.offered and presence.present(store.folder) is None:
         lines.append("nobody runs jobs here now: `gitfleet start`, or `gitfleet run`")
     return Reply(job_rows.job_answer(job), lines)
