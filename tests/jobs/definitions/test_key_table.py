@@ -33,7 +33,8 @@ def read_attributes() -> frozenset[tuple[str, str]]:
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 owner = node.value
                 word = getattr(owner, "attr", getattr(owner, "id", ""))
-                found.add((word, node.attr))
+                if word != "self":  # the schema looks at itself where it is read
+                    found.add((word, node.attr))
     return frozenset(found)
 
 
