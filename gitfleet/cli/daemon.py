@@ -32,6 +32,8 @@ Leave = Annotated[
     bool, Option("--leave-running", help="End only the manager: jobs go on, and the next one takes them up.")
 ]
 NEVER = "never"
+_STEP = 600.0
+"""Seconds for a step that is not cut in two: the setup of an attempt, a command that verifies it."""
 _MARGIN = 60.0
 """Seconds for what a manager does beside waiting for jobs: to cancel them, and to end."""
 
@@ -91,12 +93,10 @@ def reload(state_dir: StateDir = "") -> Reply:
 
 def _stop(store: JobStore, there: RunningManager, request: ManagerRequest) -> None:
     """Raises FleetManagerError where it does not stop in its time."""
-    waits = request.wait and not request.leave
-    patience = None if waits and request.timeout is None else _MARGIN
-    if patience is not None and waits and request.timeout is not None:
-        patience += request.timeout / 1000
     try:
-        gone = background.stop(store, there, request, patience=patience, on_progress=_progress)
+        if request.leave:
+            render.progress("stopping: steps of jobs that are under way are ended first")
+        gone = background.stop(store, there, request, patience=_patience(request), on_progress=_progress)
     finally:
         render.progress("")
     if not gone:
@@ -104,6 +104,15 @@ def _stop(store: JobStore, there: RunningManager, request: ManagerRequest) -> No
             f"The manager ({there.words}) was asked to stop, and has not yet.",
             hint="Ask again; or end that process: jobs that run go on, and the next start takes them up.",
         )
+
+
+def _patience(request: ManagerRequest) -> float | None:
+    """Seconds that a manager may take to stop as it is asked to; None: for ever."""
+    if request.leave:
+        return _STEP
+    if request.wait:
+        return None if request.timeout is None else _MARGIN + request.timeout / 1000
+    return _MARGIN
 
 
 def _progress(left: int) -> None:

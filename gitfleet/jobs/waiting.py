@@ -20,7 +20,7 @@ from gitfleet.jobs.words import JobStatus
 
 FILE = "waits.json"
 ANY = "any node that has its agent may take it"
-NOBODY = "nobody runs the jobs here"
+NOBODY = "nobody runs jobs here"
 
 
 class HeldBack(Struct):

@@ -58,12 +58,6 @@ class Started:
         """The gate that runs may pass."""
         self.go.write_text("on\n")
 
-    def let_all(self) -> None:
-        """All further gates may pass; for a thread of its own, which never ends."""
-        while True:
-            self.wait()
-            self.let()
-
     def end(self) -> tuple[int, str]:
         """The exit code and what was said."""
         out, err = self.process.communicate(timeout=300)

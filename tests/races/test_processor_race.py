@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,9 @@ def test_runner_that_finds_no_room_for_its_gate_waits_without_a_ticket_until_the
     from tests.faults.test_processor import Started
 
     place = "ada" if killed else "bob"  # of another clone, a lease outlives its runner for minutes
-    first = Started(hubqueue, **limited(hubqueue))
+    free, here, go = hubqueue.folder / "free", hubqueue.folder / "here", hubqueue.folder / "go"
+    gate = f"[ -e {free} ] || {{ echo x >{here}; read -r word <{go}; }}"
+    first = Started(hubqueue, more=gate, **limited(hubqueue))
     entry = hubqueue.add("a")
     process = first.begin()
     first.wait()
@@ -105,13 +106,12 @@ def test_runner_that_finds_no_room_for_its_gate_waits_without_a_ticket_until_the
     lines = iter(second.stderr.readline, "")
     assert any(line.startswith("waiting: 1 run of this at once") for line in lines)
     assert [[pin.id for pin in run.entries] for run in hubqueue.runs()] == [[entry.id]]
+    free.touch()  # all further gates pass
     if killed:
         process.kill()
         first.end()
     else:
         first.let()
-    gates = threading.Thread(target=first.let_all, daemon=True)
-    gates.start()  # all further gates pass
     _, said = second.communicate(timeout=300)
     assert second.returncode == 0, said
     assert killed or first.end()[0] == 0
