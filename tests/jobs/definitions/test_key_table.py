@@ -17,7 +17,7 @@ from tests.workbench import ROOT
 
 JOBS = Path(gitfleet.__file__).parent / "jobs"
 DECLARING = {
-    JOBS / "definitions" / f"{name}.py" for name in ("schema", "values", "key_table", "shown", "changes")
+    JOBS / "definitions" / f"{name}.py" for name in ("values", "key_table", "shown", "changes")
 }
 KEYS = [*key_table.keys(Agent), *key_table.keys(FleetSettings)]
 
