@@ -283,9 +283,12 @@ class Dispatcher:
     async def _take_in(self, offers: list[JobRecord]) -> None:
         """Have jobs of the fleet, as far as others have not."""
         if offers and self._shared is not None:
-            for job in await self.call(self._shared.take, offers):
+            taken = await self.call(self._shared.take, offers)
+            for job in taken:
                 self._created(job)
                 self._queued[job.id] = job
+            if len(taken) < len(offers):
+                self.nudge()  # others were faster, and there may be more
 
     async def _take(self, job: JobRecord) -> None:
         agent = self._configuration().agents.get(job.agent_name)
