@@ -31,11 +31,15 @@ from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.queries import FleetQueries
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.schedules.ticker import Ticker, check_interval
 from gitfleet.jobs.shared import offering
 from gitfleet.jobs.shared.keeper import SharedJobs
+from gitfleet.jobs.sources import triggering
+from gitfleet.jobs.sources.keeper import TaskKeeper
+from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.spare_room import SpareRoom
 
 UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
@@ -83,16 +87,25 @@ class FleetManager(FleetQueries):
         own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
         bounds = options.bounds(own, concurrency, history)
         self._shared = SharedJobs(self.store, self._near, self._current, self._log)
+        self._tasks = TaskDesk(self.store, self._near)
+        self._keeper = TaskKeeper(self._tasks, self._current, self._log)
         holds = (
             Predecessors(self.store),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
             self._shared,
+            self._keeper,
         )
         self._dispatcher = Dispatcher(
             self.store, self._listeners, self._log, self._current, bounds, holds, self._shared
         )
         self._ticker = Ticker(
-            self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
+            self.store,
+            self._dispatcher,
+            self._current,
+            self._tell,
+            self._log,
+            check_interval(scheduler),
+            self._tasks,
         )
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
@@ -128,10 +141,12 @@ class FleetManager(FleetQueries):
             try:
                 await asyncio.to_thread(self._ticker.mend)
                 await self._dispatcher.start()
+                self._keeper.start(self._dispatcher.heard)
                 await self._ticker.start()
                 self._seat.listen()
             except BaseException:
                 self._state = INITIALIZED
+                await asyncio.to_thread(self._keeper.close)
                 await self._seat.leave("it could not start")
                 raise
 
@@ -176,6 +191,7 @@ class FleetManager(FleetQueries):
         while self._dispatcher.running:
             await asyncio.wait(list(self._dispatcher.running.values()))
         try:
+            await asyncio.to_thread(self._keeper.close)
             await self._dispatcher.close()
             await self._seat.leave(reason)
         finally:
@@ -230,6 +246,7 @@ class FleetManager(FleetQueries):
 
     async def until_idle(self) -> None:
         """Wait until nothing runs, and nothing that could run waits."""
+        await self._ticker.quiet.wait()
         await self._dispatcher.idle.wait()
 
     # Who listens.
@@ -253,18 +270,22 @@ class FleetManager(FleetQueries):
         priority: int | None = None,
         anywhere: bool = False,
         queue: bool = True,
+        work_items: Sequence[Mapping[str, str] | WorkItem] = (),
     ) -> JobRecord:
         """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
 
         `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
         Without `queue` it starts at once, or there is no job: raises ConcurrencyLimitError, and InvalidStateError where something
-        else keeps jobs back.
+        else keeps jobs back. `work_items`: the tasks that it is for; an agent with a work source takes the next one by itself. See
+        `triggering.submit`.
         """
         self._expect("trigger", RUNNING)
         known = self._known("trigger")
         agent = submission.agent_of(known, agent_name)
         new = submission.new(agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority)
-        submit = partial(offering.submit, self.store, known, agent, new, anywhere=anywhere)
+        submit = partial(
+            triggering.submit, self._tasks, known, agent, new, anywhere=anywhere, work_items=work_items
+        )
         if queue:
             job = await self._dispatcher.call(submit)
         else:

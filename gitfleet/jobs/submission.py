@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("work_source", "budget")
+_WITHOUT_EFFECT = ("budget",)
 """Keys of agent files that nothing heeds yet."""
 
 
@@ -36,13 +36,10 @@ def load(path: str) -> Configuration:
 
 def _unheeded(agent: Agent) -> list[str]:
     fields = Agent.model_fields
-    said = [
+    return [
         key
         for key in _WITHOUT_EFFECT
         if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
-    ]
-    return said + [
-        f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source
     ]
 
 
