@@ -97,3 +97,13 @@ class SkipReason(StrEnum):
     MISSED = "missed"
     POOL_PAUSED = "pool_paused"
     NO_WORK = "no_work"
+
+
+class ManagerState(StrEnum):
+    """Where a FleetManager stands."""
+
+    UNINITIALIZED = "uninitialized"
+    INITIALIZED = "initialized"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
