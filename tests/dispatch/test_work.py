@@ -60,7 +60,9 @@ def test_task_is_had_by_one_job_until_that_has_ended() -> None:
 
 
 @pytest.mark.parametrize("version", ["", "v1"])
-def test_task_whose_source_knows_of_its_end_is_forgotten_unless_only_the_ledger_remembers(version: str) -> None:
+def test_task_whose_source_knows_of_its_end_is_forgotten_unless_only_the_ledger_remembers(
+    version: str,
+) -> None:
     world = WorkWorld()
     held = world.taken(version=version)
     world.ended(held, "failed")

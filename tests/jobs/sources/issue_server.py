@@ -38,7 +38,9 @@ class IssueServer(ThreadingHTTPServer):
         self.page = 2
         self.waits = threading.Event()
         self.waits.set()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
 
     @property
     def url(self) -> str:

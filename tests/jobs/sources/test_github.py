@@ -28,7 +28,9 @@ def issues(server: IssueServer, **more: str) -> GitHubIssues:
     return GitHubIssues(WorkSourceRules.model_validate(rules))
 
 
-def test_ready_issues_are_those_with_the_label_over_all_pages_without_pull_requests(server: IssueServer) -> None:
+def test_ready_issues_are_those_with_the_label_over_all_pages_without_pull_requests(
+    server: IssueServer,
+) -> None:
     for number in range(1, 6):
         server.issue(number, "Ready", body=f"text {number}")
     server.issue(6, "ready", pull_request={"url": "x"})
@@ -112,7 +114,9 @@ def test_find_knows_an_issue_only_while_it_is_to_be_done(server: IssueServer) ->
         ("../../etc", ""),
     ],
 )
-def test_address_of_an_issue_names_it_only_in_its_repository(server: IssueServer, place: str, ref: str) -> None:
+def test_address_of_an_issue_names_it_only_in_its_repository(
+    server: IssueServer, place: str, ref: str
+) -> None:
     if ref:
         assert issues(server).meant(place) == ref
         return
