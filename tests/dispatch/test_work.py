@@ -10,7 +10,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.codec import Struct
 from gitfleet.dispatch import work
 from gitfleet.dispatch.rules import LapsedLease
-from gitfleet.dispatch.work import EndWork, HeldWork, RenewWork, TakenWork, TakeWork, TellWork
+from gitfleet.dispatch.work import EndWork, HeldTask, RenewWork, TakenWork, TakeWork, TellWork
 from gitfleet.errors import Conflict, Malformed, PolicyRefused
 from gitfleet.ledger.model import NODE, Accepted
 from tests.claims.world import World
@@ -27,12 +27,12 @@ class WorkWorld(World):
             raise decision.error
         return decision.answer
 
-    def taken(self, ref: str = "12", node: str = "ann", job: str = "", **more: Any) -> HeldWork:
+    def taken(self, ref: str = "12", node: str = "ann", job: str = "", **more: Any) -> HeldTask:
         body = TakeWork(SOURCE, ref, job or f"job-{ulid().lower()}", "here", f"Task {ref}", **more)
         found = self.do(node, "take", body).work
-        return HeldWork(found.source, found.id, found.lease.fence if found.lease else 0)
+        return HeldTask(found.source, found.id, found.lease.fence if found.lease else 0)
 
-    def ended(self, held: HeldWork, status: Any, node: str = "ann", *, told: bool = False) -> Any:
+    def ended(self, held: HeldTask, status: Any, node: str = "ann", *, told: bool = False) -> Any:
         return self.do(node, "end", EndWork(held, status, told)).work
 
     def known(self, ref: str = "12") -> TakenWork | None:
@@ -91,7 +91,7 @@ def test_task_that_is_given_up_is_free_and_counted_if_it_was_begun(status: Any, 
     world.ended(world.taken(), status)
     found = world.known()
     assert (found.takes if found else 0) == takes
-    assert world.taken(node="bob")
+    assert world.taken(node="bob").fence
 
 
 def test_task_that_nobody_brings_to_an_end_has_failed() -> None:

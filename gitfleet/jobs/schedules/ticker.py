@@ -31,7 +31,7 @@ from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
 from gitfleet.jobs.sources import known_sources
 from gitfleet.jobs.sources.looking import Looked, SourceLooks
-from gitfleet.jobs.sources.task_desk import Candidate, TaskDesk
+from gitfleet.jobs.sources.task_desk import FreeTask, TaskDesk
 from gitfleet.jobs.words import SkipReason
 
 _T = TypeVar("_T")
@@ -299,7 +299,7 @@ class Ticker:
         firing: SchedulePlan | None,
         rules: WorkSourceRules,
         job: JobRecord,
-        candidates: list[Candidate],
+        candidates: list[FreeTask],
     ) -> str:
         """Keep the job with the first task that can be had."""
         assert self._tasks is not None

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-TOKEN = "s3cret-t0ken"  # noqa: S105 - of a server that lives for one test
+TOKEN = "s3cret-t0ken"
 _ISSUES = re.compile(r"/repos/ada/tidy/issues")
 _ISSUE = re.compile(r"/repos/ada/tidy/issues/(\d+)")
 _LABELS = re.compile(r"/repos/ada/tidy/issues/(\d+)/labels(?:/(.+))?")

@@ -156,8 +156,8 @@ def test_fault_is_told_with_the_pause_that_the_server_wants_and_without_the_toke
 
 
 def test_primary_limit_is_waited_for_until_its_reset(server: IssueServer) -> None:
-    reset = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": str(clock.now() + 500)}
-    server.faults.append(Fault(403, **reset))
+    reset = str(clock.now() + 500)
+    server.faults.append(Fault(403, X_RateLimit_Remaining="0", X_RateLimit_Reset=reset))
     with pytest.raises(SourceAway) as caught:
         issues(server).ready()
     assert 490 < caught.value.pause < 510
@@ -209,7 +209,7 @@ def test_token_that_cannot_be_one_is_never_shown_or_sent(
      ("repo", "a/../b"), ("repo", "ada"), ("repo", "../x")],
 )  # fmt: skip
 def test_address_to_which_no_token_may_go_is_refused(server: IssueServer, key: str, value: str) -> None:
-    with pytest.raises(ValueError, match="http|OWNER"):
+    with pytest.raises(ValueError, match=r"http|OWNER"):
         issues(server, **{key: value})
 
 

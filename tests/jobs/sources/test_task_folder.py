@@ -23,10 +23,10 @@ def source(folder: Path) -> TaskFolder:
     return TaskFolder(str(folder), str(folder.parent))
 
 
-def report(folder: Path, name: str, **more: bool) -> TaskReport:
+def report(folder: Path, name: str, *, done: bool = False) -> TaskReport:
     found = source(folder).find(name)
     assert found is not None
-    return TaskReport("job-x", found.version, **more)
+    return TaskReport("job-x", found.version, done)
 
 
 def test_tasks_are_text_files_by_priority_then_by_name(folder: Path) -> None:
