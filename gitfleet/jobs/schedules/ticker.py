@@ -290,6 +290,8 @@ class Ticker:
             reason = error.message
         if fired is plan:
             return plan, reason
+        if reason not in {"", SkipReason.NO_WORK, SkipReason.CONCURRENCY_LIMIT}:
+            self._log.info("schedule %s of %s takes no more tasks: %s", one.name, one.agent.name, reason)
         await self._desk.look()
         return fired, ""
 
