@@ -159,7 +159,7 @@ def _taken_before(known: TakenWork, body: TakeWork, node: str) -> Decision[WorkT
     return Refused(Conflict(words, hint="There is nothing to do."))
 
 
-class HeldWork(Struct):
+class HeldTask(Struct):
     """A task, and the fence by which it is had, or was."""
 
     source: str = field(_KEY)
@@ -170,13 +170,13 @@ class HeldWork(Struct):
 class RenewWork(Struct):
     """All that a node has taken from one state directory."""
 
-    leases: tuple[HeldWork, ...] = field(Many(One(HeldWork), least=1, most=MOST))
+    leases: tuple[HeldTask, ...] = field(Many(One(HeldTask), least=1, most=MOST))
 
 
 class WorkRenewed(Answer):
     """Which of them are still the node's."""
 
-    kept: tuple[HeldWork, ...] = field(Many(One(HeldWork)))
+    kept: tuple[HeldTask, ...] = field(Many(One(HeldTask)))
 
 
 @operation("work.renew", body=RenewWork, answer=WorkRenewed, actors=BY_NODES, waits=False)
@@ -196,7 +196,7 @@ def renew(view: View, operation: Operation, body: RenewWork, generation: int) ->
 class EndWork(Struct):
     """`free`: somebody else may do it, or this node once more; `unused`: so, and nothing of it was begun. `told`: its source is told already."""
 
-    held: HeldWork = field(One(HeldWork))
+    held: HeldTask = field(One(HeldTask))
     status: GivenUp = field(Choice[GivenUp]("done", "failed", "free", "unused"))
     told: bool = field(FLAG, default=False)
 
@@ -226,7 +226,7 @@ def end(view: View, operation: Operation, body: EndWork, generation: int) -> Dec
 class TellWork(Struct):
     """A task that has ended by this fence."""
 
-    held: HeldWork = field(One(HeldWork))
+    held: HeldTask = field(One(HeldTask))
 
 
 @operation("work.told", body=TellWork, answer=WorkTold, actors=BY_NODES)
@@ -241,7 +241,7 @@ def told(view: View, operation: Operation, body: TellWork, generation: int) -> D
     return Accepted(changes, WorkTold(kept), one_line(f"the source of {known.ref} knows of its end"))
 
 
-def _held(view: View, operation: Operation, held: HeldWork) -> TakenWork | None:
+def _held(view: View, operation: Operation, held: HeldTask) -> TakenWork | None:
     """The task, if it is the operation's node's by this fence."""
     known = _known(view, held.source, held.id)
     lease = known.lease if known else None

@@ -31,7 +31,7 @@ from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
 from gitfleet.jobs.sources import known_sources
 from gitfleet.jobs.sources.looking import Looked, SourceLooks
-from gitfleet.jobs.sources.task_desk import Candidate, TaskDesk
+from gitfleet.jobs.sources.task_desk import FreeTask, TaskDesk
 from gitfleet.jobs.words import SkipReason
 
 _T = TypeVar("_T")
@@ -290,6 +290,8 @@ class Ticker:
             reason = error.message
         if fired is plan:
             return plan, reason
+        if reason not in {"", SkipReason.NO_WORK, SkipReason.CONCURRENCY_LIMIT}:
+            self._log.info("schedule %s of %s takes no more tasks: %s", one.name, one.agent.name, reason)
         await self._desk.look()
         return fired, ""
 
@@ -299,7 +301,7 @@ class Ticker:
         firing: SchedulePlan | None,
         rules: WorkSourceRules,
         job: JobRecord,
-        candidates: list[Candidate],
+        candidates: list[FreeTask],
     ) -> str:
         """Keep the job with the first task that can be had."""
         assert self._tasks is not None

@@ -16,7 +16,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
 from gitfleet.codec import replace
 from gitfleet.dispatch import work
-from gitfleet.dispatch.work import GivenUp, HeldWork, RenewWork, TakenWork, WorkRenewed
+from gitfleet.dispatch.work import GivenUp, HeldTask, RenewWork, TakenWork, WorkRenewed
 from gitfleet.errors import FleetError
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
@@ -202,7 +202,7 @@ class TaskKeeper:
             with suppress(RuntimeError):  # its loop is gone
                 self._changed()
 
-    def _mine(self, view: View, ledger: Ledger, note: TaskNote) -> list[HeldWork]:
+    def _mine(self, view: View, ledger: Ledger, note: TaskNote) -> list[HeldTask]:
         """The tasks of a note that the ledger says its job has."""
         found = []
         for item in note.items:
@@ -211,7 +211,7 @@ class TaskKeeper:
             if known and lease and (lease.node, lease.place, lease.job) == (
                 ledger.node.id, self._desk.place, note.job,
             ):  # fmt: skip
-                found.append(HeldWork(known.source, known.id, lease.fence))
+                found.append(HeldTask(known.source, known.id, lease.fence))
         return found
 
     def _let_go(self, job: JobRecord) -> None:
@@ -243,12 +243,12 @@ class TaskKeeper:
                 self._desk.tell(ledger, asked, known, replace(report, done=done))
         self._desk.notes.drop(job.id)
 
-    def _each(self, view: View, ledger: Ledger, note: TaskNote) -> Sequence[HeldWork | None]:
+    def _each(self, view: View, ledger: Ledger, note: TaskNote) -> Sequence[HeldTask | None]:
         mine = {one.id: one for one in self._mine(view, ledger, note)}
         return [mine.get(work.key(item.ref)) for item in note.items]
 
     def _ended(
-        self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldWork, report: TaskReport, job: JobRecord
+        self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldTask, report: TaskReport, job: JobRecord
     ) -> None:  # fmt: skip
         """A source that forgets is told first; one that remembers last, when nobody takes the task any more whatever it shows."""
         status = _ENDS.get(job.status, "free" if job.attempts else "unused")

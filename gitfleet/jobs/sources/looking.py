@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gitfleet.jobs.sources.task_desk import Candidate
+from gitfleet.jobs.sources.task_desk import FreeTask
 
 
 class Looked(NamedTuple):
     """What was found; or why nothing could be."""
 
-    found: list[Candidate]
+    found: list[FreeTask]
     error: Exception | None = None
 
 
@@ -30,7 +30,7 @@ class SourceLooks:
         """Whether a look is under way, or what it found was not asked for yet."""
         return bool(self._under_way or self._done)
 
-    def result(self, name: tuple[str, str], look: Callable[[], list[Candidate]]) -> Looked | None:
+    def result(self, name: tuple[str, str], look: Callable[[], list[FreeTask]]) -> Looked | None:
         """What the look of this name found, once; None: it is under way, and was begun now if it was not."""
         if (done := self._done.pop(name, None)) is not None:
             return done
@@ -44,7 +44,7 @@ class SourceLooks:
         return None
 
     def _look(
-        self, loop: asyncio.AbstractEventLoop, name: tuple[str, str], look: Callable[[], list[Candidate]]
+        self, loop: asyncio.AbstractEventLoop, name: tuple[str, str], look: Callable[[], list[FreeTask]]
     ) -> None:
         try:
             looked = Looked(look())

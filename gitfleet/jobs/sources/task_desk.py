@@ -18,7 +18,7 @@ from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.dispatch import work
 from gitfleet.dispatch.rules import LapsedLease
-from gitfleet.dispatch.work import EndWork, GivenUp, HeldWork, TakenWork, TakeWork, TellWork, WorkTold
+from gitfleet.dispatch.work import EndWork, GivenUp, HeldTask, TakenWork, TakeWork, TellWork, WorkTold
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.gates import watching
 from gitfleet.git.repository import discover
@@ -36,7 +36,7 @@ from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Status
 
 
-class Candidate(NamedTuple):
+class FreeTask(NamedTuple):
     """A task that could be taken, and the lease of who had it, which is over."""
 
     task: FoundTask
@@ -70,7 +70,7 @@ class TaskDesk:
 
     # Looking.
 
-    def look(self, rules: WorkSourceRules) -> list[Candidate]:
+    def look(self, rules: WorkSourceRules) -> list[FreeTask]:
         """The tasks that could be taken now, in their order. Ends that the source has yet to be told are made up for.
 
         Raises SourceAway, NoFleet, HubError, and whatever keeps the clone from being read.
@@ -84,7 +84,7 @@ class TaskDesk:
                     self._told(clone.ledger, asked, one)
             lapsed = self._lapsed(clone.ledger, asked.source.id, known.values())
         found = [
-            Candidate(task, lapsed.get(task.ref))
+            FreeTask(task, lapsed.get(task.ref))
             for task in ready
             if _is_free(task, known.get(task.ref), lapsed)
         ]
@@ -92,10 +92,10 @@ class TaskDesk:
         for ref in lapsed.keys() - listed:
             task = asked.ask(lambda source, ref=ref: source.find(ref))  # type: ignore[misc]
             if task is not None:
-                found.append(Candidate(task, lapsed[ref]))
+                found.append(FreeTask(task, lapsed[ref]))
         return found
 
-    def named(self, rules: WorkSourceRules, places: Sequence[str]) -> list[Candidate]:
+    def named(self, rules: WorkSourceRules, places: Sequence[str]) -> list[FreeTask]:
         """The tasks at these addresses or paths, whoever has them. Raises UsageError for one that is not there, or not to be done."""
         asked, found = self.source(rules), []
         for place in places:
@@ -113,7 +113,7 @@ class TaskDesk:
         with Clone.open(self.path) as clone:
             known = work.of_source(clone.current().view, asked.source.id)
             lapsed = self._lapsed(clone.ledger, asked.source.id, known)
-        return [Candidate(task, lapsed.get(task.ref)) for task in found]
+        return [FreeTask(task, lapsed.get(task.ref)) for task in found]
 
     def _lapsed(self, ledger: Ledger, source: str, known: Iterable[TakenWork]) -> dict[str, LapsedLease]:
         """The leases that are over, by the task's name."""
@@ -136,7 +136,7 @@ class TaskDesk:
 
     # Taking.
 
-    def take(self, rules: WorkSourceRules, job: JobRecord, wanted: Sequence[Candidate]) -> JobRecord | None:
+    def take(self, rules: WorkSourceRules, job: JobRecord, wanted: Sequence[FreeTask]) -> JobRecord | None:
         """The job, in no store yet, with all of these tasks as its own; None where somebody else has one of them. Raises HubError, LockHeld."""
         source = self.source(rules).source
         items = tuple(_item(source.id, one.task) for one in wanted)
@@ -152,7 +152,7 @@ class TaskDesk:
         priority = next((task.priority for task in tasks if task.priority is not None), job.priority)
         return replace(job, items=taken.items, prompt=said, priority=priority)
 
-    def first(self, rules: WorkSourceRules, job: JobRecord, candidates: list[Candidate]) -> JobRecord | None:
+    def first(self, rules: WorkSourceRules, job: JobRecord, candidates: list[FreeTask]) -> JobRecord | None:
         """The job with the first task that can be had; None: with none. What was tried is taken off the list."""
         while candidates:
             made = self.take(rules, job, [candidates.pop(0)])
@@ -188,7 +188,7 @@ class TaskDesk:
         got = [one.answered(WorkTold).work for one in results if one.ok and one.status is Status.CONFIRMED]
         mine = {one.ref: one.lease.fence for one in got if one and one.lease}
         if len(mine) < len(note.items):
-            held = [HeldWork(one.source, one.id, one.lease.fence) for one in got if one and one.lease]
+            held = [HeldTask(one.source, one.id, one.lease.fence) for one in got if one and one.lease]
             self.end(ledger, held, "unused")
             for one in results:
                 if one.error is not None and not isinstance(one.error, Conflict):
@@ -218,7 +218,7 @@ class TaskDesk:
 
     # Telling.
 
-    def end(self, ledger: Ledger, tasks: Sequence[HeldWork], status: GivenUp, *, told: bool = False) -> None:
+    def end(self, ledger: Ledger, tasks: Sequence[HeldTask], status: GivenUp, *, told: bool = False) -> None:
         """Have the ledger know how these ended. Those that are another one's by now are left alone. Raises HubError, LockHeld."""
         asked = [ledger.operation(work.end, ledger.itself, EndWork(one, status, told)) for one in tasks]
         for one in ledger.submit(asked) if asked else ():
@@ -235,13 +235,13 @@ class TaskDesk:
         """Tell the source of an end, and the ledger that it knows. Raises SourceAway, HubError, LockHeld."""
         asked.ask(lambda source: source.ended(one.ref, report))
         if one.end is not None:
-            told = HeldWork(one.source, one.id, one.end.fence)
+            told = HeldTask(one.source, one.id, one.end.fence)
             ledger.request(work.told, ledger.itself, TellWork(told))
 
 
-def held(items: Iterable[WorkItem]) -> list[HeldWork]:
+def held(items: Iterable[WorkItem]) -> list[HeldTask]:
     """Tasks as they were had last."""
-    return [HeldWork(one.source, work.key(one.ref), one.fence) for one in items if one.source]
+    return [HeldTask(one.source, work.key(one.ref), one.fence) for one in items if one.source]
 
 
 def _item(source: str, task: FoundTask) -> WorkItem:

@@ -131,10 +131,13 @@ def _content(path: str) -> bytes | None:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with os.fdopen(handle, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
-        data = file.read(_MOST + 1)
+        with open(handle, "rb", closefd=False) as file:
+            data = file.read(_MOST + 1)
+    finally:
+        os.close(handle)
     if len(data) > _MOST:
         logging.getLogger("gitfleet.jobs").warning("%s is too large for a task", display(path))
         return None

@@ -53,7 +53,7 @@ def submit(
         made = desk.first(rules, job, desk.look(rules))
         if made is None:
             raise InvalidStateError(
-                f"There is nothing to do for {agent.name}: {desk.source(rules).source.words} have no task that is to be done.",
+                f"There is nothing to do for {agent.name}: no task of {desk.source(rules).source.words} is to be done.",
                 hint="Add one, or enqueue a job in words.",
                 current_state="none", expected_state="a task", operation="trigger",
             )  # fmt: skip
