@@ -118,8 +118,8 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             )
     store = store_at(state_dir)
     with fleet_of(".") as clone:
-        found = views.find(store, seen(clone), JobFilter(agent, tuple(status), limit=limit))
-    found.sort(key=lambda job: job.ended)
+        wanted = JobFilter(agent, tuple(status), limit=limit)
+        found = views.find(store, seen(clone), wanted, open_first=True)
     now = present.of(store, found)
     rows = [job_text.cells(job, now[job.id]) for job in found]
     grid = Grid(

@@ -90,6 +90,7 @@ class Dispatcher:
         self.open = False
         """Whether new attempts are started."""
         self._closed = False
+        self._unheard = False  # some job's attempt has ended since the store was last read
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
@@ -148,6 +149,7 @@ class Dispatcher:
         async with self._turn:
             if self._closed:
                 return
+            self._unheard = False
             await self._hear()
             for hold in self._holds if self._queued or self._offers() else ():
                 await self.call(hold.refresh)
@@ -158,12 +160,13 @@ class Dispatcher:
                     if job.id in self._queued:
                         await self._take(job)
             self._wake_in_time()
-            admitted = self._admitted()
+            self._admitted()
             await self._say_what_holds()
-            if not self.running and not admitted and self._alarm is None and self._follower.looked:
-                self.idle.set()
-            else:
+            busy = self.running or self._unheard or self._alarm is not None or not self._follower.looked
+            if busy or self._admitted():  # asked again: what ran may have ended while that was written down
                 self.idle.clear()
+            else:
+                self.idle.set()
 
     async def _say_what_holds(self) -> None:
         """For those who ask why a job waits. A full disk keeps nobody from work."""
@@ -316,6 +319,7 @@ class Dispatcher:
             self._log.exception("%s could not be looked after", job.id)
         finally:
             self._done[job.id] = len(job.attempts)
+            self._unheard = True
             del self.running[job.id], self._agents[job.id]
             self.nudge()
 

@@ -17,10 +17,11 @@ from gitfleet.codec import Struct, replace
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
+from gitfleet.jobs import durations
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.attempts import confinement, containers, environment, plan, successors, traces
-from gitfleet.jobs.definitions.schema import Agent, RetryRules
+from gitfleet.jobs.definitions.schema import Agent, LimitRules, RetryRules
 from gitfleet.jobs.delivery import delivering
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.delivery_record import Delivery
@@ -194,17 +195,27 @@ def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> t
         return AttemptOutcome.FAILED, failure
     if end is None:
         rebooted = traces.why(folder) == EndCause.REBOOTED
-        return (
-            AttemptOutcome.INTERRUPTED,
-            "the machine was restarted" if rebooted else "its shepherd was killed",
-        )
+        killed = "the process that watched over it was killed; what it had started was ended"
+        return AttemptOutcome.INTERRUPTED, "the machine was restarted" if rebooted else killed
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
     if end.why == EndCause.FENCED:
         return outcome, "its lease was not renewed in time, so that another node may run it"
     said = "; ".join(end.result.errors) if end.result else ""
-    return outcome, end.error or said or f"it was ended: {end.why}"
+    reached = _limit_reached(end, plan.agent_of(folder).limits)
+    return outcome, "; ".join(filter(None, [reached, end.error or said])) or f"it was ended: {end.why}"
+
+
+def _limit_reached(end: EndRecord, limits: LimitRules) -> str:
+    """Which limit of time ended an attempt, and how much that is; "" where none did."""
+    if end.why == EndCause.WALL and limits.wall:
+        return f"stopped after {durations.words(limits.wall)}, its limit (`limits.wall`)"
+    if end.why == EndCause.IDLE and limits.idle:
+        return f"stopped after {durations.words(limits.idle)} without a word, its limit (`limits.idle`)"
+    if end.why == EndCause.HANDSHAKE:
+        return "stopped, since it had not answered at all"
+    return ""
 
 
 def _unchanged(verdict: _Verdict, agent: Agent, end: EndRecord | None) -> _Verdict:

@@ -202,5 +202,7 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
             try:
                 granted = clone.claims.claim(session, wanted)
             except Conflict as error:
-                raise error.again(hint="Trigger it again when they are free.") from error
+                raise error.again(
+                    hint="Retry it when they are free, or when the branch has landed that has them."
+                ) from error
             preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

@@ -30,7 +30,7 @@ def name(value: str) -> str:
     """The name of an agent, a schedule, a budget or a pool, which may become part of a path or a ref. Raises ValueError."""
     if not _NAME.fullmatch(value) or ".." in value or value.endswith((".", ".lock")):
         raise ValueError(
-            f"{value[:70]!a} is not a name: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first"
+            f"{value[:70]!r} is not a name: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first"
         )
     return value
 

@@ -106,6 +106,21 @@ def test_agent_that_changes_nothing_is_told_by_the_diff(bench: Bench, script: st
     assert (job.status, job.outcome) == (JobStatus.COMPLETED, AttemptOutcome.NO_CHANGE)
 
 
+@pytest.mark.parametrize(
+    ("script", "limits", "outcome", "words"),
+    [
+        ("exec sleep 1000", {"wall": "100ms"}, AttemptOutcome.TIMEOUT, "stopped after 100ms, its limit (`limits.wall`)"),
+        ("exec sleep 1000", {"idle": "100ms"}, AttemptOutcome.STALLED, "stopped after 100ms without a word"),
+    ],
+)  # fmt: skip
+def test_attempt_that_reached_a_limit_says_which(
+    bench: Bench, script: str, limits: dict[str, str], outcome: AttemptOutcome, words: str
+) -> None:
+    job = bench.ran(script, limits=limits)
+    assert job.outcome is outcome
+    assert words in job.error
+
+
 def test_work_that_does_not_pass_its_check_is_a_failure(bench: Bench) -> None:
     job = bench.ran("echo bad > word.txt", verify=["sh", "-c", "cat word.txt; ! grep -q bad word.txt"])
     assert job.outcome is AttemptOutcome.FAILED
