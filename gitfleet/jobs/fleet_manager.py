@@ -17,6 +17,7 @@ from typing import Any, Self
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
 from gitfleet.jobs import at_once, events, options, reruns, submission
+from gitfleet.jobs.archives.archivist import Archivist
 from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
@@ -94,6 +95,7 @@ class FleetManager(FleetQueries):
         self._ticker = Ticker(
             self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
         )
+        self._archivist = Archivist(self.store, self._near, self._current, self._log)
         self._state, self._since = UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
@@ -129,6 +131,7 @@ class FleetManager(FleetQueries):
                 await asyncio.to_thread(self._ticker.mend)
                 await self._dispatcher.start()
                 await self._ticker.start()
+                self._archivist.start()
                 self._seat.listen()
             except BaseException:
                 self._state = INITIALIZED
@@ -177,6 +180,7 @@ class FleetManager(FleetQueries):
             await asyncio.wait(list(self._dispatcher.running.values()))
         try:
             await self._dispatcher.close()
+            await asyncio.to_thread(self._archivist.close)
             await self._seat.leave(reason)
         finally:
             self._state = STOPPED
