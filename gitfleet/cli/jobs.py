@@ -1,4 +1,4 @@
-"""`trigger`, `enqueue`, `job …`, `history`: jobs of agents. None of them needs a daemon; what is queued runs when one does."""
+"""`trigger`, `enqueue`, `job …`: jobs of agents. None of them needs a daemon; what is queued runs when one does."""
 
 from __future__ import annotations
 
@@ -151,20 +151,6 @@ def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     ended = cancelling.cancel(store, job, os.environ)
     offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])
-
-
-def history(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Replay a job: each line of its agent with its number, its source and what it means. One of another node comes from the hub."""
-    store = store_at(state_dir)
-    with fleet_of(".") as clone:
-        found = everywhere.replay(store, clone, job)
-    lines = list(found.lines)
-    told = [f"{number}.{line.seq:<5} {line.source:<6} {line.type:<11} {line.text}" for number, line in lines]
-    return Reply(
-        lambda: job_rows.history(found.job, lines),
-        [*job_text.shown(found.job), *told],
-        warnings=[found.missing] if found.missing else [],
-    )
 
 
 def _queued(store: JobStore, job: JobRecord) -> Reply:

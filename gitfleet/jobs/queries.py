@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 
 from gitfleet.codec import replace
 from gitfleet.jobs import outputs, submission, waiting
@@ -70,6 +71,20 @@ class FleetQueries(LogStreams):
         with fleet_of(self._near) as clone:
             job = everywhere.get(self.store, clone, job_id)
         return replace(job, output=outputs.whole(self.store, job_id)) if self.store.has(job_id) else job
+
+    def _elsewhere(self, job_id: str) -> AsyncIterator[str]:
+        with fleet_of(self._near) as clone:
+            everywhere.get(self.store, clone, job_id)
+        return self._replayed(job_id)
+
+    async def _replayed(self, job_id: str) -> AsyncIterator[str]:
+        for piece in await asyncio.to_thread(self._written, job_id):
+            yield piece
+
+    def _written(self, job_id: str) -> list[str]:
+        with fleet_of(self._near) as clone:
+            found = everywhere.replay(self.store, clone, job_id)
+        return [said for _, line in found.lines if (said := outputs.text(line))]
 
     def get_waiting(self) -> dict[str, str]:
         """Why each job that is queued here does not start, in words, by id."""

@@ -21,7 +21,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.shared import views
 from gitfleet.jobs.shared.offering import seen
-from gitfleet.jobs.streams import reader
+from gitfleet.jobs.streams.cursors import BEGINNING, StreamCursor
 from gitfleet.jobs.streams.lines import StreamLine
 from gitfleet.nodes.jobs_seen import JobsSeen, SeenJob
 
@@ -32,6 +32,11 @@ class Replay(Struct):
     job: JobRecord
     lines: Iterable[tuple[int, StreamLine]] = ()
     missing: str = ""
+
+    @property
+    def warnings(self) -> list[str]:
+        """The same as a list."""
+        return [self.missing] if self.missing else []
 
 
 def find(store: JobStore, clone: Clone | None, wanted: JobFilter) -> list[JobRecord]:
@@ -63,11 +68,11 @@ def get(store: JobStore, clone: Clone | None, job_id: str) -> JobRecord:
     return _newer(job, archived.job) if archived else job
 
 
-def replay(store: JobStore, clone: Clone | None, job_id: str) -> Replay:
-    """One job with what its agents wrote. Raises JobNotFoundError, and the hub's errors where that has to be asked."""
+def replay(store: JobStore, clone: Clone | None, job_id: str, start: StreamCursor = BEGINNING) -> Replay:
+    """One job with what its agents wrote from `start` on. Raises JobNotFoundError, and the hub's errors where that has to be asked."""
     job = get(store, clone, job_id)
     if store.has(job_id) and not job.node:
-        return Replay(job, _lines(store, job))
+        return Replay(job, outputs.lines(store, job_id, start))
     archived = _archived(clone, job_id)
     if archived is None or clone is None:
         return Replay(
@@ -80,7 +85,8 @@ def replay(store: JobStore, clone: Clone | None, job_id: str) -> Replay:
     if files is None:
         words = f"The hub does not have what its agent wrote: node {display(archived.node)} has not sent it, or keeps it no more."
         return Replay(job, missing=words)
-    return Replay(job, packing.unpack(files))
+    place = tuple(start)
+    return Replay(job, (row for row in packing.unpack(files) if (row[0], row[1].seq) >= place))
 
 
 def _admitted(others: JobsSeen, told: Iterable[SeenJob], wanted: JobFilter) -> Iterator[JobRecord]:
@@ -121,9 +127,3 @@ def _newer(job: JobRecord, archived: JobRecord) -> JobRecord:
     if archived.node != job.node or not job.ended:
         return job
     return replace(archived, prompt=archived.prompt or job.prompt)
-
-
-def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
-    for number, path in enumerate(outputs.streams(store, job.id), 1):
-        for line in reader.read(path):
-            yield number, line
