@@ -212,6 +212,7 @@ class FleetManager(FleetQueries):
             self._configuration, found = new, changes.changes(old, new)
             self._tell("config:reloaded", events.ConfigReloaded(tuple(found)))
         if self._state == RUNNING:
+            await asyncio.to_thread(self._archivist.heed)
             self._ticker.wake()
             await self._dispatcher.look()
         return found

@@ -8,7 +8,7 @@ that is let go of is no parent any more. Both change by compare-and-swap, stream
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from gitfleet.base import clock
@@ -60,28 +60,26 @@ class JobRefs:
         tree.change(files)
         return self._commit(tree.write(), (), commits.ROOT_TIME, f"Streams of {job_id}\n")
 
-    def change(self, told: Mapping[str, ToldJob], gone: Collection[str]) -> bool:
+    def change(self, told: Mapping[str, ToldJob], gone: Collection[str], *, anew: bool = False) -> bool:
         """Tell of these jobs, by id, and of those that are gone no more; whether that changed anything. Not yet on the hub.
 
-        Twice is harmless. Raises LockHeld where others are always faster.
+        With `anew` nothing that was told before can be had any more. Twice is harmless. Raises LockHeld where others are always faster.
         """
         archives = {job_id: one.streams for job_id, one in told.items()}
         changed = self._move(self._streams, lambda old: self._kept(old, archives, gone))
-        return self._move(self._jobs, lambda old: self._told(old, told, gone)) or changed
+        return self._move(self._jobs, lambda old: self._told(old, told, gone, anew=anew)) or changed
 
     def waiting(self) -> dict[str, str]:
         """Those of the two refs that the hub was not seen to have, with where they are here."""
-        if not self._ledger.node.hub:
-            return {}
-        there = self._seen()
-        return {ref: oid for ref, oid in self._own().items() if there.get(ref) != oid}
+        here, there = self._both()
+        return {ref: oid for ref, oid in here.items() if there.get(ref) != oid}
 
     def send(self) -> list[str]:
         """Bring to the hub what it does not have yet, by one push; warnings back. No connection where there is nothing."""
         said = ""
         try:
             for _ in range(_PUSHES):
-                waiting, there = self.waiting(), self._seen()
+                there, waiting = self._both()[1], self.waiting()
                 if not waiting:
                     return []
                 updates = [Update(ref, oid, there.get(ref)) for ref, oid in waiting.items()]
@@ -112,9 +110,9 @@ class JobRefs:
 
     def _follow(self) -> None:
         """Have both follow what the hub has, which lets refs only move forward."""
-        there = self._seen()
+        here, there = self._both()
         for ref, subject in ((self._jobs, "Jobs, {step}"), (self._streams, "Streams, " + _FOLLOWS)):
-            before, now = there.get(ref), refs.read(self._git, ref).get(ref)
+            before, now = there.get(ref), here.get(ref)
             if before and now and before != now:
                 others = self._archives(now).values() if ref == self._streams else ()
                 parents, step = (before, *others), self._step(now)
@@ -123,12 +121,11 @@ class JobRefs:
                 )
                 refs.move(self._git, ref, new=oid, old=now)
 
-    def _move(self, ref: str, change: object) -> bool:
-        assert callable(change)
+    def _move(self, ref: str, change: Callable[[str | None], str | None]) -> bool:
         for _ in range(_TRIES):
             old = refs.read(self._git, ref).get(ref)
             new = change(old)
-            if new == old or refs.move(self._git, ref, new=new, old=old):
+            if new is None or new == old or refs.move(self._git, ref, new=new, old=old):
                 return bool(new != old)
         raise refs.locked(self._git, ref)
 
@@ -147,7 +144,9 @@ class JobRefs:
         message = f"Streams, {_FOLLOWS}\n" if follows else "Streams\n"
         return self._commit(tree.write(), tuple(dict.fromkeys(parents)), clock.now(), message)
 
-    def _told(self, old: str | None, told: Mapping[str, ToldJob], gone: Collection[str]) -> str | None:
+    def _told(
+        self, old: str | None, told: Mapping[str, ToldJob], gone: Collection[str], *, anew: bool
+    ) -> str | None:
         """The commit with these records."""
         tree, before = self._tree(old)
         for job_id, one in told.items():
@@ -161,7 +160,8 @@ class JobRefs:
         step = self._step(old) + 1
         kept = refs.read(self._git, self._streams).get(self._streams)
         forward = kept is not None and _FOLLOWS in self._message(kept)
-        parents = (old,) if old and before and (step % STEPS or forward) else ()
+        alone = not old or not before or not (forward or (step % STEPS and not anew))
+        parents = () if alone or old is None else (old,)
         return self._commit(after, parents, clock.now(), f"Jobs, {step}\n")
 
     def _tree(self, oid: str | None) -> tuple[Snapshot, str]:
@@ -207,9 +207,6 @@ class JobRefs:
         except (KeyError, ValueError):
             return False
 
-    def _own(self) -> dict[str, str]:
-        return refs.read(self._git, self._jobs, self._streams)
-
     def _places(self) -> dict[str, str]:
         """Where it is kept what the hub was seen to have of each ref."""
         node = self._ledger.node
@@ -218,13 +215,15 @@ class JobRefs:
             self._streams: fleetrefs.seen_streams(node.hub, node.id),
         }
 
-    def _seen(self) -> dict[str, str]:
-        places = self._places()
-        found = refs.read(self._git, *places.values())
-        return {ref: found[place] for ref, place in places.items() if place in found}
+    def _both(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Where the two refs are here, and where the hub was seen to have them; nothing where there is no hub."""
+        places = self._places() if self._ledger.node.hub else {}
+        found = refs.read(self._git, *places, *places.values()) if places else {}
+        here = {ref: found[ref] for ref in places if ref in found}
+        return here, {ref: found[place] for ref, place in places.items() if place in found}
 
     def _note(self, ref: str, oid: str | None) -> None:
-        place, before = self._places()[ref], self._seen().get(ref)
+        place, before = self._places()[ref], self._both()[1].get(ref)
         if oid is None and before is not None:
             refs.delete(self._git, place, old=before)
         elif oid is not None and oid != before:

@@ -36,14 +36,20 @@ def dump(job: JobRecord, streams: str, node: str) -> bytes:
 def load(data: bytes, job_id: str, node: str) -> ArchivedJob:
     """The record that `node` is to have written of this job. Raises Corrupt for anything else."""
     try:
-        found = ArchivedJob.decode(json.loads(data[:MOST]))  # what is cut off is no JSON any more
-    except (ValueError, TypeError, RecursionError) as error:
+        raw = json.loads(data[:MOST])  # what is cut off is no JSON any more
+        found = ArchivedJob.decode(raw)
+        known = raw["kind"] == ArchivedJob.KIND and raw["v"] == ArchivedJob.VERSION
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise Corrupt(
             f"What node {node} tells of {job_id} cannot be read. It was skipped.", where=job_id
         ) from error
-    if found.job.id != job_id or found.node != node or not found.job.ended:
+    if not known or found.job.id != job_id or found.node != node or not found.job.ended:
         raise Corrupt(
             f"What node {node} tells of {job_id} is about something else. It was skipped.", where=job_id
+        )
+    if not all(one.cost is None or isinstance(one.cost, int | float) for one in found.job.attempts):
+        raise Corrupt(
+            f"What node {node} tells of {job_id} has costs that are none. It was skipped.", where=job_id
         )
     return replace(found, job=replace(found.job, node=node))
 

@@ -33,11 +33,15 @@ class Archivist:
 
     def start(self) -> None:
         """Begin. Raises LocalStorage."""
-        telling_others.note(self._store, self._configuration().fleet.history.archive)
+        self.heed()
         self._bell, self._stopped = Bell(), threading.Event()
         self._waits = True
         self._thread = threading.Thread(target=self._run, name="jobs' archives", daemon=True)
         self._thread.start()
+
+    def heed(self) -> None:
+        """Go by the agent files as they are now. Raises LocalStorage."""
+        telling_others.note(self._store, self._configuration().fleet.history.archive)
 
     def close(self) -> None:
         """Tell what is left to be told, and end."""
@@ -66,7 +70,7 @@ class Archivist:
         """Do what is due; whether there is anybody to tell."""
         self._pushed = False
         try:
-            telling_others.note(self._store, self._configuration().fleet.history.archive)
+            self.heed()
             if not (self._store.marks.due() or self._waits) or (last and self._said):
                 return True
             with Clone.open(self._path) as clone:

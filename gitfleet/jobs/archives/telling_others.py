@@ -39,6 +39,8 @@ def tell(clone: Clone, store: JobStore) -> None:
     """Tell in our refs of what is due; not yet on the hub. Raises LockHeld, LocalStorage."""
     where = noted(store)
     due = store.marks.due() if where else []
+    if where == LOCAL:  # of what was told before, nothing is any more
+        due = sorted({*due, *store.marks.told()})
     for start in range(0, len(due), _AT_ONCE):
         _tell(clone, store, due[start : start + _AT_ONCE], told=where == HUB)
 
@@ -82,7 +84,7 @@ def _tell(clone: Clone, store: JobStore, due: list[str], *, told: bool) -> None:
         elif job.ended:
             gone.append(job_id)
     if now or gone:
-        kept.change(now, gone)
+        kept.change(now, gone, anew=not told)
     with store.lock.held(_PATIENCE):
         for job in store.those(jobs):
             if job == jobs[job.id]:
