@@ -35,7 +35,7 @@ class Archivist:
         """Begin. Raises LocalStorage."""
         self.heed()
         self._bell, self._stopped = Bell(), threading.Event()
-        self._waits = True
+        self._waits, self._said = True, ""
         self._thread = threading.Thread(target=self._run, name="jobs' archives", daemon=True)
         self._thread.start()
 

@@ -22,6 +22,7 @@ from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.streams.cursors import StreamCursor
 from gitfleet.jobs.streams.writer import StreamWriter
 from gitfleet.jobs.words import JobStatus
+from gitfleet.nodes.jobs_seen import JobsSeen
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.nodes.killing import killed, lines_of
@@ -113,6 +114,19 @@ def test_jobs_of_both_clones_are_listed_newest_first(both: Both) -> None:
     assert everywhere.find(both.other, both.bob, JobFilter("other")) == []
 
 
+def test_page_of_many_jobs_reads_no_more_than_it_shows(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        both.ended(str(number))
+        both.other.create(JobRecord(job_ids.new(), "tidy", JobStatus.QUEUED))
+    both.sync()
+    reads: list[str] = []
+    for owner, name in ((JobStore, "get"), (JobsSeen, "record")):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, real=real: (reads.append("one"), real(*args))[1])
+    assert len(both.elsewhere(limit=5)) == 5
+    assert len(reads) <= 10
+
+
 def test_job_that_is_retained_no_more_goes_from_the_hub(both: Both) -> None:
     jobs = [both.ended(str(number)) for number in range(3)]
     both.sync()
@@ -175,7 +189,7 @@ def test_process_that_is_killed_before_any_line_leaves_what_the_next_one_tells(b
 
     both.ended("warm up")
     lines = lines_of(telling_others, lambda: action(both.ada))
-    for stop in range(0, lines, max(1, lines // 8)):
+    for stop in range(0, lines, max(1, lines // 5)):
         job = both.ended("a")
         killed(both.fleets.clone("ada"), telling_others, action, stop)
         both.sync()
