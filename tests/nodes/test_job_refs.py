@@ -142,7 +142,7 @@ def test_commits_of_records_follow_one_another_so_many_times(
 def test_hub_where_refs_only_move_forward_gets_all(fleets: Fleets, git: Git) -> None:
     git(fleets.hub, "config", "receive.denyNonFastForwards", "true")
     with fleets.open("ada") as ada, fleets.open("bob") as bob:
-        tell(ada)
+        oid = tell(ada)
         assert send(ada) == []
         for job in (LATER, "job-01m8n00000cc"):
             oid = tell(ada, job, files={"1/00000": job.encode()})

@@ -119,10 +119,19 @@ def test_page_of_many_jobs_reads_no_more_than_it_shows(both: Both, monkeypatch: 
         both.ended(str(number))
         both.other.create(JobRecord(job_ids.new(), "tidy", JobStatus.QUEUED))
     both.sync()
-    reads: list[str] = []
-    for owner, name in ((JobStore, "get"), (JobsSeen, "record")):
+    reads: list[object] = []
+
+    def counted(owner: type, name: str) -> None:
         real = getattr(owner, name)
-        monkeypatch.setattr(owner, name, lambda *args, real=real: (reads.append("one"), real(*args))[1])
+
+        def reading(*args: object) -> object:
+            reads.append(args)
+            return real(*args)
+
+        monkeypatch.setattr(owner, name, reading)
+
+    counted(JobStore, "get")
+    counted(JobsSeen, "record")
     assert len(both.elsewhere(limit=5)) == 5
     assert len(reads) <= 10
 
