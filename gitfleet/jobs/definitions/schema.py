@@ -315,13 +315,17 @@ class Agent(Section):
 
 
 class HistoryRules(Section):
-    """`history`: how many ended jobs are kept."""
+    """`history`: how many ended jobs are kept, and whether other nodes are told of them."""
 
     max_jobs_per_agent: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         default=None, description="Of each agent; 100."
     )
     max_jobs_total: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         default=None, description="Of all."
+    )
+    archive: Literal["hub", "local"] = Field(
+        default="hub",
+        description="Whether records and streams of ended jobs go to the hub, for `history` in other clones; or stay here.",
     )
 
 
