@@ -18,12 +18,14 @@ from gitfleet.codec import replace
 from gitfleet.errors import Conflict, UsageError
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules import known, plans
 from gitfleet.jobs.words import JobStatus
 from tests.jobs.sources.issue_server import TOKEN, Fault, IssueServer
 from tests.workbench import Gitfleet
 
+NUMBERS = range(1, 6)
 EVERY = "schedules: {s: {interval: 1h, catch_up: one}}"
 
 
@@ -227,24 +229,26 @@ def test_task_that_two_nodes_see_at_once_is_done_by_one(
 ) -> None:
     places = [made(clone(name), gitfleet) for name in ("ada", "bob")]
     for place in places:
-        for number in range(1, 6):
-            (place / "tasks").mkdir(exist_ok=True)
-            (place / "tasks" / f"{number}.md").write_text(f"Task {number}")
+        (place / "tasks").mkdir()
+        for number in NUMBERS:
+            (place / "tasks" / f"{number}.md").write_text(f"Issue {number}")
             server.issue(number, "ready")
         source = github(server) if kind == "github" else "work_source: {type: folder, path: ../tasks}"
         agent(place, f"concurrency: 3\n{EVERY}\n{source}")
         overdue(place)
-    running = [gitfleet.start(place, "run", "--until-idle") for place in places]
-    for one in running:
-        print(one.ended().ok())
-    jobs = [job for place in places for job in JobStore(str(place / ".git/gitfleet/jobs")).find(JobFilter())]
-    assert sorted(item.ref.removesuffix(".md") for job in jobs for item in job.items) == [
-        "1",
-        "2",
-        "3",
-        "4",
-        "5",
+    stores = [JobStore(str(place / ".git/gitfleet/jobs")) for place in places]
+    jobs: list[JobRecord] = []
+    for _ in NUMBERS:  # what a busy hub kept from one time is taken at the next
+        running = [gitfleet.start(place, "run", "--until-idle") for place in places]
+        for one in running:
+            one.ended().ok()
+        jobs = [job for store in stores for job in store.find(JobFilter())]
+        if len(jobs) >= len(NUMBERS):
+            break
+        for place in places:
+            overdue(place)
+    assert sorted(item.title for job in jobs for item in job.items) == [
+        f"Issue {number}" for number in NUMBERS
     ]
     assert {job.status for job in jobs} == {JobStatus.COMPLETED}
-    if kind == "github":
-        assert [server.labels(number) for number in range(1, 6)] == [["done"]] * 5
+    assert kind == "folder" or [server.labels(number) for number in NUMBERS] == [["done"]] * len(NUMBERS)
