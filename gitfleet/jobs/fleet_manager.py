@@ -27,6 +27,7 @@ from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.queries import FleetQueries
 from gitfleet.jobs.records.job_record import JobRecord
@@ -85,6 +86,7 @@ class FleetManager(FleetQueries):
         self._shared = SharedJobs(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
+            BudgetHold(self.store, self._current),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
             self._shared,
         )

@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("work_source", "budget")
+_WITHOUT_EFFECT = ("work_source",)
 """Keys of agent files that nothing heeds yet."""
 
 

@@ -105,7 +105,7 @@ def test_queries_need_no_event_loop(place: Path) -> None:
         fleet.get_job(job_ids.new())
 
 
-@pytest.mark.parametrize("key", ["budget: {tokens: 5}"])
+@pytest.mark.parametrize("key", ["work_source: {type: folder, path: tasks}"])
 def test_agent_file_that_asks_for_what_is_not_heeded_is_refused(place: Path, key: str) -> None:
     agent(place, "tidy", QUICK, key + "\n")
 

@@ -1,0 +1,178 @@
+"""Budgets of the agent files: which of them a job draws on, whether something is left of each, and what an attempt may spend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gitfleet.base import files
+from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.definitions.schema import Agent, BudgetAmounts, FleetSettings
+from gitfleet.jobs.money import spending, tokens
+from gitfleet.jobs.money.allowance import FILE, JOB, Allowance, SpendLimit
+from gitfleet.jobs.money.spending import DaySpending, Expense
+from gitfleet.jobs.money.tokens import Prices
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import control, records
+
+_CLAUDE_KEY = "max_budget_usd"
+
+
+def prices(fleet: FleetSettings) -> Prices:
+    """The table of prices in the fleet file."""
+    rows = {}
+    for model, one in fleet.prices.items():
+        row = {
+            "input": one.input, "output": one.output, "cache_read": one.cache_read, "cache_write": one.cache_write,
+        }  # fmt: skip
+        rows[model] = {kind: price for kind, price in row.items() if price is not None}
+    return rows
+
+
+def payers(agent: Agent, fleet: FleetSettings) -> tuple[str, ...]:
+    """The named budgets that pay for an agent's jobs, the nearest first."""
+    found: list[str] = []
+    name = agent.budget.of
+    while name is not None and name not in found and name in fleet.budgets:
+        found.append(name)
+        name = fleet.budgets[name].of
+    return tuple(found)
+
+
+def limits(agent: Agent, fleet: FleetSettings) -> tuple[SpendLimit, ...]:
+    """All limits that hold for an attempt of the agent, the nearest first."""
+
+    def each() -> Iterator[SpendLimit]:
+        yield _limit(JOB, agent.budget)
+        if agent.budget.day is not None:
+            yield _limit(spending.of_agent(agent.name), agent.budget.day)
+        for name in payers(agent, fleet):
+            yield _limit(spending.of_budget(name), fleet.budgets[name])
+        yield _limit(spending.FLEET, fleet.budget)
+
+    return tuple(limit for limit in each() if not limit.empty)
+
+
+def _limit(scope: str, amounts: BudgetAmounts) -> SpendLimit:
+    return SpendLimit(scope, amounts.money, amounts.tokens, amounts.time)
+
+
+def of_attempt(attempt: AttemptRecord, table: Prices) -> Expense:
+    """What an attempt that has ended has spent, as far as it is known."""
+    money = attempt.cost if attempt.cost is not None else tokens.priced(attempt.usage, table)
+    time = max(0, attempt.ended_at - attempt.started_at) if attempt.started_at else 0
+    return Expense(money, tokens.total(attempt.usage), time)
+
+
+def of_job(job: JobRecord, table: Prices) -> Expense:
+    """What all attempts of a job have spent that have ended."""
+    together = Expense()
+    for attempt in job.attempts:
+        if attempt.ended_at:
+            together = together.plus(of_attempt(attempt, table))
+    return together
+
+
+class BudgetHold:
+    """A `Hold`: nothing is started for which a budget is spent. A look reads what is new in the file of the day."""
+
+    def __init__(self, store: JobStore, configuration: Callable[[], Configuration]) -> None:
+        self._store, self._configuration = store, configuration
+        self._day = DaySpending("")
+
+    def refresh(self) -> None:
+        """See `Hold`."""
+        path = spending.path_of(self._store.folder, spending.today())
+        if path != self._day.path:
+            self._day = DaySpending(path)
+        self._day.read()
+
+    def why(self, job: JobRecord, agent: Agent) -> str:
+        """See `Hold`."""
+        fleet = self._configuration().fleet
+        for limit in limits(agent, fleet):
+            own = limit.scope == JOB
+            said = limit.reached(of_job(job, prices(fleet)) if own else self._day.of(limit.scope))
+            if said:
+                return f"{said}; {'its file may allow more' if own else 'it is there again tomorrow'}"
+        return ""
+
+
+def write_down(
+    store: JobStore, folder: str, job: JobRecord, number: int, agent: Agent, fleet: FleetSettings
+) -> None:
+    """Put what the attempt `number`, in `folder`, may spend beside what it is to do."""
+    table = prices(fleet)
+    path = spending.path_of(store.folder, spending.today())
+    allowance = Allowance(
+        job.id,
+        number,
+        agent.name,
+        path,
+        limits(agent, fleet),
+        payers(agent, fleet),
+        table,
+        of_job(job, table),
+    )
+    records.save(folder, FILE, allowance)
+
+
+def allowance(folder: str) -> Allowance | None:
+    """What the attempt in `folder` may spend; None where that was not written down."""
+    try:
+        found = records.load(Allowance, folder, FILE)
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def left(allowance: Allowance) -> float | None:
+    """Dollars that are left of the tightest budget as an attempt begins; None where none limits money."""
+    day = DaySpending(allowance.path)
+    day.read()
+    rest = [
+        limit.money - ((allowance.earlier if limit.scope == JOB else day.of(limit.scope)).money or 0.0)
+        for limit in allowance.limits
+        if limit.money is not None
+    ]
+    return max(0.0, min(rest)) if rest else None
+
+
+def client_options(agent: Agent, allowance: Allowance | None) -> dict[str, Any]:
+    """The options of the agent's client: Claude Code holds itself to what is left of the money, too, by its own count."""
+    options = dict(agent.options)
+    most = left(allowance) if allowance and agent.adapter == "claude" else None
+    if most is not None:
+        own = options.get(_CLAUDE_KEY)
+        options[_CLAUDE_KEY] = min(own, most) if isinstance(own, int | float) else max(most, 0.0001)
+    return options
+
+
+def settle(store: JobStore, folder: str, job: JobRecord, attempt: AttemptRecord) -> None:
+    """Write down what the last attempt of the job has spent, now that it has ended; twice is harmless. Raises LocalStorage."""
+    known = allowance(folder)
+    if known is None:
+        path = spending.path_of(store.folder, spending.today())
+        known = Allowance(job.id, attempt.number, job.agent_name, path)
+    day = DaySpending(known.path)
+    day.read()
+    before = day.find(*known.key)
+    spent = _final(folder, attempt, known.prices)
+    if before is not None:  # what was told while it ran stays known
+        money = before.money if spent.money is None else spent.money
+        told = before.tokens if spent.tokens is None else spent.tokens
+        spent = Expense(money, told, max(spent.time, before.time))
+    with files.storage(known.path):
+        spending.append(known.path, known.line(spent, over=True), durable=True)
+
+
+def _final(folder: str, attempt: AttemptRecord, table: Prices) -> Expense:
+    """What it came to; the time of one that was lost up to the last line that it wrote."""
+    spent = of_attempt(attempt, table)
+    state = control.state(folder)
+    if spent.time or not state or not state.started:
+        return spent
+    last = files.changed_at(os.path.join(folder, records.STREAM)) // 1_000_000
+    return Expense(spent.money, spent.tokens, max(0, last - state.started))
