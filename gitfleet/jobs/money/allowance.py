@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from gitfleet.codec import JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.money import spending, tokens
-from gitfleet.jobs.money.spending import AMOUNT, SpendingLine, Expense
+from gitfleet.jobs.money.spending import AMOUNT, Expense, SpendingLine
 
 FILE = "allowance.json"
 JOB = "job"

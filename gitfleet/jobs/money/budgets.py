@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitfleet.base import files
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -73,6 +73,26 @@ def of_job(job: JobRecord, table: Prices) -> Expense:
         if attempt.ended_at:
             together = together.plus(of_attempt(attempt, table))
     return together
+
+
+class BudgetToday(NamedTuple):
+    """A budget of the day, and what was spent of it."""
+
+    limit: SpendLimit
+    spent: Expense
+
+
+def of_today(store: JobStore, known: Configuration) -> list[BudgetToday]:
+    """All budgets of the day that the files have, that of all agents first."""
+    day = DaySpending(spending.path_of(store.folder, spending.today()))
+    day.read()
+    fleet = known.fleet
+    found = [_limit(spending.FLEET, fleet.budget)]
+    found += [_limit(spending.of_budget(name), budget) for name, budget in fleet.budgets.items()]
+    for agent in known.agents.values():
+        if agent.budget.day is not None:
+            found.append(_limit(spending.of_agent(agent.name), agent.budget.day))
+    return [BudgetToday(limit, day.of(limit.scope)) for limit in found if not limit.empty]
 
 
 class BudgetHold:
@@ -146,7 +166,8 @@ def client_options(agent: Agent, allowance: Allowance | None) -> dict[str, Any]:
     most = left(allowance) if allowance and agent.adapter == "claude" else None
     if most is not None:
         own = options.get(_CLAUDE_KEY)
-        options[_CLAUDE_KEY] = min(own, most) if isinstance(own, int | float) else max(most, 0.0001)
+        most = min(own, most) if isinstance(own, int | float) else most
+        options[_CLAUDE_KEY] = round(max(most, 0.0001), 6)
     return options
 
 

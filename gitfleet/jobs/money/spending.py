@@ -15,7 +15,9 @@ from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, Shape, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
+
+    N = TypeVar("N", int, float)
 
 FOLDER = "spent"
 FLEET = "all agents"
@@ -42,7 +44,9 @@ class Expense(Struct):
 
     def plus(self, more: Expense) -> Expense:
         """Both together: what is known of them."""
-        return Expense(_sum(self.money, more.money), _sum(self.tokens, more.tokens), self.time + more.time)
+        return Expense(
+            together(self.money, more.money), together(self.tokens, more.tokens), self.time + more.time
+        )
 
 
 class SpendingLine(Struct):
@@ -167,12 +171,12 @@ class DaySpending:
 
 
 def _all(found: Iterable[Expense]) -> Expense:
-    together = Expense()
+    whole = Expense()
     for one in found:
-        together = together.plus(one)
-    return together
+        whole = whole.plus(one)
+    return whole
 
 
-def _sum(one: Any, other: Any) -> Any:
-    """Of two numbers, None for what is not known."""
+def together(one: N | None, other: N | None) -> N | None:
+    """Two amounts as one: what is known of them, None where nothing is."""
     return one if other is None else other if one is None else one + other
