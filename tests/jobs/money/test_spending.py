@@ -51,7 +51,9 @@ def test_torn_and_odd_lines_are_passed_over(tmp_path: Path) -> None:
     day = day_at(tmp_path)
     put(day)
     with open(day.path, "ab") as file:
-        file.write(b'[]\n{"job": 1}\n\xff\n{"job":"job-3","attempt":1,"agent":"a","money":-1}\n{"job":"job-2","att')
+        file.write(
+            b'[]\n{"job": 1}\n\xff\n{"job":"job-3","attempt":1,"agent":"a","money":-1}\n{"job":"job-2","att'
+        )
     day.read()
     put(day, job="job-4")
     day.read()
