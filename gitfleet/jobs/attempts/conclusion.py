@@ -90,8 +90,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         facts["delivery"] = delivery
-        notes = (*job.attempts[-1].notes, *confinement.noted(end))
-        budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
+        unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
+        notes = (*job.attempts[-1].notes, *confinement.noted(end), *unheld)
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)

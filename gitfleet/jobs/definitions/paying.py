@@ -25,6 +25,14 @@ def of_agent(agent: Agent, fleet: FleetSettings) -> Iterator[BudgetFlaw]:
     """What is wrong with the budget of an agent."""
     yield from _named(agent.budget, fleet, ("budget",))
     day = agent.budget.day
+    if agent.adapter == "command":
+        for keys, amounts in ((("budget",), agent.budget), (("budget", "day"), day)):
+            said = {"money": amounts.money, "tokens": amounts.tokens} if amounts else {}
+            for key, limit in said.items():
+                if limit is not None:
+                    yield BudgetFlaw(
+                        (*keys, key), "cannot be kept, since a command tells no usage; `time` can"
+                    )
     money = agent.budget.money is not None or (day is not None and day.money is not None)
     model = str(agent.options.get("model") or "")
     if agent.adapter == "codex" and money and not {model, DEFAULT} & {*fleet.prices}:

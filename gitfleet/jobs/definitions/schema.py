@@ -153,11 +153,6 @@ class AgentBudget(BudgetRules):
 
     day: BudgetAmounts | None = Field(default=None, description="For all its jobs of a day.")
 
-    @property
-    def told_by_clock(self) -> bool:
-        """Whether it limits time at most."""
-        return all(one is None or (one.money is None and one.tokens is None) for one in (self, self.day))
-
 
 class TokenPrices(Section):
     """One of the `prices`: US dollars for a million tokens."""
@@ -330,8 +325,6 @@ class Agent(Section):
             raise ValueError("`options` are for the runtimes codex, claude and acp")
         if self.permissions and self.adapter != "acp":
             raise ValueError("`permissions` are for the runtime acp")
-        if self.adapter == "command" and not self.budget.told_by_clock:
-            raise ValueError("a command tells no usage, so its `budget` can limit `time` only")
         if not self.commit.push and (self.queue.enabled or self.commit.pull_request):
             raise ValueError(
                 "`queue` and `commit.pull_request` are for branches that are pushed: `commit.push`"

@@ -101,23 +101,35 @@ class BudgetHold:
     def __init__(self, store: JobStore, configuration: Callable[[], Configuration]) -> None:
         self._store, self._configuration = store, configuration
         self._day = DaySpending("")
+        self._known: dict[str, tuple[str, SpendLimit | None]] = {}
+        """Of agents that were asked about: why none of their jobs may start, and what each job may spend."""
 
     def refresh(self) -> None:
         """See `Hold`."""
         path = spending.path_of(self._store.folder, spending.today())
         if path != self._day.path:
             self._day = DaySpending(path)
+            spending.forget(self._store.folder)
         self._day.read()
+        self._known = {}
 
     def why(self, job: JobRecord, agent: Agent) -> str:
         """See `Hold`."""
-        fleet = self._configuration().fleet
-        for limit in limits(agent, fleet):
-            own = limit.scope == JOB
-            said = limit.reached(of_job(job, prices(fleet)) if own else self._day.of(limit.scope))
+        if agent.name not in self._known:
+            self._known[agent.name] = self._look(agent)
+        all_, each = self._known[agent.name]
+        if each is not None and job.attempts:
+            said = each.reached(of_job(job, prices(self._configuration().fleet)))
             if said:
-                return f"{said}; {'its file may allow more' if own else 'it is there again tomorrow'}"
-        return ""
+                return f"{said}; its file may allow more"
+        return all_
+
+    def _look(self, agent: Agent) -> tuple[str, SpendLimit | None]:
+        found = limits(agent, self._configuration().fleet)
+        each = next((limit for limit in found if limit.scope == JOB), None)
+        said = (limit.reached(self._day.of(limit.scope)) for limit in found if limit.scope != JOB)
+        why = next(filter(None, said), "")
+        return f"{why}; it is there again tomorrow" if why else "", each
 
 
 def write_down(
@@ -171,8 +183,11 @@ def client_options(agent: Agent, allowance: Allowance | None) -> dict[str, Any]:
     return options
 
 
-def settle(store: JobStore, folder: str, job: JobRecord, attempt: AttemptRecord) -> None:
-    """Write down what the last attempt of the job has spent, now that it has ended; twice is harmless. Raises LocalStorage."""
+def settle(store: JobStore, folder: str, job: JobRecord, attempt: AttemptRecord) -> tuple[str, ...]:
+    """Write down what the last attempt of the job has spent, now that it has ended; twice is harmless. Raises LocalStorage.
+
+    What there is to say of budgets that it could not be held to.
+    """
     known = allowance(folder)
     if known is None:
         path = spending.path_of(store.folder, spending.today())
@@ -187,6 +202,15 @@ def settle(store: JobStore, folder: str, job: JobRecord, attempt: AttemptRecord)
         spent = Expense(money, told, max(spent.time, before.time))
     with files.storage(known.path):
         spending.append(known.path, known.line(spent, over=True), durable=True)
+    return tuple(_unheld(known, spent)) if attempt.code is not None or attempt.signal else ()
+
+
+def _unheld(allowance: Allowance, spent: Expense) -> Iterator[str]:
+    limited = allowance.limits
+    if spent.money is None and any(limit.money is not None for limit in limited):
+        yield "a budget limits its money, but what it cost is not known: it told none, and `prices` lacks its model"
+    if spent.tokens is None and any(limit.tokens is not None for limit in limited):
+        yield "a budget limits its tokens, but it told none"
 
 
 def _final(folder: str, attempt: AttemptRecord, table: Prices) -> Expense:

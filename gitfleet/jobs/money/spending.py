@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, Shape, Struct, field
 
@@ -23,6 +24,7 @@ FOLDER = "spent"
 FLEET = "all agents"
 """Whose spending is everybody's."""
 _END = ".jsonl"
+_KEPT = 31
 
 
 class _Amount(Shape[float]):
@@ -104,6 +106,14 @@ def append(path: str, line: SpendingLine, *, durable: bool = False) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def forget(state: str) -> None:
+    """Take away the files of days that are long over: nothing reads them any more."""
+    folder = os.path.join(state, FOLDER)
+    with suppress(OSError):
+        for name in sorted(name for name in os.listdir(folder) if name.endswith(_END))[:-_KEPT]:
+            os.unlink(os.path.join(folder, name))
 
 
 class DaySpending:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _AT_LEAST, _AT_MOST = 1.0, 30.0
 """Seconds between two looks: where there is news, and where others draw on the same budget."""
+_TELLS = 5.0
+"""Seconds after which others are told of news."""
 
 
 class SpendWatch:
@@ -22,7 +24,7 @@ class SpendWatch:
     def __init__(self, allowance: Allowance, adapter: Adapter, now: float) -> None:
         self._allowance, self._adapter, self._began = allowance, adapter, now
         self._day = DaySpending(allowance.path)
-        self._told, self._told_at = Expense(), 0.0
+        self._told, self._told_at = Expense(), 0.0  # the monotonic clock is never at 0
         self._looked = now - _AT_LEAST
         self.due = now
         """When to look next."""
@@ -58,7 +60,7 @@ class SpendWatch:
     def _tell(self, spent: Expense, now: float) -> None:
         told = self._told
         news = (spent.money, spent.tokens) != (told.money, told.tokens)
-        if news or not self._told_at or now - self._told_at >= _AT_MOST:
+        if not self._told_at or now - self._told_at >= (_TELLS if news else _AT_MOST):
             with suppress(OSError):
                 spending.append(self._allowance.path, self._allowance.line(spent))
                 self._told, self._told_at = spent, now

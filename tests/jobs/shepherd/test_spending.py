@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.jobs.adapters.protocol import QuietAdapter
+from gitfleet.jobs.adapters.command import CommandAdapter
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.money import spending
 from gitfleet.jobs.money.allowance import JOB, Allowance, SpendLimit
@@ -30,7 +30,7 @@ RESULT = {
 }
 
 
-class Counter(QuietAdapter):
+class Counter(CommandAdapter):
     """An adapter that has told what a test says."""
 
     def __init__(self) -> None:
@@ -104,12 +104,12 @@ def test_what_a_conversation_had_used_before_is_not_counted_again(tmp_path: Path
 def test_two_attempts_that_share_a_budget_hear_of_each_other(tmp_path: Path) -> None:
     allowed = allowance(tmp_path, SpendLimit(FLEET, tokens=1000))
     counter = Counter()
-    watch = SpendWatch(allowed, counter, 0.0)
+    watch = SpendWatch(allowed, counter, 1.0)
     counter.use(600)
-    assert not watch.passed(0.0)
-    assert watch.due == 30.0
+    assert not watch.passed(1.0)
+    assert watch.due == 31.0
     spending.append(allowed.path, SpendingLine("job-2", 1, "bob", tokens=400))
-    assert watch.passed(30.0)
+    assert watch.passed(31.0)
     assert watch.words == "today's budget of all agents is spent: 1,000 of 1,000 tokens"
     day = DaySpending(allowed.path)
     day.read()
@@ -121,10 +121,11 @@ def test_others_are_told_when_something_was_used_and_now_and_then(tmp_path: Path
     watch = SpendWatch(allowed, counter, 0.0)
     for now in (1.0, 2.0, 3.0, 31.5):
         watch.passed(now)
-    counter.use(5)
-    watch.passed(32.0)
+    for now in (32.0, 36.0, 37.0, 43.0):
+        counter.use(int(now))
+        watch.passed(now)
     lines = [json.loads(line) for line in Path(allowed.path).read_text().split("\n") if line]
-    assert [line["time"] for line in lines] == [1000, 31_500, 32_000]
+    assert [line["time"] for line in lines] == [1000, 31_500, 37_000, 43_000]
 
 
 def test_attempt_that_reaches_its_budget_is_stopped_and_says_which(tmp_path: Path) -> None:
