@@ -75,6 +75,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("logs.history", "Replay a job, line by line"),
         "restore": CommandEntry("restoring.restore", "After a reboot: bring back what it has ended"),
+        "cost": CommandEntry("cost.cost", "Sum up what jobs used and cost, by agent, branch, day, …"),
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
         "config": CommandEntry("", "What the agent files say, and what is wrong with them"),
     },

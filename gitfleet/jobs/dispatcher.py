@@ -295,10 +295,11 @@ class Dispatcher:
                 self.nudge()  # others were faster, and there may be more
 
     async def _take(self, job: JobRecord) -> None:
-        agent = self._configuration().agents.get(job.agent_name)
+        known = self._configuration()
+        agent = known.agents.get(job.agent_name)
         if agent is None:  # other agent files hold since it was admitted
             return
-        taken = await self.call(plan.take, self._store, job.id, agent)
+        taken = await self.call(plan.take, self._store, job.id, agent, known.fleet)
         if taken.status is JobStatus.RUNNING:
             del self._queued[job.id]
             self._run(taken)

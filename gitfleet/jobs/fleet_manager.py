@@ -27,6 +27,7 @@ from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules.ticker import Ticker, check_interval
@@ -82,6 +83,7 @@ class FleetManager(FleetActions):
         self._keeper = TaskKeeper(self._tasks, self._current, self._log)
         holds = (
             Predecessors(self.store),
+            BudgetHold(self.store, self._current),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
             self._shared,
             self._keeper,

@@ -21,6 +21,7 @@ from gitfleet.jobs.attempts import confinement, places, plan, successors, traces
 from gitfleet.jobs.definitions.schema import Agent, LimitRules, RetryRules
 from gitfleet.jobs.delivery import delivering
 from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.money import budgets
 from gitfleet.jobs.records.delivery_record import Delivery
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -85,7 +86,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         facts["delivery"] = delivery
-        notes = (*job.attempts[-1].notes, *confinement.noted(end))
+        unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
+        notes = (*job.attempts[-1].notes, *confinement.noted(end), *unheld)
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)

@@ -59,13 +59,20 @@ def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
     return successors.conversation(job, agent.adapter, earlier.adapter)
 
 
-def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
-    """The part of the last attempt, where the client counts for its whole conversation and that is older."""
-    before = successors.speaker(job)
-    if not job.attempts[-1].resumed or before is None:
-        return told
+def before(store: JobStore, job: JobRecord) -> Usage | None:
+    """What the conversation had used before the last attempt: nothing for a new one, None where that is not known."""
+    earlier = successors.speaker(job)
+    if not job.attempts[-1].resumed or earlier is None:
+        return Usage()
     try:
-        end = control.end(store.attempt_folder(job.id, before.number))
+        end = control.end(store.attempt_folder(job.id, earlier.number))
     except ValueError:
         end = None
-    return told.since(end.result.usage if end and end.result else None)
+    return end.result.usage if end and end.result else None
+
+
+def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
+    """The part of the last attempt, where the client counts for its whole conversation and that is older."""
+    if not job.attempts[-1].resumed or successors.speaker(job) is None:
+        return told
+    return told.since(before(store, job))

@@ -18,7 +18,7 @@ from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
 from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Task
-from gitfleet.jobs.definitions import documents, findings
+from gitfleet.jobs.definitions import documents, findings, paying
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
 from gitfleet.jobs.definitions.findings import Flaw
 from gitfleet.jobs.definitions.schema import Agent, FleetSettings, WorkSourceRules
@@ -254,11 +254,14 @@ class _Reading:
         if fleet is None:
             return
         for name, agent in agents.items():
-            if agent.budget.of is not None and agent.budget.of not in fleet.budgets:
-                at = documents.place(trees[name], ("budget", "of"))
-                near = tuple(findings.nearest(agent.budget.of, list(fleet.budgets)))
-                words = f"there is no budget {agent.budget.of} in {FLEET_FILE}"
-                self.flaws.append(Flaw(at, "budget.of", words, near))
+            self.flaws += [
+                Flaw(documents.place(trees[name], one.keys), ".".join(one.keys), one.words, one.near)
+                for one in paying.of_agent(agent, fleet)
+            ]
+        self.flaws += [
+            Flaw(documents.place(self._fleet, one.keys), ".".join(one.keys), one.words, one.near)
+            for one in paying.of_fleet(fleet)
+        ]
 
     def settle_default(self, fleet: FleetSettings | None, agents: Mapping[str, Agent]) -> None:
         """Whether the agent that `fleet.yaml` names is one of all those that there are."""

@@ -95,13 +95,14 @@ class RetryRules(Section):
     )
     outcomes: tuple[AttemptOutcome, ...] = Field(
         default=(AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
-        description="After which outcomes; not `success` or `cancelled`.",
+        description="After which outcomes; not `success`, `cancelled` or `budget`.",
     )
 
     @model_validator(mode="after")
     def _open(self) -> Self:
-        if {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED} & set(self.outcomes):
-            raise ValueError("what was a success, or was cancelled, is not tried again")
+        final = {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED, AttemptOutcome.BUDGET}
+        if final & set(self.outcomes):
+            raise ValueError("what was a success, was cancelled, or has spent its budget is not tried again")
         return self
 
 
@@ -134,15 +135,41 @@ class WorkSourceRules(Section):
         return self
 
 
-class BudgetRules(Section):
-    """`budget`: what may be spent; an attempt that reaches it ends with the outcome `budget`."""
+class BudgetAmounts(Section):
+    """What may be spent; an attempt that reaches it ends with the outcome `budget`."""
 
     money: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="US dollars, as estimated."
     )
     tokens: int | None = Field(default=None, ge=1, strict=True, description="Tokens of all kinds.")
     time: Milliseconds | None = Field(default=None, description="Time that attempts run.")
-    of: Name | None = Field(default=None, description="A budget of `fleet.yaml` that pays, too.")
+
+
+class BudgetRules(BudgetAmounts):
+    """One of the `budgets` of the fleet file."""
+
+    of: Name | None = Field(
+        default=None, description="A budget of `fleet.yaml` that pays, too: all limits hold."
+    )
+
+
+class AgentBudget(BudgetRules):
+    """`budget` of an agent: for each of its jobs, with all attempts; `day`: for all its jobs of a day."""
+
+    day: BudgetAmounts | None = Field(default=None, description="For all its jobs of a day.")
+
+
+class TokenPrices(Section):
+    """One of the `prices`: US dollars for a million tokens."""
+
+    input: float = Field(ge=0, allow_inf_nan=False, description="For input that is not from the cache.")
+    output: float = Field(ge=0, allow_inf_nan=False, description="For output, thinking included.")
+    cache_read: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="For input from the cache."
+    )
+    cache_write: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="For input that is put there."
+    )
 
 
 class QueueWish(Section):
@@ -274,7 +301,7 @@ class Agent(Section):
     retry: RetryRules = RetryRules()
     schedules: Mapping[Name, Schedule] = Field(default={}, description="Its schedules by name.")
     work_source: WorkSourceRules | None = Field(default=None, description="Where its tasks come from.")
-    budget: BudgetRules = BudgetRules()
+    budget: AgentBudget = AgentBudget()
     pool: Name | None = Field(default=None, description="The account that it shares with others.")
     anywhere: bool | None = Field(
         default=None,
@@ -347,7 +374,12 @@ class FleetSettings(Section):
     )
     history: HistoryRules = HistoryRules()
     free: FreeRules = FreeRules()
-    budget: BudgetRules = Field(default=BudgetRules(), description="What the fleet may spend in a day.")
+    budget: BudgetAmounts = Field(
+        default=BudgetAmounts(), description="What all agents here may spend in a day."
+    )
     budgets: Mapping[Name, BudgetRules] = Field(
-        default={}, description="Named budgets, which agents can share."
+        default={}, description="Named budgets for a day, which agents can share."
+    )
+    prices: Mapping[Words, TokenPrices] = Field(
+        default={}, description="What models cost; `default`: all that are not named."
     )
