@@ -11,7 +11,7 @@ from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
+from gitfleet.jobs.errors import AgentNotFoundError, ConfigurationError, ScheduleNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
