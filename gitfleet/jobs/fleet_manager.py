@@ -140,6 +140,7 @@ class FleetManager(FleetQueries):
         self._tell("started", events.ManagerStarted(clock.milliseconds()))
         try:
             await asyncio.to_thread(self._ticker.mend)
+            await asyncio.to_thread(self._keeper.renew)
             await self._dispatcher.start()
             self._keeper.start(self._dispatcher.heard)
             await self._ticker.start()
@@ -270,16 +271,11 @@ class FleetManager(FleetQueries):
         agent = submission.agent_of(known, agent_name)
         job = await self._dispatcher.call(
             lambda: triggering.submit(
-                self._tasks,
-                known,
-                agent,
-                submission.new(
-                    agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority
-                ),
-                anywhere=anywhere,
-                work_items=work_items,
+                self._tasks, known, agent,
+                submission.new(agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority),
+                anywhere=anywhere, work_items=work_items,
             )
-        )
+        )  # fmt: skip
         await self._dispatcher.look()
         return job
 

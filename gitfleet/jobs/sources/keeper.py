@@ -124,6 +124,30 @@ class TaskKeeper:
                     pause = min(pause, _AGAIN)
         return pause
 
+    def renew(self) -> None:
+        """Have the jobs that wait have their tasks, without a word to any source: then they may begin. Blocks."""
+        self._wanted |= {
+            job.id: job for job in self._store.open_jobs() if any(item.source for item in job.items)
+        }
+        if not self._wanted:
+            return
+        waiting = list(self._wanted)
+        try:
+            self._adopt()
+            with fleet_of(self._desk.path) as clone:
+                for note in filter(None, map(self._desk.notes.get, waiting)) if clone else ():
+                    assert clone is not None
+                    self._held(clone.ledger, note, self._store.get(note.job))
+        except (FleetError, OSError, ValueError) as error:
+            self._tell(error)
+
+    def _held(self, ledger: Ledger, note: TaskNote, job: JobRecord) -> TaskNote | None:
+        """The note of a job that has its tasks; None where it has not, and is stopped for that."""
+        kept = None if job.ended else self._kept(ledger, note, job)
+        if kept is None and not job.ended:
+            self._let_go(job)
+        return kept
+
     def _adopt(self) -> None:
         """Write notes of jobs that have tasks again: somebody has them run once more."""
         while self._wanted:
@@ -144,9 +168,8 @@ class TaskKeeper:
         if job.ended:
             self._over(ledger, asked, note, job)
             return _DAY
-        kept = self._kept(ledger, note, job)
+        kept = self._held(ledger, note, job)
         if kept is None:
-            self._let_go(job)
             return 0.0  # as soon as it has ended
         if not kept.begun:
             for item in kept.items:
@@ -231,7 +254,8 @@ class TaskKeeper:
         self._heard()
 
     def _over(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> None:
-        """Have ledger and source know what became of the tasks of a job that has ended."""
+        """Have ledger and source know what became of the tasks of a job that has ended; should it run once more, it takes them anew."""
+        files.remove(self._store.lease_path(job.id))
         view = ledger.current().view
         for item, mine in zip(note.items, self._each(view, ledger, note), strict=True):
             known = work.find(view, item.source, item.ref)

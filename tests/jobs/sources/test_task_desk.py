@@ -215,7 +215,6 @@ def test_job_that_is_retried_takes_its_task_again_if_nobody_else_has_it(fleet: F
     if gone:
         fleet.server.issue(1, "ready")
         assert fleet.bob.take() is not None
-    os.unlink(fleet.ann.store.lease_path(job.id))
     again = fleet.ann.store.reopen(job.id, lambda now: replace(now, status=JobStatus.QUEUED, error=""))
     assert fleet.ann.keeper.why(again, fleet.ann.agent)
     fleet.ann.keeper.look()
