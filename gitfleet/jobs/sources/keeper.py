@@ -38,6 +38,8 @@ _LEAST = 1.0
 """Seconds between two looks, however much news there is."""
 _AGAIN = 20.0
 """Seconds until what failed is tried again."""
+_CERTAIN = 60.0
+"""Seconds that a lease must have left to be gone by without asking: longer than a source may take to be told."""
 _ORPHAN = 120
 """Seconds after which a note without a job is that of one that never came to be."""
 _PATIENCE = 5.0
@@ -157,7 +159,8 @@ class TaskKeeper:
             if self._desk.notes.get(job.id) is not None or job.ended or rules is None:
                 continue
             if self._desk.source(rules).source.id == job.items[0].source:
-                self._desk.notes.put(TaskNote(job.id, rules.model_dump_json(), job.items, clock.now()))
+                items = tuple(replace(item, fence=0) for item in job.items)
+                self._desk.notes.put(TaskNote(job.id, rules.model_dump_json(), items, clock.now()))
 
     def _looked(self, ledger: Ledger, note: TaskNote) -> float:
         asked = self._desk.source(note.source)
@@ -192,8 +195,7 @@ class TaskKeeper:
         view = ledger.current().view
         mine = self._mine(view, ledger, note)
         if len(mine) < len(note.items):
-            found = [work.find(view, item.source, item.ref) for item in note.items]
-            if not all(_may_be_ours(one, job.id) for one in found):
+            if not all(_may_be_ours(work.find(view, one.source, one.ref), one, job.id) for one in note.items):
                 return None
             again = self._desk.again(ledger, note)
             return again and self._known(again, job)
@@ -203,11 +205,15 @@ class TaskKeeper:
             note = self._known(replace(note, items=items), job)
         if self._desk.left(replace(job, items=items)) < work.TTL / 2:
             began = clock.elapsed()
-            told: WorkRenewed = ledger.request(work.renew, ledger.itself, RenewWork(tuple(mine)))
-            if len(told.kept) < len(mine):
+            if len(self._renewed(ledger, mine)) < len(mine):
                 return None
             self._noted(note, began)
         return note
+
+    def _renewed(self, ledger: Ledger, tasks: Sequence[HeldTask]) -> Sequence[HeldTask]:
+        """Those of these tasks that are ours still, by the hub's word. Raises HubError, LockHeld."""
+        told: WorkRenewed = ledger.request(work.renew, ledger.itself, RenewWork(tuple(tasks)))
+        return told.kept
 
     def _known(self, note: TaskNote, job: JobRecord) -> TaskNote:
         """Have the job's own record know by which fences it has its tasks."""
@@ -255,9 +261,16 @@ class TaskKeeper:
 
     def _over(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> None:
         """Have ledger and source know what became of the tasks of a job that has ended; should it run once more, it takes them anew."""
+        certain = self._desk.left(job) > _CERTAIN
         files.remove(self._store.lease_path(job.id))
+        held = self._mine(ledger.current().view, ledger, note)
+        if (
+            held and not certain
+        ):  # the ledger as seen here may be old: what another one has by now is not ours to tell of
+            held = list(self._renewed(ledger, held))
         view = ledger.current().view
-        for item, mine in zip(note.items, self._each(view, ledger, note), strict=True):
+        for item in note.items:
+            mine = next((one for one in held if one.id == work.key(item.ref)), None)
             known = work.find(view, item.source, item.ref)
             report = _report(job, item.version)
             if mine is not None and known is not None:
@@ -266,10 +279,6 @@ class TaskKeeper:
                 done = known.end.status == "done"
                 self._desk.tell(ledger, asked, known, replace(report, done=done))
         self._desk.notes.drop(job.id)
-
-    def _each(self, view: View, ledger: Ledger, note: TaskNote) -> Sequence[HeldTask | None]:
-        mine = {one.id: one for one in self._mine(view, ledger, note)}
-        return [mine.get(work.key(item.ref)) for item in note.items]
 
     def _ended(
         self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldTask, report: TaskReport, job: JobRecord
@@ -304,11 +313,11 @@ def _begun(item: WorkItem, report: TaskReport, source: WorkSource) -> None:
     source.begun(item.ref, report)
 
 
-def _may_be_ours(known: TakenWork | None, job_id: str) -> bool:
-    """Whether nobody else has a task, as far as is known here, nor has done it."""
-    if known is None or (known.lease is None and known.end is None):
-        return True
-    return known.end is not None and known.end.job == job_id
+def _may_be_ours(known: TakenWork | None, item: WorkItem, job_id: str) -> bool:
+    """Whether a job may take a task again: it has brought it to an end itself; or it has never had it since it was queued, and nobody else has."""
+    if known is not None and known.end is not None:
+        return known.end.job == job_id
+    return not item.fence and (known is None or known.lease is None)
 
 
 def _report(job: JobRecord, version: str) -> TaskReport:

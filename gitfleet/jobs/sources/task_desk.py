@@ -178,6 +178,7 @@ class TaskDesk:
                     self.place,
                     item.title,
                     item.version,
+                    ttl=work.TTL,
                     lapsed=lapsed.get(item.ref),
                 ),
             )
