@@ -21,6 +21,7 @@ from gitfleet.errors import FleetError
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.records import news
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.shared.offering import fleet_of
@@ -44,6 +45,7 @@ _ORPHAN = 120
 """Seconds after which a note without a job is that of one that never came to be."""
 _PATIENCE = 5.0
 _ELSEWHERE = "somebody else has its task by now"
+_SOURCELESS = "its agent has no work source any more to take its task from; a copy of it (fork) needs none"
 _RENEWED = "its lease on its task has to be renewed first"
 _ENDS: dict[JobStatus, GivenUp] = {JobStatus.COMPLETED: "done", JobStatus.FAILED: "failed"}
 
@@ -83,12 +85,13 @@ class TaskKeeper:
 
     def why(self, job: JobRecord, agent: Agent) -> str:
         """See `Hold`: a job whose lease is over waits until it is renewed."""
-        del agent
         if not any(item.source for item in job.items) or self._desk.left(job) > 0:
             return ""
-        self._wanted[job.id] = job
-        if self._bell is not None:
-            self._bell.ring()
+        if known_sources.rules_of(agent, job.schedule_name) is None:
+            return _SOURCELESS
+        if job.id not in self._wanted:
+            self._wanted[job.id] = job
+            news.ring(self._desk.notes.folder)
         return _RENEWED
 
     def _run(self, bell: Bell) -> None:
@@ -264,10 +267,8 @@ class TaskKeeper:
         certain = self._desk.left(job) > _CERTAIN
         files.remove(self._store.lease_path(job.id))
         held = self._mine(ledger.current().view, ledger, note)
-        if (
-            held and not certain
-        ):  # the ledger as seen here may be old: what another one has by now is not ours to tell of
-            held = list(self._renewed(ledger, held))
+        # The ledger as seen here may be old: what another one has by now is not ours to tell of.
+        held = list(self._renewed(ledger, held)) if held and not certain else held
         view = ledger.current().view
         for item in note.items:
             mine = next((one for one in held if one.id == work.key(item.ref)), None)
@@ -283,7 +284,7 @@ class TaskKeeper:
     def _ended(
         self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldTask, report: TaskReport, job: JobRecord
     ) -> None:  # fmt: skip
-        """A source that forgets is told first; one that remembers last, when nobody takes the task any more whatever it shows."""
+        """What is free is shown so first, and had by nobody then; what has an end has it in the ledger first, which nobody takes any more."""
         status = _ENDS.get(job.status, "free" if job.attempts else "unused")
         if status == "free" and known.takes >= work.MOST_TAKES:
             status = "failed"
