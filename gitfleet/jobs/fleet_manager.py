@@ -134,6 +134,7 @@ class FleetManager(FleetActions):
             self._tell("started", events.ManagerStarted(clock.milliseconds()))
             try:
                 await asyncio.to_thread(self._ticker.mend)
+                await asyncio.to_thread(self._keeper.renew)
                 await self._dispatcher.start()
                 self._keeper.start(self._dispatcher.heard)
                 await self._ticker.start()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gitfleet.jobs.definitions.values import (
+    ApiAddress,
     Argv,
     Bytes,
     Count,
@@ -19,6 +20,7 @@ from gitfleet.jobs.definitions.values import (
     Name,
     Paths,
     Permissions,
+    Repo,
     Resources,
     Rhythm,
     Runtime,
@@ -113,8 +115,8 @@ class WorkSourceRules(Section):
     path: Words | None = Field(
         default=None, description="folder: where the task files are, seen from the file."
     )
-    repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
-    url: Words = Field(default="https://api.github.com", description="github: where its API is.")
+    repo: Repo | None = Field(default=None, description="github: OWNER/NAME.")
+    url: ApiAddress = Field(default="https://api.github.com", description="github: where its API is.")
     token: Variable = Field(default="GITHUB_TOKEN", description="github: the variable that has the token.")
     ready: Words = Field(default="ready", description="github: the label of issues that are to be done.")
     in_progress: Words = Field(
