@@ -81,6 +81,8 @@ class Dispatcher:
         self._alarm: asyncio.TimerHandle | None = None
         self._questions = Questions()
         self._notice = HeldNotice(store)
+        self._looked_at_all = -_LOOK_EVERY
+        self._looking: asyncio.Task[None] | None = None
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -147,6 +149,8 @@ class Dispatcher:
     async def look(self) -> None:
         """Hear of what is new in the store, and start what may start."""
         async with self._turn:
+            if asyncio.current_task() is self._looking:  # what comes from here on is news for the next one
+                self._looking = None
             if self._closed:
                 return
             self._unheard = False
@@ -191,8 +195,8 @@ class Dispatcher:
             return await self.call(keep)
 
     def nudge(self) -> None:
-        """Look soon. For the event loop's thread."""
-        if self.open:
+        """Look soon; one look serves all who ask before it begins. For the event loop's thread."""
+        if self.open and (self._looking is None or self._looking.done()):
             self._looking = self._loop.create_task(self.look())
 
     def heard(self) -> None:
@@ -218,7 +222,7 @@ class Dispatcher:
 
     async def _hear(self) -> None:
         before = dict(self._done)
-        found = await self.call(self._store.open_jobs)
+        found = await self.call(self._store.open_jobs, self._unchanged())
         there = {job.id for job in found}
         jobs = [job for job in found if not self._outdated(job)]
         for job_id in before.keys() - there:
@@ -226,6 +230,8 @@ class Dispatcher:
         for job_id in self._queued.keys() - there:
             self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
+            if self._queued.get(job.id) is job:
+                continue
             self._created(job)
             if job.id in self.running:
                 continue  # also one whose attempt has ended just now: its task has yet to hear of that
@@ -235,8 +241,17 @@ class Dispatcher:
                 self._run(job)
         await self._ask(found)
 
+    def _unchanged(self) -> frozenset[str]:
+        """The jobs that wait for their turn alone: nobody else begins one. All are looked at again once a minute all the same."""
+        now = clock.elapsed()
+        if now - self._looked_at_all >= _LOOK_EVERY:
+            self._looked_at_all = now
+            return frozenset()
+        return frozenset(one.id for one in self._queued.values() if not (one.not_before or one.fence))
+
     async def _ask(self, jobs: Iterable[JobRecord]) -> None:
         """Tell of agents that wait for a person."""
+        jobs = [job for job in jobs if job.status is JobStatus.RUNNING]
         names = {job.id: job.agent_name for job in jobs}
         found = await self.call(asking.everything, self._store, jobs)
         for job_id, asked in self._questions.new(found).items():

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
@@ -170,19 +170,21 @@ class JobStore:
         """The jobs that have not ended, oldest first; some may have ended just now, or have no record yet."""
         return [name for name in files.names(self._open()) if job_ids.is_id(name)]
 
-    def open_jobs(self) -> list[JobRecord]:
-        """The same as records. One that has not changed since the last call is not read again."""
+    def open_jobs(self, sure: Set[str] = frozenset()) -> list[JobRecord]:
+        """The same as records. One that has not changed since the last call is not read again; those that the caller is `sure` of
+        are not even looked at: it alone may change them, but for their end.
+        """
+        names = files.names(self._open())
         known = self._read_last
-        found: dict[str, tuple[tuple[int, ...], JobRecord]] = {}
-        for job_id in self.open_ids():
-            now = _stamp(os.path.join(self._home(job_id), RECORD))
-            before = known.get(job_id)
+        found = {job_id: known[job_id] for job_id in known.keys() & names & sure}
+        for job_id in filter(job_ids.is_id, set(names) - found.keys()):
+            now, before = _stamp(os.path.join(self._home(job_id), RECORD)), known.get(job_id)
             if before and now and before[0] == now:
                 found[job_id] = before
             else:
-                found |= {job.id: (now, job) for job in self._read([job_id])}
-        self._read_last = {job_id: one for job_id, one in found.items() if one[0]}
-        return [job for _, job in found.values() if not job.ended]
+                found |= {job.id: (now, job) for job in self._read([job_id]) if not job.ended}
+        self._read_last = found
+        return [found[job_id][1] for job_id in names if job_id in found]
 
     def those(self, job_ids: Iterable[str]) -> list[JobRecord]:
         """The jobs of these ids that are there."""
