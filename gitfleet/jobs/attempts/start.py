@@ -192,7 +192,8 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
     session = SessionId(attempt.session)
     with Clone.open(attempt.worktree) as clone:
         known = session_records.find(clone.current().view, session)
-        if known is None or known.pid != shepherd.pid:
+        here = clone.sessions.local.get(session)
+        if known is None or known.pid != shepherd.pid or here is None:
             title = f"{agent.name}: {job.id}"
             clone.sessions.start(
                 Start(
