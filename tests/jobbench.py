@@ -133,7 +133,7 @@ def some(place: str, count: str) -> dict[str, Any]:
         await over.wait()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - begun
         jobs = [fleet.store.get(job_id) for job_id in ended]
-        gaps = [b.started_at - a.completed_at for a, b in zip(jobs, jobs[1:], strict=False)]
+        gaps = [b.started_at - a.completed_at for a, b in pairwise(jobs)]
         return {"cpu": cpu / len(jobs), "wall": wall / len(jobs), "gaps": [gap / 1000 for gap in gaps]}
 
     return asyncio.run(_managed(place, work))  # type: ignore[no-any-return]
@@ -221,7 +221,10 @@ def main(arguments: Sequence[str]) -> int:
     what, place, *more = arguments
     if what == "serve":
         return serve(place, *more)
-    json.dump({"one_by_one": one_by_one, "some": some, "pushes": pushes, "pages": pages}[what](place, *more), sys.stdout)
+    json.dump(
+        {"one_by_one": one_by_one, "some": some, "pushes": pushes, "pages": pages}[what](place, *more),
+        sys.stdout,
+    )
     return 0
 
 

@@ -160,7 +160,7 @@ def _judged(
     agent: Agent | None = None
     try:
         agent = _as_it_ended(plan.agent_of(folder), end)
-        with places.opened(attempt) as clone:
+        with places.opened(job, agent) as clone:
             kept = _committed(clone, attempt, agent, folder, str(outcome))
             head = refs.resolve(clone.repository.here, "HEAD") or ""
             branch = refs.head(clone.repository.here).removeprefix("refs/heads/")
@@ -248,7 +248,7 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
     left = f"{counted(len(paths), 'path')} left uncommitted"
     if agent.commit.leftovers != "commit":
         return left
-    places.unlock(repository)
+    places.unlock(repository, attempt)
     under_way = git_worktrees.in_progress(repository.git_dir)
     if under_way:
         return f"{left}: {git_worktrees.begun(under_way)} is under way"
@@ -258,18 +258,15 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
             clone.claims.claim(session, paths)
     except FleetError as error:
         return f"{left}: {error.message}"
-    git = Git(
-        repository.git_dir, cwd=repository.worktree, hooks=True, env={VARIABLE: session, "GIT_EDITOR": ":"}
-    )
-    repository.here.run(
-        "add",
-        "--all",
-        "--pathspec-from-file=-",
-        "--pathspec-file-nul",
-        data=nul_ended(f":(top,literal){path}" for path in paths),
-    )
-    message = f"Work of {agent.name} in session {session}\n\nThe agent left these changes; they were committed for it ({how}).\n"
-    done = git.ask("commit", "--quiet", "-m", message, timeout=_COMMIT_TIME, own_session=True, leaves=True)
+    named = nul_ended(f":(top,literal){path}" for path in paths)
+    done = repository.here.ask("add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul", data=named)
+    if done.code == 0:
+        message = f"Work of {agent.name} in session {session}\n\nThe agent left these changes; they were committed for it ({how}).\n"
+        env = {VARIABLE: session, "GIT_EDITOR": ":"}
+        git = Git(repository.git_dir, cwd=repository.worktree, hooks=True, env=env)
+        done = git.ask(
+            "commit", "--quiet", "-m", message, timeout=_COMMIT_TIME, own_session=True, leaves=True
+        )
     if done.code == 0:
         return ""
     repository.here.ask("reset", "--quiet")
@@ -294,6 +291,6 @@ def _leave(job: JobRecord, folder: str) -> str:
 
 def _near(job: JobRecord, folder: str) -> Clone:
     try:
-        return places.opened(job.attempts[-1])
+        return places.opened(job, plan.agent_of(folder))
     except NoRepository:
         return places.around(job, plan.agent_of(folder))

@@ -15,26 +15,35 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.worktrees import liveness
 
 
-def opened(attempt: AttemptRecord) -> Clone:
-    """The clone as seen from the attempt's worktree. Raises NoRepository where that is none any more, and what opening a clone does.
+def opened(job: JobRecord, agent: Agent) -> Clone:
+    """The clone as seen from the worktree of the job's last attempt. Raises NoRepository where that is none of its clone any more, and what
+    opening a clone does.
 
     Without its file `.git` git would take it for a part of the worktree around it, which is the user's.
     """
+    attempt = job.attempts[-1]
     place = attempt.worktree
-    repository = discover(place) if os.path.isdir(place) else None
-    if repository is None or os.path.realpath(repository.worktree or "") != os.path.realpath(place):
-        words = "was deleted" if repository is None else "is none any more: its `.git` was taken away"
-        raise NoRepository(
-            f"the worktree {display(place)} {words}.",
-            hint=f"What was committed is on {display(attempt.branch)}.",
-            path=place,
+    hint = f"What was committed is on {display(attempt.branch)}."
+    if not os.path.isdir(place):
+        raise NoRepository(f"the worktree {display(place)} was deleted.", hint=hint, path=place)
+    found, home = discover(place), discover(_around(job, agent))
+    same = os.path.realpath(found.worktree or "") == os.path.realpath(place)
+    ours = os.path.realpath(found.common_dir) == os.path.realpath(home.common_dir)
+    if not (same and ours and found.git_dir != found.common_dir):
+        words = (
+            f"{display(place)} is no worktree of its clone any more: its `.git` was taken away or changed."
         )
-    return Clone.of(repository, place)
+        raise NoRepository(words, hint=hint, path=place)
+    return Clone.of(found, place)
+
+
+def _around(job: JobRecord, agent: Agent) -> str:
+    return job.working_directory or agent.repo or agent.working_directory
 
 
 def around(job: JobRecord, agent: Agent) -> Clone:
     """The clone that the attempt's worktree was made in, as seen from where its agent was to work. Raises what opening it does."""
-    return Clone.open(job.working_directory or agent.repo or agent.working_directory)
+    return Clone.open(_around(job, agent))
 
 
 def committed(job: JobRecord, agent: Agent) -> str:
@@ -47,8 +56,11 @@ def committed(job: JobRecord, agent: Agent) -> str:
         return ""
 
 
-def unlock(repository: Repository) -> None:
-    """Take the lock of the worktree's index away that a killed git has left, if nothing is at work there. Raises LocalStorage."""
-    lock, place = os.path.join(repository.git_dir, "index.lock"), repository.worktree or ""
-    if os.path.lexists(lock) and not liveness.users([place], sessions=[])[place]:
-        files.remove(lock)
+def unlock(repository: Repository, attempt: AttemptRecord) -> None:
+    """Take the locks away that a killed git has left of the worktree and of its branch, if nothing is at work there. Raises LocalStorage."""
+    locks = [os.path.join(repository.git_dir, name) for name in ("index.lock", "HEAD.lock")]
+    locks.append(os.path.join(repository.common_dir, "refs", "heads", f"{attempt.branch}.lock"))
+    left, place = [path for path in locks if os.path.lexists(path)], repository.worktree or ""
+    if left and not liveness.users([place], sessions=[])[place]:
+        for path in left:
+            files.remove(path)

@@ -119,8 +119,8 @@ def test_agent_that_changes_nothing_is_told_by_the_diff(bench: Bench, script: st
 @pytest.mark.parametrize(
     ("script", "limits", "outcome", "words"),
     [
-        ("exec sleep 1000", {"wall": "100ms"}, AttemptOutcome.TIMEOUT, "stopped after 100ms, its limit (`limits.wall`)"),
-        ("exec sleep 1000", {"idle": "100ms"}, AttemptOutcome.STALLED, "stopped after 100ms without a word"),
+        ("exec sleep 1000", {"wall": "4s"}, AttemptOutcome.TIMEOUT, "stopped after 4s, its limit (`limits.wall`)"),
+        ("exec sleep 1000", {"idle": "4s"}, AttemptOutcome.STALLED, "stopped after 4s without a word"),
     ],
 )  # fmt: skip
 def test_attempt_that_reached_a_limit_says_which(
