@@ -23,11 +23,13 @@ _AT_ONCE = 64
 _PATIENCE = 30.0
 
 
-def note(store: JobStore, where: str) -> None:
-    """Leave word of where jobs are archived: `hub` or `local`. Raises LocalStorage."""
-    if noted(store) != where:
-        path = os.path.join(files.folder(store.folder, mode=0o700), _NOTE)
-        files.replace(path, where.encode(), mode=0o600)
+def note(store: JobStore, where: str) -> bool:
+    """Leave word of where jobs are archived: `hub` or `local`; whether that is new. Raises LocalStorage."""
+    if noted(store) == where:
+        return False
+    path = os.path.join(files.folder(store.folder, mode=0o700), _NOTE)
+    files.replace(path, where.encode(), mode=0o600)
+    return True
 
 
 def noted(store: JobStore) -> str:
