@@ -79,7 +79,7 @@ class Archivist:
             self._waits = False
             with Clone.open(self._path) as clone:
                 telling_others.tell(clone, self._store)
-                self._pushed = True
+                self._pushed = telling_others.waits(clone)
                 said = "; ".join(telling_others.send(clone))
         except (NoFleet, NoRepository):
             return False

@@ -47,6 +47,11 @@ def tell(clone: Clone, store: JobStore) -> None:
         _tell(clone, store, due[start : start + _AT_ONCE], told=where == HUB)
 
 
+def waits(clone: Clone) -> bool:
+    """Whether the hub was not seen to have all that is told here. No connection."""
+    return bool(JobRefs(clone.repository, clone.ledger).waiting())
+
+
 def send(clone: Clone) -> list[str]:
     """Bring to the hub what waits; warnings back. No connection where nothing does."""
     kept = JobRefs(clone.repository, clone.ledger)
