@@ -12,6 +12,7 @@ from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, NoFleet, NoRepository
 from gitfleet.jobs.archives import telling_others
 from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.records import news
 from gitfleet.jobs.records.store import JobStore
 
 EVERY = 60.0
@@ -41,7 +42,9 @@ class Archivist:
 
     def heed(self) -> None:
         """Go by the agent files as they are now. Raises LocalStorage."""
-        telling_others.note(self._store, self._configuration().fleet.history.archive)
+        if telling_others.note(self._store, self._configuration().fleet.history.archive):
+            self._waits = True  # what was told may have to be taken back
+            news.ring(self._store.marks.due_folder)
 
     def close(self) -> None:
         """Tell what is left to be told, and end."""
@@ -73,9 +76,10 @@ class Archivist:
             self.heed()
             if not (self._store.marks.due() or self._waits) or (last and self._said):
                 return True
+            self._waits = False
             with Clone.open(self._path) as clone:
                 telling_others.tell(clone, self._store)
-                self._pushed = True
+                self._pushed = telling_others.waits(clone)
                 said = "; ".join(telling_others.send(clone))
         except (NoFleet, NoRepository):
             return False
@@ -86,5 +90,5 @@ class Archivist:
             said = "see above"
         if said and said != self._said:
             self._log.warning("%s", said)
-        self._said, self._waits = said, bool(said)
+        self._said, self._waits = said, self._waits or bool(said)
         return True

@@ -1,6 +1,6 @@
 """Streams as the files of an archive, and back: pieces of at most a mebibyte, each packed by itself.
 
-A stream beyond `MOST` bytes is kept from its beginning and, more of it, from its end; a line of type `gap` in between says what is not.
+A stream beyond `MOST` bytes is kept from its beginning and, more of it, from its end. A line of type `gap` says what is not kept.
 What is unpacked may have been written by anybody who may push to the hub.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gitfleet.jobs.streams.lines import StreamLine, decode, encode, number
 from gitfleet.jobs.words import LineSource
@@ -18,28 +18,52 @@ MOST = 16 << 20
 """Bytes of a stream that are kept."""
 ATTEMPTS = 8
 """Attempts of a job whose streams are kept: the last ones."""
+ROOM = 48 << 20
+"""Bytes that the pieces of a job may take, packed."""
+_NAMED = 64
 _PIECE = 1 << 20
 _NAME = re.compile(r"([1-9][0-9]{0,5})/([0-9]{5})")
 
 
-def pack(streams: Iterable[tuple[int, str]], most: int = MOST) -> dict[str, bytes]:
-    """The files for these streams: the number of each attempt, and where its stream lies. One that is not there has none."""
+def pack(
+    streams: Sequence[tuple[int, str]], most: int = MOST, *, attempts: int = ATTEMPTS, room: int = ROOM
+) -> dict[str, bytes]:
+    """The files for these streams: the number of each attempt, and where its stream lies. One that is not there has none.
+
+    The last `attempts` are kept, fewer where their pieces take more than `room` bytes; in the place of each one before is a line that says so.
+    """
     packed: dict[str, bytes] = {}
-    for attempt, path in list(streams)[-ATTEMPTS:]:
-        for place, piece in enumerate(_pieces(path, most)):
-            packed[f"{attempt}/{place:05}"] = zlib.compress(piece)
+    for turn, (attempt, path) in enumerate(reversed(streams[-_NAMED:])):
+        pieces = (
+            [zlib.compress(piece) for piece in _pieces(path, most)] if turn < attempts and room > 0 else []
+        )
+        room -= sum(map(len, pieces))
+        if not pieces and (turn >= attempts or room <= 0) and os.path.exists(path):
+            pieces = [zlib.compress(_gap(1, 0, {"why": "the archive of a job has its last attempts alone"}))]
+        packed |= {f"{attempt}/{place:05}": piece for place, piece in enumerate(pieces)}
     return packed
 
 
 def unpack(files: Mapping[str, bytes]) -> Iterator[tuple[int, StreamLine]]:
-    """Each line behind the number of its attempt, in order. What is no piece of a stream is passed over."""
+    """Each line behind the number of its attempt, in order. What is no piece of a stream is passed over, and what is too much."""
     named = [(match, data) for name, data in files.items() if (match := _NAME.fullmatch(name))]
     pieces = sorted((int(match[1]), int(match[2]), data) for match, data in named)
-    rest, current, seq = b"", 0, 0
+    rest: list[bytes] = []
+    current, seq, room = 0, 0, 2 * ATTEMPTS * MOST
     for attempt, _, data in pieces:
         if attempt != current:
-            rest, current, seq = b"", attempt, 0
-        *lines, rest = (rest + _plain(data)).split(b"\n")
+            rest, current, seq = [], attempt, 0
+        plain = _plain(data)
+        room -= len(plain)
+        if room < 0:
+            return
+        first, end, more = plain.partition(b"\n")
+        rest.append(first)
+        if not end:
+            continue
+        *lines, last = more.split(b"\n")
+        lines.insert(0, b"".join(rest))
+        rest = [last]
         for line in lines:
             found = decode(line, before=seq)
             seq = found.seq
@@ -75,11 +99,14 @@ def _cut(handle: int, size: int, most: int) -> Iterator[bytes]:
     first, until, lost = number(last[:64]) + 1, number(after[:64]), size - len(begin) - len(end)
     why = f"the archive of a stream has at most {most} bytes"
     event = {"lost": max(0, until - first), "bytes": lost, "first": first, "why": why}
-    said = f"{lost} bytes were left out: {why}".encode()
-    gap = encode(max(first, until - 1), decode(last).at, LineSource.SYSTEM, said, type="gap", event=event)
-    whole = begin + gap + end
+    whole = begin + _gap(max(first, until - 1), decode(last).at, event) + end
     for start in range(0, len(whole), _PIECE):
         yield whole[start : start + _PIECE]
+
+
+def _gap(seq: int, at: int, event: Mapping[str, object]) -> bytes:
+    said = f"left out: {event['why']}".encode()
+    return encode(seq, at, LineSource.SYSTEM, said, type="gap", event=event)
 
 
 def _read(handle: int, start: int, end: int) -> Iterator[bytes]:

@@ -23,11 +23,13 @@ _AT_ONCE = 64
 _PATIENCE = 30.0
 
 
-def note(store: JobStore, where: str) -> None:
-    """Leave word of where jobs are archived: `hub` or `local`. Raises LocalStorage."""
-    if noted(store) != where:
-        path = os.path.join(files.folder(store.folder, mode=0o700), _NOTE)
-        files.replace(path, where.encode(), mode=0o600)
+def note(store: JobStore, where: str) -> bool:
+    """Leave word of where jobs are archived: `hub` or `local`; whether that is new. Raises LocalStorage."""
+    if noted(store) == where:
+        return False
+    path = os.path.join(files.folder(store.folder, mode=0o700), _NOTE)
+    files.replace(path, where.encode(), mode=0o600)
+    return True
 
 
 def noted(store: JobStore) -> str:
@@ -43,6 +45,11 @@ def tell(clone: Clone, store: JobStore) -> None:
         due = sorted({*due, *store.marks.told()})
     for start in range(0, len(due), _AT_ONCE):
         _tell(clone, store, due[start : start + _AT_ONCE], told=where == HUB)
+
+
+def waits(clone: Clone) -> bool:
+    """Whether the hub was not seen to have all that is told here. No connection."""
+    return bool(JobRefs(clone.repository, clone.ledger).waiting())
 
 
 def send(clone: Clone) -> list[str]:

@@ -85,6 +85,27 @@ def test_jobs_stay_here_where_the_fleet_file_says_so(fleets: Fleets, git: Git) -
     assert fleetrefs.JOBS not in git(fleets.hub, "for-each-ref")
 
 
+def test_switch_takes_back_what_was_told_though_no_job_ends(fleets: Fleets, git: Git) -> None:
+    store = JobStore(str(fleets.root / "state"))
+    job, where = ended(store), ["hub"]
+
+    def configured() -> Configuration:
+        settings = FleetSettings.model_validate({"history": {"archive": where[0]}})
+        return Configuration({}, settings, (), "", {})
+
+    ours = Archivist(store, str(fleets.clone("ada")), configured, LOG)
+    ours.start()
+    ours.close()
+    with fleets.open("ada") as ada:
+        ref = fleetrefs.jobs(ada.ledger.node.id)
+    assert job in git(fleets.hub, "ls-tree", "-r", ref)
+    ours.start()
+    where[0] = "local"
+    ours.heed()
+    ours.close()
+    assert git(fleets.hub, "ls-tree", "-r", ref) == ""
+
+
 def test_repository_without_a_fleet_tells_nobody(repository: Path, fleets: Fleets) -> None:
     store = JobStore(str(fleets.root / "state"))
     job = ended(store)

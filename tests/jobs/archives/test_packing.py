@@ -51,10 +51,21 @@ def test_stream_that_is_too_long_keeps_its_beginning_and_its_end_and_says_so(
     assert sum(len(zlib.decompress(data)) for data in packed.values()) <= most + 500
 
 
-def test_only_the_last_attempts_are_packed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("attempts", "room", "kept"), [(8, 1 << 20, 8), (3, 1 << 20, 3), (8, 1, 1), (8, 0, 0)]
+)
+def test_only_the_last_attempts_are_packed_and_the_others_named(
+    tmp_path: Path, attempts: int, room: int, kept: int
+) -> None:
     path = written(tmp_path / "1", 1)
-    packed = packing.pack([(number, path) for number in range(1, 20)])
-    assert {number for number, _ in packing.unpack(packed)} == set(range(20 - packing.ATTEMPTS, 20))
+    packed = packing.pack([(number, path) for number in range(1, 20)], attempts=attempts, room=room)
+    found = {number: line.type for number, line in packing.unpack(packed)}
+    assert found == {number: "message" if number > 19 - kept else "gap" for number in range(1, 20)}
+
+
+def test_pieces_of_a_hostile_archive_are_not_unpacked_for_ever() -> None:
+    bomb = zlib.compress(b"\0" * (1 << 20))
+    assert list(packing.unpack({f"1/{number:05}": bomb for number in range(5000)})) == []
 
 
 @pytest.mark.parametrize(
