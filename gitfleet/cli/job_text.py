@@ -29,6 +29,10 @@ def shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B00
     if job.schedule_name:
         planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
         yield f"schedule {job.schedule_name}{planned}"
+    for item in job.items:
+        yield f"task: {item.type} {text.display(item.place)}" + (
+            f": {text.display(item.title)}" if item.title != item.place else ""
+        )
     if job.back.job:
         yield f"goes on with the work of {job.back.job}, which came back from the merge queue (time {job.back.number})"
     if job.node:

@@ -22,6 +22,8 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.shared import offering, views
 from gitfleet.jobs.shared.offering import fleet_of, seen
+from gitfleet.jobs.sources import triggering
+from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.streams.lines import StreamLine
 from gitfleet.jobs.words import JobStatus
@@ -86,7 +88,8 @@ def trigger(
     found = submission.agent_of(known, agent)
     store = store_at(state_dir)
     job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
-    return _queued(store, offering.submit(store, known, found, job, anywhere=anywhere))
+    desk = TaskDesk(store, found.working_directory)
+    return _queued(store, triggering.submit(desk, known, found, job, anywhere=anywhere))
 
 
 def enqueue(

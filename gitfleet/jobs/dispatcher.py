@@ -98,9 +98,9 @@ class Dispatcher:
         self._bell = Bell()
         await self.call(self._store.mend)
         if self._shared is not None:
-            await self.call(self._shared.start, self._nudge_from_outside)
+            await self.call(self._shared.start, self.heard)
         self.open, self._closed = True, False
-        self._follower.start(self._nudge_from_outside)
+        self._follower.start(self.heard)
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
@@ -192,7 +192,8 @@ class Dispatcher:
         if self.open:
             self._looking = self._loop.create_task(self.look())
 
-    def _nudge_from_outside(self) -> None:
+    def heard(self) -> None:
+        """Look soon. For any thread."""
         with suppress(RuntimeError):  # the loop is gone
             self._loop.call_soon_threadsafe(self.nudge)
 
@@ -337,7 +338,7 @@ class Dispatcher:
         folder = os.path.join(self._store.folder, "open")
         while not self._bell.rung:
             self._bell.arm([folder])
-            self._nudge_from_outside()
+            self.heard()
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:

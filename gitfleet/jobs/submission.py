@@ -10,40 +10,16 @@ from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import AgentNotFoundError, ConfigurationError, ScheduleNotFoundError
+from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("work_source",)
-"""Keys of agent files that nothing heeds yet."""
-
 
 def load(path: str) -> Configuration:
-    """The agent files at `path`, of which all is heeded. Raises ConfigurationError, also for what a job would have to do without."""
-    found = configuration.load(path, environ=os.environ)
-    said = [f"agent {agent.name}: {key}" for agent in found.agents.values() for key in _unheeded(agent)]
-    if said:
-        raise ConfigurationError(
-            f"The agent files ask for what this gitfleet cannot do: {'; '.join(said)}.",
-            hint="Take that out of the files.",
-            config_path=path,
-            validation_errors=tuple(said),
-        )
-    return found
-
-
-def _unheeded(agent: Agent) -> list[str]:
-    fields = Agent.model_fields
-    said = [
-        key
-        for key in _WITHOUT_EFFECT
-        if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
-    ]
-    return said + [
-        f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source
-    ]
+    """The agent files at `path`, with the variables of this process. Raises ConfigurationError."""
+    return configuration.load(path, environ=os.environ)
 
 
 def agent_of(known: Configuration, name: str) -> Agent:

@@ -88,6 +88,16 @@ class JobRow(TypedDict):
     asked_at: int
 
 
+class WorkItemRow(TypedDict):
+    """A task that a job was made for."""
+
+    type: str
+    """`github-issue`, `file`, or as somebody named it."""
+    url: str
+    path: str
+    title: str
+
+
 class JobDetail(JobRow):
     """One job with all that is known of it."""
 
@@ -102,6 +112,7 @@ class JobDetail(JobRow):
     """When its next attempt may start; 0: at once."""
     again_of: str
     """The job whose work came back from the merge queue, and that it goes on with; empty: none."""
+    items: list[WorkItemRow]
     attempts: list[AttemptRow]
 
 
@@ -190,6 +201,7 @@ def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B0
         "forked_from": job.forked_from,
         "not_before": job.not_before,
         "again_of": job.back.job,
+        "items": [row_of(WorkItemRow, item) for item in job.items],
         "attempts": [_attempt(one) for one in job.attempts],
     }
 

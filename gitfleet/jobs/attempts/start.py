@@ -30,6 +30,7 @@ from gitfleet.jobs.attempts import (
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery import prompts
 from gitfleet.jobs.money import budgets
+from gitfleet.jobs.records import work_item
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control, lease
@@ -158,7 +159,7 @@ def _spec(store: JobStore, folder: str, agent: Agent, job: JobRecord, environ: M
         setup=setup,
         worktree=attempt.worktree,
         container=box.box if box else None,
-        lease=lease.path_in(os.path.dirname(folder)) if job.fence else "",
+        lease=lease.path_in(os.path.dirname(folder)) if job.fence or work_item.fence(job.items) else "",
         allowance=allowed if allowed and allowed.limits else None,
     )
 

@@ -21,7 +21,7 @@ from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.definitions import documents, findings, paying
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
 from gitfleet.jobs.definitions.findings import Flaw
-from gitfleet.jobs.definitions.schema import Agent, FleetSettings
+from gitfleet.jobs.definitions.schema import Agent, FleetSettings, WorkSourceRules
 from gitfleet.jobs.definitions.variables import filled
 from gitfleet.jobs.errors import ConfigurationError
 
@@ -281,10 +281,26 @@ def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:
     if agent.setup.template is not None:
         template = seen(agent.setup.template, "setup", "template")
         facts["setup"] = agent.setup.model_copy(update={"template": template})
+    facts["work_source"] = _seen_source(agent.work_source, seen, "work_source")
+    facts["schedules"] = {
+        name: one.model_copy(
+            update={"work_source": _seen_source(one.work_source, seen, "schedules", name, "work_source")}
+        )
+        for name, one in agent.schedules.items()
+    }
     if agent.docker is not None:
         mounts = tuple(_mount(mount, seen) for mount in agent.docker.mounts)
         facts["docker"] = agent.docker.model_copy(update={"mounts": mounts})
     return agent.model_copy(update=facts)
+
+
+def _seen_source(
+    rules: WorkSourceRules | None, seen: Callable[..., str], *key: str
+) -> WorkSourceRules | None:
+    """The same with an absolute folder."""
+    if rules is None or rules.path is None:
+        return rules
+    return rules.model_copy(update={"path": seen(rules.path, *key, "path")})
 
 
 def _mount(text: str, seen: Callable[..., str]) -> str:

@@ -110,7 +110,9 @@ class WorkSourceRules(Section):
     """`work_source`: where tasks come from."""
 
     type: Literal["github", "folder"] = Field(description="`github` or `folder`.")
-    path: Words | None = Field(default=None, description="folder: where the task files are.")
+    path: Words | None = Field(
+        default=None, description="folder: where the task files are, seen from the file."
+    )
     repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
     url: Words = Field(default="https://api.github.com", description="github: where its API is.")
     token: Variable = Field(default="GITHUB_TOKEN", description="github: the variable that has the token.")
@@ -127,6 +129,9 @@ class WorkSourceRules(Section):
             raise ValueError("a work source of the type folder needs `path`")
         if self.type == "github" and self.repo is None:
             raise ValueError("a work source of the type github needs `repo`")
+        labels = {label.casefold() for label in (self.ready, self.in_progress, self.done, self.failed)}
+        if len(labels) < 4:
+            raise ValueError("`ready`, `in_progress`, `done` and `failed` must be four different labels")
         return self
 
 
@@ -321,6 +326,10 @@ class Agent(Section):
             raise ValueError(f"the runtime {self.runtime} needs `command`")
         if (self.runtime == "docker") != (self.docker is not None):
             raise ValueError("the runtime docker and the section `docker` go together")
+        if self.anywhere and (self.work_source or any(one.work_source for one in self.schedules.values())):
+            raise ValueError(
+                "`anywhere` is for jobs; a task of a `work_source` is done by the node that takes it"
+            )
         if self.options and self.adapter not in {"codex", "claude", "acp"}:
             raise ValueError("`options` are for the runtimes codex, claude and acp")
         if self.permissions and self.adapter != "acp":

@@ -105,19 +105,6 @@ def test_queries_need_no_event_loop(place: Path) -> None:
         fleet.get_job(job_ids.new())
 
 
-@pytest.mark.parametrize("key", ["work_source: {type: folder, path: tasks}"])
-def test_agent_file_that_asks_for_what_is_not_heeded_is_refused(place: Path, key: str) -> None:
-    agent(place, "tidy", QUICK, key + "\n")
-
-    async def main() -> None:
-        fleet = manager(place)
-        with pytest.raises(ConfigurationError, match=key.partition(":")[0]):
-            await fleet.initialize()
-        assert fleet.get_jobs() == []
-
-    asyncio.run(main())
-
-
 def test_operation_in_a_wrong_state_is_refused(place: Path) -> None:
     agent(place, "tidy", QUICK)
 

@@ -18,7 +18,7 @@ from gitfleet.jobs.words import JobStatus
 from tests.workbench import ROOT, Gitfleet
 
 PAGE = (ROOT / "docs/reference/fleet-manager.md").read_text(encoding="utf-8")
-QUICK = "echo one; echo two >> two.txt"
+QUICK = "echo one; echo two > $GITFLEET_SESSION.txt"  # a path of its own: claims stay with the branch
 CODE = re.compile(r"`([^`]+)`")
 
 
