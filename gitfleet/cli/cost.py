@@ -124,7 +124,8 @@ def _cells(row: CostSum) -> tuple[str, ...]:
     ]
     told = f"{sum(cached):,}{more}" if cached else "?"
     money = "?" if row.money is None else dollars(row.money) + (" + ?" if row.lacking else "")
-    return str(row.jobs), str(row.attempts), hours(row.time), shown[0], told, shown[1], money
+    time = "?" if row.time is None else hours(row.time) + (" + ?" if row.untimed else "")
+    return str(row.jobs), str(row.attempts), time, shown[0], told, shown[1], money
 
 
 def _gaps(total: CostSum) -> Iterator[str]:

@@ -71,6 +71,10 @@ def test_job_is_kept_back_while_a_budget_is_spent_and_costs_are_summed_up(
     (entry,) = (row for row in rows[CostKey.ENTRY] if row["key"])
     queued = gitfleet(ada, "queue", "list", "--json").ok().json()["data"]["entries"]
     assert (entry["key"], entry["about"]) == (queued[0]["id"], f"{queued[0]['state']}: Tidy up")
+    job = rows[CostKey.JOB][-1]["key"]
+    one = gitfleet(ada, "job", "show", job).ok().stdout
+    assert "tokens: 400 input, 100 output" in one
+    assert "cost: $0.25, as its client estimates" in one
     shown = gitfleet(ada, "cost").ok().stdout
     assert "$0.25 + ?" in shown
     assert "dollars are estimates: $0.25 by the clients" in shown
