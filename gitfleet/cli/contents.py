@@ -73,7 +73,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
         "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
-        "history": CommandEntry("jobs.history", "Replay a job, line by line"),
+        "history": CommandEntry("logs.history", "Replay a job, line by line"),
         "restore": CommandEntry("restoring.restore", "After a reboot: bring back what it has ended"),
         "cost": CommandEntry("cost.cost", "Sum up what jobs used and cost, by agent, branch, day, …"),
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),

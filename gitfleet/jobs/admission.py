@@ -20,14 +20,18 @@ def admitted(
 
     One that is `held` waits for something else, and keeps no place from those behind it.
     """
-    counts = Counter(running)
+    waiting, counts = list(queued), Counter(running)
     total = sum(counts.values())
-    chosen = []
-    for job in sorted(queued, key=lambda one: (-one.priority, one.id)):
+    room = {agent: limit_of(agent) - counts[agent] for agent in {job.agent_name for job in waiting}}
+    chosen: list[JobRecord] = []
+    able = [
+        job for job in waiting if room[job.agent_name] > 0
+    ]  # a long queue behind few agents costs no sorting
+    for job in sorted(able, key=lambda one: (-one.priority, one.id)):
         if fleet_limit is not None and total >= fleet_limit:
             break
-        if counts[job.agent_name] < limit_of(job.agent_name) and not held(job):
-            counts[job.agent_name] += 1
+        if room[job.agent_name] > 0 and not held(job):
+            room[job.agent_name] -= 1
             total += 1
             chosen.append(job)
     return chosen

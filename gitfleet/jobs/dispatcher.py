@@ -81,6 +81,8 @@ class Dispatcher:
         self._alarm: asyncio.TimerHandle | None = None
         self._questions = Questions()
         self._notice = HeldNotice(store)
+        self._looked_at_all = -_LOOK_EVERY
+        self._looking: asyncio.Task[None] | None = None
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -90,6 +92,7 @@ class Dispatcher:
         self.open = False
         """Whether new attempts are started."""
         self._closed = False
+        self._unheard = False  # some job's attempt has ended since the store was last read
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
@@ -146,8 +149,11 @@ class Dispatcher:
     async def look(self) -> None:
         """Hear of what is new in the store, and start what may start."""
         async with self._turn:
+            if asyncio.current_task() is self._looking:  # what comes from here on is news for the next one
+                self._looking = None
             if self._closed:
                 return
+            self._unheard = False
             await self._hear()
             for hold in self._holds if self._queued or self._offers() else ():
                 await self.call(hold.refresh)
@@ -158,12 +164,13 @@ class Dispatcher:
                     if job.id in self._queued:
                         await self._take(job)
             self._wake_in_time()
-            admitted = self._admitted()
+            self._admitted()
             await self._say_what_holds()
-            if not self.running and not admitted and self._alarm is None and self._follower.looked:
-                self.idle.set()
-            else:
+            busy = self.running or self._unheard or self._alarm is not None or not self._follower.looked
+            if busy or self._admitted():  # asked again: what ran may have ended while that was written down
                 self.idle.clear()
+            else:
+                self.idle.set()
 
     async def _say_what_holds(self) -> None:
         """For those who ask why a job waits. A full disk keeps nobody from work."""
@@ -188,8 +195,8 @@ class Dispatcher:
             return await self.call(keep)
 
     def nudge(self) -> None:
-        """Look soon. For the event loop's thread."""
-        if self.open:
+        """Look soon; one look serves all who ask before it begins. For the event loop's thread."""
+        if self.open and (self._looking is None or self._looking.done()):
             self._looking = self._loop.create_task(self.look())
 
     def heard(self) -> None:
@@ -215,7 +222,7 @@ class Dispatcher:
 
     async def _hear(self) -> None:
         before = dict(self._done)
-        found = await self.call(self._store.open_jobs)
+        found = await self.call(self._store.open_jobs, self._unchanged())
         there = {job.id for job in found}
         jobs = [job for job in found if not self._outdated(job)]
         for job_id in before.keys() - there:
@@ -223,6 +230,8 @@ class Dispatcher:
         for job_id in self._queued.keys() - there:
             self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
+            if self._queued.get(job.id) is job:
+                continue
             self._created(job)
             if job.id in self.running:
                 continue  # also one whose attempt has ended just now: its task has yet to hear of that
@@ -232,8 +241,17 @@ class Dispatcher:
                 self._run(job)
         await self._ask(found)
 
+    def _unchanged(self) -> frozenset[str]:
+        """The jobs that wait for their turn alone: nobody else begins one. All are looked at again once a minute all the same."""
+        now = clock.elapsed()
+        if now - self._looked_at_all >= _LOOK_EVERY:
+            self._looked_at_all = now
+            return frozenset()
+        return frozenset(one.id for one in self._queued.values() if not (one.not_before or one.fence))
+
     async def _ask(self, jobs: Iterable[JobRecord]) -> None:
         """Tell of agents that wait for a person."""
+        jobs = [job for job in jobs if job.status is JobStatus.RUNNING]
         names = {job.id: job.agent_name for job in jobs}
         found = await self.call(asking.everything, self._store, jobs)
         for job_id, asked in self._questions.new(found).items():
@@ -317,6 +335,7 @@ class Dispatcher:
             self._log.exception("%s could not be looked after", job.id)
         finally:
             self._done[job.id] = len(job.attempts)
+            self._unheard = True
             del self.running[job.id], self._agents[job.id]
             self.nudge()
 

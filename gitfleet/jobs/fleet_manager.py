@@ -17,6 +17,7 @@ from gitfleet.base import clock
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, options, submission
 from gitfleet.jobs.actions import FleetActions
+from gitfleet.jobs.archives.archivist import Archivist
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
@@ -99,6 +100,7 @@ class FleetManager(FleetActions):
             check_interval(scheduler),
             self._tasks,
         )
+        self._archivist = Archivist(self.store, self._near, self._current, self._log)
         self._state, self._since = ManagerState.UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
@@ -132,9 +134,11 @@ class FleetManager(FleetActions):
             self._tell("started", events.ManagerStarted(clock.milliseconds()))
             try:
                 await asyncio.to_thread(self._ticker.mend)
+                await asyncio.to_thread(self._keeper.renew)
                 await self._dispatcher.start()
                 self._keeper.start(self._dispatcher.heard)
                 await self._ticker.start()
+                self._archivist.start()
                 self._seat.listen()
             except BaseException:
                 self._state = ManagerState.INITIALIZED
@@ -185,6 +189,7 @@ class FleetManager(FleetActions):
         try:
             await asyncio.to_thread(self._keeper.close)
             await self._dispatcher.close()
+            await asyncio.to_thread(self._archivist.close)
             await self._seat.leave(reason)
         finally:
             self._state = ManagerState.STOPPED
@@ -216,6 +221,7 @@ class FleetManager(FleetActions):
             self._configuration, found = new, changes.changes(old, new)
             self._tell("config:reloaded", events.ConfigReloaded(tuple(found)))
         if self._state == ManagerState.RUNNING:
+            await asyncio.to_thread(self._archivist.heed)
             self._ticker.wake()
             await self._dispatcher.look()
         return found

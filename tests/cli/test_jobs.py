@@ -74,7 +74,12 @@ def test_bad_requests_say_what_is_known(ada: Path, gitfleet: Gitfleet) -> None:
     assert "slow, tidy" in gitfleet(ada, "trigger", "nobody").ended(2).stderr
     assert "../x" in gitfleet(ada, "job", "show", "../x").ended(2).stderr
     gitfleet(ada, "job", "list", "--status", "odd").ended(2)
-    gitfleet(ada, "enqueue", "--working-dir", "/", "Tidy").ended(2)
+    assert "Name a folder" in gitfleet(ada, "enqueue", "--working-dir", "/", "Tidy").ended(2).stderr
+    (ada / "agents/lost.yaml").write_text('command: ["true"]\nworking_directory: /no/such\n')
+    told = gitfleet(ada, "trigger", "lost", "--json").ended(2).json()
+    assert told["status"] == "configuration-error"
+    assert "agent lost: working_directory: /no/such is not in a git" in told["data"]["error"]["message"]
+    (ada / "agents/lost.yaml").unlink()
     (ada / "agents/tidy.yaml").write_text("comand: x\n")
     assert "command" in gitfleet(ada, "run").ended(2).stderr
 

@@ -58,7 +58,7 @@ def test_job_for_any_node_is_run_by_another_clone_and_seen_by_both(
     assert clones.told(bob, "job", "show", job)["job"]["attempts"][0]["number"] == 1
     gitfleet(ada, "sync").ok()
     seen = clones.told(ada, "job", "show", job)["job"]
-    assert (seen["status"], seen["prompt"]) == ("completed", "")
+    assert (seen["status"], seen["prompt"]) == ("completed", "Tidy up")
     assert seen["node"]
     assert seen["attempts"][0]["branch"]
     rows = {row["id"]: row["status"] for row in clones.told(ada, "job", "list")["jobs"]}

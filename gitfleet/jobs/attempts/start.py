@@ -192,7 +192,8 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
     session = SessionId(attempt.session)
     with Clone.open(attempt.worktree) as clone:
         known = session_records.find(clone.current().view, session)
-        if known is None or known.pid != shepherd.pid:
+        here = clone.sessions.local.get(session)
+        if known is None or known.pid != shepherd.pid or here is None:
             title = f"{agent.name}: {job.id}"
             clone.sessions.start(
                 Start(
@@ -207,5 +208,7 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
             try:
                 granted = clone.claims.claim(session, wanted)
             except Conflict as error:
-                raise error.again(hint="Trigger it again when they are free.") from error
+                raise error.again(
+                    hint="Retry it when they are free, or when the branch has landed that has them."
+                ) from error
             preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

@@ -128,6 +128,8 @@ class _Reading:
         for name, profile in (profiles.data if profiles else {}).items():
             if self._layer(profile, f"profiles.{name}"):
                 self._profiles[name] = profile
+        for profile in self._profiles.values():
+            self._laid(profile)  # also where no agent extends it
         values = self._fleet = self._filled(tree._replace(data=own))
         try:
             return FleetSettings.model_validate(documents.plain(values))
@@ -278,6 +280,8 @@ def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
     facts: dict[str, object] = {"working_directory": seen(agent.working_directory, "working_directory")}
+    if agent.repo is not None and "://" not in agent.repo:
+        facts["repo"] = seen(agent.repo, "repo")
     if agent.setup.template is not None:
         template = seen(agent.setup.template, "setup", "template")
         facts["setup"] = agent.setup.model_copy(update={"template": template})

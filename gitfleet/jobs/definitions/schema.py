@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gitfleet.jobs.definitions.values import (
+    ApiAddress,
     Argv,
     Bytes,
     Count,
@@ -19,6 +20,7 @@ from gitfleet.jobs.definitions.values import (
     Name,
     Paths,
     Permissions,
+    Repo,
     Resources,
     Rhythm,
     Runtime,
@@ -113,8 +115,8 @@ class WorkSourceRules(Section):
     path: Words | None = Field(
         default=None, description="folder: where the task files are, seen from the file."
     )
-    repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
-    url: Words = Field(default="https://api.github.com", description="github: where its API is.")
+    repo: Repo | None = Field(default=None, description="github: OWNER/NAME.")
+    url: ApiAddress = Field(default="https://api.github.com", description="github: where its API is.")
     token: Variable = Field(default="GITHUB_TOKEN", description="github: the variable that has the token.")
     ready: Words = Field(default="ready", description="github: the label of issues that are to be done.")
     in_progress: Words = Field(
@@ -342,13 +344,17 @@ class Agent(Section):
 
 
 class HistoryRules(Section):
-    """`history`: how many ended jobs are kept."""
+    """`history`: how many ended jobs are kept, and whether other nodes are told of them."""
 
     max_jobs_per_agent: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         default=None, description="Of each agent; 100."
     )
     max_jobs_total: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         default=None, description="Of all."
+    )
+    archive: Literal["hub", "local"] = Field(
+        default="hub",
+        description="Whether records and streams of ended jobs go to the hub, for `history` in other clones; or stay here.",
     )
 
 

@@ -92,8 +92,8 @@ def sums(
     whole: list[_Part] = []
     for job in jobs:
         for attempt in job.attempts:
-            if _began(job, attempt) < since:
-                continue
+            if not attempt.number or _began(job, attempt) < since:
+                continue  # the first: of a job that another node has, and that has yet to tell of it
             own = _part("", job, attempt, prices)
             whole.append(own)
             for part in _of_models(job, attempt, prices) if by is CostKey.MODEL else [own]:

@@ -80,7 +80,7 @@ class Ticker:
         check_interval: int = CHECK_INTERVAL,
         tasks: TaskDesk | None = None,
     ) -> None:
-        self._tasks, self._looks = tasks, SourceLooks(self.wake)
+        self._tasks, self._looks = tasks, SourceLooks(tasks, self.wake) if tasks else None
         self._store, self._desk, self._configuration = store, desk, configuration
         self._tell, self._log, self._every = tell, log, check_interval / 1000
         self._plans = plans.shelf(store.folder)
@@ -131,6 +131,7 @@ class Ticker:
         """Deal with every time that has come; seconds until there is more to do."""
         now = clock.milliseconds()
         soonest = now + 1000 * self._every
+        done = self._looks.done if self._looks else []
         for one, plan in await self._desk.call(self._read, now):
             if self._closed:
                 break
@@ -143,7 +144,9 @@ class Ticker:
                 continue
             if planned:
                 soonest = min(soonest, planned)
-        if not self._looks.waiting:
+        if self._looks is not None:
+            self._looks.drop(done)
+        if self._looks is None or not self._looks.waiting:
             self.quiet.set()
         return max(soonest - clock.milliseconds(), 0) / 1000
 
@@ -213,13 +216,13 @@ class Ticker:
                 plan = await self._kept(one, plans.moved(plan, one.basis, after))
             return plan.planned
         reason = "" if then.fires else str(SkipReason.MISSED)
-        if not reason and (rules := known_sources.rules_of(one.agent, one.name)) and self._tasks:
-            tasks = self._tasks
-            looked = self._looks.result((one.agent.name, one.name), lambda: tasks.look(rules))
+        rules = known_sources.rules_of(one.agent, one.name)
+        if not reason and rules is not None and self._looks is not None:
+            looked = self._looks.result((one.agent.name, one.name), rules)
             if looked is None:  # it is heard of when that has ended
                 self.quiet.clear()
                 return 0
-            plan, reason = await self._fire_tasks(one, plan, after, rules, looked)
+            plan, reason = await self._fire_tasks(one, plan, after, looked)
         elif not reason:
             plan, reason = await self._fire(one, plan, after)
         if reason and self._closed:  # nobody starts anything any more: the next one decides
@@ -267,7 +270,7 @@ class Ticker:
         return replace(made, own_until=one.own.ends_at if one.own else 0)
 
     async def _fire_tasks(
-        self, one: KnownSchedule, plan: SchedulePlan, after: int, rules: WorkSourceRules, looked: Looked
+        self, one: KnownSchedule, plan: SchedulePlan, after: int, looked: Looked
     ) -> tuple[SchedulePlan, str]:
         """The same for a schedule that takes tasks: a job for each of those that were found, as far as limits admit. The first is the plan's."""
         if looked.error is not None:
@@ -279,7 +282,7 @@ class Ticker:
                 job = await self._made(one, plan)
                 firing = plans.firing(plan, job.id, after) if fired is plan else None
                 reason = await self._desk.offer(
-                    job, partial(self._keep_task, one, firing, rules, job, candidates), queues=one.once
+                    job, partial(self._keep_task, one, firing, looked.rules, job, candidates), queues=one.once
                 )
                 if not reason:
                     self._tell("schedule:triggered", ScheduleTriggered(one.agent.name, one.name, job.id))

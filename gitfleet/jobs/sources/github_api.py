@@ -30,7 +30,6 @@ _MOST_CACHED = 64
 _MOST_HOPS = 3
 _REFUSED_PAUSE = 300
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _PORTS = {"https": 443, "http": 80}
 _TOKEN_HINT = "Give the variable {} a token that may read issues and write their labels."  # noqa: S105 - no token
 
@@ -56,16 +55,11 @@ class _Stay(HTTPRedirectHandler):
 
 
 class GitHubApi:
-    """For one thread at a time. `base` is the API's address, `variable` the one that has the token. Raises ValueError for other addresses."""
+    """For one thread at a time. `base` is the API's address, `variable` the one that has the token."""
 
     def __init__(self, base: str, variable: str) -> None:
         self._base, self._variable = base.rstrip("/") + "/", variable
         self._origin = _origin(urlsplit(self._base))
-        if self._origin is None:
-            raise ValueError(f"'{display(base[:200])}' is no address of an API: https://HOST[/PATH]")
-        scheme, host, _ = self._origin
-        if scheme != "https" and host not in _LOOPBACK:
-            raise ValueError(f"a token would go to '{display(base[:200])}' unencrypted: it has to be https")
         self._opener = build_opener(_Stay)
         self._pages: OrderedDict[str, _Cached] = OrderedDict()
 

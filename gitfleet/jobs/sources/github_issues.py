@@ -21,19 +21,16 @@ from gitfleet.jobs.sources.source import LONGEST_BODY, FoundTask, SourceAway, Ta
 
 _MOST = 200
 _PAGE = 50
-_REPO = re.compile(r"(?!\.)[\w.-]{1,100}/(?!\.)[\w.-]{1,100}", re.ASCII)
 _NUMBER = re.compile(r"[1-9]\d{0,11}", re.ASCII)
 
 
 class GitHubIssues:
-    """The issues of one repository. Raises ValueError for a repository or an address that cannot be one."""
+    """The issues of one repository."""
 
     remembers = True
 
     def __init__(self, rules: WorkSourceRules) -> None:
         self._repo = rules.repo or ""
-        if not _REPO.fullmatch(self._repo):
-            raise ValueError(f"'{display(self._repo[:120])}' is not OWNER/NAME")
         self._api = GitHubApi(rules.url, rules.token)
         self._ready, self._working = rules.ready, rules.in_progress
         self._done, self._failed = rules.done, rules.failed

@@ -21,6 +21,7 @@ from gitfleet.errors import FleetError
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.records import news
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.shared.offering import fleet_of
@@ -38,10 +39,13 @@ _LEAST = 1.0
 """Seconds between two looks, however much news there is."""
 _AGAIN = 20.0
 """Seconds until what failed is tried again."""
+_CERTAIN = 60.0
+"""Seconds that a lease must have left to be gone by without asking: longer than a source may take to be told."""
 _ORPHAN = 120
 """Seconds after which a note without a job is that of one that never came to be."""
 _PATIENCE = 5.0
 _ELSEWHERE = "somebody else has its task by now"
+_SOURCELESS = "its agent has no work source any more to take its task from; a copy of it (fork) needs none"
 _RENEWED = "its lease on its task has to be renewed first"
 _ENDS: dict[JobStatus, GivenUp] = {JobStatus.COMPLETED: "done", JobStatus.FAILED: "failed"}
 
@@ -81,12 +85,13 @@ class TaskKeeper:
 
     def why(self, job: JobRecord, agent: Agent) -> str:
         """See `Hold`: a job whose lease is over waits until it is renewed."""
-        del agent
         if not any(item.source for item in job.items) or self._desk.left(job) > 0:
             return ""
-        self._wanted[job.id] = job
-        if self._bell is not None:
-            self._bell.ring()
+        if known_sources.rules_of(agent, job.schedule_name) is None:
+            return _SOURCELESS
+        if job.id not in self._wanted:
+            self._wanted[job.id] = job
+            news.ring(self._desk.notes.folder)
         return _RENEWED
 
     def _run(self, bell: Bell) -> None:
@@ -124,6 +129,30 @@ class TaskKeeper:
                     pause = min(pause, _AGAIN)
         return pause
 
+    def renew(self) -> None:
+        """Have the jobs that wait have their tasks, without a word to any source: then they may begin. Blocks."""
+        self._wanted |= {
+            job.id: job for job in self._store.open_jobs() if any(item.source for item in job.items)
+        }
+        if not self._wanted:
+            return
+        waiting = list(self._wanted)
+        try:
+            self._adopt()
+            with fleet_of(self._desk.path) as clone:
+                for note in filter(None, map(self._desk.notes.get, waiting)) if clone else ():
+                    assert clone is not None
+                    self._held(clone.ledger, note, self._store.get(note.job))
+        except (FleetError, OSError, ValueError) as error:
+            self._tell(error)
+
+    def _held(self, ledger: Ledger, note: TaskNote, job: JobRecord) -> TaskNote | None:
+        """The note of a job that has its tasks; None where it has not, and is stopped for that."""
+        kept = None if job.ended else self._kept(ledger, note, job)
+        if kept is None and not job.ended:
+            self._let_go(job)
+        return kept
+
     def _adopt(self) -> None:
         """Write notes of jobs that have tasks again: somebody has them run once more."""
         while self._wanted:
@@ -133,7 +162,8 @@ class TaskKeeper:
             if self._desk.notes.get(job.id) is not None or job.ended or rules is None:
                 continue
             if self._desk.source(rules).source.id == job.items[0].source:
-                self._desk.notes.put(TaskNote(job.id, rules.model_dump_json(), job.items, clock.now()))
+                items = tuple(replace(item, fence=0) for item in job.items)
+                self._desk.notes.put(TaskNote(job.id, rules.model_dump_json(), items, clock.now()))
 
     def _looked(self, ledger: Ledger, note: TaskNote) -> float:
         asked = self._desk.source(note.source)
@@ -144,9 +174,8 @@ class TaskKeeper:
         if job.ended:
             self._over(ledger, asked, note, job)
             return _DAY
-        kept = self._kept(ledger, note, job)
+        kept = self._held(ledger, note, job)
         if kept is None:
-            self._let_go(job)
             return 0.0  # as soon as it has ended
         if not kept.begun:
             for item in kept.items:
@@ -169,8 +198,7 @@ class TaskKeeper:
         view = ledger.current().view
         mine = self._mine(view, ledger, note)
         if len(mine) < len(note.items):
-            found = [work.find(view, item.source, item.ref) for item in note.items]
-            if not all(_may_be_ours(one, job.id) for one in found):
+            if not all(_may_be_ours(work.find(view, one.source, one.ref), one, job.id) for one in note.items):
                 return None
             again = self._desk.again(ledger, note)
             return again and self._known(again, job)
@@ -180,11 +208,15 @@ class TaskKeeper:
             note = self._known(replace(note, items=items), job)
         if self._desk.left(replace(job, items=items)) < work.TTL / 2:
             began = clock.elapsed()
-            told: WorkRenewed = ledger.request(work.renew, ledger.itself, RenewWork(tuple(mine)))
-            if len(told.kept) < len(mine):
+            if len(self._renewed(ledger, mine)) < len(mine):
                 return None
             self._noted(note, began)
         return note
+
+    def _renewed(self, ledger: Ledger, tasks: Sequence[HeldTask]) -> Sequence[HeldTask]:
+        """Those of these tasks that are ours still, by the hub's word. Raises HubError, LockHeld."""
+        told: WorkRenewed = ledger.request(work.renew, ledger.itself, RenewWork(tuple(tasks)))
+        return told.kept
 
     def _known(self, note: TaskNote, job: JobRecord) -> TaskNote:
         """Have the job's own record know by which fences it has its tasks."""
@@ -231,9 +263,15 @@ class TaskKeeper:
         self._heard()
 
     def _over(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> None:
-        """Have ledger and source know what became of the tasks of a job that has ended."""
+        """Have ledger and source know what became of the tasks of a job that has ended; should it run once more, it takes them anew."""
+        certain = self._desk.left(job) > _CERTAIN
+        files.remove(self._store.lease_path(job.id))
+        held = self._mine(ledger.current().view, ledger, note)
+        # The ledger as seen here may be old: what another one has by now is not ours to tell of.
+        held = list(self._renewed(ledger, held)) if held and not certain else held
         view = ledger.current().view
-        for item, mine in zip(note.items, self._each(view, ledger, note), strict=True):
+        for item in note.items:
+            mine = next((one for one in held if one.id == work.key(item.ref)), None)
             known = work.find(view, item.source, item.ref)
             report = _report(job, item.version)
             if mine is not None and known is not None:
@@ -243,14 +281,10 @@ class TaskKeeper:
                 self._desk.tell(ledger, asked, known, replace(report, done=done))
         self._desk.notes.drop(job.id)
 
-    def _each(self, view: View, ledger: Ledger, note: TaskNote) -> Sequence[HeldTask | None]:
-        mine = {one.id: one for one in self._mine(view, ledger, note)}
-        return [mine.get(work.key(item.ref)) for item in note.items]
-
     def _ended(
         self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldTask, report: TaskReport, job: JobRecord
     ) -> None:  # fmt: skip
-        """A source that forgets is told first; one that remembers last, when nobody takes the task any more whatever it shows."""
+        """What is free is shown so first, and had by nobody then; what has an end has it in the ledger first, which nobody takes any more."""
         status = _ENDS.get(job.status, "free" if job.attempts else "unused")
         if status == "free" and known.takes >= work.MOST_TAKES:
             status = "failed"
@@ -280,11 +314,11 @@ def _begun(item: WorkItem, report: TaskReport, source: WorkSource) -> None:
     source.begun(item.ref, report)
 
 
-def _may_be_ours(known: TakenWork | None, job_id: str) -> bool:
-    """Whether nobody else has a task, as far as is known here, nor has done it."""
-    if known is None or (known.lease is None and known.end is None):
-        return True
-    return known.end is not None and known.end.job == job_id
+def _may_be_ours(known: TakenWork | None, item: WorkItem, job_id: str) -> bool:
+    """Whether a job may take a task again: it has brought it to an end itself; or it has never had it since it was queued, and nobody else has."""
+    if known is not None and known.end is not None:
+        return known.end.job == job_id
+    return not item.fence and (known is None or known.lease is None)
 
 
 def _report(job: JobRecord, version: str) -> TaskReport:

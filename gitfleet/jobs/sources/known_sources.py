@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from gitfleet.jobs.definitions.schema import Agent, WorkSourceRules
-from gitfleet.jobs.errors import ConfigurationError
 from gitfleet.jobs.sources.source import AskedSource, WorkSource
 from gitfleet.jobs.sources.task_folder import TaskFolder
 
@@ -25,7 +24,7 @@ class KnownSources:
         self._known: dict[str, AskedSource] = {}
 
     def of(self, rules: WorkSourceRules) -> AskedSource:
-        """The source that these rules name. Raises ConfigurationError where they cannot be meant."""
+        """The source that these rules name."""
         name = rules.model_dump_json()
         with self._lock:
             if name not in self._known:
@@ -38,12 +37,4 @@ class KnownSources:
         # A client for HTTP costs 25 ms, and folders need none.
         from gitfleet.jobs.sources.github_issues import GitHubIssues
 
-        try:
-            return GitHubIssues(rules)
-        except ValueError as error:
-            words = f"work_source: {error}"
-            raise ConfigurationError(
-                f"The work source cannot be used: {error}.",
-                hint="Correct it in the agent file.",
-                validation_errors=(words,),
-            ) from error
+        return GitHubIssues(rules)

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gitfleet.jobs.sources.task_desk import FreeTask
+from gitfleet.jobs.definitions.schema import WorkSourceRules
+from gitfleet.jobs.sources.task_desk import FreeTask, TaskDesk
 
 
 class Looked(NamedTuple):
-    """What was found; or why nothing could be."""
+    """What was found at a source; or why nothing could be."""
 
+    rules: WorkSourceRules
     found: list[FreeTask]
     error: Exception | None = None
 
@@ -20,8 +22,8 @@ class Looked(NamedTuple):
 class SourceLooks:
     """For one event loop. `heard` is called in it when a look has ended."""
 
-    def __init__(self, heard: Callable[[], None]) -> None:
-        self._heard = heard
+    def __init__(self, desk: TaskDesk, heard: Callable[[], None]) -> None:
+        self._desk, self._heard = desk, heard
         self._under_way: set[tuple[str, str]] = set()
         self._done: dict[tuple[str, str], Looked] = {}
 
@@ -30,26 +32,35 @@ class SourceLooks:
         """Whether a look is under way, or what it found was not asked for yet."""
         return bool(self._under_way or self._done)
 
-    def result(self, name: tuple[str, str], look: Callable[[], list[FreeTask]]) -> Looked | None:
-        """What the look of this name found, once; None: it is under way, and was begun now if it was not."""
-        if (done := self._done.pop(name, None)) is not None:
+    @property
+    def done(self) -> list[tuple[str, str]]:
+        """The looks that have ended, and that nobody has asked for."""
+        return list(self._done)
+
+    def result(self, name: tuple[str, str], rules: WorkSourceRules) -> Looked | None:
+        """What the look of this name found at that source, once; None: it is under way, and was begun now if it was not."""
+        done = self._done.pop(name, None)
+        if done is not None and done.rules == rules:
             return done
         if name not in self._under_way:
             self._under_way.add(name)
             loop = asyncio.get_running_loop()
             # No pool: a server that answers slowly would keep others from work, and the manager from its end.
             threading.Thread(
-                target=self._look, args=(loop, name, look), name="work source", daemon=True
+                target=self._look, args=(loop, name, rules), name="work source", daemon=True
             ).start()
         return None
 
-    def _look(
-        self, loop: asyncio.AbstractEventLoop, name: tuple[str, str], look: Callable[[], list[FreeTask]]
-    ) -> None:
+    def drop(self, names: list[tuple[str, str]]) -> None:
+        """Let go of what these found: nobody wants it any more."""
+        for name in names:
+            self._done.pop(name, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, name: tuple[str, str], rules: WorkSourceRules) -> None:
         try:
-            looked = Looked(look())
+            looked = Looked(rules, self._desk.look(rules))
         except Exception as error:  # noqa: BLE001 - whoever asks for it says why there is nothing
-            looked = Looked([], error)
+            looked = Looked(rules, [], error)
         try:
             loop.call_soon_threadsafe(self._keep, name, looked)
         except RuntimeError:  # the loop is gone

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import clock, files
@@ -19,7 +18,7 @@ from gitfleet.codec import replace
 from gitfleet.dispatch import work
 from gitfleet.dispatch.rules import LapsedLease
 from gitfleet.dispatch.work import EndWork, GivenUp, HeldTask, TakenWork, TakeWork, TellWork, WorkTold
-from gitfleet.errors import Conflict, FleetError, UsageError
+from gitfleet.errors import Conflict, UsageError
 from gitfleet.gates import watching
 from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions.schema import WorkSourceRules
@@ -63,7 +62,7 @@ class TaskDesk:
         self._sources: KnownSources | None = None
 
     def source(self, rules: WorkSourceRules) -> AskedSource:
-        """The source that these rules name. Raises ConfigurationError, NoRepository."""
+        """The source that these rules name. Raises NoRepository."""
         if self._sources is None:
             self._sources = KnownSources(discover(self.path).worktree or self.path)
         return self._sources.of(rules)
@@ -179,6 +178,7 @@ class TaskDesk:
                     self.place,
                     item.title,
                     item.version,
+                    ttl=work.TTL,
                     lapsed=lapsed.get(item.ref),
                 ),
             )
@@ -210,12 +210,6 @@ class TaskDesk:
         """Seconds for which a job has its tasks without a word from us."""
         return lease.left(self.store.lease_path(job.id), work_item.fence(job.items))
 
-    def give_back(self, job: JobRecord) -> None:
-        """Have tasks done by somebody else, of a job that is in no store and never will be. What fails is over by itself in time."""
-        with suppress(FleetError), Clone.open(self.path) as clone:
-            self.end(clone.ledger, held(job.items), "unused")
-            self.notes.drop(job.id)
-
     # Telling.
 
     def end(self, ledger: Ledger, tasks: Sequence[HeldTask], status: GivenUp, *, told: bool = False) -> None:
@@ -237,11 +231,6 @@ class TaskDesk:
         if one.end is not None:
             told = HeldTask(one.source, one.id, one.end.fence)
             ledger.request(work.told, ledger.itself, TellWork(told))
-
-
-def held(items: Iterable[WorkItem]) -> list[HeldTask]:
-    """Tasks as they were had last."""
-    return [HeldTask(one.source, work.key(one.ref), one.fence) for one in items if one.source]
 
 
 def _item(source: str, task: FoundTask) -> WorkItem:

@@ -78,7 +78,8 @@ class TaskFolder:
             files.remove(self._result(task))
 
     def _is_name(self, name: str) -> bool:
-        return name.endswith(_ENDINGS) and not name.startswith(".") and os.path.basename(name) == name
+        fits = name.endswith(_ENDINGS) and not name.startswith(".") and name.isprintable()
+        return fits and os.path.basename(name) == name
 
     def _read(self, name: str) -> FoundTask | None:
         if not self._is_name(name) or len(name) > 255:

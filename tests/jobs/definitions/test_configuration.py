@@ -42,6 +42,14 @@ def test_relative_working_directory_is_seen_from_the_agent_file(tmp_path: Path) 
     assert found.working_directory == str(tmp_path.parent / "src")
 
 
+@pytest.mark.parametrize(
+    ("repo", "seen"), [("../other", "other"), ("https://host/x", ""), ("/srv/x", "/srv/x")]
+)
+def test_repository_is_seen_from_the_agent_file(tmp_path: Path, repo: str, seen: str) -> None:
+    found = read(tmp_path, a=f"repo: {repo}\n{TRUE}").agents["a"]
+    assert found.repo == (str(tmp_path.parent / seen) if seen else repo)
+
+
 def test_folders_of_a_setup_and_sources_of_mounts_are_seen_from_the_agent_file(tmp_path: Path) -> None:
     text = f"setup: {{template: ../heavy}}\nruntime: docker\ndocker: {{image: i, mounts: ['./a:/a', '/b:/b:ro', 'cache:/c']}}\n{TRUE}"
     found = read(tmp_path, a=text).agents["a"]
@@ -183,6 +191,18 @@ def test_profiles_extend_each_other_and_the_nearest_wins(tmp_path: Path) -> None
 )
 def test_circle_of_profiles_is_refused(tmp_path: Path, fleet: str, words: str) -> None:
     found = findings(tmp_path, fleet=fleet, a=f"extends: x\n{TRUE}")
+    assert any(words in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("fleet", "words"),
+    [
+        ("profiles: {x: {extends: y}, y: {extends: x}}", "fleet.yaml:1: extends: goes in a circle: x extends y"),
+        ("profiles: {x: {extends: nope}}", "fleet.yaml:1: extends: there is no profile 'nope' in fleet.yaml"),
+    ],
+)  # fmt: skip
+def test_profiles_that_no_agent_extends_are_checked_too(tmp_path: Path, fleet: str, words: str) -> None:
+    found = findings(tmp_path, fleet=fleet, a=TRUE)
     assert any(words in one for one in found), found
 
 

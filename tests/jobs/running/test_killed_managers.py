@@ -32,6 +32,7 @@ from gitfleet import FleetManager
 from gitfleet.jobs.attempts import barrier, conclusion, plan, preparation, start, successors
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
+from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees.service import Worktrees
 dies_in({step})
 async def main():
@@ -50,6 +51,7 @@ STEPS = [
     "preparation, 'planned', after=True",
     "control, 'start', after=True",
     "preparation, 'keep_units'",
+    "LocalSessions, 'remember'",
     "start, '_register', after=True",
     "barrier, 'open_for', after=True",
     "conclusion, 'conclude'",

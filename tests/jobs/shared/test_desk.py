@@ -170,6 +170,8 @@ def test_jobs_of_the_fleet_are_listed_with_those_of_the_clone(desks: Desks) -> N
     assert views.get(desks.ann.store, desks.view, runs).node == node
     assert views.get(desks.bob.store, desks.view, runs).node == ""
     assert [job.id for job in views.find(desks.ann.store, desks.view, JobFilter(limit=2))] == [own, gone]
+    first = views.find(desks.ann.store, desks.view, JobFilter(limit=3), open_first=True)
+    assert [job.id for job in first] == [own, runs, waits]
     only = views.find(desks.ann.store, desks.view, JobFilter(statuses=("cancelled",)))
     assert [job.id for job in only] == [gone]
     with pytest.raises(JobNotFoundError) as told:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,8 +216,10 @@ def test_job_that_is_retried_takes_its_task_again_if_nobody_else_has_it(fleet: F
     if gone:
         fleet.server.issue(1, "ready")
         assert fleet.bob.take() is not None
-    os.unlink(fleet.ann.store.lease_path(job.id))
     again = fleet.ann.store.reopen(job.id, lambda now: replace(now, status=JobStatus.QUEUED, error=""))
+    assert "no work source" in fleet.ann.keeper.why(
+        again, fleet.ann.agent.model_copy(update={"work_source": None})
+    )
     assert fleet.ann.keeper.why(again, fleet.ann.agent)
     fleet.ann.keeper.look()
     after = fleet.ann.store.get(job.id)
@@ -233,6 +236,22 @@ def test_note_has_no_token_and_is_for_its_user_only(fleet: Fleet) -> None:
     (path,) = (Path(fleet.ann.desk.notes.folder) / name for name in os.listdir(fleet.ann.desk.notes.folder))
     assert path.stat().st_mode & 0o777 == 0o600
     assert TOKEN not in path.read_text() + json.dumps(job.encode())
+
+
+def test_job_that_is_retried_while_the_keeper_waits_is_heard_of(fleet: Fleet) -> None:
+    fleet.server.issue(1, "ready")
+    job = fleet.ann.take()
+    assert job is not None
+    fleet.ann.end(job, JobStatus.FAILED)
+    fleet.ann.keeper.look()
+    heard = threading.Event()
+    fleet.ann.keeper.start(heard.set)
+    again = fleet.ann.store.reopen(job.id, lambda now: replace(now, status=JobStatus.QUEUED, error=""))
+    while fleet.ann.keeper.why(again, fleet.ann.agent):  # also before the keeper's first look
+        assert heard.wait(60)
+        again = fleet.ann.store.get(job.id)
+    fleet.ann.keeper.close()
+    assert again.items[0].fence > job.items[0].fence
 
 
 def test_threads_of_a_keeper_end_with_what_can_be_told(fleet: Fleet) -> None:
