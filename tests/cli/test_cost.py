@@ -81,6 +81,21 @@ def test_job_is_kept_back_while_a_budget_is_spent_and_costs_are_summed_up(
     assert "cost not known of 1 of 2 attempts" in shown
 
 
+def test_cost_of_jobs_of_other_nodes_is_known_after_a_sync(
+    ada: Path, clone: Callable[[str], Path], gitfleet: Gitfleet
+) -> None:
+    gitfleet(ada, "trigger", "tidy").ok()
+    gitfleet(ada, "run", "--until-idle").ok()
+    bob = clone("bob")
+    gitfleet(bob, "init").ok()
+    assert cost(gitfleet, bob)["rows"] == []
+    for place in (ada, bob):
+        gitfleet(place, "sync").ok()
+    (row,) = cost(gitfleet, bob, "--by", "entry")["rows"]
+    assert (row["dollars"], row["tokens"]) == (0.25, {"input": 400, "output": 100})
+    assert row["about"].endswith(": Tidy up")
+
+
 @pytest.mark.parametrize("wrong", [("--by", "colour"), ("--since", "yesterday")])
 def test_cost_by_or_since_what_is_unknown_is_refused(
     ada: Path, gitfleet: Gitfleet, wrong: tuple[str, str]
