@@ -12,6 +12,7 @@ from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import Config, StateDir, config_path, loaded, store_at
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import cost_rows
+from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.money import budgets, report
 from gitfleet.jobs.money.allowance import dollars, hours
@@ -44,7 +45,10 @@ def cost(by: By = "agent", since: Since = "", config: Config = "", state_dir: St
     known = loaded(config) if config or os.path.isdir(config_path(config)) else None
     prices = budgets.prices(known.fleet) if known else {}
     store = store_at(state_dir)
-    jobs, index = store.find(JobFilter()), _entries(key)
+    with fleet_of(".") as clone:
+        jobs = everywhere.find(store, clone, JobFilter())
+        view = seen(clone) if key is CostKey.ENTRY else None
+        index = EntryIndex.of(view) if view else EntryIndex()
     rows, total = report.sums(jobs, key, prices, since=start, entry_of=index.entry_of)
     about = {row.key: _about(key, row.key, index, jobs) for row in rows}
     today = budgets.of_today(store, known) if known else []
@@ -56,14 +60,6 @@ def cost(by: By = "agent", since: Since = "", config: Config = "", state_dir: St
         "budgets": [cost_rows.budget_row(one) for one in today],
     }
     return Reply(data, [*_table(key, rows, total, about), *_today(today)])
-
-
-def _entries(key: CostKey) -> EntryIndex:
-    if key is not CostKey.ENTRY:
-        return EntryIndex()
-    with fleet_of(".") as clone:
-        view = seen(clone)
-        return EntryIndex.of(view) if view else EntryIndex()
 
 
 def _moment(since: str) -> int:
@@ -124,7 +120,8 @@ def _cells(row: CostSum) -> tuple[str, ...]:
     ]
     told = f"{sum(cached):,}{more}" if cached else "?"
     money = "?" if row.money is None else dollars(row.money) + (" + ?" if row.lacking else "")
-    return str(row.jobs), str(row.attempts), hours(row.time), shown[0], told, shown[1], money
+    time = "?" if row.time is None else hours(row.time) + (" + ?" if row.untimed else "")
+    return str(row.jobs), str(row.attempts), time, shown[0], told, shown[1], money
 
 
 def _gaps(total: CostSum) -> Iterator[str]:

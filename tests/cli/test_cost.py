@@ -71,10 +71,29 @@ def test_job_is_kept_back_while_a_budget_is_spent_and_costs_are_summed_up(
     (entry,) = (row for row in rows[CostKey.ENTRY] if row["key"])
     queued = gitfleet(ada, "queue", "list", "--json").ok().json()["data"]["entries"]
     assert (entry["key"], entry["about"]) == (queued[0]["id"], f"{queued[0]['state']}: Tidy up")
+    job = rows[CostKey.JOB][-1]["key"]
+    one = gitfleet(ada, "job", "show", job).ok().stdout
+    assert "tokens: 400 input, 100 output" in one
+    assert "cost: $0.25, as its client estimates" in one
     shown = gitfleet(ada, "cost").ok().stdout
     assert "$0.25 + ?" in shown
     assert "dollars are estimates: $0.25 by the clients" in shown
     assert "cost not known of 1 of 2 attempts" in shown
+
+
+def test_cost_of_jobs_of_other_nodes_is_known_after_a_sync(
+    ada: Path, clone: Callable[[str], Path], gitfleet: Gitfleet
+) -> None:
+    gitfleet(ada, "trigger", "tidy").ok()
+    gitfleet(ada, "run", "--until-idle").ok()
+    bob = clone("bob")
+    gitfleet(bob, "init").ok()
+    assert cost(gitfleet, bob)["rows"] == []
+    for place in (ada, bob):
+        gitfleet(place, "sync").ok()
+    (row,) = cost(gitfleet, bob, "--by", "entry")["rows"]
+    assert (row["dollars"], row["tokens"]) == (0.25, {"input": 400, "output": 100})
+    assert row["about"].endswith(": Tidy up")
 
 
 @pytest.mark.parametrize("wrong", [("--by", "colour"), ("--since", "yesterday")])

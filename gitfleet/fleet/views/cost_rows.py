@@ -36,8 +36,10 @@ class CostRow(TypedDict):
     """Attempts whose cost is not known."""
     partly_priced: int
     """Attempts of whose tokens only a part was told, and priced."""
-    time: int
+    time: int | None
     """Milliseconds that attempts ran."""
+    untimed: int
+    """Attempts of which that is not known."""
 
 
 class BudgetRow(TypedDict):
@@ -85,6 +87,7 @@ def cost_row(row: CostSum, about: str = "") -> CostRow:
         "uncosted": row.uncosted,
         "partly_priced": row.partly_priced,
         "time": row.time,
+        "untimed": row.untimed,
     }
 
 

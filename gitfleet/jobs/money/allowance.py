@@ -54,13 +54,9 @@ def _named(scope: str) -> str:
 
 def dollars(amount: float) -> str:
     """An amount for people, with as many digits as say something: `$12.30`, `$0.0042`."""
-    return (
-        f"${amount:,.2f}"
-        if amount >= 1 or not amount
-        else f"${amount:.2g}"
-        if amount >= 0.0001
-        else f"${amount:.1e}"
-    )
+    if amount >= 0.1 or not amount:
+        return f"${amount:,.2f}"
+    return f"${amount:.2g}" if amount >= 0.0001 else f"${amount:.1e}"
 
 
 def hours(milliseconds: int) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from gitfleet.codec import Struct
 from gitfleet.jobs.money import spending, tokens
 from gitfleet.jobs.money.tokens import Prices
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+
+N = TypeVar("N", int, float)
 
 
 class CostKey(StrEnum):
@@ -31,7 +34,8 @@ class CostSum(Struct):
     `jobs`, `attempts`: how many; `running`: those that have not ended, and of which nothing is counted. `tokens` by the kinds of
     `tokens.KINDS`; `untold`: attempts that told none, `partly`: those that told of a part. `client`, `priced`: dollars by the client's own
     estimate and by the table of prices (None: nothing is known); `uncosted`: attempts of which neither is,
-    `partly_priced`: those of which the table knows a part. `time` in milliseconds.
+    `partly_priced`: those of which the table knows a part. `time` in milliseconds (None: nothing is known);
+    `untimed`: attempts of which it is not, since they were lost.
     """
 
     key: str
@@ -44,7 +48,8 @@ class CostSum(Struct):
     client: float | None = None
     priced: float | None = None
     uncosted: int = 0
-    time: int = 0
+    time: int | None = None
+    untimed: int = 0
     partly_priced: int = 0
 
     @property
@@ -68,7 +73,7 @@ class _Part(Struct):
     gaps: bool = False
     client: float | None = None
     priced: float | None = None
-    time: int = 0
+    time: int | None = None
 
 
 def sums(
@@ -87,8 +92,8 @@ def sums(
     whole: list[_Part] = []
     for job in jobs:
         for attempt in job.attempts:
-            if _began(job, attempt) < since:
-                continue
+            if not attempt.number or _began(job, attempt) < since:
+                continue  # the first: of a job that another node has, and that has yet to tell of it
             own = _part("", job, attempt, prices)
             whole.append(own)
             for part in _of_models(job, attempt, prices) if by is CostKey.MODEL else [own]:
@@ -98,7 +103,9 @@ def sums(
     if by in {CostKey.DAY, CostKey.JOB}:
         found.sort(key=lambda row: row.key, reverse=True)
     else:
-        found.sort(key=lambda row: (-(row.money or 0.0), -sum(row.tokens.values()), -row.time, row.key))
+        found.sort(
+            key=lambda row: (-(row.money or 0.0), -sum(row.tokens.values()), -(row.time or 0), row.key)
+        )
     return found, _summed("", whole)
 
 
@@ -130,7 +137,7 @@ def _part(key: str, job: JobRecord, attempt: AttemptRecord, prices: Prices) -> _
         for kind, count in tokens.billed(told).items():
             counts[kind] = counts.get(kind, 0) + count
     priced = tokens.priced(attempt.usage, prices) if attempt.cost is None else None
-    time = max(0, attempt.ended_at - attempt.started_at) if attempt.started_at else 0
+    time = max(0, attempt.ended_at - attempt.started_at) if attempt.started_at else None
     return _Part(key, job.id, False, counts, bool(attempt.usage.gaps), attempt.cost, priced, time)
 
 
@@ -166,11 +173,12 @@ def _summed(key: str, parts: Iterable[_Part]) -> CostSum:
         client=_known(part.client for part in ended),
         priced=_known(part.priced for part in ended),
         uncosted=sum(part.client is None and part.priced is None for part in ended),
-        time=sum(part.time for part in ended),
+        time=_known(part.time for part in ended),
+        untimed=sum(part.time is None for part in ended),
         partly_priced=sum(part.gaps and part.priced is not None for part in ended),
     )
 
 
-def _known(amounts: Iterable[float | None]) -> float | None:
+def _known(amounts: Iterable[N | None]) -> N | None:
     found = [one for one in amounts if one is not None]
     return sum(found) if found else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, Shape, Struct, field
@@ -127,8 +126,7 @@ class DaySpending:
     def _begin(self) -> None:
         self._offset, self._rest = 0, b""
         self._lines: dict[tuple[str, int], SpendingLine] = {}
-        self._sums: dict[str, dict[tuple[str, int], Expense]] = {}
-        self._totals: dict[str, Expense] = {}
+        self._sums: dict[str, _Sum] = {}
 
     def read(self) -> None:
         """Read what is new. What is no line of ours is passed over."""
@@ -156,11 +154,15 @@ class DaySpending:
 
     def of(self, scope: str, besides: tuple[str, int] | None = None) -> Expense:
         """What a scope has spent, without one attempt where that is asked for."""
-        if besides is None:
-            if scope not in self._totals:
-                self._totals[scope] = _all(self._sums.get(scope, {}).values())
-            return self._totals[scope]
-        return _all(one for key, one in self._sums.get(scope, {}).items() if key != besides)
+        known = self._sums.get(scope)
+        if known is None:
+            return Expense()
+        line = self._lines.get(besides) if besides else None
+        own = line.spent if line and scope in line.scopes else Expense()
+        known.add(own, -1)
+        found = known.expense()
+        known.add(own, 1)
+        return found
 
     def _take(self, data: bytes) -> None:
         try:
@@ -172,19 +174,32 @@ class DaySpending:
         if before is not None and before.over and not line.over:
             return
         self._lines[key] = line
-        for scope in {*line.scopes, *(before.scopes if before else ())}:
-            self._totals.pop(scope, None)
-            if scope in line.scopes:
-                self._sums.setdefault(scope, {})[key] = line.spent
-            else:
-                self._sums[scope].pop(key, None)
+        if before is not None:
+            for scope in before.scopes:
+                self._sums[scope].add(before.spent, -1)
+        for scope in line.scopes:
+            self._sums.setdefault(scope, _Sum()).add(line.spent, 1)
 
 
-def _all(found: Iterable[Expense]) -> Expense:
-    whole = Expense()
-    for one in found:
-        whole = whole.plus(one)
-    return whole
+class _Sum:
+    """A sum to which expenses are added, and from which they are taken."""
+
+    __slots__ = ("costs", "money", "time", "tokens", "tolds")
+
+    def __init__(self) -> None:
+        self.money, self.costs, self.tokens, self.tolds, self.time = 0.0, 0, 0, 0, 0
+
+    def add(self, one: Expense, sign: int) -> None:
+        if one.money is not None:
+            self.money, self.costs = self.money + sign * one.money, self.costs + sign
+        if one.tokens is not None:
+            self.tokens, self.tolds = self.tokens + sign * one.tokens, self.tolds + sign
+        self.time += sign * one.time
+
+    def expense(self) -> Expense:
+        """What is known of it, to a millionth of a dollar."""
+        money = max(0.0, round(self.money, 6)) if self.costs else None
+        return Expense(money, self.tokens if self.tolds else None, self.time)
 
 
 def together(one: N | None, other: N | None) -> N | None:

@@ -24,7 +24,7 @@ class SpendWatch:
     def __init__(self, allowance: Allowance, adapter: Adapter, now: float) -> None:
         self._allowance, self._adapter, self._began = allowance, adapter, now
         self._day = DaySpending(allowance.path)
-        self._told, self._told_at = Expense(), 0.0  # the monotonic clock is never at 0
+        self._told, self._told_at = Expense(), float("-inf")
         self._looked = now - _AT_LEAST
         self.due = now
         """When to look next."""
@@ -40,11 +40,11 @@ class SpendWatch:
         allowance = self._allowance
         usage, cost = self._adapter.spent()
         spent = allowance.spent(usage.since(allowance.before), cost, int((now - self._began) * 1000))
+        pauses = []
         if allowance.shared:
-            self._tell(spent, now)
+            pauses += [_AT_MOST, self._tell(spent, now)]
             self._day.read()
         self._looked = now
-        pauses = [_AT_MOST] if allowance.shared else []
         for limit in allowance.limits:
             job = limit.scope == JOB
             rest = allowance.earlier if job else self._day.of(limit.scope, allowance.key)
@@ -57,10 +57,15 @@ class SpendWatch:
         self.due = now + max(0.001, min(pauses, default=float("inf")))
         return False
 
-    def _tell(self, spent: Expense, now: float) -> None:
+    def _tell(self, spent: Expense, now: float) -> float:
+        """Tell the others, if it is time for that; seconds until it is time again."""
         told = self._told
         news = (spent.money, spent.tokens) != (told.money, told.tokens)
-        if not self._told_at or now - self._told_at >= (_TELLS if news else _AT_MOST):
-            with suppress(OSError):
-                spending.append(self._allowance.path, self._allowance.line(spent))
-                self._told, self._told_at = spent, now
+        first = told.money is None and told.tokens is None
+        pause = (0.0 if first else _TELLS) if news else _AT_MOST
+        if now - self._told_at < pause:
+            return self._told_at + pause - now
+        with suppress(OSError):
+            spending.append(self._allowance.path, self._allowance.line(spent))
+        self._told, self._told_at = spent, now
+        return _AT_MOST

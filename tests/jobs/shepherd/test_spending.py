@@ -121,11 +121,12 @@ def test_others_are_told_when_something_was_used_and_now_and_then(tmp_path: Path
     watch = SpendWatch(allowed, counter, 0.0)
     for now in (1.0, 2.0, 3.0, 31.5):
         watch.passed(now)
-    for now in (32.0, 36.0, 37.0, 43.0):
+    for now, due in ((32.0, 62.0), (36.0, 37.0), (37.0, 67.0), (43.0, 73.0)):
         counter.use(int(now))
         watch.passed(now)
+        assert watch.due == due
     lines = [json.loads(line) for line in Path(allowed.path).read_text().split("\n") if line]
-    assert [line["time"] for line in lines] == [1000, 31_500, 37_000, 43_000]
+    assert [line["time"] for line in lines] == [1000, 31_500, 32_000, 37_000, 43_000]
 
 
 def test_attempt_that_reaches_its_budget_is_stopped_and_says_which(tmp_path: Path) -> None:
