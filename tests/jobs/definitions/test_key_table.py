@@ -16,9 +16,7 @@ from gitfleet.jobs.definitions.schema import Agent, FleetSettings
 from tests.workbench import ROOT
 
 JOBS = Path(gitfleet.__file__).parent / "jobs"
-DECLARING = {
-    JOBS / "definitions" / f"{name}.py" for name in ("values", "key_table", "shown", "changes")
-}
+DECLARING = {JOBS / "definitions" / f"{name}.py" for name in ("values", "key_table", "shown", "changes")}
 KEYS = [*key_table.keys(Agent), *key_table.keys(FleetSettings)]
 
 

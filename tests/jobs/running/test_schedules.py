@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,9 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    return path
+def place(member: Path) -> Path:
+    (member / "agents").mkdir()
+    return member
 
 
 def agent(place: Path, script: str, rules: str) -> None:
