@@ -220,7 +220,8 @@ def test_agent_that_may_schedule_itself_does_so_from_its_attempt(place: Path) ->
     script = (
         f'read -r task; test again = "$task" && exit; {add} --in 30d; test $? = 16 || exit 3; {add} --in 1s'
     )
-    agent(place, script, "self_schedule: {count: 1, least_interval: 1s}")
+    # The first job may still be at its end when the time of the second one comes.
+    agent(place, script, "concurrency: 2\nself_schedule: {count: 1, least_interval: 1s}")
 
     async def main() -> None:
         fleet = FleetManager(config_path=str(place / "agents"))
