@@ -80,10 +80,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Bench:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Bench(path)
+def bench(member: Path) -> Bench:
+    return Bench(member)
 
 
 def test_agent_that_commits_is_a_success_with_its_commit_on_its_branch(bench: Bench, git: Git) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from gitfleet.jobs.errors import (
 )
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.words import JobStatus
-from tests.workbench import ROOT, Gitfleet, overlaid
+from tests.workbench import ROOT, overlaid
 
 TERMINAL = {"job:completed", "job:failed", "job:cancelled"}
 QUICK = "echo one; echo two > two.txt"
@@ -32,10 +31,8 @@ HANGS = "echo ready; exec sleep 1000"
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return path
+def place(member: Path) -> Path:
+    return member
 
 
 def agent(place: Path, name: str, script: str, more: str = "") -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from gitfleet.jobs.shepherd import control, records
 from gitfleet.jobs.words import JobStatus
 from gitfleet.sessions import session_records
 from tests.jobs.dying import DIES_IN
-from tests.workbench import PATIENCE, ROOT, Git, Gitfleet, overlaid
+from tests.workbench import PATIENCE, ROOT, Git, overlaid
 from tests.workbench import run as run_program
 
 DIES = (
@@ -77,11 +76,9 @@ RETRY_STEPS = [
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    return path
+def place(member: Path) -> Path:
+    (member / "agents").mkdir()
+    return member
 
 
 def killed(place: Path, step: str) -> None:

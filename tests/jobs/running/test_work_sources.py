@@ -40,12 +40,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueServer]:
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    return made(clone("ada"), gitfleet)
+def place(member: Path) -> Path:
+    return made(member)
 
 
-def made(path: Path, gitfleet: Gitfleet) -> Path:
-    gitfleet(path, "init").ok()
+def made(path: Path) -> Path:
     (path / "agents").mkdir()
     return path
 
@@ -228,9 +227,9 @@ def test_manager_that_was_killed_leaves_no_task_behind(
 
 @pytest.mark.parametrize("kind", ["github", "folder"])
 def test_task_that_two_nodes_see_at_once_is_done_by_one(
-    clone: Callable[[str], Path], gitfleet: Gitfleet, server: IssueServer, kind: str
+    members: Callable[[str], Path], gitfleet: Gitfleet, server: IssueServer, kind: str
 ) -> None:
-    places = [made(clone(name), gitfleet) for name in ("ada", "bob")]
+    places = [made(members(name)) for name in ("ada", "bob")]
     for place in places:
         (place / "tasks").mkdir()
         for number in NUMBERS:

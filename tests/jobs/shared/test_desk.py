@@ -25,7 +25,6 @@ from gitfleet.jobs.shared import views, vouching
 from gitfleet.jobs.shared.desk import SharedDesk
 from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
-from tests.workbench import Gitfleet
 
 
 class Desks:
@@ -61,9 +60,8 @@ class Desks:
 
 
 @pytest.fixture
-def desks(repository: Path, gitfleet: Gitfleet) -> Any:
-    gitfleet(repository, "init").ok()
-    made = Desks(repository)
+def desks(lone_member: Path) -> Any:
+    made = Desks(lone_member)
     yield made
     made.clone.close()
 

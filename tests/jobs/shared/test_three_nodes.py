@@ -20,10 +20,10 @@ from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
+from tests.members import MEMBERS
 from tests.sampling import RUN
 from tests.workbench import Gitfleet, Started
 
-NODES = ("ada", "bob", "cid")
 MANY = 30 if RUN.everything else 8
 LEASE = 6
 WORKS = """
@@ -128,10 +128,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet, tmp_path: Path) -> Iterator[Bench]:
-    places = {name: clone(name) for name in NODES}
-    for place in places.values():
-        gitfleet(place, "init").ok()
+def bench(members: Callable[[str], Path], gitfleet: Gitfleet, tmp_path: Path) -> Iterator[Bench]:
+    places = {name: members(name) for name in MEMBERS}
     made = Bench(places, tmp_path / "said", gitfleet)
     yield made
     made.close()
@@ -140,7 +138,7 @@ def bench(clone: Callable[[str], Path], gitfleet: Gitfleet, tmp_path: Path) -> I
 def test_shared_jobs_run_once_each_also_when_a_node_dies_in_the_middle(bench: Bench) -> None:
     bench.agent("tidy", WORKS, "anywhere: true\n")
     jobs = bench.offer("hang", *["work"] * (MANY - 1))
-    bench.start(*NODES)
+    bench.start(*MEMBERS)
     ran: Counter[str] = Counter()
     nodes = set()
     dead = ""
@@ -159,7 +157,7 @@ def test_shared_jobs_run_once_each_also_when_a_node_dies_in_the_middle(bench: Be
             ran[job] += 1
     assert set(ran) == set(jobs)
     assert set(ran.values()) == {1}
-    left = next(name for name in NODES if name != dead)
+    left = next(name for name in MEMBERS if name != dead)
     assert bench.until_ended(left, jobs) == dict.fromkeys(jobs, "completed")
     assert len(nodes) > 1
     (record,) = [job for job in bench.store(dead).open_jobs() if job.id == jobs[0]]
@@ -185,15 +183,15 @@ def test_agent_whose_manager_is_gone_ends_before_another_node_begins_its_job(ben
 
 def test_pool_without_quota_is_paused_on_all_nodes_and_loses_no_job(bench: Bench) -> None:
     bench.agent("tidy", NO_QUOTA, "runtime: codex\npool: account\n")
-    jobs = {name: [bench.trigger(name) for _ in range(3)] for name in NODES}
-    running = [bench.gitfleet.start(bench.places[name], "run", "--until-idle") for name in NODES]
+    jobs = {name: [bench.trigger(name) for _ in range(3)] for name in MEMBERS}
+    running = [bench.gitfleet.start(bench.places[name], "run", "--until-idle") for name in MEMBERS]
     for one in running:
         one.ended().ok()
-    left = {name: bench.store(name).open_jobs() for name in NODES}
+    left = {name: bench.store(name).open_jobs() for name in MEMBERS}
     assert {name: sorted(job.id for job in found) for name, found in left.items()} == jobs
     assert {job.status for found in left.values() for job in found} == {JobStatus.QUEUED}
     tried = [job for found in left.values() for job in found for _ in job.attempts]
-    assert 1 <= len(tried) <= len(NODES)
+    assert 1 <= len(tried) <= len(MEMBERS)
     bench.gitfleet(bench.places["cid"], "pool", "resume", "account").ok()
     bench.agent("tidy", ":", "pool: account\n")
     name = next(name for name, ids in jobs.items() if tried[0].id in ids)

@@ -27,7 +27,6 @@ from gitfleet.jobs.sources.source import SourceAway
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.jobs.sources.issue_server import TOKEN, IssueServer
-from tests.workbench import Gitfleet
 
 LOG = logging.getLogger("tests.sources")
 
@@ -73,11 +72,10 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(repository: Path, gitfleet: Gitfleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    gitfleet(repository, "init").ok()
+def fleet(lone_member: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     monkeypatch.setenv("TIDY_TOKEN", TOKEN)
     with IssueServer() as server:
-        yield Fleet(repository, server)
+        yield Fleet(lone_member, server)
 
 
 def test_each_task_is_had_by_one(fleet: Fleet) -> None:
