@@ -6,6 +6,7 @@ Each runs in a process of its own, so that what is measured of it is a manager's
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -18,14 +19,14 @@ from typing import Any
 from gitfleet import FleetManager
 from gitfleet.base import ids
 from gitfleet.base.names import SessionId
-from gitfleet.fleet.fleet import Fleet
-from gitfleet.jobs import submission
+from gitfleet.jobs import asking, submission
 from gitfleet.jobs.daemon import program
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.shared import offering
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
+ENDS = ("job:completed", "job:failed")
 PER_AGENT = 100
 """Ended jobs of each agent in a long history: as many as are kept."""
 
@@ -101,18 +102,20 @@ def one_by_one(place: str, count: str) -> list[float]:
     """Seconds from the trigger of a job of the agent `plain` until it has ended, each triggered when the one before has."""
 
     async def work(fleet: FleetManager) -> list[float]:
-        taken = []
+        taken, over = [], asyncio.Event()
+        for name in ENDS:
+            fleet.on(name, lambda _: over.set())
         for _ in range(int(count)):
-            over = asyncio.Event()
-            fleet.on("job:completed", lambda _, over=over: over.set())
-            fleet.on("job:failed", lambda event: sys.exit(event.error))
+            over.clear()
             begun = time.perf_counter()
-            await fleet.trigger("plain")
+            job = await fleet.trigger("plain")
             await over.wait()
             taken.append(time.perf_counter() - begun)
+            if fleet.store.get(job.id).status is not JobStatus.COMPLETED:
+                raise SystemExit(fleet.store.get(job.id).error)
         return taken
 
-    return asyncio.run(_managed(place, work))  # type: ignore[no-any-return]
+    return asyncio.run(_managed(place, work))
 
 
 def some(place: str, count: str) -> dict[str, Any]:
@@ -127,20 +130,22 @@ def some(place: str, count: str) -> dict[str, Any]:
             if len(ended) == int(count):
                 over.set()
 
-        for name in ("job:completed", "job:failed"):
+        for name in ENDS:
             fleet.on(name, heard)
-        begun, cpu = time.perf_counter(), time.process_time()
+        cpu = time.process_time()
         await over.wait()
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - begun
+        cpu = time.process_time() - cpu
         jobs = [fleet.store.get(job_id) for job_id in ended]
-        gaps = [b.started_at - a.completed_at for a, b in pairwise(jobs)]
-        return {"cpu": cpu / len(jobs), "wall": wall / len(jobs), "gaps": [gap / 1000 for gap in gaps]}
+        gaps = [b.started_at - a.completed_at for a, b in itertools.pairwise(jobs)]
+        return {"cpu": cpu / len(jobs), "gaps": [gap / 1000 for gap in gaps]}
 
-    return asyncio.run(_managed(place, work))  # type: ignore[no-any-return]
+    return asyncio.run(_managed(place, work))
 
 
 def pushes(place: str, count: str) -> list[float]:
     """Seconds that one push of the ledger takes: a claim through the library."""
+    from gitfleet.fleet.fleet import Fleet  # a manager has no use for it, and its memory is measured
+
     taken = []
     with Fleet.open(place) as fleet:
         for number in range(int(count)):
@@ -167,6 +172,12 @@ def pages(place: str, count: str) -> dict[str, list[float]]:
     return found
 
 
+def at_work(store: JobStore) -> int:
+    """How many agents run now, as their shepherds say."""
+    states = [asking.phase(store, job) for job in store.open_jobs()]
+    return sum(state is not None and state.phase == "running" for state in states)
+
+
 @contextmanager
 def daemon(place: str) -> Iterator[int]:
     """A manager in the background, for the body; its process. It notes each process that it starts in PLACE.started."""
@@ -185,6 +196,34 @@ def daemon(place: str) -> Iterator[int]:
         finally:
             process.terminate()
             process.wait(120)
+
+
+@contextmanager
+def bare() -> Iterator[int]:
+    """A Python that has run an event loop, for the body; its process."""
+    script = "import asyncio\nasyncio.run(asyncio.sleep(0))\nprint(flush=True)\ninput()"
+    argv = [sys.executable, "-c", script]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.communicate(b"\n")
+
+
+def started(place: str) -> int:
+    """How many processes the manager of a clone has started."""
+    with open(f"{place}.started", "ab+") as file:
+        file.seek(0)
+        return len(file.readlines())
+
+
+def until(met: Callable[[], bool]) -> None:
+    """Wait for something that a manager brings about."""
+    end = time.monotonic() + 300
+    while not met():
+        if time.monotonic() > end:
+            raise SystemExit("it did not come to it")
+        time.sleep(0.2)
 
 
 def resident(pid: int) -> int:
