@@ -15,10 +15,10 @@ import pytest
 import gitfleet
 from gitfleet import FleetManager, FleetManagerError
 from gitfleet.jobs.words import JobStatus
-from tests.workbench import ROOT, Gitfleet
+from tests.workbench import PATIENCE, ROOT, Gitfleet
 
 PAGE = (ROOT / "docs/reference/fleet-manager.md").read_text(encoding="utf-8")
-QUICK = "echo one; echo two >> two.txt"
+QUICK = "echo one; echo two > $GITFLEET_SESSION.txt"  # each its own: a branch retains what it has changed
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -81,7 +81,8 @@ class Heard:
 
     async def until(self, name: str, count: int = 1) -> None:
         async with self._news:
-            await self._news.wait_for(lambda: len(self.found[name]) >= count)
+            enough = self._news.wait_for(lambda: len(self.found[name]) >= count)
+            await asyncio.wait_for(enough, PATIENCE)
 
 
 async def all_of(stream: AsyncIterator[Any], enough: Callable[[list[Any]], bool]) -> list[Any]:
