@@ -9,6 +9,7 @@ from gitfleet.jobs.errors import ConfigurationError
 
 _CONCURRENCY = {"per_agent": "per_agent", "fleet_wide": "fleet_wide"}
 _HISTORY = {"max_jobs_per_agent": "kept_per_agent", "max_jobs_total": "kept_total"}
+_NAMES = {bound: name for names in (_CONCURRENCY, _HISTORY) for name, bound in names.items()}
 
 
 def bounds(own: Bounds, concurrency: Mapping[str, int] | None, history: Mapping[str, int] | None) -> Bounds:
@@ -26,7 +27,7 @@ def bounds(own: Bounds, concurrency: Mapping[str, int] | None, history: Mapping[
     given |= {name: value for name, value in named.items() if value is not None}
     for name, value in given.items():
         if type(value) is not int or value < 1:
-            raise _wrong(name, "must be a whole number of at least 1")
+            raise _wrong(_NAMES[name], "must be a whole number of at least 1")
     return Bounds(**given)
 
 

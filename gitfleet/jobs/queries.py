@@ -17,6 +17,7 @@ from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.shared.offering import fleet_of
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
+from gitfleet.jobs.words import JobStatus
 
 
 class FleetQueries(LogStreams):
@@ -60,8 +61,11 @@ class FleetQueries(LogStreams):
         until: int = 0,
         limit: int = 0,
     ) -> list[JobRecord]:
-        """The jobs that are asked for, newest first; times in milliseconds since 1970. Those of other nodes as last heard of here."""
-        statuses = (status,) if isinstance(status, str) else tuple(status)
+        """The jobs that are asked for, newest first; times in milliseconds since 1970. Those of other nodes as last heard of here.
+
+        Raises ValueError for what is no status.
+        """
+        statuses = tuple(map(JobStatus, (status,) if isinstance(status, str) else status))
         wanted = JobFilter(agent_name, statuses, since, until, limit)
         with fleet_of(self._near) as clone:
             return everywhere.find(self.store, clone, wanted)

@@ -93,6 +93,8 @@ def test_queries_need_no_event_loop(place: Path) -> None:
     assert (fleet.state, fleet.get_jobs()) == ("uninitialized", [])
     with pytest.raises(InvalidStateError):
         fleet.get_status()
+    with pytest.raises(ValueError, match="complete"):
+        fleet.get_jobs(status="complete")
     asyncio.run(fleet.initialize())
     assert dict(fleet.get_status().agents) == {"total": 1, "running": 0, "idle": 1}
     assert fleet.get_agent("tidy").state == "idle"

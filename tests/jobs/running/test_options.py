@@ -41,7 +41,7 @@ def test_option_in_its_group_is_the_same_as_by_its_own_name(
     [
         ({"concurrency": {"perAgent": 2}}, "concurrency.perAgent: there is no such option"),
         ({"concurrency": {"per_agent": 0}}, "at least 1"),
-        ({"history": {"max_jobs_total": "5"}}, "whole number"),
+        ({"history": {"max_jobs_total": "5"}}, "max_jobs_total: must be a whole number"),
         ({"fleet_wide": -1}, "at least 1"),
     ],
 )
